@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import { ErrorCode, incorrectCredentials, JwtAllauthError } from '../error.js';
+import type { LoginLimit } from '../settings/login-limit.js';
+import type { Settings } from '../settings/settings.js';
+import { normalizeEmail } from '../users/email.js';
+import { clientNetwork } from './client-address.js';
+
+/** Milliseconds for which an account's owner is known at an address after a login from there. */
+const KNOWN_FOR = 30 * 86_400_000;
+
+/** Who tries to sign in, whether or not there is such an account. */
+export interface LoginAttempt {
+  readonly email: string;
+  /** Express's `req.ip`. */
+  readonly ip: string | undefined;
+}
+
+interface Counter {
+  readonly limit: LoginLimit;
+  readonly key: string;
+}
+
+/**
+ * Bounds how often passwords can be guessed, over all servers. Every attempt is counted before the password is looked at,
+ * so that parallel guesses cannot slip past, and taken back when it was no failure.
+ */
+export class LoginLimiter {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    meta: EntityMetadata,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {
+    this.#sql = statements(Table.of(orm, meta));
+  }
+
+  /**
+   * Lets `guess` look at the password, if the limits allow one more failure. A guess that resolves to undefined was wrong
+   * and stays counted; one that throws does not count.
+   *
+   * @throws too_many_requests, incorrect_credentials
+   */
+  async attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
+    const counters = await this.#countersOf(who);
+    await this.#reserve(counters);
+    let result: T | undefined;
+    try {
+      result = await guess();
+    } catch (error) {
+      await this.#release(counters);
+      throw error;
+    }
+    if (result === undefined) throw incorrectCredentials();
+    await this.#succeed(who, counters);
+    return result;
+  }
+
+  /**
+   * The counters that apply. The limit of an account over all addresses leaves out those where its owner was seen lately:
+   * else a stranger's guesses, from any number of addresses, would lock the owner out.
+   */
+  async #countersOf(who: LoginAttempt): Promise<Counter[]> {
+    const counters = this.settings.loginRateLimit.map((limit) => ({
+      limit,
+      key: keyOf(who, limit.scope, limit.seconds),
+    }));
+    if (!counters.some(({ limit }) => limit.scope === 'account')) return counters;
+    const known = await this.database.query(this.#sql.known, [
+      keyOf(who, 'account+ip', 'known'),
+      new Date(this.clock.now()),
+    ]);
+    return known.length > 0 ? counters.filter(({ limit }) => limit.scope !== 'account') : counters;
+  }
+
+  /** Counts one more failure everywhere, or nowhere if a limit is reached. */
+  async #reserve(counters: readonly Counter[]): Promise<void> {
+    if (counters.length === 0) return;
+    const now = this.clock.now();
+    const keys = counters.map(({ key }) => key);
+    const ends = counters.map(({ limit }) => new Date(now + limit.seconds * 1000));
+    const rows = await this.database.query<{ key: string; failures: number; wait: number }>(this.#sql.reserve, [
+      keys,
+      ends,
+      new Date(now),
+    ]);
+    const waits = rows
+      .filter(({ key, failures }) => counters.some((counter) => counter.key === key && failures > counter.limit.count))
+      .map(({ wait }) => Math.max(1, Math.ceil(wait)));
+    if (waits.length === 0) return;
+    await this.#release(counters); // a refused attempt is no failure: it must not use up the other limits
+    const detail = 'There were too many failed attempts; try again later.';
+    throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter: Math.max(...waits) });
+  }
+
+  async #release(counters: readonly Counter[]): Promise<void> {
+    if (counters.length > 0) await this.database.query(this.#sql.release, [counters.map(({ key }) => key)]);
+  }
+
+  /** A success costs nothing, clears the pair, and makes the owner known at this address. */
+  async #succeed(who: LoginAttempt, counters: readonly Counter[]): Promise<void> {
+    if (counters.length === 0) return;
+    const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip');
+    await this.#release(counters.filter((counter) => !pairs.includes(counter)));
+    const known = [keyOf(who, 'account+ip', 'known'), new Date(this.clock.now() + KNOWN_FOR)];
+    await this.database.query(this.#sql.succeed, [pairs.map(({ key }) => key), ...known]);
+  }
+}
+
+function keyOf({ email, ip }: LoginAttempt, scope: LoginLimit['scope'], purpose: number | 'known'): string {
+  const parts = { account: normalizeEmail(email), ip: clientNetwork(ip) };
+  const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
+  return createHash('sha256')
+    .update(JSON.stringify([purpose, named]))
+    .digest('base64url');
+}
+
+function statements(attempts: Table) {
+  const { name } = attempts;
+  const key = attempts.column('key');
+  const failures = attempts.column('failures');
+  const resetsAt = attempts.column('resetsAt');
+  // Rows are taken in the order of their keys everywhere, so that two attempts never wait for each other.
+  return {
+    known: `select 1 from ${name} where ${key} = $1 and ${resetsAt} > $2`,
+    reserve: `
+      insert into ${name} as a (${key}, ${failures}, ${resetsAt})
+      select k, 1, e from unnest($1::text[], $2::timestamptz[]) as counter (k, e) order by k
+      on conflict (${key}) do update set
+        ${failures} = case when a.${resetsAt} <= $3 then 1 else a.${failures} + 1 end,
+        ${resetsAt} = case when a.${resetsAt} <= $3 then excluded.${resetsAt} else a.${resetsAt} end
+      returning ${key} as key, ${failures} as failures, extract(epoch from ${resetsAt} - $3)::float8 as wait`,
+    release: `
+      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
+      update ${name} a set ${failures} = greatest(a.${failures} - 1, 0) from taken where a.${key} = taken.${key}`,
+    succeed: `
+      with cleared as (delete from ${name} where ${key} = any($1::text[]))
+      insert into ${name} (${key}, ${failures}, ${resetsAt}) values ($2, 0, $3)
+      on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
+  };
+}

@@ -1,0 +1,50 @@
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import type { PasswordHasher } from '../users/password-hasher.service.js';
+import type { UserService } from '../users/user.service.js';
+import type { LoginLimiter } from './login-limiter.service.js';
+
+/** What somebody who signs in gives. */
+export interface Credentials {
+  readonly email: string;
+  readonly password: string;
+  /** Express's `req.ip`. */
+  readonly ip: string | undefined;
+}
+
+/** Signs in with an e-mail address and a password. */
+export class LoginService {
+  constructor(
+    private readonly users: UserService,
+    private readonly hasher: PasswordHasher,
+    private readonly limiter: LoginLimiter,
+    private readonly sessions: SessionService,
+  ) {}
+
+  /**
+   * Opens a session. A wrong password and an unknown address are the same in answer and time.
+   *
+   * @throws incorrect_credentials, too_many_requests, no_active_account (after the right password only)
+   */
+  async login({ email, password, ip }: Credentials): Promise<Tokens> {
+    const user = await this.limiter.attempt({ email, ip }, () => this.#authenticate(email, password));
+    if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
+    await this.#renewHash(user, password);
+    return this.sessions.open(user);
+  }
+
+  async #authenticate(email: string, password: string): Promise<BaseUser | undefined> {
+    const user = await this.users.findByEmail(email);
+    const isRight = await this.hasher.verify(user?.passwordHash, password);
+    return user && isRight ? user : undefined;
+  }
+
+  /** Stores the password with today's parameters, now that it is at hand. */
+  async #renewHash(user: BaseUser, password: string): Promise<void> {
+    if (!user.passwordHash || !this.hasher.isOutdated(user.passwordHash)) return;
+    const next = await this.hasher.hash(password);
+    if (await this.users.replacePasswordHash(user, next)) user.passwordHash = next;
+  }
+}

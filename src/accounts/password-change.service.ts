@@ -1,0 +1,59 @@
+import type { Database } from '../database/database.js';
+import { incorrectCredentials } from '../error.js';
+import type { SessionReference, SessionService } from '../sessions/session.service.js';
+import type { Settings } from '../settings/settings.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import type { PasswordHasher } from '../users/password-hasher.service.js';
+import { assertPasswordAllowed } from '../users/password-rules.js';
+import type { UserService } from '../users/user.service.js';
+import type { LoginLimiter } from './login-limiter.service.js';
+
+/** What somebody who changes their password gives. */
+export interface PasswordChange {
+  /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
+  readonly oldPassword?: string;
+  readonly newPassword: string;
+  /** Express's `req.ip`. */
+  readonly ip: string | undefined;
+}
+
+/** Changes the password of a signed-in user. */
+export class PasswordChangeService {
+  constructor(
+    private readonly database: Database,
+    private readonly users: UserService,
+    private readonly hasher: PasswordHasher,
+    private readonly limiter: LoginLimiter,
+    private readonly sessions: SessionService,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Sets the new password, ends every older session (or, where LOGOUT_ON_PASSWORD_CHANGE is false, the caller's own) and
+   * opens a new one: all of it or nothing. Guesses at the old password count as failed logins.
+   *
+   * @param caller the session of the access token; it must still be live
+   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid
+   */
+  async change(caller: SessionReference, { oldPassword, newPassword, ip }: PasswordChange): Promise<Tokens> {
+    const user = await this.users.getActiveWithPassword(caller.sub);
+    assertPasswordAllowed('newPassword', newPassword, user.email);
+    if (this.settings.oldPasswordFieldEnabled) {
+      await this.limiter.attempt({ email: user.email, ip }, () => this.#check(user, oldPassword ?? ''));
+    }
+    const next = await this.hasher.hash(newPassword);
+    return this.database.transaction(async (em) => {
+      if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();
+      await this.sessions.lock(caller, em);
+      if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, em);
+      else await this.sessions.revoke(caller, em);
+      user.passwordHash = next;
+      return this.sessions.open(user, em);
+    });
+  }
+
+  async #check(user: BaseUser, password: string): Promise<true | undefined> {
+    return (await this.hasher.verify(user.passwordHash, password)) || undefined;
+  }
+}

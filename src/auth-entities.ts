@@ -1,0 +1,18 @@
+import type { EntityClass, EntitySchema } from '@mikro-orm/core';
+import { createLoginAttemptEntity } from './accounts/login-attempt.entity.js';
+import { createSessionEntity } from './sessions/session.entity.js';
+import type { BaseUser } from './users/base-user.entity.js';
+
+/** What `createAuthEntities` has to know of the app. */
+export interface AuthEntitiesOptions {
+  /** The app's user entity, behind a function so that import order does not matter. */
+  readonly user: () => EntityClass<BaseUser>;
+}
+
+/**
+ * The library's entities, to be listed beside the app's own in the MikroORM options: the whitelist of sessions, with a
+ * cascading foreign key to the app's user, and the counters of failed logins.
+ */
+export function createAuthEntities({ user }: AuthEntitiesOptions): EntitySchema[] {
+  return [createSessionEntity(user), createLoginAttemptEntity()];
+}

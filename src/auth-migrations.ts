@@ -1,0 +1,85 @@
+import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
+import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
+import { entityMetadata, Table } from './database/table.js';
+import { SESSION_ENTITY } from './sessions/session.entity.js';
+
+/**
+ * Creates the library's tables; the app's user table must be there already. Names and the type of the user's key come from
+ * the app's own entities.
+ */
+class CreateAuthTables {
+  #queries: string[] = [];
+
+  constructor(
+    private readonly driver: IDatabaseDriver,
+    private readonly config: Configuration,
+  ) {}
+
+  up(): void {
+    const session = this.#table(SESSION_ENTITY);
+    const attempt = this.#table(LOGIN_ATTEMPT_ENTITY);
+    const user = this.#tableOf(this.#meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata);
+    // A quarter of each page stays free for the next version of its rows: rotation is a HOT update from the first on.
+    this.#queries.push(
+      `create table ${session.name} (
+        ${session.column('id')} uuid not null primary key,
+        ${session.column('user')} ${session.columnType('user')} not null,
+        ${session.column('jti')} uuid not null,
+        ${session.column('previousJti')} uuid null,
+        ${session.column('rotatedAt')} timestamptz(3) not null,
+        ${session.column('enabled')} boolean not null default true,
+        ${session.column('createdAt')} timestamptz(3) not null,
+        ${session.column('expiresAt')} timestamptz(3) not null,
+        constraint ${session.constraint('user', 'foreign')} foreign key (${session.column('user')})
+          references ${user.name} (${user.column('id')}) on delete cascade
+      ) with (fillfactor = 75)`,
+      `create index ${session.constraint('user', 'index')} on ${session.name} (${session.column('user')})`,
+      `create table ${attempt.name} (
+        ${attempt.column('key')} varchar(43) not null primary key,
+        ${attempt.column('failures')} int not null,
+        ${attempt.column('resetsAt')} timestamptz(3) not null
+      )`,
+    );
+  }
+
+  down(): void {
+    this.#queries.push(
+      `drop table ${this.#table(SESSION_ENTITY).name}`,
+      `drop table ${this.#table(LOGIN_ATTEMPT_ENTITY).name}`,
+    );
+  }
+
+  isTransactional(): boolean {
+    return true;
+  }
+
+  reset(): void {
+    this.#queries = [];
+  }
+
+  setTransactionContext(): void {}
+
+  getQueries(): string[] {
+    return this.#queries;
+  }
+
+  #table(name: string): Table {
+    return this.#tableOf(this.#meta(name));
+  }
+
+  #tableOf(meta: EntityMetadata): Table {
+    return new Table(this.driver.getPlatform(), meta, this.config.get('schema'));
+  }
+
+  #meta(name: string): EntityMetadata {
+    return entityMetadata(this.driver.getMetadata(), name);
+  }
+}
+
+/**
+ * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its entities
+ * (`migration:create`) finds our tables there and does not list these.
+ */
+export const authMigrations: readonly MigrationObject[] = [
+  { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
+];

@@ -1,0 +1,33 @@
+import { Role } from '../users/role.js';
+import type { Principal } from './principal.js';
+
+/** A condition on who sent the request, for `@Authorized(predicate)`. It must look at the principal only, and never throw. */
+export type AccessPredicate = (principal: Principal) => boolean | Promise<boolean>;
+
+/** What `@Authorized` takes: a role number or a predicate, or an array of them. */
+export type AccessRule = number | AccessPredicate;
+
+/** Lets those through whose address was verified when their access token was made. */
+export const EmailVerified: AccessPredicate = (principal) => principal.emailVerified;
+
+/** Whether a value in `@Authorized(…)` is one that this library understands. */
+export function isAccessRule(rule: unknown): rule is AccessRule {
+  return typeof rule === 'number' || typeof rule === 'function';
+}
+
+/**
+ * Whether the principal may pass: every predicate AND, if roles are named, any of the roles. Staff and superusers pass every
+ * role. routing-controllers joins the rules of a controller and of its action into one list, so both count.
+ *
+ * @throws TypeError for a rule of another kind: a mistyped rule must not let anybody through
+ */
+export async function isPermitted(principal: Principal, rules: readonly unknown[]): Promise<boolean> {
+  if (!rules.every(isAccessRule)) throw new TypeError('@Authorized takes role numbers and predicates');
+  const roles = rules.filter((rule) => typeof rule === 'number');
+  const privileged = [Role.STAFF, Role.SUPERUSER, ...roles];
+  if (roles.length > 0 && !privileged.includes(principal.role)) return false;
+  for (const rule of rules) {
+    if (typeof rule === 'function' && (await rule(principal)) !== true) return false;
+  }
+  return true;
+}

@@ -1,0 +1,21 @@
+import type { Action } from 'routing-controllers';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import { isPermitted } from './access-rule.js';
+import { isMarkedForLoading } from './load-user.decorator.js';
+import { notAuthenticated, type RequestAuthentication } from './request-authentication.js';
+
+/**
+ * What runs on every `@Authorized` action. It throws its own errors and never answers false: routing-controllers would make
+ * a 403 of an anonymous request.
+ */
+export function createAuthorizationChecker(authentication: RequestAuthentication) {
+  return async ({ request }: Action, rules: unknown[]): Promise<boolean> => {
+    const principal = authentication.principal(request);
+    if (!principal) throw notAuthenticated();
+    if (!(await isPermitted(principal, rules))) {
+      throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You are not allowed to do this.');
+    }
+    if (isMarkedForLoading(request)) await authentication.user(request, principal);
+    return true;
+  };
+}

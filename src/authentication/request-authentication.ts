@@ -1,0 +1,53 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { requestEntityManager } from '../database/request-context.js';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { TokenFactory } from '../tokens/token-factory.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import { Principal } from './principal.js';
+
+/** The part of an Express request that authentication reads. */
+export interface AuthenticatedRequest {
+  readonly headers: { readonly authorization?: string };
+}
+
+/** Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request. */
+export class RequestAuthentication {
+  readonly #principals = new WeakMap<AuthenticatedRequest, Principal>();
+  readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
+
+  constructor(
+    private readonly tokens: TokenFactory,
+    private readonly users: UserService,
+    private readonly orm: MikroORM,
+  ) {}
+
+  /** The principal of the access token, or undefined when none was sent. @throws token_not_valid */
+  principal(request: AuthenticatedRequest): Principal | undefined {
+    const known = this.#principals.get(request);
+    if (known) return known;
+    const token = bearerToken(request);
+    if (token === undefined) return undefined;
+    const principal = new Principal(this.tokens.verifyAccess(token));
+    this.#principals.set(request, principal);
+    return principal;
+  }
+
+  /** The principal's user, managed by the request's EntityManager. @throws token_not_valid when there is no active one */
+  user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {
+    const em = requestEntityManager(this.orm) ?? this.orm.em.fork();
+    const user = this.#users.get(request) ?? this.users.getActive(em, principal.id);
+    this.#users.set(request, user);
+    return user;
+  }
+}
+
+/** 401: there is no access token, and there has to be one. */
+export function notAuthenticated(): JwtAllauthError {
+  return new JwtAllauthError(ErrorCode.NotAuthenticated, 401, 'This needs an access token.');
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place where one is taken from. */
+export function bearerToken({ headers }: AuthenticatedRequest): string | undefined {
+  return /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
+}

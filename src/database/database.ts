@@ -1,0 +1,73 @@
+import type { EntityManager, Kysely, MikroORM } from '@mikro-orm/postgresql';
+import { serviceUnavailable } from '../error.js';
+import { isDatabaseUnavailable } from './unavailability.js';
+
+/** Milliseconds that a statement waits for a connection where the app's pool sets no limit of its own. */
+const POOL_WAIT = 5000;
+
+type Executor = Pick<Kysely<unknown>, 'executeQuery'>;
+type Statement = Parameters<Executor['executeQuery']>[0];
+
+/**
+ * The library's own way to PostgreSQL: parametrised statements beside the unit of work, and forks that never flush the
+ * app's changes. A database that is away becomes `service_unavailable`.
+ */
+export class Database {
+  constructor(private readonly orm: MikroORM) {}
+
+  /** Bounds the wait for a connection, which `pg` leaves unbounded: an exhausted pool must answer, not hang. */
+  async boundPoolWait(): Promise<void> {
+    const pool: { options: { connectionTimeoutMillis?: number } } = await this.#connection.getNativeClient();
+    pool.options.connectionTimeoutMillis ||= POOL_WAIT;
+  }
+
+  /**
+   * Runs one statement with `$1`-style parameters and returns its rows: in the transaction of `em` if one is given, else
+   * on a connection of its own, committed when this returns and out of reach of any transaction of the app.
+   */
+  async query<Row = Record<string, unknown>>(
+    sql: string,
+    parameters: readonly unknown[],
+    em?: EntityManager,
+  ): Promise<Row[]> {
+    return this.#available(async () => {
+      await this.#connection.ensureConnection();
+      const executor: Executor = em?.getTransactionContext() ?? this.#connection.getClient();
+      const { rows } = await executor.executeQuery(toStatement(sql, parameters));
+      return rows as Row[];
+    });
+  }
+
+  /** Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app. */
+  async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return this.#available(() => this.fork().transactional(work));
+  }
+
+  /** Runs `work` on an EntityManager of its own, without a transaction. */
+  async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return this.#available(() => work(this.fork()));
+  }
+
+  /** An EntityManager of its own: empty, and outside of the request's and of every transaction. */
+  fork(): EntityManager {
+    return this.orm.em.fork({ useContext: false, disableContextResolution: true });
+  }
+
+  get #connection() {
+    return this.orm.em.getConnection();
+  }
+
+  async #available<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw isDatabaseUnavailable(error) ? serviceUnavailable(error) : error;
+    }
+  }
+}
+
+/** A statement in the form that Kysely executes, with its parameters apart from its text. */
+function toStatement(sql: string, parameters: readonly unknown[]): Statement {
+  const query = { kind: 'RawNode', sqlFragments: [sql], parameters: [] } as const;
+  return { sql, parameters, query, queryId: { queryId: sql } };
+}

@@ -1,0 +1,126 @@
+import { STATUS_CODES } from 'node:http';
+
+/**
+ * The stable codes that an error answer carries in `code`. Programs compare these; people read `detail`.
+ * The README lists when each one is sent.
+ */
+export const ErrorCode = {
+  ValidationFailed: 'validation_failed',
+  MalformedJson: 'malformed_json',
+  BadRequest: 'bad_request',
+  RefreshTokenMissing: 'refresh_token_missing',
+  NotAuthenticated: 'not_authenticated',
+  TokenNotValid: 'token_not_valid',
+  RefreshTokenReused: 'refresh_token_reused',
+  SessionExpired: 'session_expired',
+  IncorrectCredentials: 'incorrect_credentials',
+  NoActiveAccount: 'no_active_account',
+  PermissionDenied: 'permission_denied',
+  CsrfFailed: 'csrf_failed',
+  NotFound: 'not_found',
+  EmailAlreadyRegistered: 'email_already_registered',
+  PayloadTooLarge: 'payload_too_large',
+  UnsupportedMediaType: 'unsupported_media_type',
+  TooManyRequests: 'too_many_requests',
+  InternalError: 'internal_error',
+  ServiceUnavailable: 'service_unavailable',
+  InvalidSettings: 'invalid_settings',
+  ReservedClaim: 'reserved_claim',
+  TokenTooLarge: 'token_too_large',
+  ControllerRefused: 'controller_refused',
+} as const;
+
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** What is wrong with one input field. Messages never contain the submitted value. */
+export interface FieldError {
+  /** Name of the field; empty when the whole body is meant. */
+  readonly field: string;
+  readonly messages: readonly string[];
+}
+
+/** The JSON body of an error answer (RFC 9457, `application/problem+json`). */
+export interface ProblemDetails {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly FieldError[];
+}
+
+/**
+ * How a refresh token that is not the live one of its session came to be presented:
+ *
+ * - `lost-response`: the immediate parent, within REFRESH_REUSE_GRACE: a retry, a second tab, a lost answer;
+ * - `replay`: any other token of a live session: proof of theft, the session is revoked;
+ * - `revoked-session`: a token of a session that has been ended;
+ * - `unknown-session`: a token of a session that no longer has a row, or never belonged to this user.
+ */
+export type TokenReuse = 'lost-response' | 'replay' | 'revoked-session' | 'unknown-session';
+
+interface ErrorExtras {
+  readonly errors?: readonly FieldError[];
+  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  readonly retryAfter?: number;
+  readonly reuse?: TokenReuse;
+  readonly cause?: unknown;
+}
+
+/**
+ * Every error that this library raises on purpose. It knows its HTTP status, a stable code and a sentence that is safe to
+ * show: neither a submitted value nor a token nor SQL is ever part of it.
+ */
+export class JwtAllauthError extends Error {
+  readonly errors?: readonly FieldError[];
+  readonly retryAfter?: number;
+  readonly reuse?: TokenReuse;
+
+  constructor(
+    readonly code: string,
+    readonly httpCode: number,
+    readonly detail: string,
+    extras: ErrorExtras = {},
+  ) {
+    super(detail, { cause: extras.cause });
+    this.name = 'JwtAllauthError';
+    this.errors = extras.errors;
+    this.retryAfter = extras.retryAfter;
+    this.reuse = extras.reuse;
+  }
+
+  /** The problem details of this error, as they are sent (RFC 9457 §3). */
+  toJSON(): ProblemDetails {
+    return {
+      type: 'about:blank',
+      title: STATUS_CODES[this.httpCode] ?? 'Error',
+      status: this.httpCode,
+      code: this.code,
+      detail: this.detail,
+      ...(this.errors && { errors: this.errors }),
+    };
+  }
+}
+
+/** 401: the token is missing a valid signature, is expired, or belongs to nobody who may use it. */
+export function tokenNotValid(reuse?: TokenReuse): JwtAllauthError {
+  return new JwtAllauthError(ErrorCode.TokenNotValid, 401, 'The token is not valid.', { reuse });
+}
+
+/** 400: some input fields do not have the form that they must have. */
+export function validationFailed(errors: readonly FieldError[]): JwtAllauthError {
+  return new JwtAllauthError(ErrorCode.ValidationFailed, 400, 'The input is not valid; see errors.', { errors });
+}
+
+/** 401: the e-mail address or the password is wrong; which of them is never told. */
+export function incorrectCredentials(): JwtAllauthError {
+  return new JwtAllauthError(ErrorCode.IncorrectCredentials, 401, 'The credentials are not correct.');
+}
+
+/** 503: something this service depends on is away or overloaded; the same request may be sent again. */
+export function serviceUnavailable(cause?: unknown): JwtAllauthError {
+  return new JwtAllauthError(ErrorCode.ServiceUnavailable, 503, 'The service is not available right now.', {
+    retryAfter: 5,
+    cause,
+  });
+}

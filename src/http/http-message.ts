@@ -1,0 +1,36 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The parts of an Express request that this library reads: the same in Express 4 and 5. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  /** `http` or `https`, as the app's `trust proxy` says. */
+  readonly protocol: string;
+  /** The client's address, as the app's `trust proxy` says. */
+  readonly ip?: string;
+  readonly path: string;
+}
+
+/** Attributes of a cookie in Express's form; `maxAge` in milliseconds. */
+export interface CookieAttributes {
+  readonly httpOnly: boolean;
+  readonly secure: boolean;
+  readonly sameSite: 'lax' | 'strict' | 'none';
+  readonly path: string;
+  readonly domain?: string;
+  readonly maxAge?: number;
+}
+
+/** The parts of an Express response that this library writes. */
+export interface HttpResponse {
+  readonly headersSent: boolean;
+  status(code: number): this;
+  setHeader(name: string, value: string): unknown;
+  cookie(name: string, value: string, attributes: CookieAttributes): unknown;
+  end(body: string): unknown;
+}
+
+export type Next = (error?: unknown) => void;
+
+/** A function for `@UseBefore`. */
+export type Before = (request: HttpRequest, response: HttpResponse, next: Next) => void;

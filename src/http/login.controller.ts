@@ -1,0 +1,32 @@
+import { Body, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { LoginService } from '../accounts/login.service.js';
+import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { LoginInput } from './inputs/login.input.js';
+import { noStore } from './no-store.js';
+import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
+import { requireJson } from './require-json.js';
+import { validateInput } from './validate-input.js';
+
+export function createLoginController(
+  prefix: string,
+  login: LoginService,
+  transport: RefreshTokenTransport,
+  csrf: Before,
+) {
+  @Service()
+  @JsonController(prefix)
+  @UseBefore(noStore, csrf, requireJson)
+  class LoginController {
+    @Post('/login', { transformRequest: false })
+    async login(
+      @Body({ type: LoginInput }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody> {
+      const { email, password } = await validateInput(LoginInput, body);
+      return transport.deliver(response, await login.login({ email, password, ip: request.ip }));
+    }
+  }
+  return LoginController;
+}

@@ -1,0 +1,60 @@
+import {
+  Authorized,
+  Body,
+  CurrentUser,
+  JsonController,
+  OnUndefined,
+  Post,
+  Req,
+  Res,
+  UseBefore,
+} from 'routing-controllers';
+import { Service } from 'typedi';
+import type { LogoutService } from '../accounts/logout.service.js';
+import { Principal } from '../authentication/principal.js';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { RefreshInput } from './inputs/refresh.input.js';
+import { noStore } from './no-store.js';
+import type { RefreshTokenTransport } from './refresh-token-transport.js';
+import { requireJson } from './require-json.js';
+
+export function createLogoutController(
+  prefix: string,
+  logout: LogoutService,
+  transport: RefreshTokenTransport,
+  csrf: Before,
+) {
+  @Service()
+  @JsonController(prefix)
+  @UseBefore(noStore)
+  class LogoutController {
+    @Post('/logout', { transformRequest: false })
+    @UseBefore(csrf, requireJson)
+    @OnUndefined(204)
+    async logout(
+      @Body({ type: RefreshInput }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<void> {
+      const token = await transport.receive(request, body);
+      try {
+        await logout.logout(token);
+      } catch (error) {
+        // A token that is good for nothing is forgotten too; one that we could not look at is kept.
+        if (error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid) transport.forget(response);
+        throw error;
+      }
+      transport.forget(response);
+    }
+
+    @Authorized()
+    @Post('/logout-all')
+    @OnUndefined(204)
+    async logoutAll(@CurrentUser() principal: Principal, @Res() response: HttpResponse): Promise<void> {
+      await logout.logoutAll(principal.id);
+      transport.forget(response);
+    }
+  }
+  return LogoutController;
+}

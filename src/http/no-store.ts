@@ -1,0 +1,7 @@
+import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+
+/** Keeps tokens and profiles out of every cache (RFC 6749 §5.1), errors included. */
+export function noStore(_request: HttpRequest, response: HttpResponse, next: Next): void {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+}

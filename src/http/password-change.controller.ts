@@ -1,0 +1,35 @@
+import { Authorized, Body, CurrentUser, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { PasswordChangeService } from '../accounts/password-change.service.js';
+import { Principal } from '../authentication/principal.js';
+import type { HttpRequest, HttpResponse } from './http-message.js';
+import { PasswordChangeInput } from './inputs/password-change.input.js';
+import { noStore } from './no-store.js';
+import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
+import { requireJson } from './require-json.js';
+import { validateInput } from './validate-input.js';
+
+export function createPasswordChangeController(
+  prefix: string,
+  passwordChange: PasswordChangeService,
+  transport: RefreshTokenTransport,
+) {
+  @Service()
+  @Authorized()
+  @JsonController(prefix)
+  @UseBefore(noStore, requireJson)
+  class PasswordChangeController {
+    @Post('/password/change', { transformRequest: false })
+    async change(
+      @CurrentUser() principal: Principal,
+      @Body({ type: PasswordChangeInput }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody> {
+      const { oldPassword, newPassword } = await validateInput(PasswordChangeInput, body);
+      const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ip: request.ip });
+      return transport.deliver(response, tokens);
+    }
+  }
+  return PasswordChangeController;
+}

@@ -1,0 +1,31 @@
+import { Body, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { RotationService } from '../sessions/rotation.service.js';
+import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { RefreshInput } from './inputs/refresh.input.js';
+import { noStore } from './no-store.js';
+import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
+import { requireJson } from './require-json.js';
+
+export function createRefreshController(
+  prefix: string,
+  rotation: RotationService,
+  transport: RefreshTokenTransport,
+  csrf: Before,
+) {
+  @Service()
+  @JsonController(prefix)
+  @UseBefore(noStore, csrf, requireJson)
+  class RefreshController {
+    @Post('/refresh', { transformRequest: false })
+    async refresh(
+      @Body({ type: RefreshInput }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody> {
+      const token = await transport.receive(request, body);
+      return transport.deliver(response, await rotation.rotate(token));
+    }
+  }
+  return RefreshController;
+}

@@ -1,0 +1,32 @@
+import { Body, HttpCode, JsonController, Post, Res, UseBefore } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { RegistrationService } from '../accounts/registration.service.js';
+import type { Before, HttpResponse } from './http-message.js';
+import { RegistrationInput } from './inputs/registration.input.js';
+import { noStore } from './no-store.js';
+import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
+import { requireJson } from './require-json.js';
+import { validateInput } from './validate-input.js';
+
+export function createRegistrationController(
+  prefix: string,
+  registration: RegistrationService,
+  transport: RefreshTokenTransport,
+  csrf: Before,
+) {
+  @Service()
+  @JsonController(prefix)
+  @UseBefore(noStore, csrf, requireJson)
+  class RegistrationController {
+    @Post('/registration', { transformRequest: false })
+    @HttpCode(201)
+    async register(
+      @Body({ type: RegistrationInput }) body: unknown,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody> {
+      const input = await validateInput(RegistrationInput, body);
+      return transport.deliver(response, await registration.register(input));
+    }
+  }
+  return RegistrationController;
+}

@@ -1,0 +1,175 @@
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { RoutingControllersOptions } from 'routing-controllers';
+import { Container, type ContainerInstance } from 'typedi';
+import { DeactivationService } from './accounts/deactivation.service.js';
+import { LoginService } from './accounts/login.service.js';
+import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
+import { LoginLimiter } from './accounts/login-limiter.service.js';
+import { LogoutService } from './accounts/logout.service.js';
+import { PasswordChangeService } from './accounts/password-change.service.js';
+import { ProfileService } from './accounts/profile.service.js';
+import { RegistrationService } from './accounts/registration.service.js';
+import { createAuthorizationChecker } from './authentication/authorization-checker.js';
+import { assertControllersAreSafe } from './authentication/controller-check.js';
+import { createCurrentUserChecker } from './authentication/current-user-checker.js';
+import { RequestAuthentication } from './authentication/request-authentication.js';
+import { Clock } from './clock.js';
+import { Database } from './database/database.js';
+import { entityMetadata } from './database/table.js';
+import { createCsrfGuard } from './http/csrf.js';
+import { createErrorMiddleware } from './http/error.middleware.js';
+import { createLoginController } from './http/login.controller.js';
+import { createLogoutController } from './http/logout.controller.js';
+import { createPasswordChangeController } from './http/password-change.controller.js';
+import { createProfileController } from './http/profile.controller.js';
+import { createRefreshController } from './http/refresh.controller.js';
+import { RefreshCookie } from './http/refresh-cookie.js';
+import { RefreshTokenTransport } from './http/refresh-token-transport.js';
+import { createRegistrationController } from './http/registration.controller.js';
+import { createRequestContextMiddleware } from './http/request-context.middleware.js';
+import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
+import { AuthEvents } from './observability/auth-events.js';
+import { consoleLogger, type Logger } from './observability/logger.js';
+import { RotationService } from './sessions/rotation.service.js';
+import { SESSION_ENTITY } from './sessions/session.entity.js';
+import { SessionService } from './sessions/session.service.js';
+import { SessionStore } from './sessions/session-store.js';
+import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
+import { resolveTokenClass } from './tokens/resolve-token-class.js';
+import { HmacKeys } from './tokens/signing-keys.js';
+import { TokenFactory } from './tokens/token-factory.js';
+import { relationsOf } from './tokens/user-attributes.js';
+import { PasswordHasher } from './users/password-hasher.service.js';
+import { UserService } from './users/user.service.js';
+
+type Class<T> = new (...args: never[]) => T;
+
+/** What `createJwtAllauth` is given. */
+export interface JwtAllauthOptions {
+  /** An initialised ORM that knows the app's user and what `createAuthEntities` returned. */
+  readonly orm: MikroORM;
+  /** From `settingsFromEnv`, or an object of the same settings. */
+  readonly settings: Settings | SettingsInput;
+  /** Path below which the auth controllers answer. Default: `/auth`. */
+  readonly prefix?: string;
+  /**
+   * Subclasses of this library's services, to stand in their place; each is constructed with the arguments of the class
+   * that it extends.
+   */
+  readonly services?: readonly Class<object>[];
+  /** Default: warnings and errors on the console. */
+  readonly logger?: Logger;
+  /** Where the services are registered. Default: TypeDI's own; a second app in the process gives one of its own. */
+  readonly container?: ContainerInstance;
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
+}
+
+/** Options of routing-controllers that an app still chooses, with its controllers as classes. */
+export type AppServerOptions = Omit<
+  RoutingControllersOptions,
+  'controllers' | 'authorizationChecker' | 'currentUserChecker' | 'defaultErrorHandler'
+> & { readonly controllers?: readonly Class<object>[] };
+
+/** Authentication for one app, made by `createJwtAllauth`. */
+export interface JwtAllauth {
+  readonly settings: Settings;
+  readonly events: AuthEvents;
+  readonly tokens: TokenFactory;
+  readonly sessions: SessionService;
+  readonly deactivation: DeactivationService;
+  /**
+   * The options for `createExpressServer` or `useExpressServer`: the app's own, with our controllers, middlewares and
+   * checkers added.
+   *
+   * @throws controller_refused for a controller that would be less protected than it looks
+   */
+  serverOptions(options?: AppServerOptions): RoutingControllersOptions;
+}
+
+/**
+ * Puts the library together for one app. Nothing is shared between two calls, so that two differently configured apps can
+ * live in one process.
+ *
+ * @throws SettingsError with every setting that cannot be used
+ */
+export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtAllauth> {
+  const { orm, prefix = '/auth', logger = consoleLogger, clock = new Clock(), container = Container.of() } = options;
+  const settings = resolveSettings(options.settings);
+  if (!/^(\/[\w.~-]+)+$/.test(prefix))
+    throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
+  const make = <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A): T => {
+    const Chosen = (options.services?.find(({ prototype }) => prototype instanceof type) ?? type) as new (
+      ...args: A
+    ) => T;
+    const service = new Chosen(...args);
+    container.set({ id: type, factory: () => service });
+    return service;
+  };
+
+  const database = new Database(orm);
+  await database.boundPoolWait();
+  const sessionMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY);
+  const userMeta = sessionMeta.properties['user']?.targetMeta as EntityMetadata;
+  const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
+  const relations = relationsOf(settings.userAttributes, userMeta);
+
+  const events = make(AuthEvents, logger);
+  const hasher = make(PasswordHasher);
+  const users = make(UserService, database, orm, userMeta as never);
+  const keys = new HmacKeys(settings.secretKey, settings.algorithm);
+  const tokens = make(TokenFactory, tokenClass, relations, keys, settings, clock);
+  const store = new SessionStore(database, users, orm, sessionMeta);
+  const sessions = make(SessionService, database, store, users, tokens, clock);
+  const rotation = make(RotationService, database, store, sessions, users, tokens, settings, clock, events, logger);
+  const limiter = make(
+    LoginLimiter,
+    database,
+    orm,
+    entityMetadata(orm.getMetadata(), LOGIN_ATTEMPT_ENTITY),
+    settings,
+    clock,
+  );
+  const login = make(LoginService, users, hasher, limiter, sessions);
+  const registration = make(RegistrationService, database, users, hasher, sessions);
+  const logout = make(LogoutService, tokens, users, sessions);
+  const passwordChange = make(PasswordChangeService, database, users, hasher, limiter, sessions, settings);
+  const profile = make(ProfileService, database, users);
+  const deactivation = make(DeactivationService, database, users, sessions);
+
+  const authentication = new RequestAuthentication(tokens, users, orm);
+  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
+  const csrf = createCsrfGuard(settings);
+  const controllers = [
+    createRegistrationController(prefix, registration, transport, csrf),
+    createLoginController(prefix, login, transport, csrf),
+    createRefreshController(prefix, rotation, transport, csrf),
+    createLogoutController(prefix, logout, transport, csrf),
+    createProfileController(prefix, profile),
+    createPasswordChangeController(prefix, passwordChange, transport),
+  ];
+  const middlewares = [
+    createRequestContextMiddleware(orm),
+    createUnknownRouteMiddleware(prefix),
+    createErrorMiddleware(logger),
+  ];
+  return {
+    settings,
+    events,
+    tokens,
+    sessions,
+    deactivation,
+    serverOptions: (app = {}) => {
+      assertControllersAreSafe(app.controllers ?? []);
+      return {
+        ...app,
+        controllers: [...controllers, ...(app.controllers ?? [])],
+        middlewares: [...middlewares, ...((app.middlewares ?? []) as Class<object>[])],
+        authorizationChecker: createAuthorizationChecker(authentication),
+        currentUserChecker: createCurrentUserChecker(authentication),
+        defaultErrorHandler: false,
+      };
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Clock, toSeconds } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
+import type { AuthEvents } from '../observability/auth-events.js';
+import type { Logger } from '../observability/logger.js';
+import type { Settings } from '../settings/settings.js';
+import type { TokenClaims } from '../tokens/claims.js';
+import type { TokenFactory } from '../tokens/token-factory.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import type { SessionService } from './session.service.js';
+import type { SessionRow, SessionStore } from './session-store.js';
+
+/** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
+export class RotationService {
+  constructor(
+    private readonly database: Database,
+    private readonly store: SessionStore,
+    private readonly sessions: SessionService,
+    private readonly users: UserService,
+    private readonly tokens: TokenFactory,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly events: AuthEvents,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Consumes a refresh token and returns its one successor with a fresh access token. Any number of requests with the same
+   * token, on any number of servers, get the same successor within REFRESH_REUSE_GRACE.
+   *
+   * @throws token_not_valid for a token that is forged, expired, of an ended session or of a deactivated user
+   * @throws refresh_token_reused for a replay; its session is revoked
+   * @throws session_expired past SESSION_LIFETIME; the session is revoked
+   */
+  async rotate(token: string): Promise<Tokens> {
+    const claims = this.tokens.readRefresh(token);
+    const now = this.clock.now();
+    if (this.tokens.deadline(claims.session_iat) <= toSeconds(now)) {
+      await this.sessions.revoke(claims);
+      throw new JwtAllauthError(ErrorCode.SessionExpired, 401, 'The session has reached its end; sign in again.');
+    }
+    const user = this.users.parseId(claims.sub);
+    if (user === undefined || claims.exp <= toSeconds(now)) throw tokenNotValid();
+
+    const em = this.database.fork();
+    return (await this.#succeed(claims, user, now, em)) ?? (await this.#explain(claims, user, em));
+  }
+
+  /** Makes the successor, if the token is the live one. */
+  async #succeed(claims: TokenClaims, user: UserId, now: number, em: EntityManager): Promise<Tokens | undefined> {
+    const issuedAt = toSeconds(now);
+    const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
+    const next = { jti: randomUUID(), issuedAt, expiresAt };
+    const dates = { at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const rotation = { id: claims.session, user, presented: claims.jti, next: next.jti, ...dates };
+    const owner = await this.store.rotate(rotation, em);
+    return owner && this.tokens.issue(owner, { id: claims.session, openedAt: claims.session_iat, ...next }, em);
+  }
+
+  /** Tells why a correctly signed token was not the live one, and does what follows from it. */
+  async #explain(claims: TokenClaims, user: UserId, em: EntityManager): Promise<Tokens> {
+    const found = await this.store.find(claims.session, user, em);
+    if (!found) return this.#refuse('unknown-session', claims);
+    if (!found.session.enabled) return this.#refuse('revoked-session', claims);
+    if (!found.session.isUserActive) {
+      await this.sessions.revokeAll(user);
+      throw tokenNotValid();
+    }
+    if (this.#isLostResponse(claims, found.session)) {
+      this.#report('lost-response', claims);
+      return this.tokens.issue(found.user, liveToken(claims, found.session), em);
+    }
+    // It is the live one after all: the user was reactivated while we looked. The client may simply try again.
+    if (found.session.jti === claims.jti) throw serviceUnavailable();
+    // On a connection of its own, committed before the answer: no failure of this request takes it back.
+    await this.sessions.revoke(claims);
+    return this.#refuse('replay', claims);
+  }
+
+  #isLostResponse({ jti }: TokenClaims, { previousJti, rotatedAt }: SessionRow): boolean {
+    const grace = this.settings.refreshReuseGrace * 1000;
+    return grace > 0 && jti === previousJti && this.clock.now() - rotatedAt <= grace;
+  }
+
+  #refuse(reuse: TokenReuse, claims: TokenClaims): never {
+    this.#report(reuse, claims);
+    if (reuse !== 'replay') throw tokenNotValid(reuse);
+    const detail = 'The refresh token was used before. The session has been ended; sign in again.';
+    throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reuse });
+  }
+
+  #report(reuse: TokenReuse, { session, sub }: TokenClaims): void {
+    const level = reuse === 'lost-response' ? 'info' : 'warn';
+    this.logger[level]({ reuse, session, user: sub }, 'refresh token reuse');
+    this.events.emit('session.reuse-detected', { reuse, session, user: sub, at: new Date(this.clock.now()) });
+  }
+}
+
+/** The live token of a session once more: same id, same instants. */
+function liveToken({ session, session_iat }: TokenClaims, { jti, rotatedAt, expiresAt }: SessionRow) {
+  return { id: session, openedAt: session_iat, jti, issuedAt: toSeconds(rotatedAt), expiresAt: toSeconds(expiresAt) };
+}

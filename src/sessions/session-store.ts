@@ -1,0 +1,146 @@
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import type { BaseUser, UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+
+/** A session as its row has it. Instants are milliseconds since the epoch. */
+export interface SessionRow {
+  readonly jti: string;
+  readonly previousJti: string | null;
+  readonly rotatedAt: number;
+  readonly expiresAt: number;
+  readonly enabled: boolean;
+  readonly isUserActive: boolean;
+}
+
+/** Names of the result columns that are the session's; no column of a user begins like this. */
+const PREFIX = 'session:';
+
+/**
+ * The statements on the whitelist. Each names the session and its user as equalities, so that the table can be partitioned
+ * by either; each takes the user's row from where it checks it.
+ */
+export class SessionStore {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly users: UserService,
+    orm: MikroORM,
+    meta: EntityMetadata,
+  ) {
+    this.#sql = statements(Table.of(orm, meta), users.table);
+  }
+
+  /**
+   * Inserts a session, provided that the user is still active and still has the password hash that let the login in. The
+   * share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
+   *
+   * @returns the user as just read, or undefined when the login came too late
+   */
+  async insert(
+    session: { id: string; jti: string; openedAt: Date; expiresAt: Date },
+    user: BaseUser,
+    em: EntityManager,
+  ): Promise<BaseUser | undefined> {
+    const { id, jti, openedAt, expiresAt } = session;
+    const parameters = [user.id, user.passwordHash ?? null, id, jti, openedAt, expiresAt];
+    const [row] = await this.database.query(this.#sql.insert, parameters, em);
+    return row && this.users.fromRow(em, row);
+  }
+
+  /**
+   * Puts `next` in the place of `presented`, provided that this is the live token of a live session of an active user.
+   *
+   * @returns the user as just read, or undefined when there was nothing to rotate
+   */
+  async rotate(
+    session: { id: string; user: UserId; presented: string; next: string; at: Date; expiresAt: Date },
+    em: EntityManager,
+  ): Promise<BaseUser | undefined> {
+    const { id, user, presented, next, at, expiresAt } = session;
+    const [row] = await this.database.query(this.#sql.rotate, [id, user, presented, next, at, expiresAt], em);
+    return row && this.users.fromRow(em, row);
+  }
+
+  /** The session as it is now, with its user. */
+  async find(
+    id: string,
+    user: UserId,
+    em: EntityManager,
+  ): Promise<{ session: SessionRow; user: BaseUser } | undefined> {
+    const [row] = await this.database.query(this.#sql.find, [id, user], em);
+    if (!row) return undefined;
+    const session = Object.entries(row).filter(([column]) => column.startsWith(PREFIX));
+    const columns = Object.fromEntries(session.map(([column, value]) => [column.slice(PREFIX.length), value]));
+    return { session: columns as unknown as SessionRow, user: this.users.fromRow(em, row) };
+  }
+
+  /** Whether the session can still be rotated, and keeps anybody from ending it until the transaction of `em` is over. */
+  async lockLive(id: string, user: UserId, at: Date, em: EntityManager): Promise<boolean> {
+    return (await this.database.query(this.#sql.lockLive, [id, user, at], em)).length > 0;
+  }
+
+  /** Ends one session. */
+  async revoke(id: string, user: UserId, em?: EntityManager): Promise<void> {
+    await this.database.query(this.#sql.revoke, [id, user], em);
+  }
+
+  /**
+   * Ends every session of a user. Within the transaction of `em` it first takes the user's row, so that a login beside it
+   * has either committed (and is ended) or has not yet checked its credentials.
+   */
+  async revokeAll(user: UserId, em: EntityManager): Promise<void> {
+    await this.database.query(this.#sql.lockUser, [user], em);
+    await this.database.query(this.#sql.revokeAll, [user], em);
+  }
+}
+
+function statements(session: Table, user: Table) {
+  const s = {
+    id: session.column('id'),
+    user: session.column('user'),
+    jti: session.column('jti'),
+    previousJti: session.column('previousJti'),
+    rotatedAt: session.column('rotatedAt'),
+    enabled: session.column('enabled'),
+    createdAt: session.column('createdAt'),
+    expiresAt: session.column('expiresAt'),
+  };
+  const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
+  const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
+  return {
+    insert: `
+      with owner as (
+        select ${user.columns('u')} from ${user.name} u
+        where u.${u.id} = $1 and u.${u.passwordHash} is not distinct from $2 and u.${u.isActive}
+        for share
+      ), opened as (
+        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt})
+        select $3::uuid, owner.${u.id}, $4::uuid, $5::timestamptz, true, $5::timestamptz, $6::timestamptz from owner
+      )
+      select * from owner`,
+    rotate: `
+      update ${session.name} s
+      set ${s.jti} = $4, ${s.previousJti} = s.${s.jti}, ${s.rotatedAt} = $5, ${s.expiresAt} = $6
+      from ${user.name} u
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
+        and u.${u.id} = $2 and u.${u.isActive}
+      returning ${user.columns('u')}`,
+    find: `
+      select s.${s.jti} as "${PREFIX}jti", s.${s.previousJti} as "${PREFIX}previousJti",
+        ${milliseconds(s.rotatedAt)} as "${PREFIX}rotatedAt", ${milliseconds(s.expiresAt)} as "${PREFIX}expiresAt",
+        s.${s.enabled} as "${PREFIX}enabled", u.${u.isActive} as "${PREFIX}isUserActive", ${user.columns('u')}
+      from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
+      where s.${s.id} = $1 and s.${s.user} = $2`,
+    lockLive: `
+      select 1 from ${session.name} s
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3
+      for update`,
+    revoke: `update ${session.name} set ${s.enabled} = false where ${s.id} = $1 and ${s.user} = $2 and ${s.enabled}`,
+    lockUser: `select 1 from ${user.name} where ${u.id} = $1 for no key update`,
+    revokeAll: `update ${session.name} set ${s.enabled} = false where ${s.user} = $1 and ${s.enabled}`,
+  };
+}

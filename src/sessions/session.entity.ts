@@ -1,0 +1,31 @@
+import { defineEntity, type EntityClass, type EntitySchema, p } from '@mikro-orm/core';
+import type { BaseUser } from '../users/base-user.entity.js';
+
+/** Name under which the ORM knows the whitelist. */
+export const SESSION_ENTITY = 'AuthSession';
+
+/**
+ * The whitelist: one row a login, which says what its live refresh token is. Rotation rewrites the row in place, and no
+ * index names a column that it writes, so that PostgreSQL need not touch an index (HOT update).
+ */
+export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySchema {
+  return defineEntity({
+    name: SESSION_ENTITY,
+    tableName: 'auth_session',
+    properties: {
+      id: p.uuid().primary(),
+      user: () => p.manyToOne(user()).deleteRule('cascade').index(),
+      /** Id of the live refresh token. */
+      jti: p.uuid(),
+      /** Id of its parent, which REFRESH_REUSE_GRACE still honours for a moment. */
+      previousJti: p.uuid().nullable(),
+      /** When the live token was made; at first, when the session was opened. */
+      rotatedAt: p.datetime(3),
+      /** False once the session was revoked. The row stays until it expires, to tell a late token what happened. */
+      enabled: p.boolean().default(true),
+      createdAt: p.datetime(3),
+      /** When the live token expires. */
+      expiresAt: p.datetime(3),
+    },
+  }) as unknown as EntitySchema;
+}

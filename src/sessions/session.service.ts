@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Clock, toSeconds } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { incorrectCredentials, tokenNotValid } from '../error.js';
+import type { TokenFactory } from '../tokens/token-factory.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { BaseUser, UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import type { SessionStore } from './session-store.js';
+
+/** A session as a signed token names it. */
+export interface SessionReference {
+  /** Id of the session. */
+  readonly session: string;
+  /** Key of its user, as a string. */
+  readonly sub: string;
+}
+
+/** Opens and ends the sessions of users. Rotation is in `rotation.service.ts`. */
+export class SessionService {
+  constructor(
+    private readonly database: Database,
+    private readonly store: SessionStore,
+    private readonly users: UserService,
+    private readonly tokens: TokenFactory,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Opens a session for a user who has just proved who they are, with the password hash that was checked (null for a user
+   * without one). This is the only way into the whitelist.
+   *
+   * @param em the transaction to open it in; default: one of its own
+   * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
+   */
+  async open(user: BaseUser, em?: EntityManager): Promise<Tokens> {
+    return em ? this.#open(user, em) : this.database.transaction((own) => this.#open(user, own));
+  }
+
+  /** Ends one session. Ending it again changes nothing. */
+  async revoke({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
+    const user = this.users.parseId(sub);
+    if (user !== undefined) await this.store.revoke(session, user, em);
+  }
+
+  /** Ends every session of a user, those that are being opened or rotated at this moment included. */
+  async revokeAll(user: UserId, em?: EntityManager): Promise<void> {
+    await (em ? this.store.revokeAll(user, em) : this.database.transaction((own) => this.store.revokeAll(user, own)));
+  }
+
+  /** Holds a live session until the transaction of `em` is over. @throws token_not_valid when it has ended */
+  async lock({ session, sub }: SessionReference, em: EntityManager): Promise<void> {
+    const user = this.users.parseId(sub);
+    const isLive = user !== undefined && (await this.store.lockLive(session, user, new Date(this.clock.now()), em));
+    if (!isLive) throw tokenNotValid();
+  }
+
+  async #open(user: BaseUser, em: EntityManager): Promise<Tokens> {
+    const now = this.clock.now();
+    const issuedAt = toSeconds(now);
+    const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
+    const session = { id: randomUUID(), jti: randomUUID() };
+    const dates = { openedAt: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const current = await this.store.insert({ ...session, ...dates }, user, em);
+    if (!current) throw incorrectCredentials();
+    return this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, em);
+  }
+}

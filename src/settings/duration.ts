@@ -1,0 +1,10 @@
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+
+/**
+ * Seconds of a duration such as `30s`, `15m`, `12h` or `14d`. Anything else comes back as it is, for the validation to
+ * name the fault.
+ */
+export function parseDuration(value: unknown): unknown {
+  const [, count, unit] = typeof value === 'string' ? (/^(\d{1,9})([smhd])$/.exec(value) ?? []) : [];
+  return count && unit ? Number(count) * SECONDS[unit as keyof typeof SECONDS] : value;
+}

@@ -1,0 +1,48 @@
+import { closestMatch } from 'leven';
+import { resolveSettings, type SettingFault, Settings, SettingsError, type SettingsInput } from './settings.js';
+
+const PREFIX = 'JWT_ALLAUTH_';
+
+/** `refreshTokenAsCookie` is set by `JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE`, and so on for every setting. */
+export function variableOf(property: string): string {
+  return PREFIX + property.replace(/[A-Z]/g, '_$&').toUpperCase();
+}
+
+/**
+ * Reads the settings from `JWT_ALLAUTH_*` variables, strictly: what cannot be understood is a fault, never a default.
+ * NODE_ENV `development` and `test` allow insecure cookies; any other value, and none, counts as production.
+ *
+ * @param env usually `process.env`, which the library itself never touches
+ * @throws SettingsError with every fault, by variable name
+ */
+export function settingsFromEnv(env: Readonly<Record<string, string | undefined>>): Settings {
+  const { development: _, ...configurable } = new Settings();
+  const properties = new Map(Object.keys(configurable).map((property) => [variableOf(property), property]));
+  const input: Record<string, unknown> = { development: env.NODE_ENV === 'development' || env.NODE_ENV === 'test' };
+  const faults: SettingFault[] = [];
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith(PREFIX) || value === undefined) continue;
+    const property = properties.get(variable);
+    if (!property) {
+      const nearest = closestMatch(variable, [...properties.keys()]);
+      faults.push({ setting: variable, message: `is not a setting; the nearest name is ${nearest}` });
+    } else if (value.trim() === '') {
+      faults.push({ setting: variable, message: 'is empty; unset it to have the default' });
+    } else {
+      input[property] = value;
+    }
+  }
+  return resolveWith(faults, input);
+}
+
+/** Resolves the settings, with the faults found so far beside its own. */
+function resolveWith(faults: readonly SettingFault[], input: SettingsInput): Settings {
+  try {
+    const settings = resolveSettings(input, variableOf);
+    if (faults.length === 0) return settings;
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    throw new SettingsError([...faults, ...error.faults]);
+  }
+  throw new SettingsError(faults);
+}

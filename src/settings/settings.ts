@@ -1,0 +1,286 @@
+import { inspect } from 'node:util';
+import { plainToInstance, Transform } from 'class-transformer';
+import { ValidateBy, type ValidationError, type ValidationOptions, validateSync } from 'class-validator';
+import { closestMatch } from 'leven';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import { parseDuration } from './duration.js';
+import { areDistinct, isLoginLimit, type LoginLimit, parseLoginLimits } from './login-limit.js';
+
+export type Algorithm = 'HS256' | 'HS384' | 'HS512';
+
+/** Bytes that a secret needs: as many as the hash gives (RFC 7518 §3.2). */
+const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
+
+/** One value of one setting that cannot be used, and why. The value itself is never repeated. */
+export interface SettingFault {
+  /** The environment variable, or the property when the settings came as an object. */
+  readonly setting: string;
+  readonly message: string;
+}
+
+/** Raised at start-up with every fault at once. */
+export class SettingsError extends JwtAllauthError {
+  constructor(readonly faults: readonly SettingFault[]) {
+    const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);
+    super(ErrorCode.InvalidSettings, 500, `The settings cannot be used:${lines.join('')}`);
+    this.name = 'SettingsError';
+  }
+}
+
+type Test = (value: unknown, settings: Settings) => boolean;
+
+/** A check of one setting: a fault with this message unless the test holds. */
+function must(message: string | ((settings: Settings) => string), test: Test, options?: ValidationOptions) {
+  return ValidateBy(
+    {
+      name: typeof message === 'string' ? message : test.name,
+      validator: {
+        validate: (value, args) => test(value, args?.object as Settings),
+        defaultMessage: (args) => (typeof message === 'string' ? message : message(args?.object as Settings)),
+      },
+    },
+    options,
+  );
+}
+
+const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
+const optional =
+  (test: Test): Test =>
+  (value, settings) =>
+    value === undefined || test(value, settings);
+const Text = () => must('must not be empty', optional(isText));
+
+const parseFlag = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
+const Flag = () => (target: object, key: string) => {
+  Transform(({ value }) => parseFlag(value))(target, key);
+  must(
+    'must be true or false',
+    optional((value) => typeof value === 'boolean'),
+  )(target, key);
+};
+
+const Duration = (minimum: number) => (target: object, key: string) => {
+  Transform(({ value }) => parseDuration(value))(target, key);
+  must(
+    `must be a duration such as 30s, 15m, 12h or 14d${minimum > 0 ? `, at least ${minimum}s` : ''}`,
+    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum),
+  )(target, key);
+};
+
+const parseList = (value: unknown) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value);
+const parseJson = (value: unknown) => {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+};
+
+function isOrigin(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value;
+}
+
+function isAttributeMap(value: unknown): boolean {
+  const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isPlain && Object.values(value).every((path) => /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/.test(String(path)));
+}
+
+/**
+ * Everything that an operator can choose, typed and with its defaults. The README's table has a row for each. Durations
+ * are whole seconds here; a string such as `15m` is understood wherever settings are given.
+ */
+export class Settings {
+  /**
+   * True on a developer's machine and in tests. It allows cookies that a network attacker could read; anything else
+   * counts as production.
+   */
+  @Flag()
+  readonly development: boolean = false;
+
+  /** The app's RefreshToken subclass, or `module#Export` resolved from the working directory. */
+  @must(
+    'must be a class or module#Export',
+    optional(
+      (value) => typeof value === 'function' || (typeof value === 'string' && /^.+#[A-Za-z_$][\w$]*$/.test(value)),
+    ),
+  )
+  readonly refreshToken?: string | (new (...args: never[]) => object) = undefined;
+
+  /** True: the refresh token travels in a cookie. False: in JSON bodies. */
+  @Flag()
+  readonly refreshTokenAsCookie: boolean = true;
+
+  /** Default: `__Host-refresh_token` where its rules hold (Secure, Path=/, no Domain), else `refresh_token`. */
+  @must(
+    'must be a cookie name',
+    optional((value) => /^[\w!#$%&'*+.^`|~-]+$/.test(String(value))),
+  )
+  @must(
+    'starts with __Host- or __Secure-, which needs Secure (and for __Host- the path / and no domain)',
+    optional((name, settings) => isPrefixAllowed(String(name), settings)),
+  )
+  readonly refreshTokenCookieName?: string = undefined;
+
+  @Flag()
+  @must(
+    'must not be false in production: scripts could read the token',
+    (value, { development }) => value !== false || development,
+  )
+  readonly refreshTokenCookieHttpOnly: boolean = true;
+
+  /** Default: true, but false where `development` is true. */
+  @Flag()
+  @must(
+    'must not be false in production: the token would travel in clear',
+    (value, { development }) => value !== false || development,
+  )
+  readonly refreshTokenCookieSecure?: boolean = undefined;
+
+  @Transform(({ value }) => (typeof value === 'string' ? value.toLowerCase() : value))
+  @must('must be lax, strict or none', (value) => ['lax', 'strict', 'none'].includes(String(value)))
+  @must(
+    'cannot be none for a cookie that is not Secure',
+    (value, settings) => value !== 'none' || isCookieSecure(settings),
+  )
+  readonly refreshTokenCookieSameSite: 'lax' | 'strict' | 'none' = 'lax';
+
+  /** Upper limit in seconds; the cookie never outlives the token. */
+  @Duration(1)
+  readonly refreshTokenCookieMaxAge?: number = undefined;
+
+  @must('must be a path that starts with /', (value) => /^\/[^;\s]*$/.test(String(value)))
+  readonly refreshTokenCookiePath: string = '/';
+
+  @must(
+    'must be a domain',
+    optional((value) => /^\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(String(value))),
+  )
+  readonly refreshTokenCookieDomain?: string = undefined;
+
+  @must('must be HS256, HS384 or HS512', (value) => String(value) in SECRET_BYTES)
+  readonly algorithm: Algorithm = 'HS256';
+
+  /** The secret of HMAC signatures. */
+  @must(
+    ({ algorithm }) => `must be set, to at least ${SECRET_BYTES[algorithm] ?? 32} bytes (RFC 7518 §3.2)`,
+    function hasSecretLength(value, { algorithm }) {
+      return typeof value === 'string' && Buffer.byteLength(value) >= (SECRET_BYTES[algorithm] ?? 32);
+    },
+  )
+  readonly secretKey: string = '';
+
+  /** `iss` of every token; checked when set. */
+  @Text()
+  readonly issuer?: string = undefined;
+
+  /** `aud` of every token; checked when set. */
+  @Text()
+  readonly audience?: string = undefined;
+
+  /** Seconds that an access token is believed. */
+  @Duration(1)
+  readonly accessTokenLifetime: number = 30 * 60;
+
+  /** Seconds after which an unused session ends. */
+  @Duration(1)
+  readonly refreshTokenLifetime: number = 14 * 86_400;
+
+  /** Seconds after which every session ends, used or not. */
+  @Duration(1)
+  readonly sessionLifetime?: number = undefined;
+
+  /** Seconds after a rotation in which the parent still gets the same successor; 0: never. */
+  @Duration(0)
+  readonly refreshReuseGrace: number = 10;
+
+  /** Claim name to dotted path on the user. */
+  @Transform(({ value }) => parseJson(value))
+  @must('must be a JSON object of claim names and dotted paths', isAttributeMap)
+  readonly userAttributes: Readonly<Record<string, string>> = {};
+
+  /** Whether a new password ends every older session. */
+  @Flag()
+  readonly logoutOnPasswordChange: boolean = true;
+
+  /** Whether changing the password asks for the old one. */
+  @Flag()
+  readonly oldPasswordFieldEnabled: boolean = true;
+
+  /** Origins beside the own one from which browsers may send the refresh cookie. */
+  @Transform(({ value }) => parseList(value))
+  @must(
+    'must be origins such as https://app.example.com, separated by commas',
+    (value) => Array.isArray(value) && value.every(isOrigin),
+  )
+  readonly trustedOrigins: readonly string[] = [];
+
+  /** How many failed logins are let through; an empty list: any number. */
+  @Transform(({ value }) => parseLoginLimits(value))
+  @must(
+    'must be off or limits such as 10/15m/account+ip,100/15m/ip,100/1h/account',
+    (value) => Array.isArray(value) && value.every(isLoginLimit) && areDistinct(value),
+  )
+  readonly loginRateLimit: readonly LoginLimit[] = [
+    { count: 10, seconds: 900, scope: 'account+ip' },
+    { count: 100, seconds: 900, scope: 'ip' },
+    { count: 100, seconds: 3600, scope: 'account' },
+  ];
+
+  /** Without the secret, whoever prints it. */
+  [inspect.custom](): object {
+    return this.toJSON();
+  }
+
+  /** Without the secret. */
+  toJSON(): object {
+    return { ...this, secretKey: '[redacted]' };
+  }
+}
+
+/** What an app may give: any subset, durations also as strings. Everything left out, or undefined, has its default. */
+export type SettingsInput = {
+  readonly [K in keyof Settings as Settings[K] extends (...args: never[]) => unknown ? never : K]?:
+    | Settings[K]
+    | string;
+};
+
+/** Whether the cookie is sent over TLS only. */
+export function isCookieSecure({ refreshTokenCookieSecure, development }: Settings): boolean {
+  return refreshTokenCookieSecure ?? !development;
+}
+
+/** Whether a cookie of these settings may bear the `__Host-` prefix (RFC 6265bis §4.1.3.2). */
+export function isHostCookie(settings: Settings): boolean {
+  return isCookieSecure(settings) && settings.refreshTokenCookiePath === '/' && !settings.refreshTokenCookieDomain;
+}
+
+function isPrefixAllowed(name: string, settings: Settings): boolean {
+  if (name.toLowerCase().startsWith('__host-')) return isHostCookie(settings);
+  return !name.toLowerCase().startsWith('__secure-') || isCookieSecure(settings);
+}
+
+/**
+ * The settings with their defaults, checked.
+ *
+ * @param nameOf gives the name under which a fault is reported; default: the property
+ * @throws SettingsError with every fault
+ */
+export function resolveSettings(input: SettingsInput | Settings, nameOf = (property: string) => property): Settings {
+  const settings = plainToInstance(Settings, { ...input }, { exposeDefaultValues: true, exposeUnsetFields: false });
+  const errors = validateSync(settings, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    validationError: { value: false },
+  });
+  if (errors.length > 0) throw new SettingsError(errors.map((error) => toFault(error, nameOf)));
+  return settings;
+}
+
+function toFault({ property, constraints = {} }: ValidationError, nameOf: (property: string) => string): SettingFault {
+  const known = Object.keys(new Settings());
+  const message = known.includes(property)
+    ? Object.values(constraints).join('; ')
+    : `is not a setting; the nearest name is ${nameOf(closestMatch(property, known) ?? '')}`;
+  return { setting: nameOf(property), message };
+}

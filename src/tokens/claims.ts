@@ -1,0 +1,38 @@
+/** Claims that this library sets. A custom claim of one of these names is refused at sign-in, never silently replaced. */
+export const RESERVED_CLAIMS = [
+  'sub',
+  'jti',
+  'iat',
+  'exp',
+  'iss',
+  'aud',
+  'token_type',
+  'session',
+  'session_iat',
+  'role',
+  'email_verified',
+] as const;
+
+export type TokenType = 'access' | 'refresh';
+
+/** What an app adds to its tokens: anything that JSON can carry. */
+export type CustomClaims = Record<string, unknown>;
+
+/** The claims of a token that was verified. Instants are whole seconds since the epoch (NumericDate, RFC 7519 §2). */
+export interface TokenClaims {
+  /** The user's key, as a string. */
+  readonly sub: string;
+  readonly jti: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly iss?: string;
+  readonly aud?: string;
+  readonly token_type: TokenType;
+  /** Id of the session. */
+  readonly session: string;
+  /** When the session was opened. */
+  readonly session_iat: number;
+  readonly role: number;
+  readonly email_verified: boolean;
+  readonly [custom: string]: unknown;
+}

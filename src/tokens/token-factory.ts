@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Clock, toSeconds } from '../clock.js';
+import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
+import type { Settings } from '../settings/settings.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import { AccessToken } from './access-token.js';
+import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
+import { signToken, verifySignature } from './json-web-token.js';
+import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
+import type { SigningKeys } from './signing-keys.js';
+import { Tokens } from './tokens.js';
+
+/** The session that tokens are made for. Instants are seconds since the epoch. */
+export interface TokenSession {
+  readonly id: string;
+  /** When it was opened. */
+  readonly openedAt: number;
+  /** Id of its live refresh token. */
+  readonly jti: string;
+  /** When that token was first made. */
+  readonly issuedAt: number;
+  /** When that token expires. */
+  readonly expiresAt: number;
+}
+
+/** Makes and verifies every token of an app, with the refresh token class that its settings name. */
+export class TokenFactory {
+  constructor(
+    private readonly tokenClass: RefreshTokenClass,
+    /** Relations that USER_ATTRIBUTES reads. */
+    private readonly relations: readonly string[],
+    private readonly keys: SigningKeys,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {}
+
+  /** When a refresh token made at `issuedAt` expires: after its lifetime, but never past the session's deadline. */
+  refreshExpiry(issuedAt: number, openedAt: number): number {
+    return Math.min(issuedAt + this.settings.refreshTokenLifetime, this.deadline(openedAt));
+  }
+
+  /** When a session ends, used or not (SESSION_LIFETIME); Infinity without such a limit. */
+  deadline(openedAt: number): number {
+    return openedAt + (this.settings.sessionLifetime ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * The tokens of a session for a user whom `em` has just read.
+   *
+   * @throws reserved_claim when the app's class adds a claim of ours
+   */
+  async issue(user: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
+    if (this.relations.length > 0) await em.populate(user, this.relations as never);
+    const refresh: unknown = await this.tokenClass.forUser(user, { attributes: this.settings.userAttributes });
+    if (!(refresh instanceof RefreshToken))
+      throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
+    const now = toSeconds(this.clock.now());
+    const expiry = Math.min(now + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
+    const access = AccessToken.fromRefreshToken(refresh);
+    return new Tokens(
+      this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: now, expiresAt: expiry }),
+      this.#sign('refresh', refresh, session),
+      session.expiresAt,
+    );
+  }
+
+  /** The claims of an access token. @throws token_not_valid */
+  verifyAccess(token: string): TokenClaims {
+    const claims = verifySignature(token, 'access', this.keys, this.settings);
+    if (claims.exp <= toSeconds(this.clock.now())) throw tokenNotValid();
+    return claims;
+  }
+
+  /** The claims of a refresh token that can still be used. @throws token_not_valid */
+  verifyRefresh(token: string): TokenClaims {
+    const claims = this.readRefresh(token);
+    if (claims.exp <= toSeconds(this.clock.now())) throw tokenNotValid();
+    return claims;
+  }
+
+  /** The claims of a refresh token that we signed, expired or not. @throws token_not_valid */
+  readRefresh(token: string): TokenClaims {
+    return verifySignature(token, 'refresh', this.keys, this.settings);
+  }
+
+  #sign(type: TokenType, token: RefreshToken | AccessToken, session: TokenSession): string {
+    const claims: TokenClaims = {
+      ...customClaims(token),
+      sub: token.subject,
+      jti: session.jti,
+      iat: session.issuedAt,
+      exp: session.expiresAt,
+      ...(this.settings.issuer && { iss: this.settings.issuer }),
+      ...(this.settings.audience && { aud: this.settings.audience }),
+      token_type: type,
+      session: session.id,
+      session_iat: session.openedAt,
+      role: token.role,
+      email_verified: token.emailVerified,
+    };
+    return signToken(claims, this.keys);
+  }
+}
+
+function customClaims({ payload }: RefreshToken | AccessToken): Record<string, unknown> {
+  const taken = RESERVED_CLAIMS.find((claim) => Object.hasOwn(payload, claim));
+  if (taken)
+    throw new JwtAllauthError(ErrorCode.ReservedClaim, 500, `The claim "${taken}" is reserved; choose another name.`);
+  return payload;
+}

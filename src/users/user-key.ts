@@ -1,0 +1,25 @@
+import type { EntityProperty } from '@mikro-orm/core';
+import type { UserId } from './base-user.entity.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a string is a uuid in its usual form (RFC 9562 §4), which PostgreSQL takes without complaint. */
+export function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && UUID.test(value);
+}
+
+/**
+ * The key that a `sub` claim names, as the primary key's column takes it. A token of another app that shares the secret can
+ * be signed correctly and still name no key of ours.
+ *
+ * @returns undefined when no row can have that key
+ */
+export function parseUserId(sub: string, { runtimeType, columnTypes }: EntityProperty): UserId | undefined {
+  if (columnTypes[0] === 'uuid') return isUuid(sub) ? sub : undefined;
+  if (runtimeType === 'number' || runtimeType === 'bigint' || /int|serial/.test(columnTypes[0] ?? '')) {
+    const limit = /^(bigint|bigserial|int8)/.test(columnTypes[0] ?? '') ? 2n ** 63n : 2n ** 31n;
+    if (!/^-?\d{1,19}$/.test(sub) || BigInt(sub) >= limit || BigInt(sub) < -limit) return undefined;
+    return runtimeType === 'number' ? Number(sub) : runtimeType === 'bigint' ? BigInt(sub) : sub;
+  }
+  return sub;
+}

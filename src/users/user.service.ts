@@ -1,0 +1,73 @@
+import type { EntityClass, EntityMetadata } from '@mikro-orm/core';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import { tokenNotValid } from '../error.js';
+import type { BaseUser, UserId } from './base-user.entity.js';
+import { normalizeEmail } from './email.js';
+import { parseUserId } from './user-key.js';
+
+/** The app's users: found, made and loaded as the app's own entity, whatever its key and its columns. */
+export class UserService<U extends BaseUser = BaseUser> {
+  readonly table: Table;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    private readonly meta: EntityMetadata<U>,
+  ) {
+    this.table = Table.of(orm, meta as EntityMetadata);
+  }
+
+  get entity(): EntityClass<U> {
+    return this.meta.class;
+  }
+
+  /** The key that a `sub` claim names, or undefined when no user can have it. */
+  parseId(sub: string): UserId | undefined {
+    return parseUserId(sub, this.meta.properties['id' as keyof typeof this.meta.properties]);
+  }
+
+  /** The user of a row that has `table.columns()`, managed by `em`. */
+  fromRow(em: EntityManager, row: object): U {
+    return em.map(this.entity, row as never) as U;
+  }
+
+  /** The active user of a `sub` claim, loaded and managed by `em`. @throws token_not_valid when there is none */
+  async getActive(em: EntityManager, sub: string): Promise<U> {
+    const id = this.parseId(sub);
+    const user = id === undefined ? null : await em.findOne(this.entity, { id, isActive: true } as never);
+    if (!user) throw tokenNotValid();
+    return user as U;
+  }
+
+  /** The user of an address together with the password hash, active or not. */
+  async findByEmail(email: string): Promise<U | null> {
+    const where = { email: normalizeEmail(email) } as never;
+    return this.database.read(
+      async (em) => (await em.findOne(this.entity, where, { populate: ['passwordHash'] as never })) as U | null,
+    );
+  }
+
+  /** The user of a `sub` claim together with the password hash. @throws token_not_valid when there is no active one */
+  async getActiveWithPassword(sub: string): Promise<U> {
+    return this.database.read(async (em) => {
+      const user = await this.getActive(em, sub);
+      await em.populate(user, ['passwordHash'] as never);
+      return user;
+    });
+  }
+
+  /** Sets a hash in place of exactly the one that was checked. False: the user has another password by now, or is gone. */
+  async replacePasswordHash(user: U, next: string, em?: EntityManager): Promise<boolean> {
+    const { table } = this;
+    const rows = await this.database.query(
+      `update ${table.name} set ${table.column('passwordHash')} = $1
+       where ${table.column('id')} = $2 and ${table.column('passwordHash')} is not distinct from $3 and ${table.column('isActive')}
+       returning 1`,
+      [next, user.id, user.passwordHash ?? null],
+      em,
+    );
+    return rows.length > 0;
+  }
+}

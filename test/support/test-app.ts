@@ -1,0 +1,156 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
+import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql';
+import express from 'express';
+import { createExpressServer, useExpressServer } from 'routing-controllers';
+import { Container } from 'typedi';
+import {
+  type AppServerOptions,
+  type AuthEventMap,
+  type BaseUser,
+  createAuthEntities,
+  createJwtAllauth,
+  type JwtAllauth,
+  type JwtAllauthOptions,
+  type Logger,
+  type SettingsInput,
+} from '../../src/index.js';
+import { secrets } from './secrets.js';
+import { TestClient } from './test-client.js';
+import { TestClock } from './test-clock.js';
+import { createTestDatabase, type TestDatabase } from './test-database.js';
+import { AppRefreshToken, AppUser, Organization } from './users.js';
+
+/** What differs from an app with uuid users, cookies, Express 4 and a database of its own. */
+export interface TestAppOptions {
+  readonly settings?: SettingsInput;
+  readonly user?: EntityClass<BaseUser>;
+  readonly controllers?: AppServerOptions['controllers'];
+  readonly server?: AppServerOptions;
+  readonly express?: 4 | 5;
+  readonly orm?: Options;
+  /** The way to the database, if it is not the direct one. */
+  readonly databaseUrl?: (direct: string) => string;
+  /** A database to share with another app; it outlives this one. */
+  readonly database?: TestDatabase;
+  readonly auth?: Partial<JwtAllauthOptions>;
+  /** Called on the Express app before our routes are added. */
+  readonly configure?: (app: express.Express) => void;
+}
+
+/** A whole app over HTTP on a real database, with everything in reach that a test looks at. */
+export interface TestApp {
+  readonly url: string;
+  readonly orm: MikroORM;
+  readonly auth: JwtAllauth;
+  readonly clock: TestClock;
+  readonly database: TestDatabase;
+  /** What was logged. */
+  readonly log: { level: string; message: string; [field: string]: unknown }[];
+  /** The events of `session.reuse-detected`. */
+  readonly events: AuthEventMap['session.reuse-detected'][];
+  client(): TestClient;
+  /** A client that has just signed up. */
+  signedUp(email?: string): Promise<TestClient>;
+  /** Rows of the whitelist, oldest first. */
+  sessions(): Promise<{ id: string; user_id: string; jti: string; previous_jti: string | null; enabled: boolean }[]>;
+  /** How many sessions can still be refreshed. */
+  liveSessions(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export const SECRET = 'a secret that is only for tests and long enough for every hash, HS512 included';
+
+let count = 0;
+
+export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const database = options.database ?? (await createTestDatabase());
+  const user = options.user ?? AppUser;
+  const orm = await MikroORM.init({
+    clientUrl: options.databaseUrl?.(database.url) ?? database.url,
+    entities: [user, Organization, ...createAuthEntities({ user: () => user })],
+    ...options.orm,
+  });
+  if (!options.database) await orm.schema.create();
+  const clock = new TestClock();
+  const log: TestApp['log'] = [];
+  const events: TestApp['events'] = [];
+  const auth = await createJwtAllauth({
+    orm,
+    clock,
+    logger: collector(log),
+    container: Container.of(`test-${++count}`),
+    settings: {
+      secretKey: SECRET,
+      development: true,
+      loginRateLimit: 'off',
+      ...(user === AppUser && { refreshToken: AppRefreshToken }),
+      ...options.settings,
+    },
+    ...options.auth,
+  });
+  auth.events.on('session.reuse-detected', (event) => {
+    events.push(event);
+    secrets.saw('an event', event);
+  });
+  const server = await listen(options, auth);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const mode = auth.settings.refreshTokenAsCookie ? 'cookie' : 'body';
+  const cookieName = auth.settings.refreshTokenCookieName ?? 'refresh_token';
+  const client = () => new TestClient(url, mode, cookieName);
+  secrets.add(SECRET, auth.settings.secretKey);
+  return {
+    url,
+    orm,
+    auth,
+    clock,
+    database,
+    log,
+    events,
+    client,
+    signedUp: async (email = `user${++count}@example.com`) => {
+      const signedUp = client();
+      const { status } = await signedUp.register(email);
+      if (status !== 201) throw new Error(`sign-up was answered with ${status}`);
+      return signedUp;
+    },
+    sessions: async () => (await database.pool.query('select * from auth_session order by created_at, id')).rows,
+    liveSessions: async () => {
+      const { rows } = await database.pool.query(
+        'select count(*)::int as live from auth_session where enabled and expires_at > $1',
+        [new Date(clock.now())],
+      );
+      return rows[0].live;
+    },
+    close: async () => {
+      secrets.saw('the library', inspect(auth, { depth: 12, showHidden: true, getters: true }));
+      secrets.saw('the settings', auth.settings);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await orm.close(true);
+      if (!options.database) await database.drop();
+      secrets.assertNoneShown();
+    },
+  };
+}
+
+async function listen(options: TestAppOptions, auth: JwtAllauth): Promise<Server> {
+  const serverOptions = auth.serverOptions({ ...options.server, controllers: options.controllers });
+  const app = options.express === 5 ? express() : undefined;
+  if (app) options.configure?.(app);
+  const server: Server = (app ? useExpressServer(app, serverOptions) : createExpressServer(serverOptions)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await new Promise((resolve) => server.once('listening', resolve));
+  return server;
+}
+
+function collector(log: TestApp['log']): Logger {
+  const at = (level: string) => (fields: object, message: string) => {
+    log.push({ ...fields, level, message });
+    secrets.saw(`a log line (${level})`, { ...fields, message });
+  };
+  return { info: at('info'), warn: at('warn'), error: at('error') };
+}

@@ -1,0 +1,115 @@
+import { secrets } from './secrets.js';
+
+/** What came back, read completely. */
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: a test knows what it asks for
+  readonly body: any;
+  readonly headers: Headers;
+  /** The refresh token's cookie as it was set: name, value and attributes; undefined when none was. */
+  readonly cookie?: { name: string; value: string; attributes: string[] };
+}
+
+/** One browser or program: it keeps its refresh cookie and its last access token, and sends both. */
+export class TestClient {
+  /** Value of the refresh cookie; in body mode, the last refresh token. */
+  refreshToken = '';
+  access = '';
+
+  constructor(
+    readonly url: string,
+    private readonly mode: 'cookie' | 'body',
+    private readonly cookieName: string,
+  ) {}
+
+  /** A second client that knows what this one knows: another tab, or a thief. */
+  copy(): TestClient {
+    return Object.assign(new TestClient(this.url, this.mode, this.cookieName), {
+      refreshToken: this.refreshToken,
+      access: this.access,
+    });
+  }
+
+  register(email: string, password = PASSWORD, more: object = {}): Promise<Answer> {
+    return this.#keep(this.send('POST', '/auth/registration', { email, password, ...more }));
+  }
+
+  login(email: string, password = PASSWORD, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#keep(this.send('POST', '/auth/login', { email, password }, headers));
+  }
+
+  refresh(): Promise<Answer> {
+    return this.#keep(this.#withRefreshToken('/auth/refresh'));
+  }
+
+  logout(): Promise<Answer> {
+    return this.#withRefreshToken('/auth/logout');
+  }
+
+  logoutAll(): Promise<Answer> {
+    return this.send('POST', '/auth/logout-all', undefined, this.bearer);
+  }
+
+  changePassword(oldPassword: string, newPassword: string): Promise<Answer> {
+    return this.#keep(this.send('POST', '/auth/password/change', { oldPassword, newPassword }, this.bearer));
+  }
+
+  /** A request with the access token. */
+  get(path: string): Promise<Answer> {
+    return this.send('GET', path, undefined, this.bearer);
+  }
+
+  get bearer(): Record<string, string> {
+    return this.access ? { authorization: `Bearer ${this.access}` } : {};
+  }
+
+  get cookieHeader(): Record<string, string> {
+    return this.mode === 'cookie' && this.refreshToken ? { cookie: `${this.cookieName}=${this.refreshToken}` } : {};
+  }
+
+  /** Sends a request as it is and reads the answer; what was shown of secrets is remembered for `secrets`. */
+  async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    if (typeof body === 'object' && body !== null) {
+      const { password, oldPassword, newPassword, refresh } = body as Record<string, unknown>;
+      secrets.add(password, oldPassword, newPassword, refresh);
+    }
+    const response = await fetch(this.url + path, { method, body: payload, headers: { ...json, ...headers } });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    const answer = {
+      status: response.status,
+      body: isJson && text ? JSON.parse(text) : text,
+      headers: response.headers,
+      cookie: parseCookie(response.headers.getSetCookie().find((cookie) => cookie.includes('refresh'))),
+    };
+    secrets.add(answer.body?.access, answer.body?.refresh, answer.cookie?.value);
+    if (response.status >= 400) secrets.saw(`${method} ${path} ${response.status}`, text);
+    return answer;
+  }
+
+  #withRefreshToken(path: string): Promise<Answer> {
+    if (this.mode === 'cookie') return this.send('POST', path, undefined, this.cookieHeader);
+    return this.send('POST', path, { refresh: this.refreshToken });
+  }
+
+  async #keep(answering: Promise<Answer>): Promise<Answer> {
+    const answer = await answering;
+    if (answer.status < 300) {
+      this.access = answer.body.access;
+      this.refreshToken = answer.cookie?.value ?? answer.body.refresh ?? this.refreshToken;
+    }
+    return answer;
+  }
+}
+
+/** A password that every rule allows. */
+export const PASSWORD = 'a sentence of some length';
+
+function parseCookie(header: string | undefined): Answer['cookie'] {
+  if (!header) return undefined;
+  const [pair = '', ...attributes] = header.split('; ');
+  const [name = '', value = ''] = pair.split(/=(.*)/);
+  return { name, value, attributes };
+}
