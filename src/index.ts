@@ -21,5 +21,6 @@ export type { CustomClaims, TokenClaims } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
 export { TokenFactory } from './tokens/token-factory.js';
 export { BaseUser, type UserId } from './users/base-user.entity.js';
+export { PasswordHasher } from './users/password-hasher.service.js';
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';

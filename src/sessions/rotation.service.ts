@@ -77,8 +77,8 @@ export class RotationService {
     // It is the live one after all: the user was reactivated while we looked. The client may simply try again.
     if (found.session.jti === claims.jti) throw serviceUnavailable();
     // On a connection of its own, committed before the answer: no failure of this request takes it back.
-    await this.sessions.revoke(claims);
-    return this.#refuse('replay', claims);
+    const isEnded = await this.sessions.revoke(claims);
+    return this.#refuse(isEnded ? 'replay' : 'revoked-session', claims);
   }
 
   #isLostResponse({ jti }: TokenClaims, { previousJti, rotatedAt }: SessionRow): boolean {

@@ -83,9 +83,9 @@ export class SessionStore {
     return (await this.database.query(this.#sql.lockLive, [id, user, at], em)).length > 0;
   }
 
-  /** Ends one session. */
-  async revoke(id: string, user: UserId, em?: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.revoke, [id, user], em);
+  /** Ends one session. False: it had ended before. */
+  async revoke(id: string, user: UserId, em?: EntityManager): Promise<boolean> {
+    return (await this.database.query(this.#sql.revoke, [id, user], em)).length > 0;
   }
 
   /**
@@ -139,7 +139,7 @@ function statements(session: Table, user: Table) {
       select 1 from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3
       for update`,
-    revoke: `update ${session.name} set ${s.enabled} = false where ${s.id} = $1 and ${s.user} = $2 and ${s.enabled}`,
+    revoke: `update ${session.name} set ${s.enabled} = false where ${s.id} = $1 and ${s.user} = $2 and ${s.enabled} returning 1`,
     lockUser: `select 1 from ${user.name} where ${u.id} = $1 for no key update`,
     revokeAll: `update ${session.name} set ${s.enabled} = false where ${s.user} = $1 and ${s.enabled}`,
   };

@@ -38,10 +38,10 @@ export class SessionService {
     return em ? this.#open(user, em) : this.database.transaction((own) => this.#open(user, own));
   }
 
-  /** Ends one session. Ending it again changes nothing. */
-  async revoke({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
+  /** Ends one session. False: it had ended before, or there is none. */
+  async revoke({ session, sub }: SessionReference, em?: EntityManager): Promise<boolean> {
     const user = this.users.parseId(sub);
-    if (user !== undefined) await this.store.revoke(session, user, em);
+    return user !== undefined && this.store.revoke(session, user, em);
   }
 
   /** Ends every session of a user, those that are being opened or rotated at this moment included. */

@@ -1,0 +1,78 @@
+import 'reflect-metadata';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type SettingsInput, settingsFromEnv } from 'jwt-allauth';
+import { openDatabase } from './database.js';
+import { type PostgresServer, startPostgres } from './postgres-server.js';
+import { RefreshToken } from './refresh-token.js';
+import { secretKey } from './secret-key.js';
+import { startServer } from './server.js';
+import { story } from './story.js';
+
+const DEFAULT_DATA = fileURLToPath(new URL('../../demo/.data', import.meta.url));
+
+/** What has to be stopped when the demo stops, last first. */
+const running: (() => Promise<unknown>)[] = [];
+
+async function main(): Promise<void> {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  const env: NodeJS.ProcessEnv = { NODE_ENV: 'development', ...process.env };
+  const directory = resolve(env.DEMO_DATA ?? DEFAULT_DATA);
+  const settings = await readSettings(env, directory);
+  const port = readPort(env.PORT);
+  const host = env.HOST ?? '127.0.0.1';
+
+  const orm = await openDatabase(env.DATABASE_URL ?? (await startOwnPostgres(directory)).url, env).catch((error) => {
+    throw new Error(`The database${env.DATABASE_URL ? ' of DATABASE_URL' : ''} cannot be used: ${reasonOf(error)}`);
+  });
+  running.push(() => orm.close(true));
+  const server = await startServer(orm, settings, port, host).catch((error) => {
+    throw error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use: choose another with PORT.`) : error;
+  });
+  running.push(async () => server.close().closeAllConnections());
+
+  const { port: actual } = server.address() as { port: number };
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+  console.log(`jwt-allauth demo at ${url}; Ctrl-C stops it. The whole story, to paste into another terminal:\n`);
+  console.log(story(url, settings.refreshTokenAsCookie !== false));
+}
+
+async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<SettingsInput> {
+  const key = env.JWT_ALLAUTH_SECRET_KEY ?? (await secretKey(directory));
+  const settings = settingsFromEnv({ ...env, JWT_ALLAUTH_SECRET_KEY: key });
+  return { ...settings, refreshToken: settings.refreshToken ?? RefreshToken };
+}
+
+function readPort(value = '3000'): number {
+  const port = Number(value);
+  if (/^\d+$/.test(value) && port <= 65_535) return port;
+  throw new Error('PORT must be a number from 0 to 65535.');
+}
+
+async function startOwnPostgres(directory: string): Promise<PostgresServer> {
+  const postgres = await startPostgres(directory);
+  running.push(() => postgres.stop());
+  return postgres;
+}
+
+function reasonOf(error: Error & { code?: string }): string {
+  return (error.message || error.code || 'no reason given').split('\n')[0] ?? '';
+}
+
+let isStopping = false;
+async function stop(code: number): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  for (const end of running.splice(0).reverse()) await end().catch((error) => console.error(reasonOf(error)));
+  process.exit(code);
+}
+
+process.on('SIGINT', () => void stop(0));
+process.on('SIGTERM', () => void stop(0));
+process.on('SIGHUP', () => void stop(0));
+
+main().catch((error: Error) => {
+  console.error(error.message);
+  return stop(1);
+});

@@ -1,0 +1,37 @@
+import { EmailVerified, LoadUser, Principal } from 'jwt-allauth';
+import { Authorized, CurrentUser, Get, JsonController, Post } from 'routing-controllers';
+import { Service } from 'typedi';
+import { User } from './user.entity.js';
+
+@Service()
+@JsonController('/profile')
+export class ProfileController {
+  /** Stateless: no database query at all. */
+  @Authorized()
+  @Get('/id')
+  id(@CurrentUser() user: Principal) {
+    return { id: user.id, permissions: user.claims.permissions };
+  }
+
+  /** The complete entity, loaded once per request. */
+  @Authorized()
+  @LoadUser()
+  @Get('/')
+  profile(@CurrentUser() user: User) {
+    return { email: user.email, permissions: user.permissions };
+  }
+
+  /** By role claim: no query; staff (1000) and superuser (900) pass too. */
+  @Authorized(700)
+  @Post('/publish')
+  publish() {
+    return { published: true };
+  }
+
+  /** By claim. */
+  @Authorized(EmailVerified)
+  @Post('/invite')
+  invite() {
+    return { invited: true };
+  }
+}

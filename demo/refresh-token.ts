@@ -1,0 +1,15 @@
+import { RefreshToken as DefaultRefreshToken, type ForUserOptions } from 'jwt-allauth';
+import type { User } from './user.entity.js';
+
+/** The demo's refresh token: the user's permissions travel in it and in every access token made from it. */
+export class RefreshToken extends DefaultRefreshToken {
+  setUserPermissions(user: User) {
+    this.payload.permissions = user.permissions;
+  }
+
+  static override async forUser(user: User, options?: ForUserOptions) {
+    const token = await super.forUser(user, options);
+    token.setUserPermissions(user);
+    return token;
+  }
+}

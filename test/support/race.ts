@@ -1,0 +1,73 @@
+import type { TestApp } from './test-app.js';
+import type { TestClient } from './test-client.js';
+import { waitForBlocked } from './test-database.js';
+import { AppUser } from './users.js';
+
+/** A user with one live session, made without the cost of a password hash at sign-in. */
+export interface Owner {
+  readonly id: string;
+  readonly client: TestClient;
+  /** Another session of the same user. */
+  another(): Promise<TestClient>;
+  /** How many sessions of this user can still be refreshed. */
+  live(): Promise<number>;
+}
+
+/** Makes a user by SQL and opens a session through the service. */
+export async function createOwner(app: TestApp, passwordHash: string | null = null): Promise<Owner> {
+  const user = Object.assign(new AppUser(), { email: `${crypto.randomUUID()}@example.com`, passwordHash });
+  await app.orm.em.fork().persist(user).flush();
+  const another = async () => {
+    const client = app.client();
+    const { access, refresh } = await app.auth.sessions.open(user);
+    return Object.assign(client, { access, refreshToken: refresh });
+  };
+  return {
+    id: user.id,
+    client: await another(),
+    another,
+    live: async () => {
+      const { rows } = await app.database.pool.query(
+        'select count(*)::int as live from auth_session where user_id = $1 and enabled and expires_at > $2',
+        [user.id, new Date(app.clock.now())],
+      );
+      return rows[0].live;
+    },
+  };
+}
+
+/**
+ * Forces an interleaving: holds a row, lets `first` and then `second` run into it, and lets go. PostgreSQL serves those who
+ * wait for a row in the order in which they came.
+ */
+export async function race<A, B>(
+  app: TestApp,
+  row: { table: string; id: string },
+  first: () => Promise<A>,
+  second: () => Promise<B>,
+): Promise<[A, B]> {
+  const holder = await app.database.pool.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(`select 1 from ${row.table} where id = $1 for update`, [row.id]);
+    const a = first();
+    await waitForBlocked(app.database.pool, 1);
+    const b = second();
+    await waitForBlocked(app.database.pool, 2);
+    await holder.query('commit');
+    return await Promise.all([a, b]);
+  } finally {
+    holder.release();
+  }
+}
+
+/** Id of the session that a client is signed in to. */
+export function sessionOf({ refreshToken }: TestClient): string {
+  return claimsOf(refreshToken).session;
+}
+
+/** The claims of a token, unverified. */
+// biome-ignore lint/suspicious/noExplicitAny: a test knows what it asks for
+export function claimsOf(token: string): any {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}

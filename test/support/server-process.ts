@@ -1,0 +1,27 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { SettingsInput } from '../../src/index.js';
+import { secrets } from './secrets.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/test/support/server-main.js', import.meta.url));
+
+/** A second server of the same app, in a process of its own, as a load balancer would have it. */
+export async function startServerProcess(databaseUrl: string, settings: SettingsInput) {
+  const child = fork(MAIN, [JSON.stringify({ databaseUrl, settings })], { silent: true });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => secrets.saw('the output of a server process', String(chunk)));
+  }
+  const [port] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`the server process ended with ${code}`))),
+  ]);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: async () => {
+      const ended = once(child, 'exit');
+      child.disconnect();
+      await ended;
+    },
+  };
+}
