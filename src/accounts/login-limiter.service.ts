@@ -20,6 +20,14 @@ export interface LoginAttempt {
   readonly ip: string | undefined;
 }
 
+interface CounterRow {
+  /** Whether this attempt was added to the counter. */
+  readonly isCounted: boolean;
+  readonly isReached: boolean;
+  /** Seconds until the count starts anew. */
+  readonly wait: number;
+}
+
 interface Counter {
   readonly limit: LoginLimit;
   readonly key: string;
@@ -31,6 +39,7 @@ interface Counter {
  */
 export class LoginLimiter {
   readonly #sql: ReturnType<typeof statements>;
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(
     private readonly database: Database,
@@ -49,13 +58,33 @@ export class LoginLimiter {
    * @throws too_many_requests, incorrect_credentials
    */
   async attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
+    return this.#inTurn(keyOf(who, 'account+ip', 'turn'), () => this.#attempt(who, guess));
+  }
+
+  /** One attempt for an account at an address at a time: right passwords in parallel are not taken for guesses. */
+  async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work);
+    const settled = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(key, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(key) === settled) this.#turns.delete(key);
+    }
+  }
+
+  async #attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
     const counters = await this.#countersOf(who);
     await this.#reserve(counters);
     let result: T | undefined;
     try {
       result = await guess();
     } catch (error) {
-      await this.#release(counters);
+      // What failed the guess may have left a dead connection in the pool: the second try gets another.
+      await this.#release(counters).catch(() => this.#release(counters));
       throw error;
     }
     if (result === undefined) throw incorrectCredentials();
@@ -84,20 +113,19 @@ export class LoginLimiter {
   async #reserve(counters: readonly Counter[]): Promise<void> {
     if (counters.length === 0) return;
     const now = this.clock.now();
-    const keys = counters.map(({ key }) => key);
-    const ends = counters.map(({ limit }) => new Date(now + limit.seconds * 1000));
-    const rows = await this.database.query<{ key: string; failures: number; wait: number }>(this.#sql.reserve, [
-      keys,
-      ends,
+    const rows = await this.database.query<CounterRow>(this.#sql.reserve, [
+      counters.map(({ key }) => key),
+      counters.map(({ limit }) => new Date(now + limit.seconds * 1000)),
+      counters.map(({ limit }) => limit.count),
       new Date(now),
     ]);
-    const waits = rows
-      .filter(({ key, failures }) => counters.some((counter) => counter.key === key && failures > counter.limit.count))
-      .map(({ wait }) => Math.max(1, Math.ceil(wait)));
-    if (waits.length === 0) return;
-    await this.#release(counters); // a refused attempt is no failure: it must not use up the other limits
+    const reached = rows.filter(({ isReached }) => isReached);
+    if (reached.length === 0) return;
+    // A refused attempt is no failure: it must not use up the other limits.
+    if (rows.some(({ isCounted }) => isCounted)) await this.#release(counters);
+    const retryAfter = Math.max(1, ...reached.map(({ wait }) => Math.ceil(wait)));
     const detail = 'There were too many failed attempts; try again later.';
-    throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter: Math.max(...waits) });
+    throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter });
   }
 
   async #release(counters: readonly Counter[]): Promise<void> {
@@ -114,7 +142,7 @@ export class LoginLimiter {
   }
 }
 
-function keyOf({ email, ip }: LoginAttempt, scope: LoginLimit['scope'], purpose: number | 'known'): string {
+function keyOf({ email, ip }: LoginAttempt, scope: LoginLimit['scope'], purpose: number | 'known' | 'turn'): string {
   const parts = { account: normalizeEmail(email), ip: clientNetwork(ip) };
   const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
   return createHash('sha256')
@@ -131,12 +159,23 @@ function statements(attempts: Table) {
   return {
     known: `select 1 from ${name} where ${key} = $1 and ${resetsAt} > $2`,
     reserve: `
-      insert into ${name} as a (${key}, ${failures}, ${resetsAt})
-      select k, 1, e from unnest($1::text[], $2::timestamptz[]) as counter (k, e) order by k
-      on conflict (${key}) do update set
-        ${failures} = case when a.${resetsAt} <= $3 then 1 else a.${failures} + 1 end,
-        ${resetsAt} = case when a.${resetsAt} <= $3 then excluded.${resetsAt} else a.${resetsAt} end
-      returning ${key} as key, ${failures} as failures, extract(epoch from ${resetsAt} - $3)::float8 as wait`,
+      with counter as (
+        select * from unnest($1::text[], $2::timestamptz[], $3::int[]) as counter (k, ends, most)
+      ), reached as (
+        select a.${resetsAt} as ends from ${name} a join counter on a.${key} = k
+        where a.${resetsAt} > $4 and a.${failures} >= most
+      ), counted as (
+        insert into ${name} as a (${key}, ${failures}, ${resetsAt})
+        select k, 1, ends from counter where not exists (select from reached) order by k
+        on conflict (${key}) do update set
+          ${failures} = case when a.${resetsAt} <= $4 then 1 else a.${failures} + 1 end,
+          ${resetsAt} = case when a.${resetsAt} <= $4 then excluded.${resetsAt} else a.${resetsAt} end
+        returning a.${key} as k, a.${failures} as failures, a.${resetsAt} as ends
+      )
+      select false as "isCounted", true as "isReached", extract(epoch from ends - $4)::float8 as wait from reached
+      union all
+      select true, counted.failures > most, extract(epoch from counted.ends - $4)::float8
+      from counted join counter on counter.k = counted.k`,
     release: `
       with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
       update ${name} a set ${failures} = greatest(a.${failures} - 1, 0) from taken where a.${key} = taken.${key}`,

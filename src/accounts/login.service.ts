@@ -45,6 +45,12 @@ export class LoginService {
   async #renewHash(user: BaseUser, password: string): Promise<void> {
     if (!user.passwordHash || !this.hasher.isOutdated(user.passwordHash)) return;
     const next = await this.hasher.hash(password);
-    if (await this.users.replacePasswordHash(user, next)) user.passwordHash = next;
+    if (await this.users.replacePasswordHash(user, next)) {
+      user.passwordHash = next;
+      return;
+    }
+    // Somebody else was faster: the same password once more, from another login, or a new one.
+    const current = await this.users.findByEmail(user.email);
+    if (await this.hasher.verify(current?.passwordHash, password)) user.passwordHash = current?.passwordHash;
   }
 }

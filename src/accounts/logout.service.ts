@@ -1,4 +1,3 @@
-import { tokenNotValid } from '../error.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
 import type { UserService } from '../users/user.service.js';
@@ -18,8 +17,6 @@ export class LogoutService {
 
   /** Ends every session of the user of a `sub` claim. @throws token_not_valid when it names nobody */
   async logoutAll(sub: string): Promise<void> {
-    const user = this.users.parseId(sub);
-    if (user === undefined) throw tokenNotValid();
-    await this.sessions.revokeAll(user);
+    await this.sessions.revokeAll(this.users.keyOf(sub));
   }
 }

@@ -22,11 +22,10 @@ export class ProfileService {
 
   /** Changes what is given and leaves the rest. @throws token_not_valid when the `sub` claim names no active user */
   async update(sub: string, { firstName, lastName }: ProfileChanges): Promise<BaseUser> {
-    return this.database.read(async (em) => {
+    return this.database.transaction(async (em) => {
       const user = await this.users.getActive(em, sub);
       user.firstName = firstName ?? user.firstName;
       user.lastName = lastName ?? user.lastName;
-      await em.flush();
       return user;
     });
   }

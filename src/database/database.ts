@@ -38,9 +38,25 @@ export class Database {
     });
   }
 
-  /** Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app. */
+  /**
+   * Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app, and flushes it before the
+   * commit. Kysely's own transaction is used because `em.transactional` never gives a connection back to the pool that is
+   * lost on the way: a few cut connections would exhaust it.
+   */
   async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    return this.#available(() => this.fork().transactional(work));
+    return this.#available(async () => {
+      await this.#connection.ensureConnection();
+      return this.#connection
+        .getClient()
+        .transaction()
+        .execute(async (transaction) => {
+          const em = this.fork();
+          em.setTransactionContext(transaction);
+          const result = await work(em);
+          await em.flush();
+          return result;
+        });
+    });
   }
 
   /** Runs `work` on an EntityManager of its own, without a transaction. */

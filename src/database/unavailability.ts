@@ -28,7 +28,7 @@ const READ_ONLY = '25006';
 /** Whether the database could not serve a statement now, so that the same request may succeed later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error ? String(error.code) : '';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const isSqlState = /^[0-9A-Z]{5}$/.test(code);
   return (
     NETWORK.has(code) ||

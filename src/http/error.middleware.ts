@@ -30,7 +30,9 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
 
 /** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
 function challenge({ detail }: JwtAllauthError, request: HttpRequest): string {
-  return bearerToken(request) === undefined ? 'Bearer' : `Bearer error="invalid_token", error_description="${detail}"`;
+  if (bearerToken(request) === undefined) return 'Bearer';
+  const description = detail.replace(/[^\x20-\x7e]|["\\]/g, ''); // the words may be the app's: they must not end the string
+  return `Bearer error="invalid_token", error_description="${description}"`;
 }
 
 /** Tells the operator. Later lines and own properties of the error are left out: a driver puts whole rows there. */

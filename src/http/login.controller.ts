@@ -6,6 +6,7 @@ import { LoginInput } from './inputs/login.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
 export function createLoginController(
@@ -15,12 +16,12 @@ export function createLoginController(
   csrf: Before,
 ) {
   @Service()
-  @JsonController(prefix)
+  @JsonController(prefix, untransformed)
   @UseBefore(noStore, csrf, requireJson)
   class LoginController {
-    @Post('/login', { transformRequest: false })
+    @Post('/login')
     async login(
-      @Body({ type: LoginInput }) body: unknown,
+      @Body({ type: LoginInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {

@@ -18,6 +18,7 @@ import { RefreshInput } from './inputs/refresh.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
 
 export function createLogoutController(
   prefix: string,
@@ -26,14 +27,14 @@ export function createLogoutController(
   csrf: Before,
 ) {
   @Service()
-  @JsonController(prefix)
+  @JsonController(prefix, untransformed)
   @UseBefore(noStore)
   class LogoutController {
-    @Post('/logout', { transformRequest: false })
+    @Post('/logout')
     @UseBefore(csrf, requireJson)
     @OnUndefined(204)
     async logout(
-      @Body({ type: RefreshInput }) body: unknown,
+      @Body({ type: RefreshInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<void> {

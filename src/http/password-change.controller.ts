@@ -7,6 +7,7 @@ import { PasswordChangeInput } from './inputs/password-change.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
 export function createPasswordChangeController(
@@ -16,13 +17,13 @@ export function createPasswordChangeController(
 ) {
   @Service()
   @Authorized()
-  @JsonController(prefix)
+  @JsonController(prefix, untransformed)
   @UseBefore(noStore, requireJson)
   class PasswordChangeController {
-    @Post('/password/change', { transformRequest: false })
+    @Post('/password/change')
     async change(
       @CurrentUser() principal: Principal,
-      @Body({ type: PasswordChangeInput }) body: unknown,
+      @Body({ type: PasswordChangeInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {

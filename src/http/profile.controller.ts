@@ -6,6 +6,7 @@ import type { BaseUser } from '../users/base-user.entity.js';
 import { ProfileInput } from './inputs/profile.input.js';
 import { noStore } from './no-store.js';
 import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
 /** What a user is shown of their account. */
@@ -21,7 +22,7 @@ export interface ProfileBody {
 export function createProfileController(prefix: string, profile: ProfileService) {
   @Service()
   @Authorized()
-  @JsonController(prefix)
+  @JsonController(prefix, untransformed)
   @UseBefore(noStore, requireJson)
   class ProfileController {
     @Get('/user')
@@ -29,10 +30,10 @@ export function createProfileController(prefix: string, profile: ProfileService)
       return toBody(await profile.get(principal.id));
     }
 
-    @Patch('/user', { transformRequest: false })
+    @Patch('/user')
     async update(
       @CurrentUser() principal: Principal,
-      @Body({ type: ProfileInput }) body: unknown,
+      @Body({ type: ProfileInput, required: false }) body: unknown,
     ): Promise<ProfileBody> {
       return toBody(await profile.update(principal.id, await validateInput(ProfileInput, body)));
     }

@@ -1,10 +1,6 @@
-import { ErrorCode, JwtAllauthError } from '../error.js';
 import { isCookieSecure, isHostCookie, type Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
-
-/** Bytes of name, value and attributes that every browser keeps (RFC 6265 §6.1); a larger cookie is dropped in silence. */
-const MAXIMUM = 4096;
 
 /** The cookie that carries the refresh token. */
 export class RefreshCookie {
@@ -32,12 +28,8 @@ export class RefreshCookie {
       .filter((value) => value !== '');
   }
 
-  /** Sets the cookie for as long as the token lives. @throws token_too_large when no browser would keep it */
+  /** Sets the cookie for as long as the token lives. */
   set(response: HttpResponse, { refresh, refreshExpiresAt }: Tokens, now: number): void {
-    if (this.name.length + refresh.length + 200 > MAXIMUM) {
-      const detail = `The refresh token has ${refresh.length} bytes, too many for a cookie: put less into its payload.`;
-      throw new JwtAllauthError(ErrorCode.TokenTooLarge, 500, detail);
-    }
     const left = refreshExpiresAt * 1000 - now;
     const limit = this.settings.refreshTokenCookieMaxAge;
     response.cookie(this.name, refresh, { ...this.#attributes, maxAge: Math.min(left, (limit ?? Infinity) * 1000) });

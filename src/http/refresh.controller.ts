@@ -6,6 +6,7 @@ import { RefreshInput } from './inputs/refresh.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
 
 export function createRefreshController(
   prefix: string,
@@ -14,12 +15,12 @@ export function createRefreshController(
   csrf: Before,
 ) {
   @Service()
-  @JsonController(prefix)
+  @JsonController(prefix, untransformed)
   @UseBefore(noStore, csrf, requireJson)
   class RefreshController {
-    @Post('/refresh', { transformRequest: false })
+    @Post('/refresh')
     async refresh(
-      @Body({ type: RefreshInput }) body: unknown,
+      @Body({ type: RefreshInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {

@@ -6,6 +6,7 @@ import { RegistrationInput } from './inputs/registration.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
 export function createRegistrationController(
@@ -15,13 +16,13 @@ export function createRegistrationController(
   csrf: Before,
 ) {
   @Service()
-  @JsonController(prefix)
+  @JsonController(prefix, untransformed)
   @UseBefore(noStore, csrf, requireJson)
   class RegistrationController {
-    @Post('/registration', { transformRequest: false })
+    @Post('/registration')
     @HttpCode(201)
     async register(
-      @Body({ type: RegistrationInput }) body: unknown,
+      @Body({ type: RegistrationInput, required: false }) body: unknown,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const input = await validateInput(RegistrationInput, body);

@@ -1,5 +1,5 @@
 import { plainToInstance } from 'class-transformer';
-import { type ValidationError, validate } from 'class-validator';
+import { getMetadataStorage, type ValidationError, validate } from 'class-validator';
 import { type FieldError, validationFailed } from '../error.js';
 
 /** Characters of a field name that an error repeats. */
@@ -15,26 +15,30 @@ export async function validateInput<T extends object>(type: new () => T, body: u
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw validationFailed([{ field: '', messages: ['must be a JSON object'] }]);
   }
-  const nested = Object.entries(body).filter(([, value]) => typeof value === 'object');
-  if (nested.length > 0) {
-    throw validationFailed(nested.map(([field]) => ({ field: shorten(field), messages: ['must be a plain value'] })));
-  }
-  const input = plainToInstance(type, body);
-  const errors = await validate(input, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
-    validationError: { target: false, value: false },
-  });
-  if (errors.length > 0) throw validationFailed(errors.map((error) => toFieldError(error)));
+  // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no end.
+  const fields = Object.entries(body);
+  const faults = fields.flatMap(([field, value]) => faultOf(field, value, fieldsOf(type)));
+  const refused = new Set(faults.map(({ field }) => field));
+  const input = plainToInstance(type, Object.fromEntries(fields.filter(([field]) => !refused.has(field))));
+  const errors = await validate(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
+  faults.push(...errors.map(toFieldError).filter(({ field }) => !refused.has(field)));
+  if (faults.length > 0) throw validationFailed(faults);
   return input;
 }
 
-function toFieldError({ property, constraints = {} }: ValidationError): FieldError {
-  const { whitelistValidation, ...rules } = constraints;
-  return { field: shorten(property), messages: whitelistValidation ? ['is not a known field'] : Object.values(rules) };
+/** The names of an input's fields: those that have rules. */
+function fieldsOf(type: new () => object): string[] {
+  return getMetadataStorage()
+    .getTargetValidationMetadatas(type, '', false, false)
+    .map(({ propertyName }) => propertyName);
 }
 
-function shorten(name: string): string {
-  return name.slice(0, NAME_LENGTH);
+function faultOf(field: string, value: unknown, known: readonly string[]): FieldError[] {
+  const name = field.slice(0, NAME_LENGTH);
+  if (!known.includes(field)) return [{ field: name, messages: ['is not a known field'] }];
+  return typeof value === 'object' && value !== null ? [{ field: name, messages: ['must be a plain value'] }] : [];
+}
+
+function toFieldError({ property, constraints = {} }: ValidationError): FieldError {
+  return { field: property, messages: Object.values(constraints) };
 }

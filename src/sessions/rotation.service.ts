@@ -43,9 +43,8 @@ export class RotationService {
       await this.sessions.revoke(claims);
       throw new JwtAllauthError(ErrorCode.SessionExpired, 401, 'The session has reached its end; sign in again.');
     }
-    const user = this.users.parseId(claims.sub);
-    if (user === undefined || claims.exp <= toSeconds(now)) throw tokenNotValid();
-
+    if (claims.exp <= toSeconds(now)) throw tokenNotValid();
+    const user = this.users.keyOf(claims.sub);
     const em = this.database.fork();
     return (await this.#succeed(claims, user, now, em)) ?? (await this.#explain(claims, user, em));
   }
@@ -76,9 +75,20 @@ export class RotationService {
     }
     // It is the live one after all: the user was reactivated while we looked. The client may simply try again.
     if (found.session.jti === claims.jti) throw serviceUnavailable();
-    // On a connection of its own, committed before the answer: no failure of this request takes it back.
-    const isEnded = await this.sessions.revoke(claims);
-    return this.#refuse(isEnded ? 'replay' : 'revoked-session', claims);
+    return this.#refuse((await this.#endReplayed(claims)) ? 'replay' : 'revoked-session', claims);
+  }
+
+  /**
+   * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it back.
+   * False: somebody else has ended it meanwhile. A theft is reported even if we never learn whether the statement arrived.
+   */
+  async #endReplayed(claims: TokenClaims): Promise<boolean> {
+    try {
+      return await this.sessions.revoke(claims);
+    } catch (error) {
+      this.#report('replay', claims);
+      throw error;
+    }
   }
 
   #isLostResponse({ jti }: TokenClaims, { previousJti, rotatedAt }: SessionRow): boolean {

@@ -38,10 +38,9 @@ export class SessionService {
     return em ? this.#open(user, em) : this.database.transaction((own) => this.#open(user, own));
   }
 
-  /** Ends one session. False: it had ended before, or there is none. */
+  /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
   async revoke({ session, sub }: SessionReference, em?: EntityManager): Promise<boolean> {
-    const user = this.users.parseId(sub);
-    return user !== undefined && this.store.revoke(session, user, em);
+    return this.store.revoke(session, this.users.keyOf(sub), em);
   }
 
   /** Ends every session of a user, those that are being opened or rotated at this moment included. */
@@ -51,8 +50,7 @@ export class SessionService {
 
   /** Holds a live session until the transaction of `em` is over. @throws token_not_valid when it has ended */
   async lock({ session, sub }: SessionReference, em: EntityManager): Promise<void> {
-    const user = this.users.parseId(sub);
-    const isLive = user !== undefined && (await this.store.lockLive(session, user, new Date(this.clock.now()), em));
+    const isLive = await this.store.lockLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
     if (!isLive) throw tokenNotValid();
   }
 

@@ -10,6 +10,8 @@ export interface LoginLimit {
   readonly scope: LoginLimitScope;
 }
 
+const SCOPES: readonly LoginLimitScope[] = ['account', 'ip', 'account+ip'];
+
 /** Reads `10/15m/account+ip,100/1h/account`, or `off`. Anything else comes back as it is, for the validation to refuse. */
 export function parseLoginLimits(value: unknown): unknown {
   if (typeof value !== 'string') return value;
@@ -23,8 +25,8 @@ export function parseLoginLimits(value: unknown): unknown {
 
 export function isLoginLimit(value: unknown): value is LoginLimit {
   const { count, seconds, scope } = (value ?? {}) as Partial<LoginLimit>;
-  const isPositive = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
-  return isPositive(count) && isPositive(seconds) && ['account', 'ip', 'account+ip'].includes(String(scope));
+  const isPositive = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0 && (n as number) <= 2 ** 31 - 1;
+  return isPositive(count) && isPositive(seconds) && SCOPES.includes(scope as LoginLimitScope);
 }
 
 /** Whether no two limits count the same thing over the same time. */

@@ -42,7 +42,8 @@ function resolveWith(faults: readonly SettingFault[], input: SettingsInput): Set
     if (faults.length === 0) return settings;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    throw new SettingsError([...faults, ...error.faults]);
+    const empty = faults.map(({ setting }) => setting);
+    throw new SettingsError([...faults, ...error.faults.filter(({ setting }) => !empty.includes(setting))]);
   }
   throw new SettingsError(faults);
 }

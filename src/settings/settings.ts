@@ -9,7 +9,11 @@ import { areDistinct, isLoginLimit, type LoginLimit, parseLoginLimits } from './
 export type Algorithm = 'HS256' | 'HS384' | 'HS512';
 
 /** Bytes that a secret needs: as many as the hash gives (RFC 7518 §3.2). */
-const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
+const SECRET_BYTES: ReadonlyMap<unknown, number> = new Map([
+  ['HS256', 32],
+  ['HS384', 48],
+  ['HS512', 64],
+]);
 
 /** One value of one setting that cannot be used, and why. The value itself is never repeated. */
 export interface SettingFault {
@@ -44,6 +48,8 @@ function must(message: string | ((settings: Settings) => string), test: Test, op
 }
 
 const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
+/** Whether a value is a string of that form; a list of one is none. */
+const matches = (value: unknown, form: RegExp) => typeof value === 'string' && form.test(value);
 const optional =
   (test: Test): Test =>
   (value, settings) =>
@@ -59,11 +65,14 @@ const Flag = () => (target: object, key: string) => {
   )(target, key);
 };
 
+/** Seconds of the longest duration: beyond it a date would soon have no form. */
+const CENTURY = 100 * 366 * 86_400;
+
 const Duration = (minimum: number) => (target: object, key: string) => {
   Transform(({ value }) => parseDuration(value))(target, key);
   must(
     `must be a duration such as 30s, 15m, 12h or 14d${minimum > 0 ? `, at least ${minimum}s` : ''}`,
-    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum),
+    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= CENTURY),
   )(target, key);
 };
 
@@ -78,12 +87,14 @@ const parseJson = (value: unknown) => {
 };
 
 function isOrigin(value: unknown): boolean {
-  return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value;
+  return (
+    matches(value, /^https?:\/\/[\w.:[\]-]+$/) && URL.canParse(String(value)) && new URL(String(value)).origin === value
+  );
 }
 
 function isAttributeMap(value: unknown): boolean {
   const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isPlain && Object.values(value).every((path) => /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/.test(String(path)));
+  return isPlain && Object.values(value).every((path) => matches(path, /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/));
 }
 
 /**
@@ -114,7 +125,7 @@ export class Settings {
   /** Default: `__Host-refresh_token` where its rules hold (Secure, Path=/, no Domain), else `refresh_token`. */
   @must(
     'must be a cookie name',
-    optional((value) => /^[\w!#$%&'*+.^`|~-]+$/.test(String(value))),
+    optional((value) => matches(value, /^[\w!#$%&'*+.^`|~-]+$/)),
   )
   @must(
     'starts with __Host- or __Secure-, which needs Secure (and for __Host- the path / and no domain)',
@@ -138,7 +149,7 @@ export class Settings {
   readonly refreshTokenCookieSecure?: boolean = undefined;
 
   @Transform(({ value }) => (typeof value === 'string' ? value.toLowerCase() : value))
-  @must('must be lax, strict or none', (value) => ['lax', 'strict', 'none'].includes(String(value)))
+  @must('must be lax, strict or none', (value) => matches(value, /^(lax|strict|none)$/))
   @must(
     'cannot be none for a cookie that is not Secure',
     (value, settings) => value !== 'none' || isCookieSecure(settings),
@@ -149,23 +160,23 @@ export class Settings {
   @Duration(1)
   readonly refreshTokenCookieMaxAge?: number = undefined;
 
-  @must('must be a path that starts with /', (value) => /^\/[^;\s]*$/.test(String(value)))
+  @must('must be a path that starts with /', (value) => matches(value, /^\/[!-:<-~]*$/))
   readonly refreshTokenCookiePath: string = '/';
 
   @must(
     'must be a domain',
-    optional((value) => /^\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(String(value))),
+    optional((value) => matches(value, /^\.?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i)),
   )
   readonly refreshTokenCookieDomain?: string = undefined;
 
-  @must('must be HS256, HS384 or HS512', (value) => String(value) in SECRET_BYTES)
+  @must('must be HS256, HS384 or HS512', (value) => SECRET_BYTES.has(value))
   readonly algorithm: Algorithm = 'HS256';
 
   /** The secret of HMAC signatures. */
   @must(
-    ({ algorithm }) => `must be set, to at least ${SECRET_BYTES[algorithm] ?? 32} bytes (RFC 7518 §3.2)`,
+    ({ algorithm }) => `must be set, to at least ${SECRET_BYTES.get(algorithm) ?? 32} bytes (RFC 7518 §3.2)`,
     function hasSecretLength(value, { algorithm }) {
-      return typeof value === 'string' && Buffer.byteLength(value) >= (SECRET_BYTES[algorithm] ?? 32);
+      return typeof value === 'string' && Buffer.byteLength(value) >= (SECRET_BYTES.get(algorithm) ?? 32);
     },
   )
   readonly secretKey: string = '';

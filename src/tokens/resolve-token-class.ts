@@ -17,8 +17,9 @@ export async function resolveTokenClass(
   if (setting === undefined) return RefreshToken;
   if (typeof setting !== 'string') return asTokenClass(setting, setting.name);
   const [specifier = '', name = ''] = setting.split(/#(?=[^#]*$)/);
-  const found: Record<string, unknown> = await import(urlOf(specifier, directory)).catch((error: Error) => {
-    throw fault(`names the module ${specifier}, which cannot be loaded: ${error.message}`);
+  const found: Record<string, unknown> = await import(urlOf(specifier, directory)).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : 'it throws something that is no error';
+    throw fault(`names the module ${specifier}, which cannot be loaded: ${reason}`);
   });
   if (!(name in found)) {
     const exported = Object.keys(found).join(', ') || 'nothing';

@@ -11,6 +11,9 @@ import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 
+/** Bytes of a token for which every browser keeps the cookie: 4096 (RFC 6265 §6.1) less name and attributes. */
+const COOKIE_BYTES = 3800;
+
 /** The session that tokens are made for. Instants are seconds since the epoch. */
 export interface TokenSession {
   readonly id: string;
@@ -49,6 +52,7 @@ export class TokenFactory {
    * The tokens of a session for a user whom `em` has just read.
    *
    * @throws reserved_claim when the app's class adds a claim of ours
+   * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
   async issue(user: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
     if (this.relations.length > 0) await em.populate(user, this.relations as never);
@@ -58,9 +62,14 @@ export class TokenFactory {
     const now = toSeconds(this.clock.now());
     const expiry = Math.min(now + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
+    const signed = this.#sign('refresh', refresh, session);
+    if (this.settings.refreshTokenAsCookie && signed.length > COOKIE_BYTES) {
+      const detail = `The refresh token has ${signed.length} bytes, too many for a cookie: put less into its payload.`;
+      throw new JwtAllauthError(ErrorCode.TokenTooLarge, 500, detail);
+    }
     return new Tokens(
       this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: now, expiresAt: expiry }),
-      this.#sign('refresh', refresh, session),
+      signed,
       session.expiresAt,
     );
   }

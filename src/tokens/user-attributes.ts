@@ -1,4 +1,4 @@
-import { type EntityMetadata, Reference, ReferenceKind } from '@mikro-orm/core';
+import { type EntityMetadata, type EntityProperty, JsonType, Reference, ReferenceKind } from '@mikro-orm/core';
 import { type SettingFault, SettingsError } from '../settings/settings.js';
 import { variableOf } from '../settings/settings-from-env.js';
 import { RESERVED_CLAIMS } from './claims.js';
@@ -38,21 +38,39 @@ export function relationsOf(attributes: Attributes, user: EntityMetadata): strin
   return [...relations];
 }
 
-/** The relation to load for a path, '' when none is needed, undefined when the path does not exist. */
+/** The relation to load for a path, '' when none is needed, undefined when the path does not lead to one value. */
 function relationOf(path: string, user: EntityMetadata): string | undefined {
   const steps = path.split('.');
   const walked: string[] = [];
   let meta = user;
   for (const [index, step] of steps.entries()) {
     const property = meta.properties[step];
-    if (!property) return Object.hasOwn(meta.prototype, step) ? walked.join('.') : undefined;
-    if (property.kind === ReferenceKind.SCALAR || property.kind === ReferenceKind.EMBEDDED) return walked.join('.');
+    const rest = steps.slice(index + 1);
+    if (!property) return rest.length === 0 && isGetter(meta, step) ? walked.join('.') : undefined;
+    if (isColumn(property, rest)) return walked.join('.');
     const target = property.targetMeta;
-    if (!target || index === steps.length - 1) return undefined;
-    const isKey = index === steps.length - 2 && target.primaryKeys.includes(steps[index + 1] as never);
+    if (!TO_ONE.includes(property.kind) || !target || rest.length === 0) return undefined;
+    const isKey = rest.length === 1 && target.primaryKeys.includes(rest[0] as never);
     if (isKey && property.owner !== false) return walked.join('.');
     walked.push(step);
     meta = target;
   }
-  return walked.join('.');
+  return undefined;
+}
+
+const TO_ONE = [ReferenceKind.MANY_TO_ONE, ReferenceKind.ONE_TO_ONE];
+
+/** Whether the path ends in what the row itself has: a column, a part of an embedded object, anything within JSON. */
+function isColumn(property: EntityProperty, rest: readonly string[]): boolean {
+  if (property.hidden) return false; // what is never serialized, such as a password hash, does not go into a token
+  if (property.kind === ReferenceKind.EMBEDDED) {
+    const [part = '', ...below] = rest;
+    const embedded = property.embeddedProps[part];
+    return embedded !== undefined && isColumn(embedded, below);
+  }
+  return property.kind === ReferenceKind.SCALAR && (rest.length === 0 || property.customType instanceof JsonType);
+}
+
+function isGetter({ prototype }: EntityMetadata, name: string): boolean {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get !== undefined;
 }

@@ -15,7 +15,7 @@ export function passwordFaults(password: string, email: string): string[] {
   if (!password.isWellFormed()) return ['must be well-formed Unicode'];
   if (length < MINIMUM) return [`must have at least ${MINIMUM} characters`];
   if (length > MAXIMUM) return [`must have at most ${MAXIMUM} characters`];
-  if (normalizeEmail(password) === normalizeEmail(email)) return ['must not be the e-mail address'];
+  if (normalizeEmail(normal) === normalizeEmail(email.normalize('NFKC'))) return ['must not be the e-mail address'];
   if (COMMON.has(normal.toLowerCase())) return ['is one of the most common passwords'];
   return [];
 }

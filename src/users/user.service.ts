@@ -23,9 +23,11 @@ export class UserService<U extends BaseUser = BaseUser> {
     return this.meta.class;
   }
 
-  /** The key that a `sub` claim names, or undefined when no user can have it. */
-  parseId(sub: string): UserId | undefined {
-    return parseUserId(sub, this.meta.properties['id' as keyof typeof this.meta.properties]);
+  /** The key that a `sub` claim names. @throws token_not_valid when no user of ours can have it */
+  keyOf(sub: string): UserId {
+    const key = parseUserId(sub, this.meta.properties['id' as keyof typeof this.meta.properties]);
+    if (key === undefined) throw tokenNotValid();
+    return key;
   }
 
   /** The user of a row that has `table.columns()`, managed by `em`. */
@@ -35,8 +37,7 @@ export class UserService<U extends BaseUser = BaseUser> {
 
   /** The active user of a `sub` claim, loaded and managed by `em`. @throws token_not_valid when there is none */
   async getActive(em: EntityManager, sub: string): Promise<U> {
-    const id = this.parseId(sub);
-    const user = id === undefined ? null : await em.findOne(this.entity, { id, isActive: true } as never);
+    const user = await em.findOne(this.entity, { id: this.keyOf(sub), isActive: true } as never);
     if (!user) throw tokenNotValid();
     return user as U;
   }

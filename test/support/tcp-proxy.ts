@@ -62,9 +62,9 @@ export class TcpProxy {
     return new Promise((resolve) => this.#traps.push({ fault, text, strike: resolve }));
   }
 
-  /** How many faults have not happened yet. */
-  get pending(): number {
-    return this.#traps.length;
+  /** Takes back the faults that have not happened, and tells how many these were. */
+  disarm(): number {
+    return this.#traps.splice(0).length;
   }
 
   /** Lets the stalled answers through. */

@@ -1,5 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsEmail, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { IsEmail, IsString, Matches, ValidateIf } from 'class-validator';
+import { normalizeEmail } from '../../users/email.js';
 
 const message = (text: string) => ({ message: text });
 const all =
@@ -14,21 +15,20 @@ export const Optional = () => ValidateIf((_, value) => value !== undefined);
 /** A secret of any form; the rules for new passwords need more than the field (see users/password-rules). */
 export const Password = () => IsString(message('must be a string'));
 
-/** The address of an account that may exist: anything that looks like one. */
+/** The address of an account that may exist, in its normal form: anything that looks like one. */
 export const LoginEmail = () =>
   all(
-    Transform(({ value }) => (typeof value === 'string' ? value.trim() : value)),
-    Matches(/^[^\s\p{Cc}]+@[^\s\p{Cc}]+$/u, message('must be an e-mail address')),
-    MaxLength(254, message('must have at most 254 characters')),
+    Transform(({ value }) => (typeof value === 'string' && value.isWellFormed() ? normalizeEmail(value) : null)),
+    Matches(/^(?=.{1,254}$)[^\s\p{Cc}]+@[^\s\p{Cc}]+$/u, message('must be an e-mail address')),
   );
 
 /** The address of a new account. */
 export const NewEmail = () => all(LoginEmail(), IsEmail({}, message('must be an e-mail address that mail can reach')));
 
-/** A name of a person, in any script. */
+/** A name of a person, in any script; its length is counted as the column counts it. */
 export const PersonName = () =>
   all(
     Optional(),
-    Matches(/^\P{Cc}*$/u, message('must be a string without control characters')),
-    MaxLength(150, message('must have at most 150 characters')),
+    Matches(/^[^\p{Cc}\p{Cs}]*$/u, message('must be a string without control characters')),
+    Matches(/^.{0,150}$/su, message('must have at most 150 characters')),
   );
