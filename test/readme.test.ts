@@ -1,0 +1,118 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../demo/postgres-server.js';
+import { story } from '../demo/story.js';
+import { ErrorCode } from '../src/index.js';
+import { SECRET } from './support/test-app.js';
+import { TestClient } from './support/test-client.js';
+import { createTestDatabase, type TestDatabase } from './support/test-database.js';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language = '', text = '']) => ({
+  language,
+  text,
+}));
+
+/** The blocks that begin with the name of a file are that file. */
+const files = blocks.flatMap(({ text }) => {
+  const [, name] = /^\/\/ (\S+)\n/.exec(text) ?? [];
+  return name ? [{ name, text: text.replace(/^.*\n/, name.endsWith('.json') ? '' : '$&') }] : [];
+});
+
+describe('the app that the README builds from an empty folder', () => {
+  let directory: string;
+  let database: TestDatabase;
+  let client: TestClient;
+  let stop: () => Promise<unknown>;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-readme-'));
+    const modules = join(directory, 'node_modules');
+    await mkdir(join(modules, '@mikro-orm'), { recursive: true });
+    await mkdir(join(modules, '@types'));
+    const installed = Object.keys({ ...manifest.peerDependencies, typescript: '', '@types/node': '' });
+    for (const name of installed) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+    await symlink(ROOT, join(modules, 'jwt-allauth'));
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+    for (const { name, text } of files) {
+      await mkdir(dirname(join(directory, name)), { recursive: true });
+      await writeFile(join(directory, name), text);
+    }
+    await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc')], { cwd: directory });
+    const port = await freePort();
+    const child = spawn(process.execPath, ['dist/main.js'], {
+      cwd: directory,
+      env: {
+        DATABASE_URL: database.url,
+        NODE_ENV: 'development',
+        PORT: String(port),
+        JWT_ALLAUTH_SECRET_KEY: SECRET,
+        JWT_ALLAUTH_REFRESH_TOKEN: './dist/refresh-token.js#RefreshToken',
+      },
+      stdio: 'inherit',
+    });
+    stop = () => {
+      child.kill();
+      return once(child, 'exit');
+    };
+    client = new TestClient(`http://127.0.0.1:${port}`, 'cookie', 'refresh_token');
+    while (!(await fetch(client.url).catch(() => undefined))) expect(child.exitCode).toBeNull();
+  });
+  afterAll(async () => {
+    await stop();
+    await database.drop();
+    await rm(directory, { recursive: true });
+  });
+
+  test('signs up, carries a changed permission after one refresh, loads the user, and asks for roles', async () => {
+    expect((await client.register('reader@example.com')).status).toBe(201);
+    const { body } = await client.get('/profile/id');
+    expect(body).toEqual({ id: expect.any(String), permissions: [] });
+    await database.pool.query(`update "user" set permissions = '["write"]' where id = $1`, [body.id]);
+    expect((await client.get('/profile/id')).body.permissions).toEqual([]);
+    await client.refresh();
+    expect((await client.get('/profile/id')).body.permissions).toEqual(['write']);
+    expect((await client.get('/profile')).body).toEqual({ email: 'reader@example.com' });
+    expect((await client.send('POST', '/profile/publish', undefined, client.bearer)).body.code).toBe(
+      'permission_denied',
+    );
+    expect((await client.send('POST', '/profile/invite', undefined, client.bearer)).body).toEqual({ invited: true });
+    expect((await client.get('/profile/nowhere')).status).toBe(404);
+  });
+
+  test.each([
+    ['predicates', 'can'],
+    ['alarm', 'raiseAlarmOnTheft'],
+    ['company-registration', 'CompanyRegistration'],
+  ])('has a %s snippet that compiles and exports what it shows', async (file, name) => {
+    expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual([name]);
+  });
+});
+
+test('the README installs what package.json asks for', () => {
+  const install = blocks.find(({ text }) => text.includes('npm install jwt-allauth'))?.text ?? '';
+  const [, packages = ''] = /npm install jwt-allauth ([^&]*?)\nnpm install/.exec(install.replaceAll('\\\n', '')) ?? [];
+  const names = packages
+    .trim()
+    .split(/\s+/)
+    .map((each) => each.replace(/(?<=.)@.*/, ''));
+  expect(names.sort()).toEqual(Object.keys(manifest.peerDependencies).sort());
+});
+
+test('the README has the lines that the demo prints', () => {
+  expect(blocks.map(({ text }) => text.trim())).toContain(story('http://127.0.0.1:3000', true));
+});
+
+test('the README explains every error code', () => {
+  for (const code of Object.values(ErrorCode)) expect(readme).toContain(`\`${code}\``);
+});
