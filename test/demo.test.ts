@@ -104,9 +104,7 @@ describe('the demo with a PostgreSQL of its own', () => {
 
     const beside = await failure({ PORT: String(await freePort()) });
     expect(beside.code).toBe(1);
-    expect(beside.output).toMatch(
-      /^Another process is using the database in \S+: stop it, or set DATABASE_URL\.$/,
-    );
+    expect(beside.output).toMatch(/^Another process is using the database in \S+: stop it, or set DATABASE_URL\.$/);
 
     expect(await second.stop()).toBe(0);
     expect(existsSync(join(directory, 'data', 'postgres', 'postmaster.pid'))).toBe(false);

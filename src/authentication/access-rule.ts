@@ -27,7 +27,18 @@ export async function isPermitted(principal: Principal, rules: readonly unknown[
   const privileged = [Role.STAFF, Role.SUPERUSER, ...roles];
   if (roles.length > 0 && !privileged.includes(principal.role)) return false;
   for (const rule of rules) {
-    if (typeof rule === 'function' && (await rule(principal)) !== true) return false;
+    if (typeof rule === 'function' && (await ask(rule, principal)) !== true) return false;
   }
   return true;
+}
+
+/** Asks a predicate. What it throws must be an error: Express goes on to the action when it is told of `undefined` or `'route'`. */
+async function ask(predicate: AccessPredicate, principal: Principal): Promise<boolean> {
+  try {
+    return await predicate(principal);
+  } catch (error) {
+    throw error instanceof Error
+      ? error
+      : new TypeError('A predicate of @Authorized threw something that is no error.');
+  }
 }

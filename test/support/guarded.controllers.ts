@@ -111,7 +111,7 @@ export class GuardedController {
     return run('verified-publisher');
   }
 
-  @Authorized([EmailVerified, (principal: Principal) => principal.claims['permissions'] instanceof Array])
+  @Authorized([EmailVerified, (principal: Principal) => Array.isArray(principal.claims['permissions'])])
   @Get('/two-predicates')
   twoPredicates() {
     return run('two-predicates');
