@@ -1,9 +1,9 @@
 export { DeactivationService } from './accounts/deactivation.service.js';
-export { LoginService } from './accounts/login.service.js';
+export { type Credentials, LoginService } from './accounts/login.service.js';
 export { LogoutService } from './accounts/logout.service.js';
-export { PasswordChangeService } from './accounts/password-change.service.js';
-export { ProfileService } from './accounts/profile.service.js';
-export { RegistrationService } from './accounts/registration.service.js';
+export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
+export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
+export { type Registration, RegistrationService } from './accounts/registration.service.js';
 export { createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';

@@ -109,7 +109,9 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   };
 
   const database = new Database(orm);
-  await database.boundPoolWait();
+  await database
+    .boundPoolWait()
+    .catch(() => logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg'));
   const sessionMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY);
   const userMeta = sessionMeta.properties['user']?.targetMeta as EntityMetadata;
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());

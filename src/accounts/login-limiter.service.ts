@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import { ErrorCode, incorrectCredentials, JwtAllauthError } from '../error.js';
+import { ErrorCode, incorrectCredentials, JwtAllauthError, serviceUnavailable } from '../error.js';
 import type { LoginLimit } from '../settings/login-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
@@ -12,6 +12,9 @@ import { clientNetwork } from './client-address.js';
 
 /** Milliseconds for which an account's owner is known at an address after a login from there. */
 const KNOWN_FOR = 30 * 86_400_000;
+
+/** Attempts for one account at one address that may wait for their turn. */
+const WAITING = 64;
 
 /** Who tries to sign in, whether or not there is such an account. */
 export interface LoginAttempt {
@@ -39,7 +42,7 @@ interface Counter {
  */
 export class LoginLimiter {
   readonly #sql: ReturnType<typeof statements>;
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
   constructor(
     private readonly database: Database,
@@ -58,21 +61,23 @@ export class LoginLimiter {
    * @throws too_many_requests, incorrect_credentials
    */
   async attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
-    return this.#inTurn(keyOf(who, 'account+ip', 'turn'), () => this.#attempt(who, guess));
+    if (this.settings.loginRateLimit.length === 0) return this.#attempt(who, guess);
+    return this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), () => this.#attempt(who, guess));
   }
 
   /** One attempt for an account at an address at a time: right passwords in parallel are not taken for guesses. */
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work);
-    const settled = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(key, settled);
+    const { last = Promise.resolve(), waiting = 0 } = this.#turns.get(key) ?? {};
+    if (waiting >= WAITING) throw serviceUnavailable();
+    const turn = last.then(work);
+    const queue = { last: turn.catch(() => {}), waiting: waiting + 1 };
+    this.#turns.set(key, queue);
     try {
       return await turn;
     } finally {
-      if (this.#turns.get(key) === settled) this.#turns.delete(key);
+      const current = this.#turns.get(key);
+      if (current === queue) this.#turns.delete(key);
+      else if (current) current.waiting--;
     }
   }
 
@@ -99,11 +104,11 @@ export class LoginLimiter {
   async #countersOf(who: LoginAttempt): Promise<Counter[]> {
     const counters = this.settings.loginRateLimit.map((limit) => ({
       limit,
-      key: keyOf(who, limit.scope, limit.seconds),
+      key: this.#keyOf(who, limit.scope, limit.seconds),
     }));
     if (!counters.some(({ limit }) => limit.scope === 'account')) return counters;
     const known = await this.database.query(this.#sql.known, [
-      keyOf(who, 'account+ip', 'known'),
+      this.#keyOf(who, 'account+ip', 'known'),
       new Date(this.clock.now()),
     ]);
     return known.length > 0 ? counters.filter(({ limit }) => limit.scope !== 'account') : counters;
@@ -132,22 +137,23 @@ export class LoginLimiter {
     if (counters.length > 0) await this.database.query(this.#sql.release, [counters.map(({ key }) => key)]);
   }
 
+  /** A keyed hash, so that nobody reads or guesses addresses from the table. */
+  #keyOf({ email, ip }: LoginAttempt, scope: LoginLimit['scope'], purpose: number | 'known' | 'turn'): string {
+    const parts = { account: normalizeEmail(email), ip: clientNetwork(ip) };
+    const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
+    return createHmac('sha256', this.settings.secretKey)
+      .update(JSON.stringify([purpose, named]))
+      .digest('base64url');
+  }
+
   /** A success costs nothing, clears the pair, and makes the owner known at this address. */
   async #succeed(who: LoginAttempt, counters: readonly Counter[]): Promise<void> {
     if (counters.length === 0) return;
     const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip');
     await this.#release(counters.filter((counter) => !pairs.includes(counter)));
-    const known = [keyOf(who, 'account+ip', 'known'), new Date(this.clock.now() + KNOWN_FOR)];
+    const known = [this.#keyOf(who, 'account+ip', 'known'), new Date(this.clock.now() + KNOWN_FOR)];
     await this.database.query(this.#sql.succeed, [pairs.map(({ key }) => key), ...known]);
   }
-}
-
-function keyOf({ email, ip }: LoginAttempt, scope: LoginLimit['scope'], purpose: number | 'known' | 'turn'): string {
-  const parts = { account: normalizeEmail(email), ip: clientNetwork(ip) };
-  const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
-  return createHash('sha256')
-    .update(JSON.stringify([purpose, named]))
-    .digest('base64url');
 }
 
 function statements(attempts: Table) {
@@ -180,7 +186,8 @@ function statements(attempts: Table) {
       with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
       update ${name} a set ${failures} = greatest(a.${failures} - 1, 0) from taken where a.${key} = taken.${key}`,
     succeed: `
-      with cleared as (delete from ${name} where ${key} = any($1::text[]))
+      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update),
+        cleared as (delete from ${name} a using taken where a.${key} = taken.${key})
       insert into ${name} (${key}, ${failures}, ${resetsAt}) values ($2, 0, $3)
       on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
   };

@@ -12,7 +12,7 @@ export const EmailVerified: AccessPredicate = (principal) => principal.emailVeri
 
 /** Whether a value in `@Authorized(…)` is one that this library understands. */
 export function isAccessRule(rule: unknown): rule is AccessRule {
-  return typeof rule === 'number' || typeof rule === 'function';
+  return Number.isSafeInteger(rule) || typeof rule === 'function';
 }
 
 /**

@@ -1,5 +1,5 @@
 /** SQLSTATE classes that say "not now": connection lost, out of resources, conflict with others, stopped by an operator. */
-const CLASSES = ['08', '40', '53', '55', '57'];
+const CLASSES = ['08', '40', '53', '57'];
 
 const NETWORK = new Set([
   'ECONNREFUSED',
@@ -22,8 +22,8 @@ const MESSAGES = [
   'Client was closed',
 ];
 
-/** SQLSTATE of read_only_sql_transaction: a server that is a standby during a failover. */
-const READ_ONLY = '25006';
+/** A standby during a failover, a transaction that timed out, an object or a lock that others hold. */
+const STATES = ['25006', '25P03', '25P04', '55006', '55P03'];
 
 /** Whether the database could not serve a statement now, so that the same request may succeed later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
@@ -32,7 +32,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const isSqlState = /^[0-9A-Z]{5}$/.test(code);
   return (
     NETWORK.has(code) ||
-    code === READ_ONLY ||
+    STATES.includes(code) ||
     (isSqlState && CLASSES.includes(code.slice(0, 2))) ||
     MESSAGES.some((message) => error.message.startsWith(message))
   );

@@ -1,7 +1,7 @@
 import { type ExpressErrorMiddlewareInterface, Middleware } from 'routing-controllers';
 import { Service } from 'typedi';
 import { bearerToken } from '../authentication/request-authentication.js';
-import type { JwtAllauthError } from '../error.js';
+import { ErrorCode, type JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 import { toProblem } from './problem-details.js';
@@ -29,8 +29,8 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
 }
 
 /** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
-function challenge({ detail }: JwtAllauthError, request: HttpRequest): string {
-  if (bearerToken(request) === undefined) return 'Bearer';
+function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
+  if (bearerToken(request) === undefined || code === ErrorCode.IncorrectCredentials) return 'Bearer';
   const description = detail.replace(/[^\x20-\x7e]|["\\]/g, ''); // the words may be the app's: they must not end the string
   return `Bearer error="invalid_token", error_description="${description}"`;
 }

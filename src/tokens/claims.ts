@@ -4,6 +4,7 @@ export const RESERVED_CLAIMS = [
   'jti',
   'iat',
   'exp',
+  'nbf',
   'iss',
   'aud',
   'token_type',

@@ -11,9 +11,6 @@ import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 
-/** Bytes of a token for which every browser keeps the cookie: 4096 (RFC 6265 §6.1) less name and attributes. */
-const COOKIE_BYTES = 3800;
-
 /** The session that tokens are made for. Instants are seconds since the epoch. */
 export interface TokenSession {
   readonly id: string;
@@ -63,7 +60,7 @@ export class TokenFactory {
     const expiry = Math.min(now + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
     const signed = this.#sign('refresh', refresh, session);
-    if (this.settings.refreshTokenAsCookie && signed.length > COOKIE_BYTES) {
+    if (this.settings.refreshTokenAsCookie && signed.length > cookieCapacity(this.settings)) {
       const detail = `The refresh token has ${signed.length} bytes, too many for a cookie: put less into its payload.`;
       throw new JwtAllauthError(ErrorCode.TokenTooLarge, 500, detail);
     }
@@ -117,4 +114,13 @@ function customClaims({ payload }: RefreshToken | AccessToken): Record<string, u
   if (taken)
     throw new JwtAllauthError(ErrorCode.ReservedClaim, 500, `The claim "${taken}" is reserved; choose another name.`);
   return payload;
+}
+
+/** Bytes of a token for which every browser keeps the cookie: 4096 (RFC 6265 §6.1) less name and attributes. */
+function cookieCapacity({
+  refreshTokenCookieName = '',
+  refreshTokenCookiePath,
+  refreshTokenCookieDomain = '',
+}: Settings) {
+  return 3850 - [refreshTokenCookieName, refreshTokenCookiePath, refreshTokenCookieDomain].join().length;
 }

@@ -71,6 +71,10 @@ function isColumn(property: EntityProperty, rest: readonly string[]): boolean {
   return property.kind === ReferenceKind.SCALAR && (rest.length === 0 || property.customType instanceof JsonType);
 }
 
-function isGetter({ prototype }: EntityMetadata, name: string): boolean {
-  return Object.getOwnPropertyDescriptor(prototype, name)?.get !== undefined;
+function isGetter(meta: EntityMetadata, name: string): boolean {
+  for (let holder: object = meta.prototype; holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
+    const property = Object.getOwnPropertyDescriptor(holder, name);
+    if (property) return property.get !== undefined;
+  }
+  return false;
 }

@@ -1,0 +1,184 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { getMetadataArgsStorage } from 'routing-controllers';
+import { Container, Service } from 'typedi';
+import { describe, expect, test } from 'vitest';
+
+const SRC = join(dirname(fileURLToPath(import.meta.url)), '../src');
+
+/** Folders and single files in the order in which they may know each other: each only those before it, and itself. */
+const LAYERS = [
+  ['error', 'clock', 'settings', 'observability', 'database'],
+  ['users'],
+  ['tokens'],
+  ['sessions'],
+  ['accounts'],
+  ['authentication'],
+  ['http'],
+  ['jwt-allauth', 'auth-entities', 'auth-migrations'],
+  ['cli', 'testing', 'index'],
+];
+
+interface Import {
+  /** `./x.js` or the name of a package. */
+  readonly from: string;
+  readonly isType: boolean;
+  readonly isReExport: boolean;
+}
+
+interface SourceFile {
+  readonly path: string;
+  /** Without comments. */
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+const IMPORT = /^(import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
+
+const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const code = readFileSync(join(SRC, path), 'utf8')
+      .replace(/\/\*[\s\S]*?\*\//g, '')
+      .replace(/(^|\s)\/\/.*$/gm, '');
+    const imports = [...code.matchAll(IMPORT)].map(([, keyword, type, from]) => ({
+      from: from ?? '',
+      isType: Boolean(type),
+      isReExport: keyword === 'export',
+    }));
+    return { path, code, imports };
+  });
+
+/** The files of ours that a file imports. */
+function importedBy({ path, imports }: SourceFile): string[] {
+  const own = imports.filter(({ from }) => from.startsWith('.'));
+  return own.map(({ from }) => relative(SRC, join(SRC, dirname(path), from)).replace(/\.js$/, '.ts'));
+}
+
+const partOf = (path: string) => path.replace(/\.ts$/, '').split('/')[0] ?? '';
+const layerOf = (path: string) => LAYERS.findIndex((parts) => parts.includes(partOf(path)));
+
+describe('the sources', () => {
+  test('are all read, with all their imports', () => {
+    expect(files.length).toBeGreaterThan(50);
+    for (const { path, code, imports } of files) {
+      const keywords = code.match(/^import\s|^export\s+(type\s+)?[{*][^;]*\sfrom\s/gm) ?? [];
+      expect(imports, path).toHaveLength(keywords.length);
+      expect(code, path).not.toMatch(/\brequire\(/);
+    }
+    const paths = new Set(files.map(({ path }) => path));
+    for (const file of files) for (const path of importedBy(file)) expect(paths, file.path).toContain(path);
+  });
+
+  test('lie in folders that have a place in the order', () => {
+    for (const { path } of files) expect(layerOf(path), path).toBeGreaterThanOrEqual(0);
+  });
+
+  test('know only what comes before them', () => {
+    const against = files.flatMap((file) =>
+      importedBy(file)
+        .filter((path) => layerOf(path) > layerOf(file.path))
+        .map((path) => `${file.path} imports ${path}`),
+    );
+    expect(against).toEqual([]);
+  });
+
+  test('do not import each other in a circle, neither as files nor as folders', () => {
+    const byFile = new Map(files.map((file) => [file.path, importedBy(file)]));
+    const byFolder = new Map<string, string[]>();
+    for (const [path, imported] of byFile) {
+      const others = imported.map(partOf).filter((part) => part !== partOf(path));
+      byFolder.set(partOf(path), [...(byFolder.get(partOf(path)) ?? []), ...others]);
+    }
+    expect(circleIn(byFile)).toEqual([]);
+    expect(circleIn(byFolder)).toEqual([]);
+  });
+
+  test('leave routing-controllers to http/ and authentication/, and its types to the composition root', () => {
+    const users = files.filter(({ imports }) => imports.some(({ from }) => from === 'routing-controllers'));
+    const outside = users.filter(({ path }) => !['http', 'authentication'].includes(partOf(path)));
+    expect(users.length).toBeGreaterThan(outside.length);
+    expect(outside.map(({ path }) => path)).toEqual(['jwt-allauth.ts']);
+    const types = outside.flatMap(({ imports }) => imports).filter(({ from }) => from === 'routing-controllers');
+    expect(types.every(({ isType }) => isType)).toBe(true);
+  });
+
+  test('re-export in index.ts only, and there by name', () => {
+    const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
+    expect(reExporting.map(({ path }) => path)).toEqual(['index.ts']);
+    expect(reExporting[0]?.code).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);
+    for (const { path, code } of files) expect(code, path).not.toMatch(/export default/);
+  });
+
+  test('are named after what is in them', () => {
+    const vague = /(^|[/.-])(utils?|helpers?|common|shared|misc|types?|constants?)([/.-]|$)/;
+    for (const { path } of files) {
+      expect(path).not.toMatch(vague);
+      expect(path).toMatch(
+        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(entity|service|controller|input|decorator|middleware))?\.ts$/,
+      );
+    }
+  });
+
+  test('stay small enough to be read', () => {
+    for (const { path, code } of files) expect(code.split('\n').length, path).toBeLessThanOrEqual(300);
+  });
+
+  test('get their settings from the app and never from the process', () => {
+    for (const { path, code } of files)
+      expect(code, path).not.toMatch(/process\s*\.\s*env|process\[|\{[^}]*\benv\b[^}]*\}\s*=\s*process/);
+  });
+
+  test('only inject classes that exist at run time', () => {
+    for (const { path, code } of files) {
+      const typed = [...code.matchAll(/^import type \{([^}]*)\}/gm)].flatMap(([, names = '']) => names.split(/[\s,]+/));
+      const injected = [...code.matchAll(/@CurrentUser\([^)]*\) \w+\??: (\w+)/g)].map(([, type]) => type);
+      for (const type of injected) expect(typed, path).not.toContain(type);
+    }
+  });
+});
+
+describe('importing the library', () => {
+  test('registers nothing, neither a controller nor a service', async () => {
+    const controllers = () => Object.entries(getMetadataArgsStorage()).map(([kind, list]) => [kind, list.length]);
+    const services = () => (Container.of() as unknown as { services: unknown[] }).services.length;
+    const before = [controllers(), services()];
+    expect(services()).toEqual(expect.any(Number));
+    await import('../src/index.js');
+    expect([controllers(), services()]).toEqual(before);
+    expect(controllers().every(([, count]) => count === 0)).toBe(true);
+  });
+});
+
+describe('the compiler of the tests', () => {
+  test('emits decorator metadata, without which injection and validation would silently do nothing', () => {
+    class Dependency {}
+    @Service()
+    class Dependent {
+      constructor(readonly dependency: Dependency) {}
+    }
+    expect(Reflect.getMetadata('design:paramtypes', Dependent)).toEqual([Dependency]);
+    Container.reset();
+  });
+});
+
+/** The first circle that is found, as the list of its members; empty when there is none. */
+function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const visit = (node: string, path: readonly string[]): string[] => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
+    if (done.has(node)) return [];
+    for (const next of graph.get(node) ?? []) {
+      const circle = visit(next, [...path, node]);
+      if (circle.length > 0) return circle;
+    }
+    done.add(node);
+    return [];
+  };
+  for (const node of graph.keys()) {
+    const circle = visit(node, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
