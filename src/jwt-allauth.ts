@@ -168,6 +168,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
         ...app,
         controllers: [...controllers, ...(app.controllers ?? [])],
         middlewares: [...middlewares, ...((app.middlewares ?? []) as Class<object>[])],
+        // Without a class here routing-controllers runs every interceptor in the process, and they would see our tokens.
+        interceptors: app.interceptors?.length ? app.interceptors : [class NoInterceptor {}],
         authorizationChecker: createAuthorizationChecker(authentication),
         currentUserChecker: createCurrentUserChecker(authentication),
         defaultErrorHandler: false,

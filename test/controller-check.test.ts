@@ -239,9 +239,10 @@ test('a controller that declares every inherited action anew is accepted, and pr
       return { secret: true };
     }
 
+    @Authorized()
     @Get('/other')
     override other() {
-      return { public: true };
+      return { other: true };
     }
   }
   const started = await createTestApp({ controllers: [Anew] });
@@ -249,7 +250,8 @@ test('a controller that declares every inherited action anew is accepted, and pr
     const client = await started.signedUp();
     expectProblemDetails(await started.client().get('/anew/secret'), 401, 'not_authenticated');
     expect((await client.get('/anew/secret')).body).toEqual({ secret: true });
-    expect((await started.client().get('/anew/other')).body).toEqual({ public: true });
+    expectProblemDetails(await started.client().get('/anew/other'), 401, 'not_authenticated');
+    expect((await client.get('/anew/other')).body).toEqual({ other: true });
   } finally {
     await started.close();
   }

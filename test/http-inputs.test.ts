@@ -48,6 +48,18 @@ describe.each(SERVERS)('$title', ({ server }) => {
     const fields = Object.keys(body);
     const [first = ''] = fields;
 
+    test('refuses a nested value under a name that is cut in the answer', () => {
+      const name = 'n'.repeat(65);
+      const bad = `{"${name}":${deep('[', ']', 20_000)},${JSON.stringify(body).slice(1)}`;
+      return expectInvalid(endpoint, bad, [name.slice(0, 64)]);
+    });
+
+    test('names twenty faults of a body that has a thousand', async () => {
+      const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field${index}`, MARKER]));
+      const names = Array.from({ length: 20 }, (_, index) => `field${index}`);
+      await expectInvalid(endpoint, { ...many, ...body }, names);
+    });
+
     test.each<[what: string, body: unknown]>([
       ['an array', [body]],
       ['an empty array', []],

@@ -132,6 +132,17 @@ describe('the limit per account', () => {
     await app.close();
   });
 
+  test('at the owner’s address the limit of the account alone bounds the guesses too', async () => {
+    const app = await appWith('3/1h/account');
+    await app.signedUp('ada@example.com');
+    expect((await login(app, '198.51.100.1', 'ada@example.com', PASSWORD)).status).toBe(200);
+    for (let index = 0; index < 3; index++) {
+      expect((await login(app, '198.51.100.1', 'ada@example.com')).status).toBe(401);
+    }
+    expectLimited(await login(app, '198.51.100.1', 'ada@example.com', PASSWORD), 3600);
+    await app.close();
+  });
+
   test('an address is the owner’s for one account only', async () => {
     const app = await appWith('3/1h/account');
     await app.signedUp('mallory@example.com');

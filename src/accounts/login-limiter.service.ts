@@ -99,7 +99,8 @@ export class LoginLimiter {
 
   /**
    * The counters that apply. The limit of an account over all addresses leaves out those where its owner was seen lately:
-   * else a stranger's guesses, from any number of addresses, would lock the owner out.
+   * else a stranger's guesses, from any number of addresses, would lock the owner out. Where nothing else bounds the guesses
+   * from such an address, it is counted by itself.
    */
   async #countersOf(who: LoginAttempt): Promise<Counter[]> {
     const counters = this.settings.loginRateLimit.map((limit) => ({
@@ -111,7 +112,14 @@ export class LoginLimiter {
       this.#keyOf(who, 'account+ip', 'known'),
       new Date(this.clock.now()),
     ]);
-    return known.length > 0 ? counters.filter(({ limit }) => limit.scope !== 'account') : counters;
+    if (known.length === 0) return counters;
+    const others = counters.filter(({ limit }) => limit.scope !== 'account');
+    if (others.some(({ limit }) => limit.scope === 'account+ip')) return others;
+    return counters.map(({ limit }) => {
+      const isAccount = limit.scope === 'account';
+      const key = this.#keyOf(who, isAccount ? 'account+ip' : limit.scope, limit.seconds);
+      return { limit, key };
+    });
   }
 
   /** Counts one more failure everywhere, or nowhere if a limit is reached. */

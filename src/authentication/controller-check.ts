@@ -3,8 +3,8 @@ import { ErrorCode, JwtAllauthError } from '../error.js';
 import { isAccessRule } from './access-rule.js';
 
 /**
- * Refuses controllers that would not be as protected as they look: a subclass of a controller answers the inherited routes
- * without their `@Authorized`, and a rule that is neither a number nor a predicate protects nothing.
+ * Refuses controllers that would not be as protected as they look: a subclass has neither the `@Authorized` nor the
+ * `@UseBefore` of what it extends, and a rule that is neither a number nor a predicate protects nothing.
  *
  * @throws controller_refused with the class and what to do
  */
@@ -19,20 +19,38 @@ export function assertControllersAreSafe(controllers: readonly unknown[]): void 
 
 type Controller = object & { name?: string };
 
+/** What routing-controllers takes from the very class only, and never from one that it extends. */
+interface Decoration {
+  readonly target: unknown;
+  readonly method?: string;
+}
+
 function assertNothingInherited(controller: Controller): void {
-  const { actions } = getMetadataArgsStorage();
-  const own = actions.filter(({ target }) => target === controller).map(({ method }) => method);
+  const { actions, responseHandlers, uses } = getMetadataArgsStorage();
+  const routes = actions.filter(({ target }) => target === controller).map(({ method }) => method);
+  const guards: Record<string, Decoration[]> = {
+    '@Authorized': responseHandlers.filter(({ type }) => type === 'authorized') as Decoration[],
+    '@UseBefore': uses as Decoration[],
+  };
   for (let base = Object.getPrototypeOf(controller); base?.prototype; base = Object.getPrototypeOf(base)) {
-    const routed = actions.filter(({ target, method }) => target === base && !own.includes(method));
-    if (routed.length > 0) {
-      const methods = routed.map(({ method }) => method).join(', ');
+    const inherited = actions.filter(({ target, method }) => target === base && !routes.includes(method));
+    if (inherited.length > 0) {
+      const methods = inherited.map(({ method }) => method).join(', ');
       throw refused(
-        `${controller.name} extends ${base.name} and inherits ${methods}, which would lose @Authorized; ` +
-          'share code through a service instead',
+        `${controller.name} extends ${base.name} and inherits ${methods}, which would lose @Authorized; ${ADVICE}`,
       );
+    }
+    for (const [guard, decorations] of Object.entries(guards)) {
+      const isOwn = (method?: string) => decorations.some((own) => own.target === controller && own.method === method);
+      const lost = decorations.some(
+        ({ target, method }) => target === base && (method === undefined || routes.includes(method)) && !isOwn(method),
+      );
+      if (lost) throw refused(`${controller.name} extends ${base.name}, whose ${guard} it would lose; ${ADVICE}`);
     }
   }
 }
+
+const ADVICE = 'decorate the controller itself, and share code through a service';
 
 function assertRulesUnderstood(controller: Controller): void {
   const { responseHandlers } = getMetadataArgsStorage();
@@ -43,7 +61,7 @@ function assertRulesUnderstood(controller: Controller): void {
       throw refused(`${place} stands there more than once, and only one would count; give one array of rules`);
     }
     if (value === 0) throw refused(`${place} names role 0 in a way that lets everybody in; write @Authorized([0])`);
-    if (![value ?? []].flat().every(isAccessRule)) {
+    if (!(value === undefined ? [] : [value].flat()).every(isAccessRule)) {
       throw refused(`${place} takes role numbers and predicates; what it has is something else`);
     }
   }

@@ -5,6 +5,9 @@ import { type FieldError, validationFailed } from '../error.js';
 /** Characters of a field name that an error repeats. */
 const NAME_LENGTH = 64;
 
+/** Faults that an error names, so that a body of unknown fields is not answered with a longer one. */
+const FAULTS = 20;
+
 /**
  * Makes an input of a parsed JSON body. It depends on no option of the app: routing-controllers skips validation for an
  * array, without its class-transformer, or under a compiler that emits no metadata, and its errors echo what was sent.
@@ -16,13 +19,19 @@ export async function validateInput<T extends object>(type: new () => T, body: u
     throw validationFailed([{ field: '', messages: ['must be a JSON object'] }]);
   }
   // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no end.
-  const fields = Object.entries(body);
-  const faults = fields.flatMap(([field, value]) => faultOf(field, value, fieldsOf(type)));
-  const refused = new Set(faults.map(({ field }) => field));
-  const input = plainToInstance(type, Object.fromEntries(fields.filter(([field]) => !refused.has(field))));
+  const known = fieldsOf(type);
+  const plain: [string, unknown][] = [];
+  const faults: FieldError[] = [];
+  for (const [field, value] of Object.entries(body)) {
+    const fault = faultOf(field, value, known);
+    if (fault) faults.push({ field: field.slice(0, NAME_LENGTH), messages: [fault] });
+    else plain.push([field, value]);
+  }
+  const input = plainToInstance(type, Object.fromEntries(plain));
   const errors = await validate(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
-  faults.push(...errors.map(toFieldError).filter(({ field }) => !refused.has(field)));
-  if (faults.length > 0) throw validationFailed(faults);
+  const named = new Set(faults.map(({ field }) => field));
+  faults.push(...errors.map(toFieldError).filter(({ field }) => !named.has(field)));
+  if (faults.length > 0) throw validationFailed(faults.slice(0, FAULTS));
   return input;
 }
 
@@ -33,10 +42,9 @@ function fieldsOf(type: new () => object): string[] {
     .map(({ propertyName }) => propertyName);
 }
 
-function faultOf(field: string, value: unknown, known: readonly string[]): FieldError[] {
-  const name = field.slice(0, NAME_LENGTH);
-  if (!known.includes(field)) return [{ field: name, messages: ['is not a known field'] }];
-  return typeof value === 'object' && value !== null ? [{ field: name, messages: ['must be a plain value'] }] : [];
+function faultOf(field: string, value: unknown, known: readonly string[]): string | undefined {
+  if (!known.includes(field)) return 'is not a known field';
+  return typeof value === 'object' && value !== null ? 'must be a plain value' : undefined;
 }
 
 function toFieldError({ property, constraints = {} }: ValidationError): FieldError {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
-import { serviceUnavailable } from '../error.js';
+import { JwtAllauthError, serviceUnavailable } from '../error.js';
+import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -9,16 +10,15 @@ const CURRENT = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCo
 /** The hash of random bytes that nobody kept, to be checked where there is no other. */
 const DECOY = '$argon2id$v=19$m=19456,t=2,p=1$op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
-/** Hashes at work at the same time: more would not be faster, and each holds 19 MiB. */
-const PARALLEL = Math.min(4, availableParallelism());
+/** Hashes at work at the same time: each holds 19 MiB, and libuv's four threads serve the app's files and DNS as well. */
+const PARALLEL = Math.min(3, availableParallelism());
 
 /** Requests that may wait for a hash; a flood beyond them is turned away instead of kept in memory. */
 const WAITING = 256;
 
 /**
  * Passwords at rest: argon2id, computed on the thread pool so that the event loop goes on, and bounded in parallel so that
- * a flood of logins cannot exhaust memory. Passwords are normalised (NFKC, NIST SP 800-63B §5.1.1.2), so that one typed on
- * another keyboard is the same.
+ * a flood of logins cannot exhaust memory.
  */
 export class PasswordHasher {
   #running = 0;
@@ -26,7 +26,7 @@ export class PasswordHasher {
 
   /** @throws service_unavailable when too many hashes are waiting already */
   async hash(password: string): Promise<string> {
-    return this.#bounded(() => hash(password.normalize('NFKC'), PARAMETERS));
+    return this.#bounded(() => hash(normalizePassword(password), PARAMETERS));
   }
 
   /**
@@ -36,10 +36,14 @@ export class PasswordHasher {
    * @throws service_unavailable when too many hashes are waiting already
    */
   async verify(passwordHash: string | null | undefined, password: string): Promise<boolean> {
-    const matches = await this.#bounded(() =>
-      verify(passwordHash || DECOY, password.normalize('NFKC')).catch(() => false),
-    );
-    return matches && Boolean(passwordHash);
+    const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
+    const candidate = isPlausible ? normalizePassword(password) : '';
+    const check = (expected: string) => this.#bounded(() => verify(expected, candidate));
+    const isRight = await check(passwordHash || DECOY).catch((error) => {
+      if (error instanceof JwtAllauthError) throw error;
+      return check(DECOY); // a hash of another kind: wrong, but after the same work
+    });
+    return isRight && isPlausible;
   }
 
   /** Whether a hash was made with other parameters than today's, and should be made again when the password is at hand. */

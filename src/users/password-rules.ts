@@ -1,6 +1,7 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
 import { validationFailed } from '../error.js';
 import { normalizeEmail } from './email.js';
+import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 const MINIMUM = 8;
 const MAXIMUM = 128;
@@ -10,9 +11,10 @@ const COMMON = new Set(dictionary['passwords-common'].filter((password) => passw
 
 /** What is wrong with a new password, in sentences for people; empty when it may be used (NIST SP 800-63B §5.1.1.2). */
 export function passwordFaults(password: string, email: string): string[] {
-  const normal = password.normalize('NFKC');
-  const length = [...normal].length;
   if (!password.isWellFormed()) return ['must be well-formed Unicode'];
+  if (password.length > LONGEST_PASSWORD) return [`must have at most ${MAXIMUM} characters`];
+  const normal = normalizePassword(password);
+  const length = [...normal].length;
   if (length < MINIMUM) return [`must have at least ${MINIMUM} characters`];
   if (length > MAXIMUM) return [`must have at most ${MAXIMUM} characters`];
   if (normalizeEmail(normal) === normalizeEmail(email.normalize('NFKC'))) return ['must not be the e-mail address'];

@@ -15,10 +15,15 @@ export const Optional = () => ValidateIf((_, value) => value !== undefined);
 /** A secret of any form; the rules for new passwords need more than the field (see users/password-rules). */
 export const Password = () => IsString(message('must be a string'));
 
+/** Characters of the longest text that is normalised: the time for it grows with the square of what an attacker sends. */
+const LONGEST = 1000;
+const isNormalizable = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= LONGEST && value.isWellFormed();
+
 /** The address of an account that may exist, in its normal form: anything that looks like one. */
 export const LoginEmail = () =>
   all(
-    Transform(({ value }) => (typeof value === 'string' && value.isWellFormed() ? normalizeEmail(value) : null)),
+    Transform(({ value }) => (isNormalizable(value) ? normalizeEmail(value) : null)),
     Matches(/^(?=.{1,254}$)[^\s\p{Cc}]+@[^\s\p{Cc}]+$/u, message('must be an e-mail address')),
   );
 
