@@ -38,9 +38,12 @@ export class AdminController {
     if (!user) throw new NotFoundError('There is no such user.');
     user.permissions = changes.permissions ?? user.permissions;
     user.role = changes.role ?? user.role;
-    user.isActive = changes.isActive ?? user.isActive;
+    user.isActive ||= changes.isActive === true;
     await this.orm.em.flush();
-    if (!user.isActive) await this.deactivation.deactivate(user.id); // ends the sessions too
+    if (changes.isActive === false) {
+      await this.deactivation.deactivate(user.id); // ends the sessions too, in one transaction
+      await this.orm.em.refresh(user);
+    }
     return { id, email: user.email, permissions: user.permissions, role: user.role, isActive: user.isActive };
   }
 }

@@ -36,9 +36,9 @@ export async function openDatabase(url: string, env: NodeJS.ProcessEnv): Promise
 
 async function seedStaff(orm: MikroORM, env: NodeJS.ProcessEnv): Promise<void> {
   const em = orm.em.fork({ disableContextResolution: true });
-  const email = env.DEMO_STAFF_EMAIL ?? 'staff@example.com';
+  const email = env.DEMO_STAFF_EMAIL || 'staff@example.com';
   if (await em.findOne(User, { email })) return;
-  const password = env.DEMO_STAFF_PASSWORD ?? randomBytes(12).toString('base64url');
+  const password = env.DEMO_STAFF_PASSWORD || randomBytes(12).toString('base64url');
   const passwordHash = await new PasswordHasher().hash(password);
   em.create(User, {
     email,

@@ -18,12 +18,12 @@ const running: (() => Promise<unknown>)[] = [];
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   const env: NodeJS.ProcessEnv = { NODE_ENV: 'development', ...process.env };
-  const directory = resolve(env.DEMO_DATA ?? DEFAULT_DATA);
+  const directory = resolve(env.DEMO_DATA || DEFAULT_DATA);
   const settings = await readSettings(env, directory);
   const port = readPort(env.PORT);
-  const host = env.HOST ?? '127.0.0.1';
+  const host = env.HOST || '127.0.0.1';
 
-  const orm = await openDatabase(env.DATABASE_URL ?? (await startOwnPostgres(directory)).url, env).catch((error) => {
+  const orm = await openDatabase(env.DATABASE_URL || (await startOwnPostgres(directory)).url, env).catch((error) => {
     throw new Error(`The database${env.DATABASE_URL ? ' of DATABASE_URL' : ''} cannot be used: ${reasonOf(error)}`);
   });
   running.push(() => orm.close(true));
@@ -44,7 +44,8 @@ async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<
   return { ...settings, refreshToken: settings.refreshToken ?? RefreshToken };
 }
 
-function readPort(value = '3000'): number {
+function readPort(given: string | undefined): number {
+  const value = given || '3000';
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65_535) return port;
   throw new Error('PORT must be a number from 0 to 65535.');

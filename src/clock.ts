@@ -1,4 +1,4 @@
-/** Where every instant in this library comes from. Tests register one that they can move. */
+/** Where every instant in this library comes from. Tests pass one that they can move to `createJwtAllauth`. */
 export class Clock {
   /** The current instant, in milliseconds since the epoch. */
   now(): number {

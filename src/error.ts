@@ -18,6 +18,7 @@ export const ErrorCode = {
   PermissionDenied: 'permission_denied',
   CsrfFailed: 'csrf_failed',
   NotFound: 'not_found',
+  Conflict: 'conflict',
   EmailAlreadyRegistered: 'email_already_registered',
   PayloadTooLarge: 'payload_too_large',
   UnsupportedMediaType: 'unsupported_media_type',
@@ -59,7 +60,8 @@ export interface ProblemDetails {
  */
 export type TokenReuse = 'lost-response' | 'replay' | 'revoked-session' | 'unknown-session';
 
-interface ErrorExtras {
+/** What an error may carry beside its code. */
+export interface JwtAllauthErrorOptions {
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense; sent as `Retry-After`. */
   readonly retryAfter?: number;
@@ -73,14 +75,21 @@ interface ErrorExtras {
  */
 export class JwtAllauthError extends Error {
   readonly errors?: readonly FieldError[];
+  /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
+  /** What was wrong with a refresh token; never sent. */
   readonly reuse?: TokenReuse;
 
+  /**
+   * @param code one of `ErrorCode`, or a code of the app's
+   * @param httpCode the status of the answer
+   * @param detail a sentence for people, which is sent
+   */
   constructor(
     readonly code: string,
     readonly httpCode: number,
     readonly detail: string,
-    extras: ErrorExtras = {},
+    extras: JwtAllauthErrorOptions = {},
   ) {
     super(detail, { cause: extras.cause });
     this.name = 'JwtAllauthError';

@@ -1,26 +1,39 @@
 export { DeactivationService } from './accounts/deactivation.service.js';
 export { type Credentials, LoginService } from './accounts/login.service.js';
+export { LoginLimiter } from './accounts/login-limiter.service.js';
 export { LogoutService } from './accounts/logout.service.js';
 export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
 export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
 export { type Registration, RegistrationService } from './accounts/registration.service.js';
-export { createAuthEntities } from './auth-entities.js';
+export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
 export { LoadUser } from './authentication/load-user.decorator.js';
 export { Principal } from './authentication/principal.js';
 export { Clock } from './clock.js';
-export { ErrorCode, type FieldError, JwtAllauthError, type ProblemDetails, type TokenReuse } from './error.js';
+export {
+  ErrorCode,
+  type FieldError,
+  JwtAllauthError,
+  type JwtAllauthErrorOptions,
+  type ProblemDetails,
+  type TokenReuse,
+} from './error.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
 export { type AuthEventMap, AuthEvents, type SessionReuseDetected } from './observability/auth-events.js';
 export type { Logger } from './observability/logger.js';
-export { SessionService } from './sessions/session.service.js';
-export { type SettingFault, Settings, SettingsError, type SettingsInput } from './settings/settings.js';
+export { RotationService } from './sessions/rotation.service.js';
+export { type SessionReference, SessionService } from './sessions/session.service.js';
+export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
+export { type Algorithm, type SettingFault, Settings, SettingsError, type SettingsInput } from './settings/settings.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
-export type { CustomClaims, TokenClaims } from './tokens/claims.js';
+export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
-export { TokenFactory } from './tokens/token-factory.js';
+export type { SigningKey, SigningKeys } from './tokens/signing-keys.js';
+export { TokenFactory, type TokenSession } from './tokens/token-factory.js';
+export { Tokens } from './tokens/tokens.js';
 export { BaseUser, type UserId } from './users/base-user.entity.js';
 export { PasswordHasher } from './users/password-hasher.service.js';
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';
+export { UserService } from './users/user.service.js';

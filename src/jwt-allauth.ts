@@ -92,21 +92,14 @@ export interface JwtAllauth {
  * Puts the library together for one app. Nothing is shared between two calls, so that two differently configured apps can
  * live in one process.
  *
- * @throws SettingsError with every setting that cannot be used
+ * @throws SettingsError with every setting that cannot be used; TypeError for a prefix, an ORM or services that cannot
  */
 export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtAllauth> {
   const { orm, prefix = '/auth', logger = consoleLogger, clock = new Clock(), container = Container.of() } = options;
   const settings = resolveSettings(options.settings);
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  const make = <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A): T => {
-    const Chosen = (options.services?.find(({ prototype }) => prototype instanceof type) ?? type) as new (
-      ...args: A
-    ) => T;
-    const service = new Chosen(...args);
-    container.set({ id: type, factory: () => service });
-    return service;
-  };
+  const make = serviceMaker(options.services ?? [], container);
 
   const database = new Database(orm);
   await database
@@ -139,41 +132,69 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const passwordChange = make(PasswordChangeService, database, users, hasher, limiter, sessions, settings);
   const profile = make(ProfileService, database, users);
   const deactivation = make(DeactivationService, database, users, sessions);
+  make.assertAllUsed();
 
   const authentication = new RequestAuthentication(tokens, users, orm);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
   const csrf = createCsrfGuard(settings);
-  const controllers = [
-    createRegistrationController(prefix, registration, transport, csrf),
-    createLoginController(prefix, login, transport, csrf),
-    createRefreshController(prefix, rotation, transport, csrf),
-    createLogoutController(prefix, logout, transport, csrf),
-    createProfileController(prefix, profile),
-    createPasswordChangeController(prefix, passwordChange, transport),
-  ];
-  const middlewares = [
-    createRequestContextMiddleware(orm),
-    createUnknownRouteMiddleware(prefix),
-    createErrorMiddleware(logger),
-  ];
-  return {
-    settings,
-    events,
-    tokens,
-    sessions,
-    deactivation,
-    serverOptions: (app = {}) => {
-      assertControllersAreSafe(app.controllers ?? []);
-      return {
-        ...app,
-        controllers: [...controllers, ...(app.controllers ?? [])],
-        middlewares: [...middlewares, ...((app.middlewares ?? []) as Class<object>[])],
-        // Without a class here routing-controllers runs every interceptor in the process, and they would see our tokens.
-        interceptors: app.interceptors?.length ? app.interceptors : [class NoInterceptor {}],
-        authorizationChecker: createAuthorizationChecker(authentication),
-        currentUserChecker: createCurrentUserChecker(authentication),
-        defaultErrorHandler: false,
-      };
-    },
+  const own: OwnParts = {
+    controllers: [
+      createRegistrationController(prefix, registration, transport, csrf),
+      createLoginController(prefix, login, transport, csrf),
+      createRefreshController(prefix, rotation, transport, csrf),
+      createLogoutController(prefix, logout, transport, csrf),
+      createProfileController(prefix, profile),
+      createPasswordChangeController(prefix, passwordChange, transport),
+    ],
+    middlewares: [
+      createRequestContextMiddleware(orm),
+      createUnknownRouteMiddleware(prefix),
+      createErrorMiddleware(logger),
+    ],
+    authorizationChecker: createAuthorizationChecker(authentication),
+    currentUserChecker: createCurrentUserChecker(authentication),
   };
+  return { settings, events, tokens, sessions, deactivation, serverOptions: (app = {}) => serverOptions(own, app) };
+}
+
+/** What this library brings into a server of routing-controllers. */
+type OwnParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' | 'currentUserChecker'>> & {
+  readonly controllers: Class<object>[];
+  readonly middlewares: Class<object>[];
+};
+
+function serverOptions(
+  { controllers, middlewares, ...checkers }: OwnParts,
+  app: AppServerOptions,
+): RoutingControllersOptions {
+  assertControllersAreSafe(app.controllers ?? []);
+  return {
+    ...app,
+    ...checkers,
+    controllers: [...controllers, ...(app.controllers ?? [])],
+    middlewares: [...middlewares, ...((app.middlewares ?? []) as Class<object>[])],
+    // Without a class here routing-controllers runs every interceptor in the process, and they would see our tokens.
+    interceptors: app.interceptors?.length ? app.interceptors : [class NoInterceptor {}],
+    defaultErrorHandler: false,
+  };
+}
+
+/** Makes services, or the app's subclasses of them, and registers them in TypeDI under the class of this library. */
+function serviceMaker(subclasses: readonly Class<object>[], container: ContainerInstance) {
+  const used = new Set<Class<object>>();
+  const make = <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A): T => {
+    const [own, ...others] = subclasses.filter(({ prototype }) => prototype instanceof type);
+    if (others.length > 0) throw new TypeError(`services: more than one extends ${type.name}`);
+    if (own) used.add(own);
+    const service = new ((own ?? type) as new (...args: A) => T)(...args);
+    container.set({ id: type, factory: () => service });
+    return service;
+  };
+  return Object.assign(make, {
+    /** A subclass that stands in for nothing would guard nothing, in silence. */
+    assertAllUsed(): void {
+      const idle = subclasses.find((subclass) => !used.has(subclass));
+      if (idle) throw new TypeError(`services: ${idle.name} extends no service of jwt-allauth`);
+    },
+  });
 }

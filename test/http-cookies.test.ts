@@ -75,7 +75,7 @@ describe.each<Variant>([
   },
   {
     title: 'with SAME_SITE none, as an operator writes it',
-    settings: { ...production, refreshTokenCookieSameSite: 'None' },
+    settings: { ...production, refreshTokenCookieSameSite: 'none' },
     name: '__Host-refresh_token',
     attributes: 'Path=/; HttpOnly; Secure; SameSite=None',
   },

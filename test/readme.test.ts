@@ -40,7 +40,7 @@ describe('the app that the README builds from an empty folder', () => {
     const modules = join(directory, 'node_modules');
     await mkdir(join(modules, '@mikro-orm'), { recursive: true });
     await mkdir(join(modules, '@types'));
-    const installed = Object.keys({ ...manifest.peerDependencies, typescript: '', '@types/node': '' });
+    const installed = [...Object.keys(manifest.peerDependencies), 'typescript', '@types/node', '@mikro-orm/migrations'];
     for (const name of installed) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
     await symlink(ROOT, join(modules, 'jwt-allauth'));
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
@@ -93,6 +93,7 @@ describe('the app that the README builds from an empty folder', () => {
   test.each([
     ['predicates', 'can'],
     ['alarm', 'raiseAlarmOnTheft'],
+    ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, name) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual([name]);

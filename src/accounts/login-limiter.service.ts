@@ -58,7 +58,7 @@ export class LoginLimiter {
    * Lets `guess` look at the password, if the limits allow one more failure. A guess that resolves to undefined was wrong
    * and stays counted; one that throws does not count.
    *
-   * @throws too_many_requests, incorrect_credentials
+   * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same account
    */
   async attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
     if (this.settings.loginRateLimit.length === 0) return this.#attempt(who, guess);
@@ -93,7 +93,7 @@ export class LoginLimiter {
       throw error;
     }
     if (result === undefined) throw incorrectCredentials();
-    await this.#succeed(who, counters);
+    await this.#recordSuccess(who, counters);
     return result;
   }
 
@@ -155,7 +155,7 @@ export class LoginLimiter {
   }
 
   /** A success costs nothing, clears the pair, and makes the owner known at this address. */
-  async #succeed(who: LoginAttempt, counters: readonly Counter[]): Promise<void> {
+  async #recordSuccess(who: LoginAttempt, counters: readonly Counter[]): Promise<void> {
     if (counters.length === 0) return;
     const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip');
     await this.#release(counters.filter((counter) => !pairs.includes(counter)));

@@ -26,7 +26,8 @@ export class LoginService {
   /**
    * Opens a session. A wrong password and an unknown address are the same in answer and time.
    *
-   * @throws incorrect_credentials, too_many_requests, no_active_account (after the right password only)
+   * @throws incorrect_credentials, too_many_requests, no_active_account (after the right password only),
+   * service_unavailable
    */
   async login({ email, password, ip }: Credentials): Promise<Tokens> {
     const user = await this.limiter.attempt({ email, ip }, () => this.#authenticate(email, password));

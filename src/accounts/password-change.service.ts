@@ -34,7 +34,7 @@ export class PasswordChangeService {
    * opens a new one: all of it or nothing. Guesses at the old password count as failed logins.
    *
    * @param caller the session of the access token; it must still be live
-   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid
+   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
   async change(caller: SessionReference, { oldPassword, newPassword, ip }: PasswordChange): Promise<Tokens> {
     await this.database.transaction((em) => this.sessions.lock(caller, em)); // before anything can be guessed

@@ -30,7 +30,7 @@ export class RegistrationService {
   /**
    * Makes the user and opens the first session, both or neither.
    *
-   * @throws validation_failed, email_already_registered
+   * @throws validation_failed, email_already_registered, service_unavailable
    */
   async register(registration: Registration): Promise<Tokens> {
     const { email, password } = registration;
@@ -50,7 +50,7 @@ export class RegistrationService {
     }
   }
 
-  /** The entity of a new user; an app overrides this to fill columns of its own. */
+  /** The entity of a new user; an app overrides this to fill columns of its own, or to clear `emailVerified`. */
   protected createUser(em: EntityManager, registration: Registration & { passwordHash: string }): BaseUser {
     return em.create(this.users.entity, {
       email: normalizeEmail(registration.email),
@@ -59,7 +59,7 @@ export class RegistrationService {
       lastName: registration.lastName ?? '',
       role: Role.USER,
       isActive: true,
-      emailVerified: true,
+      emailVerified: true, // no mail is sent: an address counts as confirmed from sign-up
     } as never) as BaseUser;
   }
 }

@@ -7,7 +7,7 @@ export type AccessPredicate = (principal: Principal) => boolean | Promise<boolea
 /** What `@Authorized` takes: a role number or a predicate, or an array of them. */
 export type AccessRule = number | AccessPredicate;
 
-/** Lets those through whose address was verified when their access token was made. */
+/** Lets those through whose `emailVerified` was true when their access token was made. */
 export const EmailVerified: AccessPredicate = (principal) => principal.emailVerified;
 
 /** Whether a value in `@Authorized(…)` is one that this library understands. */

@@ -3,11 +3,11 @@ import { HttpError } from 'routing-controllers';
 import { isDatabaseUnavailable } from '../database/unavailability.js';
 import { ErrorCode, type FieldError, JwtAllauthError, serviceUnavailable, validationFailed } from '../error.js';
 
-const CODES: Readonly<Record<number, string>> = {
+const CODES: Readonly<Record<number, ErrorCode>> = {
   401: ErrorCode.NotAuthenticated,
   403: ErrorCode.PermissionDenied,
   404: ErrorCode.NotFound,
-  409: 'conflict',
+  409: ErrorCode.Conflict,
   413: ErrorCode.PayloadTooLarge,
   415: ErrorCode.UnsupportedMediaType,
   429: ErrorCode.TooManyRequests,

@@ -46,11 +46,11 @@ export class RotationService {
     if (claims.exp <= toSeconds(now)) throw tokenNotValid();
     const user = this.users.keyOf(claims.sub);
     const em = this.database.fork();
-    return (await this.#succeed(claims, user, now, em)) ?? (await this.#explain(claims, user, em));
+    return (await this.#rotateLive(claims, user, now, em)) ?? (await this.#resolveStale(claims, user, em));
   }
 
   /** Makes the successor, if the token is the live one. */
-  async #succeed(claims: TokenClaims, user: UserId, now: number, em: EntityManager): Promise<Tokens | undefined> {
+  async #rotateLive(claims: TokenClaims, user: UserId, now: number, em: EntityManager): Promise<Tokens | undefined> {
     const issuedAt = toSeconds(now);
     const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
     const next = { jti: randomUUID(), issuedAt, expiresAt };
@@ -61,7 +61,7 @@ export class RotationService {
   }
 
   /** Tells why a correctly signed token was not the live one, and does what follows from it. */
-  async #explain(claims: TokenClaims, user: UserId, em: EntityManager): Promise<Tokens> {
+  async #resolveStale(claims: TokenClaims, user: UserId, em: EntityManager): Promise<Tokens> {
     const found = await this.store.find(claims.session, user, em);
     if (!found) return this.#refuse('unknown-session', claims);
     if (!found.session.enabled) return this.#refuse('revoked-session', claims);

@@ -19,8 +19,8 @@ export interface SessionRow {
 const PREFIX = 'session:';
 
 /**
- * The statements on the whitelist. Each names the session and its user as equalities, so that the table can be partitioned
- * by either; each takes the user's row from where it checks it.
+ * The statements on the whitelist. Each names the user as an equality, and the session where it is about one, so that the
+ * table can be partitioned by either.
  */
 export class SessionStore {
   readonly #sql: ReturnType<typeof statements>;

@@ -249,11 +249,14 @@ export class Settings {
   }
 }
 
-/** What an app may give: any subset, durations also as strings. Everything left out, or undefined, has its default. */
+/**
+ * What an app may give: any subset, and what is no text also as the text that a variable would have. Everything left out,
+ * or undefined, has its default.
+ */
 export type SettingsInput = {
   readonly [K in keyof Settings as Settings[K] extends (...args: never[]) => unknown ? never : K]?:
     | Settings[K]
-    | string;
+    | (NonNullable<Settings[K]> extends string ? never : string);
 };
 
 /** Whether the cookie is sent over TLS only. */

@@ -37,7 +37,7 @@ export abstract class BaseUser {
   @Property({ type: 'boolean', default: true })
   isActive: boolean = true;
 
-  /** Whether the address was proved to be this user's. */
+  /** Whether the address counts as this user's: set at sign-up, as no mail is sent yet to prove it. */
   @Property({ type: 'boolean', default: false })
   emailVerified: boolean = false;
 }

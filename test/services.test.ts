@@ -1,0 +1,41 @@
+import { Container } from 'typedi';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createJwtAllauth, LoginService, SessionService, TokenFactory } from '../src/index.js';
+import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await createTestApp();
+});
+afterAll(() => app.close());
+
+class Nothing {}
+class OwnLogin extends LoginService {}
+class OtherLogin extends LoginService {}
+
+const start = (services: (new (...args: never[]) => object)[], container = Container.of('services')) =>
+  createJwtAllauth({ orm: app.orm, settings: { secretKey: SECRET }, services, container });
+
+test.each([
+  ['extends nothing of ours', [Nothing], 'services: Nothing extends no service of jwt-allauth'],
+  ['is a service of ours itself', [LoginService], 'services: LoginService extends no service of jwt-allauth'],
+  ['is one of two for the same service', [OwnLogin, OtherLogin], 'services: more than one extends LoginService'],
+])('a start is refused with a service that %s', async (_, services, message) => {
+  await expect(start(services)).rejects.toThrow(new TypeError(message));
+});
+
+test('the services of an app are in its container, the subclass under the name of what it extends', async () => {
+  const container = Container.of('with subclass');
+  const auth = await start([OwnLogin], container);
+  expect(container.get(LoginService)).toBeInstanceOf(OwnLogin);
+  expect(container.get(SessionService)).toBe(auth.sessions);
+  expect(container.get(TokenFactory)).toBe(auth.tokens);
+});
+
+test.each(['auth', '/auth/', '/', '', '/a b', '/auth/:id'])(
+  'a start is refused with the prefix "%s"',
+  async (prefix) => {
+    const options = { orm: app.orm, settings: { secretKey: SECRET }, container: Container.of('prefix') };
+    await expect(createJwtAllauth({ ...options, prefix })).rejects.toThrow(/^prefix must be a path such as \/auth/);
+  },
+);
