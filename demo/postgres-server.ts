@@ -44,11 +44,12 @@ export async function startPostgres(directory: string, settings: Record<string, 
   if (!existsSync(data)) await initialise(directory, data, command);
   const password = await readFile(join(directory, 'postgres-password'), 'utf8');
 
-  const isRunning = await command('pg_ctl', ['status', '-D', data]).then(
-    () => true,
-    () => false,
-  );
-  if (!isRunning) {
+  const isRunning = () =>
+    command('pg_ctl', ['status', '-D', data]).then(
+      () => true,
+      () => false,
+    );
+  if (!(await isRunning())) {
     const all = {
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
@@ -65,7 +66,7 @@ export async function startPostgres(directory: string, settings: Record<string, 
     url,
     stop: async () => {
       owner.removeAllListeners().on('error', () => {});
-      await command('pg_ctl', ['stop', '-w', '-m', 'fast', '-D', data]);
+      if (await isRunning()) await command('pg_ctl', ['stop', '-w', '-m', 'fast', '-D', data]);
     },
   };
 }
@@ -106,13 +107,13 @@ async function initialise(directory: string, data: string, command: ReturnType<t
 
 /**
  * Runs the binaries; as root, in the name of nobody. Where nobody may not pass the folders above (a clone below /root or in
- * a private temporary folder), the one capability that lets them through goes along.
+ * a private temporary folder), the one capability that lets them through goes along; the secure bit makes access(2) heed it.
  */
 function commandRunner(binaries: Binaries, directory: string) {
   const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
   const canRun = (file: string, argument: string) => spawnSync(file, [argument], identity).status === 0;
   const canPass = !isRoot || (canRun(binaries.postgres, '--version') && canRun('ls', directory));
-  const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const capability = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
   const prefix = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups', ...capability];
   return async (name: keyof Binaries, args: string[]): Promise<void> => {
     const options = { cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' } };
