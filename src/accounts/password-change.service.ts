@@ -37,7 +37,7 @@ export class PasswordChangeService {
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
   async change(caller: SessionReference, { oldPassword, newPassword, ip }: PasswordChange): Promise<Tokens> {
-    await this.database.transaction((em) => this.sessions.lock(caller, em)); // before anything can be guessed
+    await this.sessions.lock(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
     assertPasswordAllowed('newPassword', newPassword, user.email);
     if (this.settings.oldPasswordFieldEnabled) {

@@ -79,7 +79,7 @@ export class SessionStore {
   }
 
   /** Whether the session can still be rotated, and keeps anybody from ending it until the transaction of `em` is over. */
-  async lockLive(id: string, user: UserId, at: Date, em: EntityManager): Promise<boolean> {
+  async lockLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<boolean> {
     return (await this.database.query(this.#sql.lockLive, [id, user, at], em)).length > 0;
   }
 

@@ -48,8 +48,12 @@ export class SessionService {
     await (em ? this.store.revokeAll(user, em) : this.database.transaction((own) => this.store.revokeAll(user, own)));
   }
 
-  /** Holds a live session until the transaction of `em` is over. @throws token_not_valid when it has ended */
-  async lock({ session, sub }: SessionReference, em: EntityManager): Promise<void> {
+  /**
+   * Makes sure that a session is live, and keeps it so until the transaction of `em`, if one is given, is over.
+   *
+   * @throws token_not_valid when it has ended
+   */
+  async lock({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
     const isLive = await this.store.lockLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
     if (!isLive) throw tokenNotValid();
   }
