@@ -37,7 +37,7 @@ export class PasswordChangeService {
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
   async change(caller: SessionReference, { oldPassword, newPassword, ip }: PasswordChange): Promise<Tokens> {
-    await this.sessions.lock(caller); // before anything can be guessed
+    await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
     assertPasswordAllowed('newPassword', newPassword, user.email);
     if (this.settings.oldPasswordFieldEnabled) {
@@ -46,7 +46,7 @@ export class PasswordChangeService {
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {
       if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();
-      await this.sessions.lock(caller, em);
+      await this.sessions.assertLive(caller, em);
       if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, em);
       else await this.sessions.revoke(caller, em);
       user.passwordHash = next;

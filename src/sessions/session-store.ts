@@ -78,9 +78,10 @@ export class SessionStore {
     return { session: columns as unknown as SessionRow, user: this.users.fromRow(em, row) };
   }
 
-  /** Whether the session can still be rotated, and keeps anybody from ending it until the transaction of `em` is over. */
-  async lockLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<boolean> {
-    return (await this.database.query(this.#sql.lockLive, [id, user, at], em)).length > 0;
+  /** Whether the session can still be rotated. Within the transaction of `em`, nobody can end it until that is over. */
+  async isLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<boolean> {
+    const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
+    return (await this.database.query(sql, [id, user, at], em)).length > 0;
   }
 
   /** Ends one session. False: it had ended before. */
@@ -135,10 +136,9 @@ function statements(session: Table, user: Table) {
         s.${s.enabled} as "${PREFIX}enabled", u.${u.isActive} as "${PREFIX}isUserActive", ${user.columns('u')}
       from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
       where s.${s.id} = $1 and s.${s.user} = $2`,
-    lockLive: `
+    live: `
       select 1 from ${session.name} s
-      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3
-      for update`,
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
     revoke: `update ${session.name} set ${s.enabled} = false where ${s.id} = $1 and ${s.user} = $2 and ${s.enabled} returning 1`,
     lockUser: `select 1 from ${user.name} where ${u.id} = $1 for no key update`,
     revokeAll: `update ${session.name} set ${s.enabled} = false where ${s.user} = $1 and ${s.enabled}`,

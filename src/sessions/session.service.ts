@@ -53,8 +53,8 @@ export class SessionService {
    *
    * @throws token_not_valid when it has ended
    */
-  async lock({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
-    const isLive = await this.store.lockLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
+  async assertLive({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
+    const isLive = await this.store.isLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
     if (!isLive) throw tokenNotValid();
   }
 
