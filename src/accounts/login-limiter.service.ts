@@ -24,6 +24,7 @@ export interface LoginAttempt {
 }
 
 interface CounterRow {
+  readonly key: string;
   /** Whether this attempt was added to the counter. */
   readonly isCounted: boolean;
   readonly isReached: boolean;
@@ -31,9 +32,12 @@ interface CounterRow {
   readonly wait: number;
 }
 
+/** A counter that may apply. */
 interface Counter {
   readonly limit: LoginLimit;
   readonly key: string;
+  /** What is counted instead where the owner is known at the address; null: nothing. */
+  readonly keyIfKnown: string | null;
 }
 
 /**
@@ -82,67 +86,59 @@ export class LoginLimiter {
   }
 
   async #attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
-    const counters = await this.#countersOf(who);
-    await this.#reserve(counters);
+    const counters = this.#countersOf(who);
+    const counted = await this.#reserve(who, counters);
     let result: T | undefined;
     try {
       result = await guess();
     } catch (error) {
       // What failed the guess may have left a dead connection in the pool: the second try gets another.
-      await this.#release(counters).catch(() => this.#release(counters));
+      await this.#release(counted).catch(() => this.#release(counted));
       throw error;
     }
     if (result === undefined) throw incorrectCredentials();
-    await this.#recordSuccess(who, counters);
+    await this.#recordSuccess(who, counters, counted);
     return result;
   }
 
   /**
-   * The counters that apply. The limit of an account over all addresses leaves out those where its owner was seen lately:
+   * The counters that may apply. The limit of an account over all addresses leaves out those where its owner was seen lately:
    * else a stranger's guesses, from any number of addresses, would lock the owner out. Where nothing else bounds the guesses
    * from such an address, it is counted by itself.
    */
-  async #countersOf(who: LoginAttempt): Promise<Counter[]> {
-    const counters = this.settings.loginRateLimit.map((limit) => ({
-      limit,
-      key: this.#keyOf(who, limit.scope, limit.seconds),
-    }));
-    if (!counters.some(({ limit }) => limit.scope === 'account')) return counters;
-    const known = await this.database.query(this.#sql.known, [
-      this.#keyOf(who, 'account+ip', 'known'),
-      new Date(this.clock.now()),
-    ]);
-    if (known.length === 0) return counters;
-    const others = counters.filter(({ limit }) => limit.scope !== 'account');
-    if (others.some(({ limit }) => limit.scope === 'account+ip')) return others;
-    return counters.map(({ limit }) => {
-      const isAccount = limit.scope === 'account';
-      const key = this.#keyOf(who, isAccount ? 'account+ip' : limit.scope, limit.seconds);
-      return { limit, key };
+  #countersOf(who: LoginAttempt): Counter[] {
+    const limits = this.settings.loginRateLimit;
+    const isBoundElsewhere = limits.some(({ scope }) => scope === 'account+ip');
+    return limits.map((limit) => {
+      const key = this.#keyOf(who, limit.scope, limit.seconds);
+      if (limit.scope !== 'account') return { limit, key, keyIfKnown: key };
+      return { limit, key, keyIfKnown: isBoundElsewhere ? null : this.#keyOf(who, 'account+ip', limit.seconds) };
     });
   }
 
-  /** Counts one more failure everywhere, or nowhere if a limit is reached. */
-  async #reserve(counters: readonly Counter[]): Promise<void> {
-    if (counters.length === 0) return;
+  /** Counts one more failure everywhere, or nowhere if a limit is reached. Returns the keys that were counted. */
+  async #reserve(who: LoginAttempt, counters: readonly Counter[]): Promise<string[]> {
+    if (counters.length === 0) return [];
     const now = this.clock.now();
     const rows = await this.database.query<CounterRow>(this.#sql.reserve, [
       counters.map(({ key }) => key),
+      counters.map(({ keyIfKnown }) => keyIfKnown),
       counters.map(({ limit }) => new Date(now + limit.seconds * 1000)),
       counters.map(({ limit }) => limit.count),
+      this.#keyOf(who, 'account+ip', 'known'),
       new Date(now),
     ]);
+    const counted = rows.filter(({ isCounted }) => isCounted).map(({ key }) => key);
     const reached = rows.filter(({ isReached }) => isReached);
-    if (reached.length === 0) return;
-    // A refused attempt is no failure: it must not use up the other limits.
-    if (rows.some(({ isCounted }) => isCounted)) await this.#release(counters);
+    if (reached.length === 0) return counted;
+    await this.#release(counted); // a refused attempt is no failure: it must not use up the other limits
     const retryAfter = Math.max(1, ...reached.map(({ wait }) => Math.ceil(wait)));
     const detail = 'There were too many failed attempts; try again later.';
     throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter });
   }
 
-  async #release(counters: readonly Counter[]): Promise<void> {
-    if (counters.length > 0) await this.database.query(this.#sql.release, [counters.map(({ key }) => key)]);
+  async #release(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.database.query(this.#sql.release, [keys]);
   }
 
   /** A keyed hash, so that nobody reads or guesses addresses from the table. */
@@ -155,12 +151,12 @@ export class LoginLimiter {
   }
 
   /** A success costs nothing, clears the pair, and makes the owner known at this address. */
-  async #recordSuccess(who: LoginAttempt, counters: readonly Counter[]): Promise<void> {
+  async #recordSuccess(who: LoginAttempt, counters: readonly Counter[], counted: readonly string[]): Promise<void> {
     if (counters.length === 0) return;
-    const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip');
-    await this.#release(counters.filter((counter) => !pairs.includes(counter)));
+    const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
+    const others = counted.filter((key) => !pairs.includes(key));
     const known = [this.#keyOf(who, 'account+ip', 'known'), new Date(this.clock.now() + KNOWN_FOR)];
-    await this.database.query(this.#sql.succeed, [pairs.map(({ key }) => key), ...known]);
+    await this.database.query(this.#sql.succeed, [pairs, others, ...known]);
   }
 }
 
@@ -171,32 +167,37 @@ function statements(attempts: Table) {
   const resetsAt = attempts.column('resetsAt');
   // Rows are taken in the order of their keys everywhere, so that two attempts never wait for each other.
   return {
-    known: `select 1 from ${name} where ${key} = $1 and ${resetsAt} > $2`,
     reserve: `
       with counter as (
-        select * from unnest($1::text[], $2::timestamptz[], $3::int[]) as counter (k, ends, most)
+        select case when exists (select from ${name} where ${key} = $5 and ${resetsAt} > $6) then known else usual end as k,
+          ends, most
+        from unnest($1::text[], $2::text[], $3::timestamptz[], $4::int[]) as given (usual, known, ends, most)
       ), reached as (
-        select a.${resetsAt} as ends from ${name} a join counter on a.${key} = k
-        where a.${resetsAt} > $4 and a.${failures} >= most
+        select k, a.${resetsAt} as ends from ${name} a join counter on a.${key} = k
+        where a.${resetsAt} > $6 and a.${failures} >= most
       ), counted as (
         insert into ${name} as a (${key}, ${failures}, ${resetsAt})
-        select k, 1, ends from counter where not exists (select from reached) order by k
+        select k, 1, ends from counter where k is not null and not exists (select from reached) order by k
         on conflict (${key}) do update set
-          ${failures} = case when a.${resetsAt} <= $4 then 1 else a.${failures} + 1 end,
-          ${resetsAt} = case when a.${resetsAt} <= $4 then excluded.${resetsAt} else a.${resetsAt} end
+          ${failures} = case when a.${resetsAt} <= $6 then 1 else a.${failures} + 1 end,
+          ${resetsAt} = case when a.${resetsAt} <= $6 then excluded.${resetsAt} else a.${resetsAt} end
         returning a.${key} as k, a.${failures} as failures, a.${resetsAt} as ends
       )
-      select false as "isCounted", true as "isReached", extract(epoch from ends - $4)::float8 as wait from reached
+      select k as key, false as "isCounted", true as "isReached", extract(epoch from ends - $6)::float8 as wait from reached
       union all
-      select true, counted.failures > most, extract(epoch from counted.ends - $4)::float8
+      select counted.k, true, counted.failures > most, extract(epoch from counted.ends - $6)::float8
       from counted join counter on counter.k = counted.k`,
     release: `
       with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
       update ${name} a set ${failures} = greatest(a.${failures} - 1, 0) from taken where a.${key} = taken.${key}`,
     succeed: `
-      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update),
-        cleared as (delete from ${name} a using taken where a.${key} = taken.${key})
-      insert into ${name} (${key}, ${failures}, ${resetsAt}) values ($2, 0, $3)
+      with taken as (select ${key} from ${name} where ${key} = any($1::text[] || $2::text[]) order by ${key} for update),
+        cleared as (delete from ${name} a using taken where a.${key} = taken.${key} and a.${key} = any($1::text[])),
+        released as (
+          update ${name} a set ${failures} = greatest(a.${failures} - 1, 0)
+          from taken where a.${key} = taken.${key} and a.${key} = any($2::text[])
+        )
+      insert into ${name} (${key}, ${failures}, ${resetsAt}) values ($3, 0, $4)
       on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
   };
 }

@@ -9,7 +9,7 @@ import type { RequestAuthentication } from './request-authentication.js';
  * request gets undefined; a token that was sent but is not valid is refused all the same.
  */
 export function createCurrentUserChecker(authentication: RequestAuthentication) {
-  return async ({ request }: Action): Promise<Principal | BaseUser | undefined> => {
+  return ({ request }: Action): Principal | Promise<BaseUser> | undefined => {
     const principal = authentication.principal(request);
     return principal && isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
   };

@@ -9,11 +9,13 @@ import { Principal } from './principal.js';
 /** The part of an Express request that authentication reads. */
 export interface AuthenticatedRequest {
   readonly headers: { readonly authorization?: string };
+  [principal: symbol]: Principal | undefined;
 }
 
 /** Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request. */
 export class RequestAuthentication {
-  readonly #principals = new WeakMap<AuthenticatedRequest, Principal>();
+  /** Where the request keeps its principal: a WeakMap would cost the garbage collector more. Each app has its own. */
+  readonly #principal = Symbol('principal');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
   constructor(
@@ -24,12 +26,12 @@ export class RequestAuthentication {
 
   /** The principal of the access token, or undefined when none was sent. @throws token_not_valid */
   principal(request: AuthenticatedRequest): Principal | undefined {
-    const known = this.#principals.get(request);
+    const known = request[this.#principal];
     if (known) return known;
     const token = bearerToken(request);
     if (token === undefined) return undefined;
     const principal = new Principal(this.tokens.verifyAccess(token));
-    this.#principals.set(request, principal);
+    request[this.#principal] = principal;
     return principal;
   }
 
@@ -48,6 +50,6 @@ export function notAuthenticated(): JwtAllauthError {
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place where one is taken from. */
-export function bearerToken({ headers }: AuthenticatedRequest): string | undefined {
+export function bearerToken({ headers }: Pick<AuthenticatedRequest, 'headers'>): string | undefined {
   return /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EntityManager, Kysely, MikroORM } from '@mikro-orm/postgresql';
 import { serviceUnavailable } from '../error.js';
 import { isDatabaseUnavailable } from './unavailability.js';
@@ -5,19 +6,29 @@ import { isDatabaseUnavailable } from './unavailability.js';
 /** Milliseconds that a statement waits for a connection where the app's pool sets no limit of its own. */
 const POOL_WAIT = 5000;
 
-type Executor = Pick<Kysely<unknown>, 'executeQuery'>;
-type Statement = Parameters<Executor['executeQuery']>[0];
+type Statement = Parameters<Kysely<unknown>['executeQuery']>[0];
+
+/** What this file uses of a pool of `pg`. */
+interface Pool {
+  readonly options: { connectionTimeoutMillis?: number };
+  query(statement: { name?: string; text: string; values: readonly unknown[] }): Promise<{ rows: unknown[] }>;
+}
+
+/** SQLSTATEs of a prepared statement that the connection no longer has, or whose tables have changed since. */
+const OUTDATED = ['26000', '0A000'];
 
 /**
  * The library's own way to PostgreSQL: parametrised statements beside the unit of work, and forks that never flush the
  * app's changes. A database that is away becomes `service_unavailable`.
  */
 export class Database {
+  readonly #names = new Map<string, string>();
+
   constructor(private readonly orm: MikroORM) {}
 
   /** Bounds the wait for a connection, which `pg` leaves unbounded: an exhausted pool must answer, not hang. */
   async boundPoolWait(): Promise<void> {
-    const pool: { options: { connectionTimeoutMillis?: number } } = await this.#connection.getNativeClient();
+    const pool: Pool = await this.#connection.getNativeClient();
     pool.options.connectionTimeoutMillis ||= POOL_WAIT;
   }
 
@@ -31,11 +42,33 @@ export class Database {
     em?: EntityManager,
   ): Promise<Row[]> {
     return this.#available(async () => {
-      await this.#connection.ensureConnection();
-      const executor: Executor = em?.getTransactionContext() ?? this.#connection.getClient();
-      const { rows } = await executor.executeQuery(toStatement(sql, parameters));
+      const transaction = em?.getTransactionContext();
+      const { rows } = transaction
+        ? await transaction.executeQuery(toStatement(sql, parameters))
+        : await this.#prepared(sql, parameters);
       return rows as Row[];
     });
+  }
+
+  /** Runs a statement that each connection parses and plans only once, or anew where what was prepared is outdated. */
+  async #prepared(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
+    const pool: Pool = await this.#connection.getNativeClient();
+    try {
+      return await pool.query({ name: this.#nameOf(text), text, values });
+    } catch (error) {
+      const isOutdated = error instanceof Error && 'code' in error && OUTDATED.includes(String(error.code));
+      if (!isOutdated) throw error;
+      return pool.query({ text, values });
+    }
+  }
+
+  /** A name that says the same for the same text, on whatever connection and in whatever process. */
+  #nameOf(text: string): string {
+    const known = this.#names.get(text);
+    if (known) return known;
+    const name = `jwt_allauth_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+    this.#names.set(text, name);
+    return name;
   }
 
   /**

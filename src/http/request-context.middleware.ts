@@ -1,8 +1,7 @@
-import { RequestContext } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
 import { Service } from 'typedi';
-import { requestEntityManager } from '../database/request-context.js';
+import { openRequestContext, requestEntityManager } from '../database/request-context.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
 /** The middleware that gives every request an EntityManager of its own, unless the app has done so already. */
@@ -12,7 +11,7 @@ export function createRequestContextMiddleware(orm: MikroORM) {
   class RequestContextMiddleware implements ExpressMiddlewareInterface {
     use(_request: HttpRequest, _response: HttpResponse, next: Next): void {
       if (requestEntityManager(orm)) next();
-      else RequestContext.create(orm.em, () => next());
+      else openRequestContext(orm, next);
     }
   }
   return RequestContextMiddleware;

@@ -89,6 +89,11 @@ export class SessionStore {
     return (await this.database.query(this.#sql.revoke, [id, user], em)).length > 0;
   }
 
+  /** Takes back a session whose tokens nobody was given. */
+  async remove(id: string, user: UserId): Promise<void> {
+    await this.database.query(this.#sql.remove, [id, user]);
+  }
+
   /**
    * Ends every session of a user. Within the transaction of `em` it first takes the user's row, so that a login beside it
    * has either committed (and is ended) or has not yet checked its credentials.
@@ -140,6 +145,7 @@ function statements(session: Table, user: Table) {
       select 1 from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
     revoke: `update ${session.name} set ${s.enabled} = false where ${s.id} = $1 and ${s.user} = $2 and ${s.enabled} returning 1`,
+    remove: `delete from ${session.name} where ${s.id} = $1 and ${s.user} = $2`,
     lockUser: `select 1 from ${user.name} where ${u.id} = $1 for no key update`,
     revokeAll: `update ${session.name} set ${s.enabled} = false where ${s.user} = $1 and ${s.enabled}`,
   };

@@ -29,13 +29,27 @@ export class SessionService {
 
   /**
    * Opens a session for a user who has just proved who they are, with the password hash that was checked (null for a user
-   * without one). This is the only way into the whitelist.
+   * without one). This is the only way into the whitelist. One statement checks and inserts; a session for which no tokens
+   * can be made is taken back.
    *
-   * @param em the transaction to open it in; default: one of its own
+   * @param em the transaction to open it in; default: none, the statement commits by itself
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
   async open(user: BaseUser, em?: EntityManager): Promise<Tokens> {
-    return em ? this.#open(user, em) : this.database.transaction((own) => this.#open(user, own));
+    const now = this.clock.now();
+    const issuedAt = toSeconds(now);
+    const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
+    const session = { id: randomUUID(), jti: randomUUID() };
+    const dates = { openedAt: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const owning = em ?? this.database.fork();
+    const current = await this.store.insert({ ...session, ...dates }, user, owning);
+    if (!current) throw incorrectCredentials();
+    try {
+      return await this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, owning);
+    } catch (error) {
+      if (!em) await this.store.remove(session.id, user.id);
+      throw error;
+    }
   }
 
   /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
@@ -56,16 +70,5 @@ export class SessionService {
   async assertLive({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
     const isLive = await this.store.isLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
     if (!isLive) throw tokenNotValid();
-  }
-
-  async #open(user: BaseUser, em: EntityManager): Promise<Tokens> {
-    const now = this.clock.now();
-    const issuedAt = toSeconds(now);
-    const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
-    const session = { id: randomUUID(), jti: randomUUID() };
-    const dates = { openedAt: new Date(now), expiresAt: new Date(expiresAt * 1000) };
-    const current = await this.store.insert({ ...session, ...dates }, user, em);
-    if (!current) throw incorrectCredentials();
-    return this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, em);
   }
 }

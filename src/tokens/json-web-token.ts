@@ -2,7 +2,7 @@ import jwt from 'jsonwebtoken';
 import { tokenNotValid } from '../error.js';
 import { isUuid } from '../users/user-key.js';
 import type { TokenClaims, TokenType } from './claims.js';
-import type { SigningKeys } from './signing-keys.js';
+import type { SigningKey, SigningKeys } from './signing-keys.js';
 
 /** `typ` headers, explicit so that one kind never passes for the other (RFC 9068 §2.1, RFC 8725 §3.11). */
 const TYP: Readonly<Record<TokenType, string>> = { access: 'at+jwt', refresh: 'rt+jwt' };
@@ -22,30 +22,52 @@ export function signToken(claims: TokenClaims, keys: SigningKeys): string {
   return jwt.sign(claims, key, { algorithm, keyid: id, header: { alg: algorithm, typ: TYP[claims.token_type] } });
 }
 
+/** What a verified token says, and with which key it was signed. */
+export interface VerifiedToken {
+  /** Frozen to the bottom: requests with the same token share them. */
+  readonly claims: TokenClaims;
+  readonly key: SigningKey;
+}
+
 /**
- * The claims of a token that we signed, whether or not it has expired.
+ * Verifies a token that we signed, whether or not it has expired.
  *
  * @throws token_not_valid unless signature, header and every claim of ours have exactly the form that we give them
  */
-export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): TokenClaims {
-  const header = readHeader(token);
+export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
+  const header = readPart(token.split('.', 1)[0] ?? '');
   const key = header.typ === TYP[type] && typeof header.kid === 'string' ? keys.find(header.kid) : undefined;
   if (!key || Object.keys(header).sort().join() !== HEADER.join()) throw tokenNotValid();
   const claims = verify(token, key);
   if (!isOurs(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience) throw tokenNotValid();
-  return claims;
+  return { claims: freeze(claims), key };
 }
 
-function readHeader(token: string): Record<string, unknown> {
+/**
+ * Whether the token says of itself that it is over at `now` (seconds since the epoch). Nothing was verified: it is good for
+ * refusing such a token without the work of a signature, and for nothing else.
+ */
+export function saysExpired(token: string, now: number): boolean {
+  const { exp } = readPart(token.split('.', 2)[1] ?? '');
+  return typeof exp === 'number' && exp <= now;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+  return value;
+}
+
+function readPart(part: string): Record<string, unknown> {
+  if (!part.startsWith('eyJ')) throw tokenNotValid(); // what begins with {" does; garbage is not worth an exception of JSON
   try {
-    const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString());
-    return typeof header === 'object' && header !== null ? (header as Record<string, unknown>) : {};
+    const content: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
+    return typeof content === 'object' && content !== null ? (content as Record<string, unknown>) : {};
   } catch {
     throw tokenNotValid();
   }
 }
 
-function verify(token: string, { algorithm, key }: SigningKeys['signing']): unknown {
+function verify(token: string, { algorithm, key }: SigningKey): unknown {
   try {
     return jwt.verify(token, key, { algorithms: [algorithm], ignoreExpiration: true });
   } catch {

@@ -6,10 +6,11 @@ import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { AccessToken } from './access-token.js';
 import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
-import { signToken, verifySignature } from './json-web-token.js';
+import { saysExpired, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
+import { VerifiedTokens } from './verified-tokens.js';
 
 /** The session that tokens are made for. Instants are seconds since the epoch. */
 export interface TokenSession {
@@ -26,6 +27,8 @@ export interface TokenSession {
 
 /** Makes and verifies every token of an app, with the refresh token class that its settings name. */
 export class TokenFactory {
+  readonly #verified: VerifiedTokens;
+
   constructor(
     private readonly tokenClass: RefreshTokenClass,
     /** Relations that USER_ATTRIBUTES reads. */
@@ -33,7 +36,9 @@ export class TokenFactory {
     private readonly keys: SigningKeys,
     private readonly settings: Settings,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.#verified = new VerifiedTokens(keys);
+  }
 
   /** When a refresh token made at `issuedAt` expires: after its lifetime, but never past the session's deadline. */
   refreshExpiry(issuedAt: number, openedAt: number): number {
@@ -73,9 +78,13 @@ export class TokenFactory {
 
   /** The claims of an access token. @throws token_not_valid */
   verifyAccess(token: string): TokenClaims {
-    const claims = verifySignature(token, 'access', this.keys, this.settings);
-    if (claims.exp <= toSeconds(this.clock.now())) throw tokenNotValid();
-    return claims;
+    const now = toSeconds(this.clock.now());
+    const known = this.#verified.find(token);
+    if (known && known.exp > now) return known;
+    if (known || saysExpired(token, now)) throw tokenNotValid();
+    const verified = verifySignature(token, 'access', this.keys, this.settings);
+    this.#verified.add(token, verified);
+    return verified.claims;
   }
 
   /** The claims of a refresh token that can still be used. @throws token_not_valid */
@@ -87,7 +96,7 @@ export class TokenFactory {
 
   /** The claims of a refresh token that we signed, expired or not. @throws token_not_valid */
   readRefresh(token: string): TokenClaims {
-    return verifySignature(token, 'refresh', this.keys, this.settings);
+    return verifySignature(token, 'refresh', this.keys, this.settings).claims;
   }
 
   #sign(type: TokenType, token: RefreshToken | AccessToken, session: TokenSession): string {

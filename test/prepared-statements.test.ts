@@ -1,0 +1,40 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestApp, type TestApp } from './support/test-app.js';
+
+describe('statements prepared on a connection', () => {
+  let app: TestApp;
+  beforeEach(async () => {
+    app = await createTestApp({ orm: { pool: { max: 1 } } });
+  });
+  afterEach(() => app.close());
+
+  const prepared = async () => {
+    const rows = await app.orm.em
+      .fork()
+      .execute<{ statement: string }[]>('select statement from pg_prepared_statements');
+    return rows.map(({ statement }) => statement.trim());
+  };
+
+  test('are parsed once for any number of refreshes', async () => {
+    const client = await app.signedUp();
+    for (let use = 0; use < 3; use++) expect((await client.refresh()).status).toBe(200);
+    const rotations = (await prepared()).filter((statement) => /^update \S*"auth_session" s/.test(statement));
+    expect(rotations).toHaveLength(1);
+  });
+
+  test('are made anew when a pooler or an operator has dropped them', async () => {
+    const client = await app.signedUp();
+    expect((await client.refresh()).status).toBe(200);
+    await app.orm.em.fork().execute('deallocate all');
+    for (let use = 0; use < 2; use++) expect((await client.refresh()).status).toBe(200);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('do not outlive a change of the table that they read', async () => {
+    const client = await app.signedUp();
+    expect((await client.refresh()).status).toBe(200);
+    await app.database.pool.query('alter table app_user alter column first_name type text');
+    for (let use = 0; use < 2; use++) expect((await client.refresh()).status).toBe(200);
+    expect(await app.liveSessions()).toBe(1);
+  });
+});
