@@ -1,0 +1,119 @@
+/** Who is measured: a server's file and the variant it is told in BENCH_VARIANT. */
+export const SERVERS = {
+  ours: ['ours', 'HS256'],
+  'ours, RS256': ['ours', 'RS256'],
+  'ours, ES256': ['ours', 'ES256'],
+  bare: ['bare', ''],
+  hand: ['hand', ''],
+  'passport-jwt': ['passport-jwt', ''],
+  'express-jwt': ['express-jwt', ''],
+  'better-auth': ['better-auth', 'argon2'],
+  'better-auth, cookie cache': ['better-auth', 'argon2 cache'],
+  'better-auth, its scrypt': ['better-auth', 'scrypt'],
+  'oidc-provider': ['oidc-provider', ''],
+  argon2id: ['argon2id', ''],
+} as const;
+
+export type ServerName = keyof typeof SERVERS;
+
+/** What is asked of a server. */
+export type Kind = 'get' | 'no token' | 'garbage' | 'expired' | 'refresh' | 'sign-in' | 'pgbench';
+
+export interface Contestant {
+  readonly name: string;
+  readonly kind: Kind;
+  /** None for pgbench, which asks the database itself. */
+  readonly server?: ServerName;
+}
+
+/** The ratio of two contestants' rates, and what its interval must not fall below. */
+export interface Target {
+  readonly of: string;
+  readonly over: string;
+  readonly least: number;
+}
+
+/** Contestants that are loaded in turn, with the same number of connections. */
+export interface Contest {
+  readonly id: string;
+  readonly title: string;
+  readonly connections: number;
+  readonly contestants: readonly Contestant[];
+  readonly targets: readonly Target[];
+}
+
+const all = (kind: Kind, ...servers: ServerName[]): Contestant[] =>
+  servers.map((server) => ({ name: server, kind, server }));
+
+export const CONTESTS: readonly Contest[] = [
+  {
+    id: 'get',
+    title: 'An authenticated GET, 32 connections, 1000 tokens in turn',
+    connections: 32,
+    contestants: all(
+      'get',
+      'ours',
+      'bare',
+      'hand',
+      'passport-jwt',
+      'express-jwt',
+      'better-auth',
+      'better-auth, cookie cache',
+      'ours, RS256',
+      'ours, ES256',
+    ),
+    targets: [
+      { of: 'ours', over: 'hand', least: 1.1 },
+      { of: 'ours', over: 'bare', least: 0.8 },
+      { of: 'ours', over: 'better-auth', least: 5.5 },
+      { of: 'ours', over: 'better-auth, cookie cache', least: 3.5 },
+      { of: 'ours', over: 'passport-jwt', least: 1.5 },
+      { of: 'ours, RS256', over: 'ours', least: 0.95 },
+      { of: 'ours, ES256', over: 'ours', least: 0.95 },
+    ],
+  },
+  {
+    id: 'latency',
+    title: 'An authenticated GET, 1 connection',
+    connections: 1,
+    contestants: all('get', 'ours', 'bare', 'hand', 'express-jwt'),
+    targets: [],
+  },
+  {
+    id: 'refused',
+    title: 'Refused requests beside accepted ones, 32 connections',
+    connections: 32,
+    contestants: [
+      { name: 'accepted', kind: 'get', server: 'ours' },
+      { name: 'no token', kind: 'no token', server: 'ours' },
+      { name: 'garbage', kind: 'garbage', server: 'ours' },
+      { name: 'expired', kind: 'expired', server: 'ours' },
+    ],
+    targets: [
+      { of: 'no token', over: 'accepted', least: 1 },
+      { of: 'garbage', over: 'accepted', least: 1 },
+      { of: 'expired', over: 'accepted', least: 1 },
+    ],
+  },
+  {
+    id: 'refresh',
+    title: 'Refresh, 16 sessions at a time',
+    connections: 16,
+    contestants: [...all('refresh', 'ours', 'hand', 'oidc-provider'), { name: 'pgbench', kind: 'pgbench' }],
+    targets: [
+      { of: 'ours', over: 'hand', least: 0.9 },
+      { of: 'ours', over: 'oidc-provider', least: 2.8 },
+      { of: 'ours', over: 'pgbench', least: 0.3 },
+    ],
+  },
+  {
+    id: 'sign-in',
+    title: 'Sign-in, 8 at a time',
+    connections: 8,
+    contestants: all('sign-in', 'ours', 'argon2id', 'hand', 'better-auth', 'better-auth, its scrypt'),
+    targets: [
+      { of: 'ours', over: 'argon2id', least: 0.85 },
+      { of: 'ours', over: 'better-auth', least: 1.1 },
+    ],
+  },
+];

@@ -1,0 +1,75 @@
+import { Client, type Dispatcher } from 'undici';
+
+/** What one slice of load brought. */
+export interface Slice {
+  /** Answers per second. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** Milliseconds from request to answer, one each. */
+  readonly latencies: readonly number[];
+  /** Answers of another status than expected, by status. */
+  readonly unexpected: Readonly<Record<number, number>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+type Request = Dispatcher.RequestOptions;
+
+/** One kind of request, repeated: `next` gives the connection's next request, `seen` is shown what came back. */
+export interface Load {
+  readonly connections: number;
+  readonly expected: number;
+  next(connection: number): Request;
+  seen?(connection: number, answer: Answer): void;
+}
+
+/** A closed loop: each connection sends its next request when its answer is there, for so many seconds. */
+export async function load(
+  origin: string,
+  { connections, expected, next, seen }: Load,
+  seconds: number,
+): Promise<Slice> {
+  const latencies: number[] = [];
+  const unexpected: Record<number, number> = {};
+  const start = performance.now();
+  const end = start + seconds * 1000;
+  await Promise.all(
+    Array.from({ length: connections }, async (_, connection) => {
+      const client = new Client(origin);
+      try {
+        for (let sent = performance.now(); sent < end; sent = performance.now()) {
+          const answer = await ask(client, next(connection));
+          latencies.push(performance.now() - sent);
+          if (answer.status !== expected) unexpected[answer.status] = (unexpected[answer.status] ?? 0) + 1;
+          seen?.(connection, answer);
+        }
+      } finally {
+        await client.close();
+      }
+    }),
+  );
+  const took = (performance.now() - start) / 1000;
+  return { rate: latencies.length / took, seconds: took, latencies, unexpected };
+}
+
+/** One request. undici's `dispatch` is asked directly: its promises and streams would cost the loader more than the wire. */
+export function ask(client: Client, request: Request): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    let body = '';
+    client.dispatch(request, {
+      onRequestStart: () => {},
+      onResponseStart: (_controller, code) => {
+        status = code;
+      },
+      onResponseData: (_controller, chunk) => {
+        body += chunk.toString('latin1');
+      },
+      onResponseEnd: () => resolve({ status, body }),
+      onResponseError: (_controller, error) => reject(error),
+    });
+  });
+}

@@ -1,0 +1,51 @@
+import type { Kind } from './contests.js';
+import type { Load } from './load.js';
+import type { ServerProcess } from './server-process.js';
+
+const GARBAGE = { authorization: `Bearer ${'garbage'.repeat(80)}` };
+
+/** The requests of one kind to a server. Kept from slice to slice, because a refreshed token has its successor in there. */
+export function requestsOf(kind: Kind, server: ServerProcess, connections: number): Load {
+  const { get, refresh, signIn, expired } = server.traffic;
+  if (kind === 'refresh' && refresh) return refreshes(refresh, connections);
+  if (kind === 'sign-in' && signIn) {
+    const headers = { ...signIn.headers, 'content-type': 'application/json' };
+    return inTurn(
+      signIn.bodies.map((body) => ({ path: signIn.path, method: 'POST', headers, body: JSON.stringify(body) })),
+      { connections, expected: 200 },
+    );
+  }
+  if (!get) throw new Error(`The server has nothing to answer ${kind} with.`);
+  const refused = { 'no token': {}, garbage: GARBAGE, expired: expired ?? {} };
+  const users = kind in refused ? [refused[kind as keyof typeof refused]] : get.users;
+  return inTurn(
+    users.map((headers) => ({ path: get.path, method: 'GET', headers })),
+    { connections, expected: kind in refused ? 401 : 200 },
+  );
+}
+
+function inTurn(requests: readonly ReturnType<Load['next']>[], load: Pick<Load, 'connections' | 'expected'>): Load {
+  let turn = 0;
+  return { ...load, next: () => requests[turn++ % requests.length] as (typeof requests)[number] };
+}
+
+function refreshes(
+  { path, contentType, body, field, tokens }: NonNullable<ServerProcess['traffic']['refresh']>,
+  connections: number,
+): Load {
+  const live = tokens.slice(0, connections);
+  const headers = { 'content-type': contentType };
+  return {
+    connections,
+    expected: 200,
+    next: (connection) => ({
+      path,
+      method: 'POST',
+      headers,
+      body: body.replace('$', () => live[connection] as string),
+    }),
+    seen: (connection, answer) => {
+      if (answer.status === 200) live[connection] = JSON.parse(answer.body)[field];
+    },
+  };
+}

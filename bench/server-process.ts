@@ -1,0 +1,47 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Traffic, Usage } from './servers/serve.js';
+
+/** A server under measurement, in a process of its own. */
+export class ServerProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly origin: string,
+    readonly traffic: Traffic,
+  ) {}
+
+  static async start(file: string, variant: string, databaseUrl: string): Promise<ServerProcess> {
+    const child = fork(fileURLToPath(new URL(`./servers/${file}.js`, import.meta.url)), {
+      env: { ...process.env, NODE_ENV: 'production', DATABASE_URL: databaseUrl, BENCH_VARIANT: variant },
+    });
+    const [message] = await Promise.race([
+      once(child, 'message'),
+      once(child, 'exit').then(([code]) => Promise.reject(new Error(`The server ${file} ended with ${code}.`))),
+    ]);
+    return new ServerProcess(child, `http://127.0.0.1:${message.port}`, message.traffic);
+  }
+
+  async usage(): Promise<Usage> {
+    const answer = once(this.child, 'message');
+    this.child.send('usage');
+    return (await answer)[0];
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.disconnect();
+    await ended;
+  }
+}
+
+/** Makes an empty database on a server. */
+export async function createDatabase(server: string, name: string): Promise<string> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  await client.query(`drop database if exists ${name} with (force)`);
+  await client.query(`create database ${name}`);
+  await client.end();
+  return Object.assign(new URL(server), { pathname: `/${name}` }).href;
+}

@@ -1,0 +1,89 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { Authorized, CurrentUser, createExpressServer, Get, JsonController } from 'routing-controllers';
+import { Container } from 'typedi';
+import {
+  authMigrations,
+  BaseUser,
+  createAuthEntities,
+  createJwtAllauth,
+  type ForUserOptions,
+  PasswordHasher,
+  Principal,
+  RefreshToken,
+} from '../../src/index.js';
+import { keyPairTokens } from './key-pair-tokens.js';
+import { DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
+
+/** This library, through its public API only. BENCH_VARIANT names another algorithm than HS256. */
+@Entity({ tableName: 'users' })
+class AppUser extends BaseUser {
+  @PrimaryKey({ type: 'uuid' })
+  override id: string = randomUUID();
+
+  @Property({ type: 'json', default: '[]' })
+  permissions: string[] = [];
+}
+
+class PermissionToken extends RefreshToken {
+  static override async forUser(user: AppUser, options?: ForUserOptions) {
+    const token = await super.forUser(user, options);
+    token.payload.permissions = user.permissions;
+    return token;
+  }
+}
+
+@JsonController('/profile')
+class ProfileController {
+  @Authorized()
+  @Get('/id')
+  id(@CurrentUser() user: Principal) {
+    return { id: user.id, permissions: user.claims['permissions'] };
+  }
+}
+
+const orm = await MikroORM.init({
+  clientUrl: DATABASE_URL,
+  pool: { max: POOL },
+  entities: [AppUser, ...createAuthEntities({ user: () => AppUser })],
+  extensions: [Migrator],
+  migrations: { migrationsList: [...authMigrations], snapshot: false, silent: true },
+});
+await orm.em.execute(`
+  create table users (id uuid primary key, email varchar(254) not null unique, password_hash text null,
+    first_name varchar(150) not null default '', last_name varchar(150) not null default '', role int not null default 0,
+    is_active boolean not null default true, email_verified boolean not null default false,
+    permissions jsonb not null default '[]')`);
+await orm.migrator.up();
+
+const variant = process.env['BENCH_VARIANT'];
+const settings = { secretKey: SECRET, refreshToken: PermissionToken, refreshTokenAsCookie: false };
+const services = variant === 'RS256' || variant === 'ES256' ? [keyPairTokens(variant)] : [];
+const auth = await createJwtAllauth({ orm, settings, services });
+const yesterday = { now: () => Date.now() - 86_400_000 };
+const past = await createJwtAllauth({ orm, settings, clock: yesterday, container: Container.of('past') });
+
+const em = orm.em.fork();
+const passwordHash = await new PasswordHasher().hash(PASSWORD);
+const users = Array.from({ length: SESSIONS }, (_, index) =>
+  em.create(AppUser, { email: `user${index}@example.com`, passwordHash, permissions: PERMISSIONS } as never),
+);
+await em.flush();
+const tokens = [];
+for (let index = 0; index < USERS; index++) tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
+
+serve(createExpressServer(auth.serverOptions({ controllers: [ProfileController] })), {
+  get: { path: '/profile/id', users: tokens.map(({ access }) => ({ authorization: `Bearer ${access}` })) },
+  expired: { authorization: `Bearer ${(await past.sessions.open(users[0] as AppUser)).access}` },
+  signIn: { path: '/auth/login', bodies: users.map(({ email }) => ({ email, password: PASSWORD })) },
+  refresh: {
+    path: '/auth/refresh',
+    contentType: 'application/json',
+    body: '{"refresh":"$"}',
+    field: 'refresh',
+    tokens: tokens.slice(0, SESSIONS).map(({ refresh }) => refresh),
+  },
+});
