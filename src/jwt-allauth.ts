@@ -103,7 +103,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
 
   const database = new Database(orm);
   await database
-    .boundPoolWait()
+    .usePool()
     .catch(() => logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg'));
   const sessionMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY);
   const userMeta = sessionMeta.properties['user']?.targetMeta as EntityMetadata;

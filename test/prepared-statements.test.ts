@@ -30,6 +30,36 @@ describe('statements prepared on a connection', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
+  test('are given up where a pooler hands out connections that have them already', async () => {
+    const client = await app.signedUp();
+    expect((await client.refresh()).status).toBe(200);
+    const [rotation] = await app.orm.em
+      .fork()
+      .execute<{ name: string }[]>(
+        String.raw`select name from pg_prepared_statements where statement ~ 'update \S*"auth_session" s'`,
+      );
+    await app.database.pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    );
+    const taken = () => app.orm.em.fork().execute(`prepare "${rotation?.name}" as select 1`);
+    await taken().catch(taken); // the first may still meet the connection that has just been cut
+    for (let use = 0; use < 2; use++) expect((await client.refresh()).status).toBe(200);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('are not used where the app has something done to each connection', async () => {
+    let reserved = 0;
+    const touched = await createTestApp({ orm: { onReserveConnection: async () => void reserved++ } });
+    try {
+      const client = await touched.signedUp();
+      reserved = 0;
+      expect((await client.refresh()).status).toBe(200);
+      expect(reserved).toBe(1);
+    } finally {
+      await touched.close();
+    }
+  });
+
   test('do not outlive a change of the table that they read', async () => {
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);

@@ -14,22 +14,33 @@ interface Pool {
   query(statement: { name?: string; text: string; values: readonly unknown[] }): Promise<{ rows: unknown[] }>;
 }
 
-/** SQLSTATEs of a prepared statement that the connection no longer has, or whose tables have changed since. */
-const OUTDATED = ['26000', '0A000'];
+/** SQLSTATE of a prepared statement whose tables have changed since. It was not executed. */
+const OUTDATED = '0A000';
+
+/** SQLSTATEs of a name that the connection does not have, or has already: a pooler behind the pool swaps connections. */
+const SWAPPED = ['26000', '42P05'];
 
 /**
  * The library's own way to PostgreSQL: parametrised statements beside the unit of work, and forks that never flush the
  * app's changes. A database that is away becomes `service_unavailable`.
  */
 export class Database {
+  /** The pool that statements are prepared on; undefined where they are not. */
+  #pool: Pool | undefined;
   readonly #names = new Map<string, string>();
 
   constructor(private readonly orm: MikroORM) {}
 
-  /** Bounds the wait for a connection, which `pg` leaves unbounded: an exhausted pool must answer, not hang. */
-  async boundPoolWait(): Promise<void> {
+  /**
+   * Bounds the wait for a connection, which `pg` leaves unbounded: an exhausted pool must answer, not hang. Prepares
+   * statements on this pool, unless the app has something done to each connection: only MikroORM's own way does that.
+   */
+  async usePool(): Promise<void> {
     const pool: Pool = await this.#connection.getNativeClient();
     pool.options.connectionTimeoutMillis ||= POOL_WAIT;
+    const { config } = this.orm;
+    const isTouched = config.get('onCreateConnection') || config.get('onReserveConnection');
+    if (!isTouched && config.get('sessionContext') !== 'connection') this.#pool = pool;
   }
 
   /**
@@ -42,22 +53,24 @@ export class Database {
     em?: EntityManager,
   ): Promise<Row[]> {
     return this.#available(async () => {
+      await this.#connection.ensureConnection();
       const transaction = em?.getTransactionContext();
-      const { rows } = transaction
-        ? await transaction.executeQuery(toStatement(sql, parameters))
-        : await this.#prepared(sql, parameters);
+      const { rows } =
+        this.#pool && !transaction
+          ? await this.#prepared(this.#pool, sql, parameters)
+          : await (transaction ?? this.#connection.getClient()).executeQuery(toStatement(sql, parameters));
       return rows as Row[];
     });
   }
 
   /** Runs a statement that each connection parses and plans only once, or anew where what was prepared is outdated. */
-  async #prepared(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
-    const pool: Pool = await this.#connection.getNativeClient();
+  async #prepared(pool: Pool, text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
     try {
       return await pool.query({ name: this.#nameOf(text), text, values });
     } catch (error) {
-      const isOutdated = error instanceof Error && 'code' in error && OUTDATED.includes(String(error.code));
-      if (!isOutdated) throw error;
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (SWAPPED.includes(code)) this.#pool = undefined;
+      else if (code !== OUTDATED) throw error;
       return pool.query({ text, values });
     }
   }

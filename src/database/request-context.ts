@@ -20,8 +20,11 @@ export function openRequestContext({ em }: MikroORM, next: () => void): void {
       if (name !== em.name || isForking) return undefined; // a new EntityManager asks for that of its context
       if (!fork) {
         isForking = true;
-        fork = em.fork({ useContext: true, disableContextResolution: true });
-        isForking = false;
+        try {
+          fork = em.fork({ useContext: true, disableContextResolution: true });
+        } finally {
+          isForking = false;
+        }
       }
       return fork;
     };

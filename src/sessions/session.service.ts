@@ -47,7 +47,8 @@ export class SessionService {
     try {
       return await this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, owning);
     } catch (error) {
-      if (!em) await this.store.remove(session.id, user.id);
+      // Nobody has its tokens: if it cannot be taken back it does no harm, and why there are none is what counts.
+      if (!em) await this.store.remove(session.id, user.id).catch(() => {});
       throw error;
     }
   }

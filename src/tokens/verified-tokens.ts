@@ -31,6 +31,8 @@ export class VerifiedTokens {
 
   /** Remembers a token that `key` has verified. */
   add(token: string, verified: Verified): void {
-    if (token.length <= LONGEST) this.#verified.set(token, verified);
+    if (token.length > LONGEST) return;
+    const copy = Buffer.from(token, 'latin1').toString('latin1'); // a part of a header would keep the whole header in memory
+    this.#verified.set(copy, verified);
   }
 }
