@@ -1,5 +1,5 @@
 import { Client } from 'undici';
-import { ask } from './load.js';
+import { type Answer, ask } from './load.js';
 import type { ServerProcess } from './server-process.js';
 
 /** What a server did when it was tried out before it is measured; each `false` stands in the report. */
@@ -15,30 +15,41 @@ export interface Conduct {
 
 /** Tries a server out. It spends the last two refresh tokens of its traffic, which the load does not use. */
 export async function conductOf(name: string, { origin, traffic: { get, refresh } }: ServerProcess): Promise<Conduct> {
-  const clients = Array.from({ length: 8 }, () => new Client(origin));
-  const first = clients[0] as Client;
-  try {
-    const anonymous = get && (await ask(first, { path: get.path, method: 'GET' }));
-    const rotation = refresh && (await tryRotation(clients, refresh));
-    return { server: name, ...(anonymous && { refusesAnonymous: anonymous.status === 401 }), ...rotation };
-  } finally {
-    await Promise.all(clients.map((client) => client.close()));
-  }
+  const isProtected = Object.keys(get?.users[0] ?? {}).length > 0;
+  const anonymous = get && isProtected && (await askOnce(origin, { path: get.path, method: 'GET' }));
+  const rotation = refresh && (await tryRotation(origin, refresh));
+  return { server: name, ...(anonymous && { refusesAnonymous: anonymous.status === 401 }), ...rotation };
 }
 
-async function tryRotation(clients: Client[], spec: NonNullable<ServerProcess['traffic']['refresh']>) {
-  const use = async (client: Client, token: string): Promise<string | undefined> => {
+async function tryRotation(origin: string, spec: NonNullable<ServerProcess['traffic']['refresh']>) {
+  const use = async (token: string): Promise<string | undefined> => {
     const headers = { 'content-type': spec.contentType };
     const body = spec.body.replace('$', () => token);
-    const answer = await ask(client, { path: spec.path, method: 'POST', headers, body });
+    const answer = await askOnce(origin, { path: spec.path, method: 'POST', headers, body });
     return answer.status === 200 ? JSON.parse(answer.body)[spec.field] : undefined;
   };
-  const first = clients[0] as Client;
   const [contested, replayed] = spec.tokens.slice(-2) as [string, string];
-  const successors = await Promise.all(clients.map((client) => use(client, contested)));
+  const successors = await Promise.all(Array.from({ length: 8 }, () => use(contested)));
   let winners = 0;
-  for (const token of new Set(successors)) if (token && (await use(first, token))) winners++;
-  const second = await use(first, replayed);
-  if (second) await use(first, second);
-  return { winners, refusesReplay: (await use(first, replayed)) === undefined };
+  const different = new Map(successors.filter((token) => token !== undefined).map((token) => [idOf(token), token]));
+  for (const token of different.values()) if (await use(token)) winners++;
+  const second = await use(replayed);
+  if (second) await use(second);
+  return { winners, refusesReplay: (await use(replayed)) === undefined };
+}
+
+/** What tells one refresh token from another: the `jti` of a JWT, for ECDSA never signs the same claims alike. */
+function idOf(token: string): string {
+  const claims = token.split('.')[1];
+  return claims ? JSON.parse(Buffer.from(claims, 'base64url').toString()).jti : token;
+}
+
+/** A request on a connection of its own: some servers close it when they refuse. */
+async function askOnce(origin: string, request: Parameters<typeof ask>[1]): Promise<Answer> {
+  const client = new Client(origin);
+  try {
+    return await ask(client, request);
+  } finally {
+    await client.destroy();
+  }
 }

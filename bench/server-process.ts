@@ -14,11 +14,16 @@ export class ServerProcess {
 
   static async start(file: string, variant: string, databaseUrl: string): Promise<ServerProcess> {
     const child = fork(fileURLToPath(new URL(`./servers/${file}.js`, import.meta.url)), {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { ...process.env, NODE_ENV: 'production', DATABASE_URL: databaseUrl, BENCH_VARIANT: variant },
+    });
+    let said = ''; // peers print every refusal; only what one says before it ends is of interest
+    child.stderr?.on('data', (chunk) => {
+      said = `${said}${chunk}`.slice(-2000);
     });
     const [message] = await Promise.race([
       once(child, 'message'),
-      once(child, 'exit').then(([code]) => Promise.reject(new Error(`The server ${file} ended with ${code}.`))),
+      once(child, 'exit').then(([code]) => Promise.reject(new Error(`The server ${file} ended with ${code}: ${said}`))),
     ]);
     return new ServerProcess(child, `http://127.0.0.1:${message.port}`, message.traffic);
   }
