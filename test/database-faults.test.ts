@@ -23,7 +23,8 @@ beforeAll(async () => {
   app = await createTestApp({
     databaseUrl: (direct) => proxy.urlOf(direct),
     settings: { loginRateLimit: '1/15m/account+ip' },
-    orm: { driverOptions: { connectionTimeoutMillis: 1000 } },
+    // With a hook on connections nothing is prepared, so that the proxy finds each statement by its text.
+    orm: { driverOptions: { connectionTimeoutMillis: 1000 }, onReserveConnection: async () => {} },
   });
 });
 
@@ -203,14 +204,9 @@ describe('a login', () => {
   test.each<[Fault, string, number]>([
     ['lost before', FIND_USER, 0],
     ['lost after', FIND_USER, 0],
-    ['lost before', 'begin', 0],
-    ['lost after', 'begin', 0],
     ['lost before', OPEN, 0],
-    ['lost after', OPEN, 0],
-    ['lost inside', OPEN, 0],
-    ['lost before', 'commit', 0],
-    ['lost after', 'commit', 1],
-    ['lost inside', 'commit', 1],
+    ['lost after', OPEN, 1],
+    ['lost inside', OPEN, 1],
   ])('%s its %s has opened all or nothing, and costs no attempt', async (fault, statement, opened) => {
     const email = newEmail();
     const client = app.client();

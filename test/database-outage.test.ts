@@ -171,8 +171,8 @@ describe('the pool', () => {
   });
 
   test.each([
-    ['login', 'begin'],
-    ['login', 'commit'],
+    ['registration', 'begin'],
+    ['registration', 'commit'],
     ['registration', 'insert into "app_user"'],
     ['PATCH user', 'commit'],
     ['logout-all', 'for no key update'],
