@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import jwt from 'jsonwebtoken';
-import { claimsOf } from './profile.js';
+import { claimsOf } from './claims.js';
 import { SECRET, USERS } from './serve.js';
 
 export const key = createSecretKey(SECRET, 'utf8');

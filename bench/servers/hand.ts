@@ -16,7 +16,7 @@ import {
   UnauthorizedError,
 } from 'routing-controllers';
 import { bearers, key } from './bearer.js';
-import { claimsOf } from './profile.js';
+import { claimsOf } from './claims.js';
 import { ARGON2, DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SESSIONS, serve } from './serve.js';
 
 /** What a good engineer writes by hand: a checker of a few lines, and the rotation as one prepared statement. */

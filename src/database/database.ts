@@ -25,8 +25,7 @@ const SWAPPED = ['26000', '42P05'];
  * app's changes. A database that is away becomes `service_unavailable`.
  */
 export class Database {
-  /** The pool that statements are prepared on; undefined where they are not. */
-  #pool: Pool | undefined;
+  #isPreparing = false;
   readonly #names = new Map<string, string>();
 
   constructor(private readonly orm: MikroORM) {}
@@ -40,7 +39,7 @@ export class Database {
     pool.options.connectionTimeoutMillis ||= POOL_WAIT;
     const { config } = this.orm;
     const isTouched = config.get('onCreateConnection') || config.get('onReserveConnection');
-    if (!isTouched && config.get('sessionContext') !== 'connection') this.#pool = pool;
+    this.#isPreparing = !isTouched && config.get('sessionContext') !== 'connection';
   }
 
   /**
@@ -56,20 +55,21 @@ export class Database {
       await this.#connection.ensureConnection();
       const transaction = em?.getTransactionContext();
       const { rows } =
-        this.#pool && !transaction
-          ? await this.#prepared(this.#pool, sql, parameters)
+        this.#isPreparing && !transaction
+          ? await this.#prepared(sql, parameters)
           : await (transaction ?? this.#connection.getClient()).executeQuery(toStatement(sql, parameters));
       return rows as Row[];
     });
   }
 
   /** Runs a statement that each connection parses and plans only once, or anew where what was prepared is outdated. */
-  async #prepared(pool: Pool, text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
+  async #prepared(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
+    const pool: Pool = await this.#connection.getNativeClient(); // asked each time: the app may connect its ORM anew
     try {
       return await pool.query({ name: this.#nameOf(text), text, values });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (SWAPPED.includes(code)) this.#pool = undefined;
+      if (SWAPPED.includes(code)) this.#isPreparing = false;
       else if (code !== OUTDATED) throw error;
       return pool.query({ text, values });
     }
