@@ -154,9 +154,9 @@ export class LoginLimiter {
   async #recordSuccess(who: LoginAttempt, counters: readonly Counter[], counted: readonly string[]): Promise<void> {
     if (counters.length === 0) return;
     const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
-    const others = counted.filter((key) => !pairs.includes(key));
-    const known = [this.#keyOf(who, 'account+ip', 'known'), new Date(this.clock.now() + KNOWN_FOR)];
-    await this.database.query(this.#sql.succeed, [pairs, others, ...known]);
+    const now = this.clock.now();
+    const known = [this.#keyOf(who, 'account+ip', 'known'), new Date(now + KNOWN_FOR)];
+    await this.database.query(this.#sql.succeed, [counted, pairs, ...known, new Date(now)]);
   }
 }
 
@@ -180,7 +180,7 @@ function statements(attempts: Table) {
         select k, 1, ends from counter where k is not null and not exists (select from reached) order by k
         on conflict (${key}) do update set
           ${failures} = case when a.${resetsAt} <= $6 then 1 else a.${failures} + 1 end,
-          ${resetsAt} = case when a.${resetsAt} <= $6 then excluded.${resetsAt} else a.${resetsAt} end
+          ${resetsAt} = case when a.${resetsAt} <= $6 or a.${failures} = 0 then excluded.${resetsAt} else a.${resetsAt} end
         returning a.${key} as k, a.${failures} as failures, a.${resetsAt} as ends
       )
       select k as key, false as "isCounted", true as "isReached", extract(epoch from ends - $6)::float8 as wait from reached
@@ -191,13 +191,11 @@ function statements(attempts: Table) {
       with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
       update ${name} a set ${failures} = greatest(a.${failures} - 1, 0) from taken where a.${key} = taken.${key}`,
     succeed: `
-      with taken as (select ${key} from ${name} where ${key} = any($1::text[] || $2::text[]) order by ${key} for update),
-        cleared as (delete from ${name} a using taken where a.${key} = taken.${key} and a.${key} = any($1::text[])),
-        released as (
-          update ${name} a set ${failures} = greatest(a.${failures} - 1, 0)
-          from taken where a.${key} = taken.${key} and a.${key} = any($2::text[])
-        )
-      insert into ${name} (${key}, ${failures}, ${resetsAt}) values ($3, 0, $4)
-      on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
+      insert into ${name} as a (${key}, ${failures}, ${resetsAt})
+      select k, 0, case when k = $3 then $4::timestamptz else $5::timestamptz end
+      from unnest($1::text[] || $3::text) as given (k) order by k
+      on conflict (${key}) do update set
+        ${failures} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${failures} - 1, 0) end,
+        ${resetsAt} = case when a.${key} = $3 then excluded.${resetsAt} else a.${resetsAt} end`,
   };
 }

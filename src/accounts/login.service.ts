@@ -1,9 +1,8 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { BaseUser } from '../users/base-user.entity.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
-import type { UserService } from '../users/user.service.js';
+import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { LoginLimiter } from './login-limiter.service.js';
 
 /** What somebody who signs in gives. */
@@ -36,14 +35,14 @@ export class LoginService {
     return this.sessions.open(user);
   }
 
-  async #authenticate(email: string, password: string): Promise<BaseUser | undefined> {
+  async #authenticate(email: string, password: string): Promise<PasswordOwner | undefined> {
     const user = await this.users.findByEmail(email);
     const isRight = await this.hasher.verify(user?.passwordHash, password);
     return user && isRight ? user : undefined;
   }
 
   /** Stores the password with today's parameters, now that it is at hand. */
-  async #renewHash(user: BaseUser, password: string): Promise<void> {
+  async #renewHash(user: PasswordOwner, password: string): Promise<void> {
     if (!user.passwordHash || !this.hasher.isOutdated(user.passwordHash)) return;
     const next = await this.hasher.hash(password);
     if (await this.users.replacePasswordHash(user, next)) {

@@ -35,11 +35,16 @@ export async function validateInput<T extends object>(type: new () => T, body: u
   return input;
 }
 
+const fields = new Map<new () => object, readonly string[]>();
+
 /** The names of an input's fields: those that have rules. */
-function fieldsOf(type: new () => object): string[] {
-  return getMetadataStorage()
-    .getTargetValidationMetadatas(type, '', false, false)
-    .map(({ propertyName }) => propertyName);
+function fieldsOf(type: new () => object): readonly string[] {
+  const known = fields.get(type);
+  if (known) return known;
+  const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
+  const names = rules.map(({ propertyName }) => propertyName);
+  fields.set(type, names);
+  return names;
 }
 
 function faultOf(field: string, value: unknown, known: readonly string[]): string | undefined {

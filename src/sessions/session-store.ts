@@ -3,7 +3,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
-import type { UserService } from '../users/user.service.js';
+import type { PasswordOwner, UserService } from '../users/user.service.js';
 
 /** A session as its row has it. Instants are milliseconds since the epoch. */
 export interface SessionRow {
@@ -42,7 +42,7 @@ export class SessionStore {
    */
   async insert(
     session: { id: string; jti: string; openedAt: Date; expiresAt: Date },
-    user: BaseUser,
+    user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     em: EntityManager,
   ): Promise<BaseUser | undefined> {
     const { id, jti, openedAt, expiresAt } = session;

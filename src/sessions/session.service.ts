@@ -5,8 +5,8 @@ import type { Database } from '../database/database.js';
 import { incorrectCredentials, tokenNotValid } from '../error.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { BaseUser, UserId } from '../users/base-user.entity.js';
-import type { UserService } from '../users/user.service.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { SessionStore } from './session-store.js';
 
 /** A session as a signed token names it. */
@@ -35,7 +35,7 @@ export class SessionService {
    * @param em the transaction to open it in; default: none, the statement commits by itself
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
-  async open(user: BaseUser, em?: EntityManager): Promise<Tokens> {
+  async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, em?: EntityManager): Promise<Tokens> {
     const now = this.clock.now();
     const issuedAt = toSeconds(now);
     const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
