@@ -13,7 +13,10 @@ export interface Conduct {
   readonly winners?: number;
 }
 
-/** Tries a server out. It spends the last two refresh tokens of its traffic, which the load does not use. */
+/** Refresh tokens at the end of a server's traffic that are spent here, and so not for the load. */
+export const SPENT = 2;
+
+/** Tries a server out. */
 export async function conductOf(name: string, { origin, traffic: { get, refresh } }: ServerProcess): Promise<Conduct> {
   const isProtected = Object.keys(get?.users[0] ?? {}).length > 0;
   const anonymous = get && isProtected && (await askOnce(origin, { path: get.path, method: 'GET' }));
@@ -28,7 +31,7 @@ async function tryRotation(origin: string, spec: NonNullable<ServerProcess['traf
     const answer = await askOnce(origin, { path: spec.path, method: 'POST', headers, body });
     return answer.status === 200 ? JSON.parse(answer.body)[spec.field] : undefined;
   };
-  const [contested, replayed] = spec.tokens.slice(-2) as [string, string];
+  const [contested, replayed] = spec.tokens.slice(-SPENT) as [string, string];
   const successors = await Promise.all(Array.from({ length: 8 }, () => use(contested)));
   let winners = 0;
   const different = new Map(successors.filter((token) => token !== undefined).map((token) => [idOf(token), token]));

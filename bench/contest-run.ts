@@ -6,6 +6,7 @@ import { pgbench } from './pgbench.js';
 import { requestsOf } from './requests.js';
 import { createDatabase, ServerProcess } from './server-process.js';
 import { type Estimate, estimate, median, quantile } from './statistics.js';
+import type { Bench } from './studies/study.js';
 
 /** How long and how often is measured. */
 export interface Effort {
@@ -56,15 +57,17 @@ const DISTURBED = 0.15;
 const ATTEMPTS = 4;
 
 /** Runs one contest. @throws when a server answers otherwise than it should */
-export async function runContest(contest: Contest, database: string, effort: Effort): Promise<ContestResult> {
+export async function runContest(contest: Contest, bench: Bench): Promise<ContestResult> {
+  const { effort } = bench;
   const samples = new Map<string, Sample[][]>(contest.contestants.map(({ name }) => [name, []]));
   let repeated = 0;
   let conduct: Conduct[] = [];
-  for (let restart = 0; restart < effort.restarts; restart++) {
-    const field = await Field.open(contest, database);
+  for (let restart = 0; restart < (contest.isStartedOnce ? 1 : effort.restarts); restart++) {
+    const field = await Field.open(contest, bench);
     try {
       conduct = await field.conduct();
-      for (const contestant of contest.contestants) await field.measure(contestant, effort.seconds); // warms up
+      for (const contestant of contest.contestants)
+        await field.measure(contestant, effort.seconds * (contest.warmUp ?? 2));
       for (let turn = 0; turn < effort.turns; turn++) {
         const pairs = new Map<string, Sample[]>();
         const there = contest.contestants;
@@ -89,19 +92,20 @@ class Field {
 
   private constructor(
     private readonly contest: Contest,
-    private readonly database: string,
+    private readonly bench: Bench,
     private readonly servers: ReadonlyMap<ServerName, ServerProcess>,
   ) {}
 
-  static async open(contest: Contest, database: string): Promise<Field> {
+  static async open(contest: Contest, bench: Bench): Promise<Field> {
     const servers = new Map<ServerName, ServerProcess>();
     for (const { server } of contest.contestants) {
       if (!server || servers.has(server)) continue;
-      const [file, variant] = SERVERS[server];
-      const own = await createDatabase(database, `bench_${server.toLowerCase().replace(/\W+/g, '_')}`);
-      servers.set(server, await ServerProcess.start(file, variant, own));
+      const [file, full] = SERVERS[server];
+      const variant = bench.isQuick && Number(full) > 1000 ? String(Number(full) / 100) : full; // fewer sessions
+      const own = await createDatabase(bench.postgres, `bench_${server.toLowerCase().replace(/\W+/g, '_')}`);
+      servers.set(server, await ServerProcess.start(file, variant, own, [], bench.directory));
     }
-    return new Field(contest, database, servers);
+    return new Field(contest, bench, servers);
   }
 
   /** Tries every server out. @throws when ours does not do as it should; what a peer does is reported */
@@ -132,7 +136,7 @@ class Field {
     const before = await this.#cpu(server);
     const slice = server
       ? await load(server.origin, this.#load(contestant, server), seconds)
-      : await pgbench(this.database, this.contest.connections, seconds);
+      : await pgbench(this.bench.postgres, this.contest.connections, seconds);
     const after = await this.#cpu(server);
     const answers = slice.rate * slice.seconds;
     if (Object.keys(slice.unexpected).length > 0) {

@@ -3,6 +3,14 @@ export const SERVERS = {
   ours: ['ours', 'HS256'],
   'ours, RS256': ['ours', 'RS256'],
   'ours, ES256': ['ours', 'ES256'],
+  'ours, no login limit': ['ours', 'no login limit'],
+  'ours, partitioned': ['ours', 'partitioned'],
+  'ours, 10 thousand sessions': ['ours', '10000'],
+  'ours, 1 million sessions': ['ours', '1000000'],
+  'ours, 10 million sessions': ['ours', '10000000'],
+  'ours, 1 process': ['cluster', '1'],
+  'ours, 2 processes': ['cluster', '2'],
+  'ours, 4 processes': ['cluster', '4'],
   bare: ['bare', ''],
   hand: ['hand', ''],
   'passport-jwt': ['passport-jwt', ''],
@@ -17,7 +25,7 @@ export const SERVERS = {
 export type ServerName = keyof typeof SERVERS;
 
 /** What is asked of a server. */
-export type Kind = 'get' | 'no token' | 'garbage' | 'expired' | 'refresh' | 'sign-in' | 'pgbench';
+export type Kind = 'get' | 'no token' | 'garbage' | 'expired' | 'refresh' | 'refresh of many' | 'sign-in' | 'pgbench';
 
 export interface Contestant {
   readonly name: string;
@@ -38,6 +46,10 @@ export interface Contest {
   readonly id: string;
   readonly title: string;
   readonly connections: number;
+  /** Slices before the first that counts, until the code that runs seldom is compiled as well; default: 2. */
+  readonly warmUp?: number;
+  /** Where a start takes long, there is only one. */
+  readonly isStartedOnce?: boolean;
   readonly contestants: readonly Contestant[];
   readonly targets: readonly Target[];
 }
@@ -110,10 +122,51 @@ export const CONTESTS: readonly Contest[] = [
     id: 'sign-in',
     title: 'Sign-in, 8 at a time',
     connections: 8,
-    contestants: all('sign-in', 'ours', 'argon2id', 'hand', 'better-auth', 'better-auth, its scrypt'),
+    warmUp: 10,
+    contestants: all(
+      'sign-in',
+      'ours',
+      'ours, no login limit',
+      'argon2id',
+      'hand',
+      'better-auth',
+      'better-auth, its scrypt',
+    ),
     targets: [
       { of: 'ours', over: 'argon2id', least: 0.85 },
+      { of: 'ours, no login limit', over: 'argon2id', least: 0.85 },
       { of: 'ours', over: 'better-auth', least: 1.1 },
+      { of: 'ours, no login limit', over: 'better-auth', least: 1.1 },
+    ],
+  },
+  {
+    id: 'processes',
+    title: 'Refresh, 16 sessions at a time, by several server processes on one database',
+    connections: 16,
+    contestants: all('refresh', 'ours, 1 process', 'ours, 2 processes', 'ours, 4 processes'),
+    targets: [{ of: 'ours, 2 processes', over: 'ours, 1 process', least: 1 }],
+  },
+  {
+    id: 'partitions',
+    title: 'Refresh, 16 sessions at a time, with the whitelist in 16 hash partitions',
+    connections: 16,
+    contestants: all('refresh', 'ours', 'ours, partitioned'),
+    targets: [],
+  },
+  {
+    id: 'scale',
+    title: 'Refresh of 5000 random sessions, 16 at a time, by the size of the whitelist',
+    connections: 16,
+    isStartedOnce: true,
+    contestants: all(
+      'refresh of many',
+      'ours, 10 thousand sessions',
+      'ours, 1 million sessions',
+      'ours, 10 million sessions',
+    ),
+    targets: [
+      { of: 'ours, 1 million sessions', over: 'ours, 10 thousand sessions', least: 0.9 },
+      { of: 'ours, 10 million sessions', over: 'ours, 10 thousand sessions', least: 0.9 },
     ],
   },
 ];

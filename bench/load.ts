@@ -18,12 +18,12 @@ export interface Answer {
 
 type Request = Dispatcher.RequestOptions;
 
-/** One kind of request, repeated: `next` gives the connection's next request, `seen` is shown what came back. */
+/** One kind of request, repeated: `next` gives the next one to send, `seen` is shown what came back. */
 export interface Load {
   readonly connections: number;
   readonly expected: number;
-  next(connection: number): Request;
-  seen?(connection: number, answer: Answer): void;
+  next(): Request;
+  seen?(answer: Answer): void;
 }
 
 /** A closed loop: each connection sends its next request when its answer is there, for so many seconds. */
@@ -37,14 +37,14 @@ export async function load(
   const start = performance.now();
   const end = start + seconds * 1000;
   await Promise.all(
-    Array.from({ length: connections }, async (_, connection) => {
+    Array.from({ length: connections }, async () => {
       const client = new Client(origin);
       try {
         for (let sent = performance.now(); sent < end; sent = performance.now()) {
-          const answer = await ask(client, next(connection));
+          const answer = await ask(client, next());
           latencies.push(performance.now() - sent);
           if (answer.status !== expected) unexpected[answer.status] = (unexpected[answer.status] ?? 0) + 1;
-          seen?.(connection, answer);
+          seen?.(answer);
         }
       } finally {
         await client.close();

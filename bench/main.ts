@@ -1,22 +1,31 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { startPostgres } from '../demo/postgres-server.js';
-import { type ContestResult, type Effort, runContest } from './contest-run.js';
+import { type Effort, runContest } from './contest-run.js';
 import { CONTESTS, type Contest } from './contests.js';
 import { hasPgbench, PGBENCH_TABLE } from './pgbench.js';
 import { plot } from './plot.js';
-import { page, summary } from './report.js';
+import { about, type Measured, page, sectionOf, text } from './report.js';
+import type { Section } from './section.js';
+import { eventLoop } from './studies/event-loop.js';
+import { growth } from './studies/growth.js';
+import { memory } from './studies/memory.js';
+import { micro } from './studies/micro.js';
+import type { Bench } from './studies/study.js';
+
+const STUDIES = [eventLoop, growth, memory, micro];
+const IDS = [...CONTESTS, ...STUDIES].map(({ id }) => id);
 
 const USAGE = `npm run bench -- [--quick] [--only get,refresh] [--json]
 
-  --quick   a short look that only shows that everything runs; its figures mean little
-  --only    some contests: ${CONTESTS.map(({ id }) => id).join(', ')}
+  --quick   a short look that only shows that everything runs; its figures mean little and are not kept
+  --only    some parts: ${IDS.join(', ')}
   --json    print the results as JSON
 
-Without --quick and --only, bench/RESULTS.md and bench/results.svg are written.`;
+Without --quick, what was measured takes its place in bench/results.json, RESULTS.md and results.svg.`;
 
 const EFFORTS: Readonly<Record<'full' | 'quick', Effort>> = {
   full: { restarts: 3, turns: 6, seconds: 1 },
@@ -31,6 +40,7 @@ const POSTGRES = {
   max_connections: '200',
   shared_buffers: '1GB',
   max_wal_size: '8GB',
+  track_activity_query_size: '8192',
 };
 
 async function main(): Promise<void> {
@@ -43,40 +53,58 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(USAGE);
-  const contests = await chosen(values.only?.split(','));
+  const asked = values.only?.split(',') ?? IDS;
+  const unknown = asked.find((id) => !IDS.includes(id));
+  if (unknown !== undefined) throw new Error(`There is nothing to measure called "${unknown}".\n\n${USAGE}`);
+
   const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-bench-'));
   const postgres = await startPostgres(directory, POSTGRES);
   try {
-    const version = await prepare(postgres.url);
-    const results: ContestResult[] = [];
-    for (const contest of contests) {
-      const result = await runContest(contest, postgres.url, EFFORTS[values.quick ? 'quick' : 'full']);
-      results.push(result);
-      if (!values.json) console.log(summary(result));
+    const on = about(await prepare(postgres.url));
+    const effort = EFFORTS[values.quick ? 'quick' : 'full'];
+    const bench = { postgres: postgres.url, directory, effort, isQuick: Boolean(values.quick) };
+    const sections: Section[] = [];
+    for await (const section of measure(asked, bench)) {
+      sections.push(section);
+      if (!values.json) console.log(text(section));
+      if (!values.quick) await keep({ ...section, about: on });
     }
-    if (values.json) console.log(JSON.stringify(results, undefined, 2));
-    if (values.quick || values.only) return;
-    const folder = new URL('../../', import.meta.url);
-    await writeFile(new URL('RESULTS.md', folder), page(results, { postgres: version, command: 'npm run bench' }));
-    await writeFile(new URL('results.svg', folder), plot(results));
+    if (values.json) console.log(JSON.stringify(sections, undefined, 2));
   } finally {
     await postgres.stop();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** The contests to run; without pgbench on the machine, it is no contestant. */
-async function chosen(ids: readonly string[] | undefined): Promise<readonly Contest[]> {
-  const unknown = ids?.find((id) => !CONTESTS.some((contest) => contest.id === id));
-  if (unknown !== undefined) throw new Error(`There is no contest "${unknown}".\n\n${USAGE}`);
-  const asked = CONTESTS.filter(({ id }) => !ids || ids.includes(id));
-  if (await hasPgbench()) return asked;
-  console.error('pgbench is not installed (Debian: postgresql-client); the rotation is not compared with it.');
-  return asked.map((contest) => ({
+async function* measure(ids: readonly string[], bench: Bench): AsyncGenerator<Section> {
+  const canPgbench = await hasPgbench();
+  if (!canPgbench)
+    console.error('pgbench is not installed (Debian: postgresql-client); the rotation is not compared with it.');
+  for (const contest of CONTESTS.filter(({ id }) => ids.includes(id))) {
+    yield sectionOf(await runContest(canPgbench ? contest : withoutPgbench(contest), bench));
+  }
+  for (const { id, title, run } of STUDIES.filter((study) => ids.includes(study.id))) {
+    yield { id, title, ...(await run(bench)) };
+  }
+}
+
+function withoutPgbench(contest: Contest): Contest {
+  return {
     ...contest,
     contestants: contest.contestants.filter(({ kind }) => kind !== 'pgbench'),
     targets: contest.targets.filter(({ over }) => over !== 'pgbench'),
-  }));
+  };
+}
+
+/** Puts a section in the place of its last measurement, and writes the pages anew. */
+async function keep(section: Measured): Promise<void> {
+  const folder = new URL('../../', import.meta.url);
+  const file = new URL('results.json', folder);
+  const kept: Measured[] = JSON.parse(await readFile(file, 'utf8').catch(() => '[]'));
+  const sections = IDS.flatMap((id) => [section, ...kept].find((one) => one.id === id) ?? []);
+  await writeFile(file, `${JSON.stringify(sections, undefined, 1)}\n`);
+  await writeFile(new URL('RESULTS.md', folder), page(sections));
+  await writeFile(new URL('results.svg', folder), plot(sections.flatMap(({ verdicts }) => verdicts)));
 }
 
 /** Makes what pgbench needs, and returns the version. */

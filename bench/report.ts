@@ -1,53 +1,98 @@
 import { cpus, release, totalmem } from 'node:os';
 import type { Conduct } from './check.js';
 import type { ContestResult } from './contest-run.js';
+import { type Section, table, type Verdict } from './section.js';
+import type { Estimate } from './statistics.js';
+
+/** A section with when and on what it was measured. */
+export interface Measured extends Section {
+  readonly about: string;
+}
+
+/** The machine and the versions. */
+export function about(postgres: string): string {
+  const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+  return `${new Date().toISOString().slice(0, 10)}; ${machine}; Node ${process.version}, ${postgres}`;
+}
 
 /** The whole result page. */
-export function page(
-  results: readonly ContestResult[],
-  about: { readonly postgres: string; readonly command: string },
-): string {
-  const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+export function page(sections: readonly Measured[]): string {
+  const verdicts = sections.flatMap((section) => section.verdicts);
+  const [first = ''] = sections.map((section) => section.about);
+  const isSame = sections.every((section) => section.about === first);
   return [
     '# Results of the benchmark',
     '',
-    `Written by \`${about.command}\` on ${new Date().toISOString().slice(0, 10)}. Machine: ${machine}; Node ${process.version}, ${about.postgres}.`,
+    'Written by `npm run bench`; how it measures stands in the [README](../README.md#speed), how it is done in this folder.',
+    ...(isSame ? [`${first}.`] : []),
     '',
-    'All servers of a contest are up at once, one process each, and are loaded in turn by one loader process, in slices of',
-    'a second, there and back again (ABBA), over several restarts. A ratio is the median over these turns, with a 95 %',
-    'bootstrap interval; a target is met if the lower end of the interval meets it. CPU is in microseconds per answer.',
+    `## Targets: ${verdicts.filter(({ isMet }) => isMet).length} of ${verdicts.length} met`,
+    '',
+    'A ratio meets its target when the lower end of its 95 % interval does.',
+    '',
+    ...verdictTable(verdicts),
     '',
     '![The ratios with their intervals](results.svg)',
     '',
-    ...results.map(summary),
+    ...sections.flatMap((section) => [
+      `## ${section.title}`,
+      '',
+      ...(isSame ? [] : [`${section.about}.`, '']),
+      ...section.lines,
+      '',
+    ]),
   ].join('\n');
 }
 
-/** One contest as Markdown. */
-export function summary({ contest, scores, ratios, conduct, repeated }: ContestResult): string {
-  const rows = scores.map(
-    ({ name, rate, p50, p99, serverCpu, databaseCpu }) =>
-      `| ${name} | ${Math.round(rate)} | ${p50.toFixed(2)} | ${p99.toFixed(2)} | ${serverCpu.toFixed(0)} | ${databaseCpu.toFixed(0)} |`,
-  );
-  const compared = ratios.map(({ of, over, least, ratio: { value, low, high } }) => {
-    const verdict = least === undefined ? '' : `${low >= least ? 'met' : '**missed**'}: at least ${least}`;
-    return `| ${of} / ${over} | ${value.toFixed(2)} | ${low.toFixed(2)} to ${high.toFixed(2)} | ${verdict} |`;
+/** A section as Markdown. */
+export function text({ title, lines, verdicts }: Section): string {
+  return [`## ${title}`, '', ...lines, '', ...verdictTable(verdicts), ''].join('\n');
+}
+
+function verdictTable(verdicts: readonly Verdict[]): string[] {
+  const rows = verdicts.map(({ what, measured, target, isMet }) => [
+    what,
+    measured,
+    target,
+    isMet ? 'met' : '**missed**',
+  ]);
+  return rows.length > 0 ? table(['what', 'measured', 'target', ''], rows) : [];
+}
+
+/** What a contest brought. */
+export function sectionOf({ contest, scores, ratios, conduct, repeated }: ContestResult): Section {
+  const verdicts = ratios.flatMap(({ of, over, least, ratio }): Verdict[] => {
+    if (least === undefined) return [];
+    const what = `${contest.id}: ${of} / ${over}`;
+    const isMet = ratio.low >= least;
+    return [{ what, measured: interval(ratio), target: `at least ${least}`, isMet, ratio: { ...ratio, least } }];
   });
-  return [
-    `## ${contest.title}`,
+  const lines = [
+    ...table(
+      ['who', 'answers/s', 'p50 ms', 'p99 ms', 'server CPU µs', 'database CPU µs'],
+      scores.map(({ name, rate, p50, p99, serverCpu, databaseCpu }) => [
+        name,
+        Math.round(rate),
+        p50.toFixed(2),
+        p99.toFixed(2),
+        serverCpu.toFixed(0),
+        databaseCpu.toFixed(0),
+      ]),
+    ),
     '',
-    '| who | answers/s | p50 ms | p99 ms | server CPU | database CPU |',
-    '|---|---|---|---|---|---|',
-    ...rows,
-    '',
-    '| ratio | median | 95 % interval | target |',
-    '|---|---|---|---|',
-    ...compared,
+    ...table(
+      ['ratio', 'median (95 % interval)'],
+      ratios.map(({ of, over, ratio }) => [`${of} / ${over}`, interval(ratio)]),
+    ),
     '',
     `Slices measured again because the machine was busy with something else: ${repeated}.`,
     ...conduct.flatMap(faults),
-    '',
-  ].join('\n');
+  ];
+  return { id: contest.id, title: contest.title, lines, verdicts };
+}
+
+function interval({ value, low, high }: Estimate): string {
+  return `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
 function faults({ server, refusesAnonymous, refusesReplay, winners }: Conduct): string[] {

@@ -1,3 +1,4 @@
+import { SPENT } from './check.js';
 import type { Kind } from './contests.js';
 import type { Load } from './load.js';
 import type { ServerProcess } from './server-process.js';
@@ -7,7 +8,12 @@ const GARBAGE = { authorization: `Bearer ${'garbage'.repeat(80)}` };
 /** The requests of one kind to a server. Kept from slice to slice, because a refreshed token has its successor in there. */
 export function requestsOf(kind: Kind, server: ServerProcess, connections: number): Load {
   const { get, refresh, signIn, expired } = server.traffic;
-  if (kind === 'refresh' && refresh) return refreshes(refresh, connections);
+  if (kind === 'refresh' && refresh) {
+    return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, connections) }, connections);
+  }
+  if (kind === 'refresh of many' && refresh) {
+    return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, -SPENT) }, connections);
+  }
   if (kind === 'sign-in' && signIn) {
     const headers = { ...signIn.headers, 'content-type': 'application/json' };
     return inTurn(
@@ -29,23 +35,19 @@ function inTurn(requests: readonly ReturnType<Load['next']>[], load: Pick<Load, 
   return { ...load, next: () => requests[turn++ % requests.length] as (typeof requests)[number] };
 }
 
+/** Whoever sends next takes the token that has waited longest, and gives its successor back. */
 function refreshes(
   { path, contentType, body, field, tokens }: NonNullable<ServerProcess['traffic']['refresh']>,
   connections: number,
 ): Load {
-  const live = tokens.slice(0, connections);
+  const live = tokens.slice();
   const headers = { 'content-type': contentType };
   return {
     connections,
     expected: 200,
-    next: (connection) => ({
-      path,
-      method: 'POST',
-      headers,
-      body: body.replace('$', () => live[connection] as string),
-    }),
-    seen: (connection, answer) => {
-      if (answer.status === 200) live[connection] = JSON.parse(answer.body)[field];
+    next: () => ({ path, method: 'POST', headers, body: body.replace('$', () => live.shift() as string) }),
+    seen: (answer) => {
+      if (answer.status === 200) live.push(JSON.parse(answer.body)[field]);
     },
   };
 }

@@ -12,10 +12,24 @@ export class ServerProcess {
     readonly traffic: Traffic,
   ) {}
 
-  static async start(file: string, variant: string, databaseUrl: string): Promise<ServerProcess> {
+  /** @param directory a folder that PostgreSQL can write to, for servers that fill their database from there */
+  static async start(
+    file: string,
+    variant: string,
+    databaseUrl: string,
+    execArgv: readonly string[] = [],
+    directory = '',
+  ): Promise<ServerProcess> {
     const child = fork(fileURLToPath(new URL(`./servers/${file}.js`, import.meta.url)), {
+      execArgv: [...execArgv],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, NODE_ENV: 'production', DATABASE_URL: databaseUrl, BENCH_VARIANT: variant },
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        DATABASE_URL: databaseUrl,
+        BENCH_VARIANT: variant,
+        BENCH_DIRECTORY: directory,
+      },
     });
     let said = ''; // peers print every refusal; only what one says before it ends is of interest
     child.stderr?.on('data', (chunk) => {

@@ -36,4 +36,4 @@ export { BaseUser, type UserId } from './users/base-user.entity.js';
 export { PasswordHasher } from './users/password-hasher.service.js';
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';
-export { UserService } from './users/user.service.js';
+export { type PasswordOwner, UserService } from './users/user.service.js';

@@ -10,7 +10,7 @@ const ROTATE = 'set "jti"';
 const FIND = '"session:jti"';
 const REVOKE = 'set "enabled" = false';
 const OPEN = 'for share';
-const FIND_USER = '"app_user" as "a0"';
+const FIND_USER = 'as "passwordHash"';
 const NEW_PASSWORD = 'a sentence of another length';
 
 let proxy: TcpProxy;

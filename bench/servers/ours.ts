@@ -14,11 +14,17 @@ import {
   PasswordHasher,
   Principal,
   RefreshToken,
+  TokenFactory,
 } from '../../src/index.js';
+import { partitionMigration } from '../partition-migration.js';
 import { keyPairTokens } from './key-pair-tokens.js';
+import { addSessions } from './many-sessions.js';
 import { DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
-/** This library, through its public API only. BENCH_VARIANT names another algorithm than HS256. */
+/**
+ * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `no login limit`, `partitioned`, or a number of
+ * sessions that are there already. A database that has its tables is shared with the processes that made them.
+ */
 @Entity({ tableName: 'users' })
 class AppUser extends BaseUser {
   @PrimaryKey({ type: 'uuid' })
@@ -45,6 +51,7 @@ class ProfileController {
   }
 }
 
+const variant = process.env['BENCH_VARIANT'] ?? '';
 const orm = await MikroORM.init({
   clientUrl: DATABASE_URL,
   pool: { max: POOL },
@@ -52,28 +59,41 @@ const orm = await MikroORM.init({
   extensions: [Migrator],
   migrations: { migrationsList: [...authMigrations], snapshot: false, silent: true },
 });
-await orm.em.execute(`
-  create table users (id uuid primary key, email varchar(254) not null unique, password_hash text null,
-    first_name varchar(150) not null default '', last_name varchar(150) not null default '', role int not null default 0,
-    is_active boolean not null default true, email_verified boolean not null default false,
-    permissions jsonb not null default '[]')`);
-await orm.migrator.up();
+const em = orm.em.fork();
+const [found] = await em.execute<{ users: string | null }[]>(`select to_regclass('users') as users`);
+if (!found?.users) await createTables();
+const users = await em.find(AppUser, {}, { orderBy: { email: 'asc' }, populate: ['passwordHash'] });
 
-const variant = process.env['BENCH_VARIANT'];
-const settings = { secretKey: SECRET, refreshToken: PermissionToken, refreshTokenAsCookie: false };
+const settings = {
+  secretKey: SECRET,
+  refreshToken: PermissionToken,
+  refreshTokenAsCookie: false,
+  ...(variant === 'no login limit' && { loginRateLimit: [] }),
+};
 const services = variant === 'RS256' || variant === 'ES256' ? [keyPairTokens(variant)] : [];
 const auth = await createJwtAllauth({ orm, settings, services });
 const yesterday = { now: () => Date.now() - 86_400_000 };
 const past = await createJwtAllauth({ orm, settings, clock: yesterday, container: Container.of('past') });
 
-const em = orm.em.fork();
-const passwordHash = await new PasswordHasher().hash(PASSWORD);
-const users = Array.from({ length: SESSIONS }, (_, index) =>
-  em.create(AppUser, { email: `user${index}@example.com`, passwordHash, permissions: PERMISSIONS } as never),
-);
-await em.flush();
 const tokens = [];
 for (let index = 0; index < USERS; index++) tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
+const many = Number(variant) > 0 ? await addSessions(Number(variant), orm, users, Container.get(TokenFactory)) : [];
+
+async function createTables(): Promise<void> {
+  await em.execute(`
+    create table users (id uuid primary key, email varchar(254) not null unique, password_hash text null,
+      first_name varchar(150) not null default '', last_name varchar(150) not null default '', role int not null default 0,
+      is_active boolean not null default true, email_verified boolean not null default false,
+      permissions jsonb not null default '[]')`);
+  await orm.migrator.up();
+  if (variant === 'partitioned') await em.execute(partitionMigration());
+  const passwordHash = await new PasswordHasher().hash(PASSWORD);
+  for (let index = 0; index < SESSIONS; index++) {
+    em.create(AppUser, { email: `user${index}@example.com`, passwordHash, permissions: PERMISSIONS } as never);
+  }
+  await em.flush();
+  em.clear();
+}
 
 serve(createExpressServer(auth.serverOptions({ controllers: [ProfileController] })), {
   get: { path: '/profile/id', users: tokens.map(({ access }) => ({ authorization: `Bearer ${access}` })) },
@@ -84,6 +104,6 @@ serve(createExpressServer(auth.serverOptions({ controllers: [ProfileController] 
     contentType: 'application/json',
     body: '{"refresh":"$"}',
     field: 'refresh',
-    tokens: tokens.slice(0, SESSIONS).map(({ refresh }) => refresh),
+    tokens: many.length > 0 ? many : tokens.slice(0, SESSIONS).map(({ refresh }) => refresh),
   },
 });

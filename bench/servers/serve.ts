@@ -29,6 +29,8 @@ export interface Usage {
   readonly cpu: number;
   /** Resident memory in bytes. */
   readonly rss: number;
+  /** Bytes of live objects, after a garbage collection where Node was started with --expose-gc. */
+  readonly heap: number;
 }
 
 /** Listens, tells the loader that started this process where and how, and ends with it. */
@@ -38,7 +40,9 @@ export function serve(listener: RequestListener, traffic: Traffic): void {
   });
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
-    process.send?.({ cpu: user + system, rss: process.memoryUsage.rss() } satisfies Usage);
+    globalThis.gc?.();
+    const { rss, heapUsed } = process.memoryUsage();
+    process.send?.({ cpu: user + system, rss, heap: heapUsed } satisfies Usage);
   });
   process.once('disconnect', () => process.exit(0));
 }

@@ -4,15 +4,22 @@ interface Driver {
   readonly Client: { readonly prototype: { query(...values: unknown[]): unknown } };
 }
 
-/** Counts, at the driver and so beneath every layer that could hide one, the queries that run while `work` does. */
-export async function countQueries(orm: MikroORM, work: () => Promise<unknown>): Promise<string[]> {
+/** A statement as the driver was given it. */
+export interface SentQuery {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** What is sent, at the driver and so beneath every layer that could hide something, while `work` runs. */
+export async function sentQueries(orm: MikroORM, work: () => Promise<unknown>): Promise<SentQuery[]> {
   const { prototype } = ((await orm.em.getConnection().getNativeClient()) as unknown as Driver).Client;
   const original = prototype.query;
-  const queries: string[] = [];
-  prototype.query = function (this: unknown, ...values: unknown[]) {
-    const [statement] = values as [string | { text: string }];
-    queries.push(typeof statement === 'string' ? statement : statement.text);
-    return original.apply(this, values);
+  const queries: SentQuery[] = [];
+  prototype.query = function (this: unknown, ...given: unknown[]) {
+    const [statement, values] = given as [string | SentQuery, readonly unknown[]];
+    const { text, values: own = values } = typeof statement === 'string' ? { text: statement } : statement;
+    queries.push({ text, values: Array.isArray(own) ? own : [] });
+    return original.apply(this, given);
   };
   try {
     await work();
@@ -20,4 +27,9 @@ export async function countQueries(orm: MikroORM, work: () => Promise<unknown>):
     prototype.query = original;
   }
   return queries;
+}
+
+/** The texts of the queries that run while `work` does. */
+export async function countQueries(orm: MikroORM, work: () => Promise<unknown>): Promise<string[]> {
+  return (await sentQueries(orm, work)).map(({ text }) => text);
 }

@@ -5,6 +5,7 @@ import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql'
 import express from 'express';
 import { createExpressServer, useExpressServer } from 'routing-controllers';
 import { Container } from 'typedi';
+import { partitionMigration } from '../../bench/partition-migration.js';
 import {
   type AppServerOptions,
   type AuthEventMap,
@@ -35,6 +36,8 @@ export interface TestAppOptions {
   /** A database to share with another app; it outlives this one. */
   readonly database?: TestDatabase;
   readonly auth?: Partial<JwtAllauthOptions>;
+  /** With the whitelist in hash partitions, as all apps are where TEST_PARTITIONED is set. */
+  readonly isPartitioned?: boolean;
   /** Called on the Express app before our routes are added. */
   readonly configure?: (app: express.Express) => void;
 }
@@ -73,6 +76,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     ...options.orm,
   });
   if (!options.database) await orm.schema.create();
+  if (!options.database && (options.isPartitioned || process.env['TEST_PARTITIONED'])) {
+    await database.pool.query(partitionMigration());
+  }
   const clock = new TestClock();
   const log: TestApp['log'] = [];
   const events: TestApp['events'] = [];

@@ -1,0 +1,32 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import type { Usage } from './serve.js';
+
+/** This library in as many processes as BENCH_VARIANT says, behind one port and on one database. */
+const count = Number(process.env['BENCH_VARIANT']);
+cluster.setupPrimary({ exec: new URL('./ours.js', import.meta.url).pathname });
+cluster.schedulingPolicy = cluster.SCHED_RR;
+const workers: Worker[] = [];
+let first: unknown;
+while (workers.length < count) {
+  const worker = cluster.fork({ BENCH_VARIANT: 'HS256' });
+  const [message] = await once(worker, 'message'); // the first makes the tables, so the others wait for it
+  first ??= message;
+  workers.push(worker);
+}
+process.send?.(first);
+process.on('message', async () => {
+  const all: Usage[] = await Promise.all(
+    workers.map(async (worker) => {
+      const answer = once(worker, 'message');
+      worker.send('usage');
+      return (await answer)[0];
+    }),
+  );
+  const sum = (part: keyof Usage) => all.reduce((total, usage) => total + usage[part], 0);
+  process.send?.({ cpu: sum('cpu'), rss: sum('rss'), heap: sum('heap') } satisfies Usage);
+});
+process.once('disconnect', () => {
+  for (const worker of workers) worker.disconnect();
+  process.exit(0);
+});

@@ -1,0 +1,37 @@
+import { type Load, load } from '../load.js';
+import { requestsOf } from '../requests.js';
+import { atMost, table } from '../section.js';
+import { createDatabase, ServerProcess } from '../server-process.js';
+import { quantile } from '../statistics.js';
+import type { Study } from './study.js';
+
+/** Passwords are hashed beside the event loop: whoever is signed in must hardly notice those who sign in. */
+export const eventLoop: Study = {
+  id: 'event-loop',
+  title: 'An authenticated GET, 1 connection, while others sign in at full rate, 8 at a time',
+  async run({ postgres, effort }) {
+    const server = await ServerProcess.start('ours', 'HS256', await createDatabase(postgres, 'bench_event_loop'));
+    const get = requestsOf('get', server, 1);
+    const signIn = requestsOf('sign-in', server, 8);
+    const during = (requests: Load, seconds: number) => load(server.origin, requests, seconds);
+    await Promise.all([during(signIn, effort.seconds * 10), during(get, effort.seconds * 10)]);
+    const alone = await during(get, effort.seconds * 10);
+    const [beside, signedIn] = await Promise.all([
+      during(get, effort.seconds * 20),
+      during(signIn, effort.seconds * 20),
+    ]);
+    await server.stop();
+    const row = (name: string, { latencies }: typeof alone) => [
+      name,
+      ...[0.5, 0.99, 0.999].map((q) => quantile(latencies, q).toFixed(2)),
+    ];
+    return {
+      lines: [
+        ...table(['GET', 'p50 ms', 'p99 ms', 'p99.9 ms'], [row('alone', alone), row('beside sign-ins', beside)]),
+        '',
+        `Sign-ins beside it: ${signedIn.rate.toFixed(0)}/s.`,
+      ],
+      verdicts: [atMost('event-loop: p99 of a GET beside sign-ins', quantile(beside.latencies, 0.99), 25, 'ms')],
+    };
+  },
+};

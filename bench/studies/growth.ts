@@ -1,0 +1,152 @@
+import pg from 'pg';
+import { type Load, load } from '../load.js';
+import { requestsOf } from '../requests.js';
+import { atLeast, atMost, table, type Verdict } from '../section.js';
+import { createDatabase, ServerProcess } from '../server-process.js';
+import { sessionId } from '../servers/many-sessions.js';
+import { quantile } from '../statistics.js';
+import type { Bench, Study } from './study.js';
+
+/** Connections that rotate at the same time. */
+const PARALLEL = 4;
+
+/**
+ * What a million rotations leave behind. The statement is the library's own, as pg_stat_activity shows it after a refresh
+ * over HTTP; a procedure repeats it for random sessions, each in a transaction of its own.
+ */
+export const growth: Study = {
+  id: 'growth',
+  title: 'The whitelist before and after a million rotations of random sessions',
+  async run(bench) {
+    const sizes = bench.isQuick ? [1000, 2000] : [10_000, 1_000_000, 10_000_000];
+    const rotations = bench.isQuick ? 2000 : 1_000_000;
+    const rows: (string | number)[][] = [];
+    const verdicts: Verdict[] = [];
+    const purges: string[] = [];
+    for (const sessions of sizes) {
+      const whitelist = await Whitelist.fill(sessions, bench);
+      const before = await whitelist.state();
+      const seconds = await whitelist.rotate(rotations, sessions);
+      const after = await whitelist.state();
+      const updates = after.updates - before.updates;
+      const hot = (100 * (after.hot - before.hot)) / updates;
+      const growth = (100 * (after.index - before.index)) / before.index;
+      rows.push([
+        sessions,
+        ...[before.table, after.table, before.index, after.index].map((bytes) => (bytes / 2 ** 20).toFixed(1)),
+        `${hot.toFixed(2)} %`,
+        Math.round(updates / seconds),
+      ]);
+      verdicts.push(
+        atLeast(`growth: HOT updates with ${sessions} sessions`, hot, 99, '%'),
+        atMost(`growth: of the indexes with ${sessions} sessions`, growth, 0, '%'),
+      );
+      if (sessions === sizes.at(-1)) purges.push(...(await whitelist.purge(bench)));
+      await whitelist.drop();
+    }
+    const head = ['sessions', 'table MB', 'after', 'indexes MB', 'after', 'HOT updates', 'rotations/s in the database'];
+    return { lines: [...table(head, rows), '', ...purges], verdicts };
+  },
+};
+
+class Whitelist {
+  private constructor(
+    private readonly server: ServerProcess,
+    private readonly pool: pg.Pool,
+  ) {}
+
+  static async fill(sessions: number, { postgres, directory }: Bench): Promise<Whitelist> {
+    const url = await createDatabase(postgres, 'bench_growth');
+    const server = await ServerProcess.start('ours', String(sessions), url, [], directory);
+    return new Whitelist(server, new pg.Pool({ connectionString: url, max: PARALLEL }));
+  }
+
+  /** Bytes, and updates so far. */
+  async state(): Promise<Record<'table' | 'index' | 'updates' | 'hot', number>> {
+    await this.pool.query('select pg_stat_force_next_flush()');
+    const { rows } = await this.pool.query(`
+      select pg_table_size(relid)::float8 as table, pg_indexes_size(relid)::float8 as index, n_tup_upd::float8 as updates,
+        n_tup_hot_upd::float8 as hot from pg_stat_user_tables where relname = 'auth_session'`);
+    return rows[0];
+  }
+
+  /** Rotates, and returns the seconds that it took. */
+  async rotate(rotations: number, sessions: number): Promise<number> {
+    await load(this.server.origin, this.#refresh(PARALLEL), 0.1);
+    const { rows } = await this.pool.query(
+      `select query from pg_stat_activity where datname = current_database() and query ~ '^\\s*update [^ ]*"auth_session"' limit 1`,
+    );
+    const values = ['live.id', 'live.user_id', 'live.jti', 'gen_random_uuid()', 'now()', `now() + interval '14 days'`];
+    const statement = values.reduce((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
+    await this.pool.query(`
+      create procedure rotate_many(rotations int) language plpgsql as $body$
+      declare live record; owner record;
+      begin
+        for i in 1..rotations loop
+          select id, user_id, jti into live from auth_session
+            where id = ${sessionId(String(sessions))};
+          ${statement} into owner;
+          commit;
+        end loop;
+      end $body$`);
+    const start = performance.now();
+    const share = Math.ceil(rotations / PARALLEL);
+    await Promise.all(Array.from({ length: PARALLEL }, () => this.pool.query('call rotate_many($1)', [share])));
+    return (performance.now() - start) / 1000;
+  }
+
+  /** Deletes the tenth that has expired, page by page, beside refreshes over HTTP. */
+  async purge({ effort }: Bench): Promise<string[]> {
+    const requests = this.#refresh(16);
+    await load(this.server.origin, requests, effort.seconds * 5);
+    const without = await load(this.server.origin, requests, effort.seconds * 10);
+    let isDone = false;
+    let deleted = 0;
+    const start = performance.now();
+    const purging = this.#purgePages((count) => {
+      deleted += count;
+    }).finally(() => {
+      isDone = true;
+    });
+    const rates: number[] = [];
+    const latencies: number[] = [];
+    do {
+      const beside = await load(this.server.origin, requests, effort.seconds);
+      rates.push(beside.rate);
+      latencies.push(...beside.latencies);
+    } while (!isDone);
+    await purging;
+    const seconds = (performance.now() - start) / 1000;
+    const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length;
+    return [
+      `Deleting ${deleted} expired sessions in batches of 1000 pages took ${seconds.toFixed(1)} s beside refreshes: ` +
+        `${rate.toFixed(0)} refreshes/s (p99 ${quantile(latencies, 0.99).toFixed(1)} ms), ` +
+        `${without.rate.toFixed(0)} before (p99 ${quantile(without.latencies, 0.99).toFixed(1)} ms).`,
+    ];
+  }
+
+  async #purgePages(deleted: (count: number) => void): Promise<void> {
+    const { rows } = await this.pool.query(
+      `select (pg_relation_size('auth_session') / current_setting('block_size')::int)::int as pages`,
+    );
+    for (let page = 0; page < rows[0].pages; page += 1000) {
+      const { rowCount } = await this.pool.query(
+        `delete from auth_session where ctid >= $1::tid and ctid < $2::tid and expires_at < now()`,
+        [`(${page},0)`, `(${page + 1000},0)`],
+      );
+      deleted(rowCount ?? 0);
+    }
+  }
+
+  async drop(): Promise<void> {
+    await this.server.stop();
+    await this.pool.end();
+  }
+
+  #requests: Load | undefined;
+
+  #refresh(connections: number): Load {
+    this.#requests ??= requestsOf('refresh of many', this.server, connections);
+    return { ...this.#requests, connections };
+  }
+}
