@@ -178,13 +178,16 @@ function score(name: string, samples: ReadonlyMap<string, Sample[][]>): Score {
 }
 
 /** Rates are compared within one ABBA turn only, where the machine was in the same mood for both. */
-function ratios({ contestants, targets }: Contest, samples: ReadonlyMap<string, Sample[][]>): ContestResult['ratios'] {
+function ratios(
+  { contestants, targets, compared = [] }: Contest,
+  samples: ReadonlyMap<string, Sample[][]>,
+): ContestResult['ratios'] {
   const first = contestants[0]?.name ?? '';
   const others = contestants.slice(1).map(({ name }) => ({ of: first, over: name }));
   const untargeted = others.filter(
     ({ of, over }) => !targets.some((t) => [t.of, t.over].sort().join() === [of, over].sort().join()),
   );
-  return [...targets, ...untargeted].map((pair) => {
+  return [...targets, ...compared, ...untargeted].map((pair) => {
     const rates = (name: string) =>
       (samples.get(name) ?? []).map((turn) => turn.reduce((sum, { rate }) => sum + rate, 0));
     const over = rates(pair.over);

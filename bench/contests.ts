@@ -8,9 +8,11 @@ export const SERVERS = {
   'ours, 10 thousand sessions': ['ours', '10000'],
   'ours, 1 million sessions': ['ours', '1000000'],
   'ours, 10 million sessions': ['ours', '10000000'],
-  'ours, 1 process': ['cluster', '1'],
-  'ours, 2 processes': ['cluster', '2'],
-  'ours, 4 processes': ['cluster', '4'],
+  'ours, 1 process': ['cluster', 'ours 1'],
+  'ours, 2 processes': ['cluster', 'ours 2'],
+  'ours, 4 processes': ['cluster', 'ours 4'],
+  'hand, 1 process': ['cluster', 'hand 1'],
+  'hand, 2 processes': ['cluster', 'hand 2'],
   bare: ['bare', ''],
   hand: ['hand', ''],
   'passport-jwt': ['passport-jwt', ''],
@@ -52,6 +54,8 @@ export interface Contest {
   readonly isStartedOnce?: boolean;
   readonly contestants: readonly Contestant[];
   readonly targets: readonly Target[];
+  /** Ratios to show beside those to the first contestant. */
+  readonly compared?: readonly Omit<Target, 'least'>[];
 }
 
 const all = (kind: Kind, ...servers: ServerName[]): Contestant[] =>
@@ -111,6 +115,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'refresh',
     title: 'Refresh, 16 sessions at a time',
     connections: 16,
+    warmUp: 5,
     contestants: [...all('refresh', 'ours', 'hand', 'oidc-provider'), { name: 'pgbench', kind: 'pgbench' }],
     targets: [
       { of: 'ours', over: 'hand', least: 0.9 },
@@ -143,13 +148,23 @@ export const CONTESTS: readonly Contest[] = [
     id: 'processes',
     title: 'Refresh, 16 sessions at a time, by several server processes on one database',
     connections: 16,
-    contestants: all('refresh', 'ours, 1 process', 'ours, 2 processes', 'ours, 4 processes'),
+    warmUp: 10,
+    contestants: all(
+      'refresh',
+      'ours, 1 process',
+      'ours, 2 processes',
+      'ours, 4 processes',
+      'hand, 1 process',
+      'hand, 2 processes',
+    ),
     targets: [{ of: 'ours, 2 processes', over: 'ours, 1 process', least: 1 }],
+    compared: [{ of: 'hand, 2 processes', over: 'hand, 1 process' }],
   },
   {
     id: 'partitions',
     title: 'Refresh, 16 sessions at a time, with the whitelist in 16 hash partitions',
     connections: 16,
+    warmUp: 5,
     contestants: all('refresh', 'ours', 'ours, partitioned'),
     targets: [],
   },
@@ -158,6 +173,7 @@ export const CONTESTS: readonly Contest[] = [
     title: 'Refresh of 5000 random sessions, 16 at a time, by the size of the whitelist',
     connections: 16,
     isStartedOnce: true,
+    warmUp: 5,
     contestants: all(
       'refresh of many',
       'ours, 10 thousand sessions',

@@ -2,13 +2,13 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { Usage } from './serve.js';
 
-/** This library in as many processes as BENCH_VARIANT says, behind one port and on one database. */
-const count = Number(process.env['BENCH_VARIANT']);
-cluster.setupPrimary({ exec: new URL('./ours.js', import.meta.url).pathname });
+/** A server in several processes behind one port and on one database; BENCH_VARIANT is `ours 2`, for one. */
+const [server, processes] = (process.env['BENCH_VARIANT'] ?? '').split(' ');
+cluster.setupPrimary({ exec: new URL(`./${server}.js`, import.meta.url).pathname });
 cluster.schedulingPolicy = cluster.SCHED_RR;
 const workers: Worker[] = [];
 let first: unknown;
-while (workers.length < count) {
+while (workers.length < Number(processes)) {
   const worker = cluster.fork({ BENCH_VARIANT: 'HS256' });
   const [message] = await once(worker, 'message'); // the first makes the tables, so the others wait for it
   first ??= message;

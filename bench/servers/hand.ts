@@ -22,11 +22,11 @@ import { ARGON2, DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SESSIONS, serve } fr
 /** What a good engineer writes by hand: a checker of a few lines, and the rotation as one prepared statement. */
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: POOL });
 await pool.query(`
-  create table users (id uuid primary key, email text unique, password_hash text, permissions jsonb,
+  create table if not exists users (id uuid primary key, email text unique, password_hash text, permissions jsonb,
     role int not null default 0, email_verified boolean not null default true, is_active boolean not null default true);
-  create table refresh_tokens (jti uuid primary key, user_id uuid not null references users on delete cascade,
+  create table if not exists refresh_tokens (jti uuid primary key, user_id uuid not null references users on delete cascade,
     expires_at timestamptz not null);
-  create index on refresh_tokens (user_id)`);
+  create index if not exists refresh_tokens_user on refresh_tokens (user_id)`);
 
 class LoginInput {
   @IsEmail() email!: string;
@@ -93,13 +93,13 @@ function decode(token: string): JwtPayload {
 }
 
 const users = Array.from({ length: SESSIONS }, (_, index) => ({
-  id: crypto.randomUUID(),
+  id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`, // the same in each process of a cluster
   index,
   jti: crypto.randomUUID(),
 }));
 const passwordHash = await hash(PASSWORD, ARGON2);
 for (const { id, index, jti } of users) {
-  await pool.query('insert into users values ($1, $2, $3, $4)', [
+  await pool.query('insert into users values ($1, $2, $3, $4) on conflict do nothing', [
     id,
     `user${index}@example.com`,
     passwordHash,
