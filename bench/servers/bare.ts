@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { createExpressServer, Get, JsonController } from 'routing-controllers';
-import { PERMISSIONS, serve } from './serve.js';
+import { LEAN, lean, PERMISSIONS, serve } from './serve.js';
 
-/** routing-controllers and nothing else: what the framework itself costs. */
+/** routing-controllers and nothing else: what the framework itself costs. BENCH_VARIANT `lean` leaves out what it can. */
 @JsonController('/profile')
 class ProfileController {
   @Get('/id')
@@ -11,4 +11,6 @@ class ProfileController {
   }
 }
 
-serve(createExpressServer({ controllers: [ProfileController] }), { get: { path: '/profile/id', users: [{}] } });
+const isLean = process.env['BENCH_VARIANT'] === 'lean';
+const app = createExpressServer({ controllers: [ProfileController], ...(isLean && LEAN) });
+serve(isLean ? lean(app) : app, { get: { path: '/profile/id', users: [{}] } });

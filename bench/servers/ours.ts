@@ -19,10 +19,10 @@ import {
 import { partitionMigration } from '../partition-migration.js';
 import { keyPairTokens } from './key-pair-tokens.js';
 import { addSessions } from './many-sessions.js';
-import { DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
+import { DATABASE_URL, LEAN, lean, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
 /**
- * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `no login limit`, `partitioned`, or a number of
+ * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `lean`, `no login limit`, `partitioned`, or a number of
  * sessions that are there already. A database that has its tables is shared with the processes that made them.
  */
 @Entity({ tableName: 'users' })
@@ -95,7 +95,9 @@ async function createTables(): Promise<void> {
   em.clear();
 }
 
-serve(createExpressServer(auth.serverOptions({ controllers: [ProfileController] })), {
+const isLean = variant === 'lean';
+const app = createExpressServer(auth.serverOptions({ controllers: [ProfileController], ...(isLean && LEAN) }));
+serve(isLean ? lean(app) : app, {
   get: { path: '/profile/id', users: tokens.map(({ access }) => ({ authorization: `Bearer ${access}` })) },
   expired: { authorization: `Bearer ${(await past.sessions.open(users[0] as AppUser)).access}` },
   signIn: { path: '/auth/login', bodies: users.map(({ email }) => ({ email, password: PASSWORD })) },

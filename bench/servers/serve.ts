@@ -47,6 +47,16 @@ export function serve(listener: RequestListener, traffic: Traffic): void {
   process.once('disconnect', () => process.exit(0));
 }
 
+/** Options of routing-controllers for an app that returns plain data and looks at its bodies itself. */
+export const LEAN = { classTransformer: false, validation: false } as const;
+
+/** Turns off what Express adds to each answer. */
+export function lean<App extends { disable(setting: string): unknown }>(app: App): App {
+  app.disable('etag');
+  app.disable('x-powered-by');
+  return app;
+}
+
 /** Database of this server alone, empty at its start. */
 export const DATABASE_URL = process.env['DATABASE_URL'] ?? '';
 

@@ -35,8 +35,8 @@ export class SessionStore {
   }
 
   /**
-   * Inserts a session, provided that the user is still active and still has the password hash that let the login in. The
-   * share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
+   * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if it
+   * was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
    *
    * @returns the user as just read, or undefined when the login came too late
    */
@@ -46,7 +46,8 @@ export class SessionStore {
     em: EntityManager,
   ): Promise<BaseUser | undefined> {
     const { id, jti, openedAt, expiresAt } = session;
-    const parameters = [user.id, user.passwordHash ?? null, id, jti, openedAt, expiresAt];
+    const { passwordHash } = user;
+    const parameters = [user.id, passwordHash ?? null, id, jti, openedAt, expiresAt, passwordHash === undefined];
     const [row] = await this.database.query(this.#sql.insert, parameters, em);
     return row && this.users.fromRow(em, row);
   }
@@ -121,7 +122,7 @@ function statements(session: Table, user: Table) {
     insert: `
       with owner as (
         select ${user.columns('u')} from ${user.name} u
-        where u.${u.id} = $1 and u.${u.passwordHash} is not distinct from $2 and u.${u.isActive}
+        where u.${u.id} = $1 and ($7::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
         for share
       ), opened as (
         insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt})

@@ -28,9 +28,9 @@ export class SessionService {
   ) {}
 
   /**
-   * Opens a session for a user who has just proved who they are, with the password hash that was checked (null for a user
-   * without one). This is the only way into the whitelist. One statement checks and inserts; a session for which no tokens
-   * can be made is taken back.
+   * Opens a session for a user who has just proved who they are: by a password, then with the hash that was checked, or in
+   * another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only way into
+   * the whitelist. One statement checks and inserts; a session for which no tokens can be made is taken back.
    *
    * @param em the transaction to open it in; default: none, the statement commits by itself
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
