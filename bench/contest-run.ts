@@ -58,7 +58,7 @@ const ATTEMPTS = 4;
 
 /** Runs one contest. @throws when a server answers otherwise than it should */
 export async function runContest(contest: Contest, bench: Bench): Promise<ContestResult> {
-  const { effort } = bench;
+  const effort = cut(bench.effort, contest.cuts);
   const samples = new Map<string, Sample[][]>(contest.contestants.map(({ name }) => [name, []]));
   let repeated = 0;
   let conduct: Conduct[] = [];
@@ -67,7 +67,7 @@ export async function runContest(contest: Contest, bench: Bench): Promise<Contes
     try {
       conduct = await field.conduct();
       for (const contestant of contest.contestants)
-        await field.measure(contestant, effort.seconds * (contest.warmUp ?? 2));
+        await field.measure(contestant, bench.effort.seconds * (contest.warmUp ?? 2));
       for (let turn = 0; turn < effort.turns; turn++) {
         const pairs = new Map<string, Sample[]>();
         const there = contest.contestants;
@@ -84,6 +84,10 @@ export async function runContest(contest: Contest, bench: Bench): Promise<Contes
   }
   const scores = contest.contestants.map(({ name }) => score(name, samples));
   return { contest, scores, ratios: ratios(contest, samples), conduct, repeated };
+}
+
+function cut({ restarts, turns, seconds }: Effort, cuts = 1): Effort {
+  return { restarts, turns: turns * cuts, seconds: seconds / cuts };
 }
 
 /** The servers of a contest, all up at once. */

@@ -53,6 +53,8 @@ export interface Contest {
   readonly connections: number;
   /** Slices before the first that counts, until the code that runs seldom is compiled as well; default: 2. */
   readonly warmUp?: number;
+  /** Into how many shorter slices each is cut, where answers are so fast that more and closer pairs say more. */
+  readonly cuts?: number;
   /** Where a start takes long, there is only one. */
   readonly isStartedOnce?: boolean;
   readonly contestants: readonly Contestant[];
@@ -69,6 +71,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'get',
     title: 'An authenticated GET, 32 connections, 1000 tokens in turn',
     connections: 32,
+    cuts: 4,
     contestants: all(
       'get',
       'ours',
@@ -95,6 +98,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'latency',
     title: 'An authenticated GET, 1 connection',
     connections: 1,
+    cuts: 4,
     contestants: all('get', 'ours', 'bare', 'hand', 'express-jwt'),
     targets: [],
   },
@@ -102,6 +106,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'framework',
     title: 'What Express and routing-controllers cost: an authenticated GET, 32 connections',
     connections: 32,
+    cuts: 4,
     contestants: all('get', 'ours', 'ours, lean app', 'bare', 'bare, lean app', 'Express 5 alone'),
     targets: [],
   },
@@ -109,6 +114,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'refused',
     title: 'Refused requests beside accepted ones, 32 connections',
     connections: 32,
+    cuts: 4,
     contestants: [
       { name: 'accepted', kind: 'get', server: 'ours' },
       { name: 'no token', kind: 'no token', server: 'ours' },
@@ -125,6 +131,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'refresh',
     title: 'Refresh, 16 sessions at a time',
     connections: 16,
+    cuts: 2,
     warmUp: 5,
     contestants: [...all('refresh', 'ours', 'hand', 'oidc-provider'), { name: 'pgbench', kind: 'pgbench' }],
     targets: [
@@ -158,6 +165,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'processes',
     title: 'Refresh, 16 sessions at a time, by several server processes on one database',
     connections: 16,
+    cuts: 2,
     warmUp: 10,
     contestants: all(
       'refresh',
@@ -174,6 +182,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'partitions',
     title: 'Refresh, 16 sessions at a time, with the whitelist in 16 hash partitions',
     connections: 16,
+    cuts: 2,
     warmUp: 5,
     contestants: all('refresh', 'ours', 'ours, partitioned'),
     targets: [],
@@ -182,6 +191,7 @@ export const CONTESTS: readonly Contest[] = [
     id: 'scale',
     title: 'Refresh of 5000 random sessions, 16 at a time, by the size of the whitelist',
     connections: 16,
+    cuts: 2,
     isStartedOnce: true,
     warmUp: 5,
     contestants: all(
