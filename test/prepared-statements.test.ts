@@ -55,6 +55,15 @@ describe('statements prepared on a connection', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
+  test('follow an ORM that the app connects anew', async () => {
+    const client = await app.signedUp();
+    expect((await client.refresh()).status).toBe(200);
+    await app.orm.close();
+    await app.orm.connect();
+    for (let use = 0; use < 2; use++) expect((await client.refresh()).status).toBe(200);
+    expect((await prepared()).filter((statement) => /^update \S*"auth_session" s/.test(statement))).toHaveLength(1);
+  });
+
   test('are not used where the app has something done to each connection', async () => {
     let reserved = 0;
     const touched = await createTestApp({ orm: { onReserveConnection: async () => void reserved++ } });

@@ -52,12 +52,10 @@ export class Database {
     em?: EntityManager,
   ): Promise<Row[]> {
     return this.#available(async () => {
-      await this.#connection.ensureConnection();
       const transaction = em?.getTransactionContext();
-      const { rows } =
-        this.#isPreparing && !transaction
-          ? await this.#prepared(sql, parameters)
-          : await (transaction ?? this.#connection.getClient()).executeQuery(toStatement(sql, parameters));
+      if (this.#isPreparing && !transaction) return (await this.#prepared(sql, parameters)).rows as Row[];
+      await this.#connection.ensureConnection();
+      const { rows } = await (transaction ?? this.#connection.getClient()).executeQuery(toStatement(sql, parameters));
       return rows as Row[];
     });
   }

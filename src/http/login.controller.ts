@@ -25,7 +25,7 @@ export function createLoginController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const { email, password } = await validateInput(LoginInput, body);
+      const { email, password } = validateInput(LoginInput, body);
       return transport.deliver(response, await login.login({ email, password, ip: request.ip }));
     }
   }

@@ -38,7 +38,7 @@ export function createLogoutController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<void> {
-      const token = await transport.receive(request, body);
+      const token = transport.receive(request, body);
       try {
         await logout.logout(token);
       } catch (error) {

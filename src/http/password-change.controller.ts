@@ -27,7 +27,7 @@ export function createPasswordChangeController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const { oldPassword, newPassword } = await validateInput(PasswordChangeInput, body);
+      const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body);
       const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ip: request.ip });
       return transport.deliver(response, tokens);
     }

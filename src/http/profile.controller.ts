@@ -35,7 +35,7 @@ export function createProfileController(prefix: string, profile: ProfileService)
       @CurrentUser() principal: Principal,
       @Body({ type: ProfileInput, required: false }) body: unknown,
     ): Promise<ProfileBody> {
-      return toBody(await profile.update(principal.id, await validateInput(ProfileInput, body)));
+      return toBody(await profile.update(principal.id, validateInput(ProfileInput, body)));
     }
   }
   return ProfileController;

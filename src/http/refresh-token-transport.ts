@@ -25,10 +25,10 @@ export class RefreshTokenTransport {
   ) {}
 
   /** The refresh token of a request. Of several cookies the first that verifies decides. @throws refresh_token_missing */
-  async receive(request: HttpRequest, body: unknown): Promise<string> {
+  receive(request: HttpRequest, body: unknown): string {
     const token = this.settings.refreshTokenAsCookie
       ? this.#firstValid(this.cookie.read(request))
-      : (await validateInput(RefreshInput, body)).refresh;
+      : validateInput(RefreshInput, body).refresh;
     if (!token)
       throw new JwtAllauthError(ErrorCode.RefreshTokenMissing, 400, 'There is no refresh token in the request.');
     return token;

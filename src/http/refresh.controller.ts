@@ -24,7 +24,7 @@ export function createRefreshController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const token = await transport.receive(request, body);
+      const token = transport.receive(request, body);
       return transport.deliver(response, await rotation.rotate(token));
     }
   }

@@ -25,7 +25,7 @@ export function createRegistrationController(
       @Body({ type: RegistrationInput, required: false }) body: unknown,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const input = await validateInput(RegistrationInput, body);
+      const input = validateInput(RegistrationInput, body);
       return transport.deliver(response, await registration.register(input));
     }
   }

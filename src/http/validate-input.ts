@@ -1,5 +1,5 @@
 import { plainToInstance } from 'class-transformer';
-import { getMetadataStorage, type ValidationError, validate } from 'class-validator';
+import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
 import { type FieldError, validationFailed } from '../error.js';
 
 /** Characters of a field name that an error repeats. */
@@ -14,7 +14,7 @@ const FAULTS = 20;
  *
  * @throws validation_failed with every fault, without any value
  */
-export async function validateInput<T extends object>(type: new () => T, body: unknown = {}): Promise<T> {
+export function validateInput<T extends object>(type: new () => T, body: unknown = {}): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw validationFailed([{ field: '', messages: ['must be a JSON object'] }]);
   }
@@ -28,7 +28,7 @@ export async function validateInput<T extends object>(type: new () => T, body: u
     else plain.push([field, value]);
   }
   const input = plainToInstance(type, Object.fromEntries(plain));
-  const errors = await validate(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
+  const errors = validateSync(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
   const named = new Set(faults.map(({ field }) => field));
   faults.push(...errors.map(toFieldError).filter(({ field }) => !named.has(field)));
   if (faults.length > 0) throw validationFailed(faults.slice(0, FAULTS));

@@ -83,6 +83,7 @@ export class TokenFactory {
     if (known && known.exp > now) return known;
     if (known || saysExpired(token, now)) throw tokenNotValid();
     const verified = verifySignature(token, 'access', this.keys, this.settings);
+    freeze(verified.claims); // to the bottom: requests with the same token share them
     this.#verified.add(token, verified);
     return verified.claims;
   }
@@ -123,6 +124,10 @@ function customClaims({ payload }: RefreshToken | AccessToken): Record<string, u
   if (taken)
     throw new JwtAllauthError(ErrorCode.ReservedClaim, 500, `The claim "${taken}" is reserved; choose another name.`);
   return payload;
+}
+
+function freeze(value: unknown): void {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
 }
 
 /** Bytes of a token for which every browser keeps the cookie: 4096 (RFC 6265 §6.1) less name and attributes. */
