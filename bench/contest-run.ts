@@ -1,3 +1,4 @@
+import type { Bench, Effort } from './bench.js';
 import { type Conduct, conductOf } from './check.js';
 import { type Contest, type Contestant, SERVERS, type ServerName } from './contests.js';
 import { type Load, load, type Slice } from './load.js';
@@ -6,17 +7,6 @@ import { pgbench } from './pgbench.js';
 import { requestsOf } from './requests.js';
 import { createDatabase, ServerProcess } from './server-process.js';
 import { type Estimate, estimate, median, quantile } from './statistics.js';
-import type { Bench } from './studies/study.js';
-
-/** How long and how often is measured. */
-export interface Effort {
-  /** Times that every server is started anew. */
-  readonly restarts: number;
-  /** ABBA turns after each start. */
-  readonly turns: number;
-  /** Seconds of a slice. */
-  readonly seconds: number;
-}
 
 /** What one contestant did over all of its slices. */
 export interface Score {

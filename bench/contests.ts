@@ -171,7 +171,6 @@ export const CONTESTS: readonly Contest[] = [
   {
     id: 'processes',
     title: 'Refresh, 16 sessions at a time, by several server processes on one database',
-    isStartedOnce: true,
     connections: 16,
     cuts: 2,
     warmUp: 10,

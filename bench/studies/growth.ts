@@ -1,11 +1,12 @@
 import pg from 'pg';
+import type { Bench } from '../bench.js';
 import { type Load, load } from '../load.js';
 import { requestsOf } from '../requests.js';
 import { atLeast, atMost, table, type Verdict } from '../section.js';
 import { createDatabase, ServerProcess } from '../server-process.js';
 import { sessionId } from '../servers/many-sessions.js';
 import { quantile } from '../statistics.js';
-import type { Bench, Study } from './study.js';
+import type { Study } from './study.js';
 
 /** Connections that rotate at the same time. */
 const PARALLEL = 4;
@@ -50,6 +51,8 @@ export const growth: Study = {
 };
 
 class Whitelist {
+  #requests: Load | undefined;
+
   private constructor(
     private readonly server: ServerProcess,
     private readonly pool: pg.Pool,
@@ -142,8 +145,6 @@ class Whitelist {
     await this.server.stop();
     await this.pool.end();
   }
-
-  #requests: Load | undefined;
 
   #refresh(connections: number): Load {
     this.#requests ??= requestsOf('refresh of many', this.server, connections);

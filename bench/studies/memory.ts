@@ -1,10 +1,11 @@
+import type { Bench } from '../bench.js';
 import { load } from '../load.js';
 import { requestsOf } from '../requests.js';
 import { atMost, table } from '../section.js';
 import { createDatabase, ServerProcess } from '../server-process.js';
 import type { Usage } from '../servers/serve.js';
 import { median } from '../statistics.js';
-import type { Bench, Study } from './study.js';
+import type { Study } from './study.js';
 
 const MEGABYTE = 2 ** 20;
 

@@ -1,6 +1,7 @@
 import QuickLRU from 'quick-lru';
 import type { TokenClaims } from './claims.js';
-import type { SigningKey, SigningKeys } from './signing-keys.js';
+import type { VerifiedToken } from './json-web-token.js';
+import type { SigningKeys } from './signing-keys.js';
 
 /** Tokens remembered at least; up to twice as many are held. */
 const REMEMBERED = 5000;
@@ -8,18 +9,13 @@ const REMEMBERED = 5000;
 /** Characters of a token that is remembered: they bound the memory, and hardly any token has more. */
 const LONGEST = 2048;
 
-interface Verified {
-  readonly claims: TokenClaims;
-  readonly key: SigningKey;
-}
-
 /**
  * Access tokens whose signature was verified a moment ago, so that it need not be verified again. Only a token that was
  * found good comes in here: whoever sends garbage displaces nothing. A hit says no more than the signature does; whoever asks
  * still has to look at `exp`, and at whether the session was revoked.
  */
 export class VerifiedTokens {
-  readonly #verified = new QuickLRU<string, Verified>({ maxSize: REMEMBERED });
+  readonly #verified = new QuickLRU<string, VerifiedToken>({ maxSize: REMEMBERED });
 
   constructor(private readonly keys: SigningKeys) {}
 
@@ -30,7 +26,7 @@ export class VerifiedTokens {
   }
 
   /** Remembers a token that `key` has verified. */
-  add(token: string, verified: Verified): void {
+  add(token: string, verified: VerifiedToken): void {
     if (token.length > LONGEST) return;
     const copy = Buffer.from(token, 'latin1').toString('latin1'); // a part of a header would keep the whole header in memory
     this.#verified.set(copy, verified);
