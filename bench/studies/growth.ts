@@ -83,11 +83,11 @@ class Whitelist {
     const statement = values.reduce((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
     await this.pool.query(`
       create procedure rotate_many(rotations int) language plpgsql as $body$
-      declare live record; owner record;
+      declare picked uuid; live record; owner record;
       begin
         for i in 1..rotations loop
-          select id, user_id, jti into live from auth_session
-            where id = ${sessionId(String(sessions))};
+          picked := ${sessionId(String(sessions))}; -- in the condition it would be another one for each row
+          select id, user_id, jti into live from auth_session where id = picked;
           ${statement} into owner;
           commit;
         end loop;
