@@ -1,5 +1,7 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
 import { createLoginAttemptEntity } from './accounts/login-attempt.entity.js';
+import { createAuditEventEntity } from './observability/audit-event.entity.js';
+import { createRevocationEntity } from './sessions/revocation.entity.js';
 import { createSessionEntity } from './sessions/session.entity.js';
 import type { BaseUser } from './users/base-user.entity.js';
 
@@ -11,8 +13,8 @@ export interface AuthEntitiesOptions {
 
 /**
  * The library's entities, to be listed beside the app's own in the MikroORM options: the whitelist of sessions, with a
- * cascading foreign key to the app's user, and the counters of failed logins.
+ * cascading foreign key to the app's user, the sessions revoked lately, the counters of failed logins, and the audit log.
  */
 export function createAuthEntities({ user }: AuthEntitiesOptions): EntitySchema[] {
-  return [createSessionEntity(user), createLoginAttemptEntity()];
+  return [createSessionEntity(user), createRevocationEntity(), createLoginAttemptEntity(), createAuditEventEntity()];
 }

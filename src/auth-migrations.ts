@@ -1,6 +1,8 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
 import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
 import { entityMetadata, Table } from './database/table.js';
+import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
+import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 
 /**
@@ -17,7 +19,9 @@ class CreateAuthTables {
 
   up(): void {
     const session = this.#table(SESSION_ENTITY);
+    const revocation = this.#table(REVOCATION_ENTITY);
     const attempt = this.#table(LOGIN_ATTEMPT_ENTITY);
+    const audit = this.#table(AUDIT_EVENT_ENTITY);
     const user = this.#tableOf(this.#meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata);
     // A quarter of each page stays free for the next version of its rows: rotation is a HOT update from the first on.
     this.#queries.push(
@@ -30,23 +34,39 @@ class CreateAuthTables {
         ${session.column('enabled')} boolean not null default true,
         ${session.column('createdAt')} timestamptz(3) not null,
         ${session.column('expiresAt')} timestamptz(3) not null,
+        ${session.column('ip')} varchar(45) null,
+        ${session.column('browser')} varchar(64) null,
+        ${session.column('os')} varchar(64) null,
+        ${session.column('device')} varchar(64) null,
         constraint ${session.constraint('user', 'foreign')} foreign key (${session.column('user')})
           references ${user.name} (${user.column('id')}) on delete cascade
       ) with (fillfactor = 75)`,
       `create index ${session.constraint('user', 'index')} on ${session.name} (${session.column('user')})`,
+      `create table ${revocation.name} (
+        ${revocation.column('revokedAt')} timestamptz(3) not null,
+        ${revocation.column('session')} uuid not null,
+        primary key (${revocation.column('revokedAt')}, ${revocation.column('session')})
+      )`,
       `create table ${attempt.name} (
         ${attempt.column('key')} varchar(43) not null primary key,
         ${attempt.column('failures')} int not null,
         ${attempt.column('resetsAt')} timestamptz(3) not null
       )`,
+      `create table ${audit.name} (
+        ${audit.column('id')} uuid not null primary key,
+        ${audit.column('at')} timestamptz(3) not null,
+        ${audit.column('event')} varchar(40) not null,
+        ${audit.column('user')} varchar(64) null,
+        ${audit.column('session')} uuid null,
+        ${audit.column('details')} jsonb not null
+      )`,
+      `create index ${audit.constraint(['user', 'at'], 'index')} on ${audit.name} (${audit.column('user')}, ${audit.column('at')})`,
     );
   }
 
   down(): void {
-    this.#queries.push(
-      `drop table ${this.#table(SESSION_ENTITY).name}`,
-      `drop table ${this.#table(LOGIN_ATTEMPT_ENTITY).name}`,
-    );
+    const ours = [SESSION_ENTITY, REVOCATION_ENTITY, LOGIN_ATTEMPT_ENTITY, AUDIT_EVENT_ENTITY];
+    this.#queries.push(...ours.map((name) => `drop table ${this.#table(name).name}`));
   }
 
   isTransactional(): boolean {

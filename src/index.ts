@@ -25,7 +25,14 @@ export type { Logger } from './observability/logger.js';
 export { RotationService } from './sessions/rotation.service.js';
 export { type SessionReference, SessionService } from './sessions/session.service.js';
 export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
-export { type Algorithm, type SettingFault, Settings, SettingsError, type SettingsInput } from './settings/settings.js';
+export {
+  type Algorithm,
+  type RevocationListFallback,
+  type SessionCheckMode,
+  Settings,
+  type SettingsInput,
+} from './settings/settings.js';
+export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';

@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from './support/test-database.j
 import { AppUser, BigintUser, IntegerUser, Organization } from './support/users.js';
 
 const WRONG = 'not the sentence that was chosen';
-const OURS = ['auth_login_attempt', 'auth_session'];
+const OURS = ['auth_audit_event', 'auth_login_attempt', 'auth_revocation', 'auth_session'];
 
 let database: TestDatabase;
 const open: { close(): Promise<unknown> }[] = [];
@@ -120,7 +120,8 @@ test('with another naming strategy everything works on the migrated tables', asy
   await orm.migrator.up();
   expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
   const columns = await query(`select column_name from information_schema.columns where table_name = 'auth_session'`);
-  const names = ['id', 'user', 'jti', 'previousJti', 'rotatedAt', 'enabled', 'createdAt', 'expiresAt'];
+  const stored = ['id', 'user', 'jti', 'previousJti', 'rotatedAt', 'enabled', 'createdAt', 'expiresAt'];
+  const names = [...stored, 'ip', 'browser', 'os', 'device'];
   expect(columns.map(({ column_name }) => column_name).sort()).toEqual(names.sort());
 
   const app = await appFor(AppUser, naming, '3/15m/account+ip,50/15m/ip,50/1h/account');

@@ -89,7 +89,7 @@ describe('settings as an object', () => {
     expect(JSON.stringify(faults)).not.toContain('short');
   });
 
-  test.each(['collectUserAgent', 'maxSessionsPerUser', 'accessTokenSessionCheck', 'privateKey'])(
+  test.each(['invitations', 'publicUrl'])(
     '%s, for which there is no code, is unknown instead of ignored',
     (property) => {
       expect(faultOf(() => resolve({ [property]: 'true' }))).toEqual({

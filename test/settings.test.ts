@@ -34,6 +34,11 @@ describe('settingsFromEnv', () => {
       userAttributes: {},
       logoutOnPasswordChange: true,
       oldPasswordFieldEnabled: true,
+      collectUserAgent: false,
+      maxSessionsPerUser: undefined,
+      accessTokenSessionCheck: 'none',
+      revocationListFallback: 'database',
+      auditLog: false,
       trustedOrigins: [],
       loginRateLimit: [
         { count: 10, seconds: 900, scope: 'account+ip' },
@@ -70,6 +75,13 @@ describe('settingsFromEnv', () => {
     ['USER_ATTRIBUTES', '{"org":"organization.id"}', 'userAttributes', { org: 'organization.id' }],
     ['LOGOUT_ON_PASSWORD_CHANGE', 'false', 'logoutOnPasswordChange', false],
     ['OLD_PASSWORD_FIELD_ENABLED', 'false', 'oldPasswordFieldEnabled', false],
+    ['COLLECT_USER_AGENT', 'true', 'collectUserAgent', true],
+    ['MAX_SESSIONS_PER_USER', '5', 'maxSessionsPerUser', 5],
+    ['ACCESS_TOKEN_SESSION_CHECK', 'revocation-list', 'accessTokenSessionCheck', 'revocation-list'],
+    ['ACCESS_TOKEN_SESSION_CHECK', 'database', 'accessTokenSessionCheck', 'database'],
+    ['REVOCATION_LIST_FALLBACK', 'fail-closed', 'revocationListFallback', 'fail-closed'],
+    ['REVOCATION_LIST_FALLBACK', 'fail-open', 'revocationListFallback', 'fail-open'],
+    ['AUDIT_LOG', 'true', 'auditLog', true],
     [
       'TRUSTED_ORIGINS',
       'https://app.example.com, http://localhost:3000',
@@ -116,6 +128,11 @@ describe('settingsFromEnv', () => {
     ['REFRESH_TOKEN_COOKIE_SECURE', 'yes', '0', 'TRUE'],
     ['LOGOUT_ON_PASSWORD_CHANGE', 'no', '1', 'FALSE'],
     ['OLD_PASSWORD_FIELD_ENABLED', 'no', '1', 'FALSE'],
+    ['COLLECT_USER_AGENT', 'yes', '1', 'ip'],
+    ['MAX_SESSIONS_PER_USER', '0', '-1', '1.5', 'none', '1e3', ' 5', '5 ', '9999999999'],
+    ['ACCESS_TOKEN_SESSION_CHECK', 'true', 'list', 'None', 'revocation-list,database', 'constructor'],
+    ['REVOCATION_LIST_FALLBACK', 'none', 'closed', 'true', 'Database'],
+    ['AUDIT_LOG', 'yes', '1', 'TRUE'],
     ['REFRESH_TOKEN_COOKIE_NAME', 'a b', 'a;b', 'a=b', 'a,b', 'ä', 'a\n'],
     ['REFRESH_TOKEN_COOKIE_SAME_SITE', 'loose', 'true', 'lax,strict'],
     ['REFRESH_TOKEN_COOKIE_PATH', 'auth', 'https://example.com/', '/a;Secure', '/a b', '/a\r\nX: y', '/ä', '/\u0001'],
@@ -192,21 +209,16 @@ describe('settingsFromEnv', () => {
     });
   });
 
-  test.each([
-    'COLLECT_USER_AGENT',
-    'MAX_SESSIONS_PER_USER',
-    'ACCESS_TOKEN_SESSION_CHECK',
-    'PRIVATE_KEY',
-    'EMAIL_VERIFICATION',
-    'DEVELOPMENT',
-    '',
-  ])('JWT_ALLAUTH_%s, for which there is no code, is unknown instead of ignored', (name) => {
-    const fault = faultOf(() => read({ [name]: 'true' }));
-    expect(fault).toEqual({
-      setting: `JWT_ALLAUTH_${name}`,
-      message: expect.stringContaining('is not a setting'),
-    });
-  });
+  test.each(['INVITATIONS', 'PUBLIC_URL', 'EMAIL_VERIFICATION', 'DEVELOPMENT', ''])(
+    'JWT_ALLAUTH_%s, for which there is no code, is unknown instead of ignored',
+    (name) => {
+      const fault = faultOf(() => read({ [name]: 'true' }));
+      expect(fault).toEqual({
+        setting: `JWT_ALLAUTH_${name}`,
+        message: expect.stringContaining('is not a setting'),
+      });
+    },
+  );
 
   test('all faults are listed at once by variable name, and no value is repeated anywhere', () => {
     const value = 'ZZ distinctive-9f3a';
@@ -231,7 +243,7 @@ describe('settingsFromEnv', () => {
       'OLD_PASSWORD_FIELD_ENABLED',
       'TRUSTED_ORIGINS',
       'LOGIN_RATE_LIMIT',
-      'PRIVATE_KEY',
+      'INVITATIONS',
     ];
     const make = () => read(Object.fromEntries(variables.map((name) => [name, value])));
     const names = variables.map((name) => `JWT_ALLAUTH_${name}`);

@@ -30,9 +30,10 @@ export class Table {
     return this.#quote(this.#field(property));
   }
 
-  /** The name of the constraint or index on one column, as the schema generator would give it. */
-  constraint(property: string, type: 'index' | 'foreign'): string {
-    return this.#quote(this.platform.getIndexName(this.meta.tableName, [this.#field(property)], type));
+  /** The name of the constraint or index on some columns, as the schema generator would give it. */
+  constraint(properties: string | readonly string[], type: 'index' | 'foreign'): string {
+    const fields = [properties].flat().map((property) => this.#field(property));
+    return this.#quote(this.platform.getIndexName(this.meta.tableName, fields, type));
   }
 
   /** The type of a property's column. */

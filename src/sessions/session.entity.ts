@@ -26,6 +26,11 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       createdAt: p.datetime(3),
       /** When the live token expires. */
       expiresAt: p.datetime(3),
+      /** Whence it was last used, and with what (COLLECT_USER_AGENT); null where that is not collected or not known. */
+      ip: p.string().length(45).nullable(),
+      browser: p.string().length(64).nullable(),
+      os: p.string().length(64).nullable(),
+      device: p.string().length(64).nullable(),
     },
   }) as unknown as EntitySchema;
 }

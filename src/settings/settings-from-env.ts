@@ -1,5 +1,6 @@
 import { closestMatch } from 'leven';
-import { resolveSettings, type SettingFault, Settings, SettingsError, type SettingsInput } from './settings.js';
+import { resolveSettings, Settings, type SettingsInput } from './settings.js';
+import { type SettingFault, SettingsError } from './settings-error.js';
 
 const PREFIX = 'JWT_ALLAUTH_';
 

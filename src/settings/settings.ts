@@ -1,12 +1,30 @@
 import { inspect } from 'node:util';
 import { plainToInstance, Transform } from 'class-transformer';
-import { ValidateBy, type ValidationError, type ValidationOptions, validateSync } from 'class-validator';
+import { type ValidationError, validateSync } from 'class-validator';
 import { closestMatch } from 'leven';
-import { ErrorCode, JwtAllauthError } from '../error.js';
-import { parseDuration } from './duration.js';
 import { areDistinct, isLoginLimit, type LoginLimit, parseLoginLimits } from './login-limit.js';
+import {
+  Count,
+  Duration,
+  Flag,
+  isAttributeMap,
+  isOrigin,
+  matches,
+  must,
+  optional,
+  parseJson,
+  parseList,
+  Text,
+} from './setting-rules.js';
+import { type SettingFault, SettingsError } from './settings-error.js';
 
 export type Algorithm = 'HS256' | 'HS384' | 'HS512';
+
+/** How the session of an access token is looked at before the token is believed. */
+export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
+
+/** What is believed while the revocation list cannot be kept up. */
+export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
 
 /** Bytes that a secret needs: as many as the hash gives (RFC 7518 §3.2). */
 const SECRET_BYTES: ReadonlyMap<unknown, number> = new Map([
@@ -14,88 +32,6 @@ const SECRET_BYTES: ReadonlyMap<unknown, number> = new Map([
   ['HS384', 48],
   ['HS512', 64],
 ]);
-
-/** One value of one setting that cannot be used, and why. The value itself is never repeated. */
-export interface SettingFault {
-  /** The environment variable, or the property when the settings came as an object. */
-  readonly setting: string;
-  readonly message: string;
-}
-
-/** Raised at start-up with every fault at once. */
-export class SettingsError extends JwtAllauthError {
-  constructor(readonly faults: readonly SettingFault[]) {
-    const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);
-    super(ErrorCode.InvalidSettings, 500, `The settings cannot be used:${lines.join('')}`);
-    this.name = 'SettingsError';
-  }
-}
-
-type Test = (value: unknown, settings: Settings) => boolean;
-
-/** A check of one setting: a fault with this message unless the test holds. */
-function must(message: string | ((settings: Settings) => string), test: Test, options?: ValidationOptions) {
-  return ValidateBy(
-    {
-      name: typeof message === 'string' ? message : test.name,
-      validator: {
-        validate: (value, args) => test(value, args?.object as Settings),
-        defaultMessage: (args) => (typeof message === 'string' ? message : message(args?.object as Settings)),
-      },
-    },
-    options,
-  );
-}
-
-const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
-/** Whether a value is a string of that form; a list of one is none. */
-const matches = (value: unknown, form: RegExp) => typeof value === 'string' && form.test(value);
-const optional =
-  (test: Test): Test =>
-  (value, settings) =>
-    value === undefined || test(value, settings);
-const Text = () => must('must not be empty', optional(isText));
-
-const parseFlag = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
-const Flag = () => (target: object, key: string) => {
-  Transform(({ value }) => parseFlag(value))(target, key);
-  must(
-    'must be true or false',
-    optional((value) => typeof value === 'boolean'),
-  )(target, key);
-};
-
-/** Seconds of the longest duration: beyond it a date would soon have no form. */
-const CENTURY = 100 * 366 * 86_400;
-
-const Duration = (minimum: number) => (target: object, key: string) => {
-  Transform(({ value }) => parseDuration(value))(target, key);
-  must(
-    `must be a duration such as 30s, 15m, 12h or 14d${minimum > 0 ? `, at least ${minimum}s` : ''}`,
-    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= CENTURY),
-  )(target, key);
-};
-
-const parseList = (value: unknown) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value);
-const parseJson = (value: unknown) => {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-};
-
-function isOrigin(value: unknown): boolean {
-  return (
-    matches(value, /^https?:\/\/[\w.:[\]-]+$/) && URL.canParse(String(value)) && new URL(String(value)).origin === value
-  );
-}
-
-function isAttributeMap(value: unknown): boolean {
-  const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isPlain && Object.values(value).every((path) => matches(path, /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/));
-}
 
 /**
  * Everything that an operator can choose, typed and with its defaults. The README's table has a row for each. Durations
@@ -129,14 +65,14 @@ export class Settings {
   )
   @must(
     'starts with __Host- or __Secure-, which needs Secure (and for __Host- the path / and no domain)',
-    optional((name, settings) => isPrefixAllowed(String(name), settings)),
+    optional((name, settings: Settings) => isPrefixAllowed(String(name), settings)),
   )
   readonly refreshTokenCookieName?: string = undefined;
 
   @Flag()
   @must(
     'must not be false in production: scripts could read the token',
-    (value, { development }) => value !== false || development,
+    (value, { development }: Settings) => value !== false || development,
   )
   readonly refreshTokenCookieHttpOnly: boolean = true;
 
@@ -144,7 +80,7 @@ export class Settings {
   @Flag()
   @must(
     'must not be false in production: the token would travel in clear',
-    (value, { development }) => value !== false || development,
+    (value, { development }: Settings) => value !== false || development,
   )
   readonly refreshTokenCookieSecure?: boolean = undefined;
 
@@ -152,7 +88,7 @@ export class Settings {
   @must('must be lax, strict or none', (value) => matches(value, /^(lax|strict|none)$/))
   @must(
     'cannot be none for a cookie that is not Secure',
-    (value, settings) => value !== 'none' || isCookieSecure(settings),
+    (value, settings: Settings) => value !== 'none' || isCookieSecure(settings),
   )
   readonly refreshTokenCookieSameSite: 'lax' | 'strict' | 'none' = 'lax';
 
@@ -174,8 +110,8 @@ export class Settings {
 
   /** The secret of HMAC signatures. */
   @must(
-    ({ algorithm }) => `must be set, to at least ${SECRET_BYTES.get(algorithm) ?? 32} bytes (RFC 7518 §3.2)`,
-    function hasSecretLength(value, { algorithm }) {
+    ({ algorithm }: Settings) => `must be set, to at least ${SECRET_BYTES.get(algorithm) ?? 32} bytes (RFC 7518 §3.2)`,
+    function hasSecretLength(value, { algorithm }: Settings) {
       return typeof value === 'string' && Buffer.byteLength(value) >= (SECRET_BYTES.get(algorithm) ?? 32);
     },
   )
@@ -217,6 +153,29 @@ export class Settings {
   /** Whether changing the password asks for the old one. */
   @Flag()
   readonly oldPasswordFieldEnabled: boolean = true;
+
+  /** Whether the client's address, browser, system and device are kept with a session. */
+  @Flag()
+  readonly collectUserAgent: boolean = false;
+
+  /** Live sessions that a user may have; the least recently used one goes. Default: any number. */
+  @Count(1)
+  readonly maxSessionsPerUser?: number = undefined;
+
+  /**
+   * How soon an ended session's access tokens are refused: `none`: when they expire; `revocation-list`: within about a
+   * second, without a query; `database`: at once, by a query. `@SessionCheck` chooses another for a route.
+   */
+  @must('must be none, revocation-list or database', (value) => matches(value, /^(none|revocation-list|database)$/))
+  readonly accessTokenSessionCheck: SessionCheckMode = 'none';
+
+  /** What is done where the revocation list cannot be kept up: ask the database, refuse (503), or believe. */
+  @must('must be database, fail-closed or fail-open', (value) => matches(value, /^(database|fail-closed|fail-open)$/))
+  readonly revocationListFallback: RevocationListFallback = 'database';
+
+  /** Whether events are also written to the table `auth_audit_event`, in the transaction of what they tell of. */
+  @Flag()
+  readonly auditLog: boolean = false;
 
   /** Origins beside the own one from which browsers may send the refresh cookie. */
   @Transform(({ value }) => parseList(value))

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Settings, SettingsError } from '../settings/settings.js';
+import type { Settings } from '../settings/settings.js';
+import { SettingsError } from '../settings/settings-error.js';
 import { variableOf } from '../settings/settings-from-env.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 

@@ -1,5 +1,5 @@
 import { type EntityMetadata, type EntityProperty, JsonType, Reference, ReferenceKind } from '@mikro-orm/core';
-import { type SettingFault, SettingsError } from '../settings/settings.js';
+import { type SettingFault, SettingsError } from '../settings/settings-error.js';
 import { variableOf } from '../settings/settings-from-env.js';
 import { RESERVED_CLAIMS } from './claims.js';
 

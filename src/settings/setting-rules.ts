@@ -1,0 +1,93 @@
+import { Transform } from 'class-transformer';
+import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { parseDuration } from './duration.js';
+
+/** Whether a value of a setting can be used, beside the other settings. */
+export type Test<S = never> = (value: unknown, settings: S) => boolean;
+
+/** A check of one setting: a fault with this message unless the test holds. */
+export function must<S = never>(
+  message: string | ((settings: S) => string),
+  test: Test<S>,
+  options?: ValidationOptions,
+) {
+  return ValidateBy(
+    {
+      name: typeof message === 'string' ? message : test.name,
+      validator: {
+        validate: (value, args) => test(value, args?.object as S),
+        defaultMessage: (args) => (typeof message === 'string' ? message : message(args?.object as S)),
+      },
+    },
+    options,
+  );
+}
+
+/** Whether a value is a string with something in it. */
+export const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
+/** Whether a value is a string of that form; a list of one is none. */
+export const matches = (value: unknown, form: RegExp) => typeof value === 'string' && form.test(value);
+/** A test that undefined passes too. */
+export const optional =
+  <S = never>(test: Test<S>): Test<S> =>
+  (value, settings) =>
+    value === undefined || test(value, settings);
+/** A setting that is not empty where it is set. */
+export const Text = () => must('must not be empty', optional(isText));
+
+const parseFlag = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
+/** A setting that is true or false. */
+export const Flag = () => (target: object, key: string) => {
+  Transform(({ value }) => parseFlag(value))(target, key);
+  must(
+    'must be true or false',
+    optional((value) => typeof value === 'boolean'),
+  )(target, key);
+};
+
+/** Seconds of the longest duration: beyond it a date would soon have no form. */
+const CENTURY = 100 * 366 * 86_400;
+
+/** A setting of so many seconds at least. */
+export const Duration = (minimum: number) => (target: object, key: string) => {
+  Transform(({ value }) => parseDuration(value))(target, key);
+  must(
+    `must be a duration such as 30s, 15m, 12h or 14d${minimum > 0 ? `, at least ${minimum}s` : ''}`,
+    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= CENTURY),
+  )(target, key);
+};
+
+/** A setting that is a whole number, of so much at least. */
+export const Count = (minimum: number) => (target: object, key: string) => {
+  Transform(({ value }) => (matches(value, /^\d{1,9}$/) ? Number(value) : value))(target, key);
+  must(
+    `must be a whole number, at least ${minimum}`,
+    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum),
+  )(target, key);
+};
+
+/** The items of a text with commas. */
+export const parseList = (value: unknown) =>
+  typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
+/** What a text says as JSON; text that is none stays as it is, for the validation to refuse. */
+export const parseJson = (value: unknown) => {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+};
+
+/** Whether a value is an origin as a browser writes it. */
+export function isOrigin(value: unknown): boolean {
+  return (
+    matches(value, /^https?:\/\/[\w.:[\]-]+$/) && URL.canParse(String(value)) && new URL(String(value)).origin === value
+  );
+}
+
+/** Whether a value maps claim names to dotted paths. */
+export function isAttributeMap(value: unknown): boolean {
+  const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isPlain && Object.values(value).every((path) => matches(path, /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/));
+}

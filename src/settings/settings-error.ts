@@ -1,0 +1,17 @@
+import { ErrorCode, JwtAllauthError } from '../error.js';
+
+/** One value of one setting that cannot be used, and why. The value itself is never repeated. */
+export interface SettingFault {
+  /** The environment variable, or the property when the settings came as an object. */
+  readonly setting: string;
+  readonly message: string;
+}
+
+/** Raised at start-up with every fault at once. */
+export class SettingsError extends JwtAllauthError {
+  constructor(readonly faults: readonly SettingFault[]) {
+    const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);
+    super(ErrorCode.InvalidSettings, 500, `The settings cannot be used:${lines.join('')}`);
+    this.name = 'SettingsError';
+  }
+}
