@@ -18,6 +18,7 @@ export const ErrorCode = {
   PermissionDenied: 'permission_denied',
   CsrfFailed: 'csrf_failed',
   NotFound: 'not_found',
+  SessionNotFound: 'session_not_found',
   Conflict: 'conflict',
   EmailAlreadyRegistered: 'email_already_registered',
   PayloadTooLarge: 'payload_too_large',

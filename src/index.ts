@@ -20,10 +20,28 @@ export {
   type TokenReuse,
 } from './error.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
-export { type AuthEventMap, AuthEvents, type SessionReuseDetected } from './observability/auth-events.js';
+export {
+  AUTH_EVENT_NAMES,
+  type AuthEvent,
+  type AuthEventMap,
+  AuthEvents,
+  type LoginFailed,
+  type RevocationReason,
+  type SessionEvent,
+  type SessionReuseDetected,
+  type SessionRevoked,
+  type UserEvent,
+} from './observability/auth-events.js';
 export type { Logger } from './observability/logger.js';
+export type { ClientDevice, SessionClient } from './sessions/client-device.js';
 export { RotationService } from './sessions/rotation.service.js';
-export { type SessionReference, SessionService } from './sessions/session.service.js';
+export {
+  type OpenOptions,
+  type RevokeOptions,
+  type SessionReference,
+  SessionService,
+} from './sessions/session.service.js';
+export type { SessionInfo } from './sessions/session-store.js';
 export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
 export {
   type Algorithm,

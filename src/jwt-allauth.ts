@@ -5,6 +5,7 @@ import { Container, type ContainerInstance } from 'typedi';
 import { DeactivationService } from './accounts/deactivation.service.js';
 import { LoginService } from './accounts/login.service.js';
 import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
+import { LoginFailures } from './accounts/login-failures.js';
 import { LoginLimiter } from './accounts/login-limiter.service.js';
 import { LogoutService } from './accounts/logout.service.js';
 import { PasswordChangeService } from './accounts/password-change.service.js';
@@ -28,12 +29,17 @@ import { RefreshCookie } from './http/refresh-cookie.js';
 import { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRegistrationController } from './http/registration.controller.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
+import { createSessionsController } from './http/sessions.controller.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
+import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { AuthEvents } from './observability/auth-events.js';
+import { Journal } from './observability/journal.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
+import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { RotationService } from './sessions/rotation.service.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
+import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
@@ -105,33 +111,42 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   await database
     .usePool()
     .catch(() => logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg'));
-  const sessionMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY);
+  const metaOf = (name: string) => entityMetadata(orm.getMetadata(), name);
+  const sessionMeta = metaOf(SESSION_ENTITY);
   const userMeta = sessionMeta.properties['user']?.targetMeta as EntityMetadata;
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
   const relations = relationsOf(settings.userAttributes, userMeta);
 
   const events = make(AuthEvents, logger);
+  const journal = new Journal(database, orm, metaOf(AUDIT_EVENT_ENTITY), events, settings);
   const hasher = make(PasswordHasher);
   const users = make(UserService, database, orm, userMeta as never);
   const keys = new HmacKeys(settings.secretKey, settings.algorithm);
   const tokens = make(TokenFactory, tokenClass, relations, keys, settings, clock);
   const store = new SessionStore(database, users, orm, sessionMeta);
-  const sessions = make(SessionService, database, store, users, tokens, clock);
-  const rotation = make(RotationService, database, store, sessions, users, tokens, settings, clock, events, logger);
-  const limiter = make(
-    LoginLimiter,
+  const revocationMeta = metaOf(REVOCATION_ENTITY);
+  const endings = new SessionEndings(database, orm, sessionMeta, revocationMeta, users.table, settings, clock);
+  const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock);
+  const rotation = make(RotationService, database, store, sessions, users, tokens, settings, clock, journal, logger);
+  const limiter = make(LoginLimiter, database, orm, metaOf(LOGIN_ATTEMPT_ENTITY), settings, clock);
+  const failures = new LoginFailures(journal, clock);
+  const login = make(LoginService, users, hasher, limiter, failures, sessions);
+  const registration = make(RegistrationService, database, users, hasher, sessions, journal, clock);
+  const logout = make(LogoutService, tokens, sessions);
+  const passwordChange = make(
+    PasswordChangeService,
     database,
-    orm,
-    entityMetadata(orm.getMetadata(), LOGIN_ATTEMPT_ENTITY),
+    users,
+    hasher,
+    limiter,
+    sessions,
+    failures,
+    journal,
     settings,
     clock,
   );
-  const login = make(LoginService, users, hasher, limiter, sessions);
-  const registration = make(RegistrationService, database, users, hasher, sessions);
-  const logout = make(LogoutService, tokens, users, sessions);
-  const passwordChange = make(PasswordChangeService, database, users, hasher, limiter, sessions, settings);
   const profile = make(ProfileService, database, users);
-  const deactivation = make(DeactivationService, database, users, sessions);
+  const deactivation = make(DeactivationService, database, users, sessions, journal, clock);
   make.assertAllUsed();
 
   const authentication = new RequestAuthentication(tokens, users, orm);
@@ -143,6 +158,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       createLoginController(prefix, login, transport, csrf),
       createRefreshController(prefix, rotation, transport, csrf),
       createLogoutController(prefix, logout, transport, csrf),
+      createSessionsController(prefix, sessions),
       createProfileController(prefix, profile),
       createPasswordChangeController(prefix, passwordChange, transport),
     ],

@@ -1,4 +1,6 @@
+import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
+import type { Journal } from '../observability/journal.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
@@ -9,6 +11,8 @@ export class DeactivationService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly sessions: SessionService,
+    private readonly journal: Journal,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -17,8 +21,10 @@ export class DeactivationService {
    */
   async deactivate(id: UserId): Promise<void> {
     await this.database.transaction(async (em) => {
-      await em.nativeUpdate(this.users.entity, { id } as never, { isActive: false } as never);
-      await this.sessions.revokeAll(id, em);
+      const found = await em.nativeUpdate(this.users.entity, { id } as never, { isActive: false } as never);
+      await this.sessions.revokeAll(id, { em, reason: 'deactivation' });
+      const event = { user: String(id), at: new Date(this.clock.now()) };
+      if (found > 0) await this.journal.record([['user.deactivated', event]], em);
     });
   }
 }

@@ -1,16 +1,16 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
+import type { LoginFailures } from './login-failures.js';
 import type { LoginLimiter } from './login-limiter.service.js';
 
 /** What somebody who signs in gives. */
-export interface Credentials {
+export interface Credentials extends SessionClient {
   readonly email: string;
   readonly password: string;
-  /** Express's `req.ip`. */
-  readonly ip: string | undefined;
 }
 
 /** Signs in with an e-mail address and a password. */
@@ -19,6 +19,7 @@ export class LoginService {
     private readonly users: UserService,
     private readonly hasher: PasswordHasher,
     private readonly limiter: LoginLimiter,
+    private readonly failures: LoginFailures,
     private readonly sessions: SessionService,
   ) {}
 
@@ -28,17 +29,24 @@ export class LoginService {
    * @throws incorrect_credentials, too_many_requests, no_active_account (after the right password only),
    * service_unavailable
    */
-  async login({ email, password, ip }: Credentials): Promise<Tokens> {
-    const user = await this.limiter.attempt({ email, ip }, () => this.#authenticate(email, password));
-    if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
-    await this.#renewHash(user, password);
-    return this.sessions.open(user);
+  async login(credentials: Credentials): Promise<Tokens> {
+    let owner: PasswordOwner | undefined;
+    const attempt = this.#login(credentials, (user) => {
+      owner = user;
+    });
+    return this.failures.watch(attempt, credentials, () => owner && String(owner.id));
   }
 
-  async #authenticate(email: string, password: string): Promise<PasswordOwner | undefined> {
-    const user = await this.users.findByEmail(email);
-    const isRight = await this.hasher.verify(user?.passwordHash, password);
-    return user && isRight ? user : undefined;
+  async #login({ email, password, ...client }: Credentials, onFound: (user: PasswordOwner) => void): Promise<Tokens> {
+    const user = await this.limiter.attempt({ email, ip: client.ip }, async () => {
+      const found = await this.users.findByEmail(email);
+      if (found) onFound(found);
+      const isRight = await this.hasher.verify(found?.passwordHash, password);
+      return found && isRight ? found : undefined;
+    });
+    if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
+    await this.#renewHash(user, password);
+    return this.sessions.open(user, { client });
   }
 
   /** Stores the password with today's parameters, now that it is at hand. */

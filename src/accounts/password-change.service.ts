@@ -1,5 +1,8 @@
+import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { incorrectCredentials } from '../error.js';
+import type { Journal } from '../observability/journal.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -7,15 +10,14 @@ import type { BaseUser } from '../users/base-user.entity.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import { assertPasswordAllowed } from '../users/password-rules.js';
 import type { UserService } from '../users/user.service.js';
+import type { LoginFailures } from './login-failures.js';
 import type { LoginLimiter } from './login-limiter.service.js';
 
 /** What somebody who changes their password gives. */
-export interface PasswordChange {
+export interface PasswordChange extends SessionClient {
   /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
   readonly oldPassword?: string;
   readonly newPassword: string;
-  /** Express's `req.ip`. */
-  readonly ip: string | undefined;
 }
 
 /** Changes the password of a signed-in user. */
@@ -26,7 +28,10 @@ export class PasswordChangeService {
     private readonly hasher: PasswordHasher,
     private readonly limiter: LoginLimiter,
     private readonly sessions: SessionService,
+    private readonly failures: LoginFailures,
+    private readonly journal: Journal,
     private readonly settings: Settings,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -36,21 +41,25 @@ export class PasswordChangeService {
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
-  async change(caller: SessionReference, { oldPassword, newPassword, ip }: PasswordChange): Promise<Tokens> {
+  async change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
     assertPasswordAllowed('newPassword', newPassword, user.email);
     if (this.settings.oldPasswordFieldEnabled) {
-      await this.limiter.attempt({ email: user.email, ip }, () => this.#check(user, oldPassword ?? ''));
+      const who = { email: user.email, ip: client.ip };
+      const guess = this.limiter.attempt(who, () => this.#check(user, oldPassword ?? ''));
+      await this.failures.watch(guess, client, () => caller.sub);
     }
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {
       if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();
       await this.sessions.assertLive(caller, em);
-      if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, em);
-      else await this.sessions.revoke(caller, em);
-      user.passwordHash = next;
-      return this.sessions.open(user, em);
+      const ending = { em, reason: 'password-change' } as const;
+      if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, ending);
+      else await this.sessions.revoke(caller, ending);
+      const event = { user: caller.sub, at: new Date(this.clock.now()) };
+      await this.journal.record([['password.changed', event]], em);
+      return this.sessions.open({ id: user.id, passwordHash: next }, { em, client });
     });
   }
 

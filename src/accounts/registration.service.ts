@@ -1,6 +1,9 @@
 import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { Journal } from '../observability/journal.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser } from '../users/base-user.entity.js';
@@ -11,7 +14,7 @@ import { Role } from '../users/role.js';
 import type { UserService } from '../users/user.service.js';
 
 /** What somebody who signs up gives. */
-export interface Registration {
+export interface Registration extends SessionClient {
   readonly email: string;
   readonly password: string;
   readonly firstName?: string;
@@ -25,6 +28,8 @@ export class RegistrationService {
     private readonly users: UserService,
     private readonly hasher: PasswordHasher,
     private readonly sessions: SessionService,
+    private readonly journal: Journal,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -40,7 +45,9 @@ export class RegistrationService {
       return await this.database.transaction(async (em) => {
         const user = this.createUser(em, { ...registration, passwordHash });
         await em.persist(user).flush();
-        return this.sessions.open(user, em);
+        const event = { user: String(user.id), at: new Date(this.clock.now()) };
+        await this.journal.record([['user.registered', event]], em);
+        return this.sessions.open(user, { em, client: registration });
       });
     } catch (error) {
       // An app's user can have other unique columns; only a taken address is ours to explain.

@@ -26,6 +26,8 @@ const SWAPPED = ['26000', '42P05'];
  */
 export class Database {
   #isPreparing = false;
+  /** What has to be done when the transaction of an EntityManager of ours has committed. */
+  readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #names = new Map<string, string>();
 
   constructor(private readonly orm: MikroORM) {}
@@ -85,22 +87,35 @@ export class Database {
   /**
    * Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app, and flushes it before the
    * commit. Kysely's own transaction is used because `em.transactional` never gives a connection back to the pool that is
-   * lost on the way: a few cut connections would exhaust it.
+   * lost on the way: a few cut connections would exhaust it. READ COMMITTED whatever the database's default is: a statement
+   * that had to wait for a row must see what the row has become.
    */
   async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    return this.#available(async () => {
+    const em = this.fork();
+    const afterwards: (() => void)[] = [];
+    this.#afterCommit.set(em, afterwards);
+    const result = await this.#available(async () => {
       await this.#connection.ensureConnection();
-      return this.#connection
-        .getClient()
-        .transaction()
-        .execute(async (transaction) => {
-          const em = this.fork();
-          em.setTransactionContext(transaction);
-          const result = await work(em);
-          await em.flush();
-          return result;
-        });
+      const transaction = this.#connection.getClient().transaction().setIsolationLevel('read committed');
+      return transaction.execute(async (context) => {
+        em.setTransactionContext(context);
+        const worked = await work(em);
+        await em.flush();
+        return worked;
+      });
+    }).finally(() => {
+      em.resetTransactionContext();
+      this.#afterCommit.delete(em);
     });
+    for (const callback of afterwards) callback();
+    return result;
+  }
+
+  /** Calls back when the transaction of `em` has committed: at once where there is none, or where it is the app's own. */
+  afterCommit(em: EntityManager | undefined, callback: () => void): void {
+    const waiting = em && this.#afterCommit.get(em);
+    if (waiting) waiting.push(callback);
+    else callback();
   }
 
   /** Runs `work` on an EntityManager of its own, without a transaction. */

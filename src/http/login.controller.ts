@@ -6,6 +6,7 @@ import { LoginInput } from './inputs/login.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
@@ -26,7 +27,7 @@ export function createLoginController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { email, password } = validateInput(LoginInput, body);
-      return transport.deliver(response, await login.login({ email, password, ip: request.ip }));
+      return transport.deliver(response, await login.login({ email, password, ...clientOf(request) }));
     }
   }
   return LoginController;

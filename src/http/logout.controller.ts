@@ -53,7 +53,7 @@ export function createLogoutController(
     @Post('/logout-all')
     @OnUndefined(204)
     async logoutAll(@CurrentUser() principal: Principal, @Res() response: HttpResponse): Promise<void> {
-      await logout.logoutAll(principal.id);
+      await logout.logoutAll(principal.claims);
       transport.forget(response);
     }
   }

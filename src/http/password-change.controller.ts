@@ -7,6 +7,7 @@ import { PasswordChangeInput } from './inputs/password-change.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
@@ -28,7 +29,7 @@ export function createPasswordChangeController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body);
-      const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ip: request.ip });
+      const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...clientOf(request) });
       return transport.deliver(response, tokens);
     }
   }

@@ -6,6 +6,7 @@ import { RefreshInput } from './inputs/refresh.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 
 export function createRefreshController(
@@ -25,7 +26,7 @@ export function createRefreshController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const token = transport.receive(request, body);
-      return transport.deliver(response, await rotation.rotate(token));
+      return transport.deliver(response, await rotation.rotate(token, clientOf(request)));
     }
   }
   return RefreshController;

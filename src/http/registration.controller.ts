@@ -1,11 +1,12 @@
-import { Body, HttpCode, JsonController, Post, Res, UseBefore } from 'routing-controllers';
+import { Body, HttpCode, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { RegistrationService } from '../accounts/registration.service.js';
-import type { Before, HttpResponse } from './http-message.js';
+import type { Before, HttpRequest, HttpResponse } from './http-message.js';
 import { RegistrationInput } from './inputs/registration.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
@@ -23,10 +24,11 @@ export function createRegistrationController(
     @HttpCode(201)
     async register(
       @Body({ type: RegistrationInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const input = validateInput(RegistrationInput, body);
-      return transport.deliver(response, await registration.register(input));
+      return transport.deliver(response, await registration.register({ ...input, ...clientOf(request) }));
     }
   }
   return RegistrationController;

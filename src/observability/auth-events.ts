@@ -1,20 +1,89 @@
 import type { TokenReuse } from '../error.js';
 import type { Logger } from './logger.js';
 
-/** A refresh token was presented that is not the live one of its session. */
-export interface SessionReuseDetected {
-  readonly reuse: TokenReuse;
-  /** Id of the session that the token names. */
-  readonly session: string;
-  /** Id of the user that the token names. */
-  readonly user: string;
+/**
+ * Why a session was ended:
+ *
+ * - `logout`, `logout-all`: its owner signed out, here or everywhere;
+ * - `revoked`, `revoke-others`: its owner ended it from another session;
+ * - `replay`: a copied refresh token was found;
+ * - `password-change`, `deactivation`: what had let it in no longer does;
+ * - `session-cap`: MAX_SESSIONS_PER_USER; `session-lifetime`: SESSION_LIFETIME;
+ * - `app`: the app's own code, or the command line.
+ */
+export type RevocationReason =
+  | 'logout'
+  | 'logout-all'
+  | 'revoked'
+  | 'revoke-others'
+  | 'replay'
+  | 'password-change'
+  | 'deactivation'
+  | 'session-cap'
+  | 'session-lifetime'
+  | 'app';
+
+/** What every event tells. */
+export interface AuthEvent {
   readonly at: Date;
+}
+
+/** Something that happened to a user, whose key is given as a string. */
+export interface UserEvent extends AuthEvent {
+  readonly user: string;
+}
+
+/** Something that happened to a session, whose id is given. */
+export interface SessionEvent extends UserEvent {
+  readonly session: string;
+}
+
+/** A session was ended. */
+export interface SessionRevoked extends SessionEvent {
+  readonly reason: RevocationReason;
+}
+
+/** A refresh token was presented that is not the live one of its session. */
+export interface SessionReuseDetected extends SessionEvent {
+  readonly reuse: TokenReuse;
+}
+
+/** Somebody could not sign in, or gave a wrong password where it was asked for once more. */
+export interface LoginFailed extends AuthEvent {
+  /** The code of the answer: `incorrect_credentials`, `no_active_account` or `too_many_requests`. */
+  readonly code: string;
+  /** Key of the user whose address was given; undefined where it belongs to nobody, or was not looked up. */
+  readonly user?: string;
+  /** Express's `req.ip`. */
+  readonly ip?: string;
 }
 
 /** The events by name, with what their listeners are given. */
 export interface AuthEventMap {
+  'user.registered': UserEvent;
+  'user.deactivated': UserEvent;
+  'login.failed': LoginFailed;
+  'password.changed': UserEvent;
+  'session.opened': SessionEvent;
+  'session.refreshed': SessionEvent;
+  'session.revoked': SessionRevoked;
   'session.reuse-detected': SessionReuseDetected;
 }
+
+/** The names of all events. */
+export const AUTH_EVENT_NAMES = Object.keys({
+  'user.registered': true,
+  'user.deactivated': true,
+  'login.failed': true,
+  'password.changed': true,
+  'session.opened': true,
+  'session.refreshed': true,
+  'session.revoked': true,
+  'session.reuse-detected': true,
+} satisfies Record<keyof AuthEventMap, true>) as readonly (keyof AuthEventMap)[];
+
+/** An event with its name. */
+export type NamedEvent = { [K in keyof AuthEventMap]: readonly [name: K, event: AuthEventMap[K]] }[keyof AuthEventMap];
 
 type Listener<E> = (event: E) => unknown;
 

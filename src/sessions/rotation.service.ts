@@ -3,7 +3,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
-import type { AuthEvents } from '../observability/auth-events.js';
+import type { NamedEvent } from '../observability/auth-events.js';
+import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
@@ -11,6 +12,7 @@ import type { TokenFactory } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
+import type { SessionClient } from './client-device.js';
 import type { SessionService } from './session.service.js';
 import type { SessionRow, SessionStore } from './session-store.js';
 
@@ -24,7 +26,7 @@ export class RotationService {
     private readonly tokens: TokenFactory,
     private readonly settings: Settings,
     private readonly clock: Clock,
-    private readonly events: AuthEvents,
+    private readonly journal: Journal,
     private readonly logger: Logger,
   ) {}
 
@@ -32,32 +34,45 @@ export class RotationService {
    * Consumes a refresh token and returns its one successor with a fresh access token. Any number of requests with the same
    * token, on any number of servers, get the same successor within REFRESH_REUSE_GRACE.
    *
+   * @param client who sends it, for COLLECT_USER_AGENT
    * @throws token_not_valid for a token that is forged, expired, of an ended session or of a deactivated user
    * @throws refresh_token_reused for a replay; its session is revoked
    * @throws session_expired past SESSION_LIFETIME; the session is revoked
    */
-  async rotate(token: string): Promise<Tokens> {
+  async rotate(token: string, client?: SessionClient): Promise<Tokens> {
     const claims = this.tokens.readRefresh(token);
     const now = this.clock.now();
     if (this.tokens.deadline(claims.session_iat) <= toSeconds(now)) {
-      await this.sessions.revoke(claims);
+      await this.sessions.revoke(claims, { reason: 'session-lifetime' });
       throw new JwtAllauthError(ErrorCode.SessionExpired, 401, 'The session has reached its end; sign in again.');
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid();
     const user = this.users.keyOf(claims.sub);
     const em = this.database.fork();
-    return (await this.#rotateLive(claims, user, now, em)) ?? (await this.#resolveStale(claims, user, em));
+    return (await this.#rotateLive(claims, user, now, em, client)) ?? (await this.#resolveStale(claims, user, em));
   }
 
   /** Makes the successor, if the token is the live one. */
-  async #rotateLive(claims: TokenClaims, user: UserId, now: number, em: EntityManager): Promise<Tokens | undefined> {
+  async #rotateLive(
+    claims: TokenClaims,
+    user: UserId,
+    now: number,
+    em: EntityManager,
+    client: SessionClient | undefined,
+  ): Promise<Tokens | undefined> {
     const issuedAt = toSeconds(now);
     const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
     const next = { jti: randomUUID(), issuedAt, expiresAt };
     const dates = { at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
-    const rotation = { id: claims.session, user, presented: claims.jti, next: next.jti, ...dates };
-    const owner = await this.store.rotate(rotation, em);
-    return owner && this.tokens.issue(owner, { id: claims.session, openedAt: claims.session_iat, ...next }, em);
+    const session = { id: claims.session, user, presented: claims.jti, next: next.jti };
+    const rotation = { ...session, ...dates, ...this.sessions.deviceOf(client) };
+    const refreshed = ['session.refreshed', { session: claims.session, user: claims.sub, at: dates.at }] as const;
+    const [owner, its] = await this.journal.together(async (own = em) => {
+      const rotated = await this.store.rotate(rotation, own);
+      if (rotated) await this.journal.record([refreshed], own);
+      return [rotated, own] as const;
+    });
+    return owner && this.tokens.issue(owner, { id: claims.session, openedAt: claims.session_iat, ...next }, its);
   }
 
   /** Tells why a correctly signed token was not the live one, and does what follows from it. */
@@ -66,11 +81,11 @@ export class RotationService {
     if (!found) return this.#refuse('unknown-session', claims);
     if (!found.session.enabled) return this.#refuse('revoked-session', claims);
     if (!found.session.isUserActive) {
-      await this.sessions.revokeAll(user);
+      await this.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid();
     }
     if (this.#isLostResponse(claims, found.session)) {
-      this.#report('lost-response', claims);
+      this.#tell('lost-response', claims);
       return this.tokens.issue(found.user, liveToken(claims, found.session), em);
     }
     // It is the live one after all: the user was reactivated while we looked. The client may simply try again.
@@ -79,14 +94,22 @@ export class RotationService {
   }
 
   /**
-   * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it back.
-   * False: somebody else has ended it meanwhile. A theft is reported even if we never learn whether the statement arrived.
+   * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it back,
+   * and none of the audit log keeps it alive. False: somebody else has ended it meanwhile. A theft is told even if we never
+   * learn whether the statement arrived.
    */
   async #endReplayed(claims: TokenClaims): Promise<boolean> {
     try {
-      return await this.sessions.revoke(claims);
+      const isEnded = await this.journal.together(async (em) => {
+        const ended = await this.sessions.revoke(claims, { em, reason: 'replay' });
+        if (ended) await this.journal.record([this.#reused('replay', claims)], em);
+        return ended;
+      });
+      if (isEnded) this.#log('replay', claims);
+      return isEnded;
     } catch (error) {
-      this.#report('replay', claims);
+      this.#tell('replay', claims);
+      if (this.journal.isWriting) await this.sessions.revokeUnwritten(claims);
       throw error;
     }
   }
@@ -97,16 +120,26 @@ export class RotationService {
   }
 
   #refuse(reuse: TokenReuse, claims: TokenClaims): never {
-    this.#report(reuse, claims);
-    if (reuse !== 'replay') throw tokenNotValid(reuse);
+    if (reuse !== 'replay') {
+      this.#tell(reuse, claims);
+      throw tokenNotValid(reuse);
+    }
     const detail = 'The refresh token was used before. The session has been ended; sign in again.';
     throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reuse });
   }
 
-  #report(reuse: TokenReuse, { session, sub }: TokenClaims): void {
+  #tell(reuse: TokenReuse, claims: TokenClaims): void {
+    this.#log(reuse, claims);
+    this.journal.tell([this.#reused(reuse, claims)]);
+  }
+
+  #log(reuse: TokenReuse, { session, sub }: TokenClaims): void {
     const level = reuse === 'lost-response' ? 'info' : 'warn';
     this.logger[level]({ reuse, session, user: sub }, 'refresh token reuse');
-    this.events.emit('session.reuse-detected', { reuse, session, user: sub, at: new Date(this.clock.now()) });
+  }
+
+  #reused(reuse: TokenReuse, { session, sub }: TokenClaims): NamedEvent {
+    return ['session.reuse-detected', { reuse, session, user: sub, at: new Date(this.clock.now()) }];
   }
 }
 

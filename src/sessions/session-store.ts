@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
+import type { ClientDevice } from './client-device.js';
 
 /** A session as its row has it. Instants are milliseconds since the epoch. */
 export interface SessionRow {
@@ -13,6 +14,16 @@ export interface SessionRow {
   readonly expiresAt: number;
   readonly enabled: boolean;
   readonly isUserActive: boolean;
+}
+
+/** A live session as its owner sees it. */
+export interface SessionInfo extends ClientDevice {
+  readonly id: string;
+  readonly createdAt: Date;
+  /** When it was last refreshed; at first, when it was opened. */
+  readonly lastUsedAt: Date;
+  /** When it ends if it is not used. */
+  readonly expiresAt: Date;
 }
 
 /** Names of the result columns that are the session's; no column of a user begins like this. */
@@ -41,13 +52,13 @@ export class SessionStore {
    * @returns the user as just read, or undefined when the login came too late
    */
   async insert(
-    session: { id: string; jti: string; openedAt: Date; expiresAt: Date },
+    session: { id: string; jti: string; openedAt: Date; expiresAt: Date } & ClientDevice,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     em: EntityManager,
   ): Promise<BaseUser | undefined> {
-    const { id, jti, openedAt, expiresAt } = session;
-    const { passwordHash } = user;
-    const parameters = [user.id, passwordHash ?? null, id, jti, openedAt, expiresAt, passwordHash === undefined];
+    const { id, jti, openedAt, expiresAt, ip, browser, os, device } = session;
+    const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
+    const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device];
     const [row] = await this.database.query(this.#sql.insert, parameters, em);
     return row && this.users.fromRow(em, row);
   }
@@ -58,11 +69,12 @@ export class SessionStore {
    * @returns the user as just read, or undefined when there was nothing to rotate
    */
   async rotate(
-    session: { id: string; user: UserId; presented: string; next: string; at: Date; expiresAt: Date },
+    session: { id: string; user: UserId; presented: string; next: string; at: Date; expiresAt: Date } & ClientDevice,
     em: EntityManager,
   ): Promise<BaseUser | undefined> {
-    const { id, user, presented, next, at, expiresAt } = session;
-    const [row] = await this.database.query(this.#sql.rotate, [id, user, presented, next, at, expiresAt], em);
+    const { id, user, presented, next, at, expiresAt, ip, browser, os, device } = session;
+    const parameters = [id, user, presented, next, at, expiresAt, ip, browser, os, device];
+    const [row] = await this.database.query(this.#sql.rotate, parameters, em);
     return row && this.users.fromRow(em, row);
   }
 
@@ -85,28 +97,20 @@ export class SessionStore {
     return (await this.database.query(sql, [id, user, at], em)).length > 0;
   }
 
-  /** Ends one session. False: it had ended before. */
-  async revoke(id: string, user: UserId, em?: EntityManager): Promise<boolean> {
-    return (await this.database.query(this.#sql.revoke, [id, user], em)).length > 0;
-  }
-
   /** Takes back a session whose tokens nobody was given. */
   async remove(id: string, user: UserId): Promise<void> {
     await this.database.query(this.#sql.remove, [id, user]);
   }
 
-  /**
-   * Ends every session of a user. Within the transaction of `em` it first takes the user's row, so that a login beside it
-   * has either committed (and is ended) or has not yet checked its credentials.
-   */
-  async revokeAll(user: UserId, em: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.lockUser, [user], em);
-    await this.database.query(this.#sql.revokeAll, [user], em);
+  /** The live sessions of a user, the one used last first. */
+  async list(user: UserId, at: Date): Promise<SessionInfo[]> {
+    return this.database.query<SessionInfo>(this.#sql.list, [user, at]);
   }
 }
 
-function statements(session: Table, user: Table) {
-  const s = {
+/** The columns of the whitelist, quoted. */
+export function sessionColumns(session: Table) {
+  return {
     id: session.column('id'),
     user: session.column('user'),
     jti: session.column('jti'),
@@ -115,23 +119,33 @@ function statements(session: Table, user: Table) {
     enabled: session.column('enabled'),
     createdAt: session.column('createdAt'),
     expiresAt: session.column('expiresAt'),
+    ip: session.column('ip'),
+    browser: session.column('browser'),
+    os: session.column('os'),
+    device: session.column('device'),
   };
+}
+
+function statements(session: Table, user: Table) {
+  const s = sessionColumns(session);
   const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
   return {
     insert: `
       with owner as (
         select ${user.columns('u')} from ${user.name} u
-        where u.${u.id} = $1 and ($7::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
+        where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
         for share
       ), opened as (
-        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt})
-        select $3::uuid, owner.${u.id}, $4::uuid, $5::timestamptz, true, $5::timestamptz, $6::timestamptz from owner
+        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt},
+          ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
+        select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
       )
       select * from owner`,
     rotate: `
       update ${session.name} s
-      set ${s.jti} = $4, ${s.previousJti} = s.${s.jti}, ${s.rotatedAt} = $5, ${s.expiresAt} = $6
+      set ${s.jti} = $4, ${s.previousJti} = s.${s.jti}, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
+        ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10
       from ${user.name} u
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
         and u.${u.id} = $2 and u.${u.isActive}
@@ -145,9 +159,12 @@ function statements(session: Table, user: Table) {
     live: `
       select 1 from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
-    revoke: `update ${session.name} set ${s.enabled} = false where ${s.id} = $1 and ${s.user} = $2 and ${s.enabled} returning 1`,
     remove: `delete from ${session.name} where ${s.id} = $1 and ${s.user} = $2`,
-    lockUser: `select 1 from ${user.name} where ${u.id} = $1 for no key update`,
-    revokeAll: `update ${session.name} set ${s.enabled} = false where ${s.user} = $1 and ${s.enabled}`,
+    list: `
+      select s.${s.id} as "id", s.${s.createdAt} as "createdAt", s.${s.rotatedAt} as "lastUsedAt", s.${s.expiresAt} as "expiresAt",
+        s.${s.ip} as "ip", s.${s.browser} as "browser", s.${s.os} as "os", s.${s.device} as "device"
+      from ${session.name} s
+      where s.${s.user} = $1 and s.${s.enabled} and s.${s.expiresAt} > $2
+      order by s.${s.rotatedAt} desc, s.${s.createdAt} desc, s.${s.id}`,
   };
 }

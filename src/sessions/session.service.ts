@@ -3,11 +3,16 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { incorrectCredentials, tokenNotValid } from '../error.js';
+import type { RevocationReason } from '../observability/auth-events.js';
+import type { Journal } from '../observability/journal.js';
+import type { Settings } from '../settings/settings.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
-import type { SessionStore } from './session-store.js';
+import { type ClientDevice, describeClient, NO_DEVICE, type SessionClient } from './client-device.js';
+import type { EndedSession, SessionEndings } from './session-endings.js';
+import type { SessionInfo, SessionStore } from './session-store.js';
 
 /** A session as a signed token names it. */
 export interface SessionReference {
@@ -17,13 +22,32 @@ export interface SessionReference {
   readonly sub: string;
 }
 
-/** Opens and ends the sessions of users. Rotation is in `rotation.service.ts`. */
+/** How a session is opened. */
+export interface OpenOptions {
+  /** The transaction to open it in. Default: none, or where more than one statement is needed, one of its own. */
+  readonly em?: EntityManager;
+  /** Who signs in, for COLLECT_USER_AGENT. */
+  readonly client?: SessionClient;
+}
+
+/** How sessions are ended. */
+export interface RevokeOptions {
+  /** The transaction to end them in; it must be READ COMMITTED. Default: one of its own. */
+  readonly em?: EntityManager;
+  /** Default: `app`. */
+  readonly reason?: RevocationReason;
+}
+
+/** Opens, lists and ends the sessions of users. Rotation is in `rotation.service.ts`. */
 export class SessionService {
   constructor(
     private readonly database: Database,
     private readonly store: SessionStore,
+    private readonly endings: SessionEndings,
     private readonly users: UserService,
     private readonly tokens: TokenFactory,
+    private readonly journal: Journal,
+    private readonly settings: Settings,
     private readonly clock: Clock,
   ) {}
 
@@ -32,35 +56,71 @@ export class SessionService {
    * another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only way into
    * the whitelist. One statement checks and inserts; a session for which no tokens can be made is taken back.
    *
-   * @param em the transaction to open it in; default: none, the statement commits by itself
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
-  async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, em?: EntityManager): Promise<Tokens> {
-    const now = this.clock.now();
-    const issuedAt = toSeconds(now);
-    const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
-    const session = { id: randomUUID(), jti: randomUUID() };
-    const dates = { openedAt: new Date(now), expiresAt: new Date(expiresAt * 1000) };
-    const owning = em ?? this.database.fork();
-    const current = await this.store.insert({ ...session, ...dates }, user, owning);
-    if (!current) throw incorrectCredentials();
+  async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, { em, client }: OpenOptions = {}): Promise<Tokens> {
+    if (em) return this.#open(user, client, em);
+    const isOneStatement = this.settings.maxSessionsPerUser === undefined && !this.journal.isWriting;
+    if (!isOneStatement) return this.database.transaction((own) => this.#open(user, client, own));
+    const session = { id: '' };
     try {
-      return await this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, owning);
+      return await this.#open(user, client, this.database.fork(), session);
     } catch (error) {
       // Nobody has its tokens: if it cannot be taken back it does no harm, and why there are none is what counts.
-      if (!em) await this.store.remove(session.id, user.id).catch(() => {});
+      if (session.id) await this.store.remove(session.id, user.id).catch(() => {});
       throw error;
     }
   }
 
-  /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
-  async revoke({ session, sub }: SessionReference, em?: EntityManager): Promise<boolean> {
-    return this.store.revoke(session, this.users.keyOf(sub), em);
+  /** The live sessions of a user, the one used last first. */
+  async list(user: UserId): Promise<SessionInfo[]> {
+    return this.store.list(user, new Date(this.clock.now()));
   }
 
-  /** Ends every session of a user, those that are being opened or rotated at this moment included. */
-  async revokeAll(user: UserId, em?: EntityManager): Promise<void> {
-    await (em ? this.store.revokeAll(user, em) : this.database.transaction((own) => this.store.revokeAll(user, own)));
+  /** The live sessions of the caller's user. @throws token_not_valid when the caller's own is none of them */
+  async listFor({ session, sub }: SessionReference): Promise<SessionInfo[]> {
+    const sessions = await this.list(this.users.keyOf(sub));
+    if (!sessions.some(({ id }) => id === session)) throw tokenNotValid();
+    return sessions;
+  }
+
+  /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
+  async revoke({ session, sub }: SessionReference, options: RevokeOptions = {}): Promise<boolean> {
+    const user = this.users.keyOf(sub);
+    const end = async (em?: EntityManager) => this.#record(await this.endings.one(session, user, em), options, em);
+    return (await (options.em ? end(options.em) : this.journal.together(end))) > 0;
+  }
+
+  /** Ends one session where its end cannot be written down: nothing must keep a stolen one alive. */
+  async revokeUnwritten({ session, sub }: SessionReference): Promise<void> {
+    await this.endings.one(session, this.users.keyOf(sub));
+  }
+
+  /** Ends every session of a user, those that are being opened or rotated at this moment included; tells how many. */
+  async revokeAll(user: UserId, options: RevokeOptions = {}): Promise<number> {
+    const end = async (em: EntityManager) => {
+      await this.endings.lockUser(user, em);
+      return this.#record(await this.endings.all(user, em), options, em);
+    };
+    return options.em ? end(options.em) : this.database.transaction(end);
+  }
+
+  /**
+   * Ends, for the user of a live session, one of their sessions, all `others`, or `all`; tells how many.
+   *
+   * @throws token_not_valid when the caller's session has ended: its access token is nobody's who may end others
+   */
+  async revokeFor(caller: SessionReference, which: { session: string } | 'others' | 'all'): Promise<number> {
+    const user = this.users.keyOf(caller.sub);
+    return this.database.transaction(async (em) => {
+      await this.endings.lockUser(user, em);
+      await this.assertLive(caller, em);
+      if (which === 'all') return this.#record(await this.endings.all(user, em), { reason: 'logout-all' }, em);
+      if (which === 'others') {
+        return this.#record(await this.endings.others(caller.session, user, em), { reason: 'revoke-others' }, em);
+      }
+      return this.#record(await this.endings.one(which.session, user, em), { reason: 'revoked' }, em);
+    });
   }
 
   /**
@@ -71,5 +131,49 @@ export class SessionService {
   async assertLive({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
     const isLive = await this.store.isLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
     if (!isLive) throw tokenNotValid();
+  }
+
+  /** What is kept of a client, as COLLECT_USER_AGENT says. */
+  deviceOf(client: SessionClient | undefined): ClientDevice {
+    return this.settings.collectUserAgent && client ? describeClient(client) : NO_DEVICE;
+  }
+
+  /** Opens a session and tells its id as soon as there is one. */
+  async #open(
+    user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
+    client: SessionClient | undefined,
+    em: EntityManager,
+    opened: { id: string } = { id: '' },
+  ): Promise<Tokens> {
+    const now = this.clock.now();
+    const issuedAt = toSeconds(now);
+    const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
+    const session = { id: randomUUID(), jti: randomUUID() };
+    const dates = { openedAt: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const cap = this.settings.maxSessionsPerUser;
+    if (cap !== undefined) await this.endings.lockUser(user.id, em);
+    const current = await this.store.insert({ ...session, ...dates, ...this.deviceOf(client) }, user, em);
+    if (!current) throw incorrectCredentials();
+    opened.id = session.id;
+    if (cap !== undefined) {
+      const excess = await this.endings.excess(session.id, user.id, cap - 1, em);
+      await this.#record(excess, { reason: 'session-cap' }, em);
+    }
+    const tokens = await this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, em);
+    const event = { session: session.id, user: String(user.id), at: dates.openedAt };
+    await this.journal.record([['session.opened', event]], em);
+    return tokens;
+  }
+
+  /** Records what was ended, and tells how many sessions it was. */
+  async #record(
+    ended: readonly EndedSession[],
+    { reason = 'app' }: RevokeOptions,
+    em?: EntityManager,
+  ): Promise<number> {
+    const at = new Date(this.clock.now());
+    const events = ended.map(({ session, user }) => ['session.revoked', { session, user, reason, at }] as const);
+    await this.journal.record(events, em);
+    return ended.length;
   }
 }

@@ -1,0 +1,50 @@
+import { isUUID } from 'class-validator';
+import {
+  Authorized,
+  CurrentUser,
+  Delete,
+  Get,
+  JsonController,
+  OnUndefined,
+  Param,
+  Post,
+  UseBefore,
+} from 'routing-controllers';
+import { Service } from 'typedi';
+import { Principal } from '../authentication/principal.js';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { SessionInfo } from '../sessions/session-store.js';
+import { noStore } from './no-store.js';
+import { untransformed } from './untransformed.js';
+
+/** A session as its owner is shown it; instants in ISO 8601. */
+type SessionBody = SessionInfo & { readonly current: boolean };
+
+export function createSessionsController(prefix: string, sessions: SessionService) {
+  @Service()
+  @Authorized()
+  @JsonController(prefix, untransformed)
+  @UseBefore(noStore)
+  class SessionsController {
+    @Get('/sessions')
+    async list(@CurrentUser() { claims }: Principal): Promise<SessionBody[]> {
+      const own = await sessions.listFor(claims);
+      return own.map(({ id, ...rest }) => ({ id, current: id === claims.session, ...rest }));
+    }
+
+    @Delete('/sessions/:id')
+    @OnUndefined(204)
+    async revoke(@CurrentUser() { claims }: Principal, @Param('id') id: string): Promise<void> {
+      const ended = isUUID(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
+      if (ended === 0) throw new JwtAllauthError(ErrorCode.SessionNotFound, 404, 'You have no such session.');
+    }
+
+    @Post('/sessions/revoke-others')
+    @OnUndefined(204)
+    async revokeOthers(@CurrentUser() { claims }: Principal): Promise<void> {
+      await sessions.revokeFor(claims, 'others');
+    }
+  }
+  return SessionsController;
+}

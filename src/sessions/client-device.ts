@@ -1,0 +1,48 @@
+import Bowser from 'bowser';
+import ipaddr from 'ipaddr.js';
+
+/** Who sends a request, as Express tells it. */
+export interface SessionClient {
+  /** Express's `req.ip`. */
+  readonly ip?: string;
+  /** The `User-Agent` header. */
+  readonly userAgent?: string;
+}
+
+/** What is kept of a client (COLLECT_USER_AGENT): plain words, good in any page, and null for what is not known. */
+export interface ClientDevice {
+  readonly ip: string | null;
+  readonly browser: string | null;
+  readonly os: string | null;
+  readonly device: string | null;
+}
+
+/** What is kept where nothing is collected. */
+export const NO_DEVICE: ClientDevice = { ip: null, browser: null, os: null, device: null };
+
+/** Characters of a header that are looked at: the time for it must not grow with what an attacker sends. */
+const LONGEST_HEADER = 512;
+
+/** Characters of what is kept, as its column has them. */
+const LONGEST = 64;
+
+/** Tells browser, system and device by the `User-Agent` header, which says whatever the client likes. */
+export function describeClient({ ip, userAgent = '' }: SessionClient): ClientDevice {
+  const header = userAgent.slice(0, LONGEST_HEADER);
+  const { browser, os, platform } = header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
+  return {
+    ip: ip && ipaddr.isValid(ip) ? ipaddr.process(ip.replace(/%.*/, '')).toString() : null,
+    browser: words(browser.name, browser.version),
+    os: words(os.name, os.versionName ?? os.version),
+    device: words(platform.vendor, platform.model) ?? words(platform.type),
+  };
+}
+
+/** The words without anything that has a meaning in HTML, a URL, a script or a terminal. */
+function words(...parts: readonly (string | undefined)[]): string | null {
+  const text = parts
+    .filter(Boolean)
+    .join(' ')
+    .replace(/[^\p{L}\p{N} .,_()+-]/gu, '');
+  return text.trim().slice(0, LONGEST).trim() || null;
+}

@@ -1,0 +1,104 @@
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import type { Settings } from '../settings/settings.js';
+import type { UserId } from '../users/base-user.entity.js';
+import { revocationChannel } from './revocation-channel-name.js';
+import { sessionColumns } from './session-store.js';
+
+/** A session that was ended. */
+export interface EndedSession {
+  readonly session: string;
+  /** Key of its user, as a string. */
+  readonly user: string;
+}
+
+/**
+ * The statements that end sessions. Each tells every server, in the moment in which it commits: by a notification, and by a
+ * row for those who are not there to hear it. A session whose access tokens have all expired need not be ended.
+ */
+export class SessionEndings {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    session: EntityMetadata,
+    revocation: EntityMetadata,
+    user: Table,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {
+    this.#sql = statements(Table.of(orm, session), Table.of(orm, revocation), user);
+  }
+
+  /** Ends one session. Empty: it had ended before. */
+  async one(id: string, user: UserId, em?: EntityManager): Promise<EndedSession[]> {
+    return this.#end(this.#sql.one, [user, id], em);
+  }
+
+  /** Ends every session of a user, under the lock of `lockUser`. */
+  async all(user: UserId, em: EntityManager): Promise<EndedSession[]> {
+    return this.#end(this.#sql.all, [user], em);
+  }
+
+  /** Ends every session of a user but one, under the lock of `lockUser`. */
+  async others(id: string, user: UserId, em: EntityManager): Promise<EndedSession[]> {
+    return this.#end(this.#sql.others, [user, id], em);
+  }
+
+  /** Ends what a user has beside one session and so many `others` that were used last, under the lock of `lockUser`. */
+  async excess(id: string, user: UserId, others: number, em: EntityManager): Promise<EndedSession[]> {
+    return this.#end(this.#sql.excess, [user, id, others], em);
+  }
+
+  /**
+   * Takes the user's row until the transaction of `em` is over, so that a login beside it has either committed (and its
+   * session can be ended) or has not yet checked its credentials.
+   *
+   * @throws TypeError where the app's own transaction would not see what has been committed meanwhile
+   */
+  async lockUser(user: UserId, em: EntityManager): Promise<void> {
+    const [row] = await this.database.query<{ isolation: string }>(this.#sql.lockUser, [user], em);
+    if (row && row.isolation !== 'read committed') {
+      throw new TypeError(`sessions are ended in read committed transactions only; this one is ${row.isolation}`);
+    }
+  }
+
+  async #end(sql: string, which: readonly unknown[], em?: EntityManager): Promise<EndedSession[]> {
+    const now = this.clock.now();
+    const goodSince = new Date(now - this.settings.accessTokenLifetime * 1000);
+    return this.database.query<EndedSession>(sql, [new Date(now), goodSince, ...which], em);
+  }
+}
+
+/** $1 is the instant, $2 that since when a session must have been good for an access token of it to be good still. */
+function statements(session: Table, revocation: Table, user: Table) {
+  const s = sessionColumns(session);
+  const ending = (which: string) => `
+    with ended as (
+      update ${session.name} s set ${s.enabled} = false
+      where s.${s.user} = $3 and ${which} and s.${s.enabled} and s.${s.expiresAt} > $2
+      returning s.${s.id} as session, s.${s.user} as owner
+    ), told as (
+      insert into ${revocation.name} (${revocation.column('revokedAt')}, ${revocation.column('session')})
+      select $1::timestamptz, session from ended
+    )
+    select session::text as "session", owner::text as "user", pg_notify('${revocationChannel(revocation)}', session::text)
+    from ended`;
+  return {
+    one: ending(`s.${s.id} = $4`),
+    all: ending('true'),
+    others: ending(`s.${s.id} <> $4`),
+    excess: ending(`s.${s.id} in (
+        select ${s.id} from ${session.name}
+        where ${s.user} = $3 and ${s.id} <> $4 and ${s.enabled} and ${s.expiresAt} > $1
+        order by ${s.rotatedAt} desc, ${s.createdAt} desc, ${s.id} offset $5
+      )`),
+    lockUser: `
+      select current_setting('transaction_isolation') as "isolation" from ${user.name}
+      where ${user.column('id')} = $1 for no key update`,
+  };
+}
