@@ -10,6 +10,7 @@ export { authMigrations } from './auth-migrations.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
 export { LoadUser } from './authentication/load-user.decorator.js';
 export { Principal } from './authentication/principal.js';
+export { SessionCheck } from './authentication/session-check.decorator.js';
 export { Clock } from './clock.js';
 export {
   ErrorCode,

@@ -15,6 +15,7 @@ import { createAuthorizationChecker } from './authentication/authorization-check
 import { assertControllersAreSafe } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
 import { RequestAuthentication } from './authentication/request-authentication.js';
+import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
@@ -36,9 +37,11 @@ import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
+import { RevocationListener } from './sessions/revocation-listener.js';
 import { RotationService } from './sessions/rotation.service.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
+import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
@@ -92,6 +95,8 @@ export interface JwtAllauth {
    * @throws controller_refused for a controller that would be less protected than it looks
    */
   serverOptions(options?: AppServerOptions): RoutingControllersOptions;
+  /** Ends the connection on which revocations are told, if there is one. The process can end without it. */
+  close(): Promise<void>;
 }
 
 /**
@@ -149,7 +154,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const deactivation = make(DeactivationService, database, users, sessions, journal, clock);
   make.assertAllUsed();
 
-  const authentication = new RequestAuthentication(tokens, users, orm);
+  const listener = new RevocationListener(database, orm, revocationMeta, settings, clock, logger);
+  if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
+  const checker = new SessionChecker(listener, sessions, settings);
+  const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
   const csrf = createCsrfGuard(settings);
   const own: OwnParts = {
@@ -170,7 +178,18 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
   };
-  return { settings, events, tokens, sessions, deactivation, serverOptions: (app = {}) => serverOptions(own, app) };
+  return {
+    settings,
+    events,
+    tokens,
+    sessions,
+    deactivation,
+    serverOptions: (app = {}) => {
+      if (asksForRevocationList(app.controllers ?? [])) void listener.start();
+      return serverOptions(own, app);
+    },
+    close: () => listener.stop(),
+  };
 }
 
 /** What this library brings into a server of routing-controllers. */

@@ -171,10 +171,10 @@ describe('the pool', () => {
   });
 
   test.each([
-    ['registration', 'begin'],
-    ['registration', 'commit'],
+    ['registration', 'start transaction'],
+    ['registration', 'commit\0'],
     ['registration', 'insert into "app_user"'],
-    ['PATCH user', 'commit'],
+    ['PATCH user', 'commit\0'],
     ['logout-all', 'for no key update'],
   ])('loses no connection for good when one is cut during %s, at %s', async (name, statement) => {
     const visitor = await createVisitor(app);

@@ -13,6 +13,8 @@ export function createAuthorizationChecker(authentication: RequestAuthentication
     await othersRead();
     const principal = authentication.principal(request);
     if (!principal) throw notAuthenticated();
+    const checking = authentication.checkSession(request, principal);
+    if (checking) await checking;
     if (!(await isPermitted(principal, rules))) {
       throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You are not allowed to do this.');
     }

@@ -9,8 +9,11 @@ import type { RequestAuthentication } from './request-authentication.js';
  * request gets undefined; a token that was sent but is not valid is refused all the same.
  */
 export function createCurrentUserChecker(authentication: RequestAuthentication) {
-  return ({ request }: Action): Principal | Promise<BaseUser> | undefined => {
+  return ({ request }: Action): Principal | Promise<Principal | BaseUser> | undefined => {
     const principal = authentication.principal(request);
-    return principal && isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
+    if (!principal) return undefined;
+    const answer = (): Principal | Promise<Principal | BaseUser> => (isMarkedForLoading(request) ? authentication.user(request, principal) : principal);
+    const checking = authentication.checkSession(request, principal);
+    return checking ? checking.then<Principal | BaseUser>(answer) : answer();
   };
 }

@@ -1,38 +1,60 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { requestEntityManager } from '../database/request-context.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { SessionChecker } from '../sessions/session-checker.js';
+import type { Settings } from '../settings/settings.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import { Principal } from './principal.js';
+import { sessionCheckOf } from './session-check.decorator.js';
 
 /** The part of an Express request that authentication reads. */
 export interface AuthenticatedRequest {
   readonly headers: { readonly authorization?: string };
-  [principal: symbol]: Principal | undefined;
+  [own: symbol]: Principal | true | undefined;
 }
 
 /** Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request. */
 export class RequestAuthentication {
   /** Where the request keeps its principal: a WeakMap would cost the garbage collector more. Each app has its own. */
   readonly #principal = Symbol('principal');
+  readonly #isChecked = Symbol('is checked');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
   constructor(
     private readonly tokens: TokenFactory,
     private readonly users: UserService,
     private readonly orm: MikroORM,
+    private readonly checker: SessionChecker,
+    private readonly settings: Settings,
   ) {}
 
   /** The principal of the access token, or undefined when none was sent. @throws token_not_valid */
   principal(request: AuthenticatedRequest): Principal | undefined {
     const known = request[this.#principal];
-    if (known) return known;
+    if (known instanceof Principal) return known;
     const token = bearerToken(request);
     if (token === undefined) return undefined;
     const principal = new Principal(this.tokens.verifyAccess(token));
     request[this.#principal] = principal;
     return principal;
+  }
+
+  /**
+   * Refuses an access token whose session has ended, as `@SessionCheck` or the app's setting says, once per request.
+   *
+   * @returns a promise only where the database has to be asked
+   * @throws token_not_valid, service_unavailable
+   */
+  checkSession(request: AuthenticatedRequest, { claims }: Principal): void | Promise<void> {
+    const mode = sessionCheckOf(request) ?? this.settings.accessTokenSessionCheck;
+    if (mode === 'none' || request[this.#isChecked]) return;
+    const done = () => {
+      request[this.#isChecked] = true;
+    };
+    const checking = this.checker.check(claims, mode);
+    return checking ? checking.then(done) : done();
   }
 
   /** The principal's user, managed by the request's EntityManager. @throws token_not_valid when there is no active one */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager, Kysely, MikroORM } from '@mikro-orm/postgresql';
 import { serviceUnavailable } from '../error.js';
+import { DedicatedConnection, type PgClient } from './dedicated-connection.js';
 import { isDatabaseUnavailable } from './unavailability.js';
 
 /** Milliseconds that a statement waits for a connection where the app's pool sets no limit of its own. */
@@ -10,7 +11,11 @@ type Statement = Parameters<Kysely<unknown>['executeQuery']>[0];
 
 /** What this file uses of a pool of `pg`. */
 interface Pool {
-  readonly options: { connectionTimeoutMillis?: number };
+  readonly options: { connectionTimeoutMillis?: number; allowExitOnIdle?: boolean };
+  /** Not in the types of `pg`, but in every pool. */
+  readonly Client?: new (
+    options: object,
+  ) => PgClient;
   query(statement: { name?: string; text: string; values: readonly unknown[] }): Promise<{ rows: unknown[] }>;
 }
 
@@ -121,6 +126,21 @@ export class Database {
   /** Runs `work` on an EntityManager of its own, without a transaction. */
   async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     return this.#available(() => work(this.fork()));
+  }
+
+  /** A connection beside the pool, made as the pool makes its own. */
+  async connect(): Promise<DedicatedConnection> {
+    return this.#available(async () => {
+      const pool: Pool = await this.#connection.getNativeClient();
+      if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
+      return DedicatedConnection.open(new pool.Client(pool.options));
+    });
+  }
+
+  /** Lets the process end though the pool holds connections: what is done by a timer must not keep it alive. */
+  async unrefIdleConnections(): Promise<void> {
+    const pool: Pool = await this.#connection.getNativeClient();
+    pool.options.allowExitOnIdle = true;
   }
 
   /** An EntityManager of its own: empty, and outside of the request's and of every transaction. */

@@ -104,7 +104,17 @@ export class SessionStore {
 
   /** The live sessions of a user, the one used last first. */
   async list(user: UserId, at: Date): Promise<SessionInfo[]> {
-    return this.database.query<SessionInfo>(this.#sql.list, [user, at]);
+    const rows = await this.database.query<ClientDevice & { id: string; created: number; used: number; expires: number }>(
+      this.#sql.list,
+      [user, at],
+    );
+    return rows.map(({ id, created, used, expires, ...device }) => ({
+      id,
+      createdAt: new Date(created),
+      lastUsedAt: new Date(used),
+      expiresAt: new Date(expires),
+      ...device,
+    }));
   }
 }
 
@@ -161,7 +171,8 @@ function statements(session: Table, user: Table) {
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
     remove: `delete from ${session.name} where ${s.id} = $1 and ${s.user} = $2`,
     list: `
-      select s.${s.id} as "id", s.${s.createdAt} as "createdAt", s.${s.rotatedAt} as "lastUsedAt", s.${s.expiresAt} as "expiresAt",
+      select s.${s.id} as "id", ${milliseconds(s.createdAt)} as "created", ${milliseconds(s.rotatedAt)} as "used",
+        ${milliseconds(s.expiresAt)} as "expires",
         s.${s.ip} as "ip", s.${s.browser} as "browser", s.${s.os} as "os", s.${s.device} as "device"
       from ${session.name} s
       where s.${s.user} = $1 and s.${s.enabled} and s.${s.expiresAt} > $2

@@ -76,16 +76,28 @@ export class TokenFactory {
     );
   }
 
-  /** The claims of an access token. @throws token_not_valid */
+  /**
+   * The claims of an access token. It is over at its `exp`, and after ACCESS_TOKEN_LIFETIME as it is today: what was made
+   * when that was longer must not outlive what is remembered of ended sessions.
+   *
+   * @throws token_not_valid
+   */
   verifyAccess(token: string): TokenClaims {
     const now = toSeconds(this.clock.now());
     const known = this.#verified.find(token);
-    if (known && known.exp > now) return known;
-    if (known || saysExpired(token, now)) throw tokenNotValid();
+    if (known) return this.#stillGood(known, now);
+    if (saysExpired(token, now)) throw tokenNotValid();
     const verified = verifySignature(token, 'access', this.keys, this.settings);
+    this.#stillGood(verified.claims, now);
     freeze(verified.claims); // to the bottom: requests with the same token share them
     this.#verified.add(token, verified);
     return verified.claims;
+  }
+
+  #stillGood(claims: TokenClaims, now: number): TokenClaims {
+    const end = Math.min(claims.exp, claims.iat + this.settings.accessTokenLifetime);
+    if (end <= now) throw tokenNotValid();
+    return claims;
   }
 
   /** The claims of a refresh token that can still be used. @throws token_not_valid */

@@ -134,6 +134,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       secrets.saw('the settings', auth.settings);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await auth.close();
       await orm.close(true);
       if (!options.database) await database.drop();
       secrets.assertNoneShown();

@@ -1,0 +1,43 @@
+/** What this file uses of a client of `pg`. */
+export interface PgClient {
+  readonly connection: { readonly stream: { destroy(): void } };
+  connect(): Promise<unknown>;
+  query(text: string): Promise<unknown>;
+  end(): Promise<void>;
+  unref(): void;
+  on(event: 'end' | 'error', listener: (error?: Error) => void): unknown;
+  on(event: 'notification', listener: (message: { payload?: string }) => void): unknown;
+}
+
+/** A connection beside the app's pool, for what needs one of its own for long. It does not keep the process alive. */
+export class DedicatedConnection {
+  private constructor(private readonly client: PgClient) {}
+
+  /** Connects a client that has not been connected yet. */
+  static async open(client: PgClient): Promise<DedicatedConnection> {
+    client.on('error', () => {}); // without a listener it would end the process
+    await client.connect();
+    client.unref();
+    return new DedicatedConnection(client);
+  }
+
+  async query(text: string): Promise<void> {
+    await this.client.query(text);
+  }
+
+  onNotification(listener: (payload: string) => void): void {
+    this.client.on('notification', ({ payload = '' }) => listener(payload));
+  }
+
+  /** Calls back when the connection is over, whoever ended it. */
+  onEnd(listener: () => void): void {
+    this.client.on('end', listener);
+    this.client.on('error', listener);
+  }
+
+  /** Ends the connection without waiting for a server that may be silent. */
+  destroy(): void {
+    this.client.end().catch(() => {});
+    this.client.connection.stream.destroy();
+  }
+}

@@ -1,0 +1,175 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import type { Logger } from '../observability/logger.js';
+import type { Settings } from '../settings/settings.js';
+import { believedFor } from './believed-for.js';
+import { RevocationChannel } from './revocation-channel.js';
+import { revocationChannel } from './revocation-channel-name.js';
+import { RevocationList } from './revocation-list.js';
+
+/** Milliseconds between two questions to the server, and those within which it has to answer for the list to be believed. */
+const BEAT = 450;
+
+/** Beats between two proofs that notifications arrive. */
+const PROOF = 10;
+
+/** Milliseconds for which a silent connection is kept. */
+const SILENCE = 5000;
+
+/** Milliseconds before the first attempt to connect again, and at most. */
+const RETRY = { first: 100, most: 2000 };
+
+/** Rows that are read at once. */
+const PAGE = 10_000;
+
+/** The least session id. */
+const FIRST = '00000000-0000-0000-0000-000000000000';
+
+/** Why the list is current, or is not: `deaf` is a connection on which notifications do not arrive. */
+type State = 'starting' | 'current' | 'disconnected' | 'silent' | 'deaf';
+
+/**
+ * Keeps the list of revoked sessions up to date. It is current while the server answers within a second on the connection on
+ * which it tells of revocations. After a new connection everything that may still matter is read once more, after LISTEN: what
+ * commits before is read, what commits later is heard, and nothing lies between.
+ */
+export class RevocationListener {
+  readonly #list: RevocationList;
+  readonly #channelName: string;
+  readonly #page: string;
+  readonly #memory: number;
+  #state: State = 'starting';
+  #running?: Promise<void>;
+  #isStopped = false;
+  #channel?: RevocationChannel;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    meta: EntityMetadata,
+    settings: Settings,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    const table = Table.of(orm, meta);
+    const [at, session] = [table.column('revokedAt'), table.column('session')];
+    this.#channelName = revocationChannel(table);
+    this.#memory = believedFor(settings);
+    this.#list = new RevocationList(this.#memory, clock);
+    this.#page = `
+      select (extract(epoch from ${at}) * 1000)::float8 as "at", ${session}::text as "session" from ${table.name}
+      where (${at}, ${session}) > ($1::timestamptz, $2::uuid) order by ${at}, ${session} limit ${PAGE}`;
+  }
+
+  /** Whether the list has every session whose end was committed more than a second ago. */
+  get isCurrent(): boolean {
+    return this.#state === 'current';
+  }
+
+  /** How many revoked sessions are in memory. */
+  get size(): number {
+    return this.#list.size;
+  }
+
+  /** Whether a session is known to have been ended. False says something only while the list is current. */
+  has(session: string): boolean {
+    return this.#list.has(session);
+  }
+
+  /** Begins to listen, once. Resolves when the list is current, or could not be made so at once; it goes on trying. */
+  start(): Promise<void> {
+    const first = Promise.withResolvers<void>();
+    this.#running ??= this.#run(first.resolve);
+    return Promise.race([first.promise, this.#running]);
+  }
+
+  /** Ends the connection, for good. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#channel?.close();
+  }
+
+  async #run(onTried: () => void): Promise<void> {
+    await this.database.unrefIdleConnections();
+    let wait = RETRY.first;
+    while (!this.#isStopped) {
+      try {
+        await this.#listen(() => {
+          wait = RETRY.first;
+          onTried();
+        });
+      } catch (error) {
+        this.#become('disconnected', error);
+      }
+      onTried();
+      this.#channel?.close();
+      await delay(wait * (0.5 + Math.random()), undefined, { ref: false }); // servers that lost the same connection come one by one
+      wait = Math.min(wait * 2, RETRY.most);
+    }
+  }
+
+  /** Opens a connection, catches up, and watches over it until it is over. */
+  async #listen(onCurrent: () => void): Promise<void> {
+    const onRevoked = (session: string) => this.#list.add(session, this.clock.now());
+    const channel = await RevocationChannel.open(this.database, this.#channelName, onRevoked);
+    this.#channel = channel;
+    await this.#catchUp();
+    if (!(await channel.isHearing())) return this.#become('deaf');
+    this.#become('current');
+    onCurrent();
+    await this.#watch(channel);
+  }
+
+  async #catchUp(): Promise<void> {
+    let after: [at: Date, session: string] = [new Date(this.clock.now() - this.#memory), FIRST];
+    for (;;) {
+      const rows = await this.database.query<{ at: number; session: string }>(this.#page, after);
+      for (const { at, session } of rows) this.#list.add(session, at);
+      const last = rows.at(-1);
+      if (!last || rows.length < PAGE) return;
+      after = [new Date(last.at), last.session];
+    }
+  }
+
+  async #watch(channel: RevocationChannel): Promise<void> {
+    for (let beats = 1; channel.isOpen && !this.#isStopped; beats++) {
+      await delay(BEAT, undefined, { ref: false });
+      this.#list.expire();
+      if (beats % PROOF === 0) channel.ping().catch(() => {}); // the pool may be busy or away: that proves nothing
+      if (!(await this.#hasAnswered(channel))) return this.#become('disconnected');
+      if (channel.isDeaf) return this.#become('deaf');
+      this.#become('current');
+    }
+    this.#become('disconnected');
+  }
+
+  /** Whether the server answers. While it is late the list is not believed. */
+  async #hasAnswered(channel: RevocationChannel): Promise<boolean> {
+    const answered = Promise.race([
+      channel.beat().then(
+        () => true,
+        () => false,
+      ),
+      channel.closed.then(() => false),
+    ]);
+    const isTimely = await Promise.race([answered, delay(BEAT, 'late' as const, { ref: false })]);
+    if (isTimely !== 'late') return isTimely;
+    this.#become('silent');
+    return Promise.race([answered, delay(SILENCE, false, { ref: false })]);
+  }
+
+  #become(state: State, error?: unknown): void {
+    const before = this.#state;
+    this.#state = state;
+    if (before === state || this.#isStopped) return;
+    if (state === 'current') this.logger.info({ revoked: this.size }, 'the revocation list is current');
+    else {
+      const reason = error instanceof Error ? error.name : state;
+      this.logger.warn({ state, reason }, 'the revocation list is not current');
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { serviceUnavailable, tokenNotValid } from '../error.js';
+import type { SessionCheckMode, Settings } from '../settings/settings.js';
+import type { RevocationListener } from './revocation-listener.js';
+import type { SessionReference, SessionService } from './session.service.js';
+
+/** Finds out whether the session of an access token that was verified has been ended since. */
+export class SessionChecker {
+  constructor(
+    private readonly listener: RevocationListener,
+    private readonly sessions: SessionService,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Refuses the token of an ended session. Where no question is needed nothing is returned, so that nobody waits.
+   *
+   * @throws token_not_valid; service_unavailable where the list is not current and REVOCATION_LIST_FALLBACK is `fail-closed`
+   */
+  check(session: SessionReference, mode: SessionCheckMode): void | Promise<void> {
+    if (mode === 'none') return;
+    if (mode === 'database') return this.sessions.assertLive(session);
+    if (this.listener.has(session.session)) throw tokenNotValid();
+    if (this.listener.isCurrent) return;
+    const { revocationListFallback: fallback } = this.settings;
+    if (fallback === 'fail-closed') throw serviceUnavailable();
+    if (fallback === 'database') return this.sessions.assertLive(session);
+  }
+}
