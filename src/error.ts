@@ -61,12 +61,29 @@ export interface ProblemDetails {
  */
 export type TokenReuse = 'lost-response' | 'replay' | 'revoked-session' | 'unknown-session';
 
+/**
+ * What was wrong with a token, or with its session, for the log; the client is told `token_not_valid` whatever it was:
+ *
+ * - `malformed`: it is no token of ours, in its form, its header or its claims; `unknown-key`; `wrong-signature`; `expired`;
+ * - `session-ended`, `no-active-user`: what it names is no more;
+ * - a `TokenReuse`.
+ */
+export type RefusalReason =
+  | TokenReuse
+  | 'malformed'
+  | 'unknown-key'
+  | 'wrong-signature'
+  | 'expired'
+  | 'session-ended'
+  | 'no-active-user';
+
 /** What an error may carry beside its code. */
 export interface JwtAllauthErrorOptions {
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense; sent as `Retry-After`. */
   readonly retryAfter?: number;
-  readonly reuse?: TokenReuse;
+  /** Logged, never sent. */
+  readonly reason?: RefusalReason;
   readonly cause?: unknown;
 }
 
@@ -78,8 +95,8 @@ export class JwtAllauthError extends Error {
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
-  /** What was wrong with a refresh token; never sent. */
-  readonly reuse?: TokenReuse;
+  /** What was wrong with a token; logged, never sent. */
+  readonly reason?: RefusalReason;
 
   /**
    * @param code one of `ErrorCode`, or a code of the app's
@@ -96,7 +113,7 @@ export class JwtAllauthError extends Error {
     this.name = 'JwtAllauthError';
     this.errors = extras.errors;
     this.retryAfter = extras.retryAfter;
-    this.reuse = extras.reuse;
+    this.reason = extras.reason;
   }
 
   /** The problem details of this error, as they are sent (RFC 9457 §3). */
@@ -113,8 +130,8 @@ export class JwtAllauthError extends Error {
 }
 
 /** 401: the token is missing a valid signature, is expired, or belongs to nobody who may use it. */
-export function tokenNotValid(reuse?: TokenReuse): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.TokenNotValid, 401, 'The token is not valid.', { reuse });
+export function tokenNotValid(reason: RefusalReason): JwtAllauthError {
+  return new JwtAllauthError(ErrorCode.TokenNotValid, 401, 'The token is not valid.', { reason });
 }
 
 /** 400: some input fields do not have the form that they must have. */

@@ -18,6 +18,7 @@ export {
   JwtAllauthError,
   type JwtAllauthErrorOptions,
   type ProblemDetails,
+  type RefusalReason,
   type TokenReuse,
 } from './error.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';

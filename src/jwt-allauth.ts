@@ -36,6 +36,7 @@ import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
+import { Telemetry } from './observability/telemetry.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
 import { RotationService } from './sessions/rotation.service.js';
@@ -123,6 +124,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const relations = relationsOf(settings.userAttributes, userMeta);
 
   const events = make(AuthEvents, logger);
+  const telemetry = await Telemetry.load();
+  telemetry.count(events);
   const journal = new Journal(database, orm, metaOf(AUDIT_EVENT_ENTITY), events, settings);
   const hasher = make(PasswordHasher);
   const users = make(UserService, database, orm, userMeta as never);
@@ -132,11 +135,23 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const revocationMeta = metaOf(REVOCATION_ENTITY);
   const endings = new SessionEndings(database, orm, sessionMeta, revocationMeta, users.table, settings, clock);
   const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock);
-  const rotation = make(RotationService, database, store, sessions, users, tokens, settings, clock, journal, logger);
+  const rotation = make(
+    RotationService,
+    database,
+    store,
+    sessions,
+    users,
+    tokens,
+    settings,
+    clock,
+    journal,
+    telemetry,
+    logger,
+  );
   const limiter = make(LoginLimiter, database, orm, metaOf(LOGIN_ATTEMPT_ENTITY), settings, clock);
   const failures = new LoginFailures(journal, clock);
-  const login = make(LoginService, users, hasher, limiter, failures, sessions);
-  const registration = make(RegistrationService, database, users, hasher, sessions, journal, clock);
+  const login = make(LoginService, users, hasher, limiter, failures, sessions, telemetry);
+  const registration = make(RegistrationService, database, users, hasher, sessions, journal, clock, telemetry);
   const logout = make(LogoutService, tokens, sessions);
   const passwordChange = make(
     PasswordChangeService,
@@ -149,12 +164,13 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     journal,
     settings,
     clock,
+    telemetry,
   );
   const profile = make(ProfileService, database, users);
   const deactivation = make(DeactivationService, database, users, sessions, journal, clock);
   make.assertAllUsed();
 
-  const listener = new RevocationListener(database, orm, revocationMeta, settings, clock, logger);
+  const listener = new RevocationListener(database, orm, revocationMeta, settings, clock, telemetry, logger);
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
   const checker = new SessionChecker(listener, sessions, settings);
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);

@@ -1,4 +1,5 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -21,6 +22,7 @@ export class LoginService {
     private readonly limiter: LoginLimiter,
     private readonly failures: LoginFailures,
     private readonly sessions: SessionService,
+    private readonly telemetry: Telemetry,
   ) {}
 
   /**
@@ -31,10 +33,12 @@ export class LoginService {
    */
   async login(credentials: Credentials): Promise<Tokens> {
     let owner: PasswordOwner | undefined;
-    const attempt = this.#login(credentials, (user) => {
-      owner = user;
+    return this.telemetry.measure('login', () => {
+      const attempt = this.#login(credentials, (user) => {
+        owner = user;
+      });
+      return this.failures.watch(attempt, credentials, () => owner && String(owner.id));
     });
-    return this.failures.watch(attempt, credentials, () => owner && String(owner.id));
   }
 
   async #login({ email, password, ...client }: Credentials, onFound: (user: PasswordOwner) => void): Promise<Tokens> {

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { incorrectCredentials } from '../error.js';
 import type { Journal } from '../observability/journal.js';
+import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
@@ -32,6 +33,7 @@ export class PasswordChangeService {
     private readonly journal: Journal,
     private readonly settings: Settings,
     private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
   ) {}
 
   /**
@@ -41,7 +43,11 @@ export class PasswordChangeService {
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
-  async change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
+  async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {
+    return this.telemetry.measure('change_password', () => this.#change(caller, change));
+  }
+
+  async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
     assertPasswordAllowed('newPassword', newPassword, user.email);

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
+import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -30,6 +31,7 @@ export class RegistrationService {
     private readonly sessions: SessionService,
     private readonly journal: Journal,
     private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
   ) {}
 
   /**
@@ -38,6 +40,10 @@ export class RegistrationService {
    * @throws validation_failed, email_already_registered, service_unavailable
    */
   async register(registration: Registration): Promise<Tokens> {
+    return this.telemetry.measure('register', () => this.#register(registration));
+  }
+
+  async #register(registration: Registration): Promise<Tokens> {
     const { email, password } = registration;
     assertPasswordAllowed('password', password, email);
     const passwordHash = await this.hasher.hash(password);

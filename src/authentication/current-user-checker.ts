@@ -12,7 +12,8 @@ export function createCurrentUserChecker(authentication: RequestAuthentication) 
   return ({ request }: Action): Principal | Promise<Principal | BaseUser> | undefined => {
     const principal = authentication.principal(request);
     if (!principal) return undefined;
-    const answer = (): Principal | Promise<Principal | BaseUser> => (isMarkedForLoading(request) ? authentication.user(request, principal) : principal);
+    const answer = (): Principal | Promise<Principal | BaseUser> =>
+      isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
     const checking = authentication.checkSession(request, principal);
     return checking ? checking.then<Principal | BaseUser>(answer) : answer();
   };

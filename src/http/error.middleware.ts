@@ -14,6 +14,7 @@ export function createErrorMiddleware(logger: Logger) {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
       const problem = toProblem(error);
       if (problem.httpCode >= 500) report(error, problem, logger);
+      if (problem.httpCode === 401) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
       if (response.headersSent) next(error);
       else answer(problem, request, response);
     }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
+import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import { believedFor } from './believed-for.js';
 import { RevocationChannel } from './revocation-channel.js';
@@ -53,6 +54,7 @@ export class RevocationListener {
     meta: EntityMetadata,
     settings: Settings,
     private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
     private readonly logger: Logger,
   ) {
     const table = Table.of(orm, meta);
@@ -94,6 +96,10 @@ export class RevocationListener {
   }
 
   async #run(onTried: () => void): Promise<void> {
+    this.telemetry.gauge('revocation_list.size', 'Revoked sessions in memory.', () => this.size);
+    this.telemetry.gauge('revocation_list.current', '1 while the list is current, else 0.', () =>
+      Number(this.isCurrent),
+    );
     await this.database.unrefIdleConnections();
     let wait = RETRY.first;
     while (!this.#isStopped) {

@@ -6,6 +6,7 @@ import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenN
 import type { NamedEvent } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
+import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
@@ -27,6 +28,7 @@ export class RotationService {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly journal: Journal,
+    private readonly telemetry: Telemetry,
     private readonly logger: Logger,
   ) {}
 
@@ -40,16 +42,22 @@ export class RotationService {
    * @throws session_expired past SESSION_LIFETIME; the session is revoked
    */
   async rotate(token: string, client?: SessionClient): Promise<Tokens> {
+    return this.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
+  }
+
+  async #rotate(token: string, client: SessionClient | undefined, outcome: (name: string) => void): Promise<Tokens> {
     const claims = this.tokens.readRefresh(token);
     const now = this.clock.now();
     if (this.tokens.deadline(claims.session_iat) <= toSeconds(now)) {
       await this.sessions.revoke(claims, { reason: 'session-lifetime' });
       throw new JwtAllauthError(ErrorCode.SessionExpired, 401, 'The session has reached its end; sign in again.');
     }
-    if (claims.exp <= toSeconds(now)) throw tokenNotValid();
+    if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const user = this.users.keyOf(claims.sub);
     const em = this.database.fork();
-    return (await this.#rotateLive(claims, user, now, em, client)) ?? (await this.#resolveStale(claims, user, em));
+    return (
+      (await this.#rotateLive(claims, user, now, em, client)) ?? (await this.#resolveStale(claims, user, em, outcome))
+    );
   }
 
   /** Makes the successor, if the token is the live one. */
@@ -76,16 +84,22 @@ export class RotationService {
   }
 
   /** Tells why a correctly signed token was not the live one, and does what follows from it. */
-  async #resolveStale(claims: TokenClaims, user: UserId, em: EntityManager): Promise<Tokens> {
+  async #resolveStale(
+    claims: TokenClaims,
+    user: UserId,
+    em: EntityManager,
+    outcome: (name: TokenReuse) => void,
+  ): Promise<Tokens> {
     const found = await this.store.find(claims.session, user, em);
     if (!found) return this.#refuse('unknown-session', claims);
     if (!found.session.enabled) return this.#refuse('revoked-session', claims);
     if (!found.session.isUserActive) {
       await this.sessions.revokeAll(user, { reason: 'deactivation' });
-      throw tokenNotValid();
+      throw tokenNotValid('no-active-user');
     }
     if (this.#isLostResponse(claims, found.session)) {
       this.#tell('lost-response', claims);
+      outcome('lost-response');
       return this.tokens.issue(found.user, liveToken(claims, found.session), em);
     }
     // It is the live one after all: the user was reactivated while we looked. The client may simply try again.
@@ -125,7 +139,7 @@ export class RotationService {
       throw tokenNotValid(reuse);
     }
     const detail = 'The refresh token was used before. The session has been ended; sign in again.';
-    throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reuse });
+    throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reason: reuse });
   }
 
   #tell(reuse: TokenReuse, claims: TokenClaims): void {

@@ -19,7 +19,7 @@ export class SessionChecker {
   check(session: SessionReference, mode: SessionCheckMode): void | Promise<void> {
     if (mode === 'none') return;
     if (mode === 'database') return this.sessions.assertLive(session);
-    if (this.listener.has(session.session)) throw tokenNotValid();
+    if (this.listener.has(session.session)) throw tokenNotValid('session-ended');
     if (this.listener.isCurrent) return;
     const { revocationListFallback: fallback } = this.settings;
     if (fallback === 'fail-closed') throw serviceUnavailable();

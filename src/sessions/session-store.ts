@@ -104,10 +104,9 @@ export class SessionStore {
 
   /** The live sessions of a user, the one used last first. */
   async list(user: UserId, at: Date): Promise<SessionInfo[]> {
-    const rows = await this.database.query<ClientDevice & { id: string; created: number; used: number; expires: number }>(
-      this.#sql.list,
-      [user, at],
-    );
+    const rows = await this.database.query<
+      ClientDevice & { id: string; created: number; used: number; expires: number }
+    >(this.#sql.list, [user, at]);
     return rows.map(({ id, created, used, expires, ...device }) => ({
       id,
       createdAt: new Date(created),

@@ -80,7 +80,7 @@ export class SessionService {
   /** The live sessions of the caller's user. @throws token_not_valid when the caller's own is none of them */
   async listFor({ session, sub }: SessionReference): Promise<SessionInfo[]> {
     const sessions = await this.list(this.users.keyOf(sub));
-    if (!sessions.some(({ id }) => id === session)) throw tokenNotValid();
+    if (!sessions.some(({ id }) => id === session)) throw tokenNotValid('session-ended');
     return sessions;
   }
 
@@ -130,7 +130,7 @@ export class SessionService {
    */
   async assertLive({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
     const isLive = await this.store.isLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
-    if (!isLive) throw tokenNotValid();
+    if (!isLive) throw tokenNotValid('session-ended');
   }
 
   /** What is kept of a client, as COLLECT_USER_AGENT says. */

@@ -35,10 +35,13 @@ export interface VerifiedToken {
  */
 export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
   const header = readPart(token.split('.', 1)[0] ?? '');
-  const key = header.typ === TYP[type] && typeof header.kid === 'string' ? keys.find(header.kid) : undefined;
-  if (!key || Object.keys(header).sort().join() !== HEADER.join()) throw tokenNotValid();
+  const isOfType = header.typ === TYP[type] && Object.keys(header).sort().join() === HEADER.join();
+  if (!isOfType || typeof header.kid !== 'string') throw tokenNotValid('malformed');
+  const key = keys.find(header.kid);
+  if (!key) throw tokenNotValid('unknown-key');
   const claims = verify(token, key);
-  if (!isOurs(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience) throw tokenNotValid();
+  if (!isOurs(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience)
+    throw tokenNotValid('malformed');
   return { claims, key };
 }
 
@@ -52,12 +55,12 @@ export function saysExpired(token: string, now: number): boolean {
 }
 
 function readPart(part: string): Record<string, unknown> {
-  if (!part.startsWith('eyJ')) throw tokenNotValid(); // what begins with {" does; garbage is not worth an exception of JSON
+  if (!part.startsWith('eyJ')) throw tokenNotValid('malformed'); // what begins with {" does; garbage is not worth an exception of JSON
   try {
     const content: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
     return typeof content === 'object' && content !== null ? (content as Record<string, unknown>) : {};
   } catch {
-    throw tokenNotValid();
+    throw tokenNotValid('malformed');
   }
 }
 
@@ -65,7 +68,7 @@ function verify(token: string, { algorithm, key }: SigningKey): unknown {
   try {
     return jwt.verify(token, key, { algorithms: [algorithm], ignoreExpiration: true });
   } catch {
-    throw tokenNotValid();
+    throw tokenNotValid('wrong-signature');
   }
 }
 

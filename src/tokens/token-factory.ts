@@ -86,7 +86,7 @@ export class TokenFactory {
     const now = toSeconds(this.clock.now());
     const known = this.#verified.find(token);
     if (known) return this.#stillGood(known, now);
-    if (saysExpired(token, now)) throw tokenNotValid();
+    if (saysExpired(token, now)) throw tokenNotValid('expired');
     const verified = verifySignature(token, 'access', this.keys, this.settings);
     this.#stillGood(verified.claims, now);
     freeze(verified.claims); // to the bottom: requests with the same token share them
@@ -96,14 +96,14 @@ export class TokenFactory {
 
   #stillGood(claims: TokenClaims, now: number): TokenClaims {
     const end = Math.min(claims.exp, claims.iat + this.settings.accessTokenLifetime);
-    if (end <= now) throw tokenNotValid();
+    if (end <= now) throw tokenNotValid('expired');
     return claims;
   }
 
   /** The claims of a refresh token that can still be used. @throws token_not_valid */
   verifyRefresh(token: string): TokenClaims {
     const claims = this.readRefresh(token);
-    if (claims.exp <= toSeconds(this.clock.now())) throw tokenNotValid();
+    if (claims.exp <= toSeconds(this.clock.now())) throw tokenNotValid('expired');
     return claims;
   }
 

@@ -40,7 +40,7 @@ export class UserService<U extends BaseUser = BaseUser> {
   /** The key that a `sub` claim names. @throws token_not_valid when no user of ours can have it */
   keyOf(sub: string): UserId {
     const key = parseUserId(sub, this.meta.properties['id' as keyof typeof this.meta.properties]);
-    if (key === undefined) throw tokenNotValid();
+    if (key === undefined) throw tokenNotValid('no-active-user');
     return key;
   }
 
@@ -58,7 +58,7 @@ export class UserService<U extends BaseUser = BaseUser> {
   /** The active user of a `sub` claim, loaded and managed by `em`. @throws token_not_valid when there is none */
   async getActive(em: EntityManager, sub: string): Promise<U> {
     const user = await em.findOne(this.entity, { id: this.keyOf(sub), isActive: true } as never);
-    if (!user) throw tokenNotValid();
+    if (!user) throw tokenNotValid('no-active-user');
     return user as U;
   }
 

@@ -49,8 +49,10 @@ export interface TestApp {
   readonly auth: JwtAllauth;
   readonly clock: TestClock;
   readonly database: TestDatabase;
-  /** What was logged. */
+  /** What was logged, but for the refusals. */
   readonly log: { level: string; message: string; [field: string]: unknown }[];
+  /** What was logged of requests that were answered with 401. */
+  readonly refusals: { code: string; reason?: string }[];
   /** The events of `session.reuse-detected`. */
   readonly events: AuthEventMap['session.reuse-detected'][];
   client(): TestClient;
@@ -81,11 +83,12 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   }
   const clock = new TestClock();
   const log: TestApp['log'] = [];
+  const refusals: TestApp['refusals'] = [];
   const events: TestApp['events'] = [];
   const auth = await createJwtAllauth({
     orm,
     clock,
-    logger: collector(log),
+    logger: collector(log, refusals),
     container: Container.of(`test-${++count}`),
     settings: {
       secretKey: SECRET,
@@ -113,6 +116,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     clock,
     database,
     log,
+    refusals,
     events,
     client,
     signedUp: async (email = `user${++count}@example.com`) => {
@@ -154,9 +158,10 @@ async function listen(options: TestAppOptions, auth: JwtAllauth): Promise<Server
   return server;
 }
 
-function collector(log: TestApp['log']): Logger {
+function collector(log: TestApp['log'], refusals: TestApp['refusals']): Logger {
   const at = (level: string) => (fields: object, message: string) => {
-    log.push({ ...fields, level, message });
+    if (message === 'request refused') refusals.push(fields as TestApp['refusals'][number]);
+    else log.push({ ...fields, level, message });
     secrets.saw(`a log line (${level})`, { ...fields, message });
   };
   return { info: at('info'), warn: at('warn'), error: at('error') };

@@ -1,0 +1,109 @@
+import { JwtAllauthError } from '../error.js';
+import { AUTH_EVENT_NAMES, type AuthEventMap, type AuthEvents } from './auth-events.js';
+
+type Attributes = Record<string, string | number | boolean>;
+
+interface Span {
+  setAttributes(attributes: Attributes): unknown;
+  setStatus(status: { code: number }): unknown;
+  end(): void;
+}
+
+interface ObservableGauge {
+  addCallback(callback: (result: { observe(value: number): void }) => void): void;
+}
+
+interface Tracer {
+  startActiveSpan<T>(name: string, work: (span: Span) => Promise<T>): Promise<T>;
+}
+
+interface Histogram {
+  record(value: number, attributes: Attributes): void;
+}
+
+interface Meter {
+  createHistogram(name: string, options: object): Histogram;
+  createCounter(name: string, options: object): { add(value: number, attributes: Attributes): void };
+  createObservableGauge(name: string, options: object): ObservableGauge;
+}
+
+/** What this file uses of `@opentelemetry/api`; the types of an optional package must not stand in ours. */
+interface OpenTelemetry {
+  readonly trace: { getTracer(name: string): Tracer };
+  readonly metrics: { getMeter(name: string): Meter };
+}
+
+/** `SpanStatusCode.ERROR`. */
+const ERROR = 2;
+
+/** Bounds of the histogram, in seconds: from a statement on the next machine to what a user notices. */
+const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/**
+ * Spans and metrics for OpenTelemetry, where `@opentelemetry/api` is installed; nothing elsewhere. No attribute ever has an
+ * id, an address or a token.
+ */
+export class Telemetry {
+  readonly #tracer: Tracer | undefined;
+  readonly #meter: Meter | undefined;
+  readonly #duration: Histogram | undefined;
+
+  private constructor(api: OpenTelemetry | undefined) {
+    this.#tracer = api?.trace.getTracer('jwt-allauth');
+    this.#meter = api?.metrics.getMeter('jwt-allauth');
+    this.#duration = this.#meter?.createHistogram('jwt_allauth.operation.duration', {
+      description: 'How long sign-ins, rotations and other operations take, by outcome.',
+      unit: 's',
+      advice: { explicitBucketBoundaries: BOUNDS },
+    });
+  }
+
+  /** Finds `@opentelemetry/api`, if the app has it. */
+  static async load(): Promise<Telemetry> {
+    return new Telemetry((await import('@opentelemetry/api').catch(() => undefined)) as OpenTelemetry | undefined);
+  }
+
+  /**
+   * Runs an operation in a span and measures it. Its outcome is `ok`, what `work` says of it, or for an error the reason or
+   * code of ours, or `error`.
+   */
+  async measure<T>(operation: string, work: (outcome: (name: string) => void) => Promise<T>): Promise<T> {
+    if (!this.#tracer) return work(() => {});
+    const start = performance.now();
+    return this.#tracer.startActiveSpan(`jwt_allauth.${operation}`, async (span) => {
+      let outcome = 'ok';
+      try {
+        return await work((name) => {
+          outcome = name;
+        });
+      } catch (error) {
+        const isOurs = error instanceof JwtAllauthError;
+        outcome = isOurs ? (error.reason ?? error.code) : 'error';
+        if (!isOurs || error.httpCode >= 500) span.setStatus({ code: ERROR });
+        throw error;
+      } finally {
+        span.setAttributes({ outcome });
+        span.end();
+        this.#duration?.record((performance.now() - start) / 1000, { operation, outcome });
+      }
+    });
+  }
+
+  /** Counts events by their name and by what distinguishes them: a reason, a reuse, a code. */
+  count(events: AuthEvents): void {
+    const counter = this.#meter?.createCounter('jwt_allauth.events', { description: 'Events, by name and reason.' });
+    if (!counter) return;
+    for (const event of AUTH_EVENT_NAMES) {
+      events.on(event, (told: AuthEventMap[typeof event] & { reason?: string; reuse?: string; code?: string }) => {
+        const reason = told.reason ?? told.reuse ?? told.code;
+        counter.add(1, { event, ...(reason && { reason }) });
+      });
+    }
+  }
+
+  /** Shows a value whenever metrics are collected. */
+  gauge(name: string, description: string, read: () => number): void {
+    const gauge = this.#meter?.createObservableGauge(`jwt_allauth.${name}`, { description });
+    gauge?.addCallback((result) => result.observe(read()));
+  }
+}
