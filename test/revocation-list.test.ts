@@ -140,6 +140,19 @@ describe('the check of an access token’s session', () => {
     expect((await client.get('/app/default')).status).toBe(200);
   });
 
+  test('an access token that was made when ACCESS_TOKEN_LIFETIME was longer is over when it would be today', async () => {
+    const { here, there } = await twoServers({ accessTokenLifetime: '1h' });
+    const shorter = await appWith({ accessTokenLifetime: '5m' }, { database: there.database });
+    const { client } = await createOwner(here);
+    const now = (server: TestApp) => at(server, client).get('/app/default');
+    expect((await now(shorter)).status).toBe(200);
+    for (const server of [here, shorter]) server.clock.advance(300);
+    expect((await now(here)).status).toBe(200);
+    expectProblemDetails(await now(shorter), 401, 'token_not_valid');
+    const fresh = await createOwner(shorter);
+    expect((await at(shorter, fresh.client).get('/app/default')).status).toBe(200);
+  });
+
   test('another word than the three is refused where it stands', () => {
     expect(() => SessionCheck('toString' as never)).toThrow('@SessionCheck takes none, revocation-list or database');
   });
@@ -209,6 +222,31 @@ describe('every way in which a session ends reaches the access tokens on another
     expect((await client.refresh()).status).toBe(200);
   });
 
+  test.each(['repeatable read', 'serializable'])(
+    'a %s transaction of the app is refused: it could miss a login',
+    async (level) => {
+      const app = await appWith({});
+      const { id, live } = await createOwner(app);
+      const ending = app.orm.em.fork().transactional(async (em) => {
+        await em.execute(`set transaction isolation level ${level}`);
+        await app.auth.sessions.revokeAll(id, { em });
+      });
+      await expect(ending).rejects.toThrow(`read committed transactions only; this one is ${level}`);
+      expect(await live()).toBe(1);
+    },
+  );
+
+  test('a database whose default is repeatable read changes nothing for the own transactions', async () => {
+    const app = await appWith({});
+    await app.database.pool.query(
+      `do $$ begin execute 'alter database ' || current_database() || ' set default_transaction_isolation = $q$repeatable read$q$'; end $$`,
+    );
+    const there = await appWith({}, { database: app.database });
+    const { client, live } = await createOwner(there);
+    expect((await client.logoutAll()).status).toBe(204);
+    expect(await live()).toBe(0);
+  });
+
   test('a session that is long over is not told of', async () => {
     const app = await appWith(LIST);
     const { id } = await createOwner(app);
@@ -260,6 +298,39 @@ describe('a server whose connection is cut', () => {
     expect((await at(there, other).get('/app/default')).status).toBe(200);
     proxy.resume();
     await until(() => isCurrent(there));
+  });
+
+  test('goes on with a connection that was silent for a moment, and has what was told meanwhile', async () => {
+    const { proxy, here, there } = await behindProxy({ ...LIST, revocationListFallback: 'fail-closed' });
+    const { client } = await createOwner(here);
+    const { client: other } = await createOwner(here);
+    const connections = () =>
+      here.database.pool.query(
+        `select pid from pg_stat_activity where query ~ '^(listen|select 1)' and datname = current_database()`,
+      );
+    const before = (await connections()).rows;
+    await proxy.fail('stalled', 'select 1');
+    await client.logout();
+    await until(() => !isCurrent(there));
+    expectUnavailable(await at(there, other).get('/app/default'));
+    proxy.resume();
+    await until(() => isCurrent(there));
+    expect(await isRefused(at(there, client))).toBe(true);
+    expect((await connections()).rows).toEqual(expect.arrayContaining(before.slice(0, 1)));
+    expect(there.log.filter(({ level }) => level === 'warn')).toMatchObject([{ state: 'silent' }]);
+  });
+
+  test('notices that notifications no longer reach its connection, and that they do again', async () => {
+    const { proxy, here, there } = await behindProxy(LIST);
+    const { client } = await createOwner(here);
+    proxy.isDeaf = true;
+    await until(() => !isCurrent(there));
+    expect(there.log.at(-1)).toMatchObject({ level: 'warn', state: 'deaf' });
+    await client.logout();
+    expect(await isRefused(at(there, client))).toBe(true); // from the database
+    proxy.isDeaf = false;
+    await until(() => isCurrent(there));
+    expect(await isRefused(at(there, client))).toBe(true);
   });
 
   test('answers 503 meanwhile where it shall fail closed, and refuses what it knows to be revoked', async () => {

@@ -128,12 +128,12 @@ export class Database {
     return this.#available(() => work(this.fork()));
   }
 
-  /** A connection beside the pool, made as the pool makes its own. */
-  async connect(): Promise<DedicatedConnection> {
+  /** A connection beside the pool, made as the pool makes its own. A statement on it fails after so many milliseconds. */
+  async connect(queryTimeout: number): Promise<DedicatedConnection> {
     return this.#available(async () => {
       const pool: Pool = await this.#connection.getNativeClient();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
-      return DedicatedConnection.open(new pool.Client(pool.options));
+      return DedicatedConnection.open(new pool.Client({ ...pool.options, query_timeout: queryTimeout }));
     });
   }
 

@@ -9,7 +9,7 @@ export interface PgClient {
   on(event: 'notification', listener: (message: { payload?: string }) => void): unknown;
 }
 
-/** A connection beside the app's pool, for what needs one of its own for long. It does not keep the process alive. */
+/** A connection beside the app's pool, for what needs one of its own for long. */
 export class DedicatedConnection {
   private constructor(private readonly client: PgClient) {}
 
@@ -17,12 +17,16 @@ export class DedicatedConnection {
   static async open(client: PgClient): Promise<DedicatedConnection> {
     client.on('error', () => {}); // without a listener it would end the process
     await client.connect();
-    client.unref();
     return new DedicatedConnection(client);
   }
 
   async query(text: string): Promise<void> {
     await this.client.query(text);
+  }
+
+  /** From now on the connection does not keep the process alive. */
+  unref(): void {
+    this.client.unref();
   }
 
   onNotification(listener: (payload: string) => void): void {

@@ -5,6 +5,9 @@ import type { DedicatedConnection } from '../database/dedicated-connection.js';
 /** Marks a notification that we send to ourselves. */
 const PING = 'ping ';
 
+/** Milliseconds for which a silent connection is kept. */
+const SILENCE = 5000;
+
 /** Answers of the server that may come before it has passed a notification on. */
 const PATIENCE = 3;
 
@@ -28,7 +31,7 @@ export class RevocationChannel {
     name: string,
     onRevoked: (session: string) => void,
   ): Promise<RevocationChannel> {
-    const connection = await database.connect();
+    const connection = await database.connect(SILENCE);
     const channel = new RevocationChannel(database, name, connection);
     connection.onEnd(() => channel.#closed());
     connection.onNotification((payload) => {
@@ -51,6 +54,11 @@ export class RevocationChannel {
   /** Resolves when the connection is over. */
   get closed(): Promise<void> {
     return this.#onClosed.promise;
+  }
+
+  /** From now on the connection does not keep the process alive. */
+  unref(): void {
+    this.connection.unref();
   }
 
   /** Resolves when the server has answered: whatever was notified before has been heard by then. */

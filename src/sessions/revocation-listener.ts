@@ -18,9 +18,6 @@ const BEAT = 450;
 /** Beats between two proofs that notifications arrive. */
 const PROOF = 10;
 
-/** Milliseconds for which a silent connection is kept. */
-const SILENCE = 5000;
-
 /** Milliseconds before the first attempt to connect again, and at most. */
 const RETRY = { first: 100, most: 2000 };
 
@@ -127,6 +124,7 @@ export class RevocationListener {
     if (!(await channel.isHearing())) return this.#become('deaf');
     this.#become('current');
     onCurrent();
+    channel.unref();
     await this.#watch(channel);
   }
 
@@ -165,7 +163,7 @@ export class RevocationListener {
     const isTimely = await Promise.race([answered, delay(BEAT, 'late' as const, { ref: false })]);
     if (isTimely !== 'late') return isTimely;
     this.#become('silent');
-    return Promise.race([answered, delay(SILENCE, false, { ref: false })]);
+    return answered;
   }
 
   #become(state: State, error?: unknown): void {

@@ -1,9 +1,22 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
-import { createExpressServer } from 'routing-controllers';
-import { createAuthEntities, createJwtAllauth } from '../../src/index.js';
+import { Authorized, CurrentUser, createExpressServer, Get, JsonController, useContainer } from 'routing-controllers';
+import { Container, Service } from 'typedi';
+import { createAuthEntities, createJwtAllauth, Principal } from '../../src/index.js';
 import { AppUser, Organization } from './users.js';
+
+useContainer(Container);
+
+@Service()
+@JsonController()
+class WhoamiController {
+  @Authorized()
+  @Get('/whoami')
+  whoami(@CurrentUser() user: Principal) {
+    return { id: user.id };
+  }
+}
 
 /** A server process of the app: told its settings as JSON, it tells its parent the port. */
 const { databaseUrl, settings } = JSON.parse(process.argv[2] ?? '{}');
@@ -12,7 +25,11 @@ const orm = await MikroORM.init({
   entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })],
 });
 const auth = await createJwtAllauth({ orm, settings });
-const server = createExpressServer(auth.serverOptions()).listen(0, '127.0.0.1', () => {
-  process.send?.((server.address() as AddressInfo).port);
-});
+const server = createExpressServer(auth.serverOptions({ controllers: [WhoamiController] })).listen(
+  0,
+  '127.0.0.1',
+  () => {
+    process.send?.((server.address() as AddressInfo).port);
+  },
+);
 process.once('disconnect', () => process.exit(0));

@@ -34,6 +34,8 @@ export class TcpProxy {
   readonly #traps: Trap[] = [];
   #target = { host: '127.0.0.1', port: 0 };
   #door: Door = 'open';
+  /** Whether notifications are withheld, as by a pooler that gives connections to others after each transaction. */
+  isDeaf = false;
 
   private constructor(
     private readonly server: Server,
@@ -97,7 +99,12 @@ export class TcpProxy {
       return;
     }
     const server = this.#door === 'silent' ? undefined : dial({ ...this.#target, noDelay: true });
-    const link = new Link(socket, server, (statement) => this.#takeTrap(statement));
+    const link = new Link(
+      socket,
+      server,
+      (statement) => this.#takeTrap(statement),
+      () => this.isDeaf,
+    );
     this.#links.add(link);
     socket.on('close', () => this.#links.delete(link));
   }
@@ -121,6 +128,7 @@ class Link {
     private readonly client: Socket,
     private readonly server: Socket | undefined,
     private readonly takeTrap: (statement: Buffer) => Trap | undefined,
+    private readonly isDeaf: () => boolean,
   ) {
     for (const socket of [client, server]) socket?.on('error', () => this.cut()).on('close', () => this.cut());
     client.on('data', (chunk) => this.#onClientData(chunk));
@@ -172,7 +180,7 @@ class Link {
 
   #onServerData(chunk: Buffer): void {
     if (!this.#trap) {
-      this.client.write(chunk);
+      this.client.write(this.isDeaf() ? withoutNotifications(chunk) : chunk);
       return;
     }
     this.#answer = Buffer.concat([this.#answer, chunk]);
@@ -189,4 +197,15 @@ class Link {
     }
     strike();
   }
+}
+
+/** What the server sent but for NotificationResponse messages; a chunk begins with a message where little is sent. */
+function withoutNotifications(chunk: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < chunk.length; ) {
+    const end = at + 1 + (chunk.length >= at + 5 ? chunk.readInt32BE(at + 1) : chunk.length);
+    if (String.fromCharCode(chunk[at] ?? 0) !== 'A') kept.push(chunk.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept);
 }
