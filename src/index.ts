@@ -44,9 +44,9 @@ export {
   SessionService,
 } from './sessions/session.service.js';
 export type { SessionInfo } from './sessions/session-store.js';
+export type { Algorithm } from './settings/algorithm.js';
 export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
 export {
-  type Algorithm,
   type RevocationListFallback,
   type SessionCheckMode,
   Settings,

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { plainToInstance, Transform } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
 import { closestMatch } from 'leven';
+import type { Algorithm } from './algorithm.js';
 import { areDistinct, isLoginLimit, type LoginLimit, parseLoginLimits } from './login-limit.js';
 import {
   Count,
@@ -17,8 +18,6 @@ import {
   Text,
 } from './setting-rules.js';
 import { type SettingFault, SettingsError } from './settings-error.js';
-
-export type Algorithm = 'HS256' | 'HS384' | 'HS512';
 
 /** How the session of an access token is looked at before the token is believed. */
 export type SessionCheckMode = 'none' | 'revocation-list' | 'database';

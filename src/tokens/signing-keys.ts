@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import type { Algorithm } from '../settings/settings.js';
+import type { Algorithm } from '../settings/algorithm.js';
 
 /** A key with the one algorithm that it may be used with, so that a token can never choose (RFC 8725 §3.1). */
 export interface SigningKey {

@@ -1,0 +1,37 @@
+/** How tokens are signed (RFC 7518 §3.1). */
+export type Algorithm = HmacAlgorithm | KeyPairAlgorithm;
+
+/** Signs and verifies with one shared secret. */
+export type HmacAlgorithm = 'HS256' | 'HS384' | 'HS512';
+
+/** Signs with a private key and verifies with its public one. */
+export type KeyPairAlgorithm = 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'PS384' | 'PS512' | 'ES256' | 'ES384' | 'ES512';
+
+/** Bytes that a secret needs at least: as many as the hash gives (RFC 7518 §3.2). */
+export const SECRET_BYTES: Readonly<Record<HmacAlgorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 };
+
+/** The curve of each algorithm, as node:crypto names it; null: an RSA key (RFC 7518 §3.3 to §3.5). */
+export const CURVES: Readonly<Record<KeyPairAlgorithm, string | null>> = {
+  RS256: null,
+  RS384: null,
+  RS512: null,
+  PS256: null,
+  PS384: null,
+  PS512: null,
+  ES256: 'prime256v1',
+  ES384: 'secp384r1',
+  ES512: 'secp521r1',
+};
+
+/** Bits of an RSA key at least (RFC 7518 §3.3). */
+export const RSA_BITS = 2048;
+
+/** Whether a value names an algorithm. */
+export function isAlgorithm(value: unknown): value is Algorithm {
+  return typeof value === 'string' && (Object.hasOwn(SECRET_BYTES, value) || Object.hasOwn(CURVES, value));
+}
+
+/** Whether an algorithm works with a shared secret. */
+export function isHmac(algorithm: Algorithm): algorithm is HmacAlgorithm {
+  return Object.hasOwn(SECRET_BYTES, algorithm);
+}
