@@ -39,7 +39,9 @@ async function main(): Promise<void> {
 }
 
 async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<SettingsInput> {
-  const key = env.JWT_ALLAUTH_SECRET_KEY ?? (await secretKey(directory));
+  // An algorithm with key pairs has no use for a secret, and refuses one.
+  const needsSecret = (env.JWT_ALLAUTH_ALGORITHM ?? 'HS256').startsWith('HS');
+  const key = env.JWT_ALLAUTH_SECRET_KEY ?? (needsSecret ? await secretKey(directory) : undefined);
   const settings = settingsFromEnv({ ...env, JWT_ALLAUTH_SECRET_KEY: key });
   return { ...settings, refreshToken: settings.refreshToken ?? RefreshToken };
 }

@@ -21,6 +21,7 @@ import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
 import { createCsrfGuard } from './http/csrf.js';
 import { createErrorMiddleware } from './http/error.middleware.js';
+import { createJwksController } from './http/jwks.controller.js';
 import { createLoginController } from './http/login.controller.js';
 import { createLogoutController } from './http/logout.controller.js';
 import { createPasswordChangeController } from './http/password-change.controller.js';
@@ -46,8 +47,8 @@ import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
+import { KeyRing } from './tokens/key-ring.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
-import { HmacKeys } from './tokens/signing-keys.js';
 import { TokenFactory } from './tokens/token-factory.js';
 import { relationsOf } from './tokens/user-attributes.js';
 import { PasswordHasher } from './users/password-hasher.service.js';
@@ -129,7 +130,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const journal = new Journal(database, orm, metaOf(AUDIT_EVENT_ENTITY), events, settings);
   const hasher = make(PasswordHasher);
   const users = make(UserService, database, orm, userMeta as never);
-  const keys = new HmacKeys(settings.secretKey, settings.algorithm);
+  const keys = new KeyRing(settings);
   const tokens = make(TokenFactory, tokenClass, relations, keys, settings, clock);
   const store = new SessionStore(database, users, orm, sessionMeta);
   const revocationMeta = metaOf(REVOCATION_ENTITY);
@@ -148,7 +149,15 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     telemetry,
     logger,
   );
-  const limiter = make(LoginLimiter, database, orm, metaOf(LOGIN_ATTEMPT_ENTITY), settings, clock);
+  const limiter = make(
+    LoginLimiter,
+    database,
+    orm,
+    metaOf(LOGIN_ATTEMPT_ENTITY),
+    settings,
+    clock,
+    keys.deriveSecret('login limits'),
+  );
   const failures = new LoginFailures(journal, clock);
   const login = make(LoginService, users, hasher, limiter, failures, sessions, telemetry);
   const registration = make(RegistrationService, database, users, hasher, sessions, journal, clock, telemetry);
@@ -184,6 +193,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       createLogoutController(prefix, logout, transport, csrf),
       createSessionsController(prefix, sessions),
       createProfileController(prefix, profile),
+      createJwksController(prefix, keys),
       createPasswordChangeController(prefix, passwordChange, transport),
     ],
     middlewares: [

@@ -17,7 +17,7 @@ import {
   TokenFactory,
 } from '../../src/index.js';
 import { partitionMigration } from '../partition-migration.js';
-import { keyPairTokens } from './key-pair-tokens.js';
+import { keyPairSettings } from './key-pair-settings.js';
 import { addSessions } from './many-sessions.js';
 import { DATABASE_URL, LEAN, lean, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
@@ -65,13 +65,12 @@ if (!found?.users) await createTables();
 const users = await em.find(AppUser, {}, { orderBy: { email: 'asc' }, populate: ['passwordHash'] });
 
 const settings = {
-  secretKey: SECRET,
+  ...(variant === 'RS256' || variant === 'ES256' ? keyPairSettings(variant) : { secretKey: SECRET }),
   refreshToken: PermissionToken,
   refreshTokenAsCookie: false,
   ...(variant === 'no login limit' && { loginRateLimit: [] }),
 };
-const services = variant === 'RS256' || variant === 'ES256' ? [keyPairTokens(variant)] : [];
-const auth = await createJwtAllauth({ orm, settings, services });
+const auth = await createJwtAllauth({ orm, settings });
 const yesterday = { now: () => Date.now() - 86_400_000 };
 const past = await createJwtAllauth({ orm, settings, clock: yesterday, container: Container.of('past') });
 

@@ -7,8 +7,9 @@ import {
 } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
 import jwt, { type Algorithm } from 'jsonwebtoken';
-import { Clock, RefreshToken, type Settings, TokenFactory, type TokenSession } from '../../src/index.js';
-import { HmacKeys } from '../../src/tokens/signing-keys.js';
+import { Clock, RefreshToken, TokenFactory, type TokenSession } from '../../src/index.js';
+import { resolveSettings } from '../../src/settings/settings.js';
+import { KeyRing } from '../../src/tokens/key-ring.js';
 import { table } from '../section.js';
 import { claimsOf } from '../servers/claims.js';
 import { ARGON2, PASSWORD, SECRET } from '../servers/serve.js';
@@ -58,9 +59,8 @@ export const micro: Study = {
     const raw = { key: ec.publicKey, dsaEncoding: 'ieee-p1363' } as const;
     await time('node:crypto verifies ES256', 500, () => verifySignature('sha256', signed, raw, bytes));
 
-    const keys = new HmacKeys(SECRET, 'HS256');
-    const settings = { accessTokenLifetime: 3600, refreshTokenLifetime: 86_400, userAttributes: {} } as Settings;
-    const factory = new TokenFactory(RefreshToken, [], keys, settings, new Clock());
+    const settings = resolveSettings({ secretKey: SECRET, accessTokenLifetime: '1h', refreshTokenAsCookie: false });
+    const factory = new TokenFactory(RefreshToken, [], new KeyRing(settings), settings, new Clock());
     const now = Math.floor(Date.now() / 1000);
     const session: TokenSession = {
       id: randomUUID(),

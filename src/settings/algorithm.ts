@@ -26,9 +26,12 @@ export const CURVES: Readonly<Record<KeyPairAlgorithm, string | null>> = {
 /** Bits of an RSA key at least (RFC 7518 §3.3). */
 export const RSA_BITS = 2048;
 
+/** Every algorithm. */
+export const ALGORITHMS = [...Object.keys(SECRET_BYTES), ...Object.keys(CURVES)] as readonly Algorithm[];
+
 /** Whether a value names an algorithm. */
 export function isAlgorithm(value: unknown): value is Algorithm {
-  return typeof value === 'string' && (Object.hasOwn(SECRET_BYTES, value) || Object.hasOwn(CURVES, value));
+  return (ALGORITHMS as readonly unknown[]).includes(value);
 }
 
 /** Whether an algorithm works with a shared secret. */

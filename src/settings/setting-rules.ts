@@ -1,26 +1,14 @@
 import { Transform } from 'class-transformer';
-import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { ValidateBy, type ValidationArguments, type ValidationOptions } from 'class-validator';
 import { parseDuration } from './duration.js';
 
 /** Whether a value of a setting can be used, beside the other settings. */
 export type Test<S = never> = (value: unknown, settings: S) => boolean;
 
 /** A check of one setting: a fault with this message unless the test holds. */
-export function must<S = never>(
-  message: string | ((settings: S) => string),
-  test: Test<S>,
-  options?: ValidationOptions,
-) {
-  return ValidateBy(
-    {
-      name: typeof message === 'string' ? message : test.name,
-      validator: {
-        validate: (value, args) => test(value, args?.object as S),
-        defaultMessage: (args) => (typeof message === 'string' ? message : message(args?.object as S)),
-      },
-    },
-    options,
-  );
+export function must<S = never>(message: string, test: Test<S>, options?: ValidationOptions) {
+  const validate = (value: unknown, args?: ValidationArguments) => test(value, args?.object as S);
+  return ValidateBy({ name: message, validator: { validate, defaultMessage: () => message } }, options);
 }
 
 /** Whether a value is a string with something in it. */

@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import { plainToInstance, Transform } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
 import { closestMatch } from 'leven';
-import type { Algorithm } from './algorithm.js';
+import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithm.js';
+import { resolveKeys } from './key-rules.js';
 import { areDistinct, isLoginLimit, type LoginLimit, parseLoginLimits } from './login-limit.js';
 import {
   Count,
@@ -24,13 +25,6 @@ export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
 
 /** What is believed while the revocation list cannot be kept up. */
 export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
-
-/** Bytes that a secret needs: as many as the hash gives (RFC 7518 §3.2). */
-const SECRET_BYTES: ReadonlyMap<unknown, number> = new Map([
-  ['HS256', 32],
-  ['HS384', 48],
-  ['HS512', 64],
-]);
 
 /**
  * Everything that an operator can choose, typed and with its defaults. The README's table has a row for each. Durations
@@ -104,17 +98,28 @@ export class Settings {
   )
   readonly refreshTokenCookieDomain?: string = undefined;
 
-  @must('must be HS256, HS384 or HS512', (value) => SECRET_BYTES.has(value))
+  @must(`must be one of ${ALGORITHMS.join(', ')}`, isAlgorithm)
   readonly algorithm: Algorithm = 'HS256';
 
-  /** The secret of HMAC signatures. */
-  @must(
-    ({ algorithm }: Settings) => `must be set, to at least ${SECRET_BYTES.get(algorithm) ?? 32} bytes (RFC 7518 §3.2)`,
-    function hasSecretLength(value, { algorithm }: Settings) {
-      return typeof value === 'string' && Buffer.byteLength(value) >= (SECRET_BYTES.get(algorithm) ?? 32);
-    },
-  )
+  /** The secret of HMAC signatures; empty for an algorithm with key pairs. */
+  @must('must be a text', (value) => typeof value === 'string')
   readonly secretKey: string = '';
+
+  /** The private key of RSA and EC signatures, in PEM; line ends may be written as `\n`. */
+  @Text()
+  readonly privateKey?: string = undefined;
+
+  /** A file with `privateKey`, which takes its place once the settings are resolved. */
+  @Text()
+  readonly privateKeyFile?: string = undefined;
+
+  /** Keys that verify beside the one that signs: public keys in PEM, and lines of `secret:` and an older secret. */
+  @Text()
+  readonly verifyingKeys?: string = undefined;
+
+  /** A file with `verifyingKeys`, which takes its place once the settings are resolved. */
+  @Text()
+  readonly verifyingKeysFile?: string = undefined;
 
   /** `iss` of every token; checked when set. */
   @Text()
@@ -196,14 +201,17 @@ export class Settings {
     { count: 100, seconds: 3600, scope: 'account' },
   ];
 
-  /** Without the secret, whoever prints it. */
+  /** Without the keys, whoever prints it. */
   [inspect.custom](): object {
     return this.toJSON();
   }
 
-  /** Without the secret. */
+  /** Without the keys. */
   toJSON(): object {
-    return { ...this, secretKey: '[redacted]' };
+    const hide = (key: string | undefined) => key && '[redacted]';
+    const { secretKey, privateKey, verifyingKeys } = this;
+    const hidden = { secretKey: hide(secretKey), privateKey: hide(privateKey), verifyingKeys: hide(verifyingKeys) };
+    return { ...this, ...hidden };
   }
 }
 
@@ -239,13 +247,16 @@ function isPrefixAllowed(name: string, settings: Settings): boolean {
  * @throws SettingsError with every fault
  */
 export function resolveSettings(input: SettingsInput | Settings, nameOf = (property: string) => property): Settings {
-  const settings = plainToInstance(Settings, { ...input }, { exposeDefaultValues: true, exposeUnsetFields: false });
+  const keys = resolveKeys({ ...input });
+  const settings = plainToInstance(Settings, keys.settings, { exposeDefaultValues: true, exposeUnsetFields: false });
   const errors = validateSync(settings, {
     whitelist: true,
     forbidNonWhitelisted: true,
     validationError: { value: false },
   });
-  if (errors.length > 0) throw new SettingsError(errors.map((error) => toFault(error, nameOf)));
+  const keyFaults = keys.faults.map(({ setting, message }) => ({ setting: nameOf(setting), message }));
+  const faults = [...errors.map((error) => toFault(error, nameOf)), ...keyFaults];
+  if (faults.length > 0) throw new SettingsError(faults);
   return settings;
 }
 

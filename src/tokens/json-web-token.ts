@@ -39,6 +39,7 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
   if (!isOfType || typeof header.kid !== 'string') throw tokenNotValid('malformed');
   const key = keys.find(header.kid);
   if (!key) throw tokenNotValid('unknown-key');
+  if (!isCanonical(token.slice(token.lastIndexOf('.') + 1))) throw tokenNotValid('wrong-signature');
   const claims = verify(token, key);
   if (!isOurs(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience)
     throw tokenNotValid('malformed');
@@ -62,6 +63,11 @@ function readPart(part: string): Record<string, unknown> {
   } catch {
     throw tokenNotValid('malformed');
   }
+}
+
+/** Whether a signature is written the one way that base64url has for it; the last character may have bits that no byte has. */
+function isCanonical(signature: string): boolean {
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
 function verify(token: string, { algorithm, key }: SigningKey): unknown {

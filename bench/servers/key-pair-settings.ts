@@ -1,0 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { SettingsInput } from '../../src/index.js';
+
+/** Settings of a key pair made at start. RSA keys have the 2048 bits that the others' have. */
+export function keyPairSettings(algorithm: 'RS256' | 'ES256'): SettingsInput {
+  const { privateKey } =
+    algorithm === 'RS256'
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { algorithm, privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string };
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { type Algorithm, isAlgorithm, isHmac, SECRET_BYTES } from './algorithm.js';
+import { readPrivateKey, readSecret, readVerifyingKeys } from './key-material.js';
+import { type SettingFault, SettingsError } from './settings-error.js';
+
+/** The settings of keys as they are given. That each is a text is checked elsewhere. */
+export interface KeySettings {
+  readonly algorithm?: unknown;
+  readonly secretKey?: unknown;
+  readonly privateKey?: unknown;
+  readonly privateKeyFile?: unknown;
+  readonly verifyingKeys?: unknown;
+  readonly verifyingKeysFile?: unknown;
+}
+
+/** Where keys come from, and their text: undefined when they are not set at all, null when they cannot be used. */
+interface Source {
+  readonly setting: keyof KeySettings;
+  readonly text: string | null | undefined;
+}
+
+/**
+ * Reads the files of keys, each once, and checks the keys themselves.
+ *
+ * @returns the settings with the text of a file in place of its name, and every fault by property
+ */
+export function resolveKeys<T extends KeySettings>(given: T): { settings: T; faults: readonly SettingFault[] } {
+  const faults: SettingFault[] = [];
+  const privateKey = collect(faults, () => readSource(given, 'privateKey', 'privateKeyFile'));
+  const verifyingKeys = collect(faults, () => readSource(given, 'verifyingKeys', 'verifyingKeysFile'));
+  const { algorithm = 'HS256', secretKey = '' } = given;
+  // With an algorithm that is none nobody knows which key it needs.
+  if (isAlgorithm(algorithm)) {
+    collect(faults, () => checkSecretKey(secretKey, algorithm));
+    if (privateKey) collect(faults, () => checkPrivateKey(privateKey, algorithm));
+    if (verifyingKeys) collect(faults, () => checkVerifyingKeys(verifyingKeys, algorithm));
+  } else if (typeof secretKey === 'string' && secretKey) {
+    collect(faults, () => readSecret(secretKey, 'HS256', 'secretKey'));
+  }
+  return { settings: { ...given, ...fromFile(privateKey), ...fromFile(verifyingKeys) }, faults };
+}
+
+function checkSecretKey(secret: unknown, algorithm: Algorithm): void {
+  if (typeof secret !== 'string') return;
+  if (!isHmac(algorithm)) {
+    if (secret) throw unused('secretKey', algorithm);
+    return;
+  }
+  const bytes = SECRET_BYTES[algorithm];
+  if (!secret) throw fault('secretKey', `must be set, to at least ${bytes} bytes (RFC 7518 §3.2)`);
+  readSecret(secret, algorithm, 'secretKey');
+}
+
+function checkPrivateKey({ text, setting }: Source, algorithm: Algorithm): void {
+  if (isHmac(algorithm)) {
+    if (text !== undefined) throw unused(setting, algorithm);
+  } else if (text === undefined) {
+    throw fault(setting, `must be set for ${algorithm}, here or as a file`);
+  } else if (text !== null) {
+    readPrivateKey(text, algorithm, setting);
+  }
+}
+
+function checkVerifyingKeys({ text, setting }: Source, algorithm: Algorithm): void {
+  if (typeof text === 'string') readVerifyingKeys(text, algorithm, setting);
+}
+
+function readSource(given: KeySettings, inline: keyof KeySettings, file: keyof KeySettings): Source {
+  const path = given[file];
+  const setting = path === undefined ? inline : file;
+  const value = given[setting];
+  if (value === undefined) return { setting, text: undefined };
+  if (typeof value !== 'string' || value.trim() === '') return { setting, text: null };
+  if (setting === inline) return { setting, text: value };
+  if (given[inline] !== undefined) throw fault(file, 'is set beside the same setting without FILE: set one of them');
+  return { setting, text: readText(value, file) };
+}
+
+function readText(path: string, setting: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code = 'no reason given' } = error as NodeJS.ErrnoException;
+    throw fault(setting, `names a file that cannot be read: ${code}`);
+  }
+}
+
+/** The text of a file as the setting that it could have been in. */
+function fromFile(source: Source | undefined): KeySettings {
+  if (!source?.setting.endsWith('File') || typeof source.text !== 'string') return {};
+  return { [source.setting.slice(0, -'File'.length)]: source.text, [source.setting]: undefined };
+}
+
+/** Runs a check; a fault that it finds is added to the others. */
+function collect<T>(faults: SettingFault[], check: () => T): T | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
+  }
+}
+
+/** What is set and would do nothing is taken for a mistake: somebody believes that it is in use. */
+function unused(setting: string, algorithm: Algorithm): SettingsError {
+  return fault(setting, `is not used with ${algorithm}: unset it, or choose another algorithm`);
+}
+
+function fault(setting: string, message: string): SettingsError {
+  return new SettingsError([{ setting, message }]);
+}
