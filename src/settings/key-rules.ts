@@ -73,7 +73,9 @@ function readSource(given: KeySettings, inline: keyof KeySettings, file: keyof K
   if (typeof value !== 'string' || value.trim() === '') return { setting, text: null };
   if (setting === inline) return { setting, text: value };
   if (given[inline] !== undefined) throw fault(file, 'is set beside the same setting without FILE: set one of them');
-  return { setting, text: readText(value, file) };
+  const text = readText(value, file);
+  if (text.trim() === '') throw fault(file, 'names an empty file');
+  return { setting, text };
 }
 
 function readText(path: string, setting: string): string {
