@@ -123,9 +123,9 @@ const FORGERIES: [string, Forge][] = [
       signWith('RS256', privateKey(rsa), { ...header, jku: `${app.url}/auth/.well-known/jwks.json` }, claims),
   ],
   [
-    'a signature whose last character has bits that no byte has',
+    'a signature of the older EC key whose last character has bits that no byte has',
     (header, claims) => {
-      const token = signWith('RS256', privateKey(rsa), header, claims);
+      const token = signWith('ES256', privateKey(ec), { ...header, alg: 'ES256', kid: kidOf(ec) }, claims);
       const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
       return token.slice(0, -1) + alphabet[alphabet.indexOf(token.slice(-1)) + 1];
     },

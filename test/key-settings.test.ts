@@ -154,12 +154,7 @@ describe('the key that signs', () => {
       'PRIVATE_KEY',
       /cannot be read/,
     ],
-    [
-      'a public half of another key',
-      { ALGORITHM: 'ES256', PRIVATE_KEY: damaged() },
-      'PRIVATE_KEY',
-      /is damaged/,
-    ],
+    ['a public half of another key', { ALGORITHM: 'ES256', PRIVATE_KEY: damaged() }, 'PRIVATE_KEY', /is damaged/],
     [
       'a secret beside it, which would be ignored',
       { ALGORITHM: 'ES256', PRIVATE_KEY: privatePem(p256), SECRET_KEY: SECRET },

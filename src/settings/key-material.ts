@@ -25,7 +25,7 @@ const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY'];
  */
 export function readSecret(secret: string, algorithm: Algorithm, setting: string): KeyMaterial {
   const bytes = isHmac(algorithm) ? SECRET_BYTES[algorithm] : 0;
-  const isCopiedBadly = /^\s|\s$|[\r\n]|\\[rn]/.test(secret);
+  const isCopiedBadly = /^\s|\s$|[\r\n]|\\n/.test(secret);
   if (isCopiedBadly) throw fault(setting, 'has white space at an end, or a line end within: copy the secret alone');
   if (Buffer.byteLength(secret) < bytes)
     throw fault(setting, `must have at least ${bytes} bytes for ${algorithm} (RFC 7518 §3.2)`);
