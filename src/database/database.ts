@@ -11,7 +11,7 @@ type Statement = Parameters<Kysely<unknown>['executeQuery']>[0];
 
 /** What this file uses of a pool of `pg`. */
 interface Pool {
-  readonly options: { connectionTimeoutMillis?: number; allowExitOnIdle?: boolean };
+  readonly options: { connectionTimeoutMillis?: number; allowExitOnIdle?: boolean; password?: unknown };
   /** Not in the types of `pg`, but in every pool. */
   readonly Client?: new (
     options: object,
@@ -133,7 +133,8 @@ export class Database {
     return this.#available(async () => {
       const pool: Pool = await this.#connection.getNativeClient();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
-      return DedicatedConnection.open(new pool.Client({ ...pool.options, query_timeout: queryTimeout }));
+      const { password } = pool.options; // not enumerable
+      return DedicatedConnection.open(new pool.Client({ ...pool.options, password, query_timeout: queryTimeout }));
     });
   }
 

@@ -16,8 +16,14 @@ export class DedicatedConnection {
   /** Connects a client that has not been connected yet. */
   static async open(client: PgClient): Promise<DedicatedConnection> {
     client.on('error', () => {}); // without a listener it would end the process
-    await client.connect();
-    return new DedicatedConnection(client);
+    const connection = new DedicatedConnection(client);
+    try {
+      await client.connect();
+    } catch (error) {
+      connection.destroy(); // half open, it would hold its database for a minute
+      throw error;
+    }
+    return connection;
   }
 
   async query(text: string): Promise<void> {
