@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { startPostgres } from '../demo/postgres-server.js';
+import { startPostgres } from '../src/testing/postgres-server.js';
 import type { Bench, Effort } from './bench.js';
 import { runContest } from './contest-run.js';
 import { CONTESTS, type Contest } from './contests.js';

@@ -17,8 +17,12 @@ const LAYERS = [
   ['authentication'],
   ['http'],
   ['jwt-allauth', 'auth-entities', 'auth-migrations'],
-  ['cli', 'testing', 'index'],
+  ['cli', 'index'],
+  ['testing'],
 ];
+
+/** What is imported from outside: the two entry points. */
+const ENTRIES = ['index.ts', 'testing/index.ts'];
 
 interface Import {
   /** `./x.js` or the name of a package. */
@@ -84,6 +88,10 @@ describe('the sources', () => {
     expect(against).toEqual([]);
   });
 
+  test('do not go in by the doors that others use', () => {
+    for (const file of files) for (const path of importedBy(file)) expect(ENTRIES, file.path).not.toContain(path);
+  });
+
   test('do not import each other in a circle, neither as files nor as folders', () => {
     const byFile = new Map(files.map((file) => [file.path, importedBy(file)]));
     const byFolder = new Map<string, string[]>();
@@ -95,19 +103,20 @@ describe('the sources', () => {
     expect(circleIn(byFolder)).toEqual([]);
   });
 
-  test('leave routing-controllers to http/ and authentication/, and its types to the composition root', () => {
+  test('leave routing-controllers to http/, authentication/ and testing/, and its types to the composition root', () => {
     const users = files.filter(({ imports }) => imports.some(({ from }) => from === 'routing-controllers'));
-    const outside = users.filter(({ path }) => !['http', 'authentication'].includes(partOf(path)));
+    const outside = users.filter(({ path }) => !['http', 'authentication', 'testing'].includes(partOf(path)));
     expect(users.length).toBeGreaterThan(outside.length);
     expect(outside.map(({ path }) => path)).toEqual(['jwt-allauth.ts']);
     const types = outside.flatMap(({ imports }) => imports).filter(({ from }) => from === 'routing-controllers');
     expect(types.every(({ isType }) => isType)).toBe(true);
   });
 
-  test('re-export in index.ts only, and there by name', () => {
+  test('re-export in the two index.ts only, and there by name', () => {
     const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
-    expect(reExporting.map(({ path }) => path)).toEqual(['index.ts']);
-    expect(reExporting[0]?.code).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);
+    expect(reExporting.map(({ path }) => path).sort()).toEqual(ENTRIES);
+    for (const { path, code } of reExporting)
+      expect(code, path).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);
     for (const { path, code } of files) expect(code, path).not.toMatch(/export default/);
   });
 
@@ -126,7 +135,7 @@ describe('the sources', () => {
   });
 
   test('get their settings from the app and never from the process', () => {
-    for (const { path, code } of files)
+    for (const { path, code } of files.filter((file) => !['cli', 'testing'].includes(partOf(file.path))))
       expect(code, path).not.toMatch(/process\s*\.\s*env|process\[|\{[^}]*\benv\b[^}]*\}\s*=\s*process/);
   });
 
@@ -145,7 +154,7 @@ describe('importing the library', () => {
     const services = () => (Container.of() as unknown as { services: unknown[] }).services.length;
     const before = [controllers(), services()];
     expect(services()).toEqual(expect.any(Number));
-    await import('../src/index.js');
+    await Promise.all([import('../src/index.js'), import('../src/testing/index.js')]);
     expect([controllers(), services()]).toEqual(before);
     expect(controllers().every(([, count]) => count === 0)).toBe(true);
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { startPostgres } from '../demo/postgres-server.js';
+import { startPostgres } from '../src/testing/index.js';
 import { createOutageController, createVisitor, requestsTo, type Visitor } from './support/outage-app.js';
 import { claimsOf, sessionOf } from './support/race.js';
 import { type Door, TcpProxy } from './support/tcp-proxy.js';

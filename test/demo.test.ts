@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../demo/postgres-server.js';
+import { freePort } from '../src/testing/free-port.js';
 import { secrets } from './support/secrets.js';
 import { createTestDatabase, type TestDatabase } from './support/test-database.js';
 

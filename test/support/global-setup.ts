@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startPostgres } from '../../demo/postgres-server.js';
+import { startTestPostgres } from '../../src/testing/index.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,11 +14,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('databaseUrl', given);
     return async () => {};
   }
-  const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-test-'));
-  const server = await startPostgres(directory, { fsync: 'off', max_connections: '400' });
+  const server = await startTestPostgres({ max_connections: '400' });
   project.provide('databaseUrl', server.url);
-  return async () => {
-    await server.stop();
-    await rm(directory, { recursive: true, force: true });
-  };
+  return () => server.stop();
 }

@@ -1,9 +1,6 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql';
+import type { EntityClass, MikroORM, Options } from '@mikro-orm/postgresql';
 import express from 'express';
-import { createExpressServer, useExpressServer } from 'routing-controllers';
 import { Container } from 'typedi';
 import { partitionMigration } from '../../bench/partition-migration.js';
 import {
@@ -11,15 +8,14 @@ import {
   type AuthEventMap,
   type BaseUser,
   createAuthEntities,
-  createJwtAllauth,
   type JwtAllauth,
   type JwtAllauthOptions,
   type Logger,
   type SettingsInput,
 } from '../../src/index.js';
+import { startTestApp, type TestClock } from '../../src/testing/index.js';
 import { secrets } from './secrets.js';
 import { TestClient } from './test-client.js';
-import { TestClock } from './test-clock.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 import { AppRefreshToken, AppUser, Organization } from './users.js';
 
@@ -35,7 +31,7 @@ export interface TestAppOptions {
   readonly databaseUrl?: (direct: string) => string;
   /** A database to share with another app; it outlives this one. */
   readonly database?: TestDatabase;
-  readonly auth?: Partial<JwtAllauthOptions>;
+  readonly auth?: Partial<Omit<JwtAllauthOptions, 'orm' | 'settings' | 'clock'>>;
   /** With the whitelist in hash partitions, as all apps are where TEST_PARTITIONED is set. */
   readonly isPartitioned?: boolean;
   /** Called on the Express app before our routes are added. */
@@ -72,46 +68,45 @@ let count = 0;
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createTestDatabase());
   const user = options.user ?? AppUser;
-  const orm = await MikroORM.init({
-    clientUrl: options.databaseUrl?.(database.url) ?? database.url,
-    entities: [user, Organization, ...createAuthEntities({ user: () => user })],
-    ...options.orm,
-  });
-  if (!options.database) await orm.schema.create();
-  if (!options.database && (options.isPartitioned || process.env['TEST_PARTITIONED'])) {
-    await database.pool.query(partitionMigration());
-  }
-  const clock = new TestClock();
   const log: TestApp['log'] = [];
   const refusals: TestApp['refusals'] = [];
   const events: TestApp['events'] = [];
-  const auth = await createJwtAllauth({
-    orm,
-    clock,
+  const app = await startTestApp({
+    user,
+    orm: { entities: [user, Organization, ...createAuthEntities({ user: () => user })], ...options.orm },
+    database: {
+      url: options.databaseUrl?.(database.url) ?? database.url,
+      drop: async () => (options.database ? undefined : database.drop()),
+    },
+    prepare: async (orm) => {
+      if (options.database) return;
+      await orm.schema.create();
+      if (options.isPartitioned || process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
+    },
+    server: { ...options.server, controllers: options.controllers },
+    express: options.express === 5 ? configured(options) : undefined,
     logger: collector(log, refusals),
     container: Container.of(`test-${++count}`),
     settings: {
       secretKey: SECRET,
-      development: true,
       loginRateLimit: 'off',
       ...(user === AppUser && { refreshToken: AppRefreshToken }),
       ...options.settings,
     },
     ...options.auth,
   });
+  const { url, auth, clock } = app;
   auth.events.on('session.reuse-detected', (event) => {
     events.push(event);
     secrets.saw('an event', event);
   });
-  const server = await listen(options, auth);
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const mode = auth.settings.refreshTokenAsCookie ? 'cookie' : 'body';
   const cookieName = auth.settings.refreshTokenCookieName ?? 'refresh_token';
   const client = () => new TestClient(url, mode, cookieName);
   secrets.add(SECRET, auth.settings.secretKey);
   return {
     url,
-    orm,
+    orm: app.orm,
     auth,
     clock,
     database,
@@ -136,26 +131,17 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     close: async () => {
       secrets.saw('the library', inspect(auth, { depth: 12, showHidden: true, getters: true }));
       secrets.saw('the settings', auth.settings);
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-      await auth.close();
-      await orm.close(true);
-      if (!options.database) await database.drop();
+      await app.close();
       secrets.assertNoneShown();
     },
   };
 }
 
-async function listen(options: TestAppOptions, auth: JwtAllauth): Promise<Server> {
-  const serverOptions = auth.serverOptions({ ...options.server, controllers: options.controllers });
-  const app = options.express === 5 ? express() : undefined;
-  if (app) options.configure?.(app);
-  const server: Server = (app ? useExpressServer(app, serverOptions) : createExpressServer(serverOptions)).listen(
-    0,
-    '127.0.0.1',
-  );
-  await new Promise((resolve) => server.once('listening', resolve));
-  return server;
+/** An app of Express 5 as the options want it. */
+function configured({ configure }: TestAppOptions): express.Express {
+  const app = express();
+  configure?.(app);
+  return app;
 }
 
 function collector(log: TestApp['log'], refusals: TestApp['refusals']): Logger {

@@ -1,0 +1,27 @@
+import type { JwtAllauth } from '../jwt-allauth.js';
+import { AUTH_EVENT_NAMES, type AuthEventMap } from '../observability/auth-events.js';
+
+/** An event with its name. */
+export type CollectedEvent = {
+  [K in keyof AuthEventMap]: { readonly name: K; readonly event: AuthEventMap[K] };
+}[keyof AuthEventMap];
+
+/** Events in the order in which they happened. It is an array: to forget them, set its length to 0. */
+export class CollectedEvents extends Array<CollectedEvent> {
+  /** What is filtered or mapped is a plain array. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+
+  /** The events of one name. */
+  ofType<K extends keyof AuthEventMap>(name: K): AuthEventMap[K][] {
+    return this.filter((collected) => collected.name === name).map(({ event }) => event as AuthEventMap[K]);
+  }
+}
+
+/** Collects every event of an app from now on. */
+export function collectEvents(auth: Pick<JwtAllauth, 'events'>): CollectedEvents {
+  const collected = new CollectedEvents();
+  for (const name of AUTH_EVENT_NAMES) auth.events.on(name, (event) => collected.push({ name, event }));
+  return collected;
+}

