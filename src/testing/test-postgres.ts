@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PostgresServer, startPostgres } from './postgres-server.js';
@@ -13,14 +13,13 @@ import { type PostgresServer, startPostgres } from './postgres-server.js';
  */
 export async function startTestPostgres(settings: Record<string, string> = {}): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-postgres-'));
-  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const abandon = () => {
+    stopAtOnce(join(directory, 'postgres/postmaster.pid'));
+    remove();
+  };
   try {
     const server = await startPostgres(directory, { fsync: 'off', ...settings });
-    const pid = Number.parseInt(await readFile(join(directory, 'postgres/postmaster.pid'), 'utf8'), 10);
-    const abandon = () => {
-      process.kill(pid, 'SIGQUIT'); // nothing can be awaited any more: PostgreSQL's immediate shutdown
-      remove();
-    };
     process.once('exit', abandon);
     return {
       url: server.url,
@@ -34,4 +33,15 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
     remove();
     throw error;
   }
+}
+
+/** PostgreSQL's immediate shutdown, waited for without the event loop, which an exiting process does not have any more. */
+function stopAtOnce(pidFile: string): void {
+  try {
+    process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), 'SIGQUIT');
+  } catch {
+    return; // somebody else has ended it
+  }
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let wait = 0; wait < 250 && existsSync(pidFile); wait++) Atomics.wait(sleeper, 0, 0, 20);
 }
