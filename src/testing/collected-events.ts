@@ -22,6 +22,7 @@ export class CollectedEvents extends Array<CollectedEvent> {
 /** Collects every event of an app from now on. */
 export function collectEvents(auth: Pick<JwtAllauth, 'events'>): CollectedEvents {
   const collected = new CollectedEvents();
-  for (const name of AUTH_EVENT_NAMES) auth.events.on(name, (event) => collected.push({ name, event }));
+  for (const name of AUTH_EVENT_NAMES)
+    auth.events.on(name, (event) => collected.push({ name, event } as CollectedEvent));
   return collected;
 }

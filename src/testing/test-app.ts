@@ -73,6 +73,7 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     const secretKey = randomBytes(64).toString('base64url');
     const allSettings = { secretKey, development: true, ...settings };
     const auth = await createJwtAllauth({ ...own, orm, clock, settings: allSettings });
+    running.push(() => auth.close());
     const server = await listen(auth.serverOptions(serverOptions), express);
     running.push(() => end(server));
     return {
