@@ -5,11 +5,8 @@ import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 
-/**
- * Creates the library's tables; the app's user table must be there already. Names and the type of the user's key come from
- * the app's own entities.
- */
-class CreateAuthTables {
+/** A migration of the library. Names and the type of the user's key come from the app's own entities. */
+abstract class AuthMigration {
   #queries: string[] = [];
 
   constructor(
@@ -17,14 +14,49 @@ class CreateAuthTables {
     private readonly config: Configuration,
   ) {}
 
+  abstract up(): void;
+  abstract down(): void;
+
+  isTransactional(): boolean {
+    return true;
+  }
+
+  reset(): void {
+    this.#queries = [];
+  }
+
+  setTransactionContext(): void {}
+
+  /** Adds statements to those of this migration. */
+  protected run(...queries: string[]): void {
+    this.#queries.push(...queries);
+  }
+
+  getQueries(): string[] {
+    return this.#queries;
+  }
+
+  protected table(name: string): Table {
+    return this.tableOf(this.meta(name));
+  }
+
+  protected tableOf(meta: EntityMetadata): Table {
+    return new Table(this.driver.getPlatform(), meta, this.config.get('schema'));
+  }
+
+  protected meta(name: string): EntityMetadata {
+    return entityMetadata(this.driver.getMetadata(), name);
+  }
+}
+
+/** Creates the whitelist and the counters of failed logins; the app's user table must be there already. */
+class CreateAuthTables extends AuthMigration {
   up(): void {
-    const session = this.#table(SESSION_ENTITY);
-    const revocation = this.#table(REVOCATION_ENTITY);
-    const attempt = this.#table(LOGIN_ATTEMPT_ENTITY);
-    const audit = this.#table(AUDIT_EVENT_ENTITY);
-    const user = this.#tableOf(this.#meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata);
+    const session = this.table(SESSION_ENTITY);
+    const attempt = this.table(LOGIN_ATTEMPT_ENTITY);
+    const user = this.tableOf(this.meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata);
     // A quarter of each page stays free for the next version of its rows: rotation is a HOT update from the first on.
-    this.#queries.push(
+    this.run(
       `create table ${session.name} (
         ${session.column('id')} uuid not null primary key,
         ${session.column('user')} ${session.columnType('user')} not null,
@@ -34,23 +66,40 @@ class CreateAuthTables {
         ${session.column('enabled')} boolean not null default true,
         ${session.column('createdAt')} timestamptz(3) not null,
         ${session.column('expiresAt')} timestamptz(3) not null,
-        ${session.column('ip')} varchar(45) null,
-        ${session.column('browser')} varchar(64) null,
-        ${session.column('os')} varchar(64) null,
-        ${session.column('device')} varchar(64) null,
         constraint ${session.constraint('user', 'foreign')} foreign key (${session.column('user')})
           references ${user.name} (${user.column('id')}) on delete cascade
       ) with (fillfactor = 75)`,
       `create index ${session.constraint('user', 'index')} on ${session.name} (${session.column('user')})`,
-      `create table ${revocation.name} (
-        ${revocation.column('revokedAt')} timestamptz(3) not null,
-        ${revocation.column('session')} uuid not null,
-        primary key (${revocation.column('revokedAt')}, ${revocation.column('session')})
-      )`,
       `create table ${attempt.name} (
         ${attempt.column('key')} varchar(43) not null primary key,
         ${attempt.column('failures')} int not null,
         ${attempt.column('resetsAt')} timestamptz(3) not null
+      )`,
+    );
+  }
+
+  down(): void {
+    this.run(`drop table ${this.table(SESSION_ENTITY).name}`, `drop table ${this.table(LOGIN_ATTEMPT_ENTITY).name}`);
+  }
+}
+
+/** Adds the devices of sessions, the sessions revoked lately, and the audit log. */
+class AddSessionControl extends AuthMigration {
+  up(): void {
+    const session = this.table(SESSION_ENTITY);
+    const revocation = this.table(REVOCATION_ENTITY);
+    const audit = this.table(AUDIT_EVENT_ENTITY);
+    const key = [revocation.column('revokedAt'), revocation.column('session')];
+    this.run(
+      `alter table ${session.name}
+        add column ${session.column('ip')} varchar(45) null,
+        add column ${session.column('browser')} varchar(64) null,
+        add column ${session.column('os')} varchar(64) null,
+        add column ${session.column('device')} varchar(64) null`,
+      `create table ${revocation.name} (
+        ${key[0]} timestamptz(3) not null,
+        ${key[1]} uuid not null,
+        primary key (${key.join(', ')})
       )`,
       `create table ${audit.name} (
         ${audit.column('id')} uuid not null primary key,
@@ -65,34 +114,13 @@ class CreateAuthTables {
   }
 
   down(): void {
-    const ours = [SESSION_ENTITY, REVOCATION_ENTITY, LOGIN_ATTEMPT_ENTITY, AUDIT_EVENT_ENTITY];
-    this.#queries.push(...ours.map((name) => `drop table ${this.#table(name).name}`));
-  }
-
-  isTransactional(): boolean {
-    return true;
-  }
-
-  reset(): void {
-    this.#queries = [];
-  }
-
-  setTransactionContext(): void {}
-
-  getQueries(): string[] {
-    return this.#queries;
-  }
-
-  #table(name: string): Table {
-    return this.#tableOf(this.#meta(name));
-  }
-
-  #tableOf(meta: EntityMetadata): Table {
-    return new Table(this.driver.getPlatform(), meta, this.config.get('schema'));
-  }
-
-  #meta(name: string): EntityMetadata {
-    return entityMetadata(this.driver.getMetadata(), name);
+    const session = this.table(SESSION_ENTITY);
+    const columns = ['ip', 'browser', 'os', 'device'].map((name) => `drop column ${session.column(name)}`);
+    this.run(
+      `alter table ${session.name} ${columns.join(', ')}`,
+      `drop table ${this.table(REVOCATION_ENTITY).name}`,
+      `drop table ${this.table(AUDIT_EVENT_ENTITY).name}`,
+    );
   }
 }
 
@@ -102,4 +130,5 @@ class CreateAuthTables {
  */
 export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
+  { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
 ];

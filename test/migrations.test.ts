@@ -77,10 +77,25 @@ describe('the shipped migrations', () => {
     expect((await other.refresh()).status).toBe(200);
   });
 
+  test('bring a database of the first version up to date, and nobody is signed out', async () => {
+    const orm = await migratedBy(AppUser);
+    const [first, ...later] = authMigrations.map(({ name }) => name);
+    await orm.migrator.up({ migrations: ['App_1_users', first ?? ''] });
+    await query(`insert into app_user (id, email, permissions) values (gen_random_uuid(), 'ada@example.com', '[]')`);
+    await query(`insert into auth_session (id, user_id, jti, rotated_at, created_at, expires_at)
+      select gen_random_uuid(), id, gen_random_uuid(), now(), now(), now() + interval '1 day' from app_user`);
+    await orm.migrator.up();
+    expect((await orm.migrator.getExecuted()).map(({ name }) => name)).toEqual(['App_1_users', first, ...later]);
+    expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
+    expect(await query('select enabled, ip, device from auth_session')).toEqual([
+      { enabled: true, ip: null, device: null },
+    ]);
+  });
+
   test('can be taken back, and applied again', async () => {
     const orm = await migratedBy(AppUser);
     await orm.migrator.up();
-    await orm.migrator.down({ migrations: authMigrations.map(({ name }) => name) });
+    await orm.migrator.down({ migrations: authMigrations.map(({ name }) => name).reverse() });
     expect(await tables()).toEqual(['app_user', 'mikro_orm_migrations', 'organization']);
     expect(await orm.migrator.getPending()).toMatchObject(authMigrations.map(({ name }) => ({ name })));
     await orm.migrator.up();

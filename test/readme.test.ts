@@ -93,6 +93,7 @@ describe('the app that the README builds from an empty folder', () => {
 
   test.each([
     ['predicates', 'can'],
+    ['payments.controller', 'PaymentsController'],
     ['alarm', 'raiseAlarmOnTheft'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],

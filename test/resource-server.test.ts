@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createRemoteJWKSet, errors, jwtVerify, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../demo/postgres-server.js';
+import { freePort } from '../src/testing/free-port.js';
 import { encode, openToken } from './support/forge.js';
 import { secrets } from './support/secrets.js';
 import { TestClient } from './support/test-client.js';

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import express from 'express';
@@ -51,6 +51,18 @@ async function start(options: Partial<TestAppOptions<Writer>> = {}): Promise<Tes
     ...options,
   });
 }
+
+test('an app that signs with a key pair needs no secret', async () => {
+  const { privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  const app = await start({ settings: { algorithm: 'ES256', privateKey } });
+  onTestFinished(() => app.close());
+  const { headers } = await app.signIn(await app.createUser());
+  expect((await call(`${app.url}/notes`, { headers })).status).toBe(200);
+});
 
 /** What a test of an app does: a request, and a look at the answer. */
 async function call(url: string, init: { method?: string; headers?: Record<string, string>; body?: object } = {}) {

@@ -6,6 +6,7 @@ import { createExpressServer, type RoutingControllersOptions, useExpressServer }
 import { Container } from 'typedi';
 import { createAuthEntities } from '../auth-entities.js';
 import { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from '../jwt-allauth.js';
+import { isHmac } from '../settings/algorithm.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import { PasswordHasher } from '../users/password-hasher.service.js';
 import { type CollectedEvents, collectEvents } from './collected-events.js';
@@ -70,8 +71,8 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     running.push(() => orm.close(true));
     await (prepare ? prepare(orm) : orm.schema.create());
     const clock = new TestClock();
-    const secretKey = randomBytes(64).toString('base64url');
-    const allSettings = { secretKey, development: true, ...settings };
+    const secret = isHmac(settings?.algorithm ?? 'HS256') ? { secretKey: randomBytes(64).toString('base64url') } : {};
+    const allSettings = { ...secret, development: true, ...settings };
     const auth = await createJwtAllauth({ ...own, orm, clock, settings: allSettings });
     running.push(() => auth.close());
     const server = await listen(auth.serverOptions(serverOptions), express);

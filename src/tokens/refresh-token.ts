@@ -25,7 +25,8 @@ export class RefreshToken {
 
   /**
    * The token of a user who was just read from the database. Runs at sign-in and at every rotation, so that a claim is as
-   * fresh as the last rotation. At sign-up and at a password change it runs within their transaction: what it has to wait for,
+   * fresh as the last rotation. At sign-up, at a password change, and with
+   * MAX_SESSIONS_PER_USER or AUDIT_LOG at sign-in, it runs within a transaction: what it has to wait for,
    * a query on a connection of its own above all, keeps the user's row and a connection of the pool that long. An error
    * thrown there or at sign-in refuses it, and no session is left; one thrown at a rotation counts as a lost answer: the
    * client may repeat the request within REFRESH_REUSE_GRACE.
