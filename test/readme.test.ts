@@ -91,6 +91,11 @@ describe('the app that the README builds from an empty folder', () => {
     expect((await client.get('/profile/nowhere')).status).toBe(404);
   });
 
+  test('has a test of its own that passes, with the embedded database', async () => {
+    const { stdout } = await run(process.execPath, ['--test', 'dist/profile.test.js'], { cwd: directory });
+    expect(stdout).toMatch(/pass 1\n[\s\S]*fail 0\n/);
+  });
+
   test.each([
     ['predicates', 'can'],
     ['payments.controller', 'PaymentsController'],
