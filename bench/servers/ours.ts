@@ -22,7 +22,7 @@ import { addSessions } from './many-sessions.js';
 import { DATABASE_URL, LEAN, lean, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
 /**
- * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `lean`, `no login limit`, `partitioned`, or a number of
+ * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`, `no login limit`, `partitioned`, or a number of
  * sessions that are there already. A database that has its tables is shared with the processes that made them.
  */
 @Entity({ tableName: 'users' })
@@ -70,7 +70,8 @@ const settings = {
   refreshTokenAsCookie: false,
   ...(variant === 'no login limit' && { loginRateLimit: [] }),
 };
-const auth = await createJwtAllauth({ orm, settings });
+const check = variant === 'revocation-list' || variant === 'database' ? variant : 'none';
+const auth = await createJwtAllauth({ orm, settings: { ...settings, accessTokenSessionCheck: check } });
 const yesterday = { now: () => Date.now() - 86_400_000 };
 const past = await createJwtAllauth({ orm, settings, clock: yesterday, container: Container.of('past') });
 

@@ -1,19 +1,14 @@
-import {
-  createHash,
-  createHmac,
-  createPublicKey,
-  createSecretKey,
-  hkdfSync,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto';
+import { createHash, createHmac, createPublicKey, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { isHmac } from '../settings/algorithm.js';
 import { type KeyMaterial, readPrivateKey, readSecret, readVerifyingKeys } from '../settings/key-material.js';
 import type { Settings } from '../settings/settings.js';
 import type { SigningKey, SigningKeys } from './signing-keys.js';
 
+/** The members of a public key, RSA or EC (RFC 7518 §6). */
+type PublicMembers = Partial<Record<'kty' | 'crv' | 'x' | 'y' | 'n' | 'e', string>>;
+
 /** A public key as a resource server reads it (RFC 7517 §4). */
-export interface PublicJwk extends JsonWebKey {
+export interface PublicJwk extends PublicMembers {
   readonly kid: string;
   readonly use: 'sig';
   readonly alg: string;
@@ -78,7 +73,7 @@ function idOfSecret(secret: KeyObject): string {
 }
 
 /** The thumbprint of a public key: the hash of the members that it needs, in the order of their names (RFC 7638 §3). */
-function thumbprint({ crv, e, kty, n, x, y }: JsonWebKey): string {
+function thumbprint({ crv, e, kty, n, x, y }: PublicMembers): string {
   const members = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
   return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
 }
