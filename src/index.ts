@@ -4,6 +4,7 @@ export { LoginLimiter } from './accounts/login-limiter.service.js';
 export { LogoutService } from './accounts/logout.service.js';
 export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
 export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
+export { type PurgeOptions, type PurgeResult, PurgeService } from './accounts/purge.service.js';
 export { type Registration, RegistrationService } from './accounts/registration.service.js';
 export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';

@@ -10,6 +10,7 @@ import { LoginLimiter } from './accounts/login-limiter.service.js';
 import { LogoutService } from './accounts/logout.service.js';
 import { PasswordChangeService } from './accounts/password-change.service.js';
 import { ProfileService } from './accounts/profile.service.js';
+import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe } from './authentication/controller-check.js';
@@ -90,6 +91,7 @@ export interface JwtAllauth {
   readonly tokens: TokenFactory;
   readonly sessions: SessionService;
   readonly deactivation: DeactivationService;
+  readonly purge: PurgeService;
   /**
    * The options for `createExpressServer` or `useExpressServer`: the app's own, with our controllers, middlewares and
    * checkers added.
@@ -177,6 +179,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   );
   const profile = make(ProfileService, database, users);
   const deactivation = make(DeactivationService, database, users, sessions, journal, clock);
+  const purge = make(PurgeService, database, orm, settings, clock);
   make.assertAllUsed();
 
   const listener = new RevocationListener(database, orm, revocationMeta, settings, clock, telemetry, logger);
@@ -210,6 +213,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     tokens,
     sessions,
     deactivation,
+    purge,
     serverOptions: (app = {}) => {
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       return serverOptions(own, app);

@@ -1,0 +1,84 @@
+import { setTimeout } from 'node:timers/promises';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { entityMetadata, Table } from '../database/table.js';
+import { TableSweep } from '../database/table-sweep.js';
+import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.js';
+import type { Settings } from '../settings/settings.js';
+import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
+
+/** How a purge is done. */
+export interface PurgeOptions {
+  /** True: nothing is deleted, only counted. */
+  readonly dryRun?: boolean;
+  /** Rows that one statement deletes at most. Default: 1000. */
+  readonly batchSize?: number;
+  /** Waits between two statements, for so many milliseconds. Default: a timer. */
+  readonly pause?: (milliseconds: number) => Promise<unknown>;
+  /** Told after each statement what was deleted so far. */
+  readonly onProgress?: (soFar: PurgeResult) => void;
+}
+
+/** How many rows a purge has deleted, or would delete. */
+export interface PurgeResult {
+  /** Expired sessions. */
+  readonly sessions: number;
+  /** Revocations of sessions of which every access token has expired. */
+  readonly revocations: number;
+  /** Counters of failed logins, and addresses where owners were seen, whose time is over. */
+  readonly loginAttempts: number;
+}
+
+/** Deletes what has expired. Nothing needs it but the disk: what has expired is never believed. */
+export class PurgeService {
+  readonly #sweeps: Readonly<Record<keyof PurgeResult, TableSweep>>;
+
+  constructor(
+    database: Database,
+    orm: MikroORM,
+    settings: Settings,
+    private readonly clock: Clock,
+  ) {
+    const attempts = Table.of(orm, entityMetadata(orm.getMetadata(), LOGIN_ATTEMPT_ENTITY));
+    this.#sweeps = {
+      sessions: sweepOfSessions(database, orm, settings),
+      revocations: sweepOfRevocations(database, orm, settings),
+      loginAttempts: new TableSweep(database, attempts, { since: 'resetsAt' }),
+    };
+  }
+
+  /**
+   * Deletes what has expired when it is called, to be called from a scheduler: once a day is often enough. It may run
+   * beside requests and beside itself: its statements are short, it waits for nobody's lock, and it rests as long as it works.
+   *
+   * @throws RangeError for a batch of no rows; service_unavailable, after which it can be called again
+   */
+  async purge({
+    dryRun = false,
+    batchSize = 1000,
+    pause = setTimeout,
+    onProgress,
+  }: PurgeOptions = {}): Promise<PurgeResult> {
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+      throw new RangeError('batchSize must be a whole number, at least 1');
+    const now = new Date(this.clock.now());
+    const result = { sessions: 0, revocations: 0, loginAttempts: 0 };
+    for (const name of Object.keys(result) as (keyof PurgeResult)[]) {
+      const sweep = this.#sweeps[name];
+      if (dryRun) {
+        result[name] = await sweep.count(now);
+        continue;
+      }
+      let began = performance.now();
+      for await (const count of sweep.delete(now, batchSize)) {
+        const took = performance.now() - began;
+        result[name] += count;
+        onProgress?.({ ...result });
+        await pause(took);
+        began = performance.now();
+      }
+    }
+    return result;
+  }
+}
