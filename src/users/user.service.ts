@@ -44,6 +44,14 @@ export class UserService<U extends BaseUser = BaseUser> {
     return key;
   }
 
+  /** The key of the user whom a text names by it; undefined when there is no such user. */
+  async findKey(id: string): Promise<UserId | undefined> {
+    const key = parseUserId(id, this.meta.properties['id' as keyof typeof this.meta.properties]);
+    if (key === undefined) return undefined;
+    const sql = `select 1 from ${this.table.name} where ${this.table.column('id')} = $1`;
+    return (await this.database.query(sql, [key])).length > 0 ? key : undefined;
+  }
+
   /** The user of a row that has `table.columns()`, managed by `em`: `em.map`, without a walk over what hangs on the user. */
   fromRow(em: EntityManager, row: object): U {
     const data = em.getDriver().mapResult(row as never, this.meta);

@@ -1,0 +1,89 @@
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Command } from 'commander';
+import { entityMetadata } from '../database/table.js';
+import { SESSION_ENTITY } from '../sessions/session.entity.js';
+import type { Settings } from '../settings/settings.js';
+import { SettingsError } from '../settings/settings-error.js';
+import { settingsFromEnv } from '../settings/settings-from-env.js';
+import { resolveTokenClass } from '../tokens/resolve-token-class.js';
+import { relationsOf } from '../tokens/user-attributes.js';
+import { DatabaseChecks } from './database-checks.js';
+import type { Finding } from './finding.js';
+import { keyWarnings } from './key-strength.js';
+import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
+import { sentenceOf } from './sentence-of.js';
+
+/** Adds `check`. */
+export function addCheck(program: Command): void {
+  const command = program
+    .command('check')
+    .description('Looks at settings, keys, database, tables and clocks. Ends with 1 if anything failed, else with 0.')
+    .option('--json', 'print { ok, checks: [{ name, status, message }] }');
+  addProjectOptions(command).action(run);
+}
+
+async function run({ json, ...project }: ProjectOptions & { readonly json?: boolean }): Promise<void> {
+  loadEnv(project);
+  const settings = await checkSettings();
+  const checks = [...settings.checks, ...(await checkProject(project, settings.found))];
+  const ok = checks.every(({ status }) => status !== 'failed');
+  if (json) process.stdout.write(`${JSON.stringify({ ok, checks }, null, 2)}\n`);
+  else
+    for (const { name, status, message } of checks) process.stdout.write(`${status.padEnd(8)} ${name}: ${message}\n`);
+  if (!ok) process.exitCode = 1;
+}
+
+/** The settings, and the keys in them. */
+async function checkSettings(): Promise<{ checks: Finding[]; found?: Settings }> {
+  try {
+    const found = settingsFromEnv(process.env);
+    await resolveTokenClass(found.refreshToken, process.cwd());
+    const settings = { name: 'settings', status: 'ok', message: 'all settings can be used' } as const;
+    return { checks: [settings, checkKeys(found)], found };
+  } catch (error) {
+    return { checks: [{ name: 'settings', status: 'failed', message: faultsOf(error) }] };
+  }
+}
+
+function checkKeys(settings: Settings): Finding {
+  const warnings = keyWarnings(settings);
+  if (warnings.length > 0) return { name: 'keys', status: 'warning', message: warnings.join('; ') };
+  return { name: 'keys', status: 'ok', message: `nothing weak was found about the key of ${settings.algorithm}` };
+}
+
+/** The app's ORM, and the database that it leads to. */
+async function checkProject(options: ProjectOptions, settings: Settings | undefined): Promise<Finding[]> {
+  let orm: MikroORM;
+  try {
+    orm = await openOrm(options);
+  } catch (error) {
+    return [{ name: 'project', status: 'failed', message: sentenceOf(error) }];
+  }
+  try {
+    const project = checkEntities(orm, settings);
+    return [project, ...(await new DatabaseChecks(orm).run())];
+  } catch (error) {
+    return [{ name: 'project', status: 'failed', message: sentenceOf(error) }];
+  } finally {
+    await orm.close(true);
+  }
+}
+
+/** Whether the ORM knows what it must. @throws TypeError when it does not know the library's entities */
+function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
+  const user = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
+  const name = 'project';
+  try {
+    if (settings) relationsOf(settings.userAttributes, user);
+    return { name, status: 'ok', message: `the ORM knows ${user.className} and the entities of the library` };
+  } catch (error) {
+    return { name, status: 'failed', message: faultsOf(error) };
+  }
+}
+
+/** Every fault in one line. */
+function faultsOf(error: unknown): string {
+  if (!(error instanceof SettingsError)) return sentenceOf(error);
+  return error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; ');
+}

@@ -1,0 +1,109 @@
+import type { EntityMetadata } from '@mikro-orm/core';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { createAuthEntities } from '../auth-entities.js';
+import { Database } from '../database/database.js';
+import { entityMetadata, Table } from '../database/table.js';
+import { SESSION_ENTITY } from '../sessions/session.entity.js';
+import { BaseUser } from '../users/base-user.entity.js';
+import type { Finding } from './finding.js';
+import { sentenceOf } from './sentence-of.js';
+
+/** Milliseconds by which a clock may differ from the database's before that is told, and before it is a fault. */
+const SKEW = { warning: 1000, failed: 5000 };
+
+/** Tries of which the fastest tells the database's time best. */
+const TRIES = 3;
+
+/** Per cent of a page that new rows may fill, so that their next versions find room beside them (HOT). */
+const FILLFACTOR = 90;
+
+/** What the library needs of every user. */
+const USER_PROPERTIES = ['id', 'email', 'passwordHash', 'firstName', 'lastName', 'role', 'isActive', 'emailVerified'];
+
+/** Looks at a database: whether it can be reached, its clock, and the library's tables in it. */
+export class DatabaseChecks {
+  readonly #database: Database;
+
+  constructor(private readonly orm: MikroORM) {
+    this.#database = new Database(orm);
+  }
+
+  /** All checks, or the first where the database cannot be reached. */
+  async run(): Promise<Finding[]> {
+    try {
+      await this.#database.usePool();
+      const [row] = await this.#database.query<{ version: string }>(
+        `select current_setting('server_version') as version`,
+        [],
+      );
+      const reached = { name: 'database', status: 'ok', message: `PostgreSQL ${row?.version} answers` } as const;
+      return [reached, await this.#clock(), await this.#tables(), await this.#fillfactor()];
+    } catch (error) {
+      return [{ name: 'database', status: 'failed', message: sentenceOf(error) }];
+    }
+  }
+
+  /** The difference of the clocks, by the fastest of a few questions: its answer is from about the middle of its time. */
+  async #clock(): Promise<Finding> {
+    let fastest = Number.POSITIVE_INFINITY;
+    let skew = 0;
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const asked = Date.now();
+      const sql = 'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now';
+      const [row] = await this.#database.query<{ now: number }>(sql, []);
+      const took = Date.now() - asked;
+      if (took < fastest) skew = (row?.now ?? 0) - (asked + took / 2);
+      fastest = Math.min(fastest, took);
+    }
+    const difference = Math.abs(skew);
+    const message = `this machine's clock is ${(difference / 1000).toFixed(1)} s ${skew > 0 ? 'behind' : 'ahead of'} the database's`;
+    const status = difference > SKEW.failed ? 'failed' : difference > SKEW.warning ? 'warning' : 'ok';
+    return { name: 'clock', status, message: status === 'ok' ? message : `${message}: synchronise both (NTP)` };
+  }
+
+  async #tables(): Promise<Finding> {
+    const name = 'tables';
+    const faults = (await Promise.all(this.#expected().map((expected) => this.#faultsOf(expected)))).flat();
+    if (faults.length === 0) return { name, status: 'ok', message: 'all tables and columns of the library are there' };
+    return { name, status: 'failed', message: `${faults.join('; ')}: run your migrations, the library's among them` };
+  }
+
+  /** The tables that the library needs, with the columns that it uses. */
+  #expected(): { table: Table; columns: string[] }[] {
+    const ours = createAuthEntities({ user: () => BaseUser as never }).map(({ meta }) => this.#meta(meta.className));
+    const user = this.#meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
+    const columnsOf = (meta: EntityMetadata, properties = Object.keys(meta.properties)) =>
+      properties.flatMap((property) => meta.properties[property]?.fieldNames ?? []);
+    const expected = ours.map((meta) => ({ table: Table.of(this.orm, meta), columns: columnsOf(meta) }));
+    return [...expected, { table: Table.of(this.orm, user), columns: columnsOf(user, USER_PROPERTIES) }];
+  }
+
+  async #faultsOf({ table: { name }, columns }: { table: Table; columns: string[] }): Promise<string[]> {
+    const rows = await this.#database.query<{ column: string }>(
+      'select attname as "column" from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped',
+      [name],
+    );
+    const missing = columns.filter((column) => !rows.some((row) => row.column === column));
+    if (rows.length === 0) return [`the table ${name} is missing`];
+    return missing.length === 0 ? [] : [`the table ${name} lacks ${missing.join(', ')}`];
+  }
+
+  async #fillfactor(): Promise<Finding> {
+    const name = 'fillfactor';
+    const session = Table.of(this.orm, this.#meta(SESSION_ENTITY));
+    const full = await this.#database.query<{ name: string }>(
+      `select oid::regclass::text as name from pg_class
+       where oid in (select to_regclass($1) union select relid from pg_partition_tree(to_regclass($1))) and relkind = 'r'
+         and coalesce(substring(array_to_string(reloptions, ' ') from 'fillfactor=(\\d+)')::int, 100) > $2
+       order by 1`,
+      [session.name, FILLFACTOR],
+    );
+    if (full.length === 0) return { name, status: 'ok', message: 'the pages of sessions leave room for rotations' };
+    const remedy = full.map((table) => `alter table ${table.name} set (fillfactor = 75)`).join('; ');
+    return { name, status: 'warning', message: `rotations of new sessions write every index: ${remedy}` };
+  }
+
+  #meta(name: string): EntityMetadata {
+    return entityMetadata(this.orm.getMetadata(), name);
+  }
+}

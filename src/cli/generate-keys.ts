@@ -1,0 +1,75 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { ALGORITHMS, type Algorithm } from '../settings/algorithm.js';
+import { generateKeys } from '../tokens/generate-keys.js';
+import { CommandError } from './command-error.js';
+import { reasonOf } from './sentence-of.js';
+
+interface Options {
+  readonly algorithm: Algorithm;
+  readonly out: string;
+  readonly force?: boolean;
+}
+
+interface KeyFile {
+  readonly path: string;
+  readonly text: string;
+  /** Whether only its owner may read it. */
+  readonly isSecret: boolean;
+}
+
+/** Adds `generate-keys`. */
+export function addGenerateKeys(program: Command): void {
+  program
+    .command('generate-keys')
+    .description('Makes a key pair or a secret, writes it to files and prints the variables that name it.')
+    .addOption(new Option('--algorithm <name>', 'what it signs with').choices(ALGORITHMS).default('ES256'))
+    .option('--out <folder>', 'where the files go', '.')
+    .option('--force', 'overwrite files that are there: every token of their key stops verifying')
+    .action(run);
+}
+
+async function run({ algorithm, out, force }: Options): Promise<void> {
+  const keys = await generateKeys(algorithm);
+  const pathOf = (name: string) => resolve(join(out, name));
+  const files: KeyFile[] =
+    'secret' in keys
+      ? [{ path: pathOf('secret-key'), text: keys.secret, isSecret: true }]
+      : [
+          { path: pathOf('private-key.pem'), text: keys.privateKey, isSecret: true },
+          { path: pathOf('public-key.pem'), text: keys.publicKey, isSecret: false },
+        ];
+  await write(files, force === true);
+  const [{ path }] = files as [KeyFile];
+  const variable =
+    'secret' in keys ? `JWT_ALLAUTH_SECRET_KEY="$(cat ${quote(path)})"` : `JWT_ALLAUTH_PRIVATE_KEY_FILE=${quote(path)}`;
+  for (const file of files) process.stderr.write(`wrote ${file.path}${file.isSecret ? ', for its owner only' : ''}\n`);
+  process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n`);
+}
+
+/** Writes all files, or where that cannot be done none. */
+async function write(files: readonly KeyFile[], isForced: boolean): Promise<void> {
+  const written: string[] = [];
+  try {
+    for (const { path, text, isSecret } of files) {
+      // What is overwritten would keep the mode that it has.
+      if (isForced) await rm(path, { force: true });
+      await writeFile(path, text, { mode: isSecret ? 0o600 : 0o644, flag: 'wx' });
+      written.push(path);
+    }
+  } catch (error) {
+    for (const path of written) await rm(path, { force: true });
+    throw refusal(error as NodeJS.ErrnoException);
+  }
+}
+
+function refusal(error: NodeJS.ErrnoException): CommandError {
+  if (error.code === 'EEXIST') return new CommandError(`${error.path} is there already; --force overwrites it`);
+  return new CommandError(`${error.path} cannot be written: ${error.code ?? reasonOf(error)}`);
+}
+
+/** A path as a shell reads it. */
+function quote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

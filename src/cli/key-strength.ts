@@ -1,0 +1,48 @@
+import { isHmac } from '../settings/algorithm.js';
+import { readPrivateKey } from '../settings/key-material.js';
+import type { Settings } from '../settings/settings.js';
+
+/** Bits of strength that a key of today should have (NIST SP 800-57 part 1, §5.6.3). */
+const STRENGTH = 128;
+
+/** Bits of an RSA key that are worth them (NIST SP 800-57 part 1, table 2). */
+const RSA_BITS = 3072;
+
+const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|placeholder|qwerty|123456|jwt.?allauth/i;
+
+/** What is weak about the key that signs, though the settings take it, in sentences that do not repeat it. */
+export function keyWarnings({ algorithm, secretKey, privateKey = '' }: Settings): string[] {
+  if (isHmac(algorithm)) return secretWarnings(secretKey);
+  const { modulusLength = RSA_BITS } =
+    readPrivateKey(privateKey, algorithm, 'privateKey').key.asymmetricKeyDetails ?? {};
+  if (modulusLength >= RSA_BITS) return [];
+  return [`the RSA key has ${modulusLength} bits: ${RSA_BITS} are as strong as the rest, until 2030 and after`];
+}
+
+function secretWarnings(secret: string): string[] {
+  const advice = 'take one from `jwt-allauth generate-keys`';
+  if (PLACEHOLDERS.test(secret)) return [`the secret contains a word that stands in many examples: ${advice}`];
+  const words = secret.split(/[\s_.,-]+/).filter((word) => /^[a-z]{2,12}$/i.test(word));
+  if (words.length >= 4) return [`the secret reads like words, which are guessed faster than random bytes: ${advice}`];
+  if (bitsOf(secret) < STRENGTH) return [`the secret repeats itself, so that it can be guessed: ${advice}`];
+  return [];
+}
+
+/**
+ * Bits of a text of which the characters were drawn as often as they occur in it, without its repetitions and steps such as
+ * `abc`. Random texts that are long enough for a setting have more than is asked.
+ */
+function bitsOf(text: string): number {
+  const [, unit = text] = /^(.+?)\1+.{0,40}$/s.exec(text) ?? [];
+  const characters = [...unit];
+  const drawn = characters.filter((character, index) => !isStep(characters[index - 1], character));
+  const counts = new Map<string, number>();
+  for (const character of drawn) counts.set(character, (counts.get(character) ?? 0) + 1);
+  return [...counts.values()].reduce((bits, count) => bits - count * Math.log2(count / drawn.length), 0);
+}
+
+/** Whether a character is the one before, or the next or last one in the alphabet. */
+function isStep(before: string | undefined, character: string): boolean {
+  if (before === undefined) return false;
+  return Math.abs((before.codePointAt(0) ?? 0) - (character.codePointAt(0) ?? 0)) <= 1;
+}

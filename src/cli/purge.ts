@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { PurgeResult } from '../accounts/purge.service.js';
+import { addProjectOptions, type ProjectOptions, withProject } from './project.js';
+
+/** Milliseconds between two lines about a long run. */
+const INTERVAL = 1000;
+
+interface Options extends ProjectOptions {
+  readonly dryRun?: boolean;
+  readonly batchSize: number;
+}
+
+/** Adds `purge`. */
+export function addPurge(program: Command): void {
+  const command = program
+    .command('purge')
+    .description('Deletes expired sessions, revocations and counters of failed logins, beside running servers.')
+    .option('--dry-run', 'only count what would be deleted')
+    .option('--batch-size <rows>', 'rows that one statement deletes at most', parseRows, 1000);
+  addProjectOptions(command).action(run);
+}
+
+async function run({ dryRun, batchSize, ...project }: Options): Promise<void> {
+  const onProgress = progress();
+  const result = await withProject(project, ({ auth }) => auth.purge.purge({ dryRun, batchSize, onProgress }));
+  const verb = dryRun ? 'would be deleted' : 'deleted';
+  for (const [name, count] of rowsOf(result)) process.stdout.write(`${name}: ${count} ${verb}\n`);
+}
+
+/** Tells about a run that is long, once an interval. */
+function progress(): (soFar: PurgeResult) => void {
+  let last = performance.now();
+  return (soFar) => {
+    if (performance.now() - last < INTERVAL) return;
+    last = performance.now();
+    const counts = rowsOf(soFar).map(([name, count]) => `${name} ${count}`);
+    process.stderr.write(`deleted so far: ${counts.join(', ')}\n`);
+  };
+}
+
+function rowsOf({ sessions, revocations, loginAttempts }: PurgeResult): [name: string, count: number][] {
+  return [
+    ['expired sessions', sessions],
+    ['old revocations', revocations],
+    ['counters of failed logins', loginAttempts],
+  ];
+}
+
+function parseRows(text: string): number {
+  const rows = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (rows < 1) throw new InvalidArgumentError('It must be a whole number, at least 1.');
+  return rows;
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { SessionInfo } from '../sessions/session-store.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import { isUuid } from '../users/user-key.js';
+import { CommandError } from './command-error.js';
+import { addProjectOptions, type ProjectOptions, withProject } from './project.js';
+
+interface ListOptions extends ProjectOptions {
+  readonly user: string;
+  readonly json?: boolean;
+}
+
+interface RevokeOptions extends ProjectOptions {
+  readonly user: string;
+  readonly session?: string;
+}
+
+/** Adds `sessions list` and `sessions revoke`. */
+export function addSessions(program: Command): void {
+  const sessions = program.command('sessions').description('Lists or ends the sessions of a user.');
+  const user = ['--user <id or e-mail>', 'whose sessions'] as const;
+  const listing = sessions
+    .command('list')
+    .description('Lists the live sessions of a user, the one used last first.')
+    .requiredOption(...user)
+    .option('--json', 'print them as JSON');
+  addProjectOptions(listing).action(list);
+  const revoking = sessions
+    .command('revoke')
+    .description('Ends every session of a user, or one.')
+    .requiredOption(...user)
+    .option('--session <id>', 'only this one');
+  addProjectOptions(revoking).action(revoke);
+}
+
+async function list({ user, json, ...project }: ListOptions): Promise<void> {
+  const sessions = await withProject(project, async ({ auth, users }) => auth.sessions.list(await find(users, user)));
+  if (json) process.stdout.write(`${JSON.stringify(sessions, null, 2)}\n`);
+  else if (sessions.length === 0) process.stdout.write('no live session\n');
+  else for (const session of sessions) process.stdout.write(`${describe(session)}\n`);
+}
+
+async function revoke({ user, session, ...project }: RevokeOptions): Promise<void> {
+  const ended = await withProject(project, async ({ auth, users }) => {
+    const key = await find(users, user);
+    if (session === undefined) {
+      const live = await auth.sessions.list(key);
+      await auth.sessions.revokeAll(key);
+      return live.length;
+    }
+    const isEnded = isUuid(session) && (await auth.sessions.revoke({ session, sub: String(key) }));
+    if (!isEnded) throw new CommandError('the user has no live session with this id');
+    return 1;
+  });
+  process.stdout.write(`sessions ended: ${ended}\n`);
+}
+
+/** The key of a user of whom the id or the e-mail address is given. @throws CommandError when there is none */
+async function find(users: UserService, given: string): Promise<UserId> {
+  if (given.includes('@')) {
+    const owner = await users.findByEmail(given);
+    if (!owner) throw new CommandError('there is no user with this e-mail address');
+    return owner.id;
+  }
+  const key = await users.findKey(given);
+  if (key === undefined) throw new CommandError('there is no user with this id');
+  return key;
+}
+
+/** A session in one line. What a client once said of itself must not steer a terminal. */
+function describe({ id, createdAt, lastUsedAt, expiresAt, ip, browser, os, device }: SessionInfo): string {
+  const instants = `used ${lastUsedAt.toISOString()}  opened ${createdAt.toISOString()}  expires ${expiresAt.toISOString()}`;
+  const client = [browser, os, device, ip].filter(Boolean).join(', ');
+  return `${id}  ${instants}${client && `  ${client.replace(/\p{Cc}/gu, '?')}`}`;
+}
