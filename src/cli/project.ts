@@ -3,6 +3,7 @@ import { MikroORM, type Options, PostgreSqlDriver } from '@mikro-orm/postgresql'
 import type { Command } from 'commander';
 import { Container } from 'typedi';
 import { createJwtAllauth, type JwtAllauth } from '../jwt-allauth.js';
+import type { Logger } from '../observability/logger.js';
 import { loadExport } from '../settings/module-export.js';
 import { settingsFromEnv } from '../settings/settings-from-env.js';
 import { UserService } from '../users/user.service.js';
@@ -22,6 +23,9 @@ export interface Project {
   readonly users: UserService;
 }
 
+/** What a command has to say it says itself. */
+const SILENT: Logger = { info() {}, warn() {}, error() {} };
+
 /** Adds the options that say where the app is. */
 export function addProjectOptions(command: Command): Command {
   return command
@@ -40,7 +44,7 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
   const orm = await openOrm(options);
   try {
     const container = Container.of('jwt-allauth command');
-    const auth = await createJwtAllauth({ orm, settings, container });
+    const auth = await createJwtAllauth({ orm, settings, container, logger: SILENT });
     return await work({ auth, users: container.get(UserService) });
   } finally {
     await orm.close(true);
@@ -70,6 +74,7 @@ export async function openOrm({ orm: given }: ProjectOptions): Promise<MikroORM>
   if (typeof found !== 'object' || found === null)
     throw fault(`names ${name}, which is neither MikroORM options nor an instance`);
   const orm = found instanceof MikroORM ? found : await init(found, name);
+  orm.config.set('ensureDatabase', false); // a name that was misspelt is no wish for another database
   if (orm.driver instanceof PostgreSqlDriver) return orm;
   await orm.close(true);
   throw fault(`names ${name}, which is not for PostgreSQL: take defineConfig from @mikro-orm/postgresql`);

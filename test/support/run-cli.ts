@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { secrets } from './secrets.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+/** The module with the ORM of the tests, from anywhere. */
+export const ORM = fileURLToPath(new URL('../../dist/test/support/cli-orm.js', import.meta.url));
+
+/** What a run of the command line came to. */
+export interface CliRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `jwt-allauth` in a process of its own, with these variables and no others. */
+export async function runCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  directory?: string,
+): Promise<CliRun> {
+  const run = await new Promise<CliRun>((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { env, cwd: directory, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });
+    });
+  });
+  secrets.saw('the output of the command line', run.stdout + run.stderr);
+  return run;
+}
