@@ -12,7 +12,7 @@ import { DatabaseChecks } from './database-checks.js';
 import type { Finding } from './finding.js';
 import { keyWarnings } from './key-strength.js';
 import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
-import { sentenceOf } from './sentence-of.js';
+import { sentenceOf, withoutSecrets } from './sentence-of.js';
 
 /** Adds `check`. */
 export function addCheck(program: Command): void {
@@ -36,13 +36,15 @@ async function run({ json, ...project }: ProjectOptions & { readonly json?: bool
 
 /** The settings, and the keys in them. */
 async function checkSettings(): Promise<{ checks: Finding[]; found?: Settings }> {
+  const name = 'settings';
+  let found: Settings | undefined;
   try {
-    const found = settingsFromEnv(process.env);
+    found = settingsFromEnv(process.env);
     await resolveTokenClass(found.refreshToken, process.cwd());
-    const settings = { name: 'settings', status: 'ok', message: 'all settings can be used' } as const;
-    return { checks: [settings, checkKeys(found)], found };
+    return { checks: [{ name, status: 'ok', message: 'all settings can be used' }, checkKeys(found)], found };
   } catch (error) {
-    return { checks: [{ name: 'settings', status: 'failed', message: faultsOf(error) }] };
+    const failed: Finding = { name, status: 'failed', message: faultsOf(error) };
+    return { checks: found ? [failed, checkKeys(found)] : [failed], found };
   }
 }
 
@@ -85,5 +87,5 @@ function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
 /** Every fault in one line. */
 function faultsOf(error: unknown): string {
   if (!(error instanceof SettingsError)) return sentenceOf(error);
-  return error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; ');
+  return withoutSecrets(error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; '));
 }

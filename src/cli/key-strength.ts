@@ -2,11 +2,11 @@ import { isHmac } from '../settings/algorithm.js';
 import { readPrivateKey } from '../settings/key-material.js';
 import type { Settings } from '../settings/settings.js';
 
-/** Bits of strength that a key of today should have (NIST SP 800-57 part 1, §5.6.3). */
-const STRENGTH = 128;
-
-/** Bits of an RSA key that are worth them (NIST SP 800-57 part 1, table 2). */
+/** Bits of an RSA key that are as strong as 128 of a secret (NIST SP 800-57 part 1, table 2). */
 const RSA_BITS = 3072;
+
+/** Estimated bits below which a secret is warned of. Of 32 random hexadecimal digits it is about 90. */
+const SECRET_BITS = 50;
 
 const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|placeholder|qwerty|123456|jwt.?allauth/i;
 
@@ -22,9 +22,9 @@ export function keyWarnings({ algorithm, secretKey, privateKey = '' }: Settings)
 function secretWarnings(secret: string): string[] {
   const advice = 'take one from `jwt-allauth generate-keys`';
   if (PLACEHOLDERS.test(secret)) return [`the secret contains a word that stands in many examples: ${advice}`];
-  const words = secret.split(/[\s_.,-]+/).filter((word) => /^[a-z]{2,12}$/i.test(word));
+  const words = secret.split(/[\s_.,-]+/).filter((word) => /^[A-Z]?[a-z]{1,12}$/.test(word));
   if (words.length >= 4) return [`the secret reads like words, which are guessed faster than random bytes: ${advice}`];
-  if (bitsOf(secret) < STRENGTH) return [`the secret repeats itself, so that it can be guessed: ${advice}`];
+  if (bitsOf(secret) < SECRET_BITS) return [`the secret repeats itself, so that it can be guessed: ${advice}`];
   return [];
 }
 
@@ -33,8 +33,11 @@ function secretWarnings(secret: string): string[] {
  * `abc`. Random texts that are long enough for a setting have more than is asked.
  */
 function bitsOf(text: string): number {
-  const [, unit = text] = /^(.+?)\1+.{0,40}$/s.exec(text) ?? [];
-  const characters = [...unit];
+  const all = [...text];
+  const period = all.findIndex(
+    (_, size) => size > 0 && all.every((each, index) => index < size || each === all[index - size]),
+  );
+  const characters = all.slice(0, period > 0 ? period : all.length);
   const drawn = characters.filter((character, index) => !isStep(characters[index - 1], character));
   const counts = new Map<string, number>();
   for (const character of drawn) counts.set(character, (counts.get(character) ?? 0) + 1);

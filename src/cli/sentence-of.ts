@@ -22,7 +22,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /** A text without the passwords of addresses and the values of variables that are secret: modules of the app wrote it. */
-function withoutSecrets(text: string): string {
+export function withoutSecrets(text: string): string {
   const secrets = Object.entries(process.env).filter(([name]) => SECRET_VARIABLE.test(name));
   let clean = text.replace(/:\/\/[^\s/]*@/g, '://[redacted]@');
   for (const [, value] of secrets) if (value && value.length >= 8) clean = clean.replaceAll(value, '[redacted]');

@@ -1,0 +1,248 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyWarnings } from '../src/cli/key-strength.js';
+import { Settings } from '../src/index.js';
+import { generateKeys } from '../src/tokens/generate-keys.js';
+import { ORM, runCli } from './support/run-cli.js';
+import { secrets } from './support/secrets.js';
+import { createTestApp } from './support/test-app.js';
+import { createTestDatabase, type TestDatabase } from './support/test-database.js';
+
+const SECRET = 'kUaJ3Yv0pZr8WqLx5Tn2Hc7Ds1Gb9Mf4EeRiOy6';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  secrets.add(SECRET);
+  database = await createTestDatabase();
+  const app = await createTestApp({ database });
+  await app.orm.schema.create();
+  await app.close();
+  await database.pool.query('alter table auth_session set (fillfactor = 75)');
+});
+afterAll(async () => {
+  await database.drop();
+  secrets.assertNoneShown();
+});
+
+const run = (more: Record<string, string> = {}, ...args: string[]) =>
+  runCli(['check', '--orm', ORM, ...args], { DATABASE_URL: database.url, JWT_ALLAUTH_SECRET_KEY: SECRET, ...more });
+
+/** What is found, by name. */
+async function findings(more?: Record<string, string>) {
+  const { code, stdout, stderr } = await run(more, '--json');
+  const { ok, checks } = JSON.parse(stdout);
+  expect([stderr, code]).toEqual(['', ok ? 0 : 1]);
+  const byName = Object.fromEntries(checks.map(({ name, ...finding }: { name: string }) => [name, finding]));
+  expect(Object.keys(byName)).toHaveLength(checks.length);
+  return { ok, byName };
+}
+
+/** Changes the database while `work` runs. */
+async function changed(change: string, back: string, work: () => Promise<void>): Promise<void> {
+  await database.pool.query(change);
+  try {
+    await work();
+  } finally {
+    await database.pool.query(back);
+  }
+}
+
+const NAMES = ['settings', 'keys', 'project', 'database', 'clock', 'tables', 'fillfactor'];
+
+describe('check', () => {
+  test('finds nothing wrong where nothing is, in a line for each thing, and ends with 0', async () => {
+    const { code, stdout, stderr } = await run();
+    expect([code, stderr]).toEqual([0, '']);
+    const lines = stdout.split('\n').slice(0, -1);
+    expect(lines.map((line) => line.replace(/:.*/, ''))).toEqual(NAMES.map((name) => `ok       ${name}`));
+    expect(stdout).toMatch(/database: PostgreSQL \d+\.\d+ answers/);
+    expect(stdout).toMatch(/project: the ORM knows AppUser and the entities of the library/);
+  });
+
+  test('says the same as JSON', async () => {
+    const { code, stdout } = await run({}, '--json');
+    const { ok, checks, ...rest } = JSON.parse(stdout);
+    expect([code, ok, rest]).toEqual([0, true, {}]);
+    const message = expect.any(String);
+    expect(checks).toEqual(NAMES.map((name) => ({ name, status: 'ok', message })));
+  });
+
+  test('lists every fault of the settings, and looks at the rest all the same', async () => {
+    const { ok, byName } = await findings({
+      JWT_ALLAUTH_SECRET_KEY: 'short',
+      JWT_ALLAUTH_ISSUERR: 'x',
+      JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: 'soon',
+    });
+    expect([ok, Object.keys(byName)]).toEqual([false, NAMES.filter((name) => name !== 'keys')]);
+    const { status, message } = byName.settings;
+    expect(status).toBe('failed');
+    for (const part of [
+      'SECRET_KEY must have at least 32 bytes',
+      'ISSUERR is not a setting',
+      'LIFETIME must be a duration',
+    ]) {
+      expect(message).toContain(part);
+    }
+    const others = Object.entries(byName).filter(([name]) => name !== 'settings');
+    expect(others.map(([, finding]) => (finding as { status: string }).status)).toEqual(others.map(() => 'ok'));
+  });
+
+  test.each([
+    ['REFRESH_TOKEN', './nowhere.js#Own', 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names the module \.\/nowhere\.js/],
+    ['REFRESH_TOKEN', `${ORM}#AppUser`, 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names AppUser, but .* exports/],
+    ['USER_ATTRIBUTES', '{"plan":"plan"}', 'project', /USER_ATTRIBUTES names "plan", which AppUser does not have/],
+  ])('fails for a %s that only a start would find', async (setting, value, name, found) => {
+    const { ok, byName } = await findings({ [`JWT_ALLAUTH_${setting}`]: value });
+    expect([ok, Object.keys(byName), byName[name].status]).toEqual([false, NAMES, 'failed']);
+    const others = Object.entries(byName).filter(([other]) => other !== name);
+    expect(others.map(([, finding]) => (finding as { status: string }).status)).toEqual(others.map(() => 'ok'));
+    expect(byName[name].message).toMatch(found);
+  });
+
+  test('fails for an ORM that does not know the library, and for none', async () => {
+    for (const [reference, found] of [
+      [`${ORM}#withoutOurs`, /does not know AuthSession: add \.\.\.createAuthEntities/],
+      ['./nowhere.js', /--orm names the module \.\/nowhere\.js, which cannot be loaded/],
+    ] as const) {
+      const { code, stdout } = await run({}, '--orm', reference, '--json');
+      const { checks } = JSON.parse(stdout);
+      expect(code).toBe(1);
+      expect(checks.map(({ name, status }: Record<string, string>) => [name, status])).toEqual([
+        ['settings', 'ok'],
+        ['keys', 'ok'],
+        ['project', 'failed'],
+      ]);
+      expect(checks[2].message).toMatch(found);
+    }
+  });
+
+  test.each<[string, (url: URL) => void, RegExp]>([
+    ['is away', (url) => Object.assign(url, { port: '1' }), /^The database cannot be used: .*ECONNREFUSED/],
+    [
+      'is another',
+      (url) => Object.assign(url, { pathname: '/nowhere' }),
+      /^The database refuses: database "nowhere" does not/,
+    ],
+    [
+      'knows another password',
+      (url) => Object.assign(url, { password: 'x' }),
+      /^The database refuses: password authentication/,
+    ],
+  ])('fails for a database that %s', async (_, change, found) => {
+    const url = new URL(database.url);
+    change(url);
+    const { byName } = await findings({ DATABASE_URL: url.href });
+    expect([byName.project.status, byName.database.status]).toEqual(['ok', 'failed']);
+    expect(byName.database.message).toMatch(found);
+    expect(byName.clock).toBeUndefined();
+    expect(byName.database.message).not.toContain(new URL(database.url).password);
+  });
+
+  test.each([
+    [
+      'alter table auth_revocation rename to gone',
+      'alter table gone rename to auth_revocation',
+      /"auth_revocation" is missing: run your migrations/,
+    ],
+    [
+      'alter table auth_session rename device to gadget',
+      'alter table auth_session rename gadget to device',
+      /"auth_session" lacks device: run/,
+    ],
+    [
+      'alter table app_user rename email_verified to seen',
+      'alter table app_user rename seen to email_verified',
+      /"app_user" lacks email_verified: run/,
+    ],
+  ])('fails after "%s"', async (change, back, found) => {
+    await changed(change, back, async () => {
+      const { ok, byName } = await findings();
+      expect([ok, byName.tables.status]).toEqual([false, 'failed']);
+      expect(byName.tables.message).toMatch(found);
+    });
+  });
+
+  test('does not mind what the app has beside that', async () => {
+    const change = 'alter table app_user rename permissions to rights; alter table auth_session add tenant int';
+    const back = 'alter table app_user rename rights to permissions; alter table auth_session drop tenant';
+    await changed(change, back, async () => expect((await findings()).ok).toBe(true));
+  });
+
+  test('warns where the pages of sessions are filled, and says what to do', async () => {
+    for (const change of ['reset (fillfactor)', 'set (fillfactor = 91)']) {
+      await changed(
+        `alter table auth_session ${change}`,
+        'alter table auth_session set (fillfactor = 75)',
+        async () => {
+          const { ok, byName } = await findings();
+          expect([ok, byName.fillfactor.status]).toEqual([true, 'warning']);
+          expect(byName.fillfactor.message).toContain('alter table auth_session set (fillfactor = 75)');
+        },
+      );
+    }
+  });
+
+  test.each([
+    [0.5, 'ok', /^this machine's clock is 0\.[4-6] s behind the database's$/],
+    [3, 'warning', /^this machine's clock is (2\.9|3\.[01]) s behind the database's: synchronise both/],
+    [-3, 'warning', /^this machine's clock is (2\.9|3\.[01]) s ahead of the database's: synchronise both/],
+    [60, 'failed', /^this machine's clock is (59\.9|60\.[01]) s behind/],
+  ])('of a database whose clock is %d s ahead is %s', async (seconds, status, found) => {
+    const name = new URL(database.url).pathname.slice(1);
+    await changed(
+      `create schema fake; create function fake.clock_timestamp() returns timestamptz language sql
+       as $$ select pg_catalog.clock_timestamp() + interval '${seconds} s' $$;
+       alter database ${name} set search_path = fake, pg_catalog, public`,
+      `alter database ${name} reset search_path; drop schema fake cascade`,
+      async () => {
+        const { ok, byName } = await findings();
+        expect([ok, byName.clock.status]).toEqual([status !== 'failed', status]);
+        expect(byName.clock.message).toMatch(found);
+      },
+    );
+  });
+
+  test('warns of a weak key without failing, and without showing it', async () => {
+    const weak = 'correct horse battery staple and so on';
+    secrets.add(weak);
+    const { ok, byName } = await findings({ JWT_ALLAUTH_SECRET_KEY: weak });
+    expect([ok, byName.keys]).toEqual([true, { status: 'warning', message: expect.stringContaining('generate-keys') }]);
+  });
+});
+
+describe('a secret', () => {
+  const warningsOf = (secretKey: string) => keyWarnings(Object.assign(new Settings(), { secretKey }));
+
+  test.each([
+    ['x'.repeat(64), /repeats itself/],
+    ['0123456789'.repeat(5), /stands in many examples|repeats itself/],
+    ['abcdefghijklmnopqrstuvwxyz9876543210', /repeats itself/],
+    ['aB3$kL9!'.repeat(6), /repeats itself/],
+    ['01101001101011010010011010110100', /repeats itself/],
+    ['please-change-me-before-you-go-live!', /stands in many examples/],
+    ['mySuperSecretKeyForThisApplication01', /stands in many examples/],
+    ['the quick brown fox jumps over a lazy dog', /reads like words/],
+  ])('of %s is warned of', (secret, found) => {
+    expect(warningsOf(secret)).toEqual([expect.stringMatching(found)]);
+  });
+
+  test('that is random is not warned of, 3000 times', () => {
+    for (let round = 0; round < 1000; round++) {
+      for (const form of ['hex', 'base64', 'base64url'] as const) {
+        const secret = randomBytes(32).toString(form);
+        expect(warningsOf(secret), form).toEqual([]);
+      }
+    }
+  });
+});
+
+test('an RSA key of 2048 bits is warned of, a new one and an EC key are not', async () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const settings = (algorithm: string, key: unknown) => Object.assign(new Settings(), { algorithm, privateKey: key });
+  expect(keyWarnings(settings('RS256', pem))).toEqual([expect.stringContaining('2048 bits: 3072')]);
+  for (const algorithm of ['RS256', 'ES256'] as const) {
+    const keys = await generateKeys(algorithm);
+    expect(keyWarnings(settings(algorithm, 'privateKey' in keys && keys.privateKey))).toEqual([]);
+  }
+});
