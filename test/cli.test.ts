@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { generateKeys } from '../src/tokens/generate-keys.js';
 import { createOwner } from './support/race.js';
 import { ORM, runCli } from './support/run-cli.js';
 import { secrets } from './support/secrets.js';
@@ -81,6 +82,18 @@ describe('the app', () => {
       expect(result).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('expired sessions: 0') });
     },
   );
+
+  test('may keep a list of revoked sessions and sign with a key pair', async () => {
+    const keys = await generateKeys('ES256');
+    if (!('privateKey' in keys)) throw new Error('a secret for ES256');
+    const { JWT_ALLAUTH_SECRET_KEY: _, ...variables } = env({
+      JWT_ALLAUTH_ALGORITHM: 'ES256',
+      JWT_ALLAUTH_PRIVATE_KEY: keys.privateKey,
+      JWT_ALLAUTH_ACCESS_TOKEN_SESSION_CHECK: 'revocation-list',
+    });
+    const result = await runCli(['purge', '--dry-run', '--orm', ORM], variables, directory);
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+  });
 
   test('is looked for in dist/mikro-orm.config.js of the working directory', async () => {
     const { code, stderr } = await runCli(['purge'], env(), directory);

@@ -44,7 +44,9 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
   const orm = await openOrm(options);
   try {
     const container = Container.of('jwt-allauth command');
-    const auth = await createJwtAllauth({ orm, settings, container, logger: SILENT });
+    // A command looks at no access token: it needs no list of revoked sessions, and no connection that keeps one.
+    const own = { ...settings, accessTokenSessionCheck: 'none' } as const;
+    const auth = await createJwtAllauth({ orm, settings: own, container, logger: SILENT });
     return await work({ auth, users: container.get(UserService) });
   } finally {
     await orm.close(true);
