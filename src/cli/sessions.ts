@@ -44,11 +44,7 @@ async function list({ user, json, ...project }: ListOptions): Promise<void> {
 async function revoke({ user, session, ...project }: RevokeOptions): Promise<void> {
   const ended = await withProject(project, async ({ auth, users }) => {
     const key = await find(users, user);
-    if (session === undefined) {
-      const live = await auth.sessions.list(key);
-      await auth.sessions.revokeAll(key);
-      return live.length;
-    }
+    if (session === undefined) return auth.sessions.revokeAll(key);
     const isEnded = isUuid(session) && (await auth.sessions.revoke({ session, sub: String(key) }));
     if (!isEnded) throw new CommandError('the user has no live session with this id');
     return 1;
