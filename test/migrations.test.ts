@@ -112,7 +112,8 @@ describe('the shipped migrations', () => {
   });
 
   test('have names that stay, so that what was applied is not applied again', () => {
-    expect(authMigrations.map(({ name }) => name)).toEqual(['JwtAllauth_20261124_create']);
+    const names = ['JwtAllauth_20261124_create', 'JwtAllauth_20261125_session_control'];
+    expect(authMigrations.map(({ name }) => name)).toEqual(names);
   });
 
   test('follow the schema that the app’s tables are in', async () => {

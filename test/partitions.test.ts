@@ -69,7 +69,7 @@ describe('a whitelist in hash partitions', () => {
     expect(kinds.sort()).toEqual(expect.arrayContaining(['select', 'update', 'with']));
     expect(statements.size).toBeGreaterThanOrEqual(6);
     for (const statement of statements.values()) {
-      const isInsert = statement.text.includes('insert into "auth_session"');
+      const isInsert = /insert into \S*"auth_session"/.test(statement.text);
       for (const plan of ['generic', 'custom'] as const) {
         expect(await partitionsOf(statement, plan), `${plan}: ${statement.text}`).toHaveLength(isInsert ? 0 : 1);
       }

@@ -98,6 +98,7 @@ describe('the app that the README builds from an empty folder', () => {
 
   test.each([
     ['predicates', 'can'],
+    ['nightly', 'purgeNightly'],
     ['payments.controller', 'PaymentsController'],
     ['alarm', 'raiseAlarmOnTheft'],
     ['migrate', 'migrate'],
