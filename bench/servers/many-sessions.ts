@@ -23,9 +23,9 @@ export async function addSessions(
   const client = new pg.Client({ connectionString: DATABASE_URL });
   await client.connect();
   await client.query(`copy (
-    select md5(n::text)::uuid, (${owners})[1 + n % ${users.length}], gen_random_uuid(), to_timestamp(${openedAt}), true,
-      to_timestamp(${openedAt}), to_timestamp(${expiresAt}) - case when n % 10 = 0 then interval '30 days' else '0' end
-    from generate_series(1, ${count}) n) to '${file}' (format binary)`);
+    select md5(n::text)::uuid, (${owners})[1 + n % ${users.length}], gen_random_uuid(), to_timestamp(${openedAt}) - age, true,
+      to_timestamp(${openedAt}) - age, to_timestamp(${expiresAt}) - age
+    from generate_series(1, ${count}) n, lateral (select case when n % 10 = 0 then interval '30 days' else '0' end as age) aged) to '${file}' (format binary)`);
   await client.query('set session_replication_role = replica'); // the keys are right: no look at the users for each row
   await client.query(`copy auth_session (id, user_id, jti, rotated_at, enabled, created_at, expires_at)
     from '${file}' (format binary)`);

@@ -1,14 +1,8 @@
 import 'reflect-metadata';
-import { randomUUID } from 'node:crypto';
-import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
-import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Authorized, CurrentUser, createExpressServer, Get, JsonController } from 'routing-controllers';
 import { Container } from 'typedi';
 import {
-  authMigrations,
-  BaseUser,
-  createAuthEntities,
   createJwtAllauth,
   type ForUserOptions,
   PasswordHasher,
@@ -17,22 +11,10 @@ import {
   TokenFactory,
 } from '../../src/index.js';
 import { partitionMigration } from '../partition-migration.js';
+import { AppUser, options } from './app-orm.js';
 import { keyPairSettings } from './key-pair-settings.js';
 import { addSessions } from './many-sessions.js';
-import { DATABASE_URL, LEAN, lean, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
-
-/**
- * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`, `no login limit`, `partitioned`, or a number of
- * sessions that are there already. A database that has its tables is shared with the processes that made them.
- */
-@Entity({ tableName: 'users' })
-class AppUser extends BaseUser {
-  @PrimaryKey({ type: 'uuid' })
-  override id: string = randomUUID();
-
-  @Property({ type: 'json', default: '[]' })
-  permissions: string[] = [];
-}
+import { LEAN, lean, PASSWORD, PERMISSIONS, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
 class PermissionToken extends RefreshToken {
   static override async forUser(user: AppUser, options?: ForUserOptions) {
@@ -51,14 +33,12 @@ class ProfileController {
   }
 }
 
+/**
+ * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`, `no login limit`, `partitioned`, or a number of
+ * sessions that are there already. A database that has its tables is shared with the processes that made them.
+ */
 const variant = process.env['BENCH_VARIANT'] ?? '';
-const orm = await MikroORM.init({
-  clientUrl: DATABASE_URL,
-  pool: { max: POOL },
-  entities: [AppUser, ...createAuthEntities({ user: () => AppUser })],
-  extensions: [Migrator],
-  migrations: { migrationsList: [...authMigrations], snapshot: false, silent: true },
-});
+const orm = await MikroORM.init(options);
 const em = orm.em.fork();
 const [found] = await em.execute<{ users: string | null }[]>(`select to_regclass('users') as users`);
 if (!found?.users) await createTables();
@@ -76,7 +56,9 @@ const yesterday = { now: () => Date.now() - 86_400_000 };
 const past = await createJwtAllauth({ orm, settings, clock: yesterday, container: Container.of('past') });
 
 const tokens = [];
-for (let index = 0; index < USERS; index++) tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
+// The refresh tokens are of sessions of their own: replays that are tried out end these, and their access tokens with them.
+for (let index = 0; index < SESSIONS + USERS; index++)
+  tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
 const many = Number(variant) > 0 ? await addSessions(Number(variant), orm, users, Container.get(TokenFactory)) : [];
 
 async function createTables(): Promise<void> {
@@ -98,7 +80,10 @@ async function createTables(): Promise<void> {
 const isLean = variant === 'lean';
 const app = createExpressServer(auth.serverOptions({ controllers: [ProfileController], ...(isLean && LEAN) }));
 serve(isLean ? lean(app) : app, {
-  get: { path: '/profile/id', users: tokens.map(({ access }) => ({ authorization: `Bearer ${access}` })) },
+  get: {
+    path: '/profile/id',
+    users: tokens.slice(SESSIONS).map(({ access }) => ({ authorization: `Bearer ${access}` })),
+  },
   expired: { authorization: `Bearer ${(await past.sessions.open(users[0] as AppUser)).access}` },
   signIn: { path: '/auth/login', bodies: users.map(({ email }) => ({ email, password: PASSWORD })) },
   refresh: {

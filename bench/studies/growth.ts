@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Bench } from '../bench.js';
 import { type Load, load } from '../load.js';
@@ -5,8 +8,13 @@ import { requestsOf } from '../requests.js';
 import { atLeast, atMost, table, type Verdict } from '../section.js';
 import { createDatabase, ServerProcess } from '../server-process.js';
 import { sessionId } from '../servers/many-sessions.js';
+import { SECRET } from '../servers/serve.js';
 import { quantile } from '../statistics.js';
 import type { Study } from './study.js';
+
+const run = promisify(execFile);
+const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const ORM = fileURLToPath(new URL('../servers/app-orm.js', import.meta.url));
 
 /** Connections that rotate at the same time. */
 const PARALLEL = 4;
@@ -55,13 +63,14 @@ class Whitelist {
 
   private constructor(
     private readonly server: ServerProcess,
+    private readonly url: string,
     private readonly pool: pg.Pool,
   ) {}
 
   static async fill(sessions: number, { postgres, directory }: Bench): Promise<Whitelist> {
     const url = await createDatabase(postgres, 'bench_growth');
     const server = await ServerProcess.start('ours', String(sessions), url, [], directory);
-    return new Whitelist(server, new pg.Pool({ connectionString: url, max: PARALLEL }));
+    return new Whitelist(server, url, new pg.Pool({ connectionString: url, max: PARALLEL }));
   }
 
   /** Bytes, and updates so far. */
@@ -79,8 +88,17 @@ class Whitelist {
     const { rows } = await this.pool.query(
       `select query from pg_stat_activity where datname = current_database() and query ~ '^\\s*update [^ ]*"auth_session"' limit 1`,
     );
-    const values = ['live.id', 'live.user_id', 'live.jti', 'gen_random_uuid()', 'now()', `now() + interval '14 days'`];
-    const statement = values.reduce((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
+    const device = Array(4).fill('null'); // nothing is collected
+    const values = [
+      'live.id',
+      'live.user_id',
+      'live.jti',
+      'gen_random_uuid()',
+      'now()',
+      `now() + interval '14 days'`,
+      ...device,
+    ];
+    const statement = values.reduceRight((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
     await this.pool.query(`
       create procedure rotate_many(rotations int) language plpgsql as $body$
       declare picked uuid; live record; owner record;
@@ -98,16 +116,15 @@ class Whitelist {
     return (performance.now() - start) / 1000;
   }
 
-  /** Deletes the tenth that has expired, page by page, beside refreshes over HTTP. */
+  /** Purges the tenth that has expired with the command line, beside refreshes over HTTP. */
   async purge({ effort }: Bench): Promise<string[]> {
     const requests = this.#refresh(16);
     await load(this.server.origin, requests, effort.seconds * 5);
     const without = await load(this.server.origin, requests, effort.seconds * 10);
     let isDone = false;
-    let deleted = 0;
     const start = performance.now();
-    const purging = this.#purgePages((count) => {
-      deleted += count;
+    const purging = run(process.execPath, [CLI, 'purge', '--orm', `${ORM}#options`], {
+      env: { ...process.env, DATABASE_URL: this.url, JWT_ALLAUTH_SECRET_KEY: SECRET },
     }).finally(() => {
       isDone = true;
     });
@@ -118,27 +135,14 @@ class Whitelist {
       rates.push(beside.rate);
       latencies.push(...beside.latencies);
     } while (!isDone);
-    await purging;
+    const { stdout } = await purging;
     const seconds = (performance.now() - start) / 1000;
     const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length;
     return [
-      `Deleting ${deleted} expired sessions in batches of 1000 pages took ${seconds.toFixed(1)} s beside refreshes: ` +
+      `\`jwt-allauth purge\` took ${seconds.toFixed(1)} s beside refreshes (${stdout.trim().replaceAll(/\s*\n\s*/g, ', ')}): ` +
         `${rate.toFixed(0)} refreshes/s (p99 ${quantile(latencies, 0.99).toFixed(1)} ms), ` +
         `${without.rate.toFixed(0)} before (p99 ${quantile(without.latencies, 0.99).toFixed(1)} ms).`,
     ];
-  }
-
-  async #purgePages(deleted: (count: number) => void): Promise<void> {
-    const { rows } = await this.pool.query(
-      `select (pg_relation_size('auth_session') / current_setting('block_size')::int)::int as pages`,
-    );
-    for (let page = 0; page < rows[0].pages; page += 1000) {
-      const { rowCount } = await this.pool.query(
-        `delete from auth_session where ctid >= $1::tid and ctid < $2::tid and expires_at < now()`,
-        [`(${page},0)`, `(${page + 1000},0)`],
-      );
-      deleted(rowCount ?? 0);
-    }
   }
 
   async drop(): Promise<void> {
