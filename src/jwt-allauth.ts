@@ -1,25 +1,15 @@
-import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
-import { DeactivationService } from './accounts/deactivation.service.js';
-import { LoginService } from './accounts/login.service.js';
-import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
-import { LoginFailures } from './accounts/login-failures.js';
-import { LoginLimiter } from './accounts/login-limiter.service.js';
-import { LogoutService } from './accounts/logout.service.js';
-import { PasswordChangeService } from './accounts/password-change.service.js';
-import { ProfileService } from './accounts/profile.service.js';
-import { PurgeService } from './accounts/purge.service.js';
-import { RegistrationService } from './accounts/registration.service.js';
+import type { DeactivationService } from './accounts/deactivation.service.js';
+import type { PurgeService } from './accounts/purge.service.js';
+import { type AuthServices, createAuthServices } from './auth-services.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
-import { Database } from './database/database.js';
-import { entityMetadata } from './database/table.js';
 import { createCsrfGuard } from './http/csrf.js';
 import { createErrorMiddleware } from './http/error.middleware.js';
 import { createJwksController } from './http/jwks.controller.js';
@@ -34,28 +24,12 @@ import { createRegistrationController } from './http/registration.controller.js'
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createSessionsController } from './http/sessions.controller.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
-import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
-import { AuthEvents } from './observability/auth-events.js';
-import { Journal } from './observability/journal.js';
+import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
-import { Telemetry } from './observability/telemetry.js';
-import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
-import { RevocationListener } from './sessions/revocation-listener.js';
-import { RotationService } from './sessions/rotation.service.js';
-import { SESSION_ENTITY } from './sessions/session.entity.js';
-import { SessionService } from './sessions/session.service.js';
-import { SessionChecker } from './sessions/session-checker.js';
-import { SessionEndings } from './sessions/session-endings.js';
-import { SessionStore } from './sessions/session-store.js';
+import type { Class } from './service-maker.js';
+import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
-import { KeyRing } from './tokens/key-ring.js';
-import { resolveTokenClass } from './tokens/resolve-token-class.js';
-import { TokenFactory } from './tokens/token-factory.js';
-import { relationsOf } from './tokens/user-attributes.js';
-import { PasswordHasher } from './users/password-hasher.service.js';
-import { UserService } from './users/user.service.js';
-
-type Class<T> = new (...args: never[]) => T;
+import type { TokenFactory } from './tokens/token-factory.js';
 
 /** What `createJwtAllauth` is given. */
 export interface JwtAllauthOptions {
@@ -110,103 +84,15 @@ export interface JwtAllauth {
  * @throws SettingsError with every setting that cannot be used; TypeError for a prefix, an ORM or services that cannot
  */
 export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtAllauth> {
-  const { orm, prefix = '/auth', logger = consoleLogger, clock = new Clock(), container = Container.of() } = options;
+  const { orm, prefix = '/auth', services = [], logger = consoleLogger } = options;
+  const { clock = new Clock(), container = Container.of() } = options;
   const settings = resolveSettings(options.settings);
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  const make = serviceMaker(options.services ?? [], container);
-
-  const database = new Database(orm);
-  await database
-    .usePool()
-    .catch(() => logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg'));
-  const metaOf = (name: string) => entityMetadata(orm.getMetadata(), name);
-  const sessionMeta = metaOf(SESSION_ENTITY);
-  const userMeta = sessionMeta.properties['user']?.targetMeta as EntityMetadata;
-  const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
-  const relations = relationsOf(settings.userAttributes, userMeta);
-
-  const events = make(AuthEvents, logger);
-  const telemetry = await Telemetry.load();
-  telemetry.count(events);
-  const journal = new Journal(database, orm, metaOf(AUDIT_EVENT_ENTITY), events, settings);
-  const hasher = make(PasswordHasher);
-  const users = make(UserService, database, orm, userMeta as never);
-  const keys = new KeyRing(settings);
-  const tokens = make(TokenFactory, tokenClass, relations, keys, settings, clock);
-  const store = new SessionStore(database, users, orm, sessionMeta);
-  const revocationMeta = metaOf(REVOCATION_ENTITY);
-  const endings = new SessionEndings(database, orm, sessionMeta, revocationMeta, users.table, settings, clock);
-  const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock);
-  const rotation = make(
-    RotationService,
-    database,
-    store,
-    sessions,
-    users,
-    tokens,
-    settings,
-    clock,
-    journal,
-    telemetry,
-    logger,
-  );
-  const limiter = make(
-    LoginLimiter,
-    database,
-    orm,
-    metaOf(LOGIN_ATTEMPT_ENTITY),
-    settings,
-    clock,
-    keys.deriveSecret('login limits'),
-  );
-  const failures = new LoginFailures(journal, clock);
-  const login = make(LoginService, users, hasher, limiter, failures, sessions, telemetry);
-  const registration = make(RegistrationService, database, users, hasher, sessions, journal, clock, telemetry);
-  const logout = make(LogoutService, tokens, sessions);
-  const passwordChange = make(
-    PasswordChangeService,
-    database,
-    users,
-    hasher,
-    limiter,
-    sessions,
-    failures,
-    journal,
-    settings,
-    clock,
-    telemetry,
-  );
-  const profile = make(ProfileService, database, users);
-  const deactivation = make(DeactivationService, database, users, sessions, journal, clock);
-  const purge = make(PurgeService, database, orm, settings, clock);
-  make.assertAllUsed();
-
-  const listener = new RevocationListener(database, orm, revocationMeta, settings, clock, telemetry, logger);
+  const made = await createAuthServices({ orm, settings, services, logger, container, clock });
+  const { events, tokens, sessions, deactivation, purge, listener } = made;
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
-  const checker = new SessionChecker(listener, sessions, settings);
-  const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
-  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
-  const csrf = createCsrfGuard(settings);
-  const own: OwnParts = {
-    controllers: [
-      createRegistrationController(prefix, registration, transport, csrf),
-      createLoginController(prefix, login, transport, csrf),
-      createRefreshController(prefix, rotation, transport, csrf),
-      createLogoutController(prefix, logout, transport, csrf),
-      createSessionsController(prefix, sessions),
-      createProfileController(prefix, profile),
-      createJwksController(prefix, keys),
-      createPasswordChangeController(prefix, passwordChange, transport),
-    ],
-    middlewares: [
-      createRequestContextMiddleware(orm),
-      createUnknownRouteMiddleware(prefix),
-      createErrorMiddleware(logger),
-    ],
-    authorizationChecker: createAuthorizationChecker(authentication),
-    currentUserChecker: createCurrentUserChecker(authentication),
-  };
+  const own = createOwnParts(made, { orm, prefix, settings, logger, clock });
   return {
     settings,
     events,
@@ -228,6 +114,42 @@ type OwnParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' 
   readonly middlewares: Class<object>[];
 };
 
+function createOwnParts(
+  services: AuthServices,
+  {
+    orm,
+    prefix,
+    settings,
+    logger,
+    clock,
+  }: Required<Omit<JwtAllauthOptions, 'container' | 'services'>> & { settings: Settings },
+): OwnParts {
+  const { tokens, users, checker, keys, registration, login, rotation, logout, sessions, profile, passwordChange } =
+    services;
+  const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
+  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
+  const csrf = createCsrfGuard(settings);
+  return {
+    controllers: [
+      createRegistrationController(prefix, registration, transport, csrf),
+      createLoginController(prefix, login, transport, csrf),
+      createRefreshController(prefix, rotation, transport, csrf),
+      createLogoutController(prefix, logout, transport, csrf),
+      createSessionsController(prefix, sessions),
+      createProfileController(prefix, profile),
+      createPasswordChangeController(prefix, passwordChange, transport),
+      createJwksController(prefix, keys),
+    ],
+    middlewares: [
+      createRequestContextMiddleware(orm),
+      createUnknownRouteMiddleware(prefix),
+      createErrorMiddleware(logger),
+    ],
+    authorizationChecker: createAuthorizationChecker(authentication),
+    currentUserChecker: createCurrentUserChecker(authentication),
+  };
+}
+
 function serverOptions(
   { controllers, middlewares, ...checkers }: OwnParts,
   app: AppServerOptions,
@@ -242,24 +164,4 @@ function serverOptions(
     interceptors: app.interceptors?.length ? app.interceptors : [class NoInterceptor {}],
     defaultErrorHandler: false,
   };
-}
-
-/** Makes services, or the app's subclasses of them, and registers them in TypeDI under the class of this library. */
-function serviceMaker(subclasses: readonly Class<object>[], container: ContainerInstance) {
-  const used = new Set<Class<object>>();
-  const make = <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A): T => {
-    const [own, ...others] = subclasses.filter(({ prototype }) => prototype instanceof type);
-    if (others.length > 0) throw new TypeError(`services: more than one extends ${type.name}`);
-    if (own) used.add(own);
-    const service = new ((own ?? type) as new (...args: A) => T)(...args);
-    container.set({ id: type, factory: () => service });
-    return service;
-  };
-  return Object.assign(make, {
-    /** A subclass that stands in for nothing would guard nothing, in silence. */
-    assertAllUsed(): void {
-      const idle = subclasses.find((subclass) => !used.has(subclass));
-      if (idle) throw new TypeError(`services: ${idle.name} extends no service of jwt-allauth`);
-    },
-  });
 }

@@ -16,7 +16,7 @@ const LAYERS = [
   ['accounts'],
   ['authentication'],
   ['http'],
-  ['jwt-allauth', 'auth-entities', 'auth-migrations'],
+  ['jwt-allauth', 'auth-services', 'service-maker', 'auth-entities', 'auth-migrations'],
   ['cli', 'index'],
   ['testing'],
 ];

@@ -3,12 +3,10 @@ import type { Database } from '../database/database.js';
 import { entityMetadata, Table } from '../database/table.js';
 import { TableSweep } from '../database/table-sweep.js';
 import type { Settings } from '../settings/settings.js';
+import { believedFor } from './believed-for.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { revocationChannel } from './revocation-channel-name.js';
 import { SESSION_ENTITY } from './session.entity.js';
-
-/** Seconds for which a revocation is kept beyond the last access token that it is about: clocks differ. */
-const SLACK = 60;
 
 /**
  * Takes expired sessions out of the whitelist. One that nobody had ended, and access tokens of which may still be good, is
@@ -39,7 +37,7 @@ export function sweepOfSessions(database: Database, orm: MikroORM, { accessToken
 }
 
 /** Takes revocations off their list once every access token that they are about has expired. */
-export function sweepOfRevocations(database: Database, orm: MikroORM, { accessTokenLifetime }: Settings): TableSweep {
+export function sweepOfRevocations(database: Database, orm: MikroORM, settings: Settings): TableSweep {
   const revocation = Table.of(orm, entityMetadata(orm.getMetadata(), REVOCATION_ENTITY));
-  return new TableSweep(database, revocation, { since: 'revokedAt', secondsKept: accessTokenLifetime + SLACK });
+  return new TableSweep(database, revocation, { since: 'revokedAt', secondsKept: believedFor(settings) / 1000 });
 }
