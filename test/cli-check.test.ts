@@ -47,7 +47,7 @@ async function changed(change: string, back: string, work: () => Promise<void>):
   }
 }
 
-const NAMES = ['settings', 'keys', 'project', 'database', 'clock', 'tables', 'fillfactor'];
+const NAMES = ['settings', 'keys', 'project', 'database', 'isolation', 'clock', 'tables', 'fillfactor'];
 
 describe('check', () => {
   test('finds nothing wrong where nothing is, in a line for each thing, and ends with 0', async () => {
@@ -166,6 +166,16 @@ describe('check', () => {
     const change = 'alter table app_user rename permissions to rights; alter table auth_session add tenant int';
     const back = 'alter table app_user rename rights to permissions; alter table auth_session drop tenant';
     await changed(change, back, async () => expect((await findings()).ok).toBe(true));
+  });
+
+  test('warns of a database whose transactions are not read committed', async () => {
+    const set = (what: string) => `do $$ begin execute 'alter database ' || current_database() || ' ${what}'; end $$`;
+    const level = 'default_transaction_isolation';
+    await changed(set(`set ${level} = serializable`), set(`reset ${level}`), async () => {
+      const { ok, byName } = await findings();
+      expect([ok, byName.isolation.status]).toEqual([true, 'warning']);
+      expect(byName.isolation.message).toContain('transactions are serializable');
+    });
   });
 
   test('warns where the pages of sessions are filled, and says what to do', async () => {

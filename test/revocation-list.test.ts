@@ -74,7 +74,9 @@ async function appWith(settings: SettingsInput, options: TestAppOptions = {}): P
   return app;
 }
 
-const LIST = { accessTokenSessionCheck: 'revocation-list' } as const;
+/** Where the list is not current every token is believed, so that nothing but the list refuses one. */
+const LIST = { accessTokenSessionCheck: 'revocation-list', revocationListFallback: 'fail-open' } as const;
+const ASKS_DATABASE = { ...LIST, revocationListFallback: 'database' } as const;
 const isRefused = async (client: TestClient) => (await client.get('/app/default')).status === 401;
 const isCurrent = ({ log }: TestApp) =>
   log.findLast(({ message }) => /revocation list/.test(message))?.message === 'the revocation list is current';
@@ -95,7 +97,7 @@ describe('the check of an access token’s session', () => {
     ['database', 401],
     ['revocation-list', 401],
   ] as const)('%s: after a logout the access token is answered with %d', async (accessTokenSessionCheck, status) => {
-    const app = await appWith({ accessTokenSessionCheck });
+    const app = await appWith({ ...LIST, accessTokenSessionCheck });
     const { client, another } = await createOwner(app);
     const other = await another();
     await client.logout();
@@ -118,7 +120,7 @@ describe('the check of an access token’s session', () => {
   });
 
   test('a route chooses another, and an action before its controller', async () => {
-    const app = await appWith({ accessTokenSessionCheck: 'database' });
+    const app = await appWith({ ...LIST, accessTokenSessionCheck: 'database' });
     const { client } = await createOwner(app);
     await client.logout();
     const statusOf = async (path: string) => (await client.get(path)).status;
@@ -130,7 +132,7 @@ describe('the check of an access token’s session', () => {
   });
 
   test('a route that asks for the list has it though the app does not use it, without @Authorized too', async () => {
-    const app = await appWith({});
+    const app = await appWith({ ...LIST, accessTokenSessionCheck: 'none' });
     const { client } = await createOwner(app);
     await until(() => isCurrent(app));
     expect((await client.get('/app/list')).body).toEqual({ id: expect.any(String) });
@@ -265,7 +267,7 @@ describe('a server whose connection is cut', () => {
   }
 
   test('misses none of 200 revocations during the outage', async () => {
-    const { proxy, here, there } = await behindProxy({ ...LIST, revocationListFallback: 'fail-open' });
+    const { proxy, here, there } = await behindProxy(LIST);
     const owners = await Promise.all(Array.from({ length: 200 }, () => createOwner(here)));
     const survivor = await createOwner(here);
     for (const { client } of owners) expect((await at(there, client).get('/app/default')).status).toBe(200);
@@ -287,7 +289,7 @@ describe('a server whose connection is cut', () => {
   });
 
   test('asks the database meanwhile (the default), when that can be reached', async () => {
-    const { proxy, here, there } = await behindProxy(LIST);
+    const { proxy, here, there } = await behindProxy(ASKS_DATABASE);
     const { client } = await createOwner(here);
     const { client: other } = await createOwner(here);
     const isHeld = proxy.fail('stalled', 'select 1');
@@ -315,7 +317,7 @@ describe('a server whose connection is cut', () => {
   });
 
   test('notices that notifications no longer reach its connection, and that they do again', async () => {
-    const { proxy, here, there } = await behindProxy(LIST);
+    const { proxy, here, there } = await behindProxy(ASKS_DATABASE);
     const { client } = await createOwner(here);
     proxy.isDeaf = true;
     await until(() => !isCurrent(there));
@@ -351,7 +353,7 @@ describe('a server whose connection is cut', () => {
     open.push(proxy);
     const url = proxy.urlOf(here.database.url);
     await proxy.setDoor('closed');
-    const there = await appWith(LIST, { database: here.database, databaseUrl: () => url });
+    const there = await appWith(ASKS_DATABASE, { database: here.database, databaseUrl: () => url });
     expectUnavailable(await at(there, client).get('/app/default'));
     await proxy.setDoor('open');
     await until(() => isCurrent(there));

@@ -37,10 +37,23 @@ export class DatabaseChecks {
         [],
       );
       const reached = { name: 'database', status: 'ok', message: `PostgreSQL ${row?.version} answers` } as const;
-      return [reached, await this.#clock(), await this.#tables(), await this.#fillfactor()];
+      return [reached, await this.#isolation(), await this.#clock(), await this.#tables(), await this.#fillfactor()];
     } catch (error) {
       return [{ name: 'database', status: 'failed', message: sentenceOf(error) }];
     }
+  }
+
+  /** Outside of transactions the library's statements have the database's default. */
+  async #isolation(): Promise<Finding> {
+    const name = 'isolation';
+    const [row] = await this.#database.query<{ level: string }>(
+      `select current_setting('default_transaction_isolation') as level`,
+      [],
+    );
+    if (row?.level === 'read committed') return { name, status: 'ok', message: 'transactions are read committed' };
+    const remedy = `alter database … set default_transaction_isolation = 'read committed'`;
+    const message = `transactions are ${row?.level}: requests that meet on a row are answered with 503; ${remedy}`;
+    return { name, status: 'warning', message };
   }
 
   /** The difference of the clocks, by the fastest of a few questions: its answer is from about the middle of its time. */

@@ -6,9 +6,9 @@ import { incorrectCredentials, tokenNotValid } from '../error.js';
 import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
-import type { TokenFactory } from '../tokens/token-factory.js';
+import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { UserId } from '../users/base-user.entity.js';
+import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { type ClientDevice, describeClient, NO_DEVICE, type SessionClient } from './client-device.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
@@ -59,15 +59,20 @@ export class SessionService {
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
   async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, { em, client }: OpenOptions = {}): Promise<Tokens> {
-    if (em) return this.#open(user, client, em);
-    const isOneStatement = this.settings.maxSessionsPerUser === undefined && !this.journal.isWriting;
-    if (!isOneStatement) return this.database.transaction((own) => this.#open(user, client, own));
-    const session = { id: '' };
+    const session = this.#newSession();
+    const openIn = async (own: EntityManager) =>
+      this.#issue(await this.#insert(session, user, client, own), session, own);
+    if (em) return openIn(em);
+    if (this.settings.maxSessionsPerUser !== undefined || this.journal.isWriting) {
+      return this.database.transaction(openIn);
+    }
+    const own = this.database.fork();
+    const owner = await this.#insert(session, user, client, own);
     try {
-      return await this.#open(user, client, this.database.fork(), session);
+      return await this.#issue(owner, session, own);
     } catch (error) {
       // Nobody has its tokens: if it cannot be taken back it does no harm, and why there are none is what counts.
-      if (session.id) await this.store.remove(session.id, user.id).catch(() => {});
+      await this.store.remove(session.id, user.id).catch(() => {});
       throw error;
     }
   }
@@ -138,29 +143,33 @@ export class SessionService {
     return this.settings.collectUserAgent && client ? describeClient(client) : NO_DEVICE;
   }
 
-  /** Opens a session and tells its id as soon as there is one. */
-  async #open(
+  #newSession(): TokenSession {
+    const openedAt = toSeconds(this.clock.now());
+    const expiresAt = this.tokens.refreshExpiry(openedAt, openedAt);
+    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt };
+  }
+
+  /** Puts a session on the whitelist, and takes off it what is more than the user may have. Returns the user as just read. */
+  async #insert(
+    { id, jti, expiresAt }: TokenSession,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     client: SessionClient | undefined,
     em: EntityManager,
-    opened: { id: string } = { id: '' },
-  ): Promise<Tokens> {
-    const now = this.clock.now();
-    const issuedAt = toSeconds(now);
-    const expiresAt = this.tokens.refreshExpiry(issuedAt, issuedAt);
-    const session = { id: randomUUID(), jti: randomUUID() };
-    const dates = { openedAt: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+  ): Promise<BaseUser> {
     const cap = this.settings.maxSessionsPerUser;
     if (cap !== undefined) await this.endings.lockUser(user.id, em);
-    const current = await this.store.insert({ ...session, ...dates, ...this.deviceOf(client) }, user, em);
-    if (!current) throw incorrectCredentials();
-    opened.id = session.id;
+    const dates = { openedAt: new Date(this.clock.now()), expiresAt: new Date(expiresAt * 1000) };
+    const owner = await this.store.insert({ id, jti, ...dates, ...this.deviceOf(client) }, user, em);
+    if (!owner) throw incorrectCredentials();
     if (cap !== undefined) {
-      const excess = await this.endings.excess(session.id, user.id, cap - 1, em);
-      await this.#record(excess, { reason: 'session-cap' }, em);
+      await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);
     }
-    const tokens = await this.tokens.issue(current, { ...session, openedAt: issuedAt, issuedAt, expiresAt }, em);
-    const event = { session: session.id, user: String(user.id), at: dates.openedAt };
+    return owner;
+  }
+
+  async #issue(owner: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
+    const tokens = await this.tokens.issue(owner, session, em);
+    const event = { session: session.id, user: String(owner.id), at: new Date(this.clock.now()) };
     await this.journal.record([['session.opened', event]], em);
     return tokens;
   }

@@ -81,7 +81,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     prepare: async (orm) => {
       if (options.database) return;
       await orm.schema.create();
-      if (options.isPartitioned || process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
+      if (options.isPartitioned ?? process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
     },
     server: { ...options.server, controllers: options.controllers },
     express: options.express === 5 ? configured(options) : undefined,
