@@ -3,7 +3,6 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
 import { DeactivationService } from './accounts/deactivation.service.js';
 import { LoginService } from './accounts/login.service.js';
-import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
 import { LoginFailures } from './accounts/login-failures.js';
 import { LoginLimiter } from './accounts/login-limiter.service.js';
 import { LogoutService } from './accounts/logout.service.js';
@@ -14,13 +13,11 @@ import { RegistrationService } from './accounts/registration.service.js';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
-import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
-import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
 import { RotationService } from './sessions/rotation.service.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
@@ -69,8 +66,7 @@ async function createFoundation({ orm, settings, logger, clock }: AuthServicesOp
   await database
     .usePool()
     .catch(() => logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg'));
-  const metaOf = (name: string) => entityMetadata(orm.getMetadata(), name);
-  const userMeta = metaOf(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
+  const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
   const relations = relationsOf(settings.userAttributes, userMeta);
   const keys = new KeyRing(settings);
@@ -78,45 +74,56 @@ async function createFoundation({ orm, settings, logger, clock }: AuthServicesOp
   const telemetry = await Telemetry.load();
   const events = make(AuthEvents, logger);
   telemetry.count(events);
-  const journal = new Journal(database, orm, metaOf(AUDIT_EVENT_ENTITY), events, settings);
+  const journal = new Journal(database, orm, events, settings, clock);
   const users = make(UserService, database, orm, userMeta as never);
   const tokens = make(TokenFactory, tokenClass, relations, keys, settings, clock);
-  return { database, metaOf, keys, telemetry, events, journal, users, tokens };
+  return { database, keys, telemetry, events, journal, users, tokens };
 }
 
 function createSessionServices(
   { orm, settings, logger, clock }: AuthServicesOptions,
-  { database, metaOf, telemetry, journal, users, tokens }: Foundation,
+  { database, telemetry, journal, users, tokens }: Foundation,
   make: ServiceMaker,
 ) {
-  const [session, revocation] = [metaOf(SESSION_ENTITY), metaOf(REVOCATION_ENTITY)];
-  const store = new SessionStore(database, users, orm, session);
-  const endings = new SessionEndings(database, orm, session, revocation, users.table, settings, clock);
+  const store = new SessionStore(database, users, orm);
+  const endings = new SessionEndings(database, orm, users, settings, clock);
   const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock);
-  const parts = [database, store, sessions, users, tokens, settings, clock, journal, telemetry, logger] as const;
+  const parts = [
+    database,
+    store,
+    endings,
+    sessions,
+    users,
+    tokens,
+    settings,
+    clock,
+    journal,
+    telemetry,
+    logger,
+  ] as const;
   const rotation = make(RotationService, ...parts);
-  const listener = new RevocationListener(database, orm, revocation, settings, clock, telemetry, logger);
+  const listener = new RevocationListener(database, orm, settings, clock, telemetry, logger);
   const checker = new SessionChecker(listener, sessions, settings);
   return { sessions, rotation, listener, checker };
 }
 
 function createAccountServices(
   { orm, settings, clock }: AuthServicesOptions,
-  { database, metaOf, keys, telemetry, journal, users, tokens, sessions }: Foundation & SessionServices,
+  { database, keys, telemetry, journal, users, tokens, sessions }: Foundation & SessionServices,
   make: ServiceMaker,
 ) {
   const hasher = make(PasswordHasher);
   const secret = keys.deriveSecret('login limits');
-  const limiter = make(LoginLimiter, database, orm, metaOf(LOGIN_ATTEMPT_ENTITY), settings, clock, secret);
-  const failures = new LoginFailures(journal, clock);
+  const limiter = make(LoginLimiter, database, orm, settings, clock, secret);
+  const failures = new LoginFailures(journal);
   const proof = [users, hasher, limiter, failures, sessions] as const;
   return {
     login: make(LoginService, ...proof, telemetry),
-    registration: make(RegistrationService, database, users, hasher, sessions, journal, clock, telemetry),
+    registration: make(RegistrationService, database, users, hasher, sessions, journal, telemetry),
     logout: make(LogoutService, tokens, sessions),
-    passwordChange: make(PasswordChangeService, database, ...proof, journal, settings, clock, telemetry),
+    passwordChange: make(PasswordChangeService, database, ...proof, journal, settings, telemetry),
     profile: make(ProfileService, database, users),
-    deactivation: make(DeactivationService, database, users, sessions, journal, clock),
+    deactivation: make(DeactivationService, database, users, sessions, journal),
     purge: make(PurgeService, database, orm, settings, clock),
   };
 }

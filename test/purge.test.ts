@@ -63,14 +63,14 @@ describe('a purge', () => {
     await insertRevocations([oldest - 1, oldest, oldest + 1, -1].map(inMs));
     await insertAttempts({ past: inMs(-1), now: inMs(0), soon: inMs(1) });
 
-    const result = await app.auth.purge.purge(HURRY);
+    const result = await app.auth.purge.run(HURRY);
 
     expect(result).toEqual({ sessions: 3, revocations: 2, loginAttempts: 2 });
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_login_attempt')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
     expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // those of now are of the enabled sessions that went
-    expect(await app.auth.purge.purge(HURRY)).toEqual({ sessions: 0, revocations: 0, loginAttempts: 0 });
+    expect(await app.auth.purge.run(HURRY)).toEqual({ sessions: 0, revocations: 0, loginAttempts: 0 });
   });
 
   test('that is a dry run counts the same and changes nothing', async () => {
@@ -85,9 +85,9 @@ describe('a purge', () => {
       );
     const before = await all();
 
-    expect(await app.auth.purge.purge({ dryRun: true })).toEqual({ sessions: 2, revocations: 1, loginAttempts: 1 });
+    expect(await app.auth.purge.run({ dryRun: true })).toEqual({ sessions: 2, revocations: 1, loginAttempts: 1 });
     expect(await all()).toEqual(before);
-    expect(await app.auth.purge.purge(HURRY)).toEqual({ sessions: 2, revocations: 1, loginAttempts: 1 });
+    expect(await app.auth.purge.run(HURRY)).toEqual({ sessions: 2, revocations: 1, loginAttempts: 1 });
   });
 
   test('deletes in statements of so many rows, rests after each, and tells what it has done so far', async () => {
@@ -97,7 +97,7 @@ describe('a purge', () => {
     const rests: number[] = [];
     const pause = async (milliseconds: number) => rests.push(milliseconds);
     const sent = await sentQueries(app.orm, () =>
-      app.auth.purge.purge({ batchSize: 10, pause, onProgress: (soFar) => told.push(soFar) }),
+      app.auth.purge.run({ batchSize: 10, pause, onProgress: (soFar) => told.push(soFar) }),
     );
 
     expect(told.map(({ sessions }) => sessions)).toEqual([10, 20, 25, 25]);
@@ -119,20 +119,20 @@ describe('a purge', () => {
     const [size] = await rows('select count(distinct (ctid::text::point)[0])::int as pages from auth_session');
     expect(size.pages).toBeGreaterThan(2 * 128);
 
-    expect((await app.auth.purge.purge(HURRY)).sessions).toBe(20_000 - Math.floor(20_000 / 7));
+    expect((await app.auth.purge.run(HURRY)).sessions).toBe(20_000 - Math.floor(20_000 / 7));
     const [left] = await rows('select count(*)::int as count, min(expires_at) as soonest from auth_session');
     expect(left).toEqual({ count: Math.floor(20_000 / 7), soonest: inMs(86_400_000) });
   });
 
   test.each([0, -1, 1.5, Number.NaN])('of %d rows a statement is refused', async (batchSize) => {
     await insertSessions([inMs(-1)]);
-    await expect(app.auth.purge.purge({ batchSize })).rejects.toThrow(RangeError);
+    await expect(app.auth.purge.run({ batchSize })).rejects.toThrow(RangeError);
     expect(await sessionIds()).toHaveLength(1);
   });
 
   test('reads only the pages that it is about, in plans that are made once for all values', async () => {
     await insertSessions([inMs(-1)]);
-    const sent = await sentQueries(app.orm, () => app.auth.purge.purge(HURRY));
+    const sent = await sentQueries(app.orm, () => app.auth.purge.run(HURRY));
     const deletions = sent.filter(({ text }) => text.includes('delete from'));
     expect(deletions).toHaveLength(2); // there were no revocations, and so no pages, when that table was looked at
     const client = await app.database.pool.connect();
@@ -173,27 +173,27 @@ describe('what a purge meets that others hold', () => {
   test('a session is skipped and not waited for, and goes the next time', async () => {
     const [held, free] = await insertSessions([-1, -1].map(inMs));
     await whileHeld('select 1 from auth_session where id = $1 for update', [held], async () => {
-      expect((await app.auth.purge.purge({ ...HURRY, batchSize: 1 })).sessions).toBe(1);
+      expect((await app.auth.purge.run({ ...HURRY, batchSize: 1 })).sessions).toBe(1);
       expect(await sessionIds()).toEqual([held]);
     });
     expect(free).toBeDefined();
-    expect((await app.auth.purge.purge(HURRY)).sessions).toBe(1);
+    expect((await app.auth.purge.run(HURRY)).sessions).toBe(1);
     expect(await sessionIds()).toEqual([]);
   });
 
   test('a session that a server with a slower clock is rotating lives on', async () => {
     const [id] = await insertSessions([inMs(-1)]);
     await whileHeld('update auth_session set expires_at = $2 where id = $1', [id, inMs(60_000)], async () => {
-      expect((await app.auth.purge.purge(HURRY)).sessions).toBe(0);
+      expect((await app.auth.purge.run(HURRY)).sessions).toBe(0);
     });
-    expect((await app.auth.purge.purge(HURRY)).sessions).toBe(0);
+    expect((await app.auth.purge.run(HURRY)).sessions).toBe(0);
     expect(await sessionIds()).toEqual([id]);
   });
 
   test('a counter of failed logins is skipped and not waited for', async () => {
     await insertAttempts({ held: inMs(-1), free: inMs(-1) });
     await whileHeld(`update auth_login_attempt set failures = 2 where key = 'held'`, [], async () => {
-      expect((await app.auth.purge.purge(HURRY)).loginAttempts).toBe(1);
+      expect((await app.auth.purge.run(HURRY)).loginAttempts).toBe(1);
     });
     expect(await rows('select key, failures from auth_login_attempt')).toEqual([{ key: 'held', failures: 2 }]);
   });
@@ -209,14 +209,14 @@ describe('what a purge meets that others hold', () => {
         inMs(-1000),
         owner.id,
       ]);
-      const purging = app.auth.purge.purge({ ...HURRY, batchSize: 1 + (round % 3) });
+      const purging = app.auth.purge.run({ ...HURRY, batchSize: 1 + (round % 3) });
       const answers = await Promise.all(clients.map((client) => client.copy()).map((client) => client.refresh()));
       await purging;
       const left = await sessionIds();
       for (const [index, { status }] of answers.entries()) {
         const isLeft = left.includes(sessionOf(clients[index] as (typeof clients)[0]));
         if (status === 200) expect(isLeft).toBe(true);
-        else expect([status, await app.auth.purge.purge(HURRY).then(() => isLeft)]).toEqual([401, false]);
+        else expect([status, await app.auth.purge.run(HURRY).then(() => isLeft)]).toEqual([401, false]);
         outcomes[status === 200 ? 'rotated' : 'purged']++;
       }
     }
@@ -232,7 +232,7 @@ describe('what a purge meets that others hold', () => {
       let count = 0;
       while (!isOver) {
         await insertSessions(Array.from({ length: 50 }, () => inMs(-1)));
-        count += (await app.auth.purge.purge({ ...HURRY, batchSize: 20 })).sessions;
+        count += (await app.auth.purge.run({ ...HURRY, batchSize: 20 })).sessions;
       }
       return count;
     })();
@@ -259,8 +259,8 @@ test('a session of which access tokens may still be good is revoked as it goes, 
   await insertSessions([-LIFETIME * 1000, -86_400_000].map(inMs)); // no access token of theirs is good any more
   await insertSessions([0].map(inMs), { enabled: false }); // revoked already
   await insertSessions([1].map(inMs)); // live
-  expect((await app.auth.purge.purge({ dryRun: true })).sessions).toBe(5);
-  expect((await app.auth.purge.purge(HURRY)).sessions).toBe(5);
+  expect((await app.auth.purge.run({ dryRun: true })).sessions).toBe(5);
+  expect((await app.auth.purge.run(HURRY)).sessions).toBe(5);
 
   const listed = await rows('select session, revoked_at from auth_revocation order by session');
   expect(listed).toEqual(good.sort().map((session) => ({ session, revoked_at: inMs(0) })));
@@ -287,7 +287,7 @@ test('a whitelist in partitions is purged in all of them', async () => {
     const before = await sessionIds();
     const told: number[] = [];
     const onProgress = ({ sessions }: PurgeResult) => told.push(sessions);
-    const { sessions } = await app.auth.purge.purge({ ...HURRY, batchSize: 7, onProgress });
+    const { sessions } = await app.auth.purge.run({ ...HURRY, batchSize: 7, onProgress });
     expect(sessions).toBe(80);
     expect(told.map((count, index) => count - (told[index - 1] ?? 0)).every((count) => count <= 7)).toBe(true);
     expect(before).toHaveLength(160);
@@ -307,8 +307,8 @@ test('the app’s schema and its names of columns are followed', async () => {
   const owner = await createOwner(other);
   expect(await owner.another()).toBeDefined();
   other.clock.advance(14 * 86_400);
-  expect(await other.auth.purge.purge({ dryRun: true })).toMatchObject({ sessions: 2 });
-  expect(await other.auth.purge.purge(HURRY)).toEqual({ sessions: 2, revocations: 0, loginAttempts: 0 });
+  expect(await other.auth.purge.run({ dryRun: true })).toMatchObject({ sessions: 2 });
+  expect(await other.auth.purge.run(HURRY)).toEqual({ sessions: 2, revocations: 0, loginAttempts: 0 });
   const { rows: left } = await other.database.pool.query(
     'select (select count(*) from tenant.auth_session)::int as sessions, (select count(*) from tenant.auth_revocation)::int as revocations',
   );

@@ -1,4 +1,3 @@
-import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionService } from '../sessions/session.service.js';
@@ -12,19 +11,20 @@ export class DeactivationService {
     private readonly users: UserService,
     private readonly sessions: SessionService,
     private readonly journal: Journal,
-    private readonly clock: Clock,
   ) {}
 
   /**
    * Deactivates a user and ends every session, in one transaction. When it returns, no login and no rotation that was under
    * way can leave a live session behind. A user who is set inactive in any other way loses the sessions at their next use.
+   * False: there is no such user, or not an active one; sessions are ended all the same.
    */
-  async deactivate(id: UserId): Promise<void> {
-    await this.database.transaction(async (em) => {
-      const found = await em.nativeUpdate(this.users.entity, { id } as never, { isActive: false } as never);
+  async deactivate(id: UserId): Promise<boolean> {
+    return this.database.transaction(async (em) => {
+      const active = { id, isActive: true } as never;
+      const isDeactivated = (await em.nativeUpdate(this.users.entity, active, { isActive: false } as never)) > 0;
       await this.sessions.revokeAll(id, { em, reason: 'deactivation' });
-      const event = { user: String(id), at: new Date(this.clock.now()) };
-      if (found > 0) await this.journal.record([['user.deactivated', event]], em);
+      if (isDeactivated) await this.journal.record([['user.deactivated', { user: String(id) }]], em);
+      return isDeactivated;
     });
   }
 }

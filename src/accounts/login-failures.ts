@@ -1,4 +1,3 @@
-import type { Clock } from '../clock.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
@@ -8,10 +7,7 @@ const WRITTEN: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.No
 
 /** Tells of the passwords that were refused. */
 export class LoginFailures {
-  constructor(
-    private readonly journal: Journal,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly journal: Journal) {}
 
   /** The outcome of an attempt, which is recorded if it was refused. `userOf` tells whose account it was, once that is known. */
   async watch<T>(attempt: Promise<T>, { ip }: SessionClient, userOf: () => string | undefined): Promise<T> {
@@ -24,8 +20,8 @@ export class LoginFailures {
   }
 
   async #record(code: string, ip: string | undefined, user: string | undefined): Promise<void> {
-    const failure = ['login.failed', { code, user, ip, at: new Date(this.clock.now()) }] as const;
+    const failure = ['login.failed', { code, user, ip }] as const;
     if (WRITTEN.includes(code)) await this.journal.record([failure]);
-    else if (code === ErrorCode.TooManyRequests) this.journal.tell([failure]);
+    else if (code === ErrorCode.TooManyRequests) this.journal.tell(failure);
   }
 }

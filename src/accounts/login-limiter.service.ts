@@ -1,5 +1,4 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
@@ -9,6 +8,7 @@ import type { LoginLimit } from '../settings/login-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 import { clientNetwork } from './client-address.js';
+import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /** Milliseconds for which an account's owner is known at an address after a login from there. */
 const KNOWN_FOR = 30 * 86_400_000;
@@ -51,13 +51,12 @@ export class LoginLimiter {
   constructor(
     private readonly database: Database,
     orm: MikroORM,
-    meta: EntityMetadata,
     private readonly settings: Settings,
     private readonly clock: Clock,
     /** Hides whom the rows are about. With another key, all counts start anew. */
     private readonly key: KeyObject,
   ) {
-    this.#sql = statements(Table.of(orm, meta));
+    this.#sql = statements(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
 
   /**

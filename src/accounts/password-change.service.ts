@@ -1,4 +1,3 @@
-import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { incorrectCredentials } from '../error.js';
 import type { Journal } from '../observability/journal.js';
@@ -32,7 +31,6 @@ export class PasswordChangeService {
     private readonly sessions: SessionService,
     private readonly journal: Journal,
     private readonly settings: Settings,
-    private readonly clock: Clock,
     private readonly telemetry: Telemetry,
   ) {}
 
@@ -63,8 +61,7 @@ export class PasswordChangeService {
       const ending = { em, reason: 'password-change' } as const;
       if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, ending);
       else await this.sessions.revoke(caller, ending);
-      const event = { user: caller.sub, at: new Date(this.clock.now()) };
-      await this.journal.record([['password.changed', event]], em);
+      await this.journal.record([['password.changed', { user: caller.sub }]], em);
       return this.sessions.open({ id: user.id, passwordHash: next }, { em, client });
     });
   }

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
-import { entityMetadata, Table } from '../database/table.js';
+import { Table } from '../database/table.js';
 import { TableSweep } from '../database/table-sweep.js';
 import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.js';
 import type { Settings } from '../settings/settings.js';
@@ -43,11 +43,10 @@ export class PurgeService {
     settings: Settings,
     private readonly clock: Clock,
   ) {
-    const attempts = Table.of(orm, entityMetadata(orm.getMetadata(), LOGIN_ATTEMPT_ENTITY));
     this.#sweeps = {
       sessions: sweepOfSessions(database, orm, settings),
       revocations: sweepOfRevocations(database, orm, settings),
-      loginAttempts: new TableSweep(database, attempts, { since: 'resetsAt' }),
+      loginAttempts: new TableSweep(database, Table.named(orm, LOGIN_ATTEMPT_ENTITY), { since: 'resetsAt' }),
     };
   }
 
@@ -57,7 +56,7 @@ export class PurgeService {
    *
    * @throws RangeError for a batch of no rows; service_unavailable, after which it can be called again
    */
-  async purge({
+  async run({
     dryRun = false,
     batchSize = 1000,
     pause = setTimeout,

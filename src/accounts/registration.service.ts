@@ -1,5 +1,4 @@
 import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
-import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
@@ -30,7 +29,6 @@ export class RegistrationService {
     private readonly hasher: PasswordHasher,
     private readonly sessions: SessionService,
     private readonly journal: Journal,
-    private readonly clock: Clock,
     private readonly telemetry: Telemetry,
   ) {}
 
@@ -51,8 +49,7 @@ export class RegistrationService {
       return await this.database.transaction(async (em) => {
         const user = this.createUser(em, { ...registration, passwordHash });
         await em.persist(user).flush();
-        const event = { user: String(user.id), at: new Date(this.clock.now()) };
-        await this.journal.record([['user.registered', event]], em);
+        await this.journal.record([['user.registered', { user: String(user.id) }]], em);
         return this.sessions.open(user, { em, client: registration });
       });
     } catch (error) {

@@ -22,7 +22,7 @@ export function addPurge(program: Command): void {
 
 async function run({ dryRun, batchSize, ...project }: Options): Promise<void> {
   const onProgress = progress();
-  const result = await withProject(project, ({ auth }) => auth.purge.purge({ dryRun, batchSize, onProgress }));
+  const result = await withProject(project, ({ auth }) => auth.purge.run({ dryRun, batchSize, onProgress }));
   const verb = dryRun ? 'would be deleted' : 'deleted';
   for (const [name, count] of rowsOf(result)) process.stdout.write(`${name}: ${count} ${verb}\n`);
 }

@@ -25,6 +25,11 @@ export class Table {
     return new Table(orm.em.getPlatform(), meta, orm.config.get('schema'));
   }
 
+  /** The table of an entity that the ORM knows by this name. @throws TypeError that says how to make it known */
+  static named(orm: MikroORM, name: string): Table {
+    return Table.of(orm, entityMetadata(orm.getMetadata(), name));
+  }
+
   /** The column of a property. */
   column(property: string): string {
     return this.#quote(this.#field(property));

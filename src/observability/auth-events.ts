@@ -82,8 +82,10 @@ export const AUTH_EVENT_NAMES = Object.keys({
   'session.reuse-detected': true,
 } satisfies Record<keyof AuthEventMap, true>) as readonly (keyof AuthEventMap)[];
 
-/** An event with its name. */
-export type NamedEvent = { [K in keyof AuthEventMap]: readonly [name: K, event: AuthEventMap[K]] }[keyof AuthEventMap];
+/** What happened, before it is told when. */
+export type Happening = {
+  [K in keyof AuthEventMap]: readonly [name: K, what: Omit<AuthEventMap[K], 'at'>];
+}[keyof AuthEventMap];
 
 type Listener<E> = (event: E) => unknown;
 

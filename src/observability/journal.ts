@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { EntityMetadata } from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Settings } from '../settings/settings.js';
-import type { AuthEvents, NamedEvent } from './auth-events.js';
+import { AUDIT_EVENT_ENTITY } from './audit-event.entity.js';
+import type { AuthEvents, Happening } from './auth-events.js';
 
 /** Where what happened is told, and with AUDIT_LOG also written: together with what it tells of, or not at all. */
 export class Journal {
@@ -13,11 +14,11 @@ export class Journal {
   constructor(
     private readonly database: Database,
     orm: MikroORM,
-    meta: EntityMetadata,
     private readonly events: AuthEvents,
     private readonly settings: Settings,
+    private readonly clock: Clock,
   ) {
-    const table = Table.of(orm, meta);
+    const table = Table.named(orm, AUDIT_EVENT_ENTITY);
     const columns = ['id', 'at', 'event', 'user', 'session', 'details'].map((name) => table.column(name));
     this.#insert = `
       insert into ${table.name} (${columns.join(', ')})
@@ -30,27 +31,32 @@ export class Journal {
   }
 
   /** Runs `work` in a transaction where its events are written, and without one where they are not. */
-  async together<T>(work: (em?: EntityManager) => Promise<T>): Promise<T> {
-    return this.isWriting ? this.database.transaction(work) : work();
+  async together<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return this.isWriting ? this.database.transaction(work) : work(this.database.fork());
   }
 
-  /** Writes the events in the transaction of `em`, if they are to be written, and tells them once it has committed. */
-  async record(events: readonly NamedEvent[], em?: EntityManager): Promise<void> {
-    if (this.isWriting && events.length > 0) await this.database.query(this.#insert, columnsOf(events), em);
-    this.tell(events, em);
+  /** Writes what happened in the transaction of `em`, if it is to be written, and tells it once that has committed. */
+  async record(happenings: readonly Happening[], em?: EntityManager): Promise<void> {
+    const at = new Date(this.clock.now());
+    if (this.isWriting && happenings.length > 0) await this.database.query(this.#insert, columnsOf(happenings, at), em);
+    this.#tell(happenings, at, em);
   }
 
-  /** Tells the events without writing them: what happens as often as a stranger likes must not fill a table. */
-  tell(events: readonly NamedEvent[], em?: EntityManager): void {
+  /** Tells what happened without writing it: what happens as often as a stranger likes must not fill a table. */
+  tell(...happenings: readonly Happening[]): void {
+    this.#tell(happenings, new Date(this.clock.now()));
+  }
+
+  #tell(happenings: readonly Happening[], at: Date, em?: EntityManager): void {
     this.database.afterCommit(em, () => {
-      for (const [name, event] of events) this.events.emit(name, event);
+      for (const [name, what] of happenings) this.events.emit(name, { ...what, at } as never);
     });
   }
 }
 
-function columnsOf(events: readonly NamedEvent[]): unknown[][] {
-  const rows = events.map(([name, event]) => {
-    const { at, user, session, ...details } = event as typeof event & { user?: string; session?: string };
+function columnsOf(happenings: readonly Happening[], at: Date): unknown[][] {
+  const rows = happenings.map(([name, what]) => {
+    const { user, session, ...details } = what as typeof what & { user?: string; session?: string };
     return [randomUUID(), at, name, user ?? null, session ?? null, JSON.stringify(details)];
   });
   return [0, 1, 2, 3, 4, 5].map((column) => rows.map((row) => row[column]));

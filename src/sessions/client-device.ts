@@ -1,5 +1,6 @@
 import Bowser from 'bowser';
 import ipaddr from 'ipaddr.js';
+import type { Settings } from '../settings/settings.js';
 
 /** Who sends a request, as Express tells it. */
 export interface SessionClient {
@@ -18,7 +19,7 @@ export interface ClientDevice {
 }
 
 /** What is kept where nothing is collected. */
-export const NO_DEVICE: ClientDevice = { ip: null, browser: null, os: null, device: null };
+const NO_DEVICE: ClientDevice = { ip: null, browser: null, os: null, device: null };
 
 /** Characters of a header that are looked at: the time for it must not grow with what an attacker sends. */
 const LONGEST_HEADER = 512;
@@ -26,8 +27,13 @@ const LONGEST_HEADER = 512;
 /** Characters of what is kept, as its column has them. */
 const LONGEST = 64;
 
+/** What is kept of a client, as COLLECT_USER_AGENT says. */
+export function deviceOf(client: SessionClient | undefined, { collectUserAgent }: Settings): ClientDevice {
+  return collectUserAgent && client ? describeClient(client) : NO_DEVICE;
+}
+
 /** Tells browser, system and device by the `User-Agent` header, which says whatever the client likes. */
-export function describeClient({ ip, userAgent = '' }: SessionClient): ClientDevice {
+function describeClient({ ip, userAgent = '' }: SessionClient): ClientDevice {
   const header = userAgent.slice(0, LONGEST_HEADER);
   const { browser, os, platform } = header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
   return {

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Database } from '../database/database.js';
 import type { DedicatedConnection } from '../database/dedicated-connection.js';
+import type { Table } from '../database/table.js';
 
 /** Marks a notification that we send to ourselves. */
 const PING = 'ping ';
@@ -10,6 +11,11 @@ const SILENCE = 5000;
 
 /** Answers of the server that may come before it has passed a notification on. */
 const PATIENCE = 3;
+
+/** The channel on which the ended sessions of a table are told: one for each, so that two schemas of a database do not mix. */
+export function channelNameOf({ name }: Table): string {
+  return `jwt_allauth_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
+}
 
 /** A connection of its own on which PostgreSQL tells which sessions are ended, from the moment in which it was opened. */
 export class RevocationChannel {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
@@ -8,15 +7,15 @@ import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import { believedFor } from './believed-for.js';
-import { RevocationChannel } from './revocation-channel.js';
-import { revocationChannel } from './revocation-channel-name.js';
+import { REVOCATION_ENTITY } from './revocation.entity.js';
+import { channelNameOf, RevocationChannel } from './revocation-channel.js';
 import { RevocationList } from './revocation-list.js';
 
 /** Milliseconds between two questions to the server, and those within which it has to answer for the list to be believed. */
 const BEAT = 450;
 
 /** Beats between two proofs that notifications arrive. */
-const PROOF = 10;
+const PROOF = 8;
 
 /** Milliseconds before the first attempt to connect again, and at most. */
 const RETRY = { first: 100, most: 2000 };
@@ -48,15 +47,14 @@ export class RevocationListener {
   constructor(
     private readonly database: Database,
     orm: MikroORM,
-    meta: EntityMetadata,
     settings: Settings,
     private readonly clock: Clock,
     private readonly telemetry: Telemetry,
     private readonly logger: Logger,
   ) {
-    const table = Table.of(orm, meta);
+    const table = Table.named(orm, REVOCATION_ENTITY);
     const [at, session] = [table.column('revokedAt'), table.column('session')];
-    this.#channelName = revocationChannel(table);
+    this.#channelName = channelNameOf(table);
     this.#memory = believedFor(settings);
     this.#list = new RevocationList(this.#memory, clock);
     this.#page = `
@@ -97,10 +95,10 @@ export class RevocationListener {
     this.telemetry.gauge('revocation_list.current', '1 while the list is current, else 0.', () =>
       Number(this.isCurrent),
     );
-    await this.database.unrefIdleConnections();
     let wait = RETRY.first;
     while (!this.#isStopped) {
       try {
+        await this.database.unrefIdleConnections();
         await this.#listen(() => {
           wait = RETRY.first;
           onTried();
@@ -120,8 +118,8 @@ export class RevocationListener {
     const onRevoked = (session: string) => this.#list.add(session, this.clock.now());
     const channel = await RevocationChannel.open(this.database, this.#channelName, onRevoked);
     this.#channel = channel;
-    await this.#catchUp();
     if (!(await channel.isHearing())) return this.#become('deaf');
+    await this.#catchUp();
     this.#become('current');
     onCurrent();
     channel.unref();

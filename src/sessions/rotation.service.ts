@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
-import type { NamedEvent } from '../observability/auth-events.js';
+import type { Happening } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
@@ -13,8 +12,9 @@ import type { TokenFactory } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
-import type { SessionClient } from './client-device.js';
+import { deviceOf, type SessionClient } from './client-device.js';
 import type { SessionService } from './session.service.js';
+import type { SessionEndings } from './session-endings.js';
 import type { SessionRow, SessionStore } from './session-store.js';
 
 /** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
@@ -22,6 +22,7 @@ export class RotationService {
   constructor(
     private readonly database: Database,
     private readonly store: SessionStore,
+    private readonly endings: SessionEndings,
     private readonly sessions: SessionService,
     private readonly users: UserService,
     private readonly tokens: TokenFactory,
@@ -54,10 +55,7 @@ export class RotationService {
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const user = this.users.keyOf(claims.sub);
-    const em = this.database.fork();
-    return (
-      (await this.#rotateLive(claims, user, now, em, client)) ?? (await this.#resolveStale(claims, user, em, outcome))
-    );
+    return (await this.#rotateLive(claims, user, now, client)) ?? (await this.#resolveStale(claims, user, outcome));
   }
 
   /** Makes the successor, if the token is the live one. */
@@ -65,7 +63,6 @@ export class RotationService {
     claims: TokenClaims,
     user: UserId,
     now: number,
-    em: EntityManager,
     client: SessionClient | undefined,
   ): Promise<Tokens | undefined> {
     const issuedAt = toSeconds(now);
@@ -73,23 +70,19 @@ export class RotationService {
     const next = { jti: randomUUID(), issuedAt, expiresAt };
     const dates = { at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
     const session = { id: claims.session, user, presented: claims.jti, next: next.jti };
-    const rotation = { ...session, ...dates, ...this.sessions.deviceOf(client) };
-    const refreshed = ['session.refreshed', { session: claims.session, user: claims.sub, at: dates.at }] as const;
-    const [owner, its] = await this.journal.together(async (own = em) => {
+    const rotation = { ...session, ...dates, ...deviceOf(client, this.settings) };
+    const { owner, em } = await this.journal.together(async (own) => {
       const rotated = await this.store.rotate(rotation, own);
-      if (rotated) await this.journal.record([refreshed], own);
-      return [rotated, own] as const;
+      const refreshed = { session: claims.session, user: claims.sub };
+      if (rotated) await this.journal.record([['session.refreshed', refreshed]], own);
+      return { owner: rotated, em: own };
     });
-    return owner && this.tokens.issue(owner, { id: claims.session, openedAt: claims.session_iat, ...next }, its);
+    return owner && this.tokens.issue(owner, { id: claims.session, openedAt: claims.session_iat, ...next }, em);
   }
 
   /** Tells why a correctly signed token was not the live one, and does what follows from it. */
-  async #resolveStale(
-    claims: TokenClaims,
-    user: UserId,
-    em: EntityManager,
-    outcome: (name: TokenReuse) => void,
-  ): Promise<Tokens> {
+  async #resolveStale(claims: TokenClaims, user: UserId, outcome: (name: TokenReuse) => void): Promise<Tokens> {
+    const em = this.database.fork();
     const found = await this.store.find(claims.session, user, em);
     if (!found) return this.#refuse('unknown-session', claims);
     if (!found.session.enabled) return this.#refuse('revoked-session', claims);
@@ -123,7 +116,7 @@ export class RotationService {
       return isEnded;
     } catch (error) {
       this.#tell('replay', claims);
-      if (this.journal.isWriting) await this.sessions.revokeUnwritten(claims);
+      if (this.journal.isWriting) await this.endings.one(claims.session, this.users.keyOf(claims.sub));
       throw error;
     }
   }
@@ -144,7 +137,7 @@ export class RotationService {
 
   #tell(reuse: TokenReuse, claims: TokenClaims): void {
     this.#log(reuse, claims);
-    this.journal.tell([this.#reused(reuse, claims)]);
+    this.journal.tell(this.#reused(reuse, claims));
   }
 
   #log(reuse: TokenReuse, { session, sub }: TokenClaims): void {
@@ -152,8 +145,8 @@ export class RotationService {
     this.logger[level]({ reuse, session, user: sub }, 'refresh token reuse');
   }
 
-  #reused(reuse: TokenReuse, { session, sub }: TokenClaims): NamedEvent {
-    return ['session.reuse-detected', { reuse, session, user: sub, at: new Date(this.clock.now()) }];
+  #reused(reuse: TokenReuse, { session, sub }: TokenClaims): Happening {
+    return ['session.reuse-detected', { reuse, session, user: sub }];
   }
 }
 

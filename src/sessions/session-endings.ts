@@ -1,11 +1,14 @@
-import type { EntityMetadata } from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Settings } from '../settings/settings.js';
 import type { UserId } from '../users/base-user.entity.js';
-import { revocationChannel } from './revocation-channel-name.js';
+import type { UserService } from '../users/user.service.js';
+import { believedFor } from './believed-for.js';
+import { REVOCATION_ENTITY } from './revocation.entity.js';
+import { revocationOf } from './revocation-statement.js';
+import { SESSION_ENTITY } from './session.entity.js';
 import { sessionColumns } from './session-store.js';
 
 /** A session that was ended. */
@@ -25,13 +28,11 @@ export class SessionEndings {
   constructor(
     private readonly database: Database,
     orm: MikroORM,
-    session: EntityMetadata,
-    revocation: EntityMetadata,
-    user: Table,
+    users: UserService,
     private readonly settings: Settings,
     private readonly clock: Clock,
   ) {
-    this.#sql = statements(Table.of(orm, session), Table.of(orm, revocation), user);
+    this.#sql = statements(Table.named(orm, SESSION_ENTITY), Table.named(orm, REVOCATION_ENTITY), users.table);
   }
 
   /** Ends one session. Empty: it had ended before. */
@@ -69,7 +70,7 @@ export class SessionEndings {
 
   async #end(sql: string, which: readonly unknown[], em?: EntityManager): Promise<EndedSession[]> {
     const now = this.clock.now();
-    const goodSince = new Date(now - this.settings.accessTokenLifetime * 1000);
+    const goodSince = new Date(now - believedFor(this.settings));
     return this.database.query<EndedSession>(sql, [new Date(now), goodSince, ...which], em);
   }
 }
@@ -77,16 +78,16 @@ export class SessionEndings {
 /** $1 is the instant, $2 that since when a session must have been good for an access token of it to be good still. */
 function statements(session: Table, revocation: Table, user: Table) {
   const s = sessionColumns(session);
+  const { insert, notify } = revocationOf(revocation);
   const ending = (which: string) => `
     with ended as (
       update ${session.name} s set ${s.enabled} = false
       where s.${s.user} = $3 and ${which} and s.${s.enabled} and s.${s.expiresAt} > $2
       returning s.${s.id} as session, s.${s.user} as owner
     ), told as (
-      insert into ${revocation.name} (${revocation.column('revokedAt')}, ${revocation.column('session')})
-      select $1::timestamptz, session from ended
+      ${insert('$1', 'ended')}
     )
-    select session::text as "session", owner::text as "user", pg_notify('${revocationChannel(revocation)}', session::text)
+    select session::text as "session", owner::text as "user", ${notify}
     from ended`;
   return {
     one: ending(`s.${s.id} = $4`),

@@ -1,10 +1,10 @@
-import type { EntityMetadata } from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { ClientDevice } from './client-device.js';
+import { SESSION_ENTITY } from './session.entity.js';
 
 /** A session as its row has it. Instants are milliseconds since the epoch. */
 export interface SessionRow {
@@ -31,7 +31,7 @@ const PREFIX = 'session:';
 
 /**
  * The statements on the whitelist. Each names the user as an equality, and the session where it is about one, so that the
- * table can be partitioned by either.
+ * table can be partitioned by user.
  */
 export class SessionStore {
   readonly #sql: ReturnType<typeof statements>;
@@ -40,9 +40,8 @@ export class SessionStore {
     private readonly database: Database,
     private readonly users: UserService,
     orm: MikroORM,
-    meta: EntityMetadata,
   ) {
-    this.#sql = statements(Table.of(orm, meta), users.table);
+    this.#sql = statements(Table.named(orm, SESSION_ENTITY), users.table);
   }
 
   /**

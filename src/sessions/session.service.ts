@@ -10,7 +10,7 @@ import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
-import { type ClientDevice, describeClient, NO_DEVICE, type SessionClient } from './client-device.js';
+import { deviceOf, type SessionClient } from './client-device.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
 import type { SessionInfo, SessionStore } from './session-store.js';
 
@@ -92,13 +92,8 @@ export class SessionService {
   /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
   async revoke({ session, sub }: SessionReference, options: RevokeOptions = {}): Promise<boolean> {
     const user = this.users.keyOf(sub);
-    const end = async (em?: EntityManager) => this.#record(await this.endings.one(session, user, em), options, em);
-    return (await (options.em ? end(options.em) : this.journal.together(end))) > 0;
-  }
-
-  /** Ends one session where its end cannot be written down: nothing must keep a stolen one alive. */
-  async revokeUnwritten({ session, sub }: SessionReference): Promise<void> {
-    await this.endings.one(session, this.users.keyOf(sub));
+    const end = async (em: EntityManager) => this.#record(await this.endings.one(session, user, em), options, em);
+    return (options.em ? await end(options.em) : await this.journal.together(end)) > 0;
   }
 
   /** Ends every session of a user, those that are being opened or rotated at this moment included; tells how many. */
@@ -138,11 +133,6 @@ export class SessionService {
     if (!isLive) throw tokenNotValid('session-ended');
   }
 
-  /** What is kept of a client, as COLLECT_USER_AGENT says. */
-  deviceOf(client: SessionClient | undefined): ClientDevice {
-    return this.settings.collectUserAgent && client ? describeClient(client) : NO_DEVICE;
-  }
-
   #newSession(): TokenSession {
     const openedAt = toSeconds(this.clock.now());
     const expiresAt = this.tokens.refreshExpiry(openedAt, openedAt);
@@ -159,7 +149,7 @@ export class SessionService {
     const cap = this.settings.maxSessionsPerUser;
     if (cap !== undefined) await this.endings.lockUser(user.id, em);
     const dates = { openedAt: new Date(this.clock.now()), expiresAt: new Date(expiresAt * 1000) };
-    const owner = await this.store.insert({ id, jti, ...dates, ...this.deviceOf(client) }, user, em);
+    const owner = await this.store.insert({ id, jti, ...dates, ...deviceOf(client, this.settings) }, user, em);
     if (!owner) throw incorrectCredentials();
     if (cap !== undefined) {
       await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);
@@ -169,19 +159,13 @@ export class SessionService {
 
   async #issue(owner: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
     const tokens = await this.tokens.issue(owner, session, em);
-    const event = { session: session.id, user: String(owner.id), at: new Date(this.clock.now()) };
-    await this.journal.record([['session.opened', event]], em);
+    await this.journal.record([['session.opened', { session: session.id, user: String(owner.id) }]], em);
     return tokens;
   }
 
   /** Records what was ended, and tells how many sessions it was. */
-  async #record(
-    ended: readonly EndedSession[],
-    { reason = 'app' }: RevokeOptions,
-    em?: EntityManager,
-  ): Promise<number> {
-    const at = new Date(this.clock.now());
-    const events = ended.map(({ session, user }) => ['session.revoked', { session, user, reason, at }] as const);
+  async #record(ended: readonly EndedSession[], { reason = 'app' }: RevokeOptions, em: EntityManager): Promise<number> {
+    const events = ended.map(({ session, user }) => ['session.revoked', { session, user, reason }] as const);
     await this.journal.record(events, em);
     return ended.length;
   }
