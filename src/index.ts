@@ -1,6 +1,6 @@
 export { DeactivationService } from './accounts/deactivation.service.js';
 export { type Credentials, LoginService } from './accounts/login.service.js';
-export { LoginLimiter } from './accounts/login-limiter.service.js';
+export { type LoginAttempt, LoginLimiter } from './accounts/login-limiter.service.js';
 export { LogoutService } from './accounts/logout.service.js';
 export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
 export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';

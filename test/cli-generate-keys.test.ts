@@ -57,6 +57,13 @@ describe('generate-keys', () => {
     },
   );
 
+  test('makes the folder that it is to write to', async () => {
+    const { code } = await run('--out', 'keys/of/the app');
+    watch(await read('keys/of/the app/private-key.pem'));
+    expect(code).toBe(0);
+    expect(await modeOf('keys/of/the app/private-key.pem')).toBe(0o600);
+  });
+
   test('writes a secret for HS512 and prints how a shell reads it', async () => {
     const { code, stdout, stderr } = await run('--algorithm', 'HS512', '--out', directory);
     const secret = await read('secret-key');
@@ -96,8 +103,9 @@ describe('generate-keys', () => {
   });
 
   test('says where it cannot write', async () => {
-    const { code, stdout, stderr } = await run('--out', join(directory, 'nowhere'));
+    await writeFile(join(directory, 'a file'), '');
+    const { code, stdout, stderr } = await run('--out', join(directory, 'a file'));
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^jwt-allauth: .*nowhere\/private-key\.pem cannot be written: ENOENT\n$/);
+    expect(stderr).toMatch(/^jwt-allauth: .*a file cannot be made a folder: EEXIST\n$/);
   });
 });

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AUTH_EVENT_NAMES, type AuthEventMap, type SettingsInput } from '../src/index.js';
+import { AUTH_EVENT_NAMES, type AuthEventMap, RefreshToken, type SettingsInput } from '../src/index.js';
 import { expectProblem } from './support/expect-problem.js';
 import { createOwner, sessionOf } from './support/race.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './support/test-app.js';
@@ -36,7 +36,7 @@ async function replay(client: TestClient) {
 }
 
 describe.each([false, true])('the events of an app whose audit log is %s', (auditLog) => {
-  beforeEach(() => start({ auditLog, loginRateLimit: '1/1h/account' }));
+  beforeEach(() => start({ auditLog, loginRateLimit: '1/1h/account', sessionLifetime: '1h', maxSessionsPerUser: 3 }));
 
   /** Expects exactly these events, in this order, and with the audit log a row for each of them but those only told. */
   async function expectEvents(expected: Told[], onlyTold: readonly Told[] = []): Promise<void> {
@@ -147,6 +147,13 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     ],
     ['revoke-others', (_user, first) => first.send('POST', '/auth/sessions/revoke-others', undefined, first.bearer)],
     ['app', (user) => app.auth.sessions.revokeAll(user)],
+    [
+      'session-lifetime',
+      async (_user, first, second) => {
+        app.clock.advance(3600);
+        for (const client of [first, second]) expectProblem(await client.refresh(), 401, 'session_expired');
+      },
+    ],
   ])('tell of sessions that end by %s, each of them', async (reason, end) => {
     const { id: user, client, another } = await createOwner(app);
     const second = await another();
@@ -161,12 +168,39 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect(rows.map(({ session }) => session).sort()).toEqual(auditLog ? ended.sort() : []);
   });
 
+  test('tell of a session that had to go for another', async () => {
+    const { id: user, client, another } = await createOwner(app);
+    for (let n = 0; n < 3; n++) {
+      app.clock.advance(1);
+      told.length = 0;
+      await another();
+    }
+    const [went, opened] = [told[0], told[1]];
+    expect(went).toEqual(['session.revoked', { user, session: sessionOf(client), reason: 'session-cap', at: now() }]);
+    expect([opened?.[0], told.length]).toEqual(['session.opened', 2]);
+  });
+
   test('are not told of what was rolled back', async () => {
     await app.signedUp('ada@example.com');
     told.length = 0;
     expect((await app.client().register('ada@example.com')).status).toBe(409);
     expect(told).toEqual([]);
     expect((await auditRows()).filter(({ event }) => event === 'user.registered')).toHaveLength(auditLog ? 1 : 0);
+  });
+});
+
+describe.each([false, true])('a sign-up that fails at its last step, with an audit log: %s', (auditLog) => {
+  test('is neither told nor written', async () => {
+    class FailingToken extends RefreshToken {
+      static override async forUser(): Promise<never> {
+        throw new Error('no token for you');
+      }
+    }
+    await start({ auditLog, refreshToken: FailingToken });
+    expectProblem(await app.client().register('ada@example.com'), 500, 'internal_error');
+    expect(told).toEqual([]);
+    expect(await auditRows()).toEqual([]);
+    expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { hash } from '@node-rs/argon2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createOwner, race } from './support/race.js';
+import { createOwner, type Owner, race } from './support/race.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
 import { PASSWORD } from './support/test-client.js';
 
@@ -48,6 +48,18 @@ describe('a login with the old password', () => {
       expect([changed.status, refused.status, refused.body.code]).toEqual([200, 401, 'incorrect_credentials']);
       expect(refused.cookie).toBeUndefined();
       expect(await owner.live()).toBe(1);
+    }
+  });
+
+  test.each<[how: string, end: (owner: Owner) => Promise<unknown>]>([
+    ['a logout everywhere', ({ client }) => client.logoutAll()],
+    ['the app that ends every session', ({ id }) => app.auth.sessions.revokeAll(id)],
+  ])('that comes before %s leaves no live session', async (_how, end) => {
+    for (let round = 0; round < 50; round++) {
+      const { owner, row, signIn } = await setUp();
+      const [signedIn] = await race(app, row, signIn, () => end(owner));
+      expect(signedIn.status).toBe(200);
+      expect(await owner.live()).toBe(0);
     }
   });
 

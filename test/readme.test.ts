@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { story } from '../demo/story.js';
-import { ErrorCode } from '../src/index.js';
+import { AUTH_EVENT_NAMES, ErrorCode, Settings } from '../src/index.js';
 import { freePort } from '../src/testing/free-port.js';
 import { SECRET } from './support/test-app.js';
 import { TestClient } from './support/test-client.js';
@@ -96,6 +97,18 @@ describe('the app that the README builds from an empty folder', () => {
     expect(stdout).toMatch(/pass 1\n[\s\S]*fail 0\n/);
   });
 
+  test('is found by the command line, which has nothing to say against it', async () => {
+    const variables = { DATABASE_URL: database.url, JWT_ALLAUTH_SECRET_KEY: randomBytes(48).toString('base64') };
+    const cli = join(ROOT, 'dist/src/cli/main.js');
+    const { stdout } = await run(process.execPath, [cli, 'check', '--json'], { cwd: directory, env: variables });
+    const { ok, checks } = JSON.parse(stdout);
+    expect(ok).toBe(true);
+    const told = checks.filter(({ status }: { status: string }) => status !== 'ok');
+    expect(told.map(({ name }: { name: string }) => name)).toEqual(['fillfactor']); // `schema.update` knows nothing of it
+    const { stdout: purged } = await run(process.execPath, [cli, 'purge'], { cwd: directory, env: variables });
+    expect(purged).toContain('expired sessions: 0 deleted');
+  });
+
   test.each([
     ['predicates', 'can'],
     ['nightly', 'purgeNightly'],
@@ -124,4 +137,12 @@ test('the README has the lines that the demo prints', () => {
 
 test('the README explains every error code', () => {
   for (const code of Object.values(ErrorCode)) expect(readme).toContain(`\`${code}\``);
+});
+
+test('the README names every setting, event and reason', () => {
+  const { development: _, ...settings } = new Settings();
+  const names = Object.keys(settings).map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
+  const cookie = names.filter((name) => name.startsWith('REFRESH_TOKEN_COOKIE_'));
+  for (const name of names.filter((each) => !cookie.includes(each))) expect(readme).toContain(name);
+  for (const name of AUTH_EVENT_NAMES) expect(readme).toContain(`\`${name}\``);
 });

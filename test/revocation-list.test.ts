@@ -186,6 +186,14 @@ describe('every way in which a session ends reaches the access tokens on another
       }
     },
     'the app': (app, { id }) => app.auth.sessions.revokeAll(id),
+    'the app, one session': (app, { id }, victim) => app.auth.sessions.revoke({ session: sessionOf(victim), sub: id }),
+    'a purge after the session has expired': async (app, _owner, victim) => {
+      await app.database.pool.query('update auth_session set expires_at = $1 where id = $2', [
+        new Date(app.clock.now()),
+        sessionOf(victim),
+      ]);
+      expect(await app.auth.purge.run()).toMatchObject({ sessions: 1 });
+    },
   };
 
   test.each(Object.entries(ways))('%s', async (_name, end) => {
@@ -252,7 +260,7 @@ describe('every way in which a session ends reaches the access tokens on another
   test('a session that is long over is not told of', async () => {
     const app = await appWith(LIST);
     const { id } = await createOwner(app);
-    app.clock.advance(14 * 86_400 + 1801);
+    app.clock.advance(14 * 86_400 + 1860);
     expect(await app.auth.sessions.revokeAll(id)).toBe(0);
     expect((await app.database.pool.query('select 1 from auth_revocation')).rows).toEqual([]);
   });

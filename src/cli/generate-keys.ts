@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ALGORITHMS, type Algorithm } from '../settings/algorithm.js';
@@ -40,6 +40,9 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
           { path: pathOf('private-key.pem'), text: keys.privateKey, isSecret: true },
           { path: pathOf('public-key.pem'), text: keys.publicKey, isSecret: false },
         ];
+  await mkdir(out, { recursive: true }).catch((error) => {
+    throw new CommandError(`${resolve(out)} cannot be made a folder: ${error.code ?? reasonOf(error)}`);
+  });
   await write(files, force === true);
   const [{ path }] = files as [KeyFile];
   const variable =

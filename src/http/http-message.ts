@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { SessionClient } from '../sessions/client-device.js';
 
 /** The parts of an Express request that this library reads: the same in Express 4 and 5. */
 export interface HttpRequest {
@@ -30,7 +31,13 @@ export interface HttpResponse {
   end(body: string): unknown;
 }
 
+/** Express's `next`. */
 export type Next = (error?: unknown) => void;
 
 /** A function for `@UseBefore`. */
 export type Before = (request: HttpRequest, response: HttpResponse, next: Next) => void;
+
+/** Who sends a request, as Express tells it. */
+export function clientOf({ ip, headers }: HttpRequest): SessionClient {
+  return { ip, userAgent: headers['user-agent'] };
+}

@@ -1,15 +1,15 @@
 import { Body, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { LoginService } from '../accounts/login.service.js';
-import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { LoginInput } from './inputs/login.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
-import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
+/** The route that signs in. */
 export function createLoginController(
   prefix: string,
   login: LoginService,

@@ -20,6 +20,7 @@ import type { RefreshTokenTransport } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
 import { untransformed } from './untransformed.js';
 
+/** The routes that sign out: here, and everywhere. */
 export function createLogoutController(
   prefix: string,
   logout: LogoutService,

@@ -2,15 +2,15 @@ import { Authorized, Body, CurrentUser, JsonController, Post, Req, Res, UseBefor
 import { Service } from 'typedi';
 import type { PasswordChangeService } from '../accounts/password-change.service.js';
 import { Principal } from '../authentication/principal.js';
-import type { HttpRequest, HttpResponse } from './http-message.js';
+import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { PasswordChangeInput } from './inputs/password-change.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
-import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
+/** The route that changes the password. */
 export function createPasswordChangeController(
   prefix: string,
   passwordChange: PasswordChangeService,

@@ -19,6 +19,7 @@ export interface ProfileBody {
   readonly emailVerified: boolean;
 }
 
+/** The routes of what a user says about themselves. */
 export function createProfileController(prefix: string, profile: ProfileService) {
   @Service()
   @Authorized()

@@ -1,14 +1,14 @@
 import { Body, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { RotationService } from '../sessions/rotation.service.js';
-import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RefreshInput } from './inputs/refresh.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
-import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 
+/** The route that trades a refresh token for its successor. */
 export function createRefreshController(
   prefix: string,
   rotation: RotationService,

@@ -1,15 +1,15 @@
 import { Body, HttpCode, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { RegistrationService } from '../accounts/registration.service.js';
-import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RegistrationInput } from './inputs/registration.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
-import { clientOf } from './session-client.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
+/** The route that signs up. */
 export function createRegistrationController(
   prefix: string,
   registration: RegistrationService,

@@ -1,4 +1,3 @@
-import { isUUID } from 'class-validator';
 import {
   Authorized,
   CurrentUser,
@@ -15,12 +14,14 @@ import { Principal } from '../authentication/principal.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { SessionInfo } from '../sessions/session-store.js';
+import { isUuid } from '../users/user-key.js';
 import { noStore } from './no-store.js';
 import { untransformed } from './untransformed.js';
 
 /** A session as its owner is shown it; instants in ISO 8601. */
 type SessionBody = SessionInfo & { readonly current: boolean };
 
+/** The routes of a user's sessions and devices. */
 export function createSessionsController(prefix: string, sessions: SessionService) {
   @Service()
   @Authorized()
@@ -36,7 +37,7 @@ export function createSessionsController(prefix: string, sessions: SessionServic
     @Delete('/sessions/:id')
     @OnUndefined(204)
     async revoke(@CurrentUser() { claims }: Principal, @Param('id') id: string): Promise<void> {
-      const ended = isUUID(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
+      const ended = isUuid(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
       if (ended === 0) throw new JwtAllauthError(ErrorCode.SessionNotFound, 404, 'You have no such session.');
     }
 

@@ -23,7 +23,7 @@ import { type SettingFault, SettingsError } from './settings-error.js';
 /** How the session of an access token is looked at before the token is believed. */
 export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
 
-/** What is believed while the revocation list cannot be kept up. */
+/** What is done while the revocation list cannot be kept up. */
 export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
 
 /**
