@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The secret of this demo's tokens, made at the first start and kept, so that a restart signs nobody out. */
 export async function secretKey(directory: string): Promise<string> {
   const file = join(directory, 'secret-key');
+  const whole = `${file}-${process.pid}`; // another demo that starts beside this one must not read half a secret
   await mkdir(directory, { recursive: true });
-  await writeFile(file, randomBytes(48).toString('base64url'), { mode: 0o600, flag: 'wx' }).catch((error) => {
+  await writeFile(whole, randomBytes(48).toString('base64url'), { mode: 0o600 });
+  await link(whole, file).catch((error) => {
     if (error.code !== 'EEXIST') throw error;
   });
+  await rm(whole);
   return readFile(file, 'utf8');
 }

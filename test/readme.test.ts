@@ -112,6 +112,7 @@ describe('the app that the README builds from an empty folder', () => {
   test.each([
     ['predicates', 'can'],
     ['nightly', 'purgeNightly'],
+    ['support-desk', 'supportDesk'],
     ['payments.controller', 'PaymentsController'],
     ['alarm', 'raiseAlarmOnTheft'],
     ['migrate', 'migrate'],

@@ -1,9 +1,7 @@
 import { isHmac } from '../settings/algorithm.js';
 import { readPrivateKey } from '../settings/key-material.js';
 import type { Settings } from '../settings/settings.js';
-
-/** Bits of an RSA key that are as strong as 128 of a secret (NIST SP 800-57 part 1, table 2). */
-const RSA_BITS = 3072;
+import { NEW_RSA_BITS } from '../tokens/generate-keys.js';
 
 /** Estimated bits below which a secret is warned of. Of 32 random hexadecimal digits it is about 90. */
 const SECRET_BITS = 50;
@@ -13,10 +11,10 @@ const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|place
 /** What is weak about the key that signs, though the settings take it, in sentences that do not repeat it. */
 export function keyWarnings({ algorithm, secretKey, privateKey = '' }: Settings): string[] {
   if (isHmac(algorithm)) return secretWarnings(secretKey);
-  const { modulusLength = RSA_BITS } =
+  const { modulusLength = NEW_RSA_BITS } =
     readPrivateKey(privateKey, algorithm, 'privateKey').key.asymmetricKeyDetails ?? {};
-  if (modulusLength >= RSA_BITS) return [];
-  return [`the RSA key has ${modulusLength} bits: ${RSA_BITS} are as strong as the rest, until 2030 and after`];
+  if (modulusLength >= NEW_RSA_BITS) return [];
+  return [`the RSA key has ${modulusLength} bits: ${NEW_RSA_BITS} are as strong as the rest, until 2030 and after`];
 }
 
 function secretWarnings(secret: string): string[] {

@@ -6,7 +6,7 @@ import { type Algorithm, CURVES, isHmac, SECRET_BYTES } from '../settings/algori
  * Bits of a new RSA key. RFC 7518 §3.3 asks for 2048 at least, which is as strong as 112 bits; 3072 are as strong as the 128
  * of ES256 and HS256 (NIST SP 800-57 part 1, table 2).
  */
-const NEW_RSA_BITS = 3072;
+export const NEW_RSA_BITS = 3072;
 
 const generate = promisify(generateKeyPair);
 
