@@ -13,6 +13,7 @@ import { RegistrationService } from './accounts/registration.service.js';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
+import { isDatabaseUnavailable } from './database/unavailability.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import type { Logger } from './observability/logger.js';
@@ -63,9 +64,10 @@ type SessionServices = ReturnType<typeof createSessionServices>;
 /** What everything else stands on: the database, the users, the tokens, and where is told what happens. */
 async function createFoundation({ orm, settings, logger, clock }: AuthServicesOptions, make: ServiceMaker) {
   const database = new Database(orm);
-  await database
-    .usePool()
-    .catch(() => logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg'));
+  await database.usePool().catch((error) => {
+    if (isDatabaseUnavailable(error)) return; // asked again when it is needed
+    logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg');
+  });
   const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
   const relations = relationsOf(settings.userAttributes, userMeta);

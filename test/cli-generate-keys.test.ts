@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -100,6 +100,15 @@ describe('generate-keys', () => {
     expect(await read('private-key.pem')).toMatch(/^-----BEGIN PRIVATE KEY-----/);
     expect(await read('public-key.pem')).toMatch(/^-----BEGIN PUBLIC KEY-----/);
     expect(await modeOf('private-key.pem')).toBe(0o600);
+  });
+
+  test('keeps the old keys where the new ones cannot all be written', async () => {
+    await writeFile(join(directory, 'private-key.pem'), 'in use');
+    await mkdir(join(directory, 'public-key.pem'));
+    const { code, stderr } = await run('--force');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/public-key\.pem cannot be written: EISDIR\n$/)]);
+    expect((await readdir(directory)).sort()).toEqual(['private-key.pem', 'public-key.pem']);
+    expect(await read('private-key.pem')).toBe('in use');
   });
 
   test('says where it cannot write', async () => {

@@ -133,6 +133,23 @@ describe('the sessions of a user', () => {
     expectProblem(await app.client().get('/auth/sessions'), 401, 'not_authenticated');
   });
 
+  test('are 200 at most, those used last; an older one may ask as well', async () => {
+    const { id, client } = await createOwner(app);
+    await app.database.pool.query(
+      `insert into auth_session (id, user_id, jti, rotated_at, enabled, created_at, expires_at)
+       select gen_random_uuid(), $1, gen_random_uuid(), $2::timestamptz + make_interval(secs => n), true, $2, $3
+       from generate_series(1, 250) n`,
+      [id, new Date(app.clock.now()), new Date(app.clock.now() + 86_400_000)],
+    );
+    const { status, body } = await client.get('/auth/sessions');
+    expect([status, body.length]).toEqual([200, 200]);
+    expect(body.every(({ current }: { current: boolean }) => !current)).toBe(true);
+    const latest = new Date(app.clock.now() + 250_000).toISOString();
+    expect([body[0].lastUsedAt, body[199].lastUsedAt < latest]).toEqual([latest, true]);
+    await client.logout();
+    expectProblem(await client.get('/auth/sessions'), 401, 'token_not_valid');
+  });
+
   test('can be ended one by one by their owner, and an ended one cannot be ended again', async () => {
     const { client, another, live } = await createOwner(app);
     const other = await another();

@@ -104,10 +104,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect((await app.client().login('nobody@example.com', 'a wrong sentence')).status).toBe(401);
     expect((await app.client().login('ada@example.com', 'a wrong sentence')).status).toBe(401);
     expect((await app.client().login('ada@example.com', 'a wrong sentence')).status).toBe(429);
-    const failed = (code: string, user?: string): Told => [
-      'login.failed',
-      { code, user, ip: expect.stringContaining('127.0.0.1') as unknown as string, at: now() },
-    ];
+    const failed = (code: string, user?: string): Told => ['login.failed', { code, user, ip: '127.0.0.1', at: now() }];
     const limited = failed('too_many_requests');
     const wrong = failed('incorrect_credentials', user);
     expect(told).toEqual([failed('incorrect_credentials'), wrong, limited]);
@@ -127,7 +124,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     await app.auth.deactivation.deactivate(user);
     expectProblem(await app.client().login('ada@example.com', 'another sentence, as long'), 401, 'no_active_account');
     const at = now();
-    const ip = expect.stringContaining('127.0.0.1') as unknown as string;
+    const ip = '127.0.0.1';
     expect(told).toEqual([
       ['session.revoked', { user, session: first, reason: 'password-change', at }],
       ['password.changed', { user, at }],
@@ -136,7 +133,8 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
       ['user.deactivated', { user, at }],
       ['login.failed', { code: 'no_active_account', user, ip, at }],
     ]);
-    expect((await auditRows()).map(({ event }) => event)).toEqual(auditLog ? told.map(([name]) => name).sort() : []);
+    const written = told.map(([name]) => name).filter((name) => name !== 'login.failed'); // no limit bounds these
+    expect((await auditRows()).map(({ event }) => event)).toEqual(auditLog ? written.sort() : []);
   });
 
   test.each<[reason: string, end: (user: string, first: TestClient, second: TestClient) => Promise<unknown>]>([

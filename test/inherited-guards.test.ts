@@ -1,6 +1,6 @@
 import { Authorized, Get, JsonController, UseBefore } from 'routing-controllers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LoadUser } from '../src/index.js';
+import { LoadUser, SessionCheck } from '../src/index.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
 
 type Class = new () => object;
@@ -29,6 +29,65 @@ abstract class GuardedMethod {
   }
 }
 
+@SessionCheck('database')
+abstract class Checked {}
+
+abstract class MarkedMethods {
+  @SessionCheck('database')
+  checked() {}
+
+  @LoadUser()
+  loaded() {}
+}
+
+const pass = (_request: unknown, _response: unknown, next: () => void) => next();
+
+test('a start is refused where the base class has a @SessionCheck, even if the controller has another @UseBefore', () => {
+  @UseBefore(pass)
+  @JsonController('/m')
+  class Unchecked extends Checked {
+    @Get('/x')
+    x() {}
+  }
+  expect(start(Unchecked)).toThrow(/Unchecked extends Checked, whose @SessionCheck it would lose/);
+});
+
+test('a start is refused where an overridden action loses its mark, even if it has another', () => {
+  @JsonController('/n')
+  class Unchecked extends MarkedMethods {
+    @LoadUser()
+    @Get('/x')
+    override checked() {}
+  }
+  @JsonController('/o')
+  class Unloaded extends MarkedMethods {
+    @SessionCheck('none')
+    @Get('/x')
+    override loaded() {}
+  }
+  expect(start(Unchecked)).toThrow(/whose @SessionCheck it would lose/);
+  expect(start(Unloaded)).toThrow(/whose @LoadUser it would lose/);
+});
+
+test('a start is refused for two @SessionCheck in one place, and accepted for one on each', () => {
+  @JsonController('/p')
+  class Twice {
+    @SessionCheck('none')
+    @SessionCheck('database')
+    @Get('/x')
+    x() {}
+  }
+  @SessionCheck('none')
+  @JsonController('/q')
+  class Both extends Checked {
+    @SessionCheck('database')
+    @Get('/x')
+    x() {}
+  }
+  expect(start(Twice)).toThrow('@SessionCheck stands more than once on Twice.x');
+  expect(start(Both)).not.toThrow();
+});
+
 test('a start is refused for a controller whose base class has the @Authorized', () => {
   @JsonController('/a')
   class Unguarded extends StaffOnly {
@@ -49,13 +108,16 @@ test('a start is refused for a routed method whose @Authorized stands in the bas
   expect(start(Overriding)).toThrow(/Overriding extends GuardedMethod, whose @Authorized it would lose/);
 });
 
-test.each([Guarded, Loading])('a start is refused for a controller whose base class has a @UseBefore', (Base) => {
+test.each([
+  ['UseBefore', Guarded],
+  ['LoadUser', Loading],
+])('a start is refused for a controller whose base class has a @%s', (guard, Base) => {
   @JsonController('/c')
   class Unguarded extends (Base as Class) {
     @Get('/x')
     x() {}
   }
-  expect(start(Unguarded)).toThrow(/whose @UseBefore it would lose/);
+  expect(start(Unguarded)).toThrow(`whose @${guard} it would lose`);
 });
 
 test('a controller that has its own @Authorized beside that of its base class is accepted', () => {

@@ -169,6 +169,12 @@ describe('the key that signs', () => {
     ],
     ['a secret with a space in front', { SECRET_KEY: ` ${SECRET}` }, 'SECRET_KEY', /white space/],
     ['a secret with a line end', { SECRET_KEY: `${SECRET}\n` }, 'SECRET_KEY', /white space/],
+    [
+      'what a shell should have read',
+      { SECRET_KEY: '$(cat /srv/the/app/keys/secret-key)' },
+      'SECRET_KEY',
+      /shell expression/,
+    ],
     ['a secret of two lines', { SECRET_KEY: `${SECRET}\n${SECRET}` }, 'SECRET_KEY', /line end/],
     ['a secret with \\n', { SECRET_KEY: `${SECRET}\\n` }, 'SECRET_KEY', /line end/],
   ])('is refused: %s', (_, variables, setting, message) => {

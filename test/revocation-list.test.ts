@@ -2,12 +2,22 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Authorized, CurrentUser, Get, JsonController } from 'routing-controllers';
 import { Service } from 'typedi';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Clock, type Principal, SessionCheck, type SettingsInput } from '../src/index.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Database } from '../src/database/database.js';
+import {
+  type BaseUser,
+  Clock,
+  type ForUserOptions,
+  type Principal,
+  RefreshToken,
+  SessionCheck,
+  type SettingsInput,
+} from '../src/index.js';
+import { RevocationChannel } from '../src/sessions/revocation-channel.js';
 import { RevocationList } from '../src/sessions/revocation-list.js';
 import { expectProblemDetails } from './support/problem-details.js';
 import { countQueries } from './support/query-count.js';
-import { createOwner, type Owner, sessionOf } from './support/race.js';
+import { claimsOf, createOwner, type Owner, sessionOf } from './support/race.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './support/test-app.js';
 import type { TestClient } from './support/test-client.js';
@@ -117,6 +127,22 @@ describe('the check of an access token’s session', () => {
     expect(ofList.filter((text) => !/select 1$|pg_notify/.test(text))).toEqual([]);
     const ofDatabase = await countQueries(app.orm, () => client.get('/app/database'));
     expect(ofDatabase.filter((text) => /auth_session/.test(text))).toHaveLength(1);
+  });
+
+  test('an access token that took long to make ends as if it had not, so that the list still knows its session', async () => {
+    let isSlow = false;
+    class SlowToken extends RefreshToken {
+      static override async forUser(user: BaseUser, options?: ForUserOptions) {
+        if (isSlow) app.clock.advance(120);
+        return super.forUser(user, options);
+      }
+    }
+    const app = await appWith({ ...LIST, accessTokenLifetime: '5m', refreshToken: SlowToken });
+    const { client } = await createOwner(app);
+    isSlow = true;
+    const asked = app.clock.now() / 1000;
+    await client.refresh();
+    expect(claimsOf(client.access)).toMatchObject({ iat: asked, exp: asked + 300 });
   });
 
   test('a route chooses another, and an action before its controller', async () => {
@@ -353,6 +379,33 @@ describe('a server whose connection is cut', () => {
     expect((await at(there, client).get('/app/default')).status).toBe(200);
   });
 
+  test('does not believe the list where nothing was heard for a second, whatever it thought before', async () => {
+    const app = await appWith({ ...LIST, revocationListFallback: 'fail-closed' });
+    const { client } = await createOwner(app);
+    expect((await client.get('/app/default')).status).toBe(200);
+    const now = Date.now;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // suspended, and just woken
+    expectUnavailable(await client.get('/app/default'));
+    clock.mockRestore();
+    await until(async () => (await client.get('/app/default')).status === 200);
+  });
+
+  test('gives up a connection of the pool that went silent while it catches up, and gets there', async () => {
+    const proxy = await TcpProxy.start();
+    open.push(proxy);
+    const here = await appWith(LIST);
+    const { client } = await createOwner(here);
+    await client.logout();
+    const url = proxy.urlOf(here.database.url);
+    const stalled = proxy.fail('stalled', 'pg_notify');
+    const starting = appWith(LIST, { database: here.database, databaseUrl: () => url });
+    await stalled;
+    const there = await starting;
+    await until(() => isCurrent(there));
+    expect(await isRefused(at(there, client))).toBe(true);
+    proxy.resume();
+  });
+
   test('starts without a database and becomes current when there is one', async () => {
     const here = await appWith(LIST);
     const { client } = await createOwner(here);
@@ -366,6 +419,8 @@ describe('a server whose connection is cut', () => {
     await proxy.setDoor('open');
     await until(() => isCurrent(there));
     expect(await isRefused(at(there, client))).toBe(true);
+    const pool: { options: object } = await there.orm.em.getConnection().getNativeClient();
+    expect(pool.options).toMatchObject({ connectionTimeoutMillis: 5000 });
   });
 });
 
@@ -383,6 +438,23 @@ describe('a server that starts', () => {
     expect(there.log).toContainEqual(
       expect.objectContaining({ message: 'the revocation list is current', revoked: 25_001 }),
     );
+  });
+});
+
+describe('channels of several servers on one database', () => {
+  test('hear their own pings, whatever the others send', async () => {
+    const app = await appWith({});
+    const database = new Database(app.orm);
+    const handlers = { onRevoked: vi.fn(), onClosed: vi.fn() };
+    const channels = await Promise.all([1, 2, 3].map(() => RevocationChannel.open(database, 'shared', handlers)));
+    for (const channel of channels) await channel.ping();
+    for (let beat = 0; beat < 5; beat++) for (const channel of channels) await channel.beat();
+    expect(channels.map(({ isDeaf }) => isDeaf)).toEqual([false, false, false]);
+    await app.database.pool.query(`notify other, 'nothing'; notify shared, 'a session'`);
+    for (const channel of channels) await channel.beat();
+    expect(handlers.onRevoked.mock.calls).toEqual([['a session'], ['a session'], ['a session']]);
+    for (const channel of channels) channel.close();
+    await until(() => handlers.onClosed.mock.calls.length >= 3);
   });
 });
 

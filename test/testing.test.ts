@@ -256,7 +256,11 @@ describe('an app started for a test is given what it is given in production:', (
         password: 'of production',
         dbName: 'production',
         clientUrl: 'postgresql://owner@db.example.com/production',
-        driverOptions: { application_name: 'orders' },
+        driverOptions: {
+          application_name: 'orders',
+          database: 'production',
+          connectionString: 'postgresql://production',
+        },
       },
     });
     onTestFinished(() => app.close());
@@ -265,6 +269,11 @@ describe('an app started for a test is given what it is given in production:', (
       .execute(`select current_database() as db, current_setting('application_name') as name`);
     expect(row).toEqual({ db: new URL(database.url).pathname.slice(1), name: 'orders' });
   });
+});
+
+test('an ORM that brings its own way to a database is refused', async () => {
+  const starting = start({ orm: { driverOptions: new (class Dialect {})() } });
+  await expect(starting).rejects.toThrow('orm.driverOptions must be a plain object');
 });
 
 describe('an app started for a test ends', () => {

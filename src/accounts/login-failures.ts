@@ -1,9 +1,9 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
-import type { SessionClient } from '../sessions/client-device.js';
+import { addressOf, type SessionClient } from '../sessions/client-device.js';
 
-/** Refusals that are written to the audit log: the login limit bounds how many there are. */
-const WRITTEN: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.NoActiveAccount];
+/** Refusals that are only told: no limit bounds how many there are. */
+const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.TooManyRequests];
 
 /** Tells of the passwords that were refused. */
 export class LoginFailures {
@@ -20,8 +20,8 @@ export class LoginFailures {
   }
 
   async #record(code: string, ip: string | undefined, user: string | undefined): Promise<void> {
-    const failure = ['login.failed', { code, user, ip }] as const;
-    if (WRITTEN.includes(code)) await this.journal.record([failure]);
-    else if (code === ErrorCode.TooManyRequests) this.journal.tell(failure);
+    const failure = ['login.failed', { code, user, ip: addressOf(ip) ?? undefined }] as const;
+    if (code === ErrorCode.IncorrectCredentials) await this.journal.record([failure]);
+    else if (TOLD.includes(code)) this.journal.tell(failure);
   }
 }

@@ -1,6 +1,8 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import { isAccessRule } from './access-rule.js';
+import { isLoadUser } from './load-user.decorator.js';
+import { isSessionCheck } from './session-check.decorator.js';
 
 /**
  * Refuses controllers that would not be as protected as they look: a subclass has neither the `@Authorized` nor the
@@ -14,6 +16,7 @@ export function assertControllersAreSafe(controllers: readonly unknown[]): void 
       throw refused('controllers must be given as classes, so that they can be checked');
     assertNothingInherited(controller);
     assertRulesUnderstood(controller);
+    assertOneSessionCheck(controller);
   }
 }
 
@@ -30,6 +33,8 @@ function assertNothingInherited(controller: Controller): void {
   const routes = actions.filter(({ target }) => target === controller).map(({ method }) => method);
   const guards: Record<string, Decoration[]> = {
     '@Authorized': responseHandlers.filter(({ type }) => type === 'authorized') as Decoration[],
+    '@SessionCheck': uses.filter(({ middleware }) => isSessionCheck(middleware)) as Decoration[],
+    '@LoadUser': uses.filter(({ middleware }) => isLoadUser(middleware)) as Decoration[],
     '@UseBefore': uses as Decoration[],
   };
   for (let base = Object.getPrototypeOf(controller); base?.prototype; base = Object.getPrototypeOf(base)) {
@@ -47,6 +52,17 @@ function assertNothingInherited(controller: Controller): void {
       );
       if (lost) throw refused(`${controller.name} extends ${base.name}, whose ${guard} it would lose; ${ADVICE}`);
     }
+  }
+}
+
+/** Of two `@SessionCheck` on one place only one would count. */
+function assertOneSessionCheck(controller: Controller): void {
+  const checks = getMetadataArgsStorage().uses.filter(
+    ({ target, middleware }) => target === controller && isSessionCheck(middleware),
+  );
+  for (const { method } of checks) {
+    if (checks.filter((other) => other.method === method).length === 1) continue;
+    throw refused(`@SessionCheck stands more than once on ${controller.name}${method ? `.${method}` : ''}`);
   }
 }
 

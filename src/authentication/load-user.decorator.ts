@@ -17,6 +17,11 @@ export function isMarkedForLoading(request: object): boolean {
   return marked.has(request);
 }
 
+/** Whether a middleware is what `@LoadUser` puts on an action. */
+export function isLoadUser(middleware: unknown): boolean {
+  return middleware === markForLoading;
+}
+
 function markForLoading(request: object, _response: unknown, next: () => void): void {
   marked.add(request);
   next();

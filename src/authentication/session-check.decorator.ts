@@ -33,6 +33,11 @@ export function sessionCheckOf(request: object): SessionCheckMode | undefined {
   return modes.get(request);
 }
 
+/** Whether a middleware is what `@SessionCheck` puts on an action. */
+export function isSessionCheck(middleware: unknown): boolean {
+  return Object.values(marks).some((mark) => mark === middleware);
+}
+
 /** Whether any of these controllers asks for the revocation list. */
 export function asksForRevocationList(controllers: readonly unknown[]): boolean {
   const { uses } = getMetadataArgsStorage();

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ALGORITHMS, type Algorithm } from '../settings/algorithm.js';
@@ -51,20 +51,27 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
   process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n`);
 }
 
-/** Writes all files, or where that cannot be done none. */
+/** Writes all files, or where that cannot be done none, and leaves what was there. */
 async function write(files: readonly KeyFile[], isForced: boolean): Promise<void> {
-  const written: string[] = [];
+  const fresh = files.map((file) => ({ ...file, whole: `${file.path}.new` }));
   try {
-    for (const { path, text, isSecret } of files) {
-      // What is overwritten would keep the mode that it has.
-      if (isForced) await rm(path, { force: true });
-      await writeFile(path, text, { mode: isSecret ? 0o600 : 0o644, flag: 'wx' });
-      written.push(path);
+    for (const { path } of files) await assertReplaceable(path, isForced);
+    for (const { whole, text, isSecret } of fresh) {
+      await rm(whole, { force: true });
+      await writeFile(whole, text, { mode: isSecret ? 0o600 : 0o644, flag: 'wx' });
     }
+    for (const { whole, path } of fresh) await rename(whole, path);
   } catch (error) {
-    for (const path of written) await rm(path, { force: true });
+    for (const { whole } of fresh) await rm(whole, { force: true });
     throw refusal(error as NodeJS.ErrnoException);
   }
+}
+
+/** @throws EEXIST where something is that must stay, EISDIR where it is a folder */
+async function assertReplaceable(path: string, isForced: boolean): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found && !isForced) throw Object.assign(new Error(), { code: 'EEXIST', path });
+  if (found?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR', path });
 }
 
 function refusal(error: NodeJS.ErrnoException): CommandError {

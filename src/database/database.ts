@@ -31,6 +31,7 @@ const SWAPPED = ['26000', '42P05'];
  */
 export class Database {
   #isPreparing = false;
+  #isPoolKnown = false;
   /** What has to be done when the transaction of an EntityManager of ours has committed. */
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #names = new Map<string, string>();
@@ -42,11 +43,22 @@ export class Database {
    * statements on this pool, unless the app has something done to each connection: only MikroORM's own way does that.
    */
   async usePool(): Promise<void> {
-    const pool: Pool = await this.#connection.getNativeClient();
+    this.#isPoolKnown = true;
+    const pool = await this.#pool();
     pool.options.connectionTimeoutMillis ||= POOL_WAIT;
     const { config } = this.orm;
     const isTouched = config.get('onCreateConnection') || config.get('onReserveConnection');
     this.#isPreparing = !isTouched && config.get('sessionContext') !== 'connection';
+  }
+
+  /** The pool of the app's ORM. While the database is away, MikroORM may not have one at its first question. */
+  async #pool(): Promise<Pool> {
+    try {
+      return await this.#connection.getNativeClient();
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) this.#isPoolKnown = false;
+      throw error;
+    }
   }
 
   /**
@@ -69,7 +81,7 @@ export class Database {
 
   /** Runs a statement that each connection parses and plans only once, or anew where what was prepared is outdated. */
   async #prepared(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
-    const pool: Pool = await this.#connection.getNativeClient(); // asked each time: the app may connect its ORM anew
+    const pool = await this.#pool(); // asked each time: the app may connect its ORM anew
     try {
       return await pool.query({ name: this.#nameOf(text), text, values });
     } catch (error) {
@@ -131,16 +143,17 @@ export class Database {
   /** A connection beside the pool, made as the pool makes its own. A statement on it fails after so many milliseconds. */
   async connect(queryTimeout: number): Promise<DedicatedConnection> {
     return this.#available(async () => {
-      const pool: Pool = await this.#connection.getNativeClient();
+      const pool = await this.#pool();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
-      const { password } = pool.options; // not enumerable
-      return DedicatedConnection.open(new pool.Client({ ...pool.options, password, query_timeout: queryTimeout }));
+      const { password, connectionTimeoutMillis = POOL_WAIT } = pool.options; // the password is not enumerable
+      const own = { password, connectionTimeoutMillis, query_timeout: queryTimeout };
+      return DedicatedConnection.open(new pool.Client({ ...pool.options, ...own }));
     });
   }
 
   /** Lets the process end though the pool holds connections: what is done by a timer must not keep it alive. */
   async unrefIdleConnections(): Promise<void> {
-    const pool: Pool = await this.#connection.getNativeClient();
+    const pool = await this.#pool();
     pool.options.allowExitOnIdle = true;
   }
 
@@ -155,6 +168,7 @@ export class Database {
 
   async #available<T>(work: () => Promise<T>): Promise<T> {
     try {
+      if (!this.#isPoolKnown) await this.usePool();
       return await work();
     } catch (error) {
       throw isDatabaseUnavailable(error) ? serviceUnavailable(error) : error;

@@ -2,7 +2,7 @@
 export interface PgClient {
   readonly connection: { readonly stream: { destroy(): void } };
   connect(): Promise<unknown>;
-  query(text: string): Promise<unknown>;
+  query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
   end(): Promise<void>;
   unref(): void;
   on(event: 'end' | 'error', listener: (error?: Error) => void): unknown;
@@ -26,8 +26,8 @@ export class DedicatedConnection {
     return connection;
   }
 
-  async query(text: string): Promise<void> {
-    await this.client.query(text);
+  async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.client.query(text, values)).rows as Row[];
   }
 
   /** From now on the connection does not keep the process alive. */

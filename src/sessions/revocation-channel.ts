@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
 import type { DedicatedConnection } from '../database/dedicated-connection.js';
 import type { Table } from '../database/table.js';
@@ -17,13 +18,24 @@ export function channelNameOf({ name }: Table): string {
   return `jwt_allauth_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }
 
+/** What a channel tells its owner. */
+export interface RevocationHandlers {
+  /** The session that was ended. */
+  readonly onRevoked: (session: string) => void;
+  /** The connection is over, whoever ended it. */
+  readonly onClosed: () => void;
+}
+
 /** A connection of its own on which PostgreSQL tells which sessions are ended, from the moment in which it was opened. */
 export class RevocationChannel {
   #isOpen = true;
-  #ping = '';
+  /** Other servers ping on the same channel. */
+  readonly #own = `${PING}${randomUUID()} `;
+  #pings = 0;
+  #isPinging = false;
+  #sent = '';
   #heard = '';
   #answersSincePing = 0;
-  readonly #onClosed = Promise.withResolvers<void>();
 
   private constructor(
     private readonly database: Database,
@@ -31,18 +43,20 @@ export class RevocationChannel {
     private readonly connection: DedicatedConnection,
   ) {}
 
-  /** @param onRevoked called with the id of each session that is ended from now on */
   static async open(
     database: Database,
     name: string,
-    onRevoked: (session: string) => void,
+    { onRevoked, onClosed }: RevocationHandlers,
   ): Promise<RevocationChannel> {
     const connection = await database.connect(SILENCE);
     const channel = new RevocationChannel(database, name, connection);
-    connection.onEnd(() => channel.#closed());
+    connection.onEnd(() => {
+      channel.#isOpen = false;
+      onClosed();
+    });
     connection.onNotification((payload) => {
-      if (payload.startsWith(PING)) channel.#heard = payload;
-      else onRevoked(payload);
+      if (payload.startsWith(channel.#own)) channel.#heard = payload;
+      else if (!payload.startsWith(PING)) onRevoked(payload);
     });
     try {
       await connection.query(`listen ${name}`);
@@ -57,14 +71,14 @@ export class RevocationChannel {
     return this.#isOpen;
   }
 
-  /** Resolves when the connection is over. */
-  get closed(): Promise<void> {
-    return this.#onClosed.promise;
-  }
-
   /** From now on the connection does not keep the process alive. */
   unref(): void {
     this.connection.unref();
+  }
+
+  /** Rows of a statement, asked here and not on the app's pool, where a connection that went silent may never answer. */
+  query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
+    return this.connection.query<Row>(sql, parameters);
   }
 
   /** Resolves when the server has answered: whatever was notified before has been heard by then. */
@@ -75,35 +89,39 @@ export class RevocationChannel {
 
   /**
    * Notifies this channel through the app's pool. A pooler between the two that gives connections to others after each
-   * transaction takes LISTEN without complaint, and nothing ever comes.
+   * transaction takes LISTEN without complaint, and nothing ever comes. While one ping is on its way there is no other.
    */
   async ping(): Promise<void> {
-    const ping = PING + randomUUID();
-    await this.database.query('select pg_notify($1, $2)', [this.name, ping]);
-    this.#ping = ping;
+    if (this.#isPinging) return;
+    this.#isPinging = true;
+    const ping = this.#own + this.#pings++;
+    try {
+      await this.database.query('select pg_notify($1, $2)', [this.name, ping]);
+    } finally {
+      this.#isPinging = false;
+    }
+    this.#sent = ping;
     this.#answersSincePing = 0;
   }
 
   /** Whether the last ping has not arrived though the server has answered often enough since. */
   get isDeaf(): boolean {
-    return this.#heard !== this.#ping && this.#answersSincePing >= PATIENCE;
+    return this.#heard !== this.#sent && this.#answersSincePing >= PATIENCE;
   }
 
-  /** Whether a ping arrives. */
+  /** Whether a ping arrives. @throws when the app's pool does not even send it */
   async isHearing(): Promise<boolean> {
-    await this.ping();
-    while (this.#heard !== this.#ping && !this.isDeaf) await this.beat();
+    await Promise.race([
+      this.ping(),
+      delay(SILENCE, undefined, { ref: false }).then(() => Promise.reject(new Error('no connection of the pool'))),
+    ]);
+    while (this.#heard !== this.#sent && !this.isDeaf) await this.beat();
     return !this.isDeaf;
   }
 
   /** Gives the connection up without waiting for a server that may be silent. */
   close(): void {
-    this.connection.destroy();
-    this.#closed();
-  }
-
-  #closed(): void {
     this.#isOpen = false;
-    this.#onClosed.resolve();
+    this.connection.destroy();
   }
 }

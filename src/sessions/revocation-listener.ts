@@ -14,6 +14,9 @@ import { RevocationList } from './revocation-list.js';
 /** Milliseconds between two questions to the server, and those within which it has to answer for the list to be believed. */
 const BEAT = 450;
 
+/** Milliseconds for which an answer is good, from its question on. */
+const FRESH = 1000;
+
 /** Beats between two proofs that notifications arrive. */
 const PROOF = 8;
 
@@ -40,6 +43,8 @@ export class RevocationListener {
   readonly #page: string;
   readonly #memory: number;
   #state: State = 'starting';
+  /** When the last question was asked that was answered. */
+  #answeredFrom = 0;
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
@@ -62,9 +67,12 @@ export class RevocationListener {
       where (${at}, ${session}) > ($1::timestamptz, $2::uuid) order by ${at}, ${session} limit ${PAGE}`;
   }
 
-  /** Whether the list has every session whose end was committed more than a second ago. */
+  /**
+   * Whether the list has every session whose end was committed more than a second ago. That the server has answered since
+   * then counts, and not what was true before this process was perhaps suspended; hence the system's clock.
+   */
   get isCurrent(): boolean {
-    return this.#state === 'current';
+    return this.#state === 'current' && Math.abs(Date.now() - this.#answeredFrom) < FRESH;
   }
 
   /** How many revoked sessions are in memory. */
@@ -115,21 +123,24 @@ export class RevocationListener {
 
   /** Opens a connection, catches up, and watches over it until it is over. */
   async #listen(onCurrent: () => void): Promise<void> {
-    const onRevoked = (session: string) => this.#list.add(session, this.clock.now());
-    const channel = await RevocationChannel.open(this.database, this.#channelName, onRevoked);
+    const channel = await RevocationChannel.open(this.database, this.#channelName, {
+      onRevoked: (session) => this.#list.add(session, this.clock.now()),
+      onClosed: () => this.#become('disconnected'),
+    });
     this.#channel = channel;
     if (!(await channel.isHearing())) return this.#become('deaf');
-    await this.#catchUp();
+    await this.#catchUp(channel);
+    if (!(await this.#hasAnswered(channel))) return this.#become('disconnected');
     this.#become('current');
     onCurrent();
     channel.unref();
     await this.#watch(channel);
   }
 
-  async #catchUp(): Promise<void> {
+  async #catchUp(channel: RevocationChannel): Promise<void> {
     let after: [at: Date, session: string] = [new Date(this.clock.now() - this.#memory), FIRST];
     for (;;) {
-      const rows = await this.database.query<{ at: number; session: string }>(this.#page, after);
+      const rows = await channel.query<{ at: number; session: string }>(this.#page, after);
       for (const { at, session } of rows) this.#list.add(session, at);
       const last = rows.at(-1);
       if (!last || rows.length < PAGE) return;
@@ -151,17 +162,16 @@ export class RevocationListener {
 
   /** Whether the server answers. While it is late the list is not believed. */
   async #hasAnswered(channel: RevocationChannel): Promise<boolean> {
-    const answered = Promise.race([
-      channel.beat().then(
-        () => true,
-        () => false,
-      ),
-      channel.closed.then(() => false),
-    ]);
+    const asked = Date.now();
+    const answered = channel.beat().then(
+      () => true,
+      () => false,
+    );
     const isTimely = await Promise.race([answered, delay(BEAT, 'late' as const, { ref: false })]);
-    if (isTimely !== 'late') return isTimely;
-    this.#become('silent');
-    return answered;
+    if (isTimely === 'late') this.#become('silent');
+    const hasAnswered = await answered;
+    if (hasAnswered) this.#answeredFrom = asked;
+    return hasAnswered;
   }
 
   #become(state: State, error?: unknown): void {

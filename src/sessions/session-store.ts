@@ -26,6 +26,9 @@ export interface SessionInfo extends ClientDevice {
   readonly expiresAt: Date;
 }
 
+/** Sessions that are listed at most: whoever signs in all day must not make an answer that fills the memory. */
+const LISTED = 200;
+
 /** Names of the result columns that are the session's; no column of a user begins like this. */
 const PREFIX = 'session:';
 
@@ -101,7 +104,7 @@ export class SessionStore {
     await this.database.query(this.#sql.remove, [id, user]);
   }
 
-  /** The live sessions of a user, the one used last first. */
+  /** The live sessions of a user, the one used last first, at most 200. */
   async list(user: UserId, at: Date): Promise<SessionInfo[]> {
     const rows = await this.database.query<
       ClientDevice & { id: string; created: number; used: number; expires: number }
@@ -174,6 +177,6 @@ function statements(session: Table, user: Table) {
         s.${s.ip} as "ip", s.${s.browser} as "browser", s.${s.os} as "os", s.${s.device} as "device"
       from ${session.name} s
       where s.${s.user} = $1 and s.${s.enabled} and s.${s.expiresAt} > $2
-      order by s.${s.rotatedAt} desc, s.${s.createdAt} desc, s.${s.id}`,
+      order by s.${s.rotatedAt} desc, s.${s.createdAt} desc, s.${s.id} limit ${LISTED}`,
   };
 }

@@ -77,15 +77,15 @@ export class SessionService {
     }
   }
 
-  /** The live sessions of a user, the one used last first. */
+  /** The live sessions of a user, the one used last first, at most 200. */
   async list(user: UserId): Promise<SessionInfo[]> {
     return this.store.list(user, new Date(this.clock.now()));
   }
 
-  /** The live sessions of the caller's user. @throws token_not_valid when the caller's own is none of them */
+  /** The live sessions of the caller's user, as `list` has them. @throws token_not_valid when the caller's own has ended */
   async listFor({ session, sub }: SessionReference): Promise<SessionInfo[]> {
     const sessions = await this.list(this.users.keyOf(sub));
-    if (!sessions.some(({ id }) => id === session)) throw tokenNotValid('session-ended');
+    if (!sessions.some(({ id }) => id === session)) await this.assertLive({ session, sub });
     return sessions;
   }
 

@@ -27,6 +27,7 @@ export function readSecret(secret: string, algorithm: Algorithm, setting: string
   const bytes = isHmac(algorithm) ? SECRET_BYTES[algorithm] : 0;
   const isCopiedBadly = /^\s|\s$|[\r\n]|\\n/.test(secret);
   if (isCopiedBadly) throw fault(setting, 'has white space at an end, or a line end within: copy the secret alone');
+  if (/^(\$[({]|`)/.test(secret)) throw fault(setting, 'is a shell expression that nothing has replaced');
   if (Buffer.byteLength(secret) < bytes)
     throw fault(setting, `must have at least ${bytes} bytes for ${algorithm} (RFC 7518 §3.2)`);
   return { algorithm, key: createSecretKey(secret, 'utf8') };

@@ -67,7 +67,7 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     const database = given ?? (await createTestDatabase());
     running.push(() => database.drop());
     const entities = [user, ...createAuthEntities({ user: () => user })];
-    const orm = await MikroORM.init({ entities, ...ormOptions, ...connectionTo(database.url) });
+    const orm = await MikroORM.init({ entities, ...ormOptions, ...connectionTo(database.url, ormOptions) });
     running.push(() => orm.close(true));
     await (prepare ? prepare(orm) : orm.schema.create());
     const clock = new TestClock();
@@ -94,7 +94,19 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
 }
 
 /** Everything in the app's options that could lead to another database is overruled: this one is for tests. */
-function connectionTo(clientUrl: string): Options {
+function connectionTo(clientUrl: string, { driverOptions = {} }: Options = {}): Options {
+  if (Object.getPrototypeOf(driverOptions) !== Object.prototype) {
+    throw new TypeError('orm.driverOptions must be a plain object: what else it can be leads to a database of its own');
+  }
+  const {
+    host: _h,
+    port: _p,
+    user: _u,
+    password: _w,
+    database: _d,
+    connectionString: _c,
+    ...harmless
+  } = driverOptions as Record<string, unknown>;
   const { hostname, port, username, password, pathname } = new URL(clientUrl);
   return {
     clientUrl,
@@ -104,6 +116,7 @@ function connectionTo(clientUrl: string): Options {
     password: decodeURIComponent(password),
     dbName: decodeURIComponent(pathname.slice(1)),
     replicas: [],
+    driverOptions: harmless,
   };
 }
 

@@ -57,11 +57,11 @@ export class TokenFactory {
    * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
   async issue(user: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
+    const now = toSeconds(this.clock.now()); // before all that may take its time: what was revoked meanwhile must know its end
     if (this.relations.length > 0) await em.populate(user, this.relations as never);
     const refresh: unknown = await this.tokenClass.forUser(user, { attributes: this.settings.userAttributes });
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
-    const now = toSeconds(this.clock.now());
     const expiry = Math.min(now + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
     const signed = this.#sign('refresh', refresh, session);
