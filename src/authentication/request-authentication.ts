@@ -10,7 +10,7 @@ import { Principal } from './principal.js';
 import { sessionCheckOf } from './session-check.decorator.js';
 
 /** The part of an Express request that authentication reads. */
-export interface AuthenticatedRequest {
+interface AuthenticatedRequest {
   readonly headers: { readonly authorization?: string };
   [own: symbol]: Principal | true | undefined;
 }

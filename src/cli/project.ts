@@ -18,7 +18,7 @@ export interface ProjectOptions {
 }
 
 /** The app that a command works on. */
-export interface Project {
+interface Project {
   readonly auth: JwtAllauth;
   readonly users: UserService;
 }

@@ -5,7 +5,7 @@ import type { Table } from './table.js';
 const PAGES = 128;
 
 /** What the statement that deletes rows also does with them. */
-export interface SweepFollowUp {
+interface SweepFollowUp {
   /** What it reads of each row: a RETURNING list. */
   readonly returning: string;
   /** A common table expression over `deleted`; `$1` is the instant of the sweep. */

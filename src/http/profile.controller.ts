@@ -10,7 +10,7 @@ import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
 /** What a user is shown of their account. */
-export interface ProfileBody {
+interface ProfileBody {
   readonly id: string;
   readonly email: string;
   readonly firstName: string;

@@ -19,11 +19,11 @@ export function channelNameOf({ name }: Table): string {
 }
 
 /** What a channel tells its owner. */
-export interface RevocationHandlers {
+interface RevocationHandlers {
   /** The session that was ended. */
   readonly onRevoked: (session: string) => void;
   /** The connection is over, whoever ended it. */
-  readonly onClosed: () => void;
+  readonly onClosed: (channel: RevocationChannel) => void;
 }
 
 /** A connection of its own on which PostgreSQL tells which sessions are ended, from the moment in which it was opened. */
@@ -52,7 +52,7 @@ export class RevocationChannel {
     const channel = new RevocationChannel(database, name, connection);
     connection.onEnd(() => {
       channel.#isOpen = false;
-      onClosed();
+      onClosed(channel);
     });
     connection.onNotification((payload) => {
       if (payload.startsWith(channel.#own)) channel.#heard = payload;

@@ -125,7 +125,9 @@ export class RevocationListener {
   async #listen(onCurrent: () => void): Promise<void> {
     const channel = await RevocationChannel.open(this.database, this.#channelName, {
       onRevoked: (session) => this.#list.add(session, this.clock.now()),
-      onClosed: () => this.#become('disconnected'),
+      onClosed: (closed) => {
+        if (this.#channel === closed) this.#become('disconnected'); // else it never served, or has a successor
+      },
     });
     this.#channel = channel;
     if (!(await channel.isHearing())) return this.#become('deaf');

@@ -4,7 +4,7 @@ import { readPrivateKey, readSecret, readVerifyingKeys } from './key-material.js
 import { type SettingFault, SettingsError } from './settings-error.js';
 
 /** The settings of keys as they are given. That each is a text is checked elsewhere. */
-export interface KeySettings {
+interface KeySettings {
   readonly algorithm?: unknown;
   readonly secretKey?: unknown;
   readonly privateKey?: unknown;

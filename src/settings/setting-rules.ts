@@ -12,7 +12,7 @@ export function must<S = never>(message: string, test: Test<S>, options?: Valida
 }
 
 /** Whether a value is a string with something in it. */
-export const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
+const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
 /** Whether a value is a string of that form; a list of one is none. */
 export const matches = (value: unknown, form: RegExp) => typeof value === 'string' && form.test(value);
 /** A test that undefined passes too. */

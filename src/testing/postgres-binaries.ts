@@ -10,7 +10,7 @@ export const NOBODY = 65_534;
 export const isRoot = process.getuid?.() === 0;
 
 /** Paths of the programs. */
-export interface PostgresBinaries {
+interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
   readonly pg_ctl: string;

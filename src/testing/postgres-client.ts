@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { resolveFrom } from './installed-package.js';
 
 /** What is needed of a client of pg. */
-export interface PostgresClient {
+interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
   end(): Promise<void>;
 }

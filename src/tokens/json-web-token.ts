@@ -11,7 +11,7 @@ const TYP: Readonly<Record<TokenType, string>> = { access: 'at+jwt', refresh: 'r
 const HEADER = ['alg', 'kid', 'typ'];
 
 /** Who must have issued a token and for whom, both undefined where the app sets none. */
-export interface TokenIssuer {
+interface TokenIssuer {
   readonly issuer?: string;
   readonly audience?: string;
 }

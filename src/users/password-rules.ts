@@ -10,7 +10,7 @@ const MAXIMUM = 128;
 const COMMON = new Set(dictionary['passwords-common'].filter((password) => password.length >= MINIMUM));
 
 /** What is wrong with a new password, in sentences for people; empty when it may be used (NIST SP 800-63B §5.1.1.2). */
-export function passwordFaults(password: string, email: string): string[] {
+function passwordFaults(password: string, email: string): string[] {
   if (!password.isWellFormed()) return ['must be well-formed Unicode'];
   if (password.length > LONGEST_PASSWORD) return [`must have at most ${MAXIMUM} characters`];
   const normal = normalizePassword(password);
