@@ -11,10 +11,9 @@ import { notAuthenticated, type RequestAuthentication } from './request-authenti
 export function createAuthorizationChecker(authentication: RequestAuthentication) {
   return async ({ request }: Action, rules: unknown[]): Promise<boolean> => {
     await othersRead();
-    const principal = authentication.principal(request);
+    const found = authentication.principal(request);
+    const principal = found instanceof Promise ? await found : found;
     if (!principal) throw notAuthenticated();
-    const checking = authentication.checkSession(request, principal);
-    if (checking) await checking;
     if (!(await isPermitted(principal, rules))) {
       throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You are not allowed to do this.');
     }

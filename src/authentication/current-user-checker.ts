@@ -10,11 +10,9 @@ import type { RequestAuthentication } from './request-authentication.js';
  */
 export function createCurrentUserChecker(authentication: RequestAuthentication) {
   return ({ request }: Action): Principal | Promise<Principal | BaseUser> | undefined => {
-    const principal = authentication.principal(request);
-    if (!principal) return undefined;
-    const answer = (): Principal | Promise<Principal | BaseUser> =>
+    const answer = (principal: Principal) =>
       isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
-    const checking = authentication.checkSession(request, principal);
-    return checking ? checking.then<Principal | BaseUser>(answer) : answer();
+    const found = authentication.principal(request);
+    return found instanceof Promise ? found.then<Principal | BaseUser>(answer) : found && answer(found);
   };
 }

@@ -12,14 +12,13 @@ import { sessionCheckOf } from './session-check.decorator.js';
 /** The part of an Express request that authentication reads. */
 interface AuthenticatedRequest {
   readonly headers: { readonly authorization?: string };
-  [own: symbol]: Principal | true | undefined;
+  [principal: symbol]: Principal | Promise<Principal> | undefined;
 }
 
 /** Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request. */
 export class RequestAuthentication {
   /** Where the request keeps its principal: a WeakMap would cost the garbage collector more. Each app has its own. */
   readonly #principal = Symbol('principal');
-  readonly #isChecked = Symbol('is checked');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
   constructor(
@@ -30,31 +29,24 @@ export class RequestAuthentication {
     private readonly settings: Settings,
   ) {}
 
-  /** The principal of the access token, or undefined when none was sent. @throws token_not_valid */
-  principal(request: AuthenticatedRequest): Principal | undefined {
-    const known = request[this.#principal];
-    if (known instanceof Principal) return known;
-    const token = bearerToken(request);
-    if (token === undefined) return undefined;
-    const principal = new Principal(this.tokens.verifyAccess(token));
-    request[this.#principal] = principal;
-    return principal;
-  }
-
   /**
-   * Refuses an access token whose session has ended, as `@SessionCheck` or the app's setting says, once per request.
+   * The principal of the access token, or undefined when none was sent. The token of an ended session is refused, as
+   * `@SessionCheck` or the app's setting says.
    *
    * @returns a promise only where the database has to be asked
    * @throws token_not_valid, service_unavailable
    */
-  checkSession(request: AuthenticatedRequest, { claims }: Principal): void | Promise<void> {
+  principal(request: AuthenticatedRequest): Principal | Promise<Principal> | undefined {
+    const known = request[this.#principal];
+    if (known) return known;
+    const token = bearerToken(request);
+    if (token === undefined) return undefined;
+    const principal = new Principal(this.tokens.verifyAccess(token));
     const mode = sessionCheckOf(request) ?? this.settings.accessTokenSessionCheck;
-    if (mode === 'none' || request[this.#isChecked]) return;
-    const done = () => {
-      request[this.#isChecked] = true;
-    };
-    const checking = this.checker.check(claims, mode);
-    return checking ? checking.then(done) : done();
+    const checking = this.checker.check(principal.claims, mode);
+    const found = checking ? checking.then(() => principal) : principal;
+    request[this.#principal] = found;
+    return found;
   }
 
   /** The principal's user, managed by the request's EntityManager. @throws token_not_valid when there is no active one */

@@ -9,7 +9,7 @@ const PARTS = 4;
  */
 export class RevocationList {
   /** Sessions by the part of time in which they were ended. */
-  readonly #parts = new Map<number, Set<string>>();
+  readonly #parts: { readonly part: number; readonly sessions: Set<string> }[] = [];
   readonly #partLength: number;
 
   /** @param lifetime milliseconds for which an entry matters */
@@ -23,23 +23,26 @@ export class RevocationList {
   /** @param at when the session was ended, in milliseconds since the epoch */
   add(session: string, at: number): void {
     const part = Math.floor(at / this.#partLength);
-    const sessions = this.#parts.get(part);
-    if (sessions) sessions.add(session);
-    else this.#parts.set(part, new Set([session]));
+    const known = this.#parts.find((one) => one.part === part);
+    if (known) known.sessions.add(session);
+    else this.#parts.push({ part, sessions: new Set([session]) });
   }
 
   has(session: string): boolean {
-    for (const sessions of this.#parts.values()) if (sessions.has(session)) return true;
+    for (let index = 0; index < this.#parts.length; index++) {
+      if (this.#parts[index]?.sessions.has(session)) return true; // asked at every request: no iterator
+    }
     return false;
   }
 
   get size(): number {
-    return [...this.#parts.values()].reduce((sum, { size }) => sum + size, 0);
+    return this.#parts.reduce((sum, { sessions }) => sum + sessions.size, 0);
   }
 
   /** Forgets what does not matter any more. */
   expire(): void {
     const oldest = Math.floor((this.clock.now() - this.lifetime) / this.#partLength);
-    for (const part of this.#parts.keys()) if (part < oldest) this.#parts.delete(part);
+    const kept = this.#parts.filter(({ part }) => part >= oldest);
+    if (kept.length < this.#parts.length) this.#parts.splice(0, this.#parts.length, ...kept);
   }
 }
