@@ -8,8 +8,8 @@ import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.j
 import type { Settings } from '../settings/settings.js';
 import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
-/** How much longer than a statement takes is waited after it: a purge may load the database for a quarter of the time. */
-const REST = 3;
+/** How much longer than a statement takes is waited after it: a purge may load the database for a tenth of the time. */
+const REST = 9;
 
 /** How a purge is done. */
 export interface PurgeOptions {
