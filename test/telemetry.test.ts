@@ -6,7 +6,10 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AuthEvents } from '../src/index.js';
+import { consoleLogger } from '../src/observability/logger.js';
+import { Telemetry } from '../src/observability/telemetry.js';
 import { createOwner } from './support/race.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
 
@@ -101,4 +104,24 @@ test('gauges show the revocation list', async () => {
   await client.logout();
   for (let size = before; size < before + 1; ) size = (await valuesOf('jwt_allauth.revocation_list.size'))[''] ?? 0;
   expect(await valuesOf('jwt_allauth.revocation_list.current')).toEqual({ '': 1 });
+  const now = Date.now;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // nothing was heard for a second
+  expect(await valuesOf('jwt_allauth.revocation_list.current')).toEqual({ '': 0 });
+  clock.mockRestore();
+});
+
+test('without the package everything works and nothing is measured', async () => {
+  vi.doMock('@opentelemetry/api', () => {
+    throw new Error('Cannot find package');
+  });
+  spans.reset();
+  const telemetry = await Telemetry.load();
+  vi.doUnmock('@opentelemetry/api');
+  telemetry.count(new AuthEvents(consoleLogger));
+  telemetry.gauge('nothing', 'Nothing.', () => 1);
+  expect(await telemetry.measure('rotate', async () => 'done')).toBe('done');
+  await expect(telemetry.measure('rotate', () => Promise.reject(new RangeError('of the app')))).rejects.toThrow(
+    RangeError,
+  );
+  expect(spans.getFinishedSpans()).toEqual([]);
 });

@@ -14,5 +14,5 @@ export function createLoginAttemptEntity(): EntitySchema {
       /** When the count starts anew. */
       resetsAt: p.datetime(3),
     },
-  }) as unknown as EntitySchema;
+  });
 }

@@ -9,12 +9,15 @@ const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.TooManyReq
 export class LoginFailures {
   constructor(private readonly journal: Journal) {}
 
-  /** The outcome of an attempt, which is recorded if it was refused. `userOf` tells whose account it was, once that is known. */
-  async watch<T>(attempt: Promise<T>, { ip }: SessionClient, userOf: () => string | undefined): Promise<T> {
+  /** Makes an attempt and records it if it is refused. The attempt tells whose account it is about as soon as it knows. */
+  async watch<T>({ ip }: SessionClient, attempt: (isAbout: (user: string) => void) => Promise<T>): Promise<T> {
+    let user: string | undefined;
     try {
-      return await attempt;
+      return await attempt((id) => {
+        user = id;
+      });
     } catch (error) {
-      if (error instanceof JwtAllauthError) await this.#record(error.code, ip, userOf());
+      if (error instanceof JwtAllauthError) await this.#record(error.code, ip, user);
       throw error;
     }
   }

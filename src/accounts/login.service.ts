@@ -32,19 +32,15 @@ export class LoginService {
    * service_unavailable
    */
   async login(credentials: Credentials): Promise<Tokens> {
-    let owner: PasswordOwner | undefined;
-    return this.telemetry.measure('login', () => {
-      const attempt = this.#login(credentials, (user) => {
-        owner = user;
-      });
-      return this.failures.watch(attempt, credentials, () => owner && String(owner.id));
-    });
+    return this.telemetry.measure('login', () =>
+      this.failures.watch(credentials, (isAbout) => this.#login(credentials, isAbout)),
+    );
   }
 
-  async #login({ email, password, ...client }: Credentials, onFound: (user: PasswordOwner) => void): Promise<Tokens> {
+  async #login({ email, password, ...client }: Credentials, isAbout: (user: string) => void): Promise<Tokens> {
     const user = await this.limiter.attempt({ email, ip: client.ip }, async () => {
       const found = await this.users.findByEmail(email);
-      if (found) onFound(found);
+      if (found) isAbout(String(found.id));
       const isRight = await this.hasher.verify(found?.passwordHash, password);
       return found && isRight ? found : undefined;
     });

@@ -51,8 +51,10 @@ export class PasswordChangeService {
     assertPasswordAllowed('newPassword', newPassword, user.email);
     if (this.settings.oldPasswordFieldEnabled) {
       const who = { email: user.email, ip: client.ip };
-      const guess = this.limiter.attempt(who, () => this.#check(user, oldPassword ?? ''));
-      await this.failures.watch(guess, client, () => caller.sub);
+      await this.failures.watch(client, (isAbout) => {
+        isAbout(caller.sub);
+        return this.limiter.attempt(who, () => this.#check(user, oldPassword ?? ''));
+      });
     }
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {

@@ -20,5 +20,5 @@ export function createAuditEventEntity(): EntitySchema {
       details: p.json(),
     },
     indexes: [{ properties: ['user', 'at'] }],
-  }) as unknown as EntitySchema;
+  });
 }

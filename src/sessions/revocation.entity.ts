@@ -15,5 +15,5 @@ export function createRevocationEntity(): EntitySchema {
       revokedAt: p.datetime(3).primary(),
       session: p.uuid().primary(),
     },
-  }) as unknown as EntitySchema;
+  });
 }

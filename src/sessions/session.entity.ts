@@ -32,5 +32,5 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       os: p.string().length(64).nullable(),
       device: p.string().length(64).nullable(),
     },
-  }) as unknown as EntitySchema;
+  });
 }
