@@ -57,6 +57,11 @@ export const Count = (minimum: number) => (target: object, key: string) => {
 /** The items of a text with commas. */
 export const parseList = (value: unknown) =>
   typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
+/** The whole numbers of a text with commas; an item that is none stays as it is, for the validation to refuse. */
+export const parseNumbers = (value: unknown) =>
+  typeof value === 'string'
+    ? value.split(',').map((item) => (/^\s*-?\d{1,9}\s*$/.test(item) ? Number(item) : item))
+    : value;
 /** What a text says as JSON; text that is none stays as it is, for the validation to refuse. */
 export const parseJson = (value: unknown) => {
   if (typeof value !== 'string') return value;
@@ -79,3 +84,14 @@ export function isAttributeMap(value: unknown): boolean {
   const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isPlain && Object.values(value).every((path) => matches(path, /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/));
 }
+
+/** A setting that is the address of a page: http or https, without a password in it. */
+export const Page = () =>
+  must(
+    'must be a URL such as https://app.example.com/welcome',
+    optional((value) => {
+      if (!matches(value, /^https?:\/\/[^\s]+$/) || !URL.canParse(String(value))) return false;
+      const { username, password } = new URL(String(value));
+      return username === '' && password === '';
+    }),
+  );
