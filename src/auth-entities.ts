@@ -1,8 +1,10 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
 import { createLoginAttemptEntity } from './accounts/login-attempt.entity.js';
+import { createOutboxMailEntity } from './mail/outbox-mail.entity.js';
 import { createAuditEventEntity } from './observability/audit-event.entity.js';
 import { createRevocationEntity } from './sessions/revocation.entity.js';
 import { createSessionEntity } from './sessions/session.entity.js';
+import { createOneTimeKeyEntity } from './tokens/one-time-key.entity.js';
 import type { BaseUser } from './users/base-user.entity.js';
 
 /** What `createAuthEntities` has to know of the app. */
@@ -13,8 +15,16 @@ export interface AuthEntitiesOptions {
 
 /**
  * The library's entities, to be listed beside the app's own in the MikroORM options: the whitelist of sessions, with a
- * cascading foreign key to the app's user, the sessions revoked lately, the counters of failed logins, and the audit log.
+ * cascading foreign key to the app's user, the sessions revoked lately, the counters of failed logins, the audit
+ * log, the keys of mailed links, and the mails that wait to be sent.
  */
 export function createAuthEntities({ user }: AuthEntitiesOptions): EntitySchema[] {
-  return [createSessionEntity(user), createRevocationEntity(), createLoginAttemptEntity(), createAuditEventEntity()];
+  return [
+    createSessionEntity(user),
+    createRevocationEntity(),
+    createLoginAttemptEntity(),
+    createAuditEventEntity(),
+    createOneTimeKeyEntity(user),
+    createOutboxMailEntity(),
+  ];
 }

@@ -1,9 +1,11 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
 import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
 import { entityMetadata, Table } from './database/table.js';
+import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
 import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
+import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 
 /** A migration of the library. Names and the type of the user's key come from the app's own entities. */
 abstract class AuthMigration {
@@ -124,6 +126,42 @@ class AddSessionControl extends AuthMigration {
   }
 }
 
+/** Adds the keys of mailed links, and the mails that wait to be sent. */
+class AddAccountsByMail extends AuthMigration {
+  up(): void {
+    const key = this.table(ONE_TIME_KEY_ENTITY);
+    const mail = this.table(OUTBOX_MAIL_ENTITY);
+    const user = this.tableOf(this.meta(ONE_TIME_KEY_ENTITY).properties['user']?.targetMeta as EntityMetadata);
+    this.run(
+      `create table ${key.name} (
+        ${key.column('hash')} varchar(43) not null primary key,
+        ${key.column('purpose')} varchar(24) not null,
+        ${key.column('user')} ${key.columnType('user')} not null,
+        ${key.column('email')} varchar(254) not null,
+        ${key.column('expiresAt')} timestamptz(3) not null,
+        constraint ${key.constraint(['user', 'purpose'], 'unique')} unique (${key.column('user')}, ${key.column('purpose')}),
+        constraint ${key.constraint('user', 'foreign')} foreign key (${key.column('user')})
+          references ${user.name} (${user.column('id')}) on delete cascade
+      )`,
+      `create table ${mail.name} (
+        ${mail.column('id')} uuid not null primary key,
+        ${mail.column('recipient')} varchar(254) not null,
+        ${mail.column('subject')} varchar(255) not null,
+        ${mail.column('text')} text not null,
+        ${mail.column('html')} text not null,
+        ${mail.column('attempts')} int not null,
+        ${mail.column('nextAttemptAt')} timestamptz(3) not null,
+        ${mail.column('expiresAt')} timestamptz(3) not null
+      )`,
+      `create index ${mail.constraint('nextAttemptAt', 'index')} on ${mail.name} (${mail.column('nextAttemptAt')})`,
+    );
+  }
+
+  down(): void {
+    this.run(`drop table ${this.table(ONE_TIME_KEY_ENTITY).name}`, `drop table ${this.table(OUTBOX_MAIL_ENTITY).name}`);
+  }
+}
+
 /**
  * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its entities
  * (`migration:create`) finds our tables there and does not list these.
@@ -131,4 +169,5 @@ class AddSessionControl extends AuthMigration {
 export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
   { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
+  { name: 'JwtAllauth_20261127_accounts_by_mail', class: AddAccountsByMail },
 ];

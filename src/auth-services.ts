@@ -1,12 +1,23 @@
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
+import { AbandonedSignUps } from './accounts/abandoned-sign-ups.js';
+import { AccountDeletionService } from './accounts/account-deletion.service.js';
+import { AccountMails } from './accounts/account-mails.js';
 import { DeactivationService } from './accounts/deactivation.service.js';
+import { DeferredWork } from './accounts/deferred-work.js';
+import { EmailChangeService } from './accounts/email-change.service.js';
+import { EmailVerificationService } from './accounts/email-verification.service.js';
+import { InvitationService } from './accounts/invitation.service.js';
 import { LoginService } from './accounts/login.service.js';
 import { LoginFailures } from './accounts/login-failures.js';
 import { LoginLimiter } from './accounts/login-limiter.service.js';
 import { LogoutService } from './accounts/logout.service.js';
+import { MailLimiter } from './accounts/mail-limiter.service.js';
 import { PasswordChangeService } from './accounts/password-change.service.js';
+import { PasswordProof } from './accounts/password-proof.js';
+import { PasswordResetService } from './accounts/password-reset.service.js';
+import { PasswordSetter } from './accounts/password-setter.js';
 import { ProfileService } from './accounts/profile.service.js';
 import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
@@ -14,6 +25,11 @@ import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
+import { ConsoleMailer } from './mail/console-mailer.js';
+import { MailTemplates } from './mail/mail-templates.js';
+import type { Mailer } from './mail/mailer.js';
+import { Outbox } from './mail/outbox.service.js';
+import { SmtpMailer } from './mail/smtp-mailer.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import type { Logger } from './observability/logger.js';
@@ -27,7 +43,9 @@ import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
 import type { Settings } from './settings/settings.js';
+import { SettingsError } from './settings/settings-error.js';
 import { KeyRing } from './tokens/key-ring.js';
+import { OneTimeKeys } from './tokens/one-time-keys.service.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
 import { TokenFactory } from './tokens/token-factory.js';
 import { relationsOf } from './tokens/user-attributes.js';
@@ -43,6 +61,10 @@ export interface AuthServicesOptions {
   readonly logger: Logger;
   readonly container: ContainerInstance;
   readonly clock: Clock;
+  /** Path of the auth controllers, for links in mails. */
+  readonly prefix: string;
+  /** The app's own way to send mails. */
+  readonly mailer?: Mailer;
 }
 
 /** Every service of one app. */
@@ -53,13 +75,15 @@ export async function createAuthServices(options: AuthServicesOptions) {
   const make = serviceMaker(options.services, options.container);
   const foundation = await createFoundation(options, make);
   const sessions = createSessionServices(options, foundation, make);
-  const accounts = createAccountServices(options, { ...foundation, ...sessions }, make);
+  const mails = createMailServices(options, foundation, make);
+  const accounts = createAccountServices(options, { ...foundation, ...sessions, ...mails }, make);
   make.assertAllUsed();
-  return { ...foundation, ...sessions, ...accounts };
+  return { ...foundation, ...sessions, ...mails, ...accounts };
 }
 
 type Foundation = Awaited<ReturnType<typeof createFoundation>>;
 type SessionServices = ReturnType<typeof createSessionServices>;
+type MailServices = ReturnType<typeof createMailServices>;
 
 /** What everything else stands on: the database, the users, the tokens, and where is told what happens. */
 async function createFoundation({ orm, settings, logger, clock }: AuthServicesOptions, make: ServiceMaker) {
@@ -109,21 +133,52 @@ function createSessionServices(
   return { sessions, rotation, listener, checker };
 }
 
-function createAccountServices(
-  { orm, settings, clock }: AuthServicesOptions,
-  { database, keys, telemetry, journal, users, tokens, sessions }: Foundation & SessionServices,
+function createMailServices(
+  { orm, settings, logger, clock, prefix, mailer }: AuthServicesOptions,
+  { database, keys, users }: Foundation,
   make: ServiceMaker,
 ) {
+  const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, logger);
+  const oneTimeKeys = new OneTimeKeys(database, orm, users, clock);
+  const mails = new AccountMails(outbox, new MailTemplates(settings), oneTimeKeys, settings, clock, prefix);
+  const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveSecret('mail limits'));
+  const deferred = new DeferredWork(logger);
+  return { outbox, oneTimeKeys, mails, mailLimiter, deferred };
+}
+
+/** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
+function defaultMailer(settings: Settings): Mailer {
+  if (settings.smtpUrl) return new SmtpMailer(settings);
+  if (settings.publicUrl === undefined || settings.development) return new ConsoleMailer();
+  const message = 'is needed in production where publicUrl is set, unless the app passes a mailer';
+  throw new SettingsError([{ setting: 'smtpUrl', message }]);
+}
+
+function createAccountServices(
+  { orm, settings, clock }: AuthServicesOptions,
+  services: Foundation & SessionServices & MailServices,
+  make: ServiceMaker,
+) {
+  const { database, keys, telemetry, journal, users, tokens, sessions } = services;
+  const { oneTimeKeys, mails, mailLimiter, deferred } = services;
   const hasher = make(PasswordHasher);
-  const secret = keys.deriveSecret('login limits');
-  const limiter = make(LoginLimiter, database, orm, settings, clock, secret);
+  const limiter = make(LoginLimiter, database, orm, settings, clock, keys.deriveSecret('login limits'));
   const failures = new LoginFailures(journal);
-  const proof = [users, hasher, limiter, failures, sessions] as const;
+  const proof = new PasswordProof(users, hasher, limiter, failures, sessions);
+  const abandoned = new AbandonedSignUps(database, orm, users, clock);
+  const setter = new PasswordSetter(database, users, hasher, oneTimeKeys, mailLimiter, mails, sessions, journal);
+  const mailed = [mailLimiter, mails] as const;
+  const told = [sessions, journal, settings] as const;
   return {
-    login: make(LoginService, ...proof, telemetry),
-    registration: make(RegistrationService, database, users, hasher, sessions, journal, telemetry),
+    login: make(LoginService, users, hasher, limiter, failures, sessions, settings, telemetry),
+    registration: make(RegistrationService, database, users, hasher, abandoned, ...mailed, ...told, telemetry),
     logout: make(LogoutService, tokens, sessions),
-    passwordChange: make(PasswordChangeService, database, ...proof, journal, settings, telemetry),
+    passwordChange: make(PasswordChangeService, database, users, hasher, proof, oneTimeKeys, mails, ...told, telemetry),
+    passwordReset: make(PasswordResetService, database, users, ...mailed, deferred, setter),
+    emailVerification: make(EmailVerificationService, database, users, oneTimeKeys, ...mailed, deferred, ...told),
+    emailChange: make(EmailChangeService, database, users, proof, ...mailed, deferred, sessions),
+    invitation: make(InvitationService, database, users, abandoned, ...mailed, setter, ...told),
+    accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal),
     profile: make(ProfileService, database, users),
     deactivation: make(DeactivationService, database, users, sessions, journal),
     purge: make(PurgeService, database, orm, settings, clock),

@@ -15,6 +15,7 @@ export const ErrorCode = {
   SessionExpired: 'session_expired',
   IncorrectCredentials: 'incorrect_credentials',
   NoActiveAccount: 'no_active_account',
+  EmailNotVerified: 'email_not_verified',
   PermissionDenied: 'permission_denied',
   CsrfFailed: 'csrf_failed',
   NotFound: 'not_found',
@@ -66,6 +67,7 @@ export type TokenReuse = 'lost-response' | 'replay' | 'revoked-session' | 'unkno
  *
  * - `malformed`: it is no token of ours, in its form, its header or its claims; `unknown-key`; `wrong-signature`; `expired`;
  * - `session-ended`, `no-active-user`: what it names is no more;
+ * - `one-time-key`: the key of a mailed link that is unknown, used, superseded or expired, or is missing;
  * - a `TokenReuse`.
  */
 export type RefusalReason =
@@ -75,7 +77,8 @@ export type RefusalReason =
   | 'wrong-signature'
   | 'expired'
   | 'session-ended'
-  | 'no-active-user';
+  | 'no-active-user'
+  | 'one-time-key';
 
 /** What an error may carry beside its code. */
 export interface JwtAllauthErrorOptions {
@@ -150,4 +153,16 @@ export function serviceUnavailable(cause?: unknown): JwtAllauthError {
     retryAfter: 5,
     cause,
   });
+}
+
+/** 401: the right password of an account whose address is not confirmed, where it has to be. */
+export function emailNotVerified(): JwtAllauthError {
+  const detail = 'The e-mail address is not confirmed yet; open the link in the mail.';
+  return new JwtAllauthError(ErrorCode.EmailNotVerified, 401, detail);
+}
+
+/** 409: the address belongs to somebody. */
+export function emailAlreadyRegistered(): JwtAllauthError {
+  const detail = 'There is an account with this e-mail address.';
+  return new JwtAllauthError(ErrorCode.EmailAlreadyRegistered, 409, detail);
 }

@@ -1,8 +1,15 @@
+export { AccountDeletionService } from './accounts/account-deletion.service.js';
 export { DeactivationService } from './accounts/deactivation.service.js';
+export { type EmailChange, EmailChangeService } from './accounts/email-change.service.js';
+export { type Confirmation, EmailVerificationService } from './accounts/email-verification.service.js';
+export { type Invitation, InvitationService } from './accounts/invitation.service.js';
 export { type Credentials, LoginService } from './accounts/login.service.js';
 export { type LoginAttempt, LoginLimiter } from './accounts/login-limiter.service.js';
 export { LogoutService } from './accounts/logout.service.js';
+export { MailLimiter } from './accounts/mail-limiter.service.js';
 export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
+export { PasswordResetService } from './accounts/password-reset.service.js';
+export type { MailedPassword } from './accounts/password-setter.js';
 export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
 export { type PurgeOptions, type PurgeResult, PurgeService } from './accounts/purge.service.js';
 export { type Registration, RegistrationService } from './accounts/registration.service.js';
@@ -23,6 +30,8 @@ export {
   type TokenReuse,
 } from './error.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
+export { type Mail, Mailer } from './mail/mailer.js';
+export { Outbox } from './mail/outbox.service.js';
 export {
   AUTH_EVENT_NAMES,
   type AuthEvent,
@@ -48,6 +57,7 @@ export type { SessionInfo } from './sessions/session-store.js';
 export type { Algorithm } from './settings/algorithm.js';
 export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
 export {
+  type EmailVerificationMode,
   type RevocationListFallback,
   type SessionCheckMode,
   Settings,

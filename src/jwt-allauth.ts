@@ -10,12 +10,21 @@ import { createCurrentUserChecker } from './authentication/current-user-checker.
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
+import { createAccountDeletionController } from './http/account-deletion.controller.js';
 import { createCsrfGuard } from './http/csrf.js';
+import { createEmailChangeController } from './http/email-change.controller.js';
+import { createEmailVerificationController } from './http/email-verification.controller.js';
 import { createErrorMiddleware } from './http/error.middleware.js';
+import { createInvitationController } from './http/invitation.controller.js';
 import { createJwksController } from './http/jwks.controller.js';
 import { createLoginController } from './http/login.controller.js';
 import { createLogoutController } from './http/logout.controller.js';
+import { OneTimeCookie, type OneTimeCookieName } from './http/one-time-cookie.js';
+import { LinkPages } from './http/pages/link-pages.js';
+import { PageTemplates } from './http/pages/page-templates.js';
+import { PasswordByMail } from './http/password-by-mail.js';
 import { createPasswordChangeController } from './http/password-change.controller.js';
+import { createPasswordResetController } from './http/password-reset.controller.js';
 import { createProfileController } from './http/profile.controller.js';
 import { createRefreshController } from './http/refresh.controller.js';
 import { RefreshCookie } from './http/refresh-cookie.js';
@@ -24,12 +33,15 @@ import { createRegistrationController } from './http/registration.controller.js'
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createSessionsController } from './http/sessions.controller.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
+import type { Mailer } from './mail/mailer.js';
+import type { Outbox } from './mail/outbox.service.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
 import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
 import type { TokenFactory } from './tokens/token-factory.js';
+import type { Tokens } from './tokens/tokens.js';
 
 /** What `createJwtAllauth` is given. */
 export interface JwtAllauthOptions {
@@ -48,6 +60,8 @@ export interface JwtAllauthOptions {
   readonly logger?: Logger;
   /** Where the services are registered. Default: TypeDI's own; a second app in the process gives one of its own. */
   readonly container?: ContainerInstance;
+  /** The app's own way to send mails. Default: SMTP_URL, or in development the console. */
+  readonly mailer?: Mailer;
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
@@ -66,6 +80,8 @@ export interface JwtAllauth {
   readonly sessions: SessionService;
   readonly deactivation: DeactivationService;
   readonly purge: PurgeService;
+  /** The mails that wait to be sent. */
+  readonly outbox: Outbox;
   /**
    * The options for `createExpressServer` or `useExpressServer`: the app's own, with our controllers, middlewares and
    * checkers added.
@@ -73,7 +89,7 @@ export interface JwtAllauth {
    * @throws controller_refused for a controller that would be less protected than it looks
    */
   serverOptions(options?: AppServerOptions): RoutingControllersOptions;
-  /** Ends the connection on which revocations are told, if there is one. The process can end without it. */
+  /** Ends what goes on beside requests: the sending of mails, and the connection on which revocations are told. */
   close(): Promise<void>;
 }
 
@@ -89,8 +105,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const settings = resolveSettings(options.settings);
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  const made = await createAuthServices({ orm, settings, services, logger, container, clock });
-  const { events, tokens, sessions, deactivation, purge, listener } = made;
+  const parts = { orm, settings, services, logger, container, clock, prefix, mailer: options.mailer };
+  const made = await createAuthServices(parts);
+  const { events, tokens, sessions, deactivation, purge, outbox, listener } = made;
+  if (settings.publicUrl !== undefined) outbox.start();
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
   const own = createOwnParts(made, { orm, prefix, settings, logger, clock });
   return {
@@ -100,11 +118,16 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     sessions,
     deactivation,
     purge,
+    outbox,
     serverOptions: (app = {}) => {
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       return serverOptions(own, app);
     },
-    close: () => listener.stop(),
+    close: async () => {
+      await made.deferred.settled();
+      await outbox.stop();
+      await listener.stop();
+    },
   };
 }
 
@@ -122,22 +145,27 @@ function createOwnParts(
     settings,
     logger,
     clock,
-  }: Required<Omit<JwtAllauthOptions, 'container' | 'services'>> & { settings: Settings },
+  }: Required<Omit<JwtAllauthOptions, 'container' | 'services' | 'mailer'>> & { settings: Settings },
 ): OwnParts {
   const { tokens, users, checker, keys, registration, login, rotation, logout, sessions, profile, passwordChange } =
     services;
+  const { accountDeletion } = services;
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
   const csrf = createCsrfGuard(settings);
   return {
     controllers: [
-      createRegistrationController(prefix, registration, transport, csrf),
+      ...(settings.adminManagedRegistration
+        ? []
+        : [createRegistrationController(prefix, registration, transport, csrf)]),
       createLoginController(prefix, login, transport, csrf),
       createRefreshController(prefix, rotation, transport, csrf),
       createLogoutController(prefix, logout, transport, csrf),
       createSessionsController(prefix, sessions),
       createProfileController(prefix, profile),
       createPasswordChangeController(prefix, passwordChange, transport),
+      createAccountDeletionController(prefix, accountDeletion, transport),
+      ...createMailControllers(services, transport, prefix, settings),
       createJwksController(prefix, keys),
     ],
     middlewares: [
@@ -147,6 +175,55 @@ function createOwnParts(
     ],
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
+  };
+}
+
+/** The controllers of what goes by mail; none where no links can be built. */
+function createMailControllers(
+  services: AuthServices,
+  transport: RefreshTokenTransport,
+  prefix: string,
+  settings: Settings,
+): Class<object>[] {
+  const { publicUrl, invitations } = settings;
+  if (publicUrl === undefined) return [];
+  const { passwordReset, emailVerification, emailChange, invitation } = services;
+  const csrf = createCsrfGuard(settings, { isAlwaysCookie: true });
+  const pages = new LinkPages(new PageTemplates(settings), settings);
+  const { resetPages, invitationPages } = createPasswordPages(services, { prefix, settings, pages, transport });
+  return [
+    createEmailVerificationController(prefix, emailVerification, pages, transport),
+    createPasswordResetController(prefix, passwordReset, resetPages, csrf),
+    createEmailChangeController(prefix, emailChange),
+    ...(invitations ? [createInvitationController(prefix, invitation, invitationPages, csrf)] : []),
+  ];
+}
+
+/** The two ways from a mailed link to a password. */
+function createPasswordPages(
+  { passwordReset, invitation, logout }: AuthServices,
+  parts: { prefix: string; settings: Settings; pages: LinkPages; transport: RefreshTokenTransport },
+) {
+  const { prefix, settings, pages, transport } = parts;
+  const base = new URL(`${(settings.publicUrl ?? '').replace(/\/$/, '')}${prefix}`);
+  const cookie = (name: OneTimeCookieName) => new OneTimeCookie(name, base.pathname, settings);
+  const discard = (tokens: Tokens) => logout.logout(tokens.refresh);
+  const resetPlaces = {
+    appForm: settings.passwordResetRedirect,
+    form: `${base.href}/password/reset/form`,
+    title: 'Set a new password',
+    lifetime: settings.passwordResetLifetime,
+  };
+  const invitationPlaces = {
+    appForm: settings.passwordSetRedirect,
+    form: `${base.href}/registration/password-form`,
+    title: 'Choose a password',
+    lifetime: settings.invitationLifetime,
+  };
+  const rest = [pages, transport, discard] as const;
+  return {
+    resetPages: new PasswordByMail(passwordReset, resetPlaces, cookie('password_reset_access_token'), ...rest),
+    invitationPages: new PasswordByMail(invitation, invitationPlaces, cookie('set_password_access_token'), ...rest),
   };
 }
 

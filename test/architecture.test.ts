@@ -12,6 +12,7 @@ const LAYERS = [
   ['error', 'clock', 'settings', 'observability', 'database'],
   ['users'],
   ['tokens'],
+  ['mail'],
   ['sessions'],
   ['accounts'],
   ['authentication'],

@@ -3,7 +3,7 @@ import type { Journal } from '../observability/journal.js';
 import { addressOf, type SessionClient } from '../sessions/client-device.js';
 
 /** Refusals that are only told: no limit bounds how many there are. */
-const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.TooManyRequests];
+const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.EmailNotVerified, ErrorCode.TooManyRequests];
 
 /** Tells of the passwords that were refused. */
 export class LoginFailures {

@@ -1,7 +1,8 @@
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { ErrorCode, emailNotVerified, JwtAllauthError } from '../error.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
+import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
@@ -22,14 +23,15 @@ export class LoginService {
     private readonly limiter: LoginLimiter,
     private readonly failures: LoginFailures,
     private readonly sessions: SessionService,
+    private readonly settings: Settings,
     private readonly telemetry: Telemetry,
   ) {}
 
   /**
    * Opens a session. A wrong password and an unknown address are the same in answer and time.
    *
-   * @throws incorrect_credentials, too_many_requests, no_active_account (after the right password only),
-   * service_unavailable
+   * @throws incorrect_credentials, too_many_requests, no_active_account and email_not_verified (after the right
+   * password only), service_unavailable
    */
   async login(credentials: Credentials): Promise<Tokens> {
     return this.telemetry.measure('login', () =>
@@ -45,6 +47,7 @@ export class LoginService {
       return found && isRight ? found : undefined;
     });
     if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
+    if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw emailNotVerified();
     await this.#renewHash(user, password);
     return this.sessions.open(user, { client });
   }

@@ -5,13 +5,13 @@ import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { BaseUser } from '../users/base-user.entity.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import { assertPasswordAllowed } from '../users/password-rules.js';
 import type { UserService } from '../users/user.service.js';
-import type { LoginFailures } from './login-failures.js';
-import type { LoginLimiter } from './login-limiter.service.js';
+import type { AccountMails } from './account-mails.js';
+import type { PasswordProof } from './password-proof.js';
 
 /** What somebody who changes their password gives. */
 export interface PasswordChange extends SessionClient {
@@ -26,8 +26,9 @@ export class PasswordChangeService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly hasher: PasswordHasher,
-    private readonly limiter: LoginLimiter,
-    private readonly failures: LoginFailures,
+    private readonly proof: PasswordProof,
+    private readonly keys: OneTimeKeys,
+    private readonly mails: AccountMails,
     private readonly sessions: SessionService,
     private readonly journal: Journal,
     private readonly settings: Settings,
@@ -49,13 +50,7 @@ export class PasswordChangeService {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
     assertPasswordAllowed('newPassword', newPassword, user.email);
-    if (this.settings.oldPasswordFieldEnabled) {
-      const who = { email: user.email, ip: client.ip };
-      await this.failures.watch(client, (isAbout) => {
-        isAbout(caller.sub);
-        return this.limiter.attempt(who, () => this.#check(user, oldPassword ?? ''));
-      });
-    }
+    if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(user, oldPassword ?? '', client);
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {
       if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();
@@ -63,12 +58,10 @@ export class PasswordChangeService {
       const ending = { em, reason: 'password-change' } as const;
       if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, ending);
       else await this.sessions.revoke(caller, ending);
+      await this.keys.revokeAll(user.id, em);
+      await this.mails.sendNotice('password-changed', user.email, em);
       await this.journal.record([['password.changed', { user: caller.sub }]], em);
       return this.sessions.open({ id: user.id, passwordHash: next }, { em, client });
     });
-  }
-
-  async #check(user: BaseUser, password: string): Promise<true | undefined> {
-    return (await this.hasher.verify(user.passwordHash, password)) || undefined;
   }
 }

@@ -4,8 +4,10 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { TableSweep } from '../database/table-sweep.js';
+import { OUTBOX_MAIL_ENTITY } from '../mail/outbox-mail.entity.js';
 import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.js';
 import type { Settings } from '../settings/settings.js';
+import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /** How much longer than a statement takes is waited after it: a purge may load the database for a tenth of the time. */
@@ -31,6 +33,10 @@ export interface PurgeResult {
   readonly revocations: number;
   /** Counters of failed logins, and addresses where owners were seen, whose time is over. */
   readonly loginAttempts: number;
+  /** Keys of mailed links that have expired, but for those of a user's first. */
+  readonly oneTimeKeys: number;
+  /** Mails that could not be sent in time. */
+  readonly mails: number;
 }
 
 /** Deletes what has expired. Nothing needs it but the disk: what has expired is never believed. */
@@ -43,10 +49,15 @@ export class PurgeService {
     settings: Settings,
     private readonly clock: Clock,
   ) {
+    const key = Table.named(orm, ONE_TIME_KEY_ENTITY);
+    // By these it is known for good that nobody has ever used the account.
+    const marksAbandoned = `${key.column('purpose')} in ('registration', 'invitation')`;
     this.#sweeps = {
       sessions: sweepOfSessions(database, orm, settings),
       revocations: sweepOfRevocations(database, orm, settings),
       loginAttempts: new TableSweep(database, Table.named(orm, LOGIN_ATTEMPT_ENTITY), { since: 'resetsAt' }),
+      oneTimeKeys: new TableSweep(database, key, { since: 'expiresAt', unless: marksAbandoned }),
+      mails: new TableSweep(database, Table.named(orm, OUTBOX_MAIL_ENTITY), { since: 'expiresAt' }),
     };
   }
 
@@ -65,7 +76,7 @@ export class PurgeService {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
       throw new RangeError('batchSize must be a whole number, at least 1');
     const now = new Date(this.clock.now());
-    const result = { sessions: 0, revocations: 0, loginAttempts: 0 };
+    const result = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0 };
     for (const name of Object.keys(result) as (keyof PurgeResult)[]) {
       const sweep = this.#sweeps[name];
       if (dryRun) {

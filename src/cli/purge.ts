@@ -38,11 +38,13 @@ function progress(): (soFar: PurgeResult) => void {
   };
 }
 
-function rowsOf({ sessions, revocations, loginAttempts }: PurgeResult): [name: string, count: number][] {
+function rowsOf({ sessions, revocations, loginAttempts, oneTimeKeys, mails }: PurgeResult): [name: string, count: number][] {
   return [
     ['expired sessions', sessions],
     ['old revocations', revocations],
     ['counters of failed logins', loginAttempts],
+    ['keys of mailed links', oneTimeKeys],
+    ['mails that came too late', mails],
   ];
 }
 

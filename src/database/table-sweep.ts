@@ -25,11 +25,15 @@ export class TableSweep {
   constructor(
     private readonly database: Database,
     private readonly table: Table,
-    /** From which instant on a row may go, and how many seconds after that. */
-    { since, secondsKept = 0 }: { readonly since: string; readonly secondsKept?: number },
+    /** From which instant on a row may go, how many seconds after that, and the condition of those that stay. */
+    {
+      since,
+      secondsKept = 0,
+      unless = 'false',
+    }: { readonly since: string; readonly secondsKept?: number; readonly unless?: string },
     private readonly followUp?: SweepFollowUp,
   ) {
-    this.#due = `${table.column(since)} <= $1::timestamptz - interval '${secondsKept} seconds'`;
+    this.#due = `${table.column(since)} <= $1::timestamptz - interval '${secondsKept} seconds' and not (${unless})`;
   }
 
   /** How many rows may go at an instant. */

@@ -36,7 +36,7 @@ export class Table {
   }
 
   /** The name of the constraint or index on some columns, as the schema generator would give it. */
-  constraint(properties: string | readonly string[], type: 'index' | 'foreign'): string {
+  constraint(properties: string | readonly string[], type: 'index' | 'foreign' | 'unique'): string {
     const fields = [properties].flat().map((property) => this.#field(property));
     return this.#quote(this.platform.getIndexName(this.meta.tableName, fields, type));
   }

@@ -6,10 +6,16 @@ import type { Before, HttpRequest } from './http-message.js';
  * Refuses a browser's request from a foreign site where a cookie is a credential or is about to become one: otherwise a
  * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). Clients that are no
  * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass.
+ *
+ * @param isAlwaysCookie for routes that take a cookie wherever the refresh token travels
  */
-export function createCsrfGuard({ refreshTokenAsCookie, trustedOrigins }: Settings): Before {
+export function createCsrfGuard(
+  { refreshTokenAsCookie, trustedOrigins }: Settings,
+  { isAlwaysCookie = false }: { readonly isAlwaysCookie?: boolean } = {},
+): Before {
+  const isCookie = refreshTokenAsCookie || isAlwaysCookie;
   return (request, _response, next) => {
-    if (!refreshTokenAsCookie || isOwnOrTrusted(request, trustedOrigins)) return next();
+    if (!isCookie || isOwnOrTrusted(request, trustedOrigins)) return next();
     next(new JwtAllauthError(ErrorCode.CsrfFailed, 403, 'The request comes from an origin that is not trusted.'));
   };
 }

@@ -34,6 +34,11 @@ export class RefreshTokenTransport {
     return token;
   }
 
+  /** Whether the refresh token travels in a cookie. */
+  get isCookie(): boolean {
+    return this.settings.refreshTokenAsCookie;
+  }
+
   /** Hands tokens to the client: what it returns is the body. */
   deliver(response: HttpResponse, tokens: Tokens): TokenBody {
     if (!this.settings.refreshTokenAsCookie) return { access: tokens.access, refresh: tokens.refresh };

@@ -26,9 +26,12 @@ export function createRegistrationController(
       @Body({ type: RegistrationInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
-    ): Promise<TokenBody> {
+    ): Promise<TokenBody | { readonly detail: string }> {
       const input = validateInput(RegistrationInput, body);
-      return transport.deliver(response, await registration.register({ ...input, ...clientOf(request) }));
+      const tokens = await registration.register({ ...input, ...clientOf(request) });
+      return tokens
+        ? transport.deliver(response, tokens)
+        : { detail: 'Open the link in the mail that was sent to you.' };
     }
   }
   return RegistrationController;

@@ -7,7 +7,7 @@ import type { Logger } from './logger.js';
  * - `logout`, `logout-all`: its owner signed out, here or everywhere;
  * - `revoked`, `revoke-others`: its owner ended it from another session;
  * - `replay`: a copied refresh token was found;
- * - `password-change`, `deactivation`: what had let it in no longer does;
+ * - `password-change`, `deactivation`, `deletion`: what had let it in no longer does;
  * - `session-cap`: MAX_SESSIONS_PER_USER; `session-lifetime`: SESSION_LIFETIME;
  * - `app`: the app's own code, or the command line.
  */
@@ -19,6 +19,7 @@ export type RevocationReason =
   | 'replay'
   | 'password-change'
   | 'deactivation'
+  | 'deletion'
   | 'session-cap'
   | 'session-lifetime'
   | 'app';
@@ -50,7 +51,7 @@ export interface SessionReuseDetected extends SessionEvent {
 
 /** Somebody could not sign in, or gave a wrong password where it was asked for once more. */
 export interface LoginFailed extends AuthEvent {
-  /** The code of the answer: `incorrect_credentials`, `no_active_account` or `too_many_requests`. */
+  /** The code of the answer: `incorrect_credentials`, `no_active_account`, `email_not_verified` or `too_many_requests`. */
   readonly code: string;
   /** Key of the user whose address was given; undefined where it belongs to nobody, or was not looked up. */
   readonly user?: string;
@@ -61,7 +62,11 @@ export interface LoginFailed extends AuthEvent {
 /** The events by name, with what their listeners are given. */
 export interface AuthEventMap {
   'user.registered': UserEvent;
+  'user.invited': UserEvent;
   'user.deactivated': UserEvent;
+  'user.deleted': UserEvent;
+  'email.verified': UserEvent;
+  'email.changed': UserEvent;
   'login.failed': LoginFailed;
   'password.changed': UserEvent;
   'session.opened': SessionEvent;
@@ -73,7 +78,11 @@ export interface AuthEventMap {
 /** The names of all events. */
 export const AUTH_EVENT_NAMES = Object.keys({
   'user.registered': true,
+  'user.invited': true,
   'user.deactivated': true,
+  'user.deleted': true,
+  'email.verified': true,
+  'email.changed': true,
   'login.failed': true,
   'password.changed': true,
   'session.opened': true,

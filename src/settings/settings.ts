@@ -304,6 +304,17 @@ export class Settings {
   @must('is needed beside smtpUrl', (value, { smtpUrl }: Settings) => value !== undefined || smtpUrl === undefined)
   readonly emailFrom?: string = undefined;
 
+  /** How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number. */
+  @Transform(({ value }) => parseLoginLimits(value))
+  @must(
+    'must be off or limits such as 5/1h/account,50/1h/ip',
+    (value) => Array.isArray(value) && value.every(isLoginLimit) && areDistinct(value),
+  )
+  readonly mailRateLimit: readonly LoginLimit[] = [
+    { count: 5, seconds: 3600, scope: 'account' },
+    { count: 50, seconds: 3600, scope: 'ip' },
+  ];
+
   /** A folder with the app's own templates of mails and pages, each in place of ours of the same name. */
   @Text()
   readonly templatesDir?: string = undefined;

@@ -14,6 +14,7 @@ export interface PasswordOwner {
   /** Null or undefined for a user without a password. */
   passwordHash?: string | null;
   readonly isActive: boolean;
+  readonly emailVerified: boolean;
 }
 
 /** The app's users: found, made and loaded as the app's own entity, whatever its key and its columns. */
@@ -27,7 +28,7 @@ export class UserService<U extends BaseUser = BaseUser> {
     private readonly meta: EntityMetadata<U>,
   ) {
     this.table = Table.of(orm, meta as EntityMetadata);
-    const columns = ['id', 'email', 'passwordHash', 'isActive'].map(
+    const columns = ['id', 'email', 'passwordHash', 'isActive', 'emailVerified'].map(
       (name) => `${this.table.column(name)} as "${name}"`,
     );
     this.#byEmail = `select ${columns.join(', ')} from ${this.table.name} where ${this.table.column('email')} = $1`;
@@ -71,8 +72,8 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /** Whose address it is, active or not. */
-  async findByEmail(email: string): Promise<PasswordOwner | undefined> {
-    const [owner] = await this.database.query<PasswordOwner>(this.#byEmail, [normalizeEmail(email)]);
+  async findByEmail(email: string, em?: EntityManager): Promise<PasswordOwner | undefined> {
+    const [owner] = await this.database.query<PasswordOwner>(this.#byEmail, [normalizeEmail(email)], em);
     return owner;
   }
 
@@ -86,13 +87,39 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /** Sets a hash in place of exactly the one that was checked. False: the user has another password by now, or is gone. */
-  async replacePasswordHash(user: PasswordOwner, next: string, em?: EntityManager): Promise<boolean> {
+  async replacePasswordHash(user: PasswordOwner, next: string | null, em?: EntityManager): Promise<boolean> {
     const { table } = this;
     const rows = await this.database.query(
       `update ${table.name} set ${table.column('passwordHash')} = $1
        where ${table.column('id')} = $2 and ${table.column('passwordHash')} is not distinct from $3 and ${table.column('isActive')}
        returning 1`,
       [next, user.id, user.passwordHash ?? null],
+      em,
+    );
+    return rows.length > 0;
+  }
+
+  /** Sets a password for an active user who has proved the mailbox, which also confirms the address. False: none active. */
+  async setPassword(id: UserId, passwordHash: string, em: EntityManager): Promise<boolean> {
+    const { table } = this;
+    const rows = await this.database.query(
+      `update ${table.name} set ${table.column('passwordHash')} = $1, ${table.column('emailVerified')} = true
+       where ${table.column('id')} = $2 and ${table.column('isActive')} returning 1`,
+      [passwordHash, id],
+      em,
+    );
+    return rows.length > 0;
+  }
+
+  /** Makes an address the user's confirmed one. False: somebody else has it by now, or there is no such user. */
+  async confirmEmail(id: UserId, email: string, em: EntityManager): Promise<boolean> {
+    const { table } = this;
+    const rows = await this.database.query(
+      `update ${table.name} set ${table.column('email')} = $1, ${table.column('emailVerified')} = true
+       where ${table.column('id')} = $2
+         and not exists (select from ${table.name} where ${table.column('email')} = $1 and ${table.column('id')} <> $2)
+       returning 1`,
+      [normalizeEmail(email), id],
       em,
     );
     return rows.length > 0;

@@ -1,0 +1,87 @@
+import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import type { Database } from '../database/database.js';
+import { ErrorCode, emailAlreadyRegistered, JwtAllauthError } from '../error.js';
+import type { Journal } from '../observability/journal.js';
+import type { SessionClient } from '../sessions/client-device.js';
+import type { SessionReference, SessionService } from '../sessions/session.service.js';
+import type { Settings } from '../settings/settings.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import { normalizeEmail } from '../users/email.js';
+import type { UserService } from '../users/user.service.js';
+import type { AbandonedSignUps } from './abandoned-sign-ups.js';
+import type { AccountMails } from './account-mails.js';
+import type { MailLimiter } from './mail-limiter.service.js';
+import type { MailedPassword, PasswordSetter } from './password-setter.js';
+
+/** Whom an inviter wants to have in. */
+export interface Invitation extends SessionClient {
+  readonly email: string;
+  readonly role: number;
+  readonly firstName?: string;
+  readonly lastName?: string;
+}
+
+/** Invites people, who come in by setting a password. */
+export class InvitationService {
+  constructor(
+    private readonly database: Database,
+    private readonly users: UserService,
+    private readonly abandoned: AbandonedSignUps,
+    private readonly limiter: MailLimiter,
+    private readonly mails: AccountMails,
+    private readonly setter: PasswordSetter,
+    private readonly sessions: SessionService,
+    private readonly journal: Journal,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Makes a user without a password, whose address is held until the invitation expires, and mails the link.
+   *
+   * @param caller the session of the access token; it must still be live
+   * @throws permission_denied for a role that may not invite, or that would give one above its own;
+   * email_already_registered, too_many_requests, token_not_valid, service_unavailable
+   */
+  async invite(caller: SessionReference, invitation: Invitation): Promise<void> {
+    await this.sessions.assertLive(caller);
+    const { role } = await this.database.read((em) => this.users.getActive(em, caller.sub)); // not as old as the token
+    if (!this.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
+      throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You may not invite somebody with this role.');
+    }
+    await this.limiter.countMail(invitation.email, undefined);
+    try {
+      await this.database.transaction((em) => this.#invite(invitation, em));
+    } catch (error) {
+      if (error instanceof UniqueConstraintViolationException && (await this.users.findByEmail(invitation.email))) {
+        throw emailAlreadyRegistered();
+      }
+      throw error;
+    }
+  }
+
+  async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
+    await this.abandoned.remove(invitation.email, em);
+    const user = this.createUser(em, invitation);
+    await em.persist(user).flush();
+    await this.mails.sendLink('invitation', user.id, user.email, em);
+    await this.journal.record([['user.invited', { user: String(user.id) }]], em);
+  }
+
+  /** The address that a key was mailed to; undefined for one that is good for nothing. @throws too_many_requests */
+  async emailOf(key: string, client: SessionClient): Promise<string | undefined> {
+    return this.setter.find('invitation', key, client);
+  }
+
+  /** Sets the first password, which confirms the address, and signs in. @throws as `PasswordSetter.set` */
+  async set(password: MailedPassword): Promise<Tokens> {
+    return this.setter.set('invitation', password);
+  }
+
+  /** The entity of an invited user; an app overrides this to fill columns of its own. */
+  protected createUser(em: EntityManager, { email, role, firstName = '', lastName = '' }: Invitation): BaseUser {
+    const person = { email: normalizeEmail(email), role, firstName, lastName };
+    const account = { passwordHash: null, isActive: true, emailVerified: false };
+    return em.create(this.users.entity, { ...person, ...account } as never) as BaseUser;
+  }
+}

@@ -1,0 +1,40 @@
+import type { SessionClient } from '../sessions/client-device.js';
+import type { SessionReference, SessionService } from '../sessions/session.service.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import type { PasswordHasher } from '../users/password-hasher.service.js';
+import type { UserService } from '../users/user.service.js';
+import type { LoginFailures } from './login-failures.js';
+import type { LoginLimiter } from './login-limiter.service.js';
+
+/** Asks a signed-in user for the password once more, before what a thief of an access token must not do. */
+export class PasswordProof {
+  constructor(
+    private readonly users: UserService,
+    private readonly hasher: PasswordHasher,
+    private readonly limiter: LoginLimiter,
+    private readonly failures: LoginFailures,
+    private readonly sessions: SessionService,
+  ) {}
+
+  /**
+   * The caller's user, with the hash that was checked. Guesses count as failed logins.
+   *
+   * @throws incorrect_credentials, too_many_requests, token_not_valid when the caller's session has ended
+   */
+  async check(caller: SessionReference, password: string, client: SessionClient): Promise<BaseUser> {
+    await this.sessions.assertLive(caller); // before anything can be guessed
+    const user = await this.users.getActiveWithPassword(caller.sub);
+    await this.checkFor(user, password, client);
+    return user;
+  }
+
+  /** Makes sure that a password is a user's. @throws incorrect_credentials, too_many_requests */
+  async checkFor(user: BaseUser, password: string, client: SessionClient): Promise<void> {
+    await this.failures.watch(client, (isAbout) => {
+      isAbout(String(user.id));
+      return this.limiter.attempt({ email: user.email, ip: client.ip }, async () => {
+        return (await this.hasher.verify(user.passwordHash, password)) || undefined;
+      });
+    });
+  }
+}

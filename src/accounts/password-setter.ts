@@ -1,0 +1,71 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Database } from '../database/database.js';
+import { tokenNotValid } from '../error.js';
+import type { Journal } from '../observability/journal.js';
+import type { SessionClient } from '../sessions/client-device.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { PasswordHasher } from '../users/password-hasher.service.js';
+import { assertPasswordAllowed } from '../users/password-rules.js';
+import type { UserService } from '../users/user.service.js';
+import type { AccountMails } from './account-mails.js';
+import type { MailLimiter } from './mail-limiter.service.js';
+
+/** A password, and the key out of a mail that allows to set it. */
+export interface MailedPassword extends SessionClient {
+  readonly key: string;
+  readonly newPassword: string;
+}
+
+/** Sets a password for who has proved a mailbox: after a reset, and after an invitation. */
+export class PasswordSetter {
+  constructor(
+    private readonly database: Database,
+    private readonly users: UserService,
+    private readonly hasher: PasswordHasher,
+    private readonly keys: OneTimeKeys,
+    private readonly limiter: MailLimiter,
+    private readonly mails: AccountMails,
+    private readonly sessions: SessionService,
+    private readonly journal: Journal,
+  ) {}
+
+  /** The address that a key was mailed to; undefined for one that is good for nothing. @throws too_many_requests */
+  async find(purpose: KeyPurpose, key: string, { ip }: SessionClient): Promise<string | undefined> {
+    await this.limiter.countKey(ip);
+    return (await this.keys.find(key, [purpose]))?.email;
+  }
+
+  /**
+   * Sets the password, confirms the address, ends every older session, pending key and unconfirmed address change, and opens
+   * a session: all of it or nothing. Of two at the same moment, one wins.
+   *
+   * @throws token_not_valid, validation_failed (the key stays good), too_many_requests, service_unavailable
+   */
+  async set(purpose: KeyPurpose, { key, newPassword, ...client }: MailedPassword): Promise<Tokens> {
+    const email = await this.find(purpose, key, client);
+    if (email === undefined) throw tokenNotValid('one-time-key');
+    assertPasswordAllowed('newPassword', newPassword, email);
+    const passwordHash = await this.hasher.hash(newPassword);
+    return this.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
+  }
+
+  async #set(
+    purpose: KeyPurpose,
+    key: string,
+    passwordHash: string,
+    client: SessionClient,
+    em: EntityManager,
+  ): Promise<Tokens> {
+    const claimed = await this.keys.claim(key, [purpose], em);
+    if (!claimed || !(await this.users.setPassword(claimed.user, passwordHash, em)))
+      throw tokenNotValid('one-time-key');
+    const { user: id, email } = claimed;
+    await this.sessions.revokeAll(id, { em, reason: 'password-change' });
+    await this.keys.revokeAll(id, em);
+    await this.journal.record([['password.changed', { user: String(id) }]], em);
+    if (purpose === 'password-reset') await this.mails.sendNotice('password-changed', email, em);
+    return this.sessions.open({ id, passwordHash }, { em, client });
+  }
+}

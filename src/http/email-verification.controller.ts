@@ -1,0 +1,46 @@
+import { Body, Get, HttpCode, JsonController, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { EmailVerificationService } from '../accounts/email-verification.service.js';
+import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
+import { EmailInput } from './inputs/email.input.js';
+import { noStore } from './no-store.js';
+import type { LinkPages } from './pages/link-pages.js';
+import type { RefreshTokenTransport } from './refresh-token-transport.js';
+import { requireJson } from './require-json.js';
+import { untransformed } from './untransformed.js';
+import { validateInput } from './validate-input.js';
+
+/** The routes that confirm an address. */
+export function createEmailVerificationController(
+  prefix: string,
+  verification: EmailVerificationService,
+  pages: LinkPages,
+  transport: RefreshTokenTransport,
+) {
+  @Service()
+  @JsonController(prefix, untransformed)
+  @UseBefore(noStore)
+  class EmailVerificationController {
+    @Post('/registration/verification/resend')
+    @UseBefore(requireJson)
+    @HttpCode(202)
+    async resend(@Body({ type: EmailInput, required: false }) body: unknown, @Req() request: HttpRequest) {
+      await verification.resend(validateInput(EmailInput, body).email, clientOf(request));
+      return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
+    }
+
+    @Get('/registration/verification/:key')
+    async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
+      const client = clientOf(request);
+      // Express answers HEAD by the route of GET; who only looks confirms nothing.
+      const isLook = request.method === 'HEAD';
+      const confirmed = isLook
+        ? (await verification.isGood(key, client)) && {}
+        : await verification.confirm(key, client);
+      if (!confirmed) return pages.failed(response);
+      if ('tokens' in confirmed && confirmed.tokens) transport.deliver(response, confirmed.tokens);
+      return pages.verified(response);
+    }
+  }
+  return EmailVerificationController;
+}

@@ -1,0 +1,6 @@
+import { Password } from './field.decorator.js';
+
+export class AccountDeletionInput {
+  @Password()
+  password!: string;
+}

@@ -1,0 +1,6 @@
+import { LoginEmail } from './field.decorator.js';
+
+export class EmailInput {
+  @LoginEmail()
+  email!: string;
+}

@@ -1,0 +1,6 @@
+import { Password } from './field.decorator.js';
+
+export class NewPasswordInput {
+  @Password()
+  newPassword!: string;
+}

@@ -1,0 +1,43 @@
+import type { Settings } from '../../settings/settings.js';
+import type { HttpResponse } from '../http-message.js';
+import { redirect, sendPage } from './page-response.js';
+import type { PageTemplates } from './page-templates.js';
+
+/** The pages that a browser sees after a mailed link was opened, where the app has none of its own. */
+export class LinkPages {
+  constructor(
+    private readonly templates: PageTemplates,
+    private readonly settings: Settings,
+  ) {}
+
+  /** An address is confirmed: the app's page, or ours. */
+  verified(response: HttpResponse): HttpResponse {
+    const { emailVerifiedRedirect: url } = this.settings;
+    if (url) return redirect(response, url);
+    return sendPage(response, 200, this.templates.render('email-verified', { app: this.#app }));
+  }
+
+  /** A link is good for nothing. */
+  failed(response: HttpResponse): HttpResponse {
+    const { passwordResetRequestUrl: requestUrl } = this.settings;
+    return sendPage(response, 400, this.templates.render('link-failed', { app: this.#app, requestUrl }));
+  }
+
+  /** The form for a new password, with what was wrong with the last try. */
+  setPassword(
+    response: HttpResponse,
+    status: number,
+    form: { readonly title: string; readonly action: string; readonly email: string; readonly error?: string },
+  ): HttpResponse {
+    return sendPage(response, status, this.templates.render('set-password', { app: this.#app, ...form }));
+  }
+
+  /** The password is set. */
+  done(response: HttpResponse): HttpResponse {
+    return sendPage(response, 200, this.templates.render('done', { app: this.#app }));
+  }
+
+  get #app(): string {
+    return this.settings.publicUrl ? new URL(this.settings.publicUrl).host : '';
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { HttpResponse } from '../http-message.js';
+
+/**
+ * Answers with a page that may load nothing, run nothing, be framed by nobody, and tells no other site where it was. Its own
+ * styles are allowed by their hashes (CSP Level 3 §8.2).
+ */
+export function sendPage(response: HttpResponse, status: number, html: string): HttpResponse {
+  const styles = [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)].map(([, style = '']) => `'sha256-${sha256(style)}'`);
+  const policy = [
+    "default-src 'none'",
+    `style-src ${styles.join(' ') || "'none'"}`,
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ];
+  response.setHeader('Content-Type', 'text/html; charset=utf-8');
+  response.setHeader('Content-Security-Policy', policy.join('; '));
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('X-Frame-Options', 'DENY');
+  response.setHeader('X-Robots-Tag', 'noindex');
+  forgetWhence(response);
+  response.status(status).end(html);
+  return response;
+}
+
+/** Sends the browser on to a page, by GET (RFC 9110 §15.4.4). */
+export function redirect(response: HttpResponse, url: string): HttpResponse {
+  response.setHeader('Location', url);
+  forgetWhence(response);
+  response.status(303).end('');
+  return response;
+}
+
+/** With `no-referrer` a browser would hide the origin of our own form from us as well. */
+function forgetWhence(response: HttpResponse): void {
+  response.setHeader('Referrer-Policy', 'same-origin');
+  response.setHeader('Cache-Control', 'no-store');
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
+}

@@ -1,0 +1,40 @@
+import { Eta } from 'eta';
+import type { Settings } from '../../settings/settings.js';
+import { TemplateFolder } from '../../settings/template-folder.js';
+import { DEFAULT_LAYOUT, defaultPage, PAGE_NAMES, type PageName } from './default-pages.js';
+
+/** What a page shows. */
+export interface PageData {
+  /** Host of PUBLIC_URL. */
+  readonly app: string;
+  readonly title?: string;
+  /** Path to which the form is sent. */
+  readonly action?: string;
+  readonly email?: string;
+  /** What was wrong with the last try. */
+  readonly error?: string;
+  /** Where a new link can be asked for. */
+  readonly requestUrl?: string;
+}
+
+/**
+ * The words and the looks of the built-in pages. A file `<name>.page.eta` or `layout.page.eta` in TEMPLATES_DIR stands in the
+ * place of ours.
+ */
+export class PageTemplates {
+  readonly #eta = new Eta({ autoEscape: true, autoTrim: false });
+
+  /** @throws SettingsError for a TEMPLATES_DIR that is no folder */
+  constructor(settings: Settings) {
+    const folder = new TemplateFolder(settings.templatesDir);
+    this.#eta.loadTemplate('@layout', folder.read('layout.page') ?? DEFAULT_LAYOUT);
+    for (const name of PAGE_NAMES) this.#eta.loadTemplate(`@${name}`, folder.read(`${name}.page`) ?? defaultPage(name));
+  }
+
+  /** A whole page, in which all data are escaped. */
+  render(name: PageName, data: PageData): string {
+    const body = this.#eta.render(`@${name}`, data);
+    const heading = data.title ?? /<h1>([^<]*)<\/h1>/.exec(body)?.[1] ?? data.app;
+    return this.#eta.render('@layout', { ...data, heading, body });
+  }
+}

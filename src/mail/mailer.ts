@@ -1,0 +1,17 @@
+/** A mail, ready to be sent. */
+export interface Mail {
+  /** One address. */
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+/** How mails leave: over SMTP by default; an app extends this to hand them to something else. */
+export abstract class Mailer {
+  /**
+   * Hands a mail over; it is tried again later when this throws. `messageId` is the same for every try of one mail, so that a
+   * receiver can know a repetition.
+   */
+  abstract send(mail: Mail & { readonly messageId: string }): Promise<void>;
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import type { Logger } from '../observability/logger.js';
+import type { Mail, Mailer } from './mailer.js';
+import { OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
+
+/** Milliseconds after which mails of a server that is no more, and those to be tried again, are looked for. */
+const LOOK_EVERY = 30_000;
+
+/** Mails that are sent at the same time. */
+const PARALLEL = 5;
+
+interface ClaimedMail extends Mail {
+  readonly id: string;
+  readonly attempts: number;
+}
+
+/**
+ * Mails between the transaction that they tell of and the server that takes them. They are written together with what they
+ * are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try into the future,
+ * and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent once more.
+ */
+export class Outbox {
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #running = new Set<Promise<unknown>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    private readonly mailer: Mailer,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
+  }
+
+  /** Has a mail sent as soon as the transaction of `em` has committed. After `expiresAt` it is not tried any more. */
+  async enqueue({ to, subject, text, html }: Mail, em: EntityManager, expiresAt: Date): Promise<void> {
+    const now = new Date(this.clock.now());
+    await this.database.query(this.#sql.insert, [randomUUID(), to, subject, text, html, now, expiresAt], em);
+    this.database.afterCommit(em, () => this.#wake());
+  }
+
+  /** Looks for mails that wait, now and then, until `stop`. It does not keep the process alive. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.#wake(), LOOK_EVERY).unref();
+  }
+
+  /** Waits for what is being sent. What is left is sent by the next server that starts. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Sends everything that is due, and tells how many mails were sent. @throws service_unavailable */
+  async deliver(): Promise<number> {
+    let sent = 0;
+    for (;;) {
+      const now = new Date(this.clock.now());
+      const claimed = await this.database.query<ClaimedMail>(this.#sql.claim, [now, PARALLEL]);
+      if (claimed.length === 0) return sent;
+      const results = await Promise.all(claimed.map((mail) => this.#send(mail)));
+      sent += results.filter((isSent) => isSent).length;
+    }
+  }
+
+  #wake(): void {
+    const running: Promise<unknown> = this.deliver()
+      .catch((error) => this.logger.warn({ error: nameOf(error) }, 'mails wait for the database'))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  async #send({ id, attempts, ...mail }: ClaimedMail): Promise<boolean> {
+    try {
+      await this.mailer.send({ ...mail, messageId: `<${id}@jwt-allauth>` });
+    } catch (error) {
+      // Neither the address nor the server's words, which repeat it, belong into a log.
+      const isFinal = isRefusedForGood(error);
+      this.logger.warn({ attempts, error: nameOf(error) }, isFinal ? 'a mail was refused' : 'a mail has to wait');
+      if (!isFinal) return false;
+      await this.database.query(this.#sql.remove, [id]);
+      return false;
+    }
+    await this.database.query(this.#sql.remove, [id]);
+    return true;
+  }
+}
+
+/** Whether a server said that it will never take this mail (RFC 5321 §4.2.1), as for a mailbox that does not exist. */
+function isRefusedForGood(error: unknown): boolean {
+  const { responseCode, command } = (error ?? {}) as { responseCode?: unknown; command?: unknown };
+  return Number(responseCode) >= 550 && Number(responseCode) <= 559 && command !== 'CONN' && command !== 'AUTH';
+}
+
+function nameOf(error: unknown): string {
+  const { code, responseCode, name } = (error ?? {}) as { code?: unknown; responseCode?: unknown; name?: unknown };
+  return [code ?? name, responseCode].filter((part) => part !== undefined).join(' ');
+}
+
+function statements(mail: Table) {
+  const c = (name: string) => mail.column(name);
+  // A minute, five, a quarter, an hour, and then every three hours.
+  const wait = `(array[1, 5, 15, 60])[least(m.${c('attempts')} + 1, 5)]`;
+  return {
+    insert: `
+      insert into ${mail.name} (${c('id')}, ${c('recipient')}, ${c('subject')}, ${c('text')}, ${c('html')}, ${c('attempts')},
+        ${c('nextAttemptAt')}, ${c('expiresAt')})
+      values ($1, $2, $3, $4, $5, 0, $6, $7)`,
+    claim: `
+      with due as (
+        select ${c('id')} from ${mail.name} where ${c('nextAttemptAt')} <= $1 and ${c('expiresAt')} > $1
+        order by ${c('nextAttemptAt')}, ${c('id')} limit $2 for update skip locked
+      )
+      update ${mail.name} m set ${c('attempts')} = m.${c('attempts')} + 1,
+        ${c('nextAttemptAt')} = $1::timestamptz + coalesce(${wait}, 180) * interval '1 minute'
+      from due where m.${c('id')} = due.${c('id')}
+      returning m.${c('id')} as "id", m.${c('recipient')} as "to", m.${c('subject')} as "subject",
+        m.${c('text')} as "text", m.${c('html')} as "html", m.${c('attempts')} as "attempts"`,
+    remove: `delete from ${mail.name} where ${c('id')} = $1`,
+  };
+}

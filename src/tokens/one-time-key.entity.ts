@@ -1,0 +1,23 @@
+import { defineEntity, type EntityClass, type EntitySchema, p } from '@mikro-orm/core';
+import type { BaseUser } from '../users/base-user.entity.js';
+
+/** Name under which the ORM knows the keys of mailed links. */
+export const ONE_TIME_KEY_ENTITY = 'AuthOneTimeKey';
+
+/** The keys of mailed links, by their hash: who reads this table can use none of them. */
+export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): EntitySchema {
+  return defineEntity({
+    name: ONE_TIME_KEY_ENTITY,
+    tableName: 'auth_one_time_key',
+    properties: {
+      /** SHA-256 of the key, in base64url. */
+      hash: p.string().length(43).primary(),
+      purpose: p.string().length(24),
+      user: () => p.manyToOne(user()).deleteRule('cascade'),
+      /** The address to which the key was mailed. */
+      email: p.string().length(254),
+      expiresAt: p.datetime(3),
+    },
+    uniques: [{ properties: ['user', 'purpose'] }],
+  });
+}

@@ -1,0 +1,126 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import type { UserId } from '../users/base-user.entity.js';
+import { normalizeEmail } from '../users/email.js';
+import type { UserService } from '../users/user.service.js';
+import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
+
+/**
+ * What a key allows:
+ *
+ * - `registration`: to confirm a sign-up that nobody can use before; `email-verification`: any other unconfirmed address;
+ * - `email-verified`: nothing more; it was one of these, and its link was opened;
+ * - `email-change`: to make the address to which it was mailed the user's;
+ * - `password-reset`, `invitation`: to set a password.
+ */
+export type KeyPurpose =
+  | 'registration'
+  | 'email-verification'
+  | 'email-verified'
+  | 'email-change'
+  | 'password-reset'
+  | 'invitation';
+
+/** A key that was found. */
+export interface OneTimeKey {
+  readonly purpose: KeyPurpose;
+  readonly user: UserId;
+  /** The address to which it was mailed. */
+  readonly email: string;
+}
+
+/** 32 random bytes in base64url. */
+const FORM = /^[\w-]{43}$/;
+
+/**
+ * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once. A user
+ * has one of each purpose: a newer one supersedes it. None is good for a user who is not active, nor, but for `email-change`,
+ * once the user has another address.
+ */
+export class OneTimeKeys {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    users: UserService,
+    private readonly clock: Clock,
+  ) {
+    this.#sql = statements(Table.named(orm, ONE_TIME_KEY_ENTITY), users.table);
+  }
+
+  /** Makes a key that is good for so many seconds. */
+  async issue(purpose: KeyPurpose, user: UserId, email: string, seconds: number, em: EntityManager): Promise<string> {
+    const key = randomBytes(32).toString('base64url');
+    await this.remember(key, { purpose, user, email }, seconds, em);
+    return key;
+  }
+
+  /** Stores a key under a purpose, in place of the one that the user had for it. */
+  async remember(key: string, { purpose, user, email }: OneTimeKey, seconds: number, em: EntityManager): Promise<void> {
+    const expiresAt = new Date(this.clock.now() + seconds * 1000);
+    await this.database.query(this.#sql.store, [hashOf(key), purpose, user, normalizeEmail(email), expiresAt], em);
+  }
+
+  /** Looks whether a key is good for one of some purposes, without using it. */
+  async find(key: string, purposes: readonly KeyPurpose[], em?: EntityManager): Promise<OneTimeKey | undefined> {
+    if (!FORM.test(key)) return undefined;
+    const parameters = [hashOf(key), purposes, new Date(this.clock.now())];
+    const [found] = await this.database.query<OneTimeKey>(this.#sql.find, parameters, em);
+    return found;
+  }
+
+  /**
+   * Uses a key up, in the transaction of `em`, which from then on holds the user's row: that the key was deleted is the claim,
+   * and of two at the same moment one gets it. Undefined: it is good for none of the purposes.
+   */
+  async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
+    if (!FORM.test(key)) return undefined;
+    // The user first, as everywhere: what deactivates, deletes or renames the user beside this is over before we look.
+    await this.database.query(this.#sql.lockUser, [hashOf(key)], em);
+    const found = await this.find(key, purposes, em);
+    if (!found) return undefined;
+    const deleted = await this.database.query(this.#sql.remove, [hashOf(key), found.purpose], em);
+    return deleted.length > 0 ? found : undefined;
+  }
+
+  /** Whether a user has a key of some purposes, be it expired. */
+  async has(purposes: readonly KeyPurpose[], user: UserId, em: EntityManager): Promise<boolean> {
+    return (await this.database.query(this.#sql.has, [user, purposes], em)).length > 0;
+  }
+
+  /** Makes every key of a user good for nothing. */
+  async revokeAll(user: UserId, em: EntityManager): Promise<void> {
+    await this.database.query(this.#sql.revokeAll, [user], em);
+  }
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
+}
+
+function statements(key: Table, user: Table) {
+  const [hash, purpose, owner, email, expiresAt] = ['hash', 'purpose', 'user', 'email', 'expiresAt'].map((name) =>
+    key.column(name),
+  );
+  const id = user.column('id');
+  return {
+    store: `
+      insert into ${key.name} (${hash}, ${purpose}, ${owner}, ${email}, ${expiresAt}) values ($1, $2, $3, $4, $5)
+      on conflict (${owner}, ${purpose}) do update set
+        ${hash} = excluded.${hash}, ${email} = excluded.${email}, ${expiresAt} = excluded.${expiresAt}`,
+    find: `
+      select k.${purpose} as "purpose", u.${id} as "user", k.${email} as "email"
+      from ${key.name} k join ${user.name} u on u.${id} = k.${owner}
+      where k.${hash} = $1 and k.${purpose} = any($2::text[]) and k.${expiresAt} > $3 and u.${user.column('isActive')}
+        and (k.${purpose} = 'email-change' or u.${user.column('email')} = k.${email})`,
+    lockUser: `
+      select 1 from ${user.name} where ${id} = (select ${owner} from ${key.name} where ${hash} = $1) for no key update`,
+    remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,
+    has: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])`,
+    revokeAll: `delete from ${key.name} where ${owner} = $1`,
+  };
+}
