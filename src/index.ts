@@ -54,10 +54,10 @@ export {
   SessionService,
 } from './sessions/session.service.js';
 export type { SessionInfo } from './sessions/session-store.js';
+export type { EmailVerificationMode } from './settings/account-settings.js';
 export type { Algorithm } from './settings/algorithm.js';
 export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
 export {
-  type EmailVerificationMode,
   type RevocationListFallback,
   type SessionCheckMode,
   Settings,

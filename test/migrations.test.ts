@@ -9,7 +9,14 @@ import { createTestDatabase, type TestDatabase } from './support/test-database.j
 import { AppUser, BigintUser, IntegerUser, Organization } from './support/users.js';
 
 const WRONG = 'not the sentence that was chosen';
-const OURS = ['auth_audit_event', 'auth_login_attempt', 'auth_revocation', 'auth_session'];
+const OURS = [
+  'auth_audit_event',
+  'auth_login_attempt',
+  'auth_one_time_key',
+  'auth_outbox_mail',
+  'auth_revocation',
+  'auth_session',
+];
 
 let database: TestDatabase;
 const open: { close(): Promise<unknown> }[] = [];
@@ -112,7 +119,11 @@ describe('the shipped migrations', () => {
   });
 
   test('have names that stay, so that what was applied is not applied again', () => {
-    const names = ['JwtAllauth_20261124_create', 'JwtAllauth_20261125_session_control'];
+    const names = [
+      'JwtAllauth_20261124_create',
+      'JwtAllauth_20261125_session_control',
+      'JwtAllauth_20261127_accounts_by_mail',
+    ];
     expect(authMigrations.map(({ name }) => name)).toEqual(names);
   });
 

@@ -65,12 +65,18 @@ describe('a purge', () => {
 
     const result = await app.auth.purge.run(HURRY);
 
-    expect(result).toEqual({ sessions: 3, revocations: 2, loginAttempts: 2 });
+    expect(result).toEqual({ sessions: 3, revocations: 2, loginAttempts: 2, oneTimeKeys: 0, mails: 0 });
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_login_attempt')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
     expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // those of now are of the enabled sessions that went
-    expect(await app.auth.purge.run(HURRY)).toEqual({ sessions: 0, revocations: 0, loginAttempts: 0 });
+    expect(await app.auth.purge.run(HURRY)).toEqual({
+      sessions: 0,
+      revocations: 0,
+      loginAttempts: 0,
+      oneTimeKeys: 0,
+      mails: 0,
+    });
   });
 
   test('that is a dry run counts the same and changes nothing', async () => {
@@ -85,9 +91,21 @@ describe('a purge', () => {
       );
     const before = await all();
 
-    expect(await app.auth.purge.run({ dryRun: true })).toEqual({ sessions: 2, revocations: 1, loginAttempts: 1 });
+    expect(await app.auth.purge.run({ dryRun: true })).toEqual({
+      sessions: 2,
+      revocations: 1,
+      loginAttempts: 1,
+      oneTimeKeys: 0,
+      mails: 0,
+    });
     expect(await all()).toEqual(before);
-    expect(await app.auth.purge.run(HURRY)).toEqual({ sessions: 2, revocations: 1, loginAttempts: 1 });
+    expect(await app.auth.purge.run(HURRY)).toEqual({
+      sessions: 2,
+      revocations: 1,
+      loginAttempts: 1,
+      oneTimeKeys: 0,
+      mails: 0,
+    });
   });
 
   test('deletes in statements of so many rows, rests after each, and tells what it has done so far', async () => {
@@ -101,7 +119,7 @@ describe('a purge', () => {
     );
 
     expect(told.map(({ sessions }) => sessions)).toEqual([10, 20, 25, 25]);
-    expect(told.at(-1)).toEqual({ sessions: 25, revocations: 0, loginAttempts: 1 });
+    expect(told.at(-1)).toEqual({ sessions: 25, revocations: 0, loginAttempts: 1, oneTimeKeys: 0, mails: 0 });
     const deletions = sent.filter(({ text }) => text.includes('delete from'));
     expect(deletions.map(({ values }) => values[3])).toEqual([10, 10, 10, 10]);
     expect(sent.filter(({ text }) => /^\s*(begin|start transaction)/i.test(text))).toEqual([]);
@@ -308,7 +326,13 @@ test('the app’s schema and its names of columns are followed', async () => {
   expect(await owner.another()).toBeDefined();
   other.clock.advance(14 * 86_400);
   expect(await other.auth.purge.run({ dryRun: true })).toMatchObject({ sessions: 2 });
-  expect(await other.auth.purge.run(HURRY)).toEqual({ sessions: 2, revocations: 0, loginAttempts: 0 });
+  expect(await other.auth.purge.run(HURRY)).toEqual({
+    sessions: 2,
+    revocations: 0,
+    loginAttempts: 0,
+    oneTimeKeys: 0,
+    mails: 0,
+  });
   const { rows: left } = await other.database.pool.query(
     'select (select count(*) from tenant.auth_session)::int as sessions, (select count(*) from tenant.auth_revocation)::int as revocations',
   );

@@ -89,7 +89,7 @@ describe('settings as an object', () => {
     expect(JSON.stringify(faults)).not.toContain('short');
   });
 
-  test.each(['invitations', 'publicUrl'])(
+  test.each(['socialLogin', 'passkeys'])(
     '%s, for which there is no code, is unknown instead of ignored',
     (property) => {
       expect(faultOf(() => resolve({ [property]: 'true' }))).toEqual({

@@ -49,6 +49,27 @@ describe('settingsFromEnv', () => {
         { count: 100, seconds: 900, scope: 'ip' },
         { count: 100, seconds: 3600, scope: 'account' },
       ],
+      emailVerification: 'none',
+      emailConfirmationLifetime: 3 * 24 * 3600,
+      passwordResetLifetime: 3600,
+      invitationLifetime: 7 * 24 * 3600,
+      emailVerifiedRedirect: undefined,
+      passwordResetRedirect: undefined,
+      passwordSetRedirect: undefined,
+      passwordResetRequestUrl: undefined,
+      sessionOnEmailVerification: false,
+      preventEnumeration: true,
+      invitations: false,
+      adminManagedRegistration: false,
+      registrationAllowedRoles: [1000, 900],
+      publicUrl: undefined,
+      smtpUrl: undefined,
+      emailFrom: undefined,
+      mailRateLimit: [
+        { count: 5, seconds: 3600, scope: 'account' },
+        { count: 50, seconds: 3600, scope: 'ip' },
+      ],
+      templatesDir: undefined,
     });
   });
 
@@ -222,7 +243,7 @@ describe('settingsFromEnv', () => {
     });
   });
 
-  test.each(['INVITATIONS', 'PUBLIC_URL', 'EMAIL_VERIFICATION', 'DEVELOPMENT', ''])(
+  test.each(['SOCIAL_LOGIN', 'DEVELOPMENT', ''])(
     'JWT_ALLAUTH_%s, for which there is no code, is unknown instead of ignored',
     (name) => {
       const fault = faultOf(() => read({ [name]: 'true' }));

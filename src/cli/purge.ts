@@ -38,7 +38,13 @@ function progress(): (soFar: PurgeResult) => void {
   };
 }
 
-function rowsOf({ sessions, revocations, loginAttempts, oneTimeKeys, mails }: PurgeResult): [name: string, count: number][] {
+function rowsOf({
+  sessions,
+  revocations,
+  loginAttempts,
+  oneTimeKeys,
+  mails,
+}: PurgeResult): [name: string, count: number][] {
   return [
     ['expired sessions', sessions],
     ['old revocations', revocations],

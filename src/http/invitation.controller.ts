@@ -73,7 +73,7 @@ export function createInvitationController(
     @Post('/registration/password-form')
     @UseBefore(csrf)
     @ContentType('text/html')
-    async submit(@Body(formBody) body: unknown, @Req() request: HttpRequest, @Res() response: HttpResponse) {
+    async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.submitForm(request, response, body);
     }
   }

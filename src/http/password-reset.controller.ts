@@ -65,7 +65,7 @@ export function createPasswordResetController(
     @Post('/password/reset/form')
     @UseBefore(csrf)
     @ContentType('text/html')
-    async submit(@Body(formBody) body: unknown, @Req() request: HttpRequest, @Res() response: HttpResponse) {
+    async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.submitForm(request, response, body);
     }
   }

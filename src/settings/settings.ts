@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { plainToInstance, Transform } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
 import { closestMatch } from 'leven';
+import { AccountSettings } from './account-settings.js';
 import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithm.js';
 import { resolveKeys } from './key-rules.js';
 import { areDistinct, isLoginLimit, type LoginLimit, parseLoginLimits } from './login-limit.js';
@@ -14,19 +15,14 @@ import {
   matches,
   must,
   optional,
-  Page,
   parseJson,
   parseList,
-  parseNumbers,
   Text,
 } from './setting-rules.js';
 import { type SettingFault, SettingsError } from './settings-error.js';
 
 /** How the session of an access token is looked at before the token is believed. */
 export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
-
-/** Whether an address has to be confirmed, and when. */
-export type EmailVerificationMode = 'none' | 'optional' | 'mandatory';
 
 /** What is done while the revocation list cannot be kept up. */
 export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
@@ -35,7 +31,7 @@ export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
  * Everything that an operator can choose, typed and with its defaults. The README's table has a row for each. Durations
  * are whole seconds here; a string such as `15m` is understood wherever settings are given.
  */
-export class Settings {
+export class Settings extends AccountSettings {
   /**
    * True on a developer's machine and in tests. It allows cookies that a network attacker could read; anything else
    * counts as production.
@@ -205,119 +201,6 @@ export class Settings {
     { count: 100, seconds: 900, scope: 'ip' },
     { count: 100, seconds: 3600, scope: 'account' },
   ];
-
-  /**
-   * `mandatory`: no session before the address is confirmed; `optional`: usable at once, `EmailVerified` gates features;
-   * `none`: an address counts as confirmed from sign-up, and no mail is sent for it.
-   */
-  @must('must be none, optional or mandatory', (value) => matches(value, /^(none|optional|mandatory)$/))
-  @must(
-    'needs publicUrl, of which links in mails are built',
-    (value, settings: Settings) => value === 'none' || settings.publicUrl !== undefined,
-  )
-  readonly emailVerification: EmailVerificationMode = 'none';
-
-  /** Seconds for which the link of a confirmation is good. */
-  @Duration(1)
-  readonly emailConfirmationLifetime: number = 3 * 86_400;
-
-  /** Seconds for which the link of a password reset is good. */
-  @Duration(1)
-  readonly passwordResetLifetime: number = 3600;
-
-  /** Seconds for which an invitation is good. */
-  @Duration(1)
-  readonly invitationLifetime: number = 7 * 86_400;
-
-  /** Where a browser goes once an address is confirmed. Default: a built-in page. */
-  @Page()
-  readonly emailVerifiedRedirect?: string = undefined;
-
-  /** The app's page that asks for a new password after a reset. Default: a built-in form. */
-  @Page()
-  readonly passwordResetRedirect?: string = undefined;
-
-  /** The app's page that asks an invited person for a password. Default: a built-in form. */
-  @Page()
-  readonly passwordSetRedirect?: string = undefined;
-
-  /** The app's page where a reset is asked for, to which mails and failure pages lead. Default: they lead nowhere. */
-  @Page()
-  readonly passwordResetRequestUrl?: string = undefined;
-
-  /** True: the first opening of the link in a confirmation also signs in, by a cookie. */
-  @Flag()
-  @must(
-    'needs the refresh token in a cookie: a link can bring no other',
-    (value, settings: Settings) => value !== true || settings.refreshTokenAsCookie,
-  )
-  readonly sessionOnEmailVerification: boolean = false;
-
-  /**
-   * Under `mandatory`, whether sign-up answers alike for an address that is taken, whose owner gets a notice instead.
-   * False: it answers 409.
-   */
-  @Flag()
-  readonly preventEnumeration: boolean = true;
-
-  /** Whether users can be invited. */
-  @Flag()
-  @must(
-    'needs publicUrl, of which links in mails are built',
-    (value, settings: Settings) => value !== true || settings.publicUrl !== undefined,
-  )
-  readonly invitations: boolean = false;
-
-  /** Whether invitations are the only way in: there is no sign-up. */
-  @Flag()
-  @must('needs invitations: nobody could come in', (value, { invitations }: Settings) => value !== true || invitations)
-  readonly adminManagedRegistration: boolean = false;
-
-  /** Roles that may invite. */
-  @Transform(({ value }) => parseNumbers(value))
-  @must(
-    'must be roles such as 1000,900',
-    (value) => Array.isArray(value) && value.length > 0 && value.every(Number.isSafeInteger),
-  )
-  readonly registrationAllowedRoles: readonly number[] = [1000, 900];
-
-  /** Where browsers reach the app, without the path of the auth controllers; links in mails are built from it alone. */
-  @Page()
-  @must(
-    'must be https in production: its links carry keys',
-    (value, { development }: Settings) => development || !matches(value, /^http:/),
-  )
-  readonly publicUrl?: string = undefined;
-
-  /** The server that takes mails, as `smtp://` or `smtps://` with user and password in it. Default: none. */
-  @must(
-    'must be a URL such as smtps://user:password@mail.example.com',
-    optional((value) => matches(value, /^smtps?:\/\/[^\s]+$/) && URL.canParse(String(value))),
-  )
-  readonly smtpUrl?: string = undefined;
-
-  /** From whom mails are: an address, or a name with one in angle brackets. */
-  @must(
-    'must be an address such as Example <no-reply@example.com>',
-    optional((value) => matches(value, /^([^<>\r\n]+<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/)),
-  )
-  @must('is needed beside smtpUrl', (value, { smtpUrl }: Settings) => value !== undefined || smtpUrl === undefined)
-  readonly emailFrom?: string = undefined;
-
-  /** How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number. */
-  @Transform(({ value }) => parseLoginLimits(value))
-  @must(
-    'must be off or limits such as 5/1h/account,50/1h/ip',
-    (value) => Array.isArray(value) && value.every(isLoginLimit) && areDistinct(value),
-  )
-  readonly mailRateLimit: readonly LoginLimit[] = [
-    { count: 5, seconds: 3600, scope: 'account' },
-    { count: 50, seconds: 3600, scope: 'ip' },
-  ];
-
-  /** A folder with the app's own templates of mails and pages, each in place of ours of the same name. */
-  @Text()
-  readonly templatesDir?: string = undefined;
 
   /** Without the keys, whoever prints it. */
   [inspect.custom](): object {

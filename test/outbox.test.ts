@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Database } from '../src/database/database.js';
+import { Outbox } from '../src/mail/outbox.service.js';
+import { SmtpMailer } from '../src/mail/smtp-mailer.js';
+import { resolveSettings } from '../src/settings/settings.js';
+import { type MailSink, startMailSink } from './support/mail-sink.js';
+import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
+
+let app: TestApp;
+let sink: MailSink;
+let database: Database;
+let log: string[];
+beforeEach(async () => {
+  [app, sink, log] = [await createTestApp(), await startMailSink(), []];
+  database = new Database(app.orm);
+});
+afterEach(async () => {
+  await app.close();
+  await sink.close();
+});
+
+/** An outbox as a server has one. */
+function outbox(url = sink.url): Outbox {
+  const settings = resolveSettings({ secretKey: SECRET, smtpUrl: url, emailFrom: 'Example <no-reply@example.com>' });
+  const note = (fields: object, message: string) => void log.push(JSON.stringify({ ...fields, message }));
+  const logger = { info: note, warn: note, error: note };
+  return new Outbox(database, app.orm, new SmtpMailer(settings), app.clock, logger);
+}
+
+const MAIL = { to: 'ada@example.com', subject: 'Hello', text: 'http://accounts.test/secret', html: '<p>Hello</p>' };
+const put = (box: Outbox, to = MAIL.to, seconds = 3 * 86_400) =>
+  database.transaction((em) => box.enqueue({ ...MAIL, to }, em, new Date(app.clock.now() + seconds * 1000)));
+const waiting = async () => (await app.database.pool.query('select * from auth_outbox_mail')).rows;
+
+describe('the outbox', () => {
+  test('sends a mail once its transaction has committed, and keeps nothing of it', async () => {
+    const box = outbox();
+    await put(box);
+    await box.stop();
+    expect(sink.mails).toHaveLength(1);
+    const [mail] = sink.mails;
+    expect([mail?.subject, mail?.from?.text, mail?.text?.trim()]).toEqual([
+      'Hello',
+      '"Example" <no-reply@example.com>',
+      MAIL.text,
+    ]);
+    expect(mail?.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(mail?.messageId).toMatch(/^<[\da-f-]{36}@jwt-allauth>$/);
+    expect([await waiting(), await box.deliver()]).toEqual([[], 0]);
+  });
+
+  test('sends nothing of a transaction that was rolled back', async () => {
+    const box = outbox();
+    const failing = database.transaction(async (em) => {
+      await box.enqueue(MAIL, em, new Date(app.clock.now() + 60_000));
+      throw new Error('rolled back');
+    });
+    await expect(failing).rejects.toThrow('rolled back');
+    expect(await box.deliver()).toBe(0);
+    expect([sink.mails, await waiting()]).toEqual([[], []]);
+  });
+
+  test.each([421, 451])(
+    'keeps what the server does not take now (%i), and tries again later and later',
+    async (code) => {
+      sink.refuseWith(code);
+      const box = outbox();
+      await put(box);
+      await box.stop();
+      for (const minutes of [1, 5, 15, 60, 180, 180]) {
+        const tries = sink.tries;
+        app.clock.advance(`${minutes * 60 - 1}s`);
+        expect([await box.deliver(), sink.tries]).toEqual([0, tries]);
+        app.clock.advance('1s');
+        if (minutes === 180) sink.refuseWith(0);
+        expect(await box.deliver()).toBe(minutes === 180 ? 1 : 0);
+        expect(sink.tries).toBe(tries + 1);
+        if (minutes === 180) break;
+      }
+      expect([sink.mails.length, await waiting()]).toEqual([1, []]);
+      expect(log.join()).not.toMatch(/ada@example|secret/);
+      expect(log.length).toBeGreaterThan(0);
+    },
+  );
+
+  test('sends after a restart what a server that was away had not taken', async () => {
+    const gone = await startMailSink();
+    await gone.close();
+    const before = outbox(gone.url);
+    await put(before);
+    await before.stop();
+    expect(await waiting()).toHaveLength(1);
+    app.clock.advance('1m');
+    expect(await outbox().deliver()).toBe(1);
+    expect(sink.mails).toHaveLength(1);
+  });
+
+  test('sends each mail once, though several servers send at the same time', async () => {
+    const idle = outbox('smtp://127.0.0.1:1');
+    const later = new Date(app.clock.now() + 86_400_000);
+    const addresses = Array.from({ length: 60 }, (_, index) => `user${index}@example.com`);
+    await database.transaction(async (em) => {
+      for (const to of addresses) await idle.enqueue({ ...MAIL, to }, em, later);
+      await app.database.pool.query('select 1');
+    });
+    await idle.stop();
+    app.clock.advance('1m');
+    const counts = await Promise.all([outbox(), outbox(), outbox()].map((box) => box.deliver()));
+    expect(counts.reduce((sum, count) => sum + count)).toBe(60);
+    const sent = sink.mails.flatMap(({ to }) => [to].flat().map((each) => each?.text));
+    expect(sent.sort()).toEqual(addresses.sort());
+  });
+
+  test('gives up what a server refuses for good, and what has come too late', async () => {
+    sink.refuseWith(550);
+    const box = outbox();
+    await put(box);
+    await box.stop();
+    expect(await waiting()).toEqual([]);
+    sink.refuseWith(451);
+    await put(box, MAIL.to, 30);
+    await box.stop();
+    sink.refuseWith(0);
+    app.clock.advance('1m');
+    expect([await box.deliver(), sink.mails]).toEqual([0, []]);
+    await app.auth.purge.run({ pause: async () => {} });
+    expect(await waiting()).toEqual([]);
+  });
+});
