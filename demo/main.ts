@@ -19,9 +19,9 @@ async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   const env: NodeJS.ProcessEnv = { NODE_ENV: 'development', ...process.env };
   const directory = resolve(env.DEMO_DATA || DEFAULT_DATA);
-  const settings = await readSettings(env, directory);
   const port = readPort(env.PORT);
   const host = env.HOST || '127.0.0.1';
+  const settings = await readSettings({ ...mailDefaults(env, urlOf(host, port)), ...env }, directory);
 
   const orm = await openDatabase(env.DATABASE_URL || (await startOwnPostgres(directory)).url, env).catch((error) => {
     throw new Error(`The database${env.DATABASE_URL ? ' of DATABASE_URL' : ''} cannot be used: ${reasonOf(error)}`);
@@ -33,9 +33,23 @@ async function main(): Promise<void> {
   running.push(async () => server.close().closeAllConnections());
 
   const { port: actual } = server.address() as { port: number };
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+  const url = urlOf(host, actual);
   console.log(`jwt-allauth demo at ${url}; Ctrl-C stops it. The whole story, to paste into another terminal:\n`);
   console.log(story(url, settings.refreshTokenAsCookie !== false));
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Accounts by mail are switched on where mails can be printed and links may be http. */
+function mailDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
+  if (NODE_ENV !== 'development') return {};
+  return {
+    JWT_ALLAUTH_EMAIL_VERIFICATION: 'optional',
+    JWT_ALLAUTH_PUBLIC_URL: url,
+    JWT_ALLAUTH_INVITATIONS: 'true',
+  };
 }
 
 async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<SettingsInput> {

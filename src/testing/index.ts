@@ -1,4 +1,5 @@
 export { type CollectedEvent, CollectedEvents, collectEvents } from './collected-events.js';
+export { CollectedMails } from './collected-mails.js';
 export { createUser, type NewUser } from './create-user.js';
 export { type PostgresServer, startPostgres } from './postgres-server.js';
 export { SignedIn, signIn } from './signed-in.js';

@@ -10,6 +10,7 @@ import { isHmac } from '../settings/algorithm.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import { PasswordHasher } from '../users/password-hasher.service.js';
 import { type CollectedEvents, collectEvents } from './collected-events.js';
+import { CollectedMails } from './collected-mails.js';
 import { createUser, type NewUser } from './create-user.js';
 import { type SignedIn, signIn } from './signed-in.js';
 import { TestClock } from './test-clock.js';
@@ -43,6 +44,8 @@ export interface TestApp<U extends BaseUser> {
   readonly clock: TestClock;
   /** What happened since the start. */
   readonly events: CollectedEvents;
+  /** The mails that were sent. */
+  readonly mails: CollectedMails;
   /** `signIn` in this app. */
   signIn(user: UserId | { readonly id: UserId }): Promise<SignedIn>;
   /** `createUser` in this app. */
@@ -73,7 +76,9 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     const clock = new TestClock();
     const secret = isHmac(settings?.algorithm ?? 'HS256') ? { secretKey: randomBytes(64).toString('base64url') } : {};
     const allSettings = { ...secret, development: true, ...settings };
-    const auth = await createJwtAllauth({ ...own, orm, clock, settings: allSettings });
+    const mails = new CollectedMails();
+    const mailer = settings?.smtpUrl === undefined ? mails : undefined;
+    const auth = await createJwtAllauth({ mailer, ...own, orm, clock, settings: allSettings });
     running.push(() => auth.close());
     const server = await listen(auth.serverOptions(serverOptions), express);
     running.push(() => end(server));
@@ -83,6 +88,7 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
       auth,
       clock,
       events: collectEvents(auth),
+      mails,
       signIn: (who) => signIn(auth, who),
       createUser: (data) => createUser(orm, user, data, container.get(PasswordHasher)),
       close: () => endAll(running),
