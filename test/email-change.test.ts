@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { expectProblem } from './support/expect-problem.js';
 import { createMailApp, type MailApp } from './support/mail-app.js';
 import { PASSWORD, type TestClient } from './support/test-client.js';
+import { waitForBlocked } from './support/test-database.js';
 
 let app: MailApp;
 let ada: TestClient;
@@ -70,4 +71,20 @@ test('a new password ends a change that is not confirmed', async () => {
   expect((await ada.changePassword(PASSWORD, 'a new sentence of some length')).status).toBe(200);
   expect((await app.open(link)).status).toBe(400);
   expect(await emails()).toEqual(['ada@example.com']);
+});
+
+test('an address that is signed up with at the very moment of the change stays who was first', async () => {
+  await change('countess@example.com');
+  const link = await app.linkTo('countess@example.com');
+  const other = await app.database.pool.connect();
+  await other.query('begin');
+  await other.query(
+    "insert into app_user (id, email, permissions) values (gen_random_uuid(), 'countess@example.com', '[]')",
+  );
+  const opening = app.open(link);
+  await waitForBlocked(app.database.pool, 1);
+  await other.query('commit');
+  other.release();
+  expect((await opening).status).toBe(400);
+  expect(await emails()).toEqual(['ada@example.com', 'countess@example.com']);
 });

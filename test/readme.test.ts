@@ -115,6 +115,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['support-desk', 'supportDesk'],
     ['payments.controller', 'PaymentsController'],
     ['alarm', 'raiseAlarmOnTheft'],
+    ['queue-mailer', 'QueueMailer'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, name) => {

@@ -39,7 +39,7 @@ export class EmailChangeService {
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
       throw validationFailed([{ field: 'email', messages: ['is your address already'] }]);
     }
-    await this.limiter.countMail(email, client.ip);
+    await this.limiter.countMail(email, client);
     this.deferred.start('email change', async () => {
       const isTaken = (await this.users.findByEmail(email)) !== undefined;
       await this.database.transaction(async (em) => {

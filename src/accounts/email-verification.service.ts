@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
+import { isUniqueViolation } from '../database/unique-violation.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
@@ -35,8 +36,8 @@ export class EmailVerificationService {
   ) {}
 
   /** Mails a new link to an active user whose address is not confirmed, and nothing to others. @throws too_many_requests */
-  async resend(email: string, { ip }: SessionClient): Promise<void> {
-    await this.limiter.countMail(email, ip);
+  async resend(email: string, client: SessionClient): Promise<void> {
+    await this.limiter.countMail(email, client);
     this.deferred.start('resend', () => this.database.transaction((em) => this.#resend(email, em)));
   }
 
@@ -62,11 +63,15 @@ export class EmailVerificationService {
    */
   async confirm(key: string, client: SessionClient): Promise<Confirmation | undefined> {
     await this.limiter.countKey(client.ip);
-    const confirmed = await this.database.transaction(async (em) => {
-      const claimed = await this.keys.claim(key, PURPOSES, em);
-      return claimed && this.#confirm(claimed, key, client, em);
-    });
-    if (confirmed) return confirmed;
+    try {
+      const confirmed = await this.database.transaction(async (em) => {
+        const claimed = await this.keys.claim(key, PURPOSES, em);
+        return claimed && this.#confirm(claimed, key, client, em);
+      });
+      if (confirmed) return confirmed;
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error; // somebody signed up with the address at this moment
+    }
     return (await this.keys.find(key, ['email-verified'])) && {};
   }
 

@@ -49,7 +49,7 @@ export class InvitationService {
     if (!this.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
       throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You may not invite somebody with this role.');
     }
-    await this.limiter.countMail(invitation.email, undefined);
+    await this.limiter.countMail(invitation.email);
     try {
       await this.database.transaction((em) => this.#invite(invitation, em));
     } catch (error) {

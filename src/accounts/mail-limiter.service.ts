@@ -4,6 +4,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { LoginLimit } from '../settings/login-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
@@ -28,11 +29,17 @@ export class MailLimiter {
     this.#count = statement(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
 
-  /** Counts a mail that is about to be sent, whether or not there is an account. @throws too_many_requests */
-  async countMail(email: string, ip: string | undefined): Promise<void> {
+  /**
+   * Counts a mail that is about to be sent, whether or not there is an account. Without a client it is sent at the wish of
+   * somebody who is trusted, and counts for the mailbox alone.
+   *
+   * @throws too_many_requests
+   */
+  async countMail(email: string, client?: SessionClient): Promise<void> {
     // The client's address first: whoever is over that limit must not use up the one of somebody's mailbox.
-    for (const scope of ['ip', 'account+ip', 'account'] as const) {
-      const parts = [scope.includes('account') && normalizeEmail(email), scope.includes('ip') && clientNetwork(ip)];
+    for (const scope of client ? (['ip', 'account+ip', 'account'] as const) : (['account'] as const)) {
+      const network = scope.includes('ip') && clientNetwork(client?.ip);
+      const parts = [scope.includes('account') && normalizeEmail(email), network];
       for (const limit of this.settings.mailRateLimit.filter((each) => each.scope === scope)) {
         await this.#countOne('mail', parts, limit);
       }

@@ -19,8 +19,8 @@ export class PasswordResetService {
   ) {}
 
   /** Mails a link to an active user. For any other address nothing happens, in the same time. @throws too_many_requests */
-  async request(email: string, { ip }: SessionClient): Promise<void> {
-    await this.limiter.countMail(email, ip);
+  async request(email: string, client: SessionClient): Promise<void> {
+    await this.limiter.countMail(email, client);
     this.deferred.start('password reset', async () => {
       const user = await this.users.findByEmail(email);
       if (!user?.isActive) return;

@@ -52,10 +52,10 @@ export class RegistrationService {
   }
 
   async #register(registration: Registration): Promise<Tokens | undefined> {
-    const { email, password, ip } = registration;
+    const { email, password } = registration;
     const { emailVerification } = this.settings;
     assertPasswordAllowed('password', password, email);
-    if (emailVerification !== 'none') await this.limiter.countMail(email, ip);
+    if (emailVerification !== 'none') await this.limiter.countMail(email, registration);
     const passwordHash = await this.hasher.hash(password);
     try {
       return await this.database.transaction((em) => this.#create({ ...registration, passwordHash }, em));
