@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../src/testing/free-port.js';
 import { secrets } from './support/secrets.js';
 import { createTestDatabase, type TestDatabase } from './support/test-database.js';
+import { until } from './support/until.js';
 
 const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../dist/demo/main.js', import.meta.url));
@@ -135,6 +136,14 @@ describe('the demo with DATABASE_URL', () => {
     const { id } = (await request(one, '/profile/id', { token: member.body.access })).body;
     const change = (body: object, token = staff.body.access) =>
       request(two, `/admin/users/${id}`, { method: 'PATCH', body, token });
+
+    // The demo prints its mails: the link in it confirms the address, without which there is no inviting.
+    const [, demo] = demos;
+    await until(() => /\/verification\/\S+/.test(demo?.output ?? ''));
+    expect((await request(two, '/profile/invite', { method: 'POST', token: member.body.access })).status).toBe(403);
+    const [path = ''] = /\/auth\/registration\/verification\/\S+/.exec(demo?.output ?? '') ?? [];
+    const page = await fetch(two + path);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('Your address is confirmed')]);
 
     expect((await change({ role: 1000 }, member.body.access)).status).toBe(403);
     expect(await change({ permissions: ['read'], role: 700 })).toEqual({
