@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../src/database/database.js';
+import { type Mail, Mailer } from '../src/mail/mailer.js';
 import { Outbox } from '../src/mail/outbox.service.js';
 import { SmtpMailer } from '../src/mail/smtp-mailer.js';
 import { resolveSettings } from '../src/settings/settings.js';
@@ -109,6 +110,49 @@ describe('the outbox', () => {
     expect(counts.reduce((sum, count) => sum + count)).toBe(60);
     const sent = sink.mails.flatMap(({ to }) => [to].flat().map((each) => each?.text));
     expect(sent.sort()).toEqual(addresses.sort());
+  });
+
+  test.each([550, 553])('keeps every mail while a server refuses the sender (%i)', async (code) => {
+    sink.refuseSendersWith(code);
+    const box = outbox();
+    await put(box);
+    await box.stop();
+    expect([(await waiting()).length, sink.tries]).toEqual([1, 0]);
+    sink.refuseSendersWith(0);
+    app.clock.advance('1m');
+    expect([await box.deliver(), sink.mails.length, await waiting()]).toEqual([1, 1, []]);
+  });
+
+  test('stops only when nothing is being sent, though the database fails meanwhile', async () => {
+    const isOpen = Promise.withResolvers<void>();
+    const isFailed = Promise.withResolvers<void>();
+    const steps: string[] = [];
+    class Slow extends Mailer {
+      async send({ to }: Mail): Promise<void> {
+        if (to === 'slow@example.com') await isOpen.promise;
+        steps.push(to);
+      }
+    }
+    class Failing extends Database {
+      override query: Database['query'] = async (sql, parameters, em) => {
+        if (!sql.startsWith('delete') || steps.length > 1) return super.query(sql, parameters, em);
+        isFailed.resolve();
+        throw new Error('away');
+      };
+    }
+    const logger = { info: () => {}, warn: () => void steps.push('told'), error: () => {} };
+    const failing = new Failing(app.orm);
+    const box = new Outbox(failing, app.orm, new Slow(), app.clock, logger);
+    const later = new Date(app.clock.now() + 60_000);
+    await failing.transaction(async (em) => {
+      for (const to of ['ada@example.com', 'slow@example.com']) await box.enqueue({ ...MAIL, to }, em, later);
+    });
+    await isFailed.promise;
+    const stopped = box.stop().then(() => steps.push('stopped'));
+    await app.database.pool.query('select 1'); // time enough to stop too early
+    isOpen.resolve();
+    await stopped;
+    expect(steps).toEqual(['ada@example.com', 'slow@example.com', 'told', 'stopped']);
   });
 
   test('gives up what a server refuses for good, and what has come too late', async () => {

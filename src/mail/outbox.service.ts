@@ -58,22 +58,30 @@ export class Outbox {
   }
 
   /** Sends everything that is due, and tells how many mails were sent. @throws service_unavailable */
-  async deliver(): Promise<number> {
+  deliver(): Promise<number> {
+    const delivered = this.#deliver();
+    const settled: Promise<unknown> = Promise.allSettled([delivered]).then(() => this.#running.delete(settled));
+    this.#running.add(settled);
+    return delivered;
+  }
+
+  async #deliver(): Promise<number> {
     let sent = 0;
     for (;;) {
       const now = new Date(this.clock.now());
       const claimed = await this.database.query<ClaimedMail>(this.#sql.claim, [now, PARALLEL]);
       if (claimed.length === 0) return sent;
-      const results = await Promise.all(claimed.map((mail) => this.#send(mail)));
-      sent += results.filter((isSent) => isSent).length;
+      // All of them are waited for, though one fails: `stop` promises that nothing is being sent any more.
+      const results = await Promise.allSettled(claimed.map((mail) => this.#send(mail)));
+      for (const result of results) {
+        if (result.status === 'rejected') throw result.reason;
+        sent += Number(result.value);
+      }
     }
   }
 
   #wake(): void {
-    const running: Promise<unknown> = this.deliver()
-      .catch((error) => this.logger.warn({ error: nameOf(error) }, 'mails wait for the database'))
-      .finally(() => this.#running.delete(running));
-    this.#running.add(running);
+    this.deliver().catch((error) => this.logger.warn({ error: nameOf(error) }, 'mails wait for the database'));
   }
 
   async #send({ id, attempts, ...mail }: ClaimedMail): Promise<boolean> {
@@ -92,10 +100,14 @@ export class Outbox {
   }
 }
 
-/** Whether a server said that it will never take this mail (RFC 5321 §4.2.1), as for a mailbox that does not exist. */
+/**
+ * Whether a server said that it will never take this mail (RFC 5321 §4.2.1), as for a mailbox that does not exist. A sender
+ * that it refuses (MAIL FROM) is a fault of the settings, and would be the end of every mail.
+ */
 function isRefusedForGood(error: unknown): boolean {
   const { responseCode, command } = (error ?? {}) as { responseCode?: unknown; command?: unknown };
-  return Number(responseCode) >= 550 && Number(responseCode) <= 559 && command !== 'CONN' && command !== 'AUTH';
+  const isAboutMail = command === 'RCPT TO' || command === 'DATA';
+  return isAboutMail && Number(responseCode) >= 550 && Number(responseCode) <= 559;
 }
 
 function nameOf(error: unknown): string {

@@ -10,19 +10,24 @@ export interface MailSink {
   readonly tries: number;
   /** Refuses every mail with this code from now on; 0: takes them again. */
   refuseWith(code: number): void;
+  /** Refuses every sender with this code from now on, before it hears of a recipient; 0: takes them again. */
+  refuseSendersWith(code: number): void;
   close(): Promise<void>;
 }
 
 export async function startMailSink(): Promise<MailSink> {
   const mails: ParsedMail[] = [];
   let refusal = 0;
+  let senderRefusal = 0;
   let tries = 0;
+  const answer = (code: number) => (code ? Object.assign(new Error('not now'), { responseCode: code }) : null);
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
+    onMailFrom: (_address, _session, callback) => callback(answer(senderRefusal)),
     onRcptTo: (_address, _session, callback) => {
       tries++;
-      callback(refusal ? Object.assign(new Error('not now'), { responseCode: refusal }) : null);
+      callback(answer(refusal));
     },
     onData: (stream, _session, callback) => {
       simpleParser(stream).then(
@@ -45,6 +50,9 @@ export async function startMailSink(): Promise<MailSink> {
     },
     refuseWith: (code) => {
       refusal = code;
+    },
+    refuseSendersWith: (code) => {
+      senderRefusal = code;
     },
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
