@@ -17,7 +17,7 @@ import { MailLimiter } from './accounts/mail-limiter.service.js';
 import { PasswordChangeService } from './accounts/password-change.service.js';
 import { PasswordProof } from './accounts/password-proof.js';
 import { PasswordResetService } from './accounts/password-reset.service.js';
-import { PasswordSetter } from './accounts/password-setter.js';
+import { PasswordSetter } from './accounts/password-setter.service.js';
 import { ProfileService } from './accounts/profile.service.js';
 import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
@@ -166,7 +166,6 @@ function createAccountServices(
   const failures = new LoginFailures(journal);
   const proof = new PasswordProof(users, hasher, limiter, failures, sessions);
   const abandoned = new AbandonedSignUps(database, orm, users, clock);
-  const setter = new PasswordSetter(database, users, hasher, oneTimeKeys, mailLimiter, mails, sessions, journal);
   const mailed = [mailLimiter, mails] as const;
   const told = [sessions, journal, settings] as const;
   return {
@@ -174,10 +173,11 @@ function createAccountServices(
     registration: make(RegistrationService, database, users, hasher, abandoned, ...mailed, ...told, telemetry),
     logout: make(LogoutService, tokens, sessions),
     passwordChange: make(PasswordChangeService, database, users, hasher, proof, oneTimeKeys, mails, ...told, telemetry),
-    passwordReset: make(PasswordResetService, database, users, ...mailed, deferred, setter),
+    passwordReset: make(PasswordResetService, database, users, ...mailed, deferred),
     emailVerification: make(EmailVerificationService, database, users, oneTimeKeys, ...mailed, deferred, ...told),
     emailChange: make(EmailChangeService, database, users, proof, ...mailed, deferred, sessions),
-    invitation: make(InvitationService, database, users, abandoned, ...mailed, setter, ...told),
+    invitation: make(InvitationService, database, users, abandoned, ...mailed, ...told),
+    passwordSetter: make(PasswordSetter, database, users, hasher, oneTimeKeys, ...mailed, sessions, journal),
     accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal),
     profile: make(ProfileService, database, users),
     deactivation: make(DeactivationService, database, users, sessions, journal),

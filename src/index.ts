@@ -9,7 +9,7 @@ export { LogoutService } from './accounts/logout.service.js';
 export { MailLimiter } from './accounts/mail-limiter.service.js';
 export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
 export { PasswordResetService } from './accounts/password-reset.service.js';
-export type { MailedPassword } from './accounts/password-setter.js';
+export { type MailedPassword, PasswordSetter } from './accounts/password-setter.service.js';
 export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
 export { type PurgeOptions, type PurgeResult, PurgeService } from './accounts/purge.service.js';
 export { type Registration, RegistrationService } from './accounts/registration.service.js';

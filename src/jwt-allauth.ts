@@ -3,6 +3,7 @@ import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
 import type { DeactivationService } from './accounts/deactivation.service.js';
 import type { PurgeService } from './accounts/purge.service.js';
+import { createAuthControllers } from './auth-controllers.js';
 import { type AuthServices, createAuthServices } from './auth-services.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe } from './authentication/controller-check.js';
@@ -10,28 +11,12 @@ import { createCurrentUserChecker } from './authentication/current-user-checker.
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
-import { createAccountDeletionController } from './http/account-deletion.controller.js';
-import { createCsrfGuard } from './http/csrf.js';
-import { createEmailChangeController } from './http/email-change.controller.js';
-import { createEmailVerificationController } from './http/email-verification.controller.js';
 import { createErrorMiddleware } from './http/error.middleware.js';
-import { createInvitationController } from './http/invitation.controller.js';
-import { createJwksController } from './http/jwks.controller.js';
-import { createLoginController } from './http/login.controller.js';
-import { createLogoutController } from './http/logout.controller.js';
-import { OneTimeCookie, type OneTimeCookieName } from './http/one-time-cookie.js';
 import { LinkPages } from './http/pages/link-pages.js';
 import { PageTemplates } from './http/pages/page-templates.js';
-import { PasswordByMail } from './http/password-by-mail.js';
-import { createPasswordChangeController } from './http/password-change.controller.js';
-import { createPasswordResetController } from './http/password-reset.controller.js';
-import { createProfileController } from './http/profile.controller.js';
-import { createRefreshController } from './http/refresh.controller.js';
 import { RefreshCookie } from './http/refresh-cookie.js';
 import { RefreshTokenTransport } from './http/refresh-token-transport.js';
-import { createRegistrationController } from './http/registration.controller.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
-import { createSessionsController } from './http/sessions.controller.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
@@ -41,7 +26,6 @@ import type { Class } from './service-maker.js';
 import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
 import type { TokenFactory } from './tokens/token-factory.js';
-import type { Tokens } from './tokens/tokens.js';
 
 /** What `createJwtAllauth` is given. */
 export interface JwtAllauthOptions {
@@ -147,83 +131,19 @@ function createOwnParts(
     clock,
   }: Required<Omit<JwtAllauthOptions, 'container' | 'services' | 'mailer'>> & { settings: Settings },
 ): OwnParts {
-  const { tokens, users, checker, keys, registration, login, rotation, logout, sessions, profile, passwordChange } =
-    services;
-  const { accountDeletion } = services;
+  const { tokens, users, checker } = services;
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
-  const csrf = createCsrfGuard(settings);
+  const pages = new LinkPages(new PageTemplates(settings), settings);
   return {
-    controllers: [
-      ...(settings.adminManagedRegistration
-        ? []
-        : [createRegistrationController(prefix, registration, transport, csrf)]),
-      createLoginController(prefix, login, transport, csrf),
-      createRefreshController(prefix, rotation, transport, csrf),
-      createLogoutController(prefix, logout, transport, csrf),
-      createSessionsController(prefix, sessions),
-      createProfileController(prefix, profile),
-      createPasswordChangeController(prefix, passwordChange, transport),
-      createAccountDeletionController(prefix, accountDeletion, transport),
-      ...createMailControllers(services, transport, prefix, settings),
-      createJwksController(prefix, keys),
-    ],
+    controllers: createAuthControllers(services, { transport, pages, prefix, settings }),
     middlewares: [
       createRequestContextMiddleware(orm),
       createUnknownRouteMiddleware(prefix),
-      createErrorMiddleware(logger),
+      createErrorMiddleware(logger, pages),
     ],
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
-  };
-}
-
-/** The controllers of what goes by mail; none where no links can be built. */
-function createMailControllers(
-  services: AuthServices,
-  transport: RefreshTokenTransport,
-  prefix: string,
-  settings: Settings,
-): Class<object>[] {
-  const { publicUrl, invitations } = settings;
-  if (publicUrl === undefined) return [];
-  const { passwordReset, emailVerification, emailChange, invitation } = services;
-  const csrf = createCsrfGuard(settings, { isAlwaysCookie: true });
-  const pages = new LinkPages(new PageTemplates(settings), settings);
-  const { resetPages, invitationPages } = createPasswordPages(services, { prefix, settings, pages, transport });
-  return [
-    createEmailVerificationController(prefix, emailVerification, pages, transport),
-    createPasswordResetController(prefix, passwordReset, resetPages, csrf),
-    createEmailChangeController(prefix, emailChange),
-    ...(invitations ? [createInvitationController(prefix, invitation, invitationPages, csrf)] : []),
-  ];
-}
-
-/** The two ways from a mailed link to a password. */
-function createPasswordPages(
-  { passwordReset, invitation, logout }: AuthServices,
-  parts: { prefix: string; settings: Settings; pages: LinkPages; transport: RefreshTokenTransport },
-) {
-  const { prefix, settings, pages, transport } = parts;
-  const base = new URL(`${(settings.publicUrl ?? '').replace(/\/$/, '')}${prefix}`);
-  const cookie = (name: OneTimeCookieName) => new OneTimeCookie(name, base.pathname, settings);
-  const discard = (tokens: Tokens) => logout.logout(tokens.refresh);
-  const resetPlaces = {
-    appForm: settings.passwordResetRedirect,
-    form: `${base.href}/password/reset/form`,
-    title: 'Set a new password',
-    lifetime: settings.passwordResetLifetime,
-  };
-  const invitationPlaces = {
-    appForm: settings.passwordSetRedirect,
-    form: `${base.href}/registration/password-form`,
-    title: 'Choose a password',
-    lifetime: settings.invitationLifetime,
-  };
-  const rest = [pages, transport, discard] as const;
-  return {
-    resetPages: new PasswordByMail(passwordReset, resetPlaces, cookie('password_reset_access_token'), ...rest),
-    invitationPages: new PasswordByMail(invitation, invitationPlaces, cookie('set_password_access_token'), ...rest),
   };
 }
 

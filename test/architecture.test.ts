@@ -17,7 +17,7 @@ const LAYERS = [
   ['accounts'],
   ['authentication'],
   ['http'],
-  ['jwt-allauth', 'auth-services', 'service-maker', 'auth-entities', 'auth-migrations'],
+  ['jwt-allauth', 'auth-services', 'auth-controllers', 'service-maker', 'auth-entities', 'auth-migrations'],
   ['cli', 'index'],
   ['testing'],
 ];

@@ -5,14 +5,12 @@ import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
-import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
 import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
 import type { MailLimiter } from './mail-limiter.service.js';
-import type { MailedPassword, PasswordSetter } from './password-setter.js';
 
 /** Whom an inviter wants to have in. */
 export interface Invitation extends SessionClient {
@@ -22,7 +20,7 @@ export interface Invitation extends SessionClient {
   readonly lastName?: string;
 }
 
-/** Invites people, who come in by setting a password. */
+/** Invites people, who come in by setting a password (`PasswordSetter`). */
 export class InvitationService {
   constructor(
     private readonly database: Database,
@@ -30,7 +28,6 @@ export class InvitationService {
     private readonly abandoned: AbandonedSignUps,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
-    private readonly setter: PasswordSetter,
     private readonly sessions: SessionService,
     private readonly journal: Journal,
     private readonly settings: Settings,
@@ -66,16 +63,6 @@ export class InvitationService {
     await em.persist(user).flush();
     await this.mails.sendLink('invitation', user.id, user.email, em);
     await this.journal.record([['user.invited', { user: String(user.id) }]], em);
-  }
-
-  /** The address that a key was mailed to; undefined for one that is good for nothing. @throws too_many_requests */
-  async emailOf(key: string, client: SessionClient): Promise<string | undefined> {
-    return this.setter.find('invitation', key, client);
-  }
-
-  /** Sets the first password, which confirms the address, and signs in. @throws as `PasswordSetter.set` */
-  async set(password: MailedPassword): Promise<Tokens> {
-    return this.setter.set('invitation', password);
   }
 
   /** The entity of an invited user; an app overrides this to fill columns of its own. */

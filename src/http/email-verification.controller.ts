@@ -4,6 +4,7 @@ import type { EmailVerificationService } from '../accounts/email-verification.se
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { EmailInput } from './inputs/email.input.js';
 import { noStore } from './no-store.js';
+import { asPage } from './pages/as-page.js';
 import type { LinkPages } from './pages/link-pages.js';
 import type { RefreshTokenTransport } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
@@ -30,6 +31,7 @@ export function createEmailVerificationController(
     }
 
     @Get('/registration/verification/:key')
+    @UseBefore(asPage)
     async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       const client = clientOf(request);
       // Express answers HEAD by the route of GET; who only looks confirms nothing.

@@ -4,10 +4,15 @@ import { bearerToken } from '../authentication/request-authentication.js';
 import { ErrorCode, type JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+import { isPage } from './pages/as-page.js';
+import type { LinkPages } from './pages/link-pages.js';
 import { toProblem } from './problem-details.js';
 
-/** The middleware that answers every error of the app, ours and its own, with problem details (RFC 9457). */
-export function createErrorMiddleware(logger: Logger) {
+/**
+ * The middleware that answers every error of the app, ours and its own: with problem details (RFC 9457), or with a page where
+ * a person has opened one.
+ */
+export function createErrorMiddleware(logger: Logger, pages: LinkPages) {
   @Service()
   @Middleware({ type: 'after' })
   class ErrorMiddleware implements ExpressErrorMiddlewareInterface {
@@ -16,6 +21,7 @@ export function createErrorMiddleware(logger: Logger) {
       if (problem.httpCode >= 500) report(error, problem, logger);
       if (problem.httpCode === 401) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
       if (response.headersSent) next(error);
+      else if (isPage(response)) pages.error(response, problem);
       else answer(problem, request, response);
     }
   }

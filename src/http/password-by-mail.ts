@@ -1,32 +1,15 @@
+import type { PasswordSetter } from '../accounts/password-setter.service.js';
 import { JwtAllauthError, tokenNotValid } from '../error.js';
-import type { SessionClient } from '../sessions/client-device.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { parseForm } from './form-body.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { NewPasswordInput } from './inputs/new-password.input.js';
+import type { MailedPasswordFlow } from './mailed-password-flow.js';
 import type { OneTimeCookie } from './one-time-cookie.js';
 import type { LinkPages } from './pages/link-pages.js';
 import { redirect } from './pages/page-response.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { validateInput } from './validate-input.js';
-
-/** A flow in which a mailed key allows to set a password. */
-export interface PasswordFlow {
-  emailOf(key: string, client: SessionClient): Promise<string | undefined>;
-  set(password: SessionClient & { readonly key: string; readonly newPassword: string }): Promise<Tokens>;
-}
-
-/** Where the parts of a flow are. */
-export interface PasswordFlowPlaces {
-  /** The app's own form; undefined for ours. */
-  readonly appForm: string | undefined;
-  /** The address of our form, as a browser sees it. */
-  readonly form: string;
-  /** Its title. */
-  readonly title: string;
-  /** Seconds for which the key is good at most. */
-  readonly lifetime: number;
-}
 
 /**
  * From a mailed link to a password, over HTTP: opening the link moves its key into a cookie, so that it stays neither in the
@@ -34,8 +17,10 @@ export interface PasswordFlowPlaces {
  */
 export class PasswordByMail {
   constructor(
-    private readonly flow: PasswordFlow,
-    private readonly places: PasswordFlowPlaces,
+    private readonly setter: PasswordSetter,
+    private readonly flow: MailedPasswordFlow,
+    /** The address of our form, as a browser sees it. */
+    private readonly formUrl: string,
     private readonly cookie: OneTimeCookie,
     private readonly pages: LinkPages,
     private readonly transport: RefreshTokenTransport,
@@ -45,14 +30,14 @@ export class PasswordByMail {
 
   /** Answers the link: on to the form, with the cookie, or the page of a link that failed. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if ((await this.flow.emailOf(key, clientOf(request))) === undefined) return this.pages.failed(response);
-    this.cookie.set(response, key, this.places.lifetime);
-    return redirect(response, this.places.appForm ?? this.places.form);
+    if ((await this.#emailOf(key, request)) === undefined) return this.pages.failed(response);
+    this.cookie.set(response, key, this.flow.lifetime);
+    return redirect(response, this.flow.appForm ?? this.formUrl);
   }
 
   /** Shows our form to who has the cookie. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    const email = await this.flow.emailOf(this.cookie.read(request) ?? '', clientOf(request));
+    const email = await this.#emailOf(this.cookie.read(request) ?? '', request);
     return email === undefined ? this.pages.failed(response) : this.#form(response, 200, email);
   }
 
@@ -60,11 +45,13 @@ export class PasswordByMail {
   async submitForm(request: HttpRequest, response: HttpResponse, body: unknown): Promise<HttpResponse> {
     const { newPassword = '' } = parseForm(body);
     const key = this.cookie.read(request) ?? '';
-    const client = clientOf(request);
-    const email = await this.flow.emailOf(key, client);
+    const email = await this.#emailOf(key, request);
     if (email === undefined) return this.pages.failed(response);
     try {
-      await this.#handOver(response, await this.flow.set({ key, newPassword, ...client }));
+      await this.#handOver(
+        response,
+        await this.setter.set(this.flow.purpose, { key, newPassword, ...clientOf(request) }),
+      );
     } catch (error) {
       if (!(error instanceof JwtAllauthError)) throw error;
       if (error.httpCode === 401) return this.pages.failed(response);
@@ -80,7 +67,7 @@ export class PasswordByMail {
     const { newPassword } = validateInput(NewPasswordInput, body);
     const key = this.cookie.read(request);
     if (!key) throw tokenNotValid('one-time-key');
-    const tokens = await this.flow.set({ key, newPassword, ...clientOf(request) });
+    const tokens = await this.setter.set(this.flow.purpose, { key, newPassword, ...clientOf(request) });
     this.cookie.clear(response);
     return this.transport.deliver(response, tokens);
   }
@@ -91,8 +78,12 @@ export class PasswordByMail {
     else await this.discard(tokens);
   }
 
+  #emailOf(key: string, request: HttpRequest): Promise<string | undefined> {
+    return this.setter.find(this.flow.purpose, key, clientOf(request));
+  }
+
   #form(response: HttpResponse, status: number, email: string, error?: string): HttpResponse {
-    const { title, form } = this.places;
-    return this.pages.setPassword(response, status, { title, action: new URL(form).pathname, email, error });
+    const action = new URL(this.formUrl).pathname;
+    return this.pages.setPassword(response, status, { title: this.flow.title, action, email, error });
   }
 }

@@ -14,6 +14,9 @@ const PAGES = {
   'link-failed': `<h1>This link cannot be used</h1>
 <p>It has expired, was used already, or a newer mail has taken its place. Look for the latest mail, or ask for a new one.</p>
 <% if (it.requestUrl) { %><p><a href="<%= it.requestUrl %>">Ask for a new link</a></p><% } %>`,
+  error: `<h1><%= it.title %></h1>
+<p><%= it.error %></p>
+<p>Nothing was changed.<% if (it.isPassing) { %> Wait a while, then open the link in the mail once more.<% } %></p>`,
   done: `<h1>Your password is set</h1>
 <p>You can use it at <%= it.app %> from now on. Everywhere else you were signed out.</p>`,
 } as const;

@@ -1,3 +1,4 @@
+import type { JwtAllauthError } from '../../error.js';
 import type { Settings } from '../../settings/settings.js';
 import type { HttpResponse } from '../http-message.js';
 import { redirect, sendPage } from './page-response.js';
@@ -35,6 +36,18 @@ export class LinkPages {
   /** The password is set. */
   done(response: HttpResponse): HttpResponse {
     return sendPage(response, 200, this.templates.render('done', { app: this.#app }));
+  }
+
+  /** Something went wrong that is no fault of the link. */
+  error(response: HttpResponse, { httpCode, detail, retryAfter }: JwtAllauthError): HttpResponse {
+    const isPassing = retryAfter !== undefined;
+    if (isPassing) response.setHeader('Retry-After', String(retryAfter));
+    const title = isPassing ? 'Please try again later' : 'This did not work';
+    return sendPage(
+      response,
+      httpCode,
+      this.templates.render('error', { app: this.#app, title, error: detail, isPassing }),
+    );
   }
 
   get #app(): string {

@@ -13,6 +13,8 @@ export interface PageData {
   readonly email?: string;
   /** What was wrong with the last try. */
   readonly error?: string;
+  /** Whether the same will do later. */
+  readonly isPassing?: boolean;
   /** Where a new link can be asked for. */
   readonly requestUrl?: string;
 }

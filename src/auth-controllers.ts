@@ -1,0 +1,84 @@
+import type { AuthServices } from './auth-services.js';
+import { createAccountDeletionController } from './http/account-deletion.controller.js';
+import { createCsrfGuard } from './http/csrf.js';
+import { createEmailChangeController } from './http/email-change.controller.js';
+import { createEmailVerificationController } from './http/email-verification.controller.js';
+import { createInvitationController } from './http/invitation.controller.js';
+import { createJwksController } from './http/jwks.controller.js';
+import { createLoginController } from './http/login.controller.js';
+import { createLogoutController } from './http/logout.controller.js';
+import { createMailedPasswordController } from './http/mailed-password.controller.js';
+import { invitationFlow, type MailedPasswordFlow, passwordResetFlow } from './http/mailed-password-flow.js';
+import { OneTimeCookie } from './http/one-time-cookie.js';
+import type { LinkPages } from './http/pages/link-pages.js';
+import { PasswordByMail } from './http/password-by-mail.js';
+import { createPasswordChangeController } from './http/password-change.controller.js';
+import { createPasswordResetController } from './http/password-reset.controller.js';
+import { createProfileController } from './http/profile.controller.js';
+import { createRefreshController } from './http/refresh.controller.js';
+import type { RefreshTokenTransport } from './http/refresh-token-transport.js';
+import { createRegistrationController } from './http/registration.controller.js';
+import { createSessionsController } from './http/sessions.controller.js';
+import type { Class } from './service-maker.js';
+import type { Settings } from './settings/settings.js';
+import type { Tokens } from './tokens/tokens.js';
+
+/** What controllers have in common. */
+export interface ControllerParts {
+  readonly transport: RefreshTokenTransport;
+  readonly pages: LinkPages;
+  /** Path below which they answer. */
+  readonly prefix: string;
+  readonly settings: Settings;
+}
+
+/** Makes the controllers of one app, as its settings want them. */
+export function createAuthControllers(services: AuthServices, parts: ControllerParts): Class<object>[] {
+  const { transport, prefix, settings } = parts;
+  const csrf = createCsrfGuard(settings);
+  return [
+    ...(settings.adminManagedRegistration
+      ? []
+      : [createRegistrationController(prefix, services.registration, transport, csrf)]),
+    createLoginController(prefix, services.login, transport, csrf),
+    createRefreshController(prefix, services.rotation, transport, csrf),
+    createLogoutController(prefix, services.logout, transport, csrf),
+    createSessionsController(prefix, services.sessions),
+    createProfileController(prefix, services.profile),
+    createPasswordChangeController(prefix, services.passwordChange, transport),
+    createAccountDeletionController(prefix, services.accountDeletion, transport),
+    ...(settings.publicUrl === undefined ? [] : createMailControllers(services, parts, settings.publicUrl)),
+    createJwksController(prefix, services.keys),
+  ];
+}
+
+/** The controllers of what goes by mail, where links can be built. */
+function createMailControllers(services: AuthServices, parts: ControllerParts, publicUrl: string): Class<object>[] {
+  const { passwordReset, emailVerification, emailChange, invitation } = services;
+  const { pages, transport, prefix, settings } = parts;
+  const base = new URL(`${publicUrl.replace(/\/$/, '')}${prefix}`);
+  const csrf = createCsrfGuard(settings, { isAlwaysCookie: true });
+  const discard = (tokens: Tokens) => services.logout.logout(tokens.refresh);
+  const passwordController = (flow: MailedPasswordFlow) => {
+    const cookie = new OneTimeCookie(flow.cookie, base.pathname, settings);
+    const byMail = new PasswordByMail(
+      services.passwordSetter,
+      flow,
+      `${base.href}${flow.form}`,
+      cookie,
+      pages,
+      transport,
+      discard,
+    );
+    return createMailedPasswordController(prefix, flow, byMail, csrf);
+  };
+  return [
+    createEmailVerificationController(prefix, emailVerification, pages, transport),
+    createEmailChangeController(prefix, emailChange),
+    createPasswordResetController(prefix, passwordReset),
+    passwordController(passwordResetFlow(settings)),
+    ...(settings.invitations
+      ? [createInvitationController(prefix, invitation), passwordController(invitationFlow(settings))]
+      : []),
+  ];
+}

@@ -1,0 +1,48 @@
+import type { Settings } from '../settings/settings.js';
+import type { OneTimeCookieName } from './one-time-cookie.js';
+
+/** A way from a mailed link to a password. */
+export interface MailedPasswordFlow {
+  readonly purpose: 'password-reset' | 'invitation';
+  /** Path of the mailed link below the prefix, without its key. */
+  readonly link: string;
+  /** Path to which an app's own form sends the password, as JSON. */
+  readonly setNew: string;
+  /** Path of our form. */
+  readonly form: string;
+  /** The app's own form; undefined for ours. */
+  readonly appForm: string | undefined;
+  /** Title of our form. */
+  readonly title: string;
+  readonly cookie: OneTimeCookieName;
+  /** Seconds for which the key is good at most. */
+  readonly lifetime: number;
+}
+
+/** How a forgotten password is replaced. */
+export function passwordResetFlow({ passwordResetRedirect, passwordResetLifetime }: Settings): MailedPasswordFlow {
+  return {
+    purpose: 'password-reset',
+    link: '/password/reset/confirm',
+    setNew: '/password/reset/set-new',
+    form: '/password/reset/form',
+    appForm: passwordResetRedirect,
+    title: 'Set a new password',
+    cookie: 'password_reset_access_token',
+    lifetime: passwordResetLifetime,
+  };
+}
+
+/** How an invited person comes in. */
+export function invitationFlow({ passwordSetRedirect, invitationLifetime }: Settings): MailedPasswordFlow {
+  return {
+    purpose: 'invitation',
+    link: '/registration/set-password',
+    setNew: '/registration/set-password',
+    form: '/registration/password-form',
+    appForm: passwordSetRedirect,
+    title: 'Choose a password',
+    cookie: 'set_password_access_token',
+    lifetime: invitationLifetime,
+  };
+}
