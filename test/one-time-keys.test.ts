@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../src/database/database.js';
 import { entityMetadata } from '../src/database/table.js';
@@ -139,5 +140,122 @@ describe('a one-time key', () => {
     });
     await expect(failing).rejects.toThrow('the flow failed');
     expect(await claim(key)).toBeDefined();
+  });
+});
+
+describe('a claim that meets something else', () => {
+  beforeEach(() => start());
+  afterEach(() => app.close());
+
+  /** Holds a transaction open until so many statements of `then` wait for it, and then commits or rolls it back. */
+  async function whileOpen<A, B>(
+    first: (em: EntityManager) => Promise<A>,
+    then: () => Promise<B>,
+    { blocked = 1, isRolledBack = false } = {},
+  ): Promise<[A, B]> {
+    const [happened, waiting] = [Promise.withResolvers<A>(), Promise.withResolvers<B>()];
+    const rolledBack = new Error('rolled back');
+    const open = database.transaction(async (em) => {
+      happened.resolve(await first(em));
+      then().then(waiting.resolve, waiting.reject);
+      await waitForBlocked(app.database.pool, blocked);
+      if (isRolledBack) throw rolledBack;
+    });
+    await open.catch((error) => {
+      if (error !== rolledBack) throw error;
+    });
+    return Promise.all([happened.promise, waiting.promise]);
+  }
+
+  const move = (em: EntityManager) => database.query("update app_user set email = 'other@example.com'", [], em);
+  const issueIn = (em: EntityManager) => keys.issue('password-reset', user.id, user.email, 60, em);
+  const emails = async () =>
+    (await app.database.pool.query('select email from app_user')).rows.map(({ email }) => email);
+  const purposes = async () => (await rows()).map(({ purpose }) => purpose);
+
+  test('waits for a change of the address, after which only the key of that change is good', async () => {
+    const [reset, change] = [await issue(), await issue('email-change', 'other@example.com')];
+    const claims = () => Promise.all([claim(reset), claim(change, ['email-change'])]);
+    const [, [reset2, changed]] = await whileOpen(move, claims, { blocked: 2 });
+    expect([reset2, changed?.email, await purposes()]).toEqual([undefined, 'other@example.com', ['password-reset']]);
+  });
+
+  test('waits for a change of the address that is then taken back, and gets the key', async () => {
+    const key = await issue();
+    const [, claimed] = await whileOpen(move, () => claim(key), { isRolledBack: true });
+    expect([claimed?.email, await rows(), await emails()]).toEqual(['ada@example.com', [], ['ada@example.com']]);
+  });
+
+  test('makes a change of the address wait until it is over', async () => {
+    const [key, other] = [await issue(), await issue('invitation')];
+    const [claimed] = await whileOpen(
+      (em) => keys.claim(key, RESET, em),
+      () => database.transaction(move),
+    );
+    expect([claimed?.email, await emails()]).toEqual(['ada@example.com', ['other@example.com']]);
+    expect([await claim(other, ['invitation']), await purposes()]).toEqual([undefined, ['invitation']]);
+  });
+
+  test('waits for the key that supersedes its own, and leaves that one good', async () => {
+    const older = await issue();
+    const [newer, claimed] = await whileOpen(issueIn, () => claim(older));
+    expect([claimed, await purposes()]).toEqual([undefined, RESET]);
+    expect([await claim(newer), await rows()]).toEqual([expect.anything(), []]);
+  });
+
+  test('waits for a key that would supersede its own and is then taken back, and gets its own', async () => {
+    const older = await issue();
+    const [newer, claimed] = await whileOpen(issueIn, () => claim(older), { isRolledBack: true });
+    expect([claimed?.purpose, await rows(), await claim(newer)]).toEqual(['password-reset', [], undefined]);
+  });
+
+  test('makes the next key of its purpose wait, which is good afterwards', async () => {
+    const older = await issue();
+    const [claimed, newer] = await whileOpen(
+      (em) => keys.claim(older, RESET, em),
+      () => database.transaction(issueIn),
+    );
+    expect([claimed?.purpose, await claim(older), await purposes()]).toEqual(['password-reset', undefined, RESET]);
+    expect(await claim(newer)).toBeDefined();
+  });
+
+  test('of several keys of a user goes one after the other, in whatever order they are claimed', async () => {
+    const [reset, change] = [await issue(), await issue('email-change', 'other@example.com')];
+    const both = (first: string, second: string, wait = async () => {}) =>
+      database.transaction(async (em) => {
+        const one = await keys.claim(first, ['password-reset', 'email-change'], em);
+        await wait();
+        return [one, await keys.claim(second, ['password-reset', 'email-change'], em)];
+      });
+    const crossing = Promise.withResolvers<Awaited<ReturnType<typeof both>>>();
+    const claimed = await both(reset, change, async () => {
+      both(change, reset).then(crossing.resolve, crossing.reject);
+      await waitForBlocked(app.database.pool, 1);
+    });
+    expect(claimed.map((each) => each?.purpose)).toEqual(['password-reset', 'email-change']);
+    expect([await crossing.promise, await rows()]).toEqual([[undefined, undefined], []]);
+  });
+
+  test('waits for no claim of another user, and hinders none, 30 times crosswise', async () => {
+    const ada = user;
+    const other = Object.assign(new AppUser(), { email: 'grace@example.com' });
+    await app.orm.em.fork().persist(other).flush();
+    const issueFor = async (owner: typeof user) => {
+      user = owner;
+      return [await issue('password-reset', owner.email), await issue('invitation', owner.email)];
+    };
+    const either: readonly KeyPurpose[] = ['password-reset', 'invitation'];
+    for (let round = 0; round < 30; round++) {
+      const [a1 = '', a2 = ''] = await issueFor(ada);
+      const [b1 = '', b2 = ''] = await issueFor(other as never);
+      // Not blocked, or this would hang: the claim of the one is over while that of the other is open.
+      await database.transaction(async (em) => {
+        expect((await keys.claim(a1, either, em))?.user).toBe(ada.id);
+        expect((await claim(b1, either))?.user).toBe(other.id);
+      });
+      const claims = await Promise.all([a2, b2, b2, a2, b1, a1, b2, a2].map((key) => claim(key, either)));
+      const owners = claims.flatMap((claimed) => (claimed ? [claimed.user] : []));
+      expect([owners.sort(), await rows()]).toEqual([[ada.id, other.id].sort(), []]);
+    }
   });
 });
