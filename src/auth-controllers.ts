@@ -9,7 +9,7 @@ import { createLoginController } from './http/login.controller.js';
 import { createLogoutController } from './http/logout.controller.js';
 import { createMailedPasswordController } from './http/mailed-password.controller.js';
 import { invitationFlow, type MailedPasswordFlow, passwordResetFlow } from './http/mailed-password-flow.js';
-import { OneTimeCookie } from './http/one-time-cookie.js';
+import { OneTimeCookie, type OneTimeCookieName } from './http/one-time-cookie.js';
 import type { LinkPages } from './http/pages/link-pages.js';
 import { PasswordByMail } from './http/password-by-mail.js';
 import { createPasswordChangeController } from './http/password-change.controller.js';
@@ -36,10 +36,15 @@ export interface ControllerParts {
 export function createAuthControllers(services: AuthServices, parts: ControllerParts): Class<object>[] {
   const { transport, prefix, settings } = parts;
   const csrf = createCsrfGuard(settings);
+  const { publicUrl, sessionOnEmailVerification, emailConfirmationLifetime: lifetime } = settings;
+  const signUpCookie =
+    sessionOnEmailVerification && publicUrl !== undefined
+      ? { cookie: oneTimeCookie('email_verification_access_token', parts, publicUrl), lifetime }
+      : undefined;
   return [
     ...(settings.adminManagedRegistration
       ? []
-      : [createRegistrationController(prefix, services.registration, transport, csrf)]),
+      : [createRegistrationController(prefix, services.registration, transport, csrf, signUpCookie)]),
     createLoginController(prefix, services.login, transport, csrf),
     createRefreshController(prefix, services.rotation, transport, csrf),
     createLogoutController(prefix, services.logout, transport, csrf),
@@ -47,7 +52,7 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
     createProfileController(prefix, services.profile),
     createPasswordChangeController(prefix, services.passwordChange, transport),
     createAccountDeletionController(prefix, services.accountDeletion, transport),
-    ...(settings.publicUrl === undefined ? [] : createMailControllers(services, parts, settings.publicUrl)),
+    ...(publicUrl === undefined ? [] : createMailControllers(services, parts, publicUrl)),
     createJwksController(prefix, services.keys),
   ];
 }
@@ -56,24 +61,22 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
 function createMailControllers(services: AuthServices, parts: ControllerParts, publicUrl: string): Class<object>[] {
   const { passwordReset, emailVerification, emailChange, invitation } = services;
   const { pages, transport, prefix, settings } = parts;
-  const base = new URL(`${publicUrl.replace(/\/$/, '')}${prefix}`);
   const csrf = createCsrfGuard(settings, { isAlwaysCookie: true });
   const discard = (tokens: Tokens) => services.logout.logout(tokens.refresh);
   const passwordController = (flow: MailedPasswordFlow) => {
-    const cookie = new OneTimeCookie(flow.cookie, base.pathname, settings);
-    const byMail = new PasswordByMail(
-      services.passwordSetter,
-      flow,
-      `${base.href}${flow.form}`,
-      cookie,
-      pages,
-      transport,
-      discard,
-    );
+    const formUrl = `${publicPath(publicUrl, prefix).href}${flow.form}`;
+    const cookie = oneTimeCookie(flow.cookie, parts, publicUrl);
+    const byMail = new PasswordByMail(services.passwordSetter, flow, formUrl, cookie, pages, transport, discard);
     return createMailedPasswordController(prefix, flow, byMail, csrf);
   };
   return [
-    createEmailVerificationController(prefix, emailVerification, pages, transport),
+    createEmailVerificationController(
+      prefix,
+      emailVerification,
+      pages,
+      transport,
+      oneTimeCookie('email_verification_access_token', parts, publicUrl),
+    ),
     createEmailChangeController(prefix, emailChange),
     createPasswordResetController(prefix, passwordReset),
     passwordController(passwordResetFlow(settings)),
@@ -81,4 +84,17 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
       ? [createInvitationController(prefix, invitation), passwordController(invitationFlow(settings))]
       : []),
   ];
+}
+
+/** Where browsers reach our controllers. */
+function publicPath(publicUrl: string, prefix: string): URL {
+  return new URL(`${publicUrl.replace(/\/$/, '')}${prefix}`);
+}
+
+function oneTimeCookie(
+  name: OneTimeCookieName,
+  { prefix, settings }: ControllerParts,
+  publicUrl: string,
+): OneTimeCookie {
+  return new OneTimeCookie(name, publicPath(publicUrl, prefix).pathname, settings);
 }

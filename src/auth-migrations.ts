@@ -146,9 +146,7 @@ class AddAccountsByMail extends AuthMigration {
       `create table ${mail.name} (
         ${mail.column('id')} uuid not null primary key,
         ${mail.column('recipient')} varchar(254) not null,
-        ${mail.column('subject')} varchar(255) not null,
-        ${mail.column('text')} text not null,
-        ${mail.column('html')} text not null,
+        ${mail.column('content')} text not null,
         ${mail.column('attempts')} int not null,
         ${mail.column('nextAttemptAt')} timestamptz(3) not null,
         ${mail.column('expiresAt')} timestamptz(3) not null

@@ -21,6 +21,7 @@ import { PasswordSetter } from './accounts/password-setter.service.js';
 import { ProfileService } from './accounts/profile.service.js';
 import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
+import { SignUpBrowsers } from './accounts/sign-up-browsers.js';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
@@ -138,10 +139,12 @@ function createMailServices(
   { database, keys, users }: Foundation,
   make: ServiceMaker,
 ) {
-  const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, logger);
+  const secret = keys.deriveSecret('outbox');
+  const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, secret, logger);
   const oneTimeKeys = new OneTimeKeys(database, orm, users, clock);
-  const mails = new AccountMails(outbox, new MailTemplates(settings), oneTimeKeys, settings, clock, prefix);
   const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveSecret('mail limits'));
+  const templates = new MailTemplates(settings);
+  const mails = new AccountMails(outbox, templates, oneTimeKeys, mailLimiter, settings, clock, prefix);
   const deferred = new DeferredWork(logger);
   return { outbox, oneTimeKeys, mails, mailLimiter, deferred };
 }
@@ -168,19 +171,40 @@ function createAccountServices(
   const abandoned = new AbandonedSignUps(database, orm, users, clock);
   const mailed = [mailLimiter, mails] as const;
   const told = [sessions, journal, settings] as const;
+  const browsers = new SignUpBrowsers(keys.deriveSecret('sign-up browsers'));
   return {
-    login: make(LoginService, users, hasher, limiter, failures, sessions, settings, telemetry),
-    registration: make(RegistrationService, database, users, hasher, abandoned, ...mailed, ...told, telemetry),
+    login: make(LoginService, users, hasher, limiter, failures, sessions, oneTimeKeys, settings, telemetry),
+    registration: make(
+      RegistrationService,
+      database,
+      users,
+      hasher,
+      abandoned,
+      browsers,
+      ...mailed,
+      ...told,
+      telemetry,
+    ),
     logout: make(LogoutService, tokens, sessions),
     passwordChange: make(PasswordChangeService, database, users, hasher, proof, oneTimeKeys, mails, ...told, telemetry),
-    passwordReset: make(PasswordResetService, database, users, ...mailed, deferred),
-    emailVerification: make(EmailVerificationService, database, users, oneTimeKeys, ...mailed, deferred, ...told),
-    emailChange: make(EmailChangeService, database, users, proof, ...mailed, deferred, sessions),
+    passwordReset: make(PasswordResetService, database, users, oneTimeKeys, ...mailed, deferred),
+    emailVerification: make(
+      EmailVerificationService,
+      database,
+      users,
+      oneTimeKeys,
+      abandoned,
+      browsers,
+      ...mailed,
+      deferred,
+      ...told,
+    ),
+    emailChange: make(EmailChangeService, database, users, proof, abandoned, ...mailed, deferred, sessions),
     invitation: make(InvitationService, database, users, abandoned, ...mailed, ...told),
     passwordSetter: make(PasswordSetter, database, users, hasher, oneTimeKeys, ...mailed, sessions, journal),
     accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal),
     profile: make(ProfileService, database, users),
-    deactivation: make(DeactivationService, database, users, sessions, journal),
+    deactivation: make(DeactivationService, database, users, sessions, oneTimeKeys, journal),
     purge: make(PurgeService, database, orm, settings, clock),
   };
 }

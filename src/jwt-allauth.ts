@@ -92,7 +92,6 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const parts = { orm, settings, services, logger, container, clock, prefix, mailer: options.mailer };
   const made = await createAuthServices(parts);
   const { events, tokens, sessions, deactivation, purge, outbox, listener } = made;
-  if (settings.publicUrl !== undefined) outbox.start();
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
   const own = createOwnParts(made, { orm, prefix, settings, logger, clock });
   return {
@@ -104,6 +103,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     purge,
     outbox,
     serverOptions: (app = {}) => {
+      if (settings.publicUrl !== undefined) outbox.start();
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       return serverOptions(own, app);
     },

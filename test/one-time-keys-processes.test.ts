@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { seal } from '../src/mail/sealed-content.js';
+import { resolveSettings } from '../src/settings/settings.js';
+import { KeyRing } from '../src/tokens/key-ring.js';
 import { expectProblem } from './support/expect-problem.js';
 import { type MailSink, startMailSink } from './support/mail-sink.js';
 import { claimsOf, createOwner } from './support/race.js';
@@ -92,20 +96,27 @@ test('the outboxes of three processes send each of 100 mails once, 5 times', asy
   const owners = await Promise.all(Array.from({ length: PROCESSES }, () => createOwner(app)));
   const users = await rowsOf('select id, email from app_user');
   const emails = owners.map(({ id }) => users.find((user) => user.id === id).email as string);
+  const key = new KeyRing(resolveSettings({ secretKey: SECRET })).deriveSecret('outbox');
   const senders = new Set<string | undefined>();
   for (let round = 0; round < 5; round++) {
     sink.mails.splice(0);
+    const waiting = Array.from({ length: 100 - PROCESSES }, (_, index) => ({
+      id: randomUUID(),
+      to: `user${index + 1}@example.com`,
+    }));
+    const contents = waiting.map(({ id }) =>
+      seal(JSON.stringify({ subject: 'Hello', text: 'Hello', html: 'Hello' }), id, key),
+    );
     await app.database.pool.query(
-      `insert into auth_outbox_mail (id, recipient, subject, text, html, attempts, next_attempt_at, expires_at)
-       select gen_random_uuid(), 'user' || n || '@example.com', 'Hello', 'Hello', 'Hello', 0, now(), now() + interval '1 day'
-       from generate_series(1, $1::int) n`,
-      [100 - PROCESSES],
+      `insert into auth_outbox_mail (id, recipient, content, attempts, next_attempt_at, expires_at)
+       select id, recipient, content, 0, now(), now() + interval '1 day'
+       from unnest($1::uuid[], $2::text[], $3::text[]) as given (id, recipient, content)`,
+      [waiting.map(({ id }) => id), waiting.map(({ to }) => to), contents],
     );
     await Promise.all(emails.map((email, index) => ask(index, email))); // a new mail wakes the outbox of its process
     await until(async () => (await rowsOf('select 1 from auth_outbox_mail')).length === 0 && sink.mails.length >= 100);
-    const waiting = Array.from({ length: 100 - PROCESSES }, (_, index) => `user${index + 1}@example.com`);
     const sent = sink.mails.flatMap(({ to }) => [to].flat().map((each) => each?.text));
-    expect(sent.sort()).toEqual([...waiting, ...emails].sort());
+    expect(sent.sort()).toEqual([...waiting.map(({ to }) => to), ...emails].sort());
     expect(new Set(sink.mails.map(({ messageId }) => messageId)).size).toBe(100);
     for (const { from } of sink.mails) senders.add(from?.text);
   }

@@ -1,3 +1,4 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../src/database/database.js';
 import { type Mail, Mailer } from '../src/mail/mailer.js';
@@ -25,9 +26,10 @@ function outbox(url = sink.url): Outbox {
   const settings = resolveSettings({ secretKey: SECRET, smtpUrl: url, emailFrom: 'Example <no-reply@example.com>' });
   const note = (fields: object, message: string) => void log.push(JSON.stringify({ ...fields, message }));
   const logger = { info: note, warn: note, error: note };
-  return new Outbox(database, app.orm, new SmtpMailer(settings), app.clock, logger);
+  return new Outbox(database, app.orm, new SmtpMailer(settings), app.clock, KEY, logger);
 }
 
+const KEY = createSecretKey(randomBytes(32));
 const MAIL = { to: 'ada@example.com', subject: 'Hello', text: 'http://accounts.test/secret', html: '<p>Hello</p>' };
 const put = (box: Outbox, to = MAIL.to, seconds = 3 * 86_400) =>
   database.transaction((em) => box.enqueue({ ...MAIL, to }, em, new Date(app.clock.now() + seconds * 1000)));
@@ -142,7 +144,7 @@ describe('the outbox', () => {
     }
     const logger = { info: () => {}, warn: () => void steps.push('told'), error: () => {} };
     const failing = new Failing(app.orm);
-    const box = new Outbox(failing, app.orm, new Slow(), app.clock, logger);
+    const box = new Outbox(failing, app.orm, new Slow(), app.clock, KEY, logger);
     const later = new Date(app.clock.now() + 60_000);
     await failing.transaction(async (em) => {
       for (const to of ['ada@example.com', 'slow@example.com']) await box.enqueue({ ...MAIL, to }, em, later);

@@ -11,6 +11,7 @@ import { MAIL_NAMES } from '../src/mail/default-templates.js';
 import { lifetimeInWords } from '../src/mail/lifetime-in-words.js';
 import { MailTemplates } from '../src/mail/mail-templates.js';
 import { resolveSettings, type SettingsInput } from '../src/settings/settings.js';
+import { SettingsError } from '../src/settings/settings-error.js';
 import { SECRET } from './support/test-app.js';
 
 const settings = (input: SettingsInput = {}) => resolveSettings({ secretKey: SECRET, ...input });
@@ -121,10 +122,14 @@ describe.each(MAIL_NAMES)('the mail %s', (name) => {
   });
 
   test('escapes whatever it shows, and lets nothing into its header', () => {
-    const mail = new MailTemplates(settings()).render(name, { ...data, newEmail: `${EVIL}\r\nBcc: x@example.com` });
+    const mail = new MailTemplates(settings()).render(name, {
+      ...data,
+      newEmail: `${EVIL}\r\nBcc: x@example.com\u202egnp`,
+    });
     expect(mail.html).not.toContain('<script');
     expect(mail.subject).not.toMatch(/[\r\n]|Bcc/);
     expect(mail.text).not.toMatch(/^Bcc/m);
+    expect(mail.text + mail.html).not.toContain('\u202e');
   });
 });
 
@@ -140,6 +145,32 @@ describe('templates of the app', () => {
     expect(mail.html).toMatch(/^<main><h1/);
     expect(new PageTemplates(own).render('done', DATA)).toContain('<h1>All done</h1>');
     expect(new PageTemplates(own).render('link-failed', DATA)).toContain('cannot be used');
+    await rm(directory, { recursive: true });
+  });
+
+  test.each([
+    ['invitation.text', 'Subject: Come in\n\n<% if ( %>', MailTemplates],
+    ['invitation.text', 'Come in: <%= it.link %>', MailTemplates],
+    ['account-exists.text', 'Subject: Hello\n\n<%= it.link.length %>', MailTemplates],
+    ['password-reset.html', '<%= it.nothing.here %>', MailTemplates],
+    ['layout.html', '<%= it.nothing.here %>', MailTemplates],
+    ['done.page', '<% if ( %>', PageTemplates],
+    ['link-failed.page', '<%= it.nothing.here %>', PageTemplates],
+    ['layout.page', '<%= it.nothing.here %>', PageTemplates],
+  ])('that cannot be used stop the start, by name: %s with %j', async (name, template, Templates) => {
+    const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
+    await writeFile(join(directory, `${name}.eta`), template);
+    const start = () => new Templates(settings({ templatesDir: directory }));
+    expect(start).toThrow(SettingsError);
+    expect(start).toThrow(`templatesDir has ${name}.eta, which cannot be used: `);
+    await rm(directory, { recursive: true });
+  });
+
+  test('may begin with the mark that some editors put there', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
+    await writeFile(join(directory, 'invitation.text.eta'), '\uFEFFSubject: Come in\n\nHello');
+    const mail = new MailTemplates(settings({ templatesDir: directory })).render('invitation', { app: 'a' });
+    expect([mail.subject, mail.text]).toEqual(['Come in', 'Hello']);
     await rm(directory, { recursive: true });
   });
 

@@ -38,8 +38,8 @@ async function insertKeys(name: string, expiresAt: Date): Promise<void> {
 /** Inserts a mail that was to be tried at one instant and is of no use from another on. */
 async function insertMail(to: string, nextAttemptAt: Date, expiresAt: Date): Promise<void> {
   await app.database.pool.query(
-    `insert into auth_outbox_mail (id, recipient, subject, text, html, attempts, next_attempt_at, expires_at)
-     values ($1, $2, 'Hello', 'Hello', 'Hello', 3, $3, $4)`,
+    `insert into auth_outbox_mail (id, recipient, content, attempts, next_attempt_at, expires_at)
+     values ($1, $2, '', 3, $3, $4)`,
     [randomUUID(), to, nextAttemptAt, expiresAt],
   );
 }

@@ -7,6 +7,7 @@ import type { Outbox } from '../mail/outbox.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserId } from '../users/base-user.entity.js';
+import type { MailLimiter } from './mail-limiter.service.js';
 
 /** Seconds for which a mail without a link is worth sending. */
 const NOTICE_LIFETIME = 86_400;
@@ -28,19 +29,23 @@ const LINKS = {
   invitation: { mail: 'invitation', path: '/registration/set-password', lifetime: 'invitationLifetime' },
 } as const satisfies Partial<Record<KeyPurpose, { mail: MailName; path: string; lifetime: keyof Settings }>>;
 
+/** The notices after which somebody may want a new password. */
+const LEAD_TO_RESET: readonly MailName[] = ['account-exists', 'password-changed'];
+
 /** The mails of accounts, put into the outbox in the transaction of what they are about. */
 export class AccountMails {
   constructor(
     private readonly outbox: Outbox,
     private readonly templates: MailTemplates,
     private readonly keys: OneTimeKeys,
+    private readonly limiter: MailLimiter,
     private readonly settings: Settings,
     private readonly clock: Clock,
     /** Path of the auth controllers. */
     private readonly prefix: string,
   ) {}
 
-  /** Mails a link with a new key, which supersedes the user's older one of that purpose. */
+  /** Mails a link (PUBLIC_URL must be set) with a new key, which supersedes the user's older one of that purpose. */
   async sendLink(purpose: keyof typeof LINKS, user: UserId, email: string, em: EntityManager): Promise<void> {
     const { mail, path, lifetime } = LINKS[purpose];
     const seconds = this.settings[lifetime];
@@ -50,15 +55,15 @@ export class AccountMails {
     await this.outbox.enqueue({ to: email, ...content }, em, this.#in(seconds));
   }
 
-  /** Mails a notice, with the page where a password reset can be asked for, if the app has one. */
+  /** Mails a notice, unless no mails are sent (`isOn`) or the mailbox was sent too many. */
   async sendNotice(
     name: 'account-exists' | 'password-changed' | 'email-change-notice' | 'account-deleted',
     email: string,
     em: EntityManager,
     data: { readonly newEmail?: string } = {},
   ): Promise<void> {
-    if (!this.isOn) return;
-    const link = this.settings.passwordResetRequestUrl;
+    if (!this.isOn || !(await this.limiter.admitsNotice(email, em))) return;
+    const link = LEAD_TO_RESET.includes(name) ? this.settings.passwordResetRequestUrl : undefined;
     const content = this.templates.render(name, { app: this.#app, link, ...data });
     await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
   }

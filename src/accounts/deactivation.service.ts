@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionService } from '../sessions/session.service.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 
@@ -10,11 +11,12 @@ export class DeactivationService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly sessions: SessionService,
+    private readonly keys: OneTimeKeys,
     private readonly journal: Journal,
   ) {}
 
   /**
-   * Deactivates a user and ends every session, in one transaction. When it returns, no login and no rotation that was under
+   * Deactivates a user and ends every session and every mailed link, in one transaction. When it returns, no login and no rotation that was under
    * way can leave a live session behind. A user who is set inactive in any other way loses the sessions at their next use.
    * False: there is no such user, or not an active one; sessions are ended all the same.
    */
@@ -23,6 +25,7 @@ export class DeactivationService {
       const active = { id, isActive: true } as never;
       const isDeactivated = (await em.nativeUpdate(this.users.entity, active, { isActive: false } as never)) > 0;
       await this.sessions.revokeAll(id, { em, reason: 'deactivation' });
+      await this.keys.revokeAll(id, em);
       if (isDeactivated) await this.journal.record([['user.deactivated', { user: String(id) }]], em);
       return isDeactivated;
     });

@@ -4,6 +4,7 @@ import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
+import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
 import type { DeferredWork } from './deferred-work.js';
 import type { MailLimiter } from './mail-limiter.service.js';
@@ -21,6 +22,7 @@ export class EmailChangeService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly proof: PasswordProof,
+    private readonly abandoned: AbandonedSignUps,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
@@ -39,12 +41,14 @@ export class EmailChangeService {
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
       throw validationFailed([{ field: 'email', messages: ['is your address already'] }]);
     }
-    await this.limiter.countMail(email, client);
+    await this.limiter.countMail('email-change', email, client);
     this.deferred.start('email change', async () => {
-      const isTaken = (await this.users.findByEmail(email)) !== undefined;
       await this.database.transaction(async (em) => {
+        // Who has another password by now did not ask for this.
+        if (!(await this.users.replacePasswordHash(user, user.passwordHash ?? null, em))) return;
         await this.sessions.assertLive(caller, em);
-        if (!isTaken) await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
+        if (!(await this.abandoned.isAddressTaken(email, em)))
+          await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
         await this.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
       });
     });

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
-import { isUniqueViolation } from '../database/unique-violation.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
@@ -8,16 +8,24 @@ import type { Settings } from '../settings/settings.js';
 import type { OneTimeKey, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserService } from '../users/user.service.js';
+import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
 import type { DeferredWork } from './deferred-work.js';
 import type { MailLimiter } from './mail-limiter.service.js';
+import type { SignUpBrowsers } from './sign-up-browsers.js';
 
 /** The keys that prove a mailbox by being opened. */
 const PURPOSES = ['registration', 'email-verification', 'email-change'] as const;
 
+/** Who opens a link. */
+export interface Visitor extends SessionClient {
+  /** What the browser was given at a sign-up (`SignUpBrowsers`), if it was there. */
+  readonly marks?: readonly string[];
+}
+
 /** What opening a link brought. */
 export interface Confirmation {
-  /** A session, under SESSION_ON_EMAIL_VERIFICATION, for the first opening after a sign-up. */
+  /** A session, under SESSION_ON_EMAIL_VERIFICATION, for the browser that signed up. */
   readonly tokens?: Tokens;
 }
 
@@ -27,6 +35,8 @@ export class EmailVerificationService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly keys: OneTimeKeys,
+    private readonly abandoned: AbandonedSignUps,
+    private readonly browsers: SignUpBrowsers,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
@@ -37,7 +47,7 @@ export class EmailVerificationService {
 
   /** Mails a new link to an active user whose address is not confirmed, and nothing to others. @throws too_many_requests */
   async resend(email: string, client: SessionClient): Promise<void> {
-    await this.limiter.countMail(email, client);
+    await this.limiter.countMail('verification', email, client);
     this.deferred.start('resend', () => this.database.transaction((em) => this.#resend(email, em)));
   }
 
@@ -61,7 +71,7 @@ export class EmailVerificationService {
    * @returns undefined for a key that is good for nothing, or when somebody else has the address by now
    * @throws too_many_requests, service_unavailable
    */
-  async confirm(key: string, client: SessionClient): Promise<Confirmation | undefined> {
+  async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {
     await this.limiter.countKey(client.ip);
     try {
       const confirmed = await this.database.transaction(async (em) => {
@@ -78,16 +88,19 @@ export class EmailVerificationService {
   async #confirm(
     { purpose, user, email }: OneTimeKey,
     key: string,
-    client: SessionClient,
+    { marks = [], ...client }: Visitor,
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
-    if (!(await this.users.confirmEmail(user, email, em))) return undefined;
     const isChange = purpose === 'email-change';
+    if (isChange) await this.abandoned.remove(email, em); // nobody proved that it is theirs
+    if (!(await this.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) await this.keys.revokeAll(user, em); // what was mailed to the address before is good for nothing now
     const seconds = this.settings.emailConfirmationLifetime;
     await this.keys.remember(key, { purpose: 'email-verified', user, email }, seconds, em);
     await this.journal.record([[isChange ? 'email.changed' : 'email.verified', { user: String(user) }]], em);
-    if (isChange || !this.settings.sessionOnEmailVerification) return {};
-    return { tokens: await this.sessions.open({ id: user }, { em, client }) };
+    if (purpose !== 'registration' || !this.settings.sessionOnEmailVerification) return {};
+    const owner = await this.users.findByEmail(email, em);
+    if (!owner || !this.browsers.isKnown(marks, owner.passwordHash)) return {};
+    return { tokens: await this.sessions.open(owner, { em, client }) };
   }
 }

@@ -1,8 +1,8 @@
-import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, emailAlreadyRegistered, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
-import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
@@ -13,7 +13,7 @@ import type { AccountMails } from './account-mails.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 
 /** Whom an inviter wants to have in. */
-export interface Invitation extends SessionClient {
+export interface Invitation {
   readonly email: string;
   readonly role: number;
   readonly firstName?: string;
@@ -46,11 +46,11 @@ export class InvitationService {
     if (!this.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
       throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You may not invite somebody with this role.');
     }
-    await this.limiter.countMail(invitation.email);
+    await this.limiter.countMail('invitation', invitation.email);
     try {
       await this.database.transaction((em) => this.#invite(invitation, em));
     } catch (error) {
-      if (error instanceof UniqueConstraintViolationException && (await this.users.findByEmail(invitation.email))) {
+      if (isUniqueViolation(error) && (await this.users.findByEmail(invitation.email))) {
         throw emailAlreadyRegistered();
       }
       throw error;

@@ -3,6 +3,7 @@ import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
@@ -23,6 +24,7 @@ export class LoginService {
     private readonly limiter: LoginLimiter,
     private readonly failures: LoginFailures,
     private readonly sessions: SessionService,
+    private readonly keys: OneTimeKeys,
     private readonly settings: Settings,
     private readonly telemetry: Telemetry,
   ) {}
@@ -48,6 +50,7 @@ export class LoginService {
     });
     if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
     if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw emailNotVerified();
+    if (!user.emailVerified) await this.keys.keepSignUp(user.id);
     await this.#renewHash(user, password);
     return this.sessions.open(user, { client });
   }

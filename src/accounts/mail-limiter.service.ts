@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import type { MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
@@ -11,12 +11,18 @@ import { normalizeEmail } from '../users/email.js';
 import { clientNetwork } from './client-address.js';
 import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
+/**
+ * Why a mail is sent. Each counts by itself for a mailbox: what a stranger asks for in somebody's name must not use up what
+ * the owner needs.
+ */
+export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation' | 'notice';
+
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
 const KEY_TRIES: LoginLimit = { count: 100, seconds: 900, scope: 'ip' };
 
 /** Bounds how many mails are sent to a mailbox and at the wish of a client's address, over all servers. */
 export class MailLimiter {
-  readonly #count: string;
+  readonly #sql: string;
 
   constructor(
     private readonly database: Database,
@@ -26,7 +32,7 @@ export class MailLimiter {
     /** Hides whom the rows are about. */
     private readonly key: KeyObject,
   ) {
-    this.#count = statement(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
+    this.#sql = statement(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
 
   /**
@@ -35,34 +41,62 @@ export class MailLimiter {
    *
    * @throws too_many_requests
    */
-  async countMail(email: string, client?: SessionClient): Promise<void> {
+  async countMail(reason: MailReason, email: string, client?: SessionClient): Promise<void> {
     // The client's address first: whoever is over that limit must not use up the one of somebody's mailbox.
     for (const scope of client ? (['ip', 'account+ip', 'account'] as const) : (['account'] as const)) {
       const network = scope.includes('ip') && clientNetwork(client?.ip);
-      const parts = [scope.includes('account') && normalizeEmail(email), network];
-      for (const limit of this.settings.mailRateLimit.filter((each) => each.scope === scope)) {
-        await this.#countOne('mail', parts, limit);
-      }
+      const parts = [scope.includes('account') && [reason, normalizeEmail(email)], network];
+      for (const limit of this.#limits(scope)) throwIfOver(await this.#count('mail', parts, limit), limit);
     }
   }
 
-  /** Counts a try of a key out of a mail. @throws too_many_requests */
-  async countKey(ip: string | undefined): Promise<void> {
-    if (this.settings.mailRateLimit.length > 0) await this.#countOne('key', [clientNetwork(ip)], KEY_TRIES);
+  /** Counts a notice that is about to be put into the outbox, in the transaction of `em`. False: there were too many. */
+  async admitsNotice(email: string, em: EntityManager): Promise<boolean> {
+    let isAdmitted = true;
+    for (const limit of this.#limits('account')) {
+      const { count } = await this.#count('mail', [['notice', normalizeEmail(email)], false], limit, em);
+      isAdmitted &&= count <= limit.count;
+    }
+    return isAdmitted;
   }
 
-  async #countOne(what: 'mail' | 'key', parts: readonly unknown[], { count, seconds, scope }: LoginLimit) {
+  /** Counts a try of a key out of a mail, unless MAIL_RATE_LIMIT is off. @throws too_many_requests */
+  async countKey(ip: string | undefined): Promise<void> {
+    if (this.settings.mailRateLimit.length === 0) return;
+    throwIfOver(await this.#count('key', [clientNetwork(ip)], KEY_TRIES), KEY_TRIES);
+  }
+
+  #limits(scope: LoginLimit['scope']): LoginLimit[] {
+    return this.settings.mailRateLimit.filter((each) => each.scope === scope);
+  }
+
+  async #count(
+    what: 'mail' | 'key',
+    parts: readonly unknown[],
+    { seconds, scope }: LoginLimit,
+    em?: EntityManager,
+  ): Promise<Count> {
     const name = JSON.stringify([what, scope, seconds, parts]);
     const key = createHmac('sha256', this.key).update(name).digest('base64url');
     const now = this.clock.now();
     const parameters = [key, new Date(now + seconds * 1000), new Date(now)];
-    const [row] = await this.database.query<{ count: number; wait: number }>(this.#count, parameters);
-    if (!row || row.count <= count) return;
-    const retryAfter = Math.max(1, Math.ceil(row.wait));
-    throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, 'There were too many requests; try again later.', {
-      retryAfter,
-    });
+    const [row] = await this.database.query<Count>(this.#sql, parameters, em);
+    return row ?? { count: 0, wait: 0 };
   }
+}
+
+/** How often something was counted in its time, and for how many seconds more that lasts. */
+interface Count {
+  readonly count: number;
+  readonly wait: number;
+}
+
+function throwIfOver({ count, wait }: Count, limit: LoginLimit): void {
+  if (count <= limit.count) return;
+  const retryAfter = Math.max(1, Math.ceil(wait));
+  throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, 'There were too many requests; try again later.', {
+    retryAfter,
+  });
 }
 
 function statement(attempts: Table): string {

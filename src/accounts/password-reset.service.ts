@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { SessionClient } from '../sessions/client-device.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { DeferredWork } from './deferred-work.js';
@@ -10,18 +11,23 @@ export class PasswordResetService {
   constructor(
     private readonly database: Database,
     private readonly users: UserService,
+    private readonly keys: OneTimeKeys,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
   ) {}
 
-  /** Mails a link to an active user. For any other address nothing happens, in the same time. @throws too_many_requests */
+  /** Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing happens, in the same time. @throws too_many_requests */
   async request(email: string, client: SessionClient): Promise<void> {
-    await this.limiter.countMail(email, client);
+    await this.limiter.countMail('password-reset', email, client);
     this.deferred.start('password reset', async () => {
       const user = await this.users.findByEmail(email);
       if (!user?.isActive) return;
-      await this.database.transaction((em) => this.mails.sendLink('password-reset', user.id, user.email, em));
+      await this.database.transaction(async (em) => {
+        // Who let an invitation expire is invited no more, and must not come in this way.
+        if (await this.keys.isExpired('invitation', user.id, em)) return;
+        await this.mails.sendLink('password-reset', user.id, user.email, em);
+      });
     });
   }
 }

@@ -4,7 +4,7 @@ import { tokenNotValid } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
-import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import { assertPasswordAllowed } from '../users/password-rules.js';
@@ -12,9 +12,13 @@ import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 
+/** What a mailed key allows to set a password for. */
+export type PasswordPurpose = 'password-reset' | 'invitation';
+
 /** A password, and the key out of a mail that allows to set it. */
 export interface MailedPassword extends SessionClient {
-  readonly key: string;
+  /** Of several the first that is good is used. */
+  readonly keys: readonly string[];
   readonly newPassword: string;
 }
 
@@ -31,10 +35,18 @@ export class PasswordSetter {
     private readonly journal: Journal,
   ) {}
 
-  /** The address that a key was mailed to; undefined for one that is good for nothing. @throws too_many_requests */
-  async find(purpose: KeyPurpose, key: string, { ip }: SessionClient): Promise<string | undefined> {
+  /** The first good one of some keys, and the address that it was mailed to. @throws too_many_requests */
+  async find(
+    purpose: PasswordPurpose,
+    keys: readonly string[],
+    { ip }: SessionClient,
+  ): Promise<{ readonly key: string; readonly email: string } | undefined> {
     await this.limiter.countKey(ip);
-    return (await this.keys.find(key, [purpose]))?.email;
+    for (const key of keys) {
+      const found = await this.keys.find(key, [purpose]);
+      if (found) return { key, email: found.email };
+    }
+    return undefined;
   }
 
   /**
@@ -43,16 +55,17 @@ export class PasswordSetter {
    *
    * @throws token_not_valid, validation_failed (the key stays good), too_many_requests, service_unavailable
    */
-  async set(purpose: KeyPurpose, { key, newPassword, ...client }: MailedPassword): Promise<Tokens> {
-    const email = await this.find(purpose, key, client);
-    if (email === undefined) throw tokenNotValid('one-time-key');
+  async set(purpose: PasswordPurpose, { keys, newPassword, ...client }: MailedPassword): Promise<Tokens> {
+    const found = await this.find(purpose, keys, client);
+    if (!found) throw tokenNotValid('one-time-key');
+    const { key, email } = found;
     assertPasswordAllowed('newPassword', newPassword, email);
     const passwordHash = await this.hasher.hash(newPassword);
     return this.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
   }
 
   async #set(
-    purpose: KeyPurpose,
+    purpose: PasswordPurpose,
     key: string,
     passwordHash: string,
     client: SessionClient,

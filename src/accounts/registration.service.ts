@@ -1,4 +1,5 @@
-import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
 import { emailAlreadyRegistered } from '../error.js';
 import type { Journal } from '../observability/journal.js';
@@ -16,6 +17,7 @@ import type { UserService } from '../users/user.service.js';
 import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
 import type { MailLimiter } from './mail-limiter.service.js';
+import type { SignUpBrowsers } from './sign-up-browsers.js';
 
 /** What somebody who signs up gives. */
 export interface Registration extends SessionClient {
@@ -25,6 +27,14 @@ export interface Registration extends SessionClient {
   readonly lastName?: string;
 }
 
+/** What a sign-up brought. */
+export interface SignUp {
+  /** The first session; undefined where the address has to be confirmed first. */
+  readonly tokens?: Tokens;
+  /** What the browser shall keep until the link is opened; undefined with `tokens`. */
+  readonly mark?: string;
+}
+
 /** Signs new users up. */
 export class RegistrationService {
   constructor(
@@ -32,6 +42,7 @@ export class RegistrationService {
     private readonly users: UserService,
     private readonly hasher: PasswordHasher,
     private readonly abandoned: AbandonedSignUps,
+    private readonly browsers: SignUpBrowsers,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly sessions: SessionService,
@@ -44,52 +55,58 @@ export class RegistrationService {
    * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no session
    * yet: a link is mailed, or, for an address that is taken, a notice to its owner; the caller cannot tell.
    *
-   * @returns undefined where the address has to be confirmed first
    * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable
    */
-  async register(registration: Registration): Promise<Tokens | undefined> {
+  async register(registration: Registration): Promise<SignUp> {
     return this.telemetry.measure('register', () => this.#register(registration));
   }
 
-  async #register(registration: Registration): Promise<Tokens | undefined> {
+  async #register(registration: Registration): Promise<SignUp> {
     const { email, password } = registration;
     const { emailVerification } = this.settings;
     assertPasswordAllowed('password', password, email);
-    if (emailVerification !== 'none') await this.limiter.countMail(email, registration);
+    if (emailVerification !== 'none') await this.limiter.countMail('registration', email, registration);
     const passwordHash = await this.hasher.hash(password);
+    const create = (isRetry: boolean) =>
+      this.database.transaction((em) => this.#create({ ...registration, passwordHash }, isRetry, em));
     try {
-      return await this.database.transaction((em) => this.#create({ ...registration, passwordHash }, em));
+      return await create(false);
     } catch (error) {
       // An app's user can have other unique columns; only a taken address is ours to explain.
-      const isDuplicate = error instanceof UniqueConstraintViolationException;
-      if (!isDuplicate || !(await this.users.findByEmail(email))) throw error;
-      if (emailVerification !== 'mandatory') throw emailAlreadyRegistered();
-      // Somebody signed up with it at the same moment: now it can be seen.
-      return this.database.transaction((em) => this.#create({ ...registration, passwordHash }, em));
+      if (!isUniqueViolation(error) || !(await this.users.findByEmail(email))) throw error;
+      return create(true); // whoever has the address can be seen now
     }
   }
 
-  async #create(registration: Registration & { passwordHash: string }, em: EntityManager): Promise<Tokens | undefined> {
+  async #create(
+    registration: Registration & { passwordHash: string },
+    isRetry: boolean,
+    em: EntityManager,
+  ): Promise<SignUp> {
     const { emailVerification } = this.settings;
     const isMandatory = emailVerification === 'mandatory';
-    if (isMandatory && (await this.#isTaken(registration.email, em))) return undefined;
+    // Elsewhere the insert itself finds out, and nearly every address is free.
+    const isTaken = (isMandatory || isRetry) && (await this.#isTaken(registration.email, em));
+    const mark = this.browsers.mark(registration.passwordHash);
+    if (isTaken) return { mark };
     const user = this.createUser(em, registration);
     await em.persist(user).flush();
     await this.journal.record([['user.registered', { user: String(user.id) }]], em);
     if (isMandatory) {
       await this.mails.sendLink('registration', user.id, user.email, em);
-      return undefined;
+      return { mark };
     }
     if (emailVerification === 'optional') await this.mails.sendLink('email-verification', user.id, user.email, em);
-    return this.sessions.open(user, { em, client: registration });
+    return { tokens: await this.sessions.open(user, { em, client: registration }) };
   }
 
-  /** Whether an address is somebody's, who then is told of the try. @throws email_already_registered if that may be known */
+  /** Frees an abandoned address. Whether it is still somebody's, who then is told of the try. @throws email_already_registered if that may be known */
   async #isTaken(email: string, em: EntityManager): Promise<boolean> {
+    const { emailVerification, preventEnumeration } = this.settings;
     await this.abandoned.remove(email, em);
     const owner = await this.users.findByEmail(email, em);
     if (!owner) return false;
-    if (!this.settings.preventEnumeration) throw emailAlreadyRegistered();
+    if (emailVerification !== 'mandatory' || !preventEnumeration) throw emailAlreadyRegistered();
     if (owner.isActive) await this.mails.sendNotice('account-exists', owner.email, em);
     return true;
   }

@@ -3,6 +3,7 @@ import { MikroORM, type Options, PostgreSqlDriver } from '@mikro-orm/postgresql'
 import type { Command } from 'commander';
 import { Container } from 'typedi';
 import { createJwtAllauth, type JwtAllauth } from '../jwt-allauth.js';
+import { Mailer } from '../mail/mailer.js';
 import type { Logger } from '../observability/logger.js';
 import { loadExport } from '../settings/module-export.js';
 import { settingsFromEnv } from '../settings/settings-from-env.js';
@@ -21,6 +22,13 @@ export interface ProjectOptions {
 interface Project {
   readonly auth: JwtAllauth;
   readonly users: UserService;
+}
+
+/** A command sends no mails: they wait for the servers. */
+class NoMailer extends Mailer {
+  async send(): Promise<void> {
+    throw new Error('a command sends no mails');
+  }
 }
 
 /** What a command has to say it says itself. */
@@ -46,8 +54,8 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
     const container = Container.of('jwt-allauth command');
     // A command looks at no access token: it needs no list of revoked sessions, and no connection that keeps one.
     const own = { ...settings, accessTokenSessionCheck: 'none' } as const;
-    const auth = await createJwtAllauth({ orm, settings: own, container, logger: SILENT });
-    return await work({ auth, users: container.get(UserService) });
+    const auth = await createJwtAllauth({ orm, settings: own, container, logger: SILENT, mailer: new NoMailer() });
+    return await work({ auth, users: container.get(UserService) }).finally(() => auth.close());
   } finally {
     await orm.close(true);
   }

@@ -14,7 +14,9 @@ interface Options extends ProjectOptions {
 export function addPurge(program: Command): void {
   const command = program
     .command('purge')
-    .description('Deletes expired sessions, revocations and counters of failed logins, beside running servers.')
+    .description(
+      'Deletes expired sessions, revocations and counters, keys of mailed links and mails that came too late, beside running servers.',
+    )
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch-size <rows>', 'rows that one statement deletes at most', parseRows, 1000);
   addProjectOptions(command).action(run);

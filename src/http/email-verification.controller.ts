@@ -4,6 +4,7 @@ import type { EmailVerificationService } from '../accounts/email-verification.se
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { EmailInput } from './inputs/email.input.js';
 import { noStore } from './no-store.js';
+import type { OneTimeCookie } from './one-time-cookie.js';
 import { asPage } from './pages/as-page.js';
 import type { LinkPages } from './pages/link-pages.js';
 import type { RefreshTokenTransport } from './refresh-token-transport.js';
@@ -17,6 +18,7 @@ export function createEmailVerificationController(
   verification: EmailVerificationService,
   pages: LinkPages,
   transport: RefreshTokenTransport,
+  browser: OneTimeCookie,
 ) {
   @Service()
   @JsonController(prefix, untransformed)
@@ -35,12 +37,15 @@ export function createEmailVerificationController(
     async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       const client = clientOf(request);
       // Express answers HEAD by the route of GET; who only looks confirms nothing.
-      const isLook = request.method === 'HEAD';
-      const confirmed = isLook
-        ? (await verification.isGood(key, client)) && {}
-        : await verification.confirm(key, client);
+      if (request.method === 'HEAD') {
+        return (await verification.isGood(key, client)) ? pages.verified(response) : pages.failed(response);
+      }
+      const confirmed = await verification.confirm(key, { ...client, marks: browser.read(request) });
       if (!confirmed) return pages.failed(response);
-      if ('tokens' in confirmed && confirmed.tokens) transport.deliver(response, confirmed.tokens);
+      if (confirmed.tokens) {
+        transport.deliver(response, confirmed.tokens);
+        browser.clear(response);
+      }
       return pages.verified(response);
     }
   }

@@ -1,8 +1,7 @@
-import { Authorized, Body, CurrentUser, HttpCode, JsonController, Post, Req, UseBefore } from 'routing-controllers';
+import { Authorized, Body, CurrentUser, HttpCode, JsonController, Post, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { InvitationService } from '../accounts/invitation.service.js';
 import { Principal } from '../authentication/principal.js';
-import { clientOf, type HttpRequest } from './http-message.js';
 import { InvitationInput } from './inputs/invitation.input.js';
 import { noStore } from './no-store.js';
 import { requireJson } from './require-json.js';
@@ -18,12 +17,8 @@ export function createInvitationController(prefix: string, invitations: Invitati
   class InvitationController {
     @Post('/registration/user-register')
     @HttpCode(201)
-    async invite(
-      @CurrentUser() principal: Principal,
-      @Body({ type: InvitationInput, required: false }) body: unknown,
-      @Req() request: HttpRequest,
-    ) {
-      await invitations.invite(principal.claims, { ...validateInput(InvitationInput, body), ...clientOf(request) });
+    async invite(@CurrentUser() principal: Principal, @Body({ type: InvitationInput, required: false }) body: unknown) {
+      await invitations.invite(principal.claims, validateInput(InvitationInput, body));
       return { detail: 'An invitation is on its way.' };
     }
   }

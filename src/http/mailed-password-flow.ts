@@ -1,9 +1,10 @@
+import type { PasswordPurpose } from '../accounts/password-setter.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { OneTimeCookieName } from './one-time-cookie.js';
 
 /** A way from a mailed link to a password. */
 export interface MailedPasswordFlow {
-  readonly purpose: 'password-reset' | 'invitation';
+  readonly purpose: PasswordPurpose;
   /** Path of the mailed link below the prefix, without its key. */
   readonly link: string;
   /** Path to which an app's own form sends the password, as JSON. */

@@ -1,5 +1,5 @@
 import type { PasswordSetter } from '../accounts/password-setter.service.js';
-import { JwtAllauthError, tokenNotValid } from '../error.js';
+import { JwtAllauthError } from '../error.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { parseForm } from './form-body.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
@@ -30,33 +30,30 @@ export class PasswordByMail {
 
   /** Answers the link: on to the form, with the cookie, or the page of a link that failed. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if ((await this.#emailOf(key, request)) === undefined) return this.pages.failed(response);
+    if (!(await this.#find([key], request))) return this.pages.failed(response);
     this.cookie.set(response, key, this.flow.lifetime);
     return redirect(response, this.flow.appForm ?? this.formUrl);
   }
 
   /** Shows our form to who has the cookie. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    const email = await this.#emailOf(this.cookie.read(request) ?? '', request);
-    return email === undefined ? this.pages.failed(response) : this.#form(response, 200, email);
+    const found = await this.#find(this.cookie.read(request), request);
+    return found ? this.#form(response, 200, found.email) : this.pages.failed(response);
   }
 
   /** Takes our form: done, the form again with what was wrong, or the page of a link that failed. */
   async submitForm(request: HttpRequest, response: HttpResponse, body: unknown): Promise<HttpResponse> {
     const { newPassword = '' } = parseForm(body);
-    const key = this.cookie.read(request) ?? '';
-    const email = await this.#emailOf(key, request);
-    if (email === undefined) return this.pages.failed(response);
+    const found = await this.#find(this.cookie.read(request), request);
+    if (!found) return this.pages.failed(response);
     try {
-      await this.#handOver(
-        response,
-        await this.setter.set(this.flow.purpose, { key, newPassword, ...clientOf(request) }),
-      );
+      await this.#handOver(response, await this.#set([found.key], newPassword, request));
     } catch (error) {
       if (!(error instanceof JwtAllauthError)) throw error;
       if (error.httpCode === 401) return this.pages.failed(response);
+      if (error.httpCode !== 400) throw error;
       const messages = error.errors?.flatMap((each) => each.messages) ?? [];
-      return this.#form(response, error.httpCode, email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
+      return this.#form(response, 400, found.email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
     }
     this.cookie.clear(response);
     return this.pages.done(response);
@@ -65,21 +62,23 @@ export class PasswordByMail {
   /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
   async setNew(request: HttpRequest, response: HttpResponse, body: unknown): Promise<TokenBody> {
     const { newPassword } = validateInput(NewPasswordInput, body);
-    const key = this.cookie.read(request);
-    if (!key) throw tokenNotValid('one-time-key');
-    const tokens = await this.setter.set(this.flow.purpose, { key, newPassword, ...clientOf(request) });
+    const tokens = await this.#set(this.cookie.read(request), newPassword, request);
     this.cookie.clear(response);
     return this.transport.deliver(response, tokens);
+  }
+
+  #find(keys: readonly string[], request: HttpRequest) {
+    return this.setter.find(this.flow.purpose, keys, clientOf(request));
+  }
+
+  #set(keys: readonly string[], newPassword: string, request: HttpRequest): Promise<Tokens> {
+    return this.setter.set(this.flow.purpose, { keys, newPassword, ...clientOf(request) });
   }
 
   /** A cookie signs the browser in; a body is nothing that a page could keep. */
   async #handOver(response: HttpResponse, tokens: Tokens): Promise<void> {
     if (this.transport.isCookie) this.transport.deliver(response, tokens);
     else await this.discard(tokens);
-  }
-
-  #emailOf(key: string, request: HttpRequest): Promise<string | undefined> {
-    return this.setter.find(this.flow.purpose, key, clientOf(request));
   }
 
   #form(response: HttpResponse, status: number, email: string, error?: string): HttpResponse {

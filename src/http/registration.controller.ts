@@ -4,6 +4,7 @@ import type { RegistrationService } from '../accounts/registration.service.js';
 import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RegistrationInput } from './inputs/registration.input.js';
 import { noStore } from './no-store.js';
+import type { OneTimeCookie } from './one-time-cookie.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
 import { untransformed } from './untransformed.js';
@@ -15,6 +16,8 @@ export function createRegistrationController(
   registration: RegistrationService,
   transport: RefreshTokenTransport,
   csrf: Before,
+  /** By which the browser is known again when the link is opened; undefined where that would bring nothing. */
+  browser?: { readonly cookie: OneTimeCookie; readonly lifetime: number },
 ) {
   @Service()
   @JsonController(prefix, untransformed)
@@ -28,7 +31,8 @@ export function createRegistrationController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody | { readonly detail: string }> {
       const input = validateInput(RegistrationInput, body);
-      const tokens = await registration.register({ ...input, ...clientOf(request) });
+      const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
+      if (mark && browser) browser.cookie.set(response, mark, browser.lifetime);
       return tokens
         ? transport.deliver(response, tokens)
         : { detail: 'Open the link in the mail that was sent to you.' };

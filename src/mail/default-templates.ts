@@ -1,12 +1,15 @@
-/** A mail in its default words. Each line of `text` is a paragraph; `{link}` is where the link stands. */
+/** A mail in its default words, as Eta; the link stands between `before` and `after`. */
 interface Words {
   readonly subject: string;
   readonly title: string;
   readonly before: string;
-  /** What the button says; undefined for a mail whose link is only a hint. */
+  /** What the button says, or, without one, what the link is for. */
   readonly action?: string;
+  readonly hint?: string;
   readonly after: string;
 }
+
+const FORGOTTEN = 'If you forgot your password, ask for a new one here:';
 
 const NOT_YOU = 'If it was not you who asked for this, you need do nothing.';
 
@@ -23,6 +26,7 @@ const WORDS = {
     title: 'You have an account already',
     before:
       'Somebody tried to sign up at <%= it.app %> with this address, for which there is an account. If it was you, sign in.',
+    hint: FORGOTTEN,
     after: 'If it was not you, you need do nothing: nobody was let in.',
   },
   'password-reset': {
@@ -36,6 +40,7 @@ const WORDS = {
     subject: 'Your password was changed',
     title: 'Your password was changed',
     before: 'The password of your account at <%= it.app %> was changed just now.',
+    hint: 'You can ask for a new one here:',
     after: 'If it was not you, ask for a new password at once.',
   },
   'email-change': {
@@ -75,17 +80,17 @@ export const MAIL_NAMES = Object.keys(WORDS) as readonly MailName[];
 
 /** The default template of a mail as text: its first line is the subject. */
 export function defaultText(name: MailName): string {
-  const { subject, before, after }: Words = WORDS[name];
-  return `Subject: ${subject}\n\n${before}\n<% if (it.link) { %>\n<%~ it.link %>\n<% } %>\n${after}\n`;
+  const { subject, before, hint, after }: Words = WORDS[name];
+  return `Subject: ${subject}\n\n${before}\n<% if (it.link) { %>\n${hint ? `${hint}\n` : ''}<%~ it.link %>\n<% } %>\n${after}\n`;
 }
 
 /** The default template of a mail as HTML, to stand in the layout. */
 export function defaultHtml(name: MailName): string {
-  const { title, before, action, after }: Words = WORDS[name];
+  const { title, before, action, hint, after }: Words = WORDS[name];
   const link = '<a href="<%= it.link %>" style="color:#1d4ed8;word-break:break-all"><%= it.link %></a>';
   const button = action
     ? `<p style="margin:24px 0"><a href="<%= it.link %>" style="display:inline-block;background:#1d4ed8;color:#ffffff;font-weight:600;text-decoration:none;padding:12px 20px;border-radius:8px">${action}</a></p>`
-    : '';
+    : `<p style="margin:0">${hint ?? ''}</p>`;
   return `<h1 style="font-size:22px;line-height:1.3;margin:0 0 16px">${title}</h1>
 <p style="margin:0 0 16px">${before}</p>
 <% if (it.link) { %>${button}<p style="margin:0 0 16px;font-size:14px">${link}</p><% } %>

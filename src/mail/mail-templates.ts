@@ -15,7 +15,15 @@ export interface MailData {
   readonly newEmail?: string;
 }
 
-const SUBJECT = /^Subject: *(.+)\r?\n(?:\r?\n)?/;
+const SUBJECT = /^Subject: *(\S.*)\r?\n(?:\r?\n)?/;
+
+/** With which every template is tried at the start. */
+const SAMPLE = {
+  app: 'app.example.com',
+  link: 'https://app.example.com/',
+  expiresIn: '1 hour',
+  newEmail: 'a@example.com',
+};
 
 /**
  * The words and the looks of mails. A file `<name>.text.eta`, `<name>.html.eta` or `layout.html.eta` in TEMPLATES_DIR stands in
@@ -25,28 +33,50 @@ export class MailTemplates {
   readonly #text = new Eta({ autoEscape: false, autoTrim: false });
   readonly #html = new Eta({ autoEscape: true, autoTrim: false });
 
-  /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be used */
+  /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in */
   constructor(settings: Settings) {
     const folder = new TemplateFolder(settings.templatesDir);
-    this.#html.loadTemplate('@layout', folder.read('layout.html') ?? DEFAULT_LAYOUT);
+    folder.use('layout.html', DEFAULT_LAYOUT, (template) => {
+      this.#html.loadTemplate('@layout', template);
+      this.#layout({ ...SAMPLE, subject: '', body: '' });
+    });
     for (const name of MAIL_NAMES) {
-      this.#text.loadTemplate(`@${name}`, folder.read(`${name}.text`) ?? defaultText(name));
-      this.#html.loadTemplate(`@${name}`, folder.read(`${name}.html`) ?? defaultHtml(name));
+      folder.use(`${name}.text`, defaultText(name), (template) => {
+        this.#text.loadTemplate(`@${name}`, template);
+        for (const data of [SAMPLE, { app: '' }]) this.#words(name, data);
+      });
+      folder.use(`${name}.html`, defaultHtml(name), (template) => {
+        this.#html.loadTemplate(`@${name}`, template);
+        for (const data of [SAMPLE, { app: '' }]) this.#html.render(`@${name}`, data);
+      });
     }
   }
 
   /** A mail, but for whom it is to. */
-  render(name: MailName, data: MailData): Omit<Mail, 'to'> {
-    const text = this.#text.render(`@${name}`, mapText(data));
-    const subject = SUBJECT.exec(text)?.[1]?.trim() ?? data.app;
+  render(name: MailName, given: MailData): Omit<Mail, 'to'> {
+    const data = printable(given);
+    const { subject, text } = this.#words(name, data);
     const body = this.#html.render(`@${name}`, data);
-    const html = this.#html.render('@layout', { ...data, subject, body });
-    return { subject, text: text.replace(SUBJECT, ''), html };
+    return { subject, text, html: this.#layout({ ...data, subject, body }) };
+  }
+
+  #words(name: MailName, data: MailData): { subject: string; text: string } {
+    const whole = this.#text.render(`@${name}`, data);
+    const subject = SUBJECT.exec(whole)?.[1]?.trim();
+    if (subject === undefined) throw new TypeError('its first line is not "Subject: …"');
+    return { subject, text: whole.replace(SUBJECT, '') };
+  }
+
+  #layout(data: MailData & { readonly subject: string; readonly body: string }): string {
+    return this.#html.render('@layout', data);
   }
 }
 
-/** Without control characters: in a text nothing else could pretend to be something. */
-function mapText(data: MailData): MailData {
-  const entries = Object.entries(data).map(([key, value]) => [key, String(value ?? '').replace(/\p{Cc}/gu, '')]);
+/** Without characters that are not seen: with them something could pretend to be something else. */
+function printable(data: MailData): MailData {
+  const entries = Object.entries(data).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '') : value,
+  ]);
   return Object.fromEntries(entries) as MailData;
 }

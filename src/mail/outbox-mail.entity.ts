@@ -11,9 +11,8 @@ export function createOutboxMailEntity(): EntitySchema {
     properties: {
       id: p.uuid().primary(),
       recipient: p.string().length(254),
-      subject: p.string().length(255),
-      text: p.text(),
-      html: p.text(),
+      /** Subject, text and HTML, encrypted. */
+      content: p.text(),
       attempts: p.integer(),
       nextAttemptAt: p.datetime(3).index(),
       /** When it is of no use any more, because its link has expired. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
@@ -6,6 +6,7 @@ import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
 import type { Mail, Mailer } from './mailer.js';
 import { OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
+import { seal, UnsealError, unseal } from './sealed-content.js';
 
 /** Milliseconds after which mails of a server that is no more, and those to be tried again, are looked for. */
 const LOOK_EVERY = 30_000;
@@ -13,26 +14,32 @@ const LOOK_EVERY = 30_000;
 /** Mails that are sent at the same time. */
 const PARALLEL = 5;
 
-interface ClaimedMail extends Mail {
+interface ClaimedMail {
   readonly id: string;
+  readonly to: string;
+  readonly content: string;
   readonly attempts: number;
 }
 
 /**
  * Mails between the transaction that they tell of and the server that takes them. They are written together with what they
- * are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try into the future,
- * and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent once more.
+ * are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try five minutes on,
+ * and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent once more. What they
+ * say is encrypted: the links in it are keys, and who can read the database shall not use them.
  */
 export class Outbox {
   readonly #sql: ReturnType<typeof statements>;
   readonly #running = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   constructor(
     private readonly database: Database,
     orm: MikroORM,
     private readonly mailer: Mailer,
     private readonly clock: Clock,
+    /** Encrypts what waits. */
+    private readonly secret: KeyObject,
     private readonly logger: Logger,
   ) {
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
@@ -41,17 +48,21 @@ export class Outbox {
   /** Has a mail sent as soon as the transaction of `em` has committed. After `expiresAt` it is not tried any more. */
   async enqueue({ to, subject, text, html }: Mail, em: EntityManager, expiresAt: Date): Promise<void> {
     const now = new Date(this.clock.now());
-    await this.database.query(this.#sql.insert, [randomUUID(), to, subject, text, html, now, expiresAt], em);
+    const id = randomUUID();
+    const content = seal(JSON.stringify({ subject, text, html }), id, this.secret);
+    await this.database.query(this.#sql.insert, [id, to, content, now, expiresAt], em);
     this.database.afterCommit(em, () => this.#wake());
   }
 
   /** Looks for mails that wait, now and then, until `stop`. It does not keep the process alive. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#wake(), LOOK_EVERY).unref();
+    this.#isStopped = false;
+    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
   }
 
-  /** Waits for what is being sent. What is left is sent by the next server that starts. */
+  /** Waits for what is being sent. What is left is sent by another server, or at the next start. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
     this.#timer = undefined;
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -80,23 +91,34 @@ export class Outbox {
     }
   }
 
+  #look(): void {
+    this.database.unrefIdleConnections().then(
+      () => this.#wake(),
+      () => {},
+    ); // nor does what it leaves in the pool
+  }
+
   #wake(): void {
+    if (this.#isStopped) return;
     this.deliver().catch((error) => this.logger.warn({ error: nameOf(error) }, 'mails wait for the database'));
   }
 
-  async #send({ id, attempts, ...mail }: ClaimedMail): Promise<boolean> {
-    try {
-      await this.mailer.send({ ...mail, messageId: `<${id}@jwt-allauth>` });
-    } catch (error) {
+  async #send({ id, to, content, attempts }: ClaimedMail): Promise<boolean> {
+    const isSent = await this.#tryToSend(id, to, content).catch(async (error) => {
       // Neither the address nor the server's words, which repeat it, belong into a log.
-      const isFinal = isRefusedForGood(error);
-      this.logger.warn({ attempts, error: nameOf(error) }, isFinal ? 'a mail was refused' : 'a mail has to wait');
-      if (!isFinal) return false;
-      await this.database.query(this.#sql.remove, [id]);
-      return false;
-    }
-    await this.database.query(this.#sql.remove, [id]);
-    return true;
+      const isFinal = isRefusedForGood(error) || error instanceof UnsealError;
+      this.logger.warn({ attempts, error: nameOf(error) }, isFinal ? 'a mail was dropped' : 'a mail has to wait');
+      if (!isFinal) await this.database.query(this.#sql.wait, [id, new Date(this.clock.now())]);
+      return isFinal ? 'never' : 'later';
+    });
+    if (isSent !== 'later') await this.database.query(this.#sql.remove, [id]);
+    return isSent === 'sent';
+  }
+
+  async #tryToSend(id: string, to: string, content: string): Promise<'sent'> {
+    const { subject, text, html } = JSON.parse(unseal(content, id, this.secret)) as Omit<Mail, 'to'>;
+    await this.mailer.send({ to, subject, text, html, messageId: `<${id}@jwt-allauth>` });
+    return 'sent';
   }
 }
 
@@ -117,23 +139,25 @@ function nameOf(error: unknown): string {
 
 function statements(mail: Table) {
   const c = (name: string) => mail.column(name);
-  // A minute, five, a quarter, an hour, and then every three hours.
-  const wait = `(array[1, 5, 15, 60])[least(m.${c('attempts')} + 1, 5)]`;
+  // A minute, five, a quarter, an hour, then every three hours; but not more than a third of the time that is left, and for
+  // a mail that is about to expire once more in a minute.
+  const wait = `coalesce((array[1, 5, 15, 60])[${c('attempts')}], 180) * interval '1 minute'`;
+  const third = `greatest((${c('expiresAt')} - $2) / 3, interval '1 minute')`;
   return {
     insert: `
-      insert into ${mail.name} (${c('id')}, ${c('recipient')}, ${c('subject')}, ${c('text')}, ${c('html')}, ${c('attempts')},
-        ${c('nextAttemptAt')}, ${c('expiresAt')})
-      values ($1, $2, $3, $4, $5, 0, $6, $7)`,
+      insert into ${mail.name} (${c('id')}, ${c('recipient')}, ${c('content')}, ${c('attempts')}, ${c('nextAttemptAt')}, ${c('expiresAt')})
+      values ($1, $2, $3, 0, $4, $5)`,
     claim: `
       with due as (
         select ${c('id')} from ${mail.name} where ${c('nextAttemptAt')} <= $1 and ${c('expiresAt')} > $1
         order by ${c('nextAttemptAt')}, ${c('id')} limit $2 for update skip locked
       )
       update ${mail.name} m set ${c('attempts')} = m.${c('attempts')} + 1,
-        ${c('nextAttemptAt')} = $1::timestamptz + coalesce(${wait}, 180) * interval '1 minute'
+        ${c('nextAttemptAt')} = $1::timestamptz + interval '5 minutes'
       from due where m.${c('id')} = due.${c('id')}
-      returning m.${c('id')} as "id", m.${c('recipient')} as "to", m.${c('subject')} as "subject",
-        m.${c('text')} as "text", m.${c('html')} as "html", m.${c('attempts')} as "attempts"`,
+      returning m.${c('id')} as "id", m.${c('recipient')} as "to", m.${c('content')} as "content", m.${c('attempts')} as "attempts"`,
+    wait: `
+      update ${mail.name} set ${c('nextAttemptAt')} = $2::timestamptz + least(${wait}, ${third}) where ${c('id')} = $1`,
     remove: `delete from ${mail.name} where ${c('id')} = $1`,
   };
 }

@@ -10,10 +10,11 @@ export class SmtpMailer extends Mailer {
   readonly #transport: ReturnType<typeof createTransport>;
   readonly #from: string;
 
-  constructor({ smtpUrl = '', emailFrom = '' }: Settings) {
+  constructor({ smtpUrl = '', emailFrom = '', development }: Settings) {
     super();
     const timeouts = { connectionTimeout: PATIENCE, greetingTimeout: PATIENCE, socketTimeout: PATIENCE };
-    this.#transport = createTransport({ url: smtpUrl, ...timeouts });
+    const hasPassword = URL.canParse(smtpUrl) && new URL(smtpUrl).password !== ''; // not to be sent in clear
+    this.#transport = createTransport({ url: smtpUrl, ...timeouts, requireTLS: hasPassword && !development });
     this.#from = emailFrom;
   }
 

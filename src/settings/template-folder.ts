@@ -10,10 +10,20 @@ export class TemplateFolder {
     throw new SettingsError([{ setting: 'templatesDir', message: 'is no folder that can be read' }]);
   }
 
-  /** The text of `<name>.eta`; undefined where the app has none. */
-  read(name: string): string | undefined {
+  /** Puts the text of `<name>.eta` to use, or, where the app has none, ours. @throws SettingsError that names the file */
+  use(name: string, ours: string, put: (template: string) => void): void {
+    try {
+      put(this.#read(name) ?? ours);
+    } catch (error) {
+      const [reason = ''] = (error instanceof Error ? error.message : '').split('\n');
+      const message = `has ${name}.eta, which cannot be used: ${reason.trim()}`;
+      throw new SettingsError([{ setting: 'templatesDir', message }]);
+    }
+  }
+
+  #read(name: string): string | undefined {
     if (this.path === undefined) return undefined;
     const file = join(this.path, `${name}.eta`);
-    return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '') : undefined; // a mark of some editors
   }
 }

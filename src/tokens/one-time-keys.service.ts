@@ -92,6 +92,16 @@ export class OneTimeKeys {
     return (await this.database.query(this.#sql.has, [user, purposes], em)).length > 0;
   }
 
+  /** Whether a user's key of a purpose is there, and has expired. */
+  async isExpired(purpose: KeyPurpose, user: UserId, em: EntityManager): Promise<boolean> {
+    return (await this.database.query(this.#sql.isExpired, [user, purpose, new Date(this.clock.now())], em)).length > 0;
+  }
+
+  /** The user's account is used: its sign-up is not abandoned, and the link that was mailed for it stays good. */
+  async keepSignUp(user: UserId): Promise<void> {
+    await this.database.query(this.#sql.keepSignUp, [user]);
+  }
+
   /** Makes every key of a user good for nothing. */
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
     await this.database.query(this.#sql.revokeAll, [user], em);
@@ -121,6 +131,9 @@ function statements(key: Table, user: Table) {
       select 1 from ${user.name} where ${id} = (select ${owner} from ${key.name} where ${hash} = $1) for no key update`,
     remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,
     has: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])`,
+    isExpired: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = $2 and ${expiresAt} <= $3`,
+    keepSignUp: `
+      update ${key.name} set ${purpose} = 'email-verification' where ${owner} = $1 and ${purpose} = 'registration'`,
     revokeAll: `delete from ${key.name} where ${owner} = $1`,
   };
 }

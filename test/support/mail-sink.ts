@@ -8,6 +8,8 @@ export interface MailSink {
   readonly mails: ParsedMail[];
   /** How many deliveries were tried. */
   readonly tries: number;
+  /** Who has signed in, with whatever password. */
+  readonly logins: string[];
   /** Refuses every mail with this code from now on; 0: takes them again. */
   refuseWith(code: number): void;
   /** Refuses every sender with this code from now on, before it hears of a recipient; 0: takes them again. */
@@ -17,12 +19,18 @@ export interface MailSink {
 
 export async function startMailSink(): Promise<MailSink> {
   const mails: ParsedMail[] = [];
+  const logins: string[] = [];
   let refusal = 0;
   let senderRefusal = 0;
   let tries = 0;
   const answer = (code: number) => (code ? Object.assign(new Error('not now'), { responseCode: code }) : null);
   const server = new SMTPServer({
     authOptional: true,
+    allowInsecureAuth: true,
+    onAuth: ({ username = '' }, _session, callback) => {
+      logins.push(username);
+      callback(null, { user: username });
+    },
     disabledCommands: ['STARTTLS'],
     onMailFrom: (_address, _session, callback) => callback(answer(senderRefusal)),
     onRcptTo: (_address, _session, callback) => {
@@ -45,6 +53,7 @@ export async function startMailSink(): Promise<MailSink> {
   return {
     url: `smtp://127.0.0.1:${port}`,
     mails,
+    logins,
     get tries() {
       return tries;
     },

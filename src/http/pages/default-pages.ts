@@ -12,7 +12,7 @@ const PAGES = {
   'email-verified': `<h1>Your address is confirmed</h1>
 <p>Thank you. You can close this page and sign in at <%= it.app %>.</p>`,
   'link-failed': `<h1>This link cannot be used</h1>
-<p>It has expired, was used already, or a newer mail has taken its place. Look for the latest mail, or ask for a new one.</p>
+<p>It has expired, was used already, or a newer mail has taken its place. Look for the latest mail that you asked for, or ask for a new one.</p>
 <% if (it.requestUrl) { %><p><a href="<%= it.requestUrl %>">Ask for a new link</a></p><% } %>`,
   error: `<h1><%= it.title %></h1>
 <p><%= it.error %></p>

@@ -19,6 +19,17 @@ export interface PageData {
   readonly requestUrl?: string;
 }
 
+/** With which every template is tried at the start. */
+const SAMPLE: PageData = {
+  app: 'a',
+  title: 'a',
+  action: '/',
+  email: 'a',
+  error: 'a',
+  isPassing: true,
+  requestUrl: '/',
+};
+
 /**
  * The words and the looks of the built-in pages. A file `<name>.page.eta` or `layout.page.eta` in TEMPLATES_DIR stands in the
  * place of ours.
@@ -26,11 +37,19 @@ export interface PageData {
 export class PageTemplates {
   readonly #eta = new Eta({ autoEscape: true, autoTrim: false });
 
-  /** @throws SettingsError for a TEMPLATES_DIR that is no folder */
+  /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in */
   constructor(settings: Settings) {
     const folder = new TemplateFolder(settings.templatesDir);
-    this.#eta.loadTemplate('@layout', folder.read('layout.page') ?? DEFAULT_LAYOUT);
-    for (const name of PAGE_NAMES) this.#eta.loadTemplate(`@${name}`, folder.read(`${name}.page`) ?? defaultPage(name));
+    folder.use('layout.page', DEFAULT_LAYOUT, (template) => {
+      this.#eta.loadTemplate('@layout', template);
+      this.#eta.render('@layout', { app: '', heading: '', body: '' });
+    });
+    for (const name of PAGE_NAMES) {
+      folder.use(`${name}.page`, defaultPage(name), (template) => {
+        this.#eta.loadTemplate(`@${name}`, template);
+        for (const data of [SAMPLE, { app: '' }]) this.#eta.render(`@${name}`, data);
+      });
+    }
   }
 
   /** A whole page, in which all data are escaped. */
