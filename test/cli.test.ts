@@ -39,6 +39,18 @@ async function expired(secondsAgo: number) {
 const count = async () =>
   (await app.database.pool.query('select count(*)::int as count from auth_session')).rows[0].count;
 
+test('a command needs no mail server in production, sends no mails and leaves them to the servers', async () => {
+  const production = { NODE_ENV: 'production', JWT_ALLAUTH_PUBLIC_URL: 'https://api.example.com' };
+  await app.database.pool.query(
+    `insert into auth_outbox_mail (id, recipient, content, attempts, next_attempt_at, expires_at)
+     values (gen_random_uuid(), 'ada@example.com', '', 0, now(), now() + interval '1 day')`,
+  );
+  const { code, stdout } = await run(['purge'], production);
+  expect([code, stdout]).toEqual([0, expect.not.stringContaining('ada@example.com')]);
+  const { rows } = await app.database.pool.query('delete from auth_outbox_mail returning attempts');
+  expect(rows).toEqual([{ attempts: 0 }]);
+});
+
 describe('help', () => {
   test.each<[command: string, contents: RegExp[]]>([
     ['', [/purge /, /sessions /, /generate-keys /, /check /]],

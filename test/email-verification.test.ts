@@ -128,18 +128,20 @@ describe('mandatory verification', () => {
   });
 });
 
-test('a session is opened by the first opening of the link where that is wanted', async () => {
+test('a session is opened by the first opening of the link in the browser that signed up, where that is wanted', async () => {
   app = await createMailApp({
     emailVerification: 'mandatory',
     sessionOnEmailVerification: true,
     emailVerifiedRedirect: 'https://app.example.com/welcome',
   });
-  await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
+  const signUp = { email: 'ada@example.com', password: PASSWORD };
+  const { headers } = await app.client().send('POST', '/auth/registration', signUp);
+  const cookie = headers.getSetCookie()[0]?.split(';')[0] ?? '';
   const link = await app.linkTo('ada@example.com');
-  const first = await app.open(link);
+  const first = await app.open(link, { headers: { cookie } });
   expect([first.status, first.location, first.html]).toEqual([303, 'https://app.example.com/welcome', '']);
   expect(first.cookies.get('refresh_token')).toContain('HttpOnly');
-  const second = await app.open(link);
+  const second = await app.open(link, { headers: { cookie } });
   expect([second.status, second.location, second.cookies.size]).toEqual([303, 'https://app.example.com/welcome', 0]);
   expect(await app.liveSessions()).toBe(1);
 });
