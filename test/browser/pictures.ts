@@ -1,0 +1,49 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { PageTemplates } from '../../src/http/pages/page-templates.js';
+import { MailTemplates } from '../../src/mail/mail-templates.js';
+import { resolveSettings } from '../../src/settings/settings.js';
+import { launchChromium } from './chromium.js';
+
+// Makes the README's pictures of the mails and pages, from the templates themselves: `npm run pictures`.
+
+const APP = 'app.example.com';
+const settings = resolveSettings({ secretKey: 'only for pictures, and long enough' });
+const pages = new PageTemplates(settings);
+const mails = new MailTemplates(settings);
+const link = `https://${APP}/auth/password/reset/confirm/Vb0x3…`;
+const form = { app: APP, title: 'Set a new password', action: '/', email: 'ada@example.com' };
+
+const SHEETS: Record<string, { readonly width: number; readonly height: number; readonly frames: readonly string[] }> =
+  {
+    mails: {
+      width: 440,
+      height: 520,
+      frames: (['email-verification', 'password-reset', 'invitation'] as const).map(
+        (name) => mails.render(name, { app: APP, link, expiresIn: '1 hour' }).html,
+      ),
+    },
+    pages: {
+      width: 330,
+      height: 480,
+      frames: [
+        pages.render('set-password', form),
+        pages.render('set-password', { ...form, error: 'It is one of the most common passwords.' }),
+        pages.render('email-verified', { app: APP }),
+        pages.render('link-failed', { app: APP, requestUrl: '/' }),
+      ],
+    },
+  };
+
+const browser = await launchChromium(APP, 1);
+await mkdir('pictures', { recursive: true });
+for (const [name, { width, height, frames }] of Object.entries(SHEETS)) {
+  const viewport = { width: frames.length * (width + 12) + 12, height: height + 24 };
+  const page = await browser.newPage({ viewport, colorScheme: 'light' });
+  const cells = frames.map(
+    (html) => `<iframe srcdoc="${html.replace(/&/g, '&amp;').replace(/"/g, '&quot;')}"></iframe>`,
+  );
+  const style = `body { margin: 12px; display: flex; gap: 12px } iframe { width: ${width}px; height: ${height}px; border: 0; border-radius: 12px }`;
+  await page.setContent(`<style>${style}</style>${cells.join('')}`);
+  await writeFile(`pictures/${name}.png`, await page.screenshot());
+}
+await browser.close();
