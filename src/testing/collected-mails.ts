@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { type Mail, Mailer } from '../mail/mailer.js';
+import { normalizeEmail } from '../users/email.js';
 
 /** Milliseconds after which a mail is not waited for any longer. */
 const PATIENCE = 10_000;
@@ -15,22 +16,34 @@ export class CollectedMails extends Mailer {
     this.#sent.emit('mail');
   }
 
-  /** The latest mail to an address, once there is one: mails leave shortly after the answer. @throws after 10 seconds */
-  async to(address: string): Promise<Mail> {
+  /**
+   * The latest mail to an address, once there are so many: mails leave shortly after the answer. Addresses are compared as the
+   * library compares them.
+   *
+   * @throws after 10 seconds
+   */
+  async to(address: string, count = 1): Promise<Mail> {
     const signal = AbortSignal.timeout(PATIENCE);
     for (;;) {
-      const mail = this.all.findLast(({ to }) => to === address);
-      if (mail) return mail;
+      const mails = this.all.filter(({ to }) => normalizeEmail(to) === normalizeEmail(address));
+      const latest = mails.at(-1);
+      if (latest && mails.length >= count) return latest;
       await once(this.#sent, 'mail', { signal }).catch((cause) => {
-        throw new Error(`no mail was sent to ${address} within 10 seconds`, { cause });
+        const what = count === 1 ? 'no mail was' : `not ${count} mails, but ${mails.length}, were`;
+        throw new Error(`${what} sent to ${address} within 10 seconds`, { cause });
       });
     }
   }
 
-  /** Where the latest mail to somebody leads. @throws when there is no link in it */
-  async linkTo(address: string): Promise<string> {
-    const [link] = /https?:\/\/\S+/.exec((await this.to(address)).text) ?? [];
+  /** Where the latest mail to somebody leads, once there are so many. @throws when there is no link in it */
+  async linkTo(address: string, count = 1): Promise<string> {
+    const [link] = /https?:\/\/\S+/.exec((await this.to(address, count)).text) ?? [];
     if (!link) throw new Error(`there is no link in the mail to ${address}`);
     return link;
+  }
+
+  /** Forgets what was sent so far. */
+  clear(): void {
+    this.all.length = 0;
   }
 }
