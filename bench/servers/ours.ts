@@ -5,6 +5,7 @@ import { Container } from 'typedi';
 import {
   createJwtAllauth,
   type ForUserOptions,
+  Mailer,
   PasswordHasher,
   Principal,
   RefreshToken,
@@ -33,8 +34,21 @@ class ProfileController {
   }
 }
 
+/** Accounts by mail, without limits. */
+const ACCOUNTS = {
+  emailVerification: 'mandatory',
+  publicUrl: 'https://app.example.com',
+  loginRateLimit: [],
+  mailRateLimit: [],
+} as const;
+
+/** The mails of nobody. */
+class NoMailer extends Mailer {
+  async send() {}
+}
+
 /**
- * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`, `no login limit`, `partitioned`, or a number of
+ * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`, `no login limit`, `accounts`, `partitioned`, or a number of
  * sessions that are there already. A database that has its tables is shared with the processes that made them.
  */
 const variant = process.env['BENCH_VARIANT'] ?? '';
@@ -49,11 +63,13 @@ const settings = {
   refreshToken: PermissionToken,
   refreshTokenAsCookie: false,
   ...(variant === 'no login limit' && { loginRateLimit: [] }),
+  ...(variant === 'accounts' && ACCOUNTS),
 };
 const check = variant === 'revocation-list' || variant === 'database' ? variant : 'none';
-const auth = await createJwtAllauth({ orm, settings: { ...settings, accessTokenSessionCheck: check } });
+const mailer = new NoMailer();
+const auth = await createJwtAllauth({ orm, settings: { ...settings, accessTokenSessionCheck: check }, mailer });
 const yesterday = { now: () => Date.now() - 86_400_000 };
-const past = await createJwtAllauth({ orm, settings, clock: yesterday, container: Container.of('past') });
+const past = await createJwtAllauth({ orm, settings, mailer, clock: yesterday, container: Container.of('past') });
 
 const tokens = [];
 // The refresh tokens are of sessions of their own: replays that are tried out end these, and their access tokens with them.

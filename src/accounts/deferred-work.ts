@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.js';
 
 /**
@@ -22,6 +23,7 @@ export class DeferredWork {
 
   async #run(name: string, work: () => Promise<unknown>): Promise<void> {
     try {
+      await setImmediate(); // the answer goes first
       await work();
     } catch (error) {
       this.logger.error(

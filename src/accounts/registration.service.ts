@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
@@ -18,6 +19,12 @@ import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 import type { SignUpBrowsers } from './sign-up-browsers.js';
+
+/**
+ * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new user
+ * takes one or two more than a notice, and both are done long before.
+ */
+const ALIKE = 100;
 
 /** What somebody who signs up gives. */
 export interface Registration extends SessionClient {
@@ -63,17 +70,23 @@ export class RegistrationService {
 
   async #register(registration: Registration): Promise<SignUp> {
     const { email, password } = registration;
-    const { emailVerification } = this.settings;
+    const { emailVerification, preventEnumeration } = this.settings;
     assertPasswordAllowed('password', password, email);
     if (emailVerification !== 'none') await this.limiter.countMail('registration', email, registration);
     const passwordHash = await this.hasher.hash(password);
-    const create = (isRetry: boolean) =>
-      this.database.transaction((em) => this.#create({ ...registration, passwordHash }, isRetry, em));
+    const created = this.#createOrTell({ ...registration, passwordHash });
+    if (emailVerification !== 'mandatory' || !preventEnumeration) return created;
+    const [signUp] = await Promise.all([created, setTimeout(ALIKE)]);
+    return signUp;
+  }
+
+  async #createOrTell(registration: Registration & { passwordHash: string }): Promise<SignUp> {
+    const create = (isRetry: boolean) => this.database.transaction((em) => this.#create(registration, isRetry, em));
     try {
       return await create(false);
     } catch (error) {
       // An app's user can have other unique columns; only a taken address is ours to explain.
-      if (!isUniqueViolation(error) || !(await this.users.findByEmail(email))) throw error;
+      if (!isUniqueViolation(error) || !(await this.users.findByEmail(registration.email))) throw error;
       return create(true); // whoever has the address can be seen now
     }
   }
