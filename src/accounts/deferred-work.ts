@@ -1,5 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.js';
+
+/** Milliseconds in which the answer goes out, undisturbed. */
+const REST = 20;
 
 /**
  * Work that goes on after the answer, where the time to the answer would tell whether an address is known. What fails is
@@ -23,7 +26,7 @@ export class DeferredWork {
 
   async #run(name: string, work: () => Promise<unknown>): Promise<void> {
     try {
-      await setImmediate(); // the answer goes first
+      await setTimeout(REST);
       await work();
     } catch (error) {
       this.logger.error(

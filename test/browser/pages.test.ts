@@ -12,7 +12,7 @@ const HOST = new URL(PUBLIC_URL).host;
 const LOOK = `({
   isWide: document.documentElement.scrollWidth > innerWidth,
   background: getComputedStyle(document.body).backgroundColor,
-  small: [...document.querySelectorAll('button, input:not([hidden])')]
+  small: [...document.querySelectorAll('a, button, input:not([hidden])')]
     .filter((element) => element.getBoundingClientRect().height < 44)
     .map(({ tagName }) => tagName),
   headings: document.querySelectorAll('h1').length,
@@ -27,7 +27,11 @@ let page: Page;
 let faults: string[];
 
 beforeEach(async () => {
-  app = await createMailApp({ invitations: true, emailVerification: 'optional' });
+  app = await createMailApp({
+    invitations: true,
+    emailVerification: 'optional',
+    passwordResetRequestUrl: 'https://app.example.com/',
+  });
   browser = await launchChromium(HOST, Number(new URL(app.url).port));
   await visit({ javaScriptEnabled: false });
 });

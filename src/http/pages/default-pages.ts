@@ -52,7 +52,7 @@ input { width: 100%; padding: 0.75rem; border: 1px solid var(--border); border-r
 .hint { margin: 0.25rem 0 1rem; color: var(--hint); font-size: 0.875rem; }
 [role="alert"] { color: var(--error); font-weight: 600; }
 button { width: 100%; padding: 0.75rem; border: 0; border-radius: 0.5rem; background: var(--action); color: var(--on-action); font: inherit; font-weight: 600; cursor: pointer; }
-a { color: var(--action); }
+a { display: inline-block; padding: 0.625rem 0; color: var(--action); }
 :focus-visible { outline: 3px solid var(--action); outline-offset: 2px; }
 main > :last-child { margin-bottom: 0; }
 </style>
