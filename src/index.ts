@@ -56,7 +56,7 @@ export {
 export type { SessionInfo } from './sessions/session-store.js';
 export type { EmailVerificationMode } from './settings/account-settings.js';
 export type { Algorithm } from './settings/algorithm.js';
-export type { LoginLimit, LoginLimitScope } from './settings/login-limit.js';
+export type { RateLimit, RateLimitScope } from './settings/rate-limit.js';
 export {
   type RevocationListFallback,
   type SessionCheckMode,

@@ -7,6 +7,7 @@ import type { Outbox } from '../mail/outbox.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserId } from '../users/base-user.entity.js';
+import { LINK_PATHS } from './link-paths.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 
 /** Seconds for which a mail without a link is worth sending. */
@@ -14,19 +15,15 @@ const NOTICE_LIFETIME = 86_400;
 
 /** Which mail brings a key, and to which path it leads. */
 const LINKS = {
-  registration: {
-    mail: 'email-verification',
-    path: '/registration/verification',
-    lifetime: 'emailConfirmationLifetime',
-  },
+  registration: { mail: 'email-verification', path: LINK_PATHS.confirmation, lifetime: 'emailConfirmationLifetime' },
   'email-verification': {
     mail: 'email-verification',
-    path: '/registration/verification',
+    path: LINK_PATHS.confirmation,
     lifetime: 'emailConfirmationLifetime',
   },
-  'email-change': { mail: 'email-change', path: '/registration/verification', lifetime: 'emailConfirmationLifetime' },
-  'password-reset': { mail: 'password-reset', path: '/password/reset/confirm', lifetime: 'passwordResetLifetime' },
-  invitation: { mail: 'invitation', path: '/registration/set-password', lifetime: 'invitationLifetime' },
+  'email-change': { mail: 'email-change', path: LINK_PATHS.confirmation, lifetime: 'emailConfirmationLifetime' },
+  'password-reset': { mail: 'password-reset', path: LINK_PATHS.passwordReset, lifetime: 'passwordResetLifetime' },
+  invitation: { mail: 'invitation', path: LINK_PATHS.invitation, lifetime: 'invitationLifetime' },
 } as const satisfies Partial<Record<KeyPurpose, { mail: MailName; path: string; lifetime: keyof Settings }>>;
 
 /** The notices after which somebody may want a new password. */

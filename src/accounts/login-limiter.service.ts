@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ErrorCode, incorrectCredentials, JwtAllauthError, serviceUnavailable } from '../error.js';
-import type { LoginLimit } from '../settings/login-limit.js';
+import type { RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 import { clientNetwork } from './client-address.js';
@@ -34,7 +34,7 @@ interface CounterRow {
 
 /** A counter that may apply. */
 interface Counter {
-  readonly limit: LoginLimit;
+  readonly limit: RateLimit;
   readonly key: string;
   /** What is counted instead where the owner is known at the address; null: nothing. */
   readonly keyIfKnown: string | null;
@@ -143,7 +143,7 @@ export class LoginLimiter {
   }
 
   /** A keyed hash, so that nobody reads or guesses addresses from the table. */
-  #keyOf({ email, ip }: LoginAttempt, scope: LoginLimit['scope'], purpose: number | 'known' | 'turn'): string {
+  #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'known' | 'turn'): string {
     const parts = { account: normalizeEmail(email), ip: clientNetwork(ip) };
     const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
     return createHmac('sha256', this.key)

@@ -5,7 +5,7 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { SessionClient } from '../sessions/client-device.js';
-import type { LoginLimit } from '../settings/login-limit.js';
+import type { RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 import { clientNetwork } from './client-address.js';
@@ -18,7 +18,7 @@ import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation' | 'notice';
 
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
-const KEY_TRIES: LoginLimit = { count: 100, seconds: 900, scope: 'ip' };
+const KEY_TRIES: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
 
 /** Bounds how many mails are sent to a mailbox and at the wish of a client's address, over all servers. */
 export class MailLimiter {
@@ -66,14 +66,14 @@ export class MailLimiter {
     throwIfOver(await this.#count('key', [clientNetwork(ip)], KEY_TRIES), KEY_TRIES);
   }
 
-  #limits(scope: LoginLimit['scope']): LoginLimit[] {
+  #limits(scope: RateLimit['scope']): RateLimit[] {
     return this.settings.mailRateLimit.filter((each) => each.scope === scope);
   }
 
   async #count(
     what: 'mail' | 'key',
     parts: readonly unknown[],
-    { seconds, scope }: LoginLimit,
+    { seconds, scope }: RateLimit,
     em?: EntityManager,
   ): Promise<Count> {
     const name = JSON.stringify([what, scope, seconds, parts]);
@@ -91,7 +91,7 @@ interface Count {
   readonly wait: number;
 }
 
-function throwIfOver({ count, wait }: Count, limit: LoginLimit): void {
+function throwIfOver({ count, wait }: Count, limit: RateLimit): void {
   if (count <= limit.count) return;
   const retryAfter = Math.max(1, Math.ceil(wait));
   throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, 'There were too many requests; try again later.', {

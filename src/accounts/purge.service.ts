@@ -31,7 +31,7 @@ export interface PurgeResult {
   readonly sessions: number;
   /** Revocations of sessions of which every access token has expired. */
   readonly revocations: number;
-  /** Counters of failed logins, and addresses where owners were seen, whose time is over. */
+  /** Counters of failed logins, of mails and of tries of their keys, and addresses where owners were seen, whose time is over. */
   readonly loginAttempts: number;
   /** Keys of mailed links that have expired, but for those of a user's first. */
   readonly oneTimeKeys: number;

@@ -1,6 +1,7 @@
 import { Body, Get, HttpCode, JsonController, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { EmailVerificationService } from '../accounts/email-verification.service.js';
+import { LINK_PATHS } from '../accounts/link-paths.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { EmailInput } from './inputs/email.input.js';
 import { noStore } from './no-store.js';
@@ -32,7 +33,7 @@ export function createEmailVerificationController(
       return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
     }
 
-    @Get('/registration/verification/:key')
+    @Get(`${LINK_PATHS.confirmation}/:key`)
     @UseBefore(asPage)
     async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       const client = clientOf(request);

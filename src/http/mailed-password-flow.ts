@@ -1,3 +1,4 @@
+import { LINK_PATHS } from '../accounts/link-paths.js';
 import type { PasswordPurpose } from '../accounts/password-setter.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { OneTimeCookieName } from './one-time-cookie.js';
@@ -24,7 +25,7 @@ export interface MailedPasswordFlow {
 export function passwordResetFlow({ passwordResetRedirect, passwordResetLifetime }: Settings): MailedPasswordFlow {
   return {
     purpose: 'password-reset',
-    link: '/password/reset/confirm',
+    link: LINK_PATHS.passwordReset,
     setNew: '/password/reset/set-new',
     form: '/password/reset/form',
     appForm: passwordResetRedirect,
@@ -38,7 +39,7 @@ export function passwordResetFlow({ passwordResetRedirect, passwordResetLifetime
 export function invitationFlow({ passwordSetRedirect, invitationLifetime }: Settings): MailedPasswordFlow {
   return {
     purpose: 'invitation',
-    link: '/registration/set-password',
+    link: LINK_PATHS.invitation,
     setNew: '/registration/set-password',
     form: '/registration/password-form',
     appForm: passwordSetRedirect,

@@ -1,0 +1,6 @@
+/** Paths of mailed links below the prefix, without their keys. */
+export const LINK_PATHS = {
+  confirmation: '/registration/verification',
+  passwordReset: '/password/reset/confirm',
+  invitation: '/registration/set-password',
+} as const;
