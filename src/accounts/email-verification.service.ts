@@ -52,7 +52,7 @@ export class EmailVerificationService {
   }
 
   async #resend(email: string, em: EntityManager): Promise<void> {
-    const user = await this.users.findByEmail(email);
+    const user = await this.users.findByEmail(email, em);
     if (!user?.isActive || user.emailVerified || (await this.keys.has(['invitation'], user.id, em))) return;
     const isSignUp = await this.keys.has(['registration'], user.id, em);
     await this.mails.sendLink(isSignUp ? 'registration' : 'email-verification', user.id, user.email, em);

@@ -113,7 +113,11 @@ export class RegistrationService {
     return { tokens: await this.sessions.open(user, { em, client: registration }) };
   }
 
-  /** Frees an abandoned address. Whether it is still somebody's, who then is told of the try. @throws email_already_registered if that may be known */
+  /**
+   * Frees an abandoned address. Whether it is still somebody's, who then is told of the try.
+   *
+   * @throws email_already_registered if that may be known
+   */
   async #isTaken(email: string, em: EntityManager): Promise<boolean> {
     const { emailVerification, preventEnumeration } = this.settings;
     await this.abandoned.remove(email, em);
