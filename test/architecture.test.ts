@@ -18,12 +18,12 @@ const LAYERS = [
   ['authentication'],
   ['http'],
   ['jwt-allauth', 'auth-services', 'auth-controllers', 'service-maker', 'auth-entities', 'auth-migrations'],
-  ['cli', 'index'],
+  ['cli', 'index', 'client'],
   ['testing'],
 ];
 
-/** What is imported from outside: the two entry points. */
-const ENTRIES = ['index.ts', 'testing/index.ts'];
+/** What is imported from outside: the entry points. */
+const ENTRIES = ['client/index.ts', 'index.ts', 'testing/index.ts'];
 
 interface Import {
   /** `./x.js` or the name of a package. */
@@ -113,12 +113,18 @@ describe('the sources', () => {
     expect(types.every(({ isType }) => isType)).toBe(true);
   });
 
-  test('re-export in the two index.ts only, and there by name', () => {
+  test('re-export in the entry points only, and there by name', () => {
     const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
     expect(reExporting.map(({ path }) => path).sort()).toEqual(ENTRIES);
     for (const { path, code } of reExporting)
       expect(code, path).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);
     for (const { path, code } of files) expect(code, path).not.toMatch(/export default/);
+  });
+
+  test('for browsers take nothing but types from elsewhere', () => {
+    for (const { path, imports } of files.filter((file) => partOf(file.path) === 'client'))
+      for (const { from, isType, isReExport } of imports)
+        if (!isType && !isReExport) expect(from, path).toMatch(/^\.\/[\w-]+\.js$/);
   });
 
   test('are named after what is in them', () => {

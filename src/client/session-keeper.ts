@@ -1,0 +1,168 @@
+import { AccessToken, type AccessTokenClaims } from './access-token.js';
+import { AuthError } from './auth-error.js';
+import type { RefreshTokenStore } from './refresh-token-store.js';
+import { type TabMessage, Tabs } from './tabs.js';
+
+/** Who is signed in, as far as this tab knows. A new object at each change. */
+export type AuthState<Claims extends object = object> =
+  /** Nobody has asked yet. */
+  | { readonly status: 'unknown' }
+  | {
+      readonly status: 'signed-in';
+      readonly claims: Readonly<AccessTokenClaims & Claims>;
+      /** When the access token ends and is renewed, in milliseconds since 1970 by this machine's clock. */
+      readonly expiresAt: number;
+    }
+  /** `reason`: the server's code, `refresh_token_reused` say; undefined for a wish of the user's. */
+  | { readonly status: 'signed-out'; readonly reason: string | undefined };
+
+/** The body of a token answer. */
+export interface Tokens {
+  readonly access: string;
+  readonly refresh?: string;
+}
+
+/** Milliseconds between tries of a refresh: all of them within the server's grace, if each fails at once. */
+const PAUSES = [500, 1500, 4000];
+
+const ignore = () => {};
+
+/** The access token of this tab, and its renewal: one at a time, whoever asks, over all tabs. */
+export class SessionKeeper<Claims extends object> {
+  readonly tabs: Tabs;
+  readonly listeners = new Set<() => void>();
+  state: AuthState<Claims> = { status: 'unknown' };
+  #token?: AccessToken<Claims>;
+  #refreshing?: Promise<void>;
+  /** Ends the wait of a refresh for its turn, by what another tab told. */
+  #told?: { readonly resolve: () => void; readonly reject: (error: AuthError) => void };
+
+  /**
+   * @param name what tabs have in common that share a refresh token
+   * @param rotate asks the server for new tokens; it fails with an AuthError
+   */
+  constructor(
+    name: string | undefined,
+    private readonly store: RefreshTokenStore | undefined,
+    private readonly rotate: () => Promise<Tokens>,
+  ) {
+    this.tabs = new Tabs(
+      name,
+      () => this.#token,
+      (message) => this.#receive(message),
+    );
+  }
+
+  /**
+   * A token to send; undefined where nobody is signed in. One that is about to end is renewed beside the request; one that
+   * has ended, before it.
+   */
+  async token(): Promise<AccessToken<Claims> | undefined> {
+    const now = Date.now();
+    if (this.state.status !== 'signed-out' && !this.#token?.isFresh(now)) {
+      const renewal = this.refresh();
+      if (this.#token?.isAlive(now)) renewal.catch(ignore);
+      else await renewal;
+    }
+    return this.#token;
+  }
+
+  /** A token in the place of one that was refused; the same one, if there is no other. */
+  async insteadOf({ text }: AccessToken): Promise<AccessToken<Claims> | undefined> {
+    if (this.#token?.text === text) await this.refresh();
+    return this.#token;
+  }
+
+  /** Gets a new access token, by this tab or by another that is about to. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    const old = this.#token?.text;
+    const wait = new AbortController();
+    const told = new Promise<void>((resolve, reject) => {
+      this.#told = { resolve, reject };
+    });
+    const own = this.tabs.next(async () => {
+      if (this.#token?.text === old) await this.#rotate();
+    }, wait.signal);
+    own.catch(ignore);
+    try {
+      await Promise.race([told, own]);
+    } finally {
+      this.#told = undefined;
+      wait.abort();
+    }
+  }
+
+  /** Asks again where an answer may have been lost: the server gives the same successor once more. */
+  async #rotate(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.adopt(await this.rotate());
+      } catch (error) {
+        const { code, status, message, isPassing } = error as AuthError;
+        if (code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer')) return this.end(code);
+        if (!isPassing || tries === PAUSES.length) {
+          this.tabs.tell({ failed: { code, status, message } });
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, PAUSES[tries]));
+      }
+    }
+  }
+
+  /** Signs in by what the server has sent. */
+  async adopt({ access, refresh }: Tokens): Promise<void> {
+    if (Boolean(refresh) !== Boolean(this.store)) {
+      const advice = refresh ? 'in bodies: pass a `store`' : 'as cookies: leave `store` out';
+      throw new TypeError(`The server sends refresh tokens ${advice}.`);
+    }
+    await this.store?.set(refresh);
+    this.#keep(new AccessToken(access, Date.now()));
+    this.tabs.show();
+  }
+
+  /** Signs out, here and in every tab that has this session. */
+  async end(reason?: string): Promise<void> {
+    const ended = this.#token?.claims.session;
+    await this.store?.set(undefined);
+    this.#forget(reason);
+    this.tabs.tell({ ended, reason });
+  }
+
+  #receive(message: TabMessage): void {
+    const mine = this.#token;
+    if ('token' in message) {
+      if (mine?.text === message.token || (mine?.isAlive(Date.now()) && message.receivedAt < mine.receivedAt)) return;
+      this.#keep(new AccessToken(message.token, message.receivedAt));
+      this.#told?.resolve();
+    } else if ('ended' in message) {
+      if (mine && message.ended !== mine.claims.session) return;
+      this.#forget(message.reason);
+      this.#told?.resolve();
+    } else if ('failed' in message) {
+      const { code, status, message: text } = message.failed;
+      this.#told?.reject(new AuthError(code, status, text));
+    }
+  }
+
+  #keep(token: AccessToken<Claims>): void {
+    this.#token = token;
+    this.#become({ status: 'signed-in', claims: token.claims, expiresAt: token.expiresAt });
+  }
+
+  #forget(reason: string | undefined): void {
+    this.#token = undefined;
+    this.#become({ status: 'signed-out', reason });
+  }
+
+  #become(state: AuthState<Claims>): void {
+    this.state = state;
+    for (const listener of [...this.listeners]) listener();
+  }
+}
