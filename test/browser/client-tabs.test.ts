@@ -1,0 +1,181 @@
+import { fileURLToPath } from 'node:url';
+import express from 'express';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+import { launchChromium } from './chromium.js';
+
+const CLIENT = fileURLToPath(new URL('../../dist/src/client', import.meta.url));
+
+/** A page with the client on it, and a clock that can be moved. */
+const PAGE = `<!doctype html><title>tab</title><script type="module">
+  import { AuthClient } from '/client/index.js';
+  const now = Date.now.bind(Date);
+  window.offset = 0;
+  Date.now = () => now() + window.offset;
+  window.client = new AuthClient();
+</script>`;
+
+const EMAIL = 'tabs@example.com';
+let app: TestApp;
+let browser: Browser;
+let context: BrowserContext;
+/** Tokens that were rotated, and tokens that came a second time. */
+let refreshed: string[];
+
+beforeEach(async () => {
+  app = await createTestApp({
+    express: 5,
+    settings: { development: true, accessTokenLifetime: '1m' },
+    configure: (server) => {
+      server.use('/client', express.static(CLIENT));
+      server.get('/tab', (_request, response) => void response.type('html').send(PAGE));
+    },
+  });
+  refreshed = [];
+  app.auth.events.on('session.refreshed', ({ session }) => refreshed.push(session));
+  browser = await launchChromium('app.test', Number(new URL(app.url).port));
+  context = await browser.newContext();
+});
+afterEach(async () => {
+  await browser.close();
+  await app.close();
+});
+
+async function openTab(): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${app.url}/tab`);
+  await page.waitForFunction('window.client');
+  return page;
+}
+
+/** The status of a guarded route, asked for after so many milliseconds at most. */
+const ask = (page: Page, within = 0) =>
+  page.evaluate(`new Promise((resolve) => setTimeout(resolve, Math.random() * ${within}))
+    .then(() => client.fetch('/auth/user')).then(({ status }) => status, (error) => error.code)`);
+const signIn = (page: Page, email = EMAIL) =>
+  page.evaluate(`client.login({ email: '${email}', password: '${PASSWORD}' })`);
+const status = (page: Page) => page.evaluate('client.state.status');
+const become = (page: Page, wanted: string) => page.waitForFunction(`client.state.status === '${wanted}'`);
+
+/** Lets every access token expire, for the server and, unless their clocks stand, for the tabs. */
+async function expire(tabs: Page[], { tabsKnow }: { tabsKnow: boolean }): Promise<void> {
+  app.clock.advance('61s');
+  if (tabsKnow) await Promise.all(tabs.map((tab) => tab.evaluate('void (window.offset += 61_000)')));
+}
+
+describe('tabs of one browser', () => {
+  test.each([
+    ['two', 2, 40],
+    ['ten', 10, 200],
+  ])('refresh once for each expiry when there are %s of them, and nobody is signed out', async (_, count, expiries) => {
+    await app.signedUp(EMAIL);
+    const tabs = await Promise.all(Array.from({ length: count }, openTab));
+    await signIn(tabs[0] as Page);
+    for (const tab of tabs) await become(tab, 'signed-in');
+    for (let round = 1; round <= expiries; round++) {
+      await expire(tabs, { tabsKnow: round % 2 === 0 });
+      const answers = await Promise.all(tabs.map((tab) => ask(tab, round % 4 < 2 ? 0 : 100)));
+      expect(answers, `round ${round}`).toEqual(tabs.map(() => 200));
+      expect(refreshed, `round ${round}`).toHaveLength(round);
+    }
+    expect(app.events).toEqual([]);
+    expect(await app.liveSessions()).toBe(2); // that of the sign-up, and this one
+  });
+
+  test('follow a sign-in, a sign-out and another user, in every tab', async () => {
+    await app.signedUp(EMAIL);
+    await app.signedUp('other@example.com');
+    const tabs = await Promise.all([openTab(), openTab(), openTab()]);
+    const [first, second, third] = tabs as [Page, Page, Page];
+    expect(await first.evaluate('client.restore()')).toEqual({ status: 'signed-out', reason: 'refresh_token_missing' });
+    await signIn(first);
+    for (const tab of tabs) await become(tab, 'signed-in');
+    await signIn(second, 'other@example.com');
+    const { rows } = await app.database.pool.query(`select id from app_user where email = 'other@example.com'`);
+    for (const tab of tabs) await tab.waitForFunction(`client.state.claims?.sub === '${rows[0].id}'`);
+    await third.evaluate('client.logout()');
+    for (const tab of tabs) await become(tab, 'signed-out');
+    for (const tab of tabs) expect(await ask(tab)).toBe(401);
+    expect(await context.cookies()).toEqual([]);
+    expect(refreshed).toEqual([]);
+  });
+
+  test('are all signed out when the session is ended elsewhere, and say why', async () => {
+    const owner = await app.signedUp(EMAIL);
+    const tabs = await Promise.all([openTab(), openTab()]);
+    await signIn(tabs[0] as Page);
+    for (const tab of tabs) await become(tab, 'signed-in');
+    await owner.logoutAll();
+    await expire(tabs, { tabsKnow: true });
+    expect(await ask(tabs[1] as Page)).toBe(401);
+    for (const tab of tabs) {
+      await become(tab, 'signed-out');
+      expect(await tab.evaluate('client.state.reason')).toBe('token_not_valid');
+    }
+  });
+
+  test('find their session again through a storm of reloads, and back and forward', async () => {
+    await app.signedUp(EMAIL);
+    const tabs = await Promise.all(Array.from({ length: 5 }, openTab));
+    await signIn(tabs[0] as Page);
+    for (let round = 0; round < 20; round++) {
+      await expire(tabs, { tabsKnow: true });
+      await Promise.all(
+        tabs.map(async (tab) => {
+          await tab.evaluate('void client.refresh().catch(() => {})'); // cut off by the reload
+          await tab.reload();
+          await tab.waitForFunction('window.client');
+          expect(await ask(tab)).toBe(200);
+        }),
+      );
+    }
+    const [tab] = tabs as [Page];
+    await tab.goto(`${app.url}/tab?next`);
+    await tab.waitForFunction('window.client');
+    expect(await ask(tab)).toBe(200);
+    await expire(tabs, { tabsKnow: true });
+    await tab.goBack();
+    await tab.waitForFunction('window.client');
+    expect(await ask(tab)).toBe(200);
+    await tab.goForward();
+    await tab.waitForFunction('window.client');
+    expect(await ask(tab)).toBe(200);
+    expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
+    expect(await status(tab)).toBe('signed-in');
+  });
+
+  test('do not wait for each other when one that has the newest token wants another', async () => {
+    await app.signedUp(EMAIL);
+    const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
+    await signIn(first);
+    await become(second, 'signed-in');
+    const started = performance.now();
+    for (const tab of [first, second, first, second, second]) await tab.evaluate('client.refresh()');
+    expect(refreshed).toHaveLength(5);
+    expect(performance.now() - started).toBeLessThan(4000); // each wait for a turn that nobody makes room for takes 5 s
+    const states = await Promise.all([first, second].map((tab) => tab.evaluate('client.state.claims.jti')));
+    expect(states[0]).toBe(states[1]);
+  });
+
+  test('get no token of a page of another origin, and show theirs to none', async () => {
+    await app.signedUp(EMAIL);
+    const tab = await openTab();
+    await signIn(tab);
+    const elsewhere = await context.newPage();
+    await elsewhere.goto('http://app.test/tab'); // the same server by another name
+    await elsewhere.waitForFunction('window.client');
+    await tab.evaluate('client.refresh()');
+    expect(await elsewhere.evaluate('client.state')).toEqual({ status: 'unknown' });
+    expect(await elsewhere.evaluate('client.restore()')).toMatchObject({ status: 'signed-out' });
+    const foreign =
+      await elsewhere.evaluate(`fetch('${app.url}/auth/refresh', { method: 'POST', credentials: 'include' })
+      .then(({ status }) => status, () => 'refused')`);
+    expect(foreign).toBe('refused');
+    expect(await ask(tab)).toBe(200);
+    expect(await tab.evaluate(`client.fetch('http://app.test/auth/user').catch((error) => error.message)`)).toBe(
+      'The access token is not for http://app.test: see `origins`.',
+    );
+  });
+});
