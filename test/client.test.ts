@@ -1,0 +1,376 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AuthClient, AuthError, memoryStore, type RefreshTokenStore } from '../src/client/index.js';
+import type { SettingsInput } from '../src/index.js';
+import { ClientNetwork } from './support/client-network.js';
+import { createTestApp, type TestApp } from './support/test-app.js';
+import { PASSWORD } from './support/test-client.js';
+
+const EMAIL = 'client@example.com';
+const MINUTE = 60_000;
+
+interface Custom {
+  readonly permissions: string[];
+}
+
+let app: TestApp;
+let network: ClientNetwork;
+let client: AuthClient<Custom>;
+const clients: AuthClient<Custom>[] = [];
+
+async function start(settings: SettingsInput = {}, store?: RefreshTokenStore): Promise<void> {
+  app = await createTestApp({ settings: { accessTokenLifetime: '10m', ...settings } });
+  network = new ClientNetwork();
+  client = another(store);
+}
+
+/** A client beside the first, on the same network. */
+function another(store?: RefreshTokenStore): AuthClient<Custom> {
+  const made = new AuthClient<Custom>({ url: `${app.url}/auth`, fetch: network.fetch, ...(store && { store }) });
+  clients.push(made);
+  return made;
+}
+
+/** The whole machine's clock, and with it the client's, goes on without the server's; or the other way round. */
+const moveClientClock = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
+const user = () => client.fetch(`${app.url}/auth/user`).then(({ status }) => status);
+const refreshes = () => network.log.filter((line) => line.startsWith('POST /auth/refresh'));
+const failure = (promise: Promise<unknown>): Promise<AuthError> =>
+  promise.then(
+    () => expect.unreachable(),
+    (error) => error,
+  );
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  for (const each of clients.splice(0)) each.close();
+  await app.close();
+});
+
+describe.each([
+  ['cookies', {}, undefined],
+  ['bodies', { refreshTokenAsCookie: false }, memoryStore],
+])('a client with refresh tokens in %s', (_, settings, store) => {
+  beforeEach(() => start(settings, store?.()));
+
+  test('signs up, out and in, shows the claims, and tells who listens', async () => {
+    const states: string[] = [];
+    const end = client.subscribe(() => states.push(client.state.status));
+    expect(client.state).toEqual({ status: 'unknown' });
+    expect(await client.restore()).toEqual({ status: 'signed-out', reason: 'refresh_token_missing' });
+    expect(await client.register({ email: EMAIL, password: PASSWORD, firstName: 'Ada' })).toBe('signed-in');
+    const { state } = client;
+    if (state.status !== 'signed-in') return expect.unreachable();
+    expect(state.claims).toMatchObject({ role: 0, email_verified: true, permissions: [], sub: expect.any(String) });
+    expect(state.expiresAt).toBe(Date.now() + 10 * MINUTE);
+    expect(client.state).toBe(state);
+    await client.logout();
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect(await client.login({ email: EMAIL, password: PASSWORD })).toMatchObject({ status: 'signed-in' });
+    end();
+    await client.logoutAll();
+    expect(states).toEqual(['signed-out', 'signed-in', 'signed-out', 'signed-in']);
+    expect(await app.liveSessions()).toBe(0);
+    expect(await user()).toBe(401);
+    expect(network.cookies).toEqual(new Map());
+    expect(refreshes()).toHaveLength(1);
+  });
+
+  test('survives the loss of the answer to a refresh, before it, in it and after it', async () => {
+    await client.register({ email: EMAIL, password: PASSWORD });
+    for (const mishap of ['lost', 'answer lost', 'answer cut'] as const) {
+      network.fails('/auth/refresh', mishap);
+      const { claims } = (await client.refresh()) as { claims: { jti: string } };
+      expect(claims.jti).toEqual(expect.any(String));
+      expect(await user()).toBe(200);
+    }
+    expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('has a method for every endpoint that asks for the access token', async () => {
+    await client.register({ email: EMAIL, password: PASSWORD });
+    expect(await client.updateUser({ firstName: 'Grace', lastName: 'Hopper' })).toMatchObject({ lastName: 'Hopper' });
+    expect(await client.getUser()).toMatchObject({ email: EMAIL, firstName: 'Grace', role: 0, emailVerified: true });
+    for (let times = 0; times < 2; times++) {
+      app.clock.advance('1s');
+      await app.client().login(EMAIL);
+    }
+    const sessions = await client.sessions();
+    expect(sessions.map(({ current }) => current)).toEqual([false, false, true]);
+    await client.revokeSession(sessions[0]?.id as string);
+    expect(await client.sessions()).toHaveLength(2);
+    expect(await failure(client.revokeSession('no such/session'))).toMatchObject({
+      code: 'session_not_found',
+      status: 404,
+    });
+    await client.revokeOtherSessions();
+    expect(await client.sessions()).toMatchObject([{ current: true }]);
+    const before = client.state;
+    await client.changePassword({ oldPassword: PASSWORD, newPassword: 'another sentence, as long' });
+    expect(client.state).not.toBe(before);
+    expect(await client.sessions()).toMatchObject([{ current: true }]);
+    await client.deleteUser({ password: 'another sentence, as long' });
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect((await app.database.pool.query('select from app_user')).rowCount).toBe(0);
+    expect(await client.keys()).toEqual({ keys: [] });
+  });
+
+  test('fails with our codes and fields, and sends a wrong password once', async () => {
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const error = await failure(client.changePassword({ oldPassword: 'not it', newPassword: 'another sentence' }));
+    expect(error).toBeInstanceOf(AuthError);
+    expect(error).toMatchObject({ code: 'incorrect_credentials', status: 401, isPassing: false, errors: [] });
+    expect(network.log.filter((line) => line.includes('/password/change'))).toHaveLength(1);
+    expect(refreshes()).toEqual([]);
+    const invalid = await failure(client.register({ email: 'nobody', password: 'short' }));
+    expect(invalid).toMatchObject({ code: 'validation_failed', status: 400 });
+    expect(invalid.errors).toEqual([{ field: 'email', messages: expect.arrayContaining([expect.any(String)]) }]);
+    expect(client.state.status).toBe('signed-in');
+  });
+});
+
+describe('the renewal of the access token', () => {
+  beforeEach(async () => {
+    await start();
+    await client.register({ email: EMAIL, password: PASSWORD });
+    network.log.length = 0;
+  });
+
+  test('comes before a request when a laptop slept over the expiry', async () => {
+    app.clock.advance('3h');
+    moveClientClock(180 * MINUTE);
+    expect(await Promise.all([user(), user(), user()])).toEqual([200, 200, 200]);
+    expect(network.log).toEqual(['POST /auth/refresh 200', ...Array(3).fill('GET /auth/user 200')]);
+  });
+
+  test('goes on beside a request shortly before the expiry', async () => {
+    app.clock.advance(9 * 60 + 30);
+    moveClientClock(9.5 * MINUTE);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
+    expect(await user()).toBe(200);
+    expect(await user()).toBe(200);
+    expect(refreshes()).toEqual([]);
+    answer();
+    await vi.waitFor(() => expect(refreshes()).toHaveLength(1));
+    network.pause = undefined;
+    expect(await user()).toBe(200);
+    expect(new Set(network.bearers.filter(Boolean).slice(-3)).size).toBe(2);
+    expect(refreshes()).toHaveLength(1);
+  });
+
+  test('does not come early nor late because a clock is an hour wrong', async () => {
+    for (const hours of [1, -1]) {
+      const now = Date.now();
+      vi.setSystemTime(now + hours * 60 * MINUTE);
+      await client.refresh(); // as if the clock had been so from the beginning
+      network.log.length = 0;
+      expect(await user()).toBe(200);
+      app.clock.advance('8m');
+      moveClientClock(8 * MINUTE);
+      expect(await user()).toBe(200);
+      expect(refreshes()).toEqual([]);
+      app.clock.advance('3m');
+      moveClientClock(3 * MINUTE);
+      expect(await user()).toBe(200);
+      expect(network.log.filter((line) => line.endsWith('401'))).toEqual([]);
+      expect(refreshes()).toHaveLength(1);
+    }
+  });
+
+  test('comes on a 401 when the clock stood still, once for all requests, which are repeated with their bodies', async () => {
+    app.clock.advance('11m');
+    const rename = (firstName: string) => client.updateUser({ firstName });
+    const renamed = await Promise.all([rename('Ada'), rename('Grace'), user()]);
+    expect(renamed).toMatchObject([{ firstName: 'Ada' }, { firstName: 'Grace' }, 200]);
+    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(network.log.filter((line) => line.endsWith('401'))).toHaveLength(3);
+    expect(network.log).toHaveLength(7);
+  });
+
+  test('comes when the clock was set back', async () => {
+    moveClientClock(-2 * 60 * MINUTE);
+    expect(await user()).toBe(200);
+    expect(network.log).toEqual(['POST /auth/refresh 200', 'GET /auth/user 200']);
+  });
+
+  test('repeats a request once, and hands a second 401 on', async () => {
+    await app.database.pool.query('update app_user set is_active = false');
+    app.clock.advance('11m');
+    expect(await user()).toBe(401);
+    expect(network.log).toEqual(['GET /auth/user 401', 'POST /auth/refresh 401']);
+    expect(client.state).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
+    expect(await user()).toBe(401);
+    expect(network.log).toHaveLength(3);
+    expect(network.bearers.at(-1)).toBeNull();
+  });
+
+  test('says that a replay ended the session', async () => {
+    const [[name, stolen]] = [...network.cookies] as [[string, string]];
+    await client.refresh();
+    await client.refresh();
+    const thief = await app.client().send('POST', '/auth/refresh', undefined, { cookie: `${name}=${stolen}` });
+    expect(thief.body.code).toBe('refresh_token_reused');
+    expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
+  });
+
+  test('is tried again while the server restarts, and nobody is signed out', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    network.fails('/auth/refresh', 'lost', 'lost');
+    expect(await user()).toBe(200);
+    expect(refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
+  });
+
+  test('fails as network_error while offline, and works as soon as there is a network again', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    network.isOffline = true;
+    const [error] = await Promise.all([failure(user() as Promise<unknown>), failure(client.sessions())]);
+    expect(error).toMatchObject({ name: 'AuthError', code: 'network_error', status: 0, isPassing: true });
+    expect(network.log).toEqual(Array(4).fill('POST /auth/refresh -'));
+    expect(client.state.status).toBe('signed-in');
+    expect((await failure(client.logout())).code).toBe('network_error');
+    expect(client.state.status).toBe('signed-in');
+    network.isOffline = false;
+    expect(await user()).toBe(200);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('takes the page of a proxy for no answer of ours', async () => {
+    const real = network.fetch;
+    const proxied = new AuthClient({
+      url: `${app.url}/auth`,
+      fetch: async (request) =>
+        request.url.endsWith('/refresh')
+          ? new Response('<h1>Sign in to the Wi-Fi</h1>', { status: 401 })
+          : real(request),
+    });
+    const error = await failure(proxied.refresh());
+    expect(error).toMatchObject({ code: 'unexpected_answer', status: 401, message: 'The server answered 401.' });
+    expect(proxied.state).toEqual({ status: 'unknown' });
+  });
+
+  test('tells an answer that is not JSON, and one that says to wait', async () => {
+    const answers = [
+      new Response('<html>', { status: 200 }),
+      new Response(JSON.stringify({ code: 'too_many_requests', detail: 'Wait.' }), {
+        status: 429,
+        headers: { 'Retry-After': '7' },
+      }),
+    ];
+    const other = new AuthClient({ url: app.url, fetch: async () => answers.shift() as Response });
+    expect(await failure(other.keys())).toMatchObject({ code: 'unexpected_answer', status: 200 });
+    expect(await failure(other.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({
+      code: 'too_many_requests',
+      retryAfter: 7,
+      isPassing: false,
+    });
+  });
+});
+
+describe('two clients', () => {
+  /** A store that two tabs have in common. */
+  function sharedStore(): RefreshTokenStore {
+    return { ...memoryStore(), isShared: true };
+  }
+
+  test('of one process share nothing, because two users may stand behind them', async () => {
+    await start({ refreshTokenAsCookie: false }, memoryStore());
+    const other = another(memoryStore());
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await other.register({ email: 'other@example.com', password: PASSWORD });
+    await client.logout();
+    expect((await other.getUser()).email).toBe('other@example.com');
+    expect(client.state.status).toBe('signed-out');
+  });
+
+  test('that share a store refresh once, and sign out together', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    const emails = await Promise.all([client.getUser(), other.getUser()]);
+    expect(emails.map(({ email }) => email)).toEqual([EMAIL, EMAIL]);
+    expect(refreshes()).toHaveLength(1);
+    await other.logout();
+    await vi.waitFor(() => expect(client.state.status).toBe('signed-out'));
+    expect(await store.get()).toBeUndefined();
+  });
+
+  test('that share a store are kept apart by the grace where there are no locks', async () => {
+    vi.stubGlobal('navigator', undefined);
+    vi.stubGlobal('BroadcastChannel', undefined);
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    for (let round = 0; round < 20; round++) {
+      app.clock.advance('11m');
+      moveClientClock(11 * MINUTE);
+      expect(await Promise.all([client.getUser(), other.getUser()])).toMatchObject([
+        { email: EMAIL },
+        { email: EMAIL },
+      ]);
+    }
+    expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('fail together when the one that refreshes has no network', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    moveClientClock(11 * MINUTE);
+    network.isOffline = true;
+    const errors = await Promise.all([failure(client.getUser()), failure(other.getUser())]);
+    expect(errors.map(({ code }) => code)).toEqual(['network_error', 'network_error']);
+    expect([client.state.status, other.state.status]).toEqual(['signed-in', 'signed-in']);
+    network.isOffline = false;
+    expect(await Promise.all([client.getUser(), other.getUser()])).toMatchObject([{ email: EMAIL }, { email: EMAIL }]);
+  });
+});
+
+describe('what a client is given', () => {
+  test('must fit how the server sends refresh tokens', async () => {
+    await start({ refreshTokenAsCookie: false });
+    await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
+      'The server sends refresh tokens in bodies: pass a `store`.',
+    );
+    await app.close();
+    await start({}, memoryStore());
+    await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
+      'The server sends refresh tokens as cookies: leave `store` out.',
+    );
+  });
+
+  test('decides to where the access token goes', async () => {
+    await start();
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const elsewhere = app.url.replace('127.0.0.1', 'localhost');
+    await expect(client.fetch(`${elsewhere}/auth/user`)).rejects.toThrow(
+      /^The access token is not for http:\/\/localhost/,
+    );
+    expect(network.log).toEqual(['POST /auth/registration 201']);
+    const open = new AuthClient({ url: `${app.url}/auth`, fetch: network.fetch, origins: [elsewhere] });
+    expect((await open.fetch(`${elsewhere}/auth/user`)).status).toBe(200);
+  });
+
+  test('is not shown by what is printed of it', async () => {
+    await start({ refreshTokenAsCookie: false }, memoryStore());
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const token = await client.accessToken();
+    const { inspect } = await import('node:util');
+    expect(inspect(client, { depth: 9, showHidden: true, getters: true })).not.toContain(token);
+    expect(JSON.stringify(client)).not.toContain(token?.slice(0, 20));
+  });
+});
