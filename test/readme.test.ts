@@ -117,6 +117,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['alarm', 'raiseAlarmOnTheft'],
     ['queue-mailer', 'QueueMailer'],
     ['new-password', 'setNewPassword'],
+    ['browser', 'start'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, name) => {
