@@ -209,6 +209,21 @@ describe('the renewal of the access token', () => {
     expect(network.bearers.at(-1)).toBeNull();
   });
 
+  test('that is asked for brings the claims of now, though another is under way', async () => {
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    const waiting = user();
+    await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
+    await app.database.pool.query(`update app_user set permissions = '["write"]'`);
+    const refreshed = client.refresh();
+    answer();
+    expect(await waiting).toBe(200);
+    expect(await refreshed).toMatchObject({ claims: { permissions: ['write'] } });
+    expect(refreshes()).toHaveLength(2);
+  });
+
   test('says that a replay ended the session', async () => {
     const [[name, stolen]] = [...network.cookies] as [[string, string]];
     await client.refresh();

@@ -71,7 +71,7 @@ export class AuthClient<Claims extends object = object> {
     this.#keeper = new SessionKeeper(isShared ? `jwt-allauth ${this.#url}` : undefined, store, () => this.#rotate());
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     (globalThis as Partial<Page>).addEventListener?.('pageshow', ({ persisted }) => {
-      if (persisted) this.refresh().catch(() => {});
+      if (persisted) this.#keeper.renew().catch(() => {});
     });
   }
 

@@ -33,8 +33,8 @@ export class SessionKeeper<Claims extends object> {
   readonly listeners = new Set<() => void>();
   state: AuthState<Claims> = { status: 'unknown' };
   #token?: AccessToken<Claims>;
-  #refreshing?: Promise<void>;
-  /** Ends the wait of a refresh for its turn, by what another tab told. */
+  #renewal?: Promise<void>;
+  /** Ends the wait of a renewal for its turn, by what another tab told. */
   #told?: { readonly resolve: () => void; readonly reject: (error: AuthError) => void };
 
   /**
@@ -60,7 +60,7 @@ export class SessionKeeper<Claims extends object> {
   async token(): Promise<AccessToken<Claims> | undefined> {
     const now = Date.now();
     if (this.state.status !== 'signed-out' && !this.#token?.isFresh(now)) {
-      const renewal = this.refresh();
+      const renewal = this.renew();
       if (this.#token?.isAlive(now)) renewal.catch(ignore);
       else await renewal;
     }
@@ -69,19 +69,24 @@ export class SessionKeeper<Claims extends object> {
 
   /** A token in the place of one that was refused; the same one, if there is no other. */
   async insteadOf({ text }: AccessToken): Promise<AccessToken<Claims> | undefined> {
-    if (this.#token?.text === text) await this.refresh();
+    if (this.#token?.text === text) await this.renew();
     return this.#token;
   }
 
-  /** Gets a new access token, by this tab or by another that is about to. */
-  refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
+  /** Gets another access token, by this tab or by one that is just about it. */
+  renew(): Promise<void> {
+    this.#renewal ??= this.#renew().finally(() => {
+      this.#renewal = undefined;
     });
-    return this.#refreshing;
+    return this.#renewal;
   }
 
-  async #refresh(): Promise<void> {
+  /** Gets an access token that is made from now on, whatever others are about. */
+  refresh(): Promise<void> {
+    return this.tabs.next(() => this.#rotate());
+  }
+
+  async #renew(): Promise<void> {
     const old = this.#token?.text;
     const wait = new AbortController();
     const told = new Promise<void>((resolve, reject) => {

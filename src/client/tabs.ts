@@ -91,10 +91,12 @@ export class Tabs {
 
   async #hold(): Promise<void> {
     if (!this.#channel || this.#waiting || !this.have()) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#letGo = resolve;
-      setTimeout(resolve, HOLD);
+      timer = setTimeout(resolve, HOLD);
     });
+    clearTimeout(timer);
     this.#letGo = undefined;
   }
 
