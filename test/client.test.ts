@@ -241,6 +241,20 @@ describe('the renewal of the access token', () => {
     expect(refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
   });
 
+  test('does not wait for ever for an answer', async () => {
+    const patience = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(patience.signal);
+    let asked = 0;
+    network.pause = (path) => (path === '/auth/refresh' && asked++ === 0 ? new Promise(() => {}) : undefined);
+    const refreshed = client.refresh();
+    await vi.waitFor(() => expect(asked).toBe(1));
+    expect(timeout).toHaveBeenCalledWith(8000); // within the grace of 10 s
+    patience.abort(new DOMException('The operation timed out.', 'TimeoutError'));
+    expect(await refreshed).toMatchObject({ status: 'signed-in' });
+    expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
+    timeout.mockRestore();
+  });
+
   test('fails as network_error while offline, and works as soon as there is a network again', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
@@ -337,6 +351,19 @@ describe('two clients', () => {
     }
     expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
     expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('do not take the end of an older session for that of theirs', async () => {
+    await start({ refreshTokenAsCookie: false }, sharedStore());
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const { session } = (client.state as { claims: { session: string } }).claims;
+    const late = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
+    const heard: string[] = [];
+    client.subscribe(() => heard.push(JSON.stringify(client.state)));
+    late.postMessage({ ended: '00000000-0000-4000-8000-000000000000', reason: 'token_not_valid' });
+    late.postMessage({ ended: session, reason: 'session_expired' });
+    await vi.waitFor(() => expect(heard).toEqual(['{"status":"signed-out","reason":"session_expired"}']));
+    late.close();
   });
 
   test('fail together when the one that refreshes has no network', async () => {

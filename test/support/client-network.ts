@@ -38,7 +38,7 @@ export class ClientNetwork {
       request.headers.set('cookie', [...this.cookies].map((pair) => pair.join('=')).join('; '));
     }
     const response = await fetch(request);
-    await this.pause?.(pathname);
+    await Promise.race([this.pause?.(pathname), ...(this.pause ? [abortOf(request)] : [])]);
     if (mishap === 'answer lost') {
       this.log.push(`${line} -`);
       await response.body?.cancel();
@@ -65,4 +65,8 @@ function cut({ status, headers }: Response): Response {
     },
   });
   return new Response(body, { status, headers });
+}
+
+function abortOf({ signal }: Request): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 }
