@@ -1,9 +1,12 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { IsBoolean, IsInt, IsOptional, IsString, isUUID } from 'class-validator';
 import { DeactivationService, Role } from 'jwt-allauth';
-import { Authorized, Body, JsonController, NotFoundError, Param, Patch } from 'routing-controllers';
+import { Authorized, Body, Get, JsonController, NotFoundError, Param, Patch, QueryParam } from 'routing-controllers';
 import { Service } from 'typedi';
 import { User } from './user.entity.js';
+
+/** Users that a search shows at most. */
+const MOST_FOUND = 20;
 
 /** What staff may change of somebody's account. */
 export class UserChanges {
@@ -29,6 +32,15 @@ export class AdminController {
     private readonly deactivation: DeactivationService,
   ) {}
 
+  /** The users with these letters in their e-mail addresses, in their order. */
+  @Get('/')
+  async find(@QueryParam('email') email: string) {
+    const letters = String(email ?? '').replace(/[\\%_]/g, '\\$&');
+    const where = { email: { $ilike: `%${letters}%` } };
+    const users = await this.orm.em.find(User, where, { orderBy: { email: 'asc' }, limit: MOST_FOUND });
+    return users.map(shown);
+  }
+
   @Patch('/:id')
   async change(
     @Param('id') id: string,
@@ -44,6 +56,10 @@ export class AdminController {
       await this.deactivation.deactivate(user.id); // ends the sessions too, in one transaction
       await this.orm.em.refresh(user);
     }
-    return { id, email: user.email, permissions: user.permissions, role: user.role, isActive: user.isActive };
+    return shown(user);
   }
+}
+
+function shown({ id, email, permissions, role, isActive }: User) {
+  return { id, email, permissions, role, isActive };
 }

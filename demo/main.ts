@@ -21,13 +21,14 @@ async function main(): Promise<void> {
   const directory = resolve(env.DEMO_DATA || DEFAULT_DATA);
   const port = readPort(env.PORT);
   const host = env.HOST || '127.0.0.1';
-  const settings = await readSettings({ ...mailDefaults(env, urlOf(host, port)), ...env }, directory);
+  const settings = await readSettings({ ...developmentDefaults(env, urlOf(host, port)), ...env }, directory);
 
   const orm = await openDatabase(env.DATABASE_URL || (await startOwnPostgres(directory)).url, env).catch((error) => {
     throw new Error(`The database${env.DATABASE_URL ? ' of DATABASE_URL' : ''} cannot be used: ${reasonOf(error)}`);
   });
   running.push(() => orm.close(true));
-  const server = await startServer(orm, settings, port, host).catch((error) => {
+  const isDevelopment = env.NODE_ENV === 'development';
+  const server = await startServer(orm, settings, { port, host, isDevelopment }).catch((error) => {
     throw error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use: choose another with PORT.`) : error;
   });
   running.push(async () => server.close().closeAllConnections());
@@ -42,13 +43,18 @@ function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Accounts by mail are switched on where mails can be printed and links may be http. */
-function mailDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
+/**
+ * Accounts by mail are switched on where mails can be printed and links may be http; devices are shown, and access tokens end
+ * soon enough to watch it.
+ */
+function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
   if (NODE_ENV !== 'development') return {};
   return {
     JWT_ALLAUTH_EMAIL_VERIFICATION: 'optional',
     JWT_ALLAUTH_PUBLIC_URL: url,
     JWT_ALLAUTH_INVITATIONS: 'true',
+    JWT_ALLAUTH_COLLECT_USER_AGENT: 'true',
+    JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '1m',
   };
 }
 

@@ -1,20 +1,36 @@
 import type { Server } from 'node:http';
 import { MikroORM } from '@mikro-orm/postgresql';
+import express from 'express';
 import { createJwtAllauth, type SettingsInput } from 'jwt-allauth';
-import { createExpressServer, useContainer } from 'routing-controllers';
+import { useContainer, useExpressServer } from 'routing-controllers';
 import { Container } from 'typedi';
 import { AdminController } from './admin.controller.js';
 import { HealthController } from './health.controller.js';
+import { servePage } from './page.js';
 import { ProfileController } from './profile.controller.js';
+import { stageTheft } from './theft.js';
 
-/** The demo's app, listening. This is all that an app has to do for the library. */
-export async function startServer(orm: MikroORM, settings: SettingsInput, port: number, host: string): Promise<Server> {
+/** Where the demo listens, and whether it may show a theft. */
+export interface Stage {
+  readonly port: number;
+  readonly host: string;
+  readonly isDevelopment: boolean;
+}
+
+/** The demo's app, listening. Without the page and the theft, this is all that an app has to do for the library. */
+export async function startServer(
+  orm: MikroORM,
+  settings: SettingsInput,
+  { port, host, isDevelopment }: Stage,
+): Promise<Server> {
   Container.set(MikroORM, orm);
   useContainer(Container);
   const auth = await createJwtAllauth({ orm, settings });
-  const app = createExpressServer(
-    auth.serverOptions({ controllers: [ProfileController, AdminController, HealthController] }),
-  );
+  const app = express();
+  servePage(app, auth.settings, isDevelopment);
+  const theft = isDevelopment ? stageTheft(app, auth) : [];
+  const controllers = [ProfileController, AdminController, HealthController, ...theft];
+  useExpressServer(app, auth.serverOptions({ controllers }));
   return new Promise((resolve, reject) => {
     const server: Server = app.listen(port, host, () => resolve(server));
     server.once('error', reject);

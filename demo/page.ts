@@ -1,0 +1,38 @@
+import { fileURLToPath } from 'node:url';
+import express, { type Express, type Response } from 'express';
+import type { Settings } from 'jwt-allauth';
+
+const PAGE = fileURLToPath(new URL('../../demo/page', import.meta.url));
+const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
+
+/** Nothing inline, nothing from elsewhere, and in nobody's frame. */
+const POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+].join('; ');
+
+function setHeaders(response: Response): void {
+  response.setHeader('Content-Security-Policy', POLICY);
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('Cache-Control', 'no-cache');
+}
+
+/** Serves the demo's page at `/`, the client that it uses at `/client/`, and what the page must know of the settings. */
+export function servePage(app: Express, settings: Settings, isDevelopment: boolean): void {
+  app.get('/demo.json', (_request, response) => {
+    setHeaders(response);
+    response.json({
+      isDevelopment,
+      isCookie: settings.refreshTokenAsCookie,
+      emailVerification: settings.emailVerification,
+      graceSeconds: settings.refreshReuseGrace,
+    });
+  });
+  app.use('/client', express.static(CLIENT, { setHeaders }));
+  app.use(express.static(PAGE, { setHeaders }));
+}

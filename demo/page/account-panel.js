@@ -1,0 +1,115 @@
+import { AuthError } from '/client/index.js';
+import { byId, show } from './dom.js';
+import { clearErrors, showErrors } from './field-errors.js';
+import { onPress, tell } from './outcome.js';
+
+/** @typedef {import('./request.js').Client} Client */
+
+/** Why somebody is signed out who did not wish to be. @type {Readonly<Record<string, string>>} */
+const REASONS = {
+  refresh_token_reused: 'The refresh token was used twice: somebody has a copy. The session has been ended.',
+  token_not_valid: 'The session has been ended.',
+  session_expired: 'The session has reached its end.',
+};
+
+/** Signing up, in and out. */
+export class AccountPanel {
+  #title = byId('account-title');
+  #signedIn = byId('signed-in');
+  #signedOut = byId('signed-out');
+  #email = byId('account-email');
+  #verified = byId('account-verified');
+  #outcome = byId('account-outcome');
+  #resend = byId('resend', HTMLButtonElement);
+  #unconfirmed = '';
+  /** Whose address is shown. */
+  #shown = '';
+
+  /** @param {Client} client */
+  constructor(client) {
+    this.client = client;
+    this.#onSubmit('sign-in', async (credentials) => {
+      await client.login(credentials);
+      return 'You are signed in.';
+    });
+    this.#onSubmit('sign-up', async (account) => {
+      if ((await client.register(account)) === 'signed-in') return 'Your account is made, and you are signed in.';
+      this.#offerResend(account.email);
+      return 'A mail with a link is on its way: open it, then sign in. In development the demo prints it on its console.';
+    });
+    onPress(byId('sign-out', HTMLButtonElement), this.#outcome, async () => {
+      await client.logout();
+      return 'You are signed out.';
+    });
+    onPress(byId('sign-out-everywhere', HTMLButtonElement), this.#outcome, async () => {
+      await client.logoutAll();
+      return 'You are signed out on every device.';
+    });
+    onPress(this.#resend, this.#outcome, async () => {
+      await client.resendVerification({ email: this.#unconfirmed });
+      return 'If the address waits for it, a new link is on its way.';
+    });
+  }
+
+  /** Shows who is signed in. */
+  update() {
+    const { state } = this.client;
+    const wasFocusWithin = document.activeElement?.closest('#account') !== null;
+    const isChange = this.#signedIn.hidden !== (state.status !== 'signed-in');
+    this.#signedIn.hidden = state.status !== 'signed-in';
+    this.#signedOut.hidden = state.status !== 'signed-out';
+    if (state.status === 'signed-in') this.#showUser(state.claims);
+    else this.#shown = '';
+    if (state.status === 'signed-out' && state.reason && state.reason !== 'refresh_token_missing') {
+      const words = REASONS[state.reason] ?? 'You have been signed out.';
+      tell(this.#outcome, new AuthError(state.reason, 401, words));
+    } else if (isChange) tell(this.#outcome, '');
+    // What had the focus is gone: the panel's title is the next place from which to go on.
+    if (isChange && wasFocusWithin) this.#title.focus();
+  }
+
+  /** @param {{ readonly sub: string, readonly email_verified: boolean }} claims */
+  #showUser({ sub, email_verified: isVerified }) {
+    this.#resend.hidden = true;
+    show(this.#verified, isVerified ? 'address confirmed' : 'address not confirmed');
+    if (this.#shown === sub) return;
+    this.#shown = sub;
+    show(this.#email, '…');
+    this.client.getUser().then(
+      ({ id, email }) => this.#shown === id && show(this.#email, email),
+      (error) => tell(this.#outcome, error),
+    );
+  }
+
+  /** @param {string} email */
+  #offerResend(email) {
+    this.#unconfirmed = email;
+    this.#resend.hidden = false;
+  }
+
+  /**
+   * @param {string} id
+   * @param {(fields: { email: string, password: string }) => Promise<string>} action
+   */
+  #onSubmit(id, action) {
+    const form = byId(id, HTMLFormElement);
+    let isBusy = false;
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      if (isBusy) return;
+      isBusy = true;
+      clearErrors(form);
+      const data = new FormData(form);
+      const fields = { email: String(data.get('email')), password: String(data.get('password')) };
+      try {
+        tell(this.#outcome, await action(fields));
+        form.reset();
+      } catch (error) {
+        showErrors(form, this.#outcome, error);
+        if (error instanceof AuthError && error.code === 'email_not_verified') this.#offerResend(fields.email);
+      } finally {
+        isBusy = false;
+      }
+    });
+  }
+}

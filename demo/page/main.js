@@ -1,0 +1,36 @@
+import { AuthClient, memoryStore } from '/client/index.js';
+import { AccessPanel } from './access-panel.js';
+import { AccountPanel } from './account-panel.js';
+import { DevicesPanel } from './devices-panel.js';
+import { byId } from './dom.js';
+import { tell } from './outcome.js';
+import { StaffPanel } from './staff-panel.js';
+import { TheftPanel } from './theft-panel.js';
+
+/** What the server tells of its settings: demo/page.ts. */
+const settings = await fetch('/demo.json').then((response) => response.json());
+
+// Without a cookie the refresh token lives as long as this page: no script may find it in a storage.
+/** @type {import('./request.js').Client} */
+const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() });
+
+const account = new AccountPanel(client);
+const access = new AccessPanel(client);
+const devices = new DevicesPanel(client);
+const panels = [account, access, devices, new StaffPanel(client), new TheftPanel(client, settings)];
+
+/** @type {string | undefined} the session that is shown */
+let shown;
+
+function update() {
+  const { state } = client;
+  const session = state.status === 'signed-in' ? state.claims.session : undefined;
+  if (session !== shown) for (const panel of [access, devices]) panel.clear();
+  shown = session;
+  for (const panel of document.querySelectorAll('[data-signed-in]')) panel.toggleAttribute('hidden', !session);
+  for (const panel of panels) panel.update();
+}
+
+client.subscribe(update);
+await client.restore().catch((error) => tell(byId('account-outcome'), error));
+update();

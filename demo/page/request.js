@@ -1,0 +1,24 @@
+import { AuthError } from '/client/index.js';
+
+/** @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>} Client */
+
+/**
+ * Asks one of the demo's own routes as whoever is signed in.
+ *
+ * @param {Client} client
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ * @returns {Promise<any>}
+ * @throws AuthError as the client's own methods do
+ */
+export async function ask(client, method, path, body) {
+  const response = await client.fetch(path, {
+    method,
+    ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  const { code = 'unexpected_answer', detail = `The server answered ${response.status}.`, errors } = answer;
+  throw new AuthError(code, response.status, detail, errors);
+}

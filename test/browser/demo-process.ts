@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve as resolvePath } from 'node:path';
+
+const MAIN = resolvePath('dist/demo/main.js');
+
+/** The built demo, running as a process of its own. */
+export interface DemoProcess {
+  readonly url: string;
+  /** What it has printed so far, mails included. */
+  readonly output: () => string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the built demo in a directory and waits until it serves. @throws Error with its output when it ends before */
+export async function startDemo(directory: string, env: Record<string, string>): Promise<DemoProcess> {
+  const child = spawn(process.execPath, [MAIN], { cwd: directory, env: { PATH: process.env.PATH, ...env } });
+  let output = '';
+  const ended = once(child, 'exit');
+  const url = await new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        output += chunk;
+        const [, found] = /demo at (\S+);/.exec(output) ?? [];
+        if (found) resolve(found);
+      });
+    }
+    child.once('exit', () => reject(new Error(`the demo ended: ${output}`)));
+  });
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await ended;
+  };
+  return { url, output: () => output, stop };
+}
