@@ -60,6 +60,8 @@ try {
   const phone = await browser.newPage(dark);
   await signUp(phone, demo.url, 'grace@example.com');
   await phone.getByText('this device').waitFor();
+  await phone.mouse.move(0, 0);
+  await phone.evaluate('scrollTo(0, 0)');
   await writeFile('demo/pictures/page-dark-phone.png', await phone.screenshot());
 } finally {
   await browser.close();
