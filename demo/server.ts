@@ -32,7 +32,7 @@ export async function startServer(
   const controllers = [ProfileController, AdminController, HealthController, ...theft];
   useExpressServer(app, auth.serverOptions({ controllers }));
   return new Promise((resolve, reject) => {
-    // Express tells this callback of a failure, too.
+    // Express 5 calls back with the error as well.
     const server: Server = app.listen(port, host, (error) => (error ? reject(error) : resolve(server)));
   });
 }

@@ -75,6 +75,8 @@ export class TokenFamily {
     const isProof = this.#end === 'replay' && !this.#isProven;
     this.#isProven ||= isProof;
     this.#add({ kind: 'refused', by, presented, isProof });
+    // The end is told before the request is answered that brought it about.
+    if (isProof) this.#happenings.push(...this.#happenings.splice(-2, 1));
   }
 
   ended(reason: RevocationReason): void {

@@ -76,7 +76,7 @@ export function withEnd(family, code) {
   const end = isEnded ? [] : [{ kind: 'ended', reason: ENDS[code] ?? 'revoked' }];
   /** @type {Happening} */
   const refusal = { kind: 'refused', by: 'owner', presented, isProof: !isEnded && code === 'refresh_token_reused' };
-  return { ...family, graceLeft: 0, happenings: [...family.happenings, ...end, refusal] };
+  return { ...family, graceLeft: 0, happenings: [...family.happenings, refusal, ...end] };
 }
 
 /**

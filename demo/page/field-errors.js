@@ -39,7 +39,7 @@ export function showErrors(form, place, error) {
   for (const { field: name, messages } of errors) {
     const input = form.elements.namedItem(name);
     if (!(input instanceof HTMLInputElement)) continue;
-    const words = make('p', { class: 'field-error', id: `${input.id}-error` }, `${messages.join(' ')} `);
+    const words = make('p', { class: 'field-error', id: `${input.id}-error` }, `${messages.join('; ')} `);
     words.append(make('code', {}, error.code));
     input.closest('.field')?.append(words);
     input.setAttribute('aria-invalid', 'true');

@@ -33,7 +33,7 @@ function wordsOf(error) {
 export function onPress(button, place, action) {
   let isBusy = false;
   button.addEventListener('click', async () => {
-    if (isBusy) return;
+    if (isBusy || button.getAttribute('aria-disabled') === 'true') return;
     isBusy = true;
     button.setAttribute('aria-busy', 'true');
     try {

@@ -111,19 +111,21 @@ export class TheftPanel {
   }
 
   #draw() {
-    const width = Math.min(Math.max(Math.floor(this.#diagram.clientWidth), 256), 420);
-    if (this.#family && !this.#panel.hidden) this.#diagram.replaceChildren(drawFamily(this.#family, width));
+    const { clientWidth } = this.#diagram;
+    if (this.#family && clientWidth > 0) this.#diagram.replaceChildren(drawFamily(this.#family, clientWidth));
   }
 
   #showHint() {
     if (this.#family) show(this.#hint, hintOf(this.#family, this.#graceEnd - Date.now()));
   }
 
-  /** A disabled button would lose the focus; these say what they cannot do, and stay. */
+  /** A button that were disabled would lose the focus: these stay where they are, and do nothing. */
   #showButtons() {
     const isSignedIn = this.client.state.status === 'signed-in';
-    this.#copy.disabled = this.#asOwner.disabled = !isSignedIn;
-    this.#asThief.disabled = !isSignedIn || !this.#family?.thief;
+    for (const button of [this.#copy, this.#asOwner, this.#asThief]) {
+      const isOff = !isSignedIn || (button === this.#asThief && !this.#family?.thief);
+      button.setAttribute('aria-disabled', String(isOff));
+    }
   }
 
   /** The last line of the story that is about one of the two, and how it ended. @param {'owner' | 'thief' | 'copied'} whom */

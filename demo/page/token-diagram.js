@@ -8,7 +8,11 @@ const SVG = 'http://www.w3.org/2000/svg';
 /** Tokens that are drawn; of a longer family the last ones. */
 const MOST_TOKENS = 8;
 
-// Pixels. The tokens stand below each other; on their left what kills, on their right what happens to them.
+/** Drawn widths: the narrowest phone's, and one that is wide enough for every word. */
+const WIDTHS = { least: 256, most: 330 };
+const MOST_ENLARGED = 1.4;
+
+// Drawn pixels. The tokens stand below each other; on their left what kills, on their right what happens to them.
 const NODE = { x: 48, width: 92, height: 36 };
 const AXIS = NODE.x + NODE.width / 2;
 const RIGHT = NODE.x + NODE.width + 8;
@@ -20,15 +24,17 @@ const GAP = 52;
  * Draws a token family: a node for each refresh token, an arrow for each rotation, and how the session ended.
  *
  * @param {Family} family
- * @param {number} width pixels
+ * @param {number} space pixels that there are
  * @returns {SVGSVGElement}
  */
-export function drawFamily(family, width) {
+export function drawFamily(family, space) {
+  const width = Math.min(Math.max(space, WIDTHS.least), WIDTHS.most);
+  const scale = Math.min(Math.max(space / width, 1), MOST_ENLARGED);
   const all = tokensOf(family);
   const tokens = all.slice(-MOST_TOKENS);
   const isCut = tokens.length < all.length;
   const end = endOf(family);
-  const svg = draw('svg', { class: 'family', role: 'img', 'aria-label': labelOf(all, end), width: `${width}` });
+  const svg = draw('svg', { class: 'family', role: 'img', 'aria-label': labelOf(all, end), width: width * scale });
   /** @type {Map<string, number>} */
   const middles = new Map();
   let y = 6;
@@ -48,7 +54,7 @@ export function drawFamily(family, width) {
     if (next || end || labels.length > 0) y += gap;
   });
   if (end) y = drawEnd(svg, family, end, { y, width, middles });
-  svg.setAttribute('height', `${y + 8}`);
+  svg.setAttribute('height', `${(y + 8) * scale}`);
   svg.setAttribute('viewBox', `0 0 ${width} ${y + 8}`);
   return svg;
 }

@@ -1,0 +1,669 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { freePort } from '../../src/testing/free-port.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { launchChromium } from './chromium.js';
+import { type DemoProcess, startDemo } from './demo-process.js';
+
+const PASSWORD = 'a sentence that is long enough';
+const STAFF_PASSWORD = 'the staff of the demo';
+const JWT = /[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
+
+let directory: string;
+let database: TestDatabase;
+let browser: Browser;
+const running: DemoProcess[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-page-'));
+  database = await createTestDatabase();
+  browser = await launchChromium('demo.test', 1);
+});
+afterAll(async () => {
+  await browser.close();
+  await Promise.all(running.splice(0).map((demo) => demo.stop()));
+  await database.drop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Starts the demo as its user does, with what differs. */
+async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> {
+  const port = String(await freePort());
+  const own = { DATABASE_URL: database.url, DEMO_DATA: directory, DEMO_STAFF_PASSWORD: STAFF_PASSWORD, PORT: port };
+  const demo = await startDemo(directory, { ...own, ...env });
+  running.push(demo);
+  return demo;
+}
+
+/** The browsers of a test, each with a profile of its own. */
+let contexts: BrowserContext[];
+/** What a page must not do: errors on its console, requests that go elsewhere, tokens in answers of the thief. */
+let faults: string[];
+beforeEach(() => {
+  contexts = [];
+  faults = [];
+});
+afterEach(async () => {
+  for (const context of contexts) await context.close();
+  expect(faults).toEqual([]);
+});
+
+async function openIn(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    const isRefusal =
+      /status of (400|401|409)/.test(message.text()) && /\/(auth|admin|profile)\b/.test(message.location().url);
+    if (message.type() !== 'log' && !isRefusal) faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== new URL(url).origin) faults.push(`a request to ${request.url()}`);
+  });
+  page.on('response', async (response) => {
+    if (!response.url().includes('/theft/') || !response.headers()['content-type']?.includes('json')) return;
+    if (JWT.test(await response.text().catch(() => ''))) faults.push(`a token in ${response.url()}`);
+  });
+  await page.goto(url);
+  return page;
+}
+
+async function visit({ url }: DemoProcess, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext(options);
+  contexts.push(context);
+  return openIn(context, url);
+}
+
+let accounts = 0;
+const newAddress = () => `ada${++accounts}@example.com`;
+const form = (page: Page, name: string) => page.getByRole('form', { name });
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const outcome = (page: Page, panel: string) => page.locator(`#${panel}-outcome`);
+
+async function enter(page: Page, name: 'Sign in' | 'Sign up', email: string, password = PASSWORD): Promise<void> {
+  await form(page, name).getByLabel('E-mail').fill(email);
+  await form(page, name).getByLabel('Password').fill(password);
+  await form(page, name).getByRole('button').click();
+}
+
+/** Somebody new, on the page of a browser of their own. */
+async function member(demo: DemoProcess, options: BrowserContextOptions = {}) {
+  const page = await visit(demo, options);
+  const email = newAddress();
+  await enter(page, 'Sign up', email);
+  await page.getByText(`Signed in as ${email}`).waitFor();
+  return { page, email };
+}
+
+/** The rows of the claims by name. */
+async function claims(page: Page): Promise<Record<string, string>> {
+  const rows = await page.locator('#claims tr').all();
+  return Object.fromEntries(
+    await Promise.all(
+      rows.map(async (row) => [await row.locator('th').innerText(), await row.locator('code').innerText()]),
+    ),
+  );
+}
+
+/** Presses a button of the theft and waits for what it came to. */
+async function press(page: Page, name: string, then: string): Promise<void> {
+  await button(page, name).click();
+  await outcome(page, 'theft').filter({ hasText: then }).waitFor();
+}
+const COPY = 'Copy the refresh token';
+const OWNER = 'Refresh as the owner';
+const THIEF = 'Refresh as the thief';
+
+/** The story with letters in the place of tokens, in the order in which they came. */
+async function story(page: Page): Promise<string[]> {
+  const lines = await page.locator('#story li').allInnerTexts();
+  const names = new Map<string, string>();
+  return lines.map((line) =>
+    line.replace(/\b[0-9a-f]{8}\b/g, (token) => {
+      if (!names.has(token)) names.set(token, String.fromCharCode(65 + names.size));
+      return names.get(token) ?? '';
+    }),
+  );
+}
+
+/** What the diagram shows: its sentence for screen readers, tokens, arrows by kind and holder, and the end. */
+async function diagram(page: Page) {
+  const svg = page.locator('svg.family');
+  return {
+    label: ((await svg.getAttribute('aria-label')) ?? '').replace(/[0-9a-f]{8}(, )?/g, '*'),
+    tokens: await svg.locator('.node').count(),
+    arrows: await svg.locator('.arrow').evaluateAll((all) => all.map((each) => each.getAttribute('class'))),
+    end: await svg.locator('.death text').allTextContents(),
+  };
+}
+
+const ENDED = 'The session has ended: a used refresh token came back (replay).';
+
+describe('the page of the demo', () => {
+  let demo: DemoProcess;
+  beforeAll(async () => {
+    demo = await demoWith();
+  });
+
+  test('signs up, shows what the access token says and for how long, and gets another', async () => {
+    const { page } = await member(demo);
+    const first = await claims(page);
+    expect(first).toEqual({
+      permissions: '[]',
+      sub: expect.stringMatching(/^[\w-]{36}$/),
+      jti: expect.stringMatching(/^[\w-]{36}$/),
+      iat: expect.stringMatching(/^\d+$/),
+      exp: String(Number(first['iat']) + 60),
+      token_type: 'access',
+      session: expect.stringMatching(/^[\w-]{36}$/),
+      session_iat: first['iat'],
+      role: '0',
+      email_verified: 'false',
+    });
+    await page
+      .locator('#countdown')
+      .filter({ hasText: /^0:5\d$/ })
+      .waitFor();
+    await button(page, 'Refresh now').click();
+    await page.getByText('A new token came').waitFor();
+    const second = await claims(page);
+    expect({ ...second, jti: '', iat: '', exp: '' }).toEqual({ ...first, jti: '', iat: '', exp: '' });
+    expect(await outcome(page, 'access').innerText()).toBe(`A new token came: ${second['jti']?.slice(0, 8)}.`);
+    expect(second['jti']).not.toBe(first['jti']);
+    await page.reload();
+    await page.getByText('Signed in as').waitFor();
+  });
+
+  test('says beside the field, and by its code, why nobody was signed in', async () => {
+    const { page, email } = await member(demo);
+    await button(page, 'Sign out').click();
+    await page.getByText('You are signed out.').waitFor();
+    const errors = (name: string) => form(page, name).locator('.field-error').allInnerTexts();
+    const invalid = async (name: string, label: string) => [
+      await form(page, name).getByLabel(label).getAttribute('aria-invalid'),
+      await form(page, name).getByLabel(label).and(page.locator(':focus')).count(),
+    ];
+
+    await enter(page, 'Sign up', email);
+    await page.getByText('email_already_registered').waitFor();
+    expect(await errors('Sign up')).toEqual(['There is an account with this e-mail address. email_already_registered']);
+    expect(await invalid('Sign up', 'E-mail')).toEqual(['true', 1]);
+
+    await enter(page, 'Sign up', 'nobody', 'password');
+    await page.getByText('validation_failed').first().waitFor();
+    expect(await errors('Sign up')).toEqual([
+      'must be an e-mail address; must be an e-mail address that mail can reach validation_failed',
+    ]);
+    await enter(page, 'Sign up', newAddress(), 'password');
+    await page.getByText('common passwords').waitFor();
+    expect(await errors('Sign up')).toEqual([expect.stringMatching(/common passwords validation_failed$/)]);
+
+    await enter(page, 'Sign in', email, 'another sentence of some length');
+    await page.getByText('incorrect_credentials').waitFor();
+    expect(await errors('Sign in')).toEqual(['The credentials are not correct. incorrect_credentials']);
+    expect(await invalid('Sign in', 'Password')).toEqual(['true', 1]);
+
+    await enter(page, 'Sign in', email);
+    await page.getByText(`Signed in as ${email}`).waitFor();
+    expect(await outcome(page, 'account').innerText()).toBe('You are signed in.');
+  });
+
+  test('lists the sessions of two browsers; one ends the other, and then all', async () => {
+    const { page: one, email } = await member(demo);
+    const two = await visit(demo, {
+      userAgent: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    });
+    await enter(two, 'Sign in', email);
+    const names = (page: Page) => page.locator('#device-list strong').allInnerTexts();
+    await one.locator('#device-list li').nth(1).waitFor();
+    await two.locator('#device-list li').nth(1).waitFor();
+    expect(await names(one)).toEqual(['Firefox 140.0 on Windows 10', expect.stringMatching(/^Chrome \S+ on Linux$/)]);
+    const own = (page: Page) =>
+      page.locator('#device-list li').filter({ hasText: 'this device' }).locator('strong').allInnerTexts();
+    expect(await own(one)).toEqual([expect.stringMatching(/^Chrome/)]);
+    expect(await own(two)).toEqual(['Firefox 140.0 on Windows 10']);
+
+    await button(one, 'Revoke Firefox 140.0 on Windows 10').click();
+    await outcome(one, 'devices').filter({ hasText: 'The session has been ended.' }).waitFor();
+    await outcome(two, 'account').filter({ hasText: 'The session has been ended. token_not_valid' }).waitFor();
+    await one.locator('#device-list li').nth(1).waitFor({ state: 'detached' });
+    expect(await form(two, 'Sign in').isVisible()).toBe(true);
+
+    await enter(two, 'Sign in', email);
+    await two.locator('#device-list li').nth(1).waitFor();
+    await button(two, 'End all others').click();
+    await outcome(one, 'account').filter({ hasText: 'token_not_valid' }).waitFor();
+    await enter(one, 'Sign in', email);
+    await one.locator('#device-list li').nth(1).waitFor();
+    await button(one, 'Sign out everywhere').click();
+    await one.getByText('You are signed out on every device.').waitFor();
+    await outcome(two, 'account').filter({ hasText: 'token_not_valid' }).waitFor();
+  });
+
+  test('signs out in every tab', async () => {
+    const { page, email } = await member(demo);
+    const other = await openIn(page.context(), demo.url);
+    await other.getByText(`Signed in as ${email}`).waitFor();
+    await button(other, 'Sign out').click();
+    await form(page, 'Sign in').waitFor();
+    await form(other, 'Sign in').waitFor();
+    expect(await page.locator('[data-signed-in]:visible, #theft:visible').count()).toBe(0);
+  });
+
+  test('gives the thief the same successor within the grace, and says so', async () => {
+    const { page } = await member(demo);
+    await page.getByText('Nothing is stolen yet').waitFor();
+    await press(page, COPY, 'The thief has a copy');
+    await page.getByText('Both hold the live token.').waitFor();
+    await press(page, OWNER, 'got its successor');
+    await page.getByText(/^Within the grace, for \d+ s, both get the same successor/).waitFor();
+    await press(page, THIEF, 'the same successor');
+    await page.getByText('Both hold the live token.').waitFor();
+    expect(await story(page)).toEqual([
+      'Signed in: the first token is A.',
+      'The thief has a copy of A.',
+      'The owner used A up and got its successor B.',
+      'The thief used A again, within the grace, and got the same successor B.',
+    ]);
+    expect(await diagram(page)).toEqual({
+      label: 'The family of 2 refresh tokens: **. The live one is *. What happened is in the list.',
+      tokens: 2,
+      arrows: ['arrow rotated owner', 'arrow grace thief'],
+      end: [],
+    });
+  });
+
+  test('shows staff whom they look for, and everybody a change when it is made and when it arrives', async () => {
+    const { page, email } = await member(demo);
+    const staff = await visit(demo);
+    await enter(staff, 'Sign in', 'staff@example.com', STAFF_PASSWORD);
+    await staff.getByLabel('Part of an e-mail address').fill(email.replace('@', '_'));
+    await button(staff, 'Find users').click();
+    await staff.getByText('Nobody was found.').waitFor(); // _ is a letter here
+    await staff.getByLabel('Part of an e-mail address').fill(email.toUpperCase());
+    await staff.keyboard.press('Enter');
+    await staff.getByText('Found 1.').waitFor();
+    const user = staff.getByRole('group', { name: email });
+    await user.getByLabel('Permissions').fill('read, <b onclick="x">write</b>');
+    await user.getByLabel('Role').fill('');
+    await button(staff, `Save ${email}`).click();
+    await outcome(staff, 'staff').filter({ hasText: 'validation_failed' }).waitFor();
+    await user.getByLabel('Role').fill('700');
+    await button(staff, `Save ${email}`).click();
+    const kept = 'read, <b onclick="x">write</b>';
+    await staff.getByText(`${email} is changed: role 700, active, permissions ${kept}.`).waitFor();
+
+    await page.getByText('They differ: the next refresh brings the change.').waitFor();
+    const permissions = async () => [
+      await page.locator('#permissions-token').innerText(),
+      await page.locator('#permissions-database').innerText(),
+    ];
+    expect(await permissions()).toEqual(['none', kept]);
+    await button(page, 'Refresh now').click();
+    await page.getByText('They say the same.').waitFor();
+    expect(await permissions()).toEqual([kept, kept]);
+    expect(await claims(page)).toMatchObject({ role: '700', permissions: JSON.stringify(kept.split(', ')) });
+    expect(await page.locator('#staff').isVisible()).toBe(false);
+
+    await user.getByLabel('Active').uncheck();
+    await button(staff, `Save ${email}`).click();
+    await form(page, 'Sign in').waitFor();
+    await enter(page, 'Sign in', email);
+    await page.getByText('no_active_account').waitFor();
+  });
+
+  test('keeps no token where a script that came in could find it', async () => {
+    const { page } = await member(demo);
+    await press(page, COPY, 'The thief has a copy');
+    await press(page, THIEF, 'got its successor');
+    await button(page, 'Refresh now').click();
+    await page.getByText('A new token came').waitFor();
+    const found = (): Promise<string[]> => page.evaluate(FIND_TOKENS);
+    expect(await found()).toEqual([]);
+    await page.evaluate(`window.kept = { deep: { inside: ['eyJhbGciOiJI.eyJwZXJtaXNz.fnXXmRsBnvYK'] } }`);
+    expect(await found()).toEqual(['window.kept.deep.inside.0']); // it does look
+    expect(await page.evaluate('document.cookie + localStorage.length + sessionStorage.length')).toBe('00');
+    expect(await page.content()).not.toMatch(JWT);
+  });
+
+  test('signs in by the keyboard alone, and goes on from there', async () => {
+    const { page: before, email } = await member(demo);
+    await button(before, 'Sign out').click();
+    const page = await visit(demo);
+    await form(page, 'Sign in').waitFor();
+    const focused = () =>
+      page.evaluate(`(() => {
+      const { outlineStyle } = getComputedStyle(document.activeElement);
+      return [document.activeElement.id || document.activeElement.textContent.trim(), outlineStyle];
+    })()`);
+    await page.keyboard.press('Tab');
+    expect(await focused()).toEqual(['sign-in-email', 'solid']);
+    await page.keyboard.type(email);
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press('Tab');
+    expect(await focused()).toEqual(['Sign in', 'solid']);
+    await page.keyboard.press('Space');
+    await page.getByText(`Signed in as ${email}`).waitFor();
+    expect(await focused()).toEqual(['account-title', expect.any(String)]);
+    await page.locator('#device-list button').waitFor();
+    const order: unknown[] = [];
+    for (let step = 0; step < 8; step++) {
+      await page.keyboard.press('Tab');
+      order.push(((await focused()) as string[])[0]);
+    }
+    expect(order).toEqual([
+      'sign-out',
+      'sign-out-everywhere',
+      'Revoke',
+      'end-others',
+      'refresh-now',
+      'copy-token',
+      'refresh-owner',
+      'refresh-thief',
+    ]);
+    await page.keyboard.press('Enter'); // the thief has nothing yet
+    expect(await outcome(page, 'theft').innerText()).toBe('');
+  });
+
+  test('is served with a policy under which no foreign or inline script runs', async () => {
+    const { headers } = await fetch(demo.url);
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    );
+    const { page } = await member(demo);
+    await page.evaluate(
+      `document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = 1' }))`,
+    );
+    expect(await page.evaluate('window.ran')).toBeUndefined();
+    expect(faults).toEqual([expect.stringContaining('Content Security Policy')]);
+    faults = [];
+  });
+
+  describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
+    test.each([
+      { width: 320, height: 640 },
+      { width: 1280, height: 800 },
+    ])('fits a screen of $width pixels and can be read', async (viewport) => {
+      const page = await visit(demo, { viewport, colorScheme, reducedMotion: 'reduce' });
+      const expected = {
+        overflow: 0,
+        background: colorScheme === 'dark' ? 'rgb(17, 24, 39)' : 'rgb(243, 244, 246)',
+        small: [],
+        faint: [],
+        headings: 1,
+        moving: 0,
+      };
+      await form(page, 'Sign in').waitFor();
+      await enter(page, 'Sign in', 'nobody', 'x');
+      await page.getByText('validation_failed').waitFor();
+      expect(await page.evaluate(LOOK)).toEqual(expected);
+      await enter(page, 'Sign in', 'staff@example.com', STAFF_PASSWORD);
+      await button(page, 'Find users').click();
+      await page.locator('#users li').first().waitFor();
+      await page.getByText('They say the same.').waitFor();
+      for (const [name, then] of [
+        [COPY, 'a copy'],
+        [OWNER, 'got its successor'],
+        [THIEF, 'the same'],
+      ] as const)
+        await press(page, name, then);
+      expect(await page.evaluate(LOOK)).toEqual(expected);
+    });
+  });
+});
+
+describe('a theft that comes to light after the grace', () => {
+  let demo: DemoProcess;
+  beforeAll(async () => {
+    demo = await demoWith({ JWT_ALLAUTH_REFRESH_REUSE_GRACE: '1s', JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '5m' });
+  });
+
+  test('the owner was first: the thief gives it away, and the diagram stays when the owner learns of it', async () => {
+    const { page } = await member(demo);
+    await press(page, COPY, 'The thief has a copy');
+    await press(page, OWNER, 'got its successor');
+    await page.getByText('The thief holds a used token').waitFor();
+    await press(page, THIEF, 'The server answered 401 refresh_token_reused.');
+    const lines = [
+      'Signed in: the first token is A.',
+      'The thief has a copy of A.',
+      'The owner used A up and got its successor B.',
+      'The thief came with A, which was used before: proof of theft.',
+      ENDED,
+    ];
+    const drawn = {
+      label: 'The family of 2 refresh tokens: **. The session has ended: replay. What happened is in the list.',
+      tokens: 2,
+      arrows: ['arrow rotated owner'],
+      end: ['✕ session ended', 'replay, by the thief'],
+    };
+    // The list of devices finds out by itself that the session is over.
+    await outcome(page, 'account').filter({ hasText: 'token_not_valid' }).waitFor();
+    expect(await story(page)).toEqual([...lines, 'The owner came with B and was refused.']);
+    expect(await diagram(page)).toEqual(drawn);
+    expect(await button(page, OWNER).getAttribute('aria-disabled')).toBe('true');
+    await page.getByText('The session is over for owner and thief alike.').waitFor();
+  });
+
+  test('the thief was first: the owner gives it away and is signed out, knowing why', async () => {
+    const { page, email } = await member(demo);
+    await press(page, COPY, 'The thief has a copy');
+    await press(page, THIEF, 'got its successor');
+    await page.getByText('The owner holds a used token').waitFor();
+    await press(page, OWNER, 'proof of theft. The session has ended, for owner and thief.');
+    expect(await outcome(page, 'account').innerText()).toBe(
+      'The refresh token was used twice: somebody has a copy. The session has been ended. refresh_token_reused',
+    );
+    expect(await story(page)).toEqual([
+      'Signed in: the first token is A.',
+      'The thief has a copy of A.',
+      'The thief used A up and got its successor B.',
+      'The owner came with A, which was used before: proof of theft.',
+      ENDED,
+    ]);
+    expect(await diagram(page)).toEqual({
+      label: 'The family of 2 refresh tokens: **. The session has ended: replay. What happened is in the list.',
+      tokens: 2,
+      arrows: ['arrow rotated thief'],
+      end: ['✕ session ended', 'replay, by the owner'],
+    });
+    await enter(page, 'Sign in', email);
+    await page.getByText('Nothing is stolen yet').waitFor();
+    expect(await story(page)).toEqual(['Signed in: the first token is A.']);
+  });
+
+  test('both had the same successor: whoever uses it second gives it away', async () => {
+    const { page } = await member(demo);
+    await press(page, COPY, 'The thief has a copy');
+    await press(page, OWNER, 'got its successor');
+    await press(page, THIEF, 'the same successor');
+    await press(page, THIEF, 'got its successor');
+    await page.getByText('The owner holds a used token').waitFor();
+    await press(page, OWNER, 'proof of theft');
+    expect(await story(page)).toEqual([
+      'Signed in: the first token is A.',
+      'The thief has a copy of A.',
+      'The owner used A up and got its successor B.',
+      'The thief used A again, within the grace, and got the same successor B.',
+      'The thief used B up and got its successor C.',
+      'The owner came with B, which was used before: proof of theft.',
+      ENDED,
+    ]);
+    expect(await diagram(page)).toMatchObject({
+      tokens: 3,
+      arrows: ['arrow rotated owner', 'arrow grace thief', 'arrow rotated thief'],
+      end: ['✕ session ended', 'replay, by the owner'],
+    });
+  });
+});
+
+describe('without a grace', () => {
+  let demo: DemoProcess;
+  beforeAll(async () => {
+    demo = await demoWith({ JWT_ALLAUTH_REFRESH_REUSE_GRACE: '0s' });
+  });
+
+  test.each([
+    ['owner', OWNER, 'thief', THIEF],
+    ['thief', THIEF, 'owner', OWNER],
+  ])('the first replay ends the session: the %s was first', async (first, pressFirst, second, pressSecond) => {
+    const { page } = await member(demo);
+    await press(page, COPY, 'The thief has a copy');
+    await press(page, pressFirst, 'got its successor');
+    await page.getByText(`The ${second} holds a used token`).waitFor();
+    await press(page, pressSecond, 'proof of theft');
+    expect((await story(page)).slice(0, 5)).toEqual([
+      'Signed in: the first token is A.',
+      'The thief has a copy of A.',
+      `The ${first} used A up and got its successor B.`,
+      `The ${second} came with A, which was used before: proof of theft.`,
+      ENDED,
+    ]);
+    expect(await diagram(page)).toEqual({
+      label: 'The family of 2 refresh tokens: **. The session has ended: replay. What happened is in the list.',
+      tokens: 2,
+      arrows: [`arrow rotated ${first}`],
+      end: ['✕ session ended', `replay, by the ${second}`],
+    });
+  });
+});
+
+test('under mandatory verification the mailed link comes first', async () => {
+  const demo = await demoWith({ JWT_ALLAUTH_EMAIL_VERIFICATION: 'mandatory' });
+  const page = await visit(demo);
+  const email = newAddress();
+  await enter(page, 'Sign up', email);
+  await page.getByText('A mail with a link is on its way').waitFor();
+  await enter(page, 'Sign in', email);
+  await page.getByText('email_not_verified').waitFor();
+  await button(page, 'Send the link once more').click();
+  await page.getByText('If the address waits for it, a new link is on its way.').waitFor();
+  const links = () => [...demo.output().matchAll(/http\S+\/verification\/\S+/g)].map(([link]) => link);
+  await expect.poll(() => links().length).toBe(2);
+  expect(await (await fetch(links()[1] ?? '')).text()).toContain('Your address is confirmed');
+  await enter(page, 'Sign in', email);
+  await page.getByText(`Signed in as ${email} address confirmed`).waitFor();
+});
+
+test('where tokens travel in bodies, everything but the theft works', async () => {
+  const demo = await demoWith({ JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
+  const { page } = await member(demo);
+  await button(page, 'Refresh now').click();
+  await page.getByText('A new token came').waitFor();
+  await page.getByText('this device').waitFor();
+  expect(await page.locator('#theft-intro').innerText()).toBe(
+    'The theft is not shown here: it needs the refresh token in a cookie (REFRESH_TOKEN_AS_COOKIE).',
+  );
+  expect(await button(page, COPY).isVisible()).toBe(false);
+  expect(await page.evaluate(FIND_TOKENS)).toEqual([]);
+  expect((await fetch(`${demo.url}/theft/family`)).status).toBe(404);
+  await button(page, 'Sign out').click();
+  await page.getByText('You are signed out.').waitFor();
+});
+
+test('nobody plays the thief outside of development', async () => {
+  const demo = await demoWith({ NODE_ENV: 'test' });
+  const { page } = await member(demo);
+  expect(await page.locator('#theft-intro').innerText()).toBe(
+    'The theft is not shown here: it needs NODE_ENV=development.',
+  );
+  for (const [method, path] of [
+    ['GET', 'family'],
+    ['POST', 'copy'],
+    ['POST', 'refresh'],
+  ])
+    expect((await fetch(`${demo.url}/theft/${path}`, { method })).status).toBe(404);
+});
+
+test('the thief serves nobody without an access token, and takes no cookie of another session', async () => {
+  const demo = await demoWith();
+  const signUp = async () => {
+    const response = await fetch(`${demo.url}/auth/registration`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ email: newAddress(), password: PASSWORD }),
+    });
+    const [cookie = ''] = response.headers.getSetCookie();
+    const { access } = (await response.json()) as { access: string };
+    return { access, cookie: cookie.split(';')[0] ?? '' };
+  };
+  const [ada, eve] = [await signUp(), await signUp()];
+  const ask = async (method: string, path: string, headers: Record<string, string>) => {
+    const response = await fetch(`${demo.url}/theft/${path}`, { method, headers });
+    const { code } = (await response.json()) as { code?: string };
+    return [response.status, code];
+  };
+  for (const [method, path] of [
+    ['GET', 'family'],
+    ['POST', 'copy'],
+    ['POST', 'refresh'],
+  ] as const)
+    expect(await ask(method, path, { Cookie: ada.cookie })).toEqual([401, 'not_authenticated']);
+  const bearer = { Authorization: `Bearer ${eve.access}` };
+  expect(await ask('POST', 'copy', { ...bearer, Cookie: ada.cookie })).toEqual([409, 'conflict']);
+  expect(await ask('POST', 'copy', bearer)).toEqual([409, 'conflict']);
+  expect(await ask('POST', 'refresh', bearer)).toEqual([409, 'conflict']);
+  expect(await ask('POST', 'copy', { ...bearer, Cookie: eve.cookie })).toEqual([200, undefined]);
+});
+
+/** Where on the page something looks like a token, in the browser. */
+const FIND_TOKENS = `(() => {
+  const found = [];
+  const seen = new Set();
+  const look = (value, path, depth) => {
+    if (typeof value === 'string' && /[\\w-]{8,}\\.[\\w-]{8,}\\.[\\w-]{8,}/.test(value)) found.push(path);
+    if (value === null || typeof value !== 'object' || seen.has(value) || depth > 4) return;
+    if (value instanceof Node || value instanceof StyleSheet) return;
+    seen.add(value);
+    for (const name of Object.getOwnPropertyNames(value)) {
+      let inner;
+      try { inner = value[name]; } catch { continue; }
+      look(inner, path + '.' + name, depth + 1);
+    }
+  };
+  look(document.cookie, 'cookie', 0);
+  look({ ...localStorage }, 'localStorage', 0);
+  look({ ...sessionStorage }, 'sessionStorage', 0);
+  for (const name of Object.getOwnPropertyNames(window)) {
+    let value;
+    try { value = window[name]; } catch { continue; }
+    if (value !== window) look(value, 'window.' + name, 1);
+  }
+  return found;
+})()`;
+
+/** How the page looks, in the browser: what is too wide, too small, too faint (WCAG 1.4.3) or moves. */
+const LOOK = `(() => {
+  const isVisible = (element) => element.checkVisibility();
+  const rgb = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = rgb(colour).map((part) => part / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const { backgroundColor } = getComputedStyle(each);
+      if ((rgb(backgroundColor)[3] ?? 1) === 1) return backgroundColor;
+    }
+  };
+  const contrast = (element) => {
+    const [one, two] = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
+    return (one + 0.05) / (two + 0.05);
+  };
+  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  return {
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    background: getComputedStyle(document.body).backgroundColor,
+    small: [...document.querySelectorAll('a, button, input:not([type=checkbox]), label.check')]
+      .filter((element) => isVisible(element) && element.getBoundingClientRect().height < 44)
+      .map((element) => element.outerHTML),
+    faint: [...document.querySelectorAll('body *:not(svg *)')]
+      .filter((element) => isVisible(element) && hasText(element) && contrast(element) < 4.5)
+      .map((element) => element.outerHTML),
+    headings: document.querySelectorAll('h1').length,
+    moving: document.getAnimations().length,
+  };
+})()`;
