@@ -23,7 +23,7 @@ export function appOperation(route: IRoute, schemas: Readonly<Record<string, Jso
     ...(parameters && {
       parameters: parameters.map(({ schema, ...parameter }) => ({
         ...parameter,
-        ...(parameter.in === 'path' && { required: true }),
+        required: parameter.in === 'path' || parameter.required === true,
         ...(schema && { schema: toJsonSchema(withoutAnyPattern(schema)) }),
       })),
     }),
