@@ -4,6 +4,7 @@ import { createJwtAllauth, type SettingsInput } from 'jwt-allauth';
 import { createExpressServer, useContainer } from 'routing-controllers';
 import { Container } from 'typedi';
 import { AdminController } from './admin.controller.js';
+import { serveApiDocs } from './api-docs.js';
 import { HealthController } from './health.controller.js';
 import { ProfileController } from './profile.controller.js';
 
@@ -12,9 +13,9 @@ export async function startServer(orm: MikroORM, settings: SettingsInput, port: 
   Container.set(MikroORM, orm);
   useContainer(Container);
   const auth = await createJwtAllauth({ orm, settings });
-  const app = createExpressServer(
-    auth.serverOptions({ controllers: [ProfileController, AdminController, HealthController] }),
-  );
+  const options = auth.serverOptions({ controllers: [ProfileController, AdminController, HealthController] });
+  const app = createExpressServer(options);
+  serveApiDocs(app, auth, options);
   return new Promise((resolve, reject) => {
     const server: Server = app.listen(port, host, () => resolve(server));
     server.once('error', reject);

@@ -172,3 +172,21 @@ test('the public keys of key pairs are as described', async () => {
   expect(answerChecker(documentOf(app))('GET', '/auth/.well-known/jwks.json', answer)).toEqual([]);
   await app.close();
 });
+
+test('an answer that is not as described is noticed', async () => {
+  const app = await createMailApp({});
+  const faults = answerChecker(documentOf(app));
+  const answer = await app.client().send('GET', '/auth/user');
+  const tell = (changes: object) => faults('GET', '/auth/user', { ...answer, ...changes });
+  expect(tell({})).toEqual([]);
+  expect(tell({ status: 418 })).toEqual(['GET /auth/user is not described with 418']);
+  expect(tell({ status: 200 })).toEqual(['application/problem+json is not described']);
+  expect(tell({ body: { ...answer.body, code: 'not_found' } })).toEqual([
+    expect.stringContaining('code must be equal'),
+  ]);
+  expect(tell({ body: { ...answer.body, detail: 1 } })).toEqual([expect.stringContaining('detail must be string')]);
+  expect(tell({ headers: new Headers({ 'content-type': 'application/problem+json' }) })).toEqual([
+    'WWW-Authenticate is missing',
+  ]);
+  await app.close();
+});

@@ -19,6 +19,9 @@ function signInOperations(settings: Settings): Record<string, AuthOperation> {
   const isCookie = settings.refreshTokenAsCookie;
   const isMandatory = settings.emailVerification === 'mandatory';
   const isSilent = isMandatory && settings.preventEnumeration;
+  const mark: Record<string, string> = settings.sessionOnEmailVerification
+    ? { 'Set-Cookie': 'Sets the cookie by which the link knows this browser.' }
+    : {};
   return {
     'POST /registration': {
       id: 'signUp',
@@ -27,7 +30,7 @@ function signInOperations(settings: Settings): Record<string, AuthOperation> {
       body: 'AuthRegistrationInput',
       answers: {
         201: isMandatory
-          ? jsonAnswer('A mail is on its way; its link confirms the address.', schemaReference('AuthDetail'))
+          ? jsonAnswer('A mail is on its way; its link confirms the address.', schemaReference('AuthDetail'), mark)
           : tokenAnswer('Signed up and signed in.', settings),
       },
       errors: isSilent ? {} : { 409: [ErrorCode.EmailAlreadyRegistered] },
