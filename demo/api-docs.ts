@@ -26,7 +26,7 @@ const PAGE = `<!doctype html>
 <link rel="icon" href="data:,">
 <script type="module" src="/docs/rapidoc.js"></script>
 <rapi-doc spec-url="/openapi.json" load-fonts="false" theme="light" render-style="read" schema-style="table"
-  show-header="false" allow-server-selection="false" fetch-credentials="same-origin" use-path-in-nav-bar="true">
+  show-header="false" allow-server-selection="false" fetch-credentials="same-origin" show-method-in-nav-bar="as-colored-text">
 </rapi-doc>
 </html>
 `;

@@ -119,6 +119,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['new-password', 'setNewPassword'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
+    ['described-server', 'createDescribedServer'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, name) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual([name]);
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../demo/database.js';
 import { RefreshToken } from '../../demo/refresh-token.js';
 import { startServer } from '../../demo/server.js';
+import type { OpenApiDocument } from '../../src/openapi/index.js';
 import { SECRET } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { launchChromium } from './chromium.js';
@@ -42,9 +43,9 @@ test('the page of the API shows every operation, sends a request, and asks nobod
     if (origin !== url && !['data:', 'blob:'].includes(protocol)) faults.push(`a request to ${origin}`);
   });
   await page.goto(`${url}/docs`);
-  const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object };
+  const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApiDocument;
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
-  for (const { summary } of operations) await page.getByText(summary, { exact: true }).first().waitFor();
+  for (const { summary = '' } of operations) await page.getByText(summary, { exact: true }).first().waitFor();
 
   const login = page.locator('[id="post-/auth/login"]').last();
   await login.scrollIntoViewIfNeeded();
