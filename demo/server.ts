@@ -5,6 +5,7 @@ import { createJwtAllauth, type SettingsInput } from 'jwt-allauth';
 import { useContainer, useExpressServer } from 'routing-controllers';
 import { Container } from 'typedi';
 import { AdminController } from './admin.controller.js';
+import { serveApiDocs } from './api-docs.js';
 import { HealthController } from './health.controller.js';
 import { servePage } from './page.js';
 import { ProfileController } from './profile.controller.js';
@@ -29,8 +30,11 @@ export async function startServer(
   const app = express();
   servePage(app, auth.settings, isDevelopment);
   const theft = isDevelopment ? stageTheft(app, auth) : [];
-  const controllers = [ProfileController, AdminController, HealthController, ...theft];
-  useExpressServer(app, auth.serverOptions({ controllers }));
+  const options = auth.serverOptions({
+    controllers: [ProfileController, AdminController, HealthController, ...theft],
+  });
+  useExpressServer(app, options);
+  serveApiDocs(app, auth, options);
   return new Promise((resolve, reject) => {
     // Express 5 calls back with the error as well.
     const server: Server = app.listen(port, host, (error) => (error ? reject(error) : resolve(server)));

@@ -59,6 +59,10 @@ export type AppServerOptions = Omit<
 /** Authentication for one app, made by `createJwtAllauth`. */
 export interface JwtAllauth {
   readonly settings: Settings;
+  /** Path below which our controllers answer. */
+  readonly prefix: string;
+  /** Our controllers, as the settings want them. */
+  readonly controllers: readonly Class<object>[];
   readonly events: AuthEvents;
   readonly tokens: TokenFactory;
   readonly sessions: SessionService;
@@ -96,6 +100,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const own = createOwnParts(made, { orm, prefix, settings, logger, clock });
   return {
     settings,
+    prefix,
+    controllers: own.controllers,
     events,
     tokens,
     sessions,

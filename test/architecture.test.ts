@@ -18,12 +18,12 @@ const LAYERS = [
   ['authentication'],
   ['http'],
   ['jwt-allauth', 'auth-services', 'auth-controllers', 'service-maker', 'auth-entities', 'auth-migrations'],
-  ['cli', 'index', 'client'],
+  ['cli', 'index', 'client', 'openapi'],
   ['testing'],
 ];
 
 /** What is imported from outside: the entry points. */
-const ENTRIES = ['client/index.ts', 'index.ts', 'testing/index.ts'];
+const ENTRIES = ['client/index.ts', 'index.ts', 'openapi/index.ts', 'testing/index.ts'];
 
 interface Import {
   /** `./x.js` or the name of a package. */
@@ -104,9 +104,11 @@ describe('the sources', () => {
     expect(circleIn(byFolder)).toEqual([]);
   });
 
-  test('leave routing-controllers to http/, authentication/ and testing/, and its types to the composition root', () => {
+  test('leave routing-controllers to http/, authentication/, openapi/ and testing/, and its types to the composition root', () => {
     const users = files.filter(({ imports }) => imports.some(({ from }) => from === 'routing-controllers'));
-    const outside = users.filter(({ path }) => !['http', 'authentication', 'testing'].includes(partOf(path)));
+    const outside = users.filter(
+      ({ path }) => !['http', 'authentication', 'openapi', 'testing'].includes(partOf(path)),
+    );
     expect(users.length).toBeGreaterThan(outside.length);
     expect(outside.map(({ path }) => path)).toEqual(['jwt-allauth.ts']);
     const types = outside.flatMap(({ imports }) => imports).filter(({ from }) => from === 'routing-controllers');
@@ -161,7 +163,11 @@ describe('importing the library', () => {
     const services = () => (Container.of() as unknown as { services: unknown[] }).services.length;
     const before = [controllers(), services()];
     expect(services()).toEqual(expect.any(Number));
-    await Promise.all([import('../src/index.js'), import('../src/testing/index.js')]);
+    await Promise.all([
+      import('../src/index.js'),
+      import('../src/openapi/index.js'),
+      import('../src/testing/index.js'),
+    ]);
     expect([controllers(), services()]).toEqual(before);
     expect(controllers().every(([, count]) => count === 0)).toBe(true);
   });

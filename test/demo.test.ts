@@ -166,6 +166,11 @@ describe('the demo with DATABASE_URL', () => {
     const { rows } = await database.pool.query('select enabled from auth_session where user_id = $1', [id]);
     expect(rows).toEqual([{ enabled: false }, { enabled: false }]);
 
+    const { paths } = (await request(one, '/openapi.json')).body;
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/auth/login', '/admin/users/{id}', '/profile']));
+    expect(await (await fetch(`${one}/docs`)).text()).toContain('<rapi-doc spec-url="/openapi.json"');
+    expect((await fetch(`${one}/docs/rapidoc.js`)).headers.get('content-type')).toMatch(/javascript/);
+
     expect(await request(one, '/health')).toEqual({ status: 200, body: { status: 'ok' } });
     const { rows: staffRows } = await database.pool.query(
       `select role from demo_user where email = 'staff@example.com'`,

@@ -120,6 +120,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['browser', 'start'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
+    ['described-server', 'createDescribedServer'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, name) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual([name]);
   });

@@ -1,0 +1,101 @@
+import { ErrorCode } from '../error.js';
+import { jsonAnswer, pageAnswer } from './answer.js';
+import type { JsonSchema, OpenApiOperation, OpenApiRequestBody, OpenApiResponse } from './open-api-document.js';
+import { problemAnswer } from './problem-answer.js';
+import { schemaReference } from './schema-reference.js';
+import { BEARER } from './security-schemes.js';
+
+/** What one of our routes is told of; what follows from that, `toOpenApi` adds. */
+export interface AuthOperation {
+  readonly id: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Name of the security scheme that it needs. */
+  readonly security?: string;
+  /** The body that it needs: the name of its schema, or for a form the schema itself. */
+  readonly body?: string | { readonly form: JsonSchema };
+  /** Whether a body is parsed even though it needs none. */
+  readonly isParsed?: boolean;
+  /** The answers of success, by status. */
+  readonly answers: Readonly<Record<number, OpenApiResponse>>;
+  /** Codes of errors that are special to it. */
+  readonly errors?: Readonly<Record<number, readonly ErrorCode[]>>;
+  /** Whether foreign origins are refused. */
+  readonly isGuarded?: boolean;
+  /** Whether it can have been asked for too often. */
+  readonly isLimited?: boolean;
+  /** Whether it makes tokens, of the app's own class. */
+  readonly isMinting?: boolean;
+  /** Whether a person opens it: its errors are pages then. */
+  readonly isPage?: boolean;
+  /** Whether it can neither fail nor be kept from answering. */
+  readonly isStatic?: boolean;
+}
+
+const { ValidationFailed, MalformedJson, NotAuthenticated, TokenNotValid, CsrfFailed, TooManyRequests } = ErrorCode;
+const { PayloadTooLarge, UnsupportedMediaType, InternalError, ReservedClaim, TokenTooLarge, ServiceUnavailable } =
+  ErrorCode;
+
+/** The operation as a document has it, with the errors that come of what it reads and needs. */
+export function toOpenApi(operation: AuthOperation, path: string): OpenApiOperation {
+  const { id, tag, summary, description, security, body, isPage } = operation;
+  const parameters = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const errors = Object.entries(errorsOf(operation)).filter(([, codes]) => codes.length > 0);
+  const toAnswer = (status: number, codes: readonly string[]) =>
+    isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);
+  return {
+    operationId: id,
+    summary,
+    ...(description && { description }),
+    tags: [tag],
+    ...(security && { security: [{ [security]: [] }] }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body !== undefined && { requestBody: requestBody(body) }),
+    responses: {
+      ...operation.answers,
+      ...Object.fromEntries(errors.map(([status, codes]) => [status, toAnswer(Number(status), codes)])),
+    },
+  };
+}
+
+const PAGES: Readonly<Record<number, string>> = {
+  400: 'The page of a link that failed, or the form with what was wrong.',
+  403: 'A page: the request comes from an origin that is not trusted.',
+  429: 'A page: there were too many requests.',
+  503: 'A page: the service is not available right now.',
+};
+
+/** The codes of all errors by status, in the order of the statuses. */
+function errorsOf(operation: AuthOperation): Record<number, ErrorCode[]> {
+  const { errors = {}, body, isParsed, isGuarded, isLimited, isMinting, isPage, isStatic, security } = operation;
+  const isJson = !isPage && (isParsed || body !== undefined);
+  const isBearer = security === BEARER;
+  const own = (status: number, ...derived: (ErrorCode | false | undefined)[]) => [
+    ...derived.filter((code) => typeof code === 'string'),
+    ...(errors[status] ?? []),
+  ];
+  if (isStatic) return {};
+  return {
+    400: own(400, isJson && body !== undefined && ValidationFailed, isJson && MalformedJson),
+    401: own(401, isBearer && NotAuthenticated, isBearer && TokenNotValid),
+    403: own(403, isGuarded && CsrfFailed),
+    404: own(404),
+    409: own(409),
+    413: own(413, (isJson || body !== undefined) && PayloadTooLarge),
+    415: own(415, isJson && UnsupportedMediaType),
+    429: own(429, isLimited && TooManyRequests),
+    500: own(500, InternalError, isMinting && ReservedClaim, isMinting && TokenTooLarge),
+    503: own(503, ServiceUnavailable),
+  };
+}
+
+function requestBody(body: NonNullable<AuthOperation['body']>): OpenApiRequestBody {
+  if (typeof body === 'string') return { required: true, content: jsonAnswer('', schemaReference(body)).content ?? {} };
+  return { required: true, content: { 'application/x-www-form-urlencoded': { schema: body.form } } };
+}

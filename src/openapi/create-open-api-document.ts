@@ -1,0 +1,98 @@
+import { getMetadataArgsStorage, type RoutingControllersOptions } from 'routing-controllers';
+import type { JwtAllauth } from '../jwt-allauth.js';
+import { appOperation } from './app-operation.js';
+import { appRoutes, typesOf } from './app-routes.js';
+import { AppSchemas } from './app-schemas.js';
+import { toOpenApi } from './auth-operation.js';
+import { authSchemas } from './auth-schemas.js';
+import { mailOperations } from './mail-operations.js';
+import type { JsonSchema, OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } from './open-api-document.js';
+import { SchemaClosure } from './schema-closure.js';
+import { securitySchemes } from './security-schemes.js';
+import { sessionOperations } from './session-operations.js';
+
+/** What an app says of its API beside its routes. */
+export interface OpenApiOptions {
+  readonly info: OpenApiInfo;
+  readonly servers?: readonly OpenApiServer[];
+  /** Schemas of the app's own, by the names under which `@ResponseSchema('Name')` and `@OpenAPI` refer to them. */
+  readonly schemas?: Readonly<Record<string, JsonSchema>>;
+}
+
+/** Operations of one document, each with its path and its method in lower case. */
+type Described = readonly { readonly path: string; readonly method: string; readonly operation: OpenApiOperation }[];
+
+/**
+ * Describes the API of one app: our routes as its settings want them, and those of its own controllers.
+ *
+ * @param served what `auth.serverOptions()` returned
+ * @throws TypeError for options of another app, and where one name would mean two schemas
+ */
+export function createOpenApiDocument(
+  auth: JwtAllauth,
+  served: RoutingControllersOptions,
+  { info, servers, schemas = {} }: OpenApiOptions,
+): OpenApiDocument {
+  const controllers = (served.controllers ?? []) as unknown[];
+  if (!auth.controllers.every((own) => controllers.includes(own))) {
+    throw new TypeError('the options must be what auth.serverOptions() returned');
+  }
+  const own = authSchemas(auth.settings);
+  const closure = new SchemaClosure(own, new AppSchemas(schemas));
+  const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
+  const described = [...describeOwn(auth, served.routePrefix ?? ''), ...describeOthers(others, served, closure)].map(
+    (each) => ({ ...each, operation: closure.take(each.operation) }),
+  );
+  const paths = toPaths(described);
+  return {
+    openapi: '3.1.0',
+    info,
+    ...(servers && { servers }),
+    paths,
+    components: { schemas: closure.schemas(), securitySchemes: usedSchemes(auth, described) },
+  };
+}
+
+/** Our routes, each with its description. */
+function describeOwn({ controllers, prefix, settings }: JwtAllauth, routePrefix: string): Described {
+  const told = { ...sessionOperations(settings), ...mailOperations(settings) };
+  const actions = getMetadataArgsStorage().actions.filter(({ target }) => controllers.includes(target as never));
+  return actions.map(({ type, route }) => {
+    const operation = told[`${type.toUpperCase()} ${route}`];
+    if (!operation) throw new Error(`jwt-allauth does not describe its route ${type} ${route}`);
+    const path = `${routePrefix}${prefix}${route}`.replace(/:(\w+)/g, '{$1}');
+    return { path, method: type, operation: toOpenApi(operation, String(route)) };
+  });
+}
+
+function describeOthers(
+  controllers: readonly unknown[],
+  served: RoutingControllersOptions,
+  closure: SchemaClosure,
+): Described {
+  return appRoutes(controllers, served).map(({ route, path, method }) => {
+    const operation = appOperation(route, closure.ofTypes(typesOf(route)));
+    return { path, method, operation };
+  });
+}
+
+/** By path and method; of two routes for the same requests the first answers. Ids that stand twice get a number. */
+function toPaths(described: Described): OpenApiDocument['paths'] {
+  const paths: Record<string, Record<string, OpenApiOperation>> = {};
+  const ids = new Set<string>();
+  for (const { path, method, operation } of described) {
+    const methods = paths[path] ?? {};
+    if (methods[method]) continue;
+    paths[path] = methods;
+    let operationId = operation.operationId;
+    for (let count = 2; ids.has(operationId); count++) operationId = `${operation.operationId}${count}`;
+    ids.add(operationId);
+    methods[method] = { ...operation, operationId };
+  }
+  return paths;
+}
+
+function usedSchemes({ settings }: JwtAllauth, described: Described): OpenApiDocument['components']['securitySchemes'] {
+  const used = new Set(described.flatMap(({ operation }) => (operation.security ?? []).flatMap(Object.keys)));
+  return Object.fromEntries(Object.entries(securitySchemes(settings)).filter(([name]) => used.has(name)));
+}

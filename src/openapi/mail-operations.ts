@@ -1,0 +1,150 @@
+import { LINK_PATHS } from '../accounts/link-paths.js';
+import { ErrorCode } from '../error.js';
+import { invitationFlow, type MailedPasswordFlow, passwordResetFlow } from '../http/mailed-password-flow.js';
+import type { Settings } from '../settings/settings.js';
+import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
+import type { AuthOperation } from './auth-operation.js';
+import { newPasswordSchema } from './input-schema.js';
+import { schemaReference } from './schema-reference.js';
+import { BEARER, INVITATION_COOKIE, RESET_COOKIE } from './security-schemes.js';
+import { tokenAnswer } from './token-answer.js';
+
+const MAILS = 'Accounts by mail';
+
+/** Our routes that send or open mails, by method and path below the prefix. */
+export function mailOperations(settings: Settings): Readonly<Record<string, AuthOperation>> {
+  return {
+    ...requestOperations(),
+    ...confirmationOperations(settings),
+    ...passwordOperations(passwordResetFlow(settings), settings, {
+      id: 'PasswordReset',
+      cookie: RESET_COOKIE,
+      subject: 'a forgotten password',
+    }),
+    ...passwordOperations(invitationFlow(settings), settings, {
+      id: 'Invitation',
+      cookie: INVITATION_COOKIE,
+      subject: 'an invitation',
+    }),
+  };
+}
+
+const detail = (description: string) => jsonAnswer(description, schemaReference('AuthDetail'));
+
+function requestOperations(): Record<string, AuthOperation> {
+  return {
+    'POST /registration/verification/resend': {
+      id: 'resendVerification',
+      tag: MAILS,
+      summary: 'Ask for another link that confirms an address',
+      body: 'AuthEmailInput',
+      answers: { 202: detail('Always the same.') },
+      isLimited: true,
+    },
+    'POST /password/reset': {
+      id: 'requestPasswordReset',
+      tag: MAILS,
+      summary: 'Ask for a link to a new password',
+      body: 'AuthEmailInput',
+      answers: { 202: detail('Always the same.') },
+      isLimited: true,
+    },
+    'POST /email/change': {
+      id: 'changeEmail',
+      tag: MAILS,
+      summary: 'Ask for another address',
+      description: 'The address changes when the link that is mailed to the new one is opened.',
+      security: BEARER,
+      body: 'AuthEmailChangeInput',
+      answers: { 202: detail('Always the same, also for an address that is taken.') },
+      errors: { 401: [ErrorCode.IncorrectCredentials] },
+      isLimited: true,
+    },
+    'POST /registration/user-register': {
+      id: 'invite',
+      tag: MAILS,
+      summary: 'Invite a user',
+      security: BEARER,
+      body: 'AuthInvitationInput',
+      answers: { 201: detail('The invitation is mailed.') },
+      errors: { 403: [ErrorCode.PermissionDenied], 409: [ErrorCode.EmailAlreadyRegistered] },
+      isLimited: true,
+    },
+  };
+}
+
+function confirmationOperations(settings: Settings): Record<string, AuthOperation> {
+  const cookies: Record<string, string> = settings.sessionOnEmailVerification
+    ? { 'Set-Cookie': 'Sets the refresh token in the browser that signed up.' }
+    : {};
+  const said = 'The address is confirmed.';
+  return {
+    [`GET ${LINK_PATHS.confirmation}/:key`]: {
+      id: 'openVerification',
+      tag: MAILS,
+      summary: 'Open the link that confirms an address',
+      answers: settings.emailVerifiedRedirect
+        ? { 303: emptyAnswer(`${said} On to the app's page.`, { Location: 'EMAIL_VERIFIED_REDIRECT.', ...cookies }) }
+        : { 200: pageAnswer(said, cookies) },
+      errors: { 400: [ErrorCode.TokenNotValid] },
+      isLimited: true,
+      isMinting: settings.sessionOnEmailVerification,
+      isPage: true,
+    },
+  };
+}
+
+/** From a mailed link to a password: the same for a reset and for an invitation. */
+function passwordOperations(
+  { link, setNew, form, appForm }: MailedPasswordFlow,
+  settings: Settings,
+  { id, cookie, subject }: { readonly id: string; readonly cookie: string; readonly subject: string },
+): Record<string, AuthOperation> {
+  const page = { tag: MAILS, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
+  const cleared = 'Clears the cookie of the link.';
+  return {
+    [`GET ${link}/:key`]: {
+      ...page,
+      id: `open${id}`,
+      summary: `Open the link of ${subject}`,
+      description: 'Moves the key of the link into a cookie; uses nothing up.',
+      answers: {
+        303: emptyAnswer(appForm ? "On to the app's form." : 'On to the form.', {
+          Location: 'The form.',
+          'Set-Cookie': 'Sets the cookie of the link.',
+        }),
+      },
+    },
+    [`POST ${setNew}`]: {
+      id: `setPasswordOf${id}`,
+      tag: MAILS,
+      summary: `Set the password of ${subject}, by the app's own form`,
+      security: cookie,
+      body: 'AuthNewPasswordInput',
+      answers: { 200: tokenAnswer('The password is set; whoever set it is signed in.', settings, [cleared]) },
+      errors: { 401: [ErrorCode.TokenNotValid] },
+      isGuarded: true,
+      isLimited: true,
+      isMinting: true,
+    },
+    [`GET ${form}`]: {
+      ...page,
+      id: `show${id}Form`,
+      summary: `The form of ${subject}`,
+      security: cookie,
+      answers: { 200: pageAnswer('The form.') },
+    },
+    [`POST ${form}`]: {
+      ...page,
+      id: `submit${id}Form`,
+      summary: `Submit the form of ${subject}`,
+      security: cookie,
+      body: {
+        form: { type: 'object', properties: { newPassword: newPasswordSchema }, required: ['newPassword'] },
+      },
+      answers: { 200: pageAnswer('The password is set.', { 'Set-Cookie': cleared }) },
+      isGuarded: true,
+      isMinting: settings.refreshTokenAsCookie,
+    },
+  };
+}

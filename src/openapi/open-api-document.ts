@@ -1,0 +1,67 @@
+/** A JSON Schema in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). */
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+/** What an app says of its API as a whole. */
+export interface OpenApiInfo {
+  readonly title: string;
+  readonly version: string;
+  readonly description?: string;
+}
+
+/** Where an API is served. */
+export interface OpenApiServer {
+  readonly url: string;
+  readonly description?: string;
+}
+
+/** Bodies by their media type. */
+export type OpenApiContent = Readonly<Record<string, { readonly schema?: JsonSchema }>>;
+
+/** A parameter of a path, a query or a header. */
+export interface OpenApiParameter {
+  readonly name: string;
+  readonly in: string;
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly schema?: JsonSchema;
+}
+
+/** The body that a request has. */
+export interface OpenApiRequestBody {
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly content: OpenApiContent;
+}
+
+/** An answer, by its status. */
+export interface OpenApiResponse {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, { readonly description?: string; readonly schema: JsonSchema }>>;
+  readonly content?: OpenApiContent;
+}
+
+/** One method of one path. */
+export interface OpenApiOperation {
+  readonly operationId: string;
+  readonly summary?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly parameters?: readonly OpenApiParameter[];
+  readonly requestBody?: OpenApiRequestBody;
+  readonly responses: Readonly<Record<string, OpenApiResponse>>;
+  /** Any of them suffices; of one, all schemes that it names are needed. */
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+}
+
+/** A description of an HTTP API (OpenAPI Specification 3.1), to be sent as JSON. */
+export interface OpenApiDocument {
+  readonly openapi: '3.1.0';
+  readonly info: OpenApiInfo;
+  readonly servers?: readonly OpenApiServer[];
+  /** By path, then by method in lower case. */
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, JsonSchema>>;
+    readonly securitySchemes: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  };
+}

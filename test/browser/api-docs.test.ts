@@ -1,0 +1,58 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '../../demo/database.js';
+import { RefreshToken } from '../../demo/refresh-token.js';
+import { startServer } from '../../demo/server.js';
+import type { OpenApiDocument } from '../../src/openapi/index.js';
+import { SECRET } from '../support/test-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { launchChromium } from './chromium.js';
+
+let database: TestDatabase;
+let orm: MikroORM;
+let server: Server;
+let browser: Browser;
+let url: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  orm = await openDatabase(database.url, { DEMO_STAFF_PASSWORD: 'the staff of the demo' });
+  const settings = { secretKey: SECRET, development: true, refreshToken: RefreshToken };
+  server = await startServer(orm, settings, 0, '127.0.0.1');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  browser = await launchChromium('docs.test', 1);
+});
+afterAll(async () => {
+  await browser.close();
+  server.close().closeAllConnections();
+  await orm.close(true);
+  await database.drop();
+});
+
+test('the page of the API shows every operation, sends a request, and asks nobody else for anything', async () => {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/status of 401/.test(message.text())) faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (origin !== url && !['data:', 'blob:'].includes(protocol)) faults.push(`a request to ${origin}`);
+  });
+  await page.goto(`${url}/docs`);
+  const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApiDocument;
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  for (const { summary = '' } of operations) await page.getByText(summary, { exact: true }).first().waitFor();
+
+  const login = page.locator('[id="post-/auth/login"]').last();
+  await login.scrollIntoViewIfNeeded();
+  const body = login.locator('textarea').first();
+  await body.fill(JSON.stringify({ email: 'staff@example.com', password: 'the staff of the demo' }));
+  await login.getByRole('button', { name: /try/i }).click();
+  await login.getByText('"access"').first().waitFor();
+  if (process.env['DOCS_PICTURE']) await page.screenshot({ path: process.env['DOCS_PICTURE'] });
+  expect(faults).toEqual([]);
+});

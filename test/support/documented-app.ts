@@ -1,0 +1,54 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { AppServerOptions } from '../../src/index.js';
+import {
+  createOpenApiDocument,
+  type JsonSchema,
+  type OpenApiDocument,
+  type OpenApiOptions,
+} from '../../src/openapi/index.js';
+import type { TestApp } from './test-app.js';
+
+/** The document of a test's app. */
+export function documentOf(
+  { auth }: Pick<TestApp, 'auth'>,
+  server: AppServerOptions = {},
+  options: Partial<OpenApiOptions> = {},
+): OpenApiDocument {
+  return createOpenApiDocument(auth, auth.serverOptions(server), { info: { title: 'Test', version: '1' }, ...options });
+}
+
+/** Every operation of a document, with its path and method. */
+export function operationsOf({ paths }: OpenApiDocument) {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+}
+
+/** An answer as it came. */
+interface Answered {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Headers;
+}
+
+/** Tells what of an answer the document does not allow; empty when it is described. */
+export function answerChecker(document: OpenApiDocument) {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  ajv.addSchema(document as unknown as JsonSchema, 'document', false, false);
+  return (method: string, path: string, { status, body, headers }: Answered): string[] => {
+    const operation = document.paths[path]?.[method.toLowerCase()];
+    const response = operation?.responses[status];
+    if (!response) return [`${method} ${path} is not described with ${status}`];
+    const missing = Object.keys(response.headers ?? {}).filter((name) => !headers.has(name));
+    const faults = missing.map((name) => `${name} is missing`);
+    const type = headers.get('content-type')?.split(';')[0];
+    if (!response.content) return body === '' ? faults : [...faults, 'there is a body'];
+    if (!type || !response.content[type]) return [...faults, `${type} is not described`];
+    const escaped = (part: string | number) => String(part).replaceAll('~', '~0').replaceAll('/', '~1');
+    const pointer = ['paths', path, method.toLowerCase(), 'responses', status, 'content', type, 'schema'].map(escaped);
+    const isValid = ajv.validate({ $ref: `document#/${pointer.map(encodeURIComponent).join('/')}` }, body);
+    return isValid ? faults : [...faults, ajv.errorsText()];
+  };
+}

@@ -1,0 +1,177 @@
+import { Type } from 'class-transformer';
+import { IsArray, IsIn, IsInt, IsOptional, IsString, MaxLength, Min, ValidateNested } from 'class-validator';
+import { JSONSchema } from 'class-validator-jsonschema';
+import {
+  All,
+  Authorized,
+  Body,
+  CurrentUser,
+  Delete,
+  Get,
+  JsonController,
+  OnUndefined,
+  Param,
+  Post,
+  QueryParam,
+  QueryParams,
+} from 'routing-controllers';
+import { OpenAPI, ResponseSchema } from 'routing-controllers-openapi';
+import { Service } from 'typedi';
+import { EmailVerified, Principal } from '../../src/index.js';
+
+export class Line {
+  @IsString()
+  article!: string;
+
+  @IsInt()
+  @Min(1)
+  count!: number;
+}
+
+export class Order {
+  @IsOptional()
+  @IsString()
+  @JSONSchema({ nullable: true, example: 'blue' })
+  colour?: string | null;
+
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => Line)
+  lines!: Line[];
+}
+
+/** The name of an input of ours: its rules must not be mixed with ours. */
+export class LoginInput {
+  @IsString()
+  pin!: string;
+}
+
+export class Filter {
+  @IsOptional()
+  @IsIn(['new', 'sent'])
+  state?: string;
+
+  @IsOptional()
+  @MaxLength(20)
+  text?: string;
+}
+
+/** Has rules, and no route refers to it. */
+export class Unused {
+  @IsString()
+  text!: string;
+}
+
+/** Has no rules at all. */
+export class Unruled {
+  text?: string;
+}
+
+@Service()
+@JsonController('/orders')
+export class OrdersController {
+  @Get('/')
+  @ResponseSchema(Order, { isArray: true })
+  list(@QueryParams() filter: Filter) {
+    return [filter];
+  }
+
+  @Get('/loose')
+  loose(@QueryParams() query: Record<string, string>, @QueryParam('since') since: Date) {
+    return { query, since };
+  }
+
+  @Authorized()
+  @Post('/')
+  @OpenAPI({ summary: 'Place an order', responses: { '402': { description: 'Not paid' } } })
+  @ResponseSchema(Order)
+  place(@Body({ required: true }) order: Order) {
+    return order;
+  }
+
+  @Authorized([700, EmailVerified])
+  @Delete('/:id(\\d+)')
+  @OnUndefined(204)
+  async cancel(@Param('id') _id: number) {}
+
+  @Get('/:id/history')
+  history(@Param('id') id: string, @CurrentUser() user?: Principal) {
+    return { id, user: user?.id };
+  }
+
+  @Get('/mine')
+  mine(@CurrentUser({ required: true }) user: Principal) {
+    return { user: user.id };
+  }
+
+  @Post('/pin')
+  pin(@Body() input: LoginInput) {
+    return input;
+  }
+
+  @Post('/unruled')
+  unruled(@Body() input: Unruled) {
+    return input;
+  }
+
+  @Get(/^\/orders\/odd/)
+  odd() {
+    return {};
+  }
+
+  @All('/anything')
+  @OpenAPI({ operationId: 'login' })
+  anything() {
+    return {};
+  }
+}
+
+@Service()
+@Authorized(700)
+@JsonController('/admin')
+export class StaffController {
+  @Get('/report')
+  report() {
+    return {};
+  }
+}
+
+/** Of another app in the process. */
+@JsonController('/foreign')
+export class ForeignController {
+  @Post('/thing')
+  thing(@Body() unused: Unused) {
+    return unused;
+  }
+}
+
+const others = (() => {
+  class Order {
+    @IsString()
+    rank!: string;
+  }
+  return { Order };
+})();
+
+@Service()
+@JsonController('/ranks')
+export class OtherOrdersController {
+  @Post('/')
+  place(@Body({ type: others.Order }) order: unknown) {
+    return order;
+  }
+}
+
+export class AuthTokens {
+  @IsString()
+  access!: string;
+}
+
+@Service()
+@JsonController('/tokens')
+export class TokensController {
+  @Post('/')
+  take(@Body() tokens: AuthTokens) {
+    return tokens;
+  }
+}

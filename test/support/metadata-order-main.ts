@@ -1,0 +1,5 @@
+/** Imports modules in the order of the arguments, then tells whether injection, validation and the document work. */
+for (const name of process.argv.slice(2)) await import(name);
+const { examine } = await import('./metadata-order-app.js');
+console.log(JSON.stringify(await examine()));
+process.exit(0);

@@ -1,0 +1,68 @@
+/** A program for a client in body mode, as somebody would write it against types that were made of the document. */
+export const CLIENT_PROGRAM = `
+import createClient from 'openapi-fetch';
+import type { components, paths } from './api.js';
+
+const client = createClient<paths>({ baseUrl: process.argv[2] ?? '' });
+const told: Record<string, unknown> = {};
+
+const signUp = await client.POST('/auth/registration', {
+  body: { email: 'ada@example.com', password: 'a sentence of some length', firstName: 'Ada' },
+});
+told['signUp'] = signUp.response.status;
+
+const login = await client.POST('/auth/login', {
+  body: { email: 'ada@example.com', password: 'a sentence of some length' },
+});
+if (!login.data) throw new Error(login.error.code);
+
+const refreshed = await client.POST('/auth/refresh', { body: { refresh: login.data.refresh } });
+if (!refreshed.data) throw new Error(refreshed.error.detail);
+const tokens: components['schemas']['AuthTokens'] = refreshed.data;
+const headers = { Authorization: \`Bearer \${tokens.access}\` };
+
+const user = await client.GET('/auth/user', { headers });
+const email: string | undefined = user.data?.email;
+told['user'] = [email, user.data?.firstName];
+
+const sessions = await client.GET('/auth/sessions', { headers });
+const current = sessions.data?.filter((session) => session.current) ?? [];
+const browser: string | null | undefined = current[0]?.browser;
+told['sessions'] = [sessions.data?.length, current.length, browser];
+
+const report = await client.GET('/admin/report', { headers });
+told['report'] = report.error?.code;
+
+const gone = await client.DELETE('/auth/sessions/{id}', { headers, params: { path: { id: 'nonsense' } } });
+told['gone'] = gone.error?.status === 404 ? gone.error.code satisfies 'session_not_found' : 'another error';
+
+const order = await client.POST('/orders', { headers, body: { lines: [{ article: 'tea', count: 2 }], colour: null } });
+const article: string | undefined = order.data?.lines[0]?.article;
+told['order'] = article;
+
+const wrong = await client.POST('/auth/login', { body: { email: 'ada@example.com', password: 'wrong, wrong' } });
+if (wrong.error?.status === 401) {
+  told['wrong'] = wrong.error.code satisfies 'incorrect_credentials' | 'no_active_account';
+}
+
+const logout = await client.POST('/auth/logout', { body: { refresh: tokens.refresh } });
+told['logout'] = logout.response.status;
+const again = await client.POST('/auth/refresh', { body: { refresh: tokens.refresh } });
+told['again'] = again.error?.code;
+
+/** What must not compile. */
+export async function mistakes() {
+  // @ts-expect-error there is no such path
+  await client.GET('/auth/usr');
+  // @ts-expect-error a password is needed
+  await client.POST('/auth/login', { body: { email: 'ada@example.com' } });
+  // @ts-expect-error a name is a string
+  await client.PATCH('/auth/user', { body: { firstName: 1 } });
+  // @ts-expect-error the session must be named
+  await client.DELETE('/auth/sessions/{id}', {});
+  // @ts-expect-error there is no such code
+  if (wrong.error?.code === 'wrong_password') return;
+}
+
+console.log(JSON.stringify(told));
+`;
