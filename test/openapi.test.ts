@@ -167,6 +167,7 @@ describe("the document of the app's own routes", () => {
     await expectWhole(described);
     const paths = Object.keys(described.paths).filter((path) => !path.startsWith('/auth/'));
     expect(paths.sort()).toEqual([
+      '/admin/mottos',
       '/admin/report',
       '/orders',
       '/orders/anything',
@@ -178,7 +179,7 @@ describe("the document of the app's own routes", () => {
       '/orders/{id}/history',
     ]);
     const own = Object.keys(described.components.schemas).filter((name) => !name.startsWith('Auth'));
-    expect(own).toEqual(['Line', 'LoginInput', 'Order', 'Unruled']);
+    expect(own).toEqual(['Line', 'LoginInput', 'Order', 'ProfileInput', 'Unruled']);
   });
 
   test('asks for a token where @Authorized or @CurrentUser does, and says what is answered without', () => {
@@ -245,6 +246,7 @@ describe("the document of the app's own routes", () => {
       Unruled: { type: 'object' },
     });
     expect(described.components.schemas['LoginInput']?.['properties']).toEqual({ pin: { type: 'string' } });
+    expect(described.components.schemas['ProfileInput']?.['properties']).toEqual({ motto: { type: 'string' } });
     expect(described.components.schemas['AuthLoginInput']).toMatchObject({ required: ['email', 'password'] });
   });
 

@@ -46,6 +46,12 @@ export class LoginInput {
   pin!: string;
 }
 
+/** Another such name, which only an answer refers to. */
+export class ProfileInput {
+  @IsString()
+  motto!: string;
+}
+
 export class Filter {
   @IsOptional()
   @IsIn(['new', 'sent'])
@@ -130,6 +136,12 @@ export class OrdersController {
 @Authorized(700)
 @JsonController('/admin')
 export class StaffController {
+  @Get('/mottos')
+  @ResponseSchema(ProfileInput, { isArray: true })
+  mottos() {
+    return [];
+  }
+
   @Get('/report')
   report() {
     return {};
