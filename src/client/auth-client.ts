@@ -1,6 +1,7 @@
 import type { AccessToken } from './access-token.js';
 import type { DeviceSession, Names, UserProfile } from './account.js';
 import { AuthError, errorOf } from './auth-error.js';
+import { Interruption } from './interruption.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 
@@ -53,6 +54,7 @@ export class AuthClient<Claims extends object = object> {
   readonly #store: RefreshTokenStore | undefined;
   readonly #fetch: (request: Request) => Promise<Response>;
   readonly #keeper: SessionKeeper<Claims>;
+  readonly #interruption?: Interruption;
 
   constructor({
     url = '/auth',
@@ -68,7 +70,9 @@ export class AuthClient<Claims extends object = object> {
     this.#fetch = fetch;
     // Outside of browsers a cookie jar belongs to the app's own fetch, and two clients may have two.
     const isShared = store ? store.isShared : page !== undefined;
-    this.#keeper = new SessionKeeper(isShared ? `jwt-allauth ${this.#url}` : undefined, store, () => this.#rotate());
+    const name = `jwt-allauth ${this.#url}`;
+    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, () => this.#rotate());
+    if (page && !store) this.#interruption = new Interruption(name, () => this.refresh());
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     (globalThis as Partial<Page>).addEventListener?.('pageshow', ({ persisted }) => {
       if (persisted) this.#keeper.renew().catch(() => {});
@@ -251,7 +255,9 @@ export class AuthClient<Claims extends object = object> {
   async #rotate(): Promise<Tokens> {
     const body = await this.#refreshBody();
     // keepalive: the cookie of the answer arrives even if the page is left meanwhile.
-    return this.#call('POST', '/refresh', { body, keepalive: true, signal: AbortSignal.timeout(PATIENCE) });
+    const init = { keepalive: true, signal: AbortSignal.timeout(PATIENCE) };
+    const refresh = () => this.#call('POST', '/refresh', { body, ...init });
+    return this.#interruption ? this.#interruption.watch(refresh) : refresh();
   }
 
   async #refreshBody(): Promise<object | undefined> {

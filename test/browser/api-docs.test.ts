@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   orm = await openDatabase(database.url, { DEMO_STAFF_PASSWORD: 'the staff of the demo' });
   const settings = { secretKey: SECRET, development: true, refreshToken: RefreshToken };
-  server = await startServer(orm, settings, 0, '127.0.0.1');
+  server = await startServer(orm, settings, { port: 0, host: '127.0.0.1', isDevelopment: false });
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   browser = await launchChromium('docs.test', 1);
 });

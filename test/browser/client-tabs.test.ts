@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
+import { until } from '../support/until.js';
 import { launchChromium } from './chromium.js';
 
 const CLIENT = fileURLToPath(new URL('../../dist/src/client', import.meta.url));
@@ -23,6 +24,8 @@ let browser: Browser;
 let context: BrowserContext;
 /** Tokens that were rotated, and tokens that came a second time. */
 let refreshed: string[];
+/** What the answers to the next refreshes wait for. */
+let holds: (Promise<void> | undefined)[];
 
 beforeEach(async () => {
   app = await createTestApp({
@@ -30,10 +33,16 @@ beforeEach(async () => {
     settings: { development: true, accessTokenLifetime: '1m' },
     configure: (server) => {
       server.use('/client', express.static(CLIENT));
+      server.post('/auth/refresh', (_request, response, next) => {
+        const held = holds.shift();
+        if (held) holdBack(response, held);
+        next();
+      });
       server.get('/tab', (_request, response) => void response.type('html').send(PAGE));
     },
   });
   refreshed = [];
+  holds = [];
   app.auth.events.on('session.refreshed', ({ session }) => refreshed.push(session));
   browser = await launchChromium('app.test', Number(new URL(app.url).port));
   context = await browser.newContext();
@@ -42,6 +51,17 @@ afterEach(async () => {
   await browser.close();
   await app.close();
 });
+
+/** Lets an answer leave later than it is given. */
+function holdBack(response: express.Response, until: Promise<void>): void {
+  const end = response.end.bind(response) as (...parts: unknown[]) => unknown;
+  let isEnded = false;
+  response.end = (...parts: unknown[]) => {
+    if (!isEnded) until.then(() => end(...parts));
+    isEnded = true;
+    return response;
+  };
+}
 
 async function openTab(): Promise<Page> {
   const page = await context.newPage();
@@ -120,16 +140,17 @@ describe('tabs of one browser', () => {
     await app.signedUp(EMAIL);
     const tabs = await Promise.all(Array.from({ length: 5 }, openTab));
     await signIn(tabs[0] as Page);
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 8; round++) {
       await expire(tabs, { tabsKnow: true });
       await Promise.all(
         tabs.map(async (tab) => {
-          await tab.evaluate('void client.refresh().catch(() => {})'); // cut off by the reload
+          await tab.evaluate(`void client.fetch('/auth/user').catch(() => {})`); // cut off by the reload
           await tab.reload();
           await tab.waitForFunction('window.client');
           expect(await ask(tab)).toBe(200);
         }),
       );
+      for (const tab of tabs) await tab.waitForFunction('sessionStorage.length === 0'); // what was cut off is mended
     }
     const [tab] = tabs as [Page];
     await tab.goto(`${app.url}/tab?next`);
@@ -144,6 +165,33 @@ describe('tabs of one browser', () => {
     expect(await ask(tab)).toBe(200);
     expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
     expect(await status(tab)).toBe('signed-in');
+  });
+
+  test('mend the cookie that an answer of a page that was left put back', async () => {
+    await app.signedUp(EMAIL);
+    const tab = await openTab();
+    await signIn(tab);
+    const cookie = async () => (await context.cookies()).find(({ name }) => name === 'refresh_token')?.value;
+    await expire([tab], { tabsKnow: true });
+    const { promise: late, resolve: arrive } = Promise.withResolvers<void>();
+    holds = [late];
+    await tab.evaluate(`void client.fetch('/auth/user').catch(() => {})`);
+    await until(() => refreshed.length === 1);
+    await tab.reload();
+    await tab.waitForFunction('window.client');
+    expect(await ask(tab)).toBe(200);
+    expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
+    const second = await cookie();
+    await tab.evaluate('client.refresh()');
+    const third = await cookie();
+    expect(third).not.toBe(second);
+    arrive();
+    await until(async () => (await cookie()) === second);
+    await tab.waitForFunction('sessionStorage.length === 0');
+    expect(await cookie()).toBe(third);
+    await expire([tab], { tabsKnow: true });
+    expect(await ask(tab)).toBe(200);
+    expect(app.events.map(({ reuse }) => reuse)).toEqual(['lost-response', 'lost-response']);
   });
 
   test('do not wait for each other when one that has the newest token wants another', async () => {
