@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startDemo } from './browser/demo-process.js';
 import { OrdersController, StaffController } from './support/documented.controllers.js';
 import { documentOf } from './support/documented-app.js';
-import { CLIENT_PROGRAM } from './support/openapi-client-program.js';
-import { createTestApp, type TestApp } from './support/test-app.js';
+import { CLIENT_PROGRAM, DEMO_PROGRAM } from './support/openapi-client-program.js';
+import { createTestApp } from './support/test-app.js';
+import { createTestDatabase } from './support/test-database.js';
 
 const run = promisify(execFile);
 const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
@@ -37,17 +39,21 @@ const TSCONFIG = {
 
 describe('a client written against types that are made of the document', () => {
   let directory: string;
-  let app: TestApp;
-  beforeAll(async () => {
+  beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-openapi-'));
-    app = await createTestApp({ settings: { refreshTokenAsCookie: false }, controllers });
-    const document = documentOf(app, { controllers });
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const node = (...args: string[]) => run(process.execPath, args, { cwd: directory });
+
+  /** Makes types of the document, compiles the program against them, and lets it run against the server. */
+  async function runAgainst(url: string, document: unknown, program: string): Promise<unknown> {
     const files = {
       'package.json': '{ "type": "module" }',
       'tsconfig.json': JSON.stringify(TSCONFIG),
       'hook.mjs': HOOK,
       'openapi.json': JSON.stringify(document),
-      'client.ts': CLIENT_PROGRAM,
+      'client.ts': program,
     };
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     for (const name of ['openapi-fetch', 'openapi-typescript-helpers', '@types/node']) {
@@ -55,22 +61,17 @@ describe('a client written against types that are made of the document', () => {
       await mkdir(dirname(link), { recursive: true });
       await symlink(join(MODULES, name), link);
     }
-  });
-  afterAll(async () => {
-    await app.close();
-    await rm(directory, { recursive: true });
-  });
-
-  const node = (...args: string[]) => run(process.execPath, args, { cwd: directory });
-
-  test('compiles, and gets from a real server what it expects', async () => {
     const generator = join(MODULES, 'openapi-typescript/bin/cli.js');
     await node('--import', './hook.mjs', generator, 'openapi.json', '--output', 'api.d.ts');
-    expect(await readFile(join(directory, 'api.d.ts'), 'utf8')).toContain('"/auth/login"');
     const { stdout: complaints } = await node(join(MODULES, 'typescript/bin/tsc')).catch((error) => error);
     expect(complaints).toBe('');
-    const { stdout } = await node('dist/client.js', app.url);
-    expect(JSON.parse(stdout)).toEqual({
+    const { stdout } = await node('dist/client.js', url);
+    return JSON.parse(stdout);
+  }
+
+  test('compiles, and gets from a real server what it expects', async () => {
+    const app = await createTestApp({ settings: { refreshTokenAsCookie: false }, controllers });
+    expect(await runAgainst(app.url, documentOf(app, { controllers }), CLIENT_PROGRAM)).toEqual({
       signUp: 201,
       user: ['ada@example.com', 'Ada'],
       sessions: [2, 1, null],
@@ -81,5 +82,26 @@ describe('a client written against types that are made of the document', () => {
       logout: 204,
       again: 'token_not_valid',
     });
+    await app.close();
+  });
+
+  test('runs against the demo, by the document that the demo serves', async () => {
+    const database = await createTestDatabase();
+    const demo = await startDemo(directory, {
+      DATABASE_URL: database.url,
+      DEMO_DATA: directory,
+      PORT: '0',
+      JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false',
+      JWT_ALLAUTH_PUBLIC_URL: 'http://127.0.0.1:3000',
+    });
+    const document = await (await fetch(`${demo.url}/openapi.json`)).json();
+    expect(await runAgainst(demo.url, document, DEMO_PROGRAM)).toEqual({
+      profile: ['ada@example.com', 401],
+      publish: ['permission_denied', 403],
+      refreshed: true,
+      replayed: 'refresh_token_reused',
+    });
+    await demo.stop();
+    await database.drop();
   });
 });

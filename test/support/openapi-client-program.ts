@@ -66,3 +66,33 @@ export async function mistakes() {
 
 console.log(JSON.stringify(told));
 `;
+
+/** A program for the demo's own routes, and for the discovery of a thief. */
+export const DEMO_PROGRAM = `
+import createClient from 'openapi-fetch';
+import type { paths } from './api.js';
+
+const client = createClient<paths>({ baseUrl: process.argv[2] ?? '' });
+const signUp = await client.POST('/auth/registration', {
+  body: { email: 'ada@example.com', password: 'a sentence of some length' },
+});
+const tokens = signUp.data;
+if (!tokens || !('refresh' in tokens)) throw new Error('no tokens came');
+const headers = { Authorization: \`Bearer \${tokens.access}\` };
+
+const profile = await client.GET('/profile', { headers });
+const anonymous = await client.GET('/profile');
+const publish = await client.POST('/profile/publish', { headers });
+const first = await client.POST('/auth/refresh', { body: { refresh: tokens.refresh } });
+const second = await client.POST('/auth/refresh', { body: { refresh: first.data?.refresh ?? '' } });
+const thief = await client.POST('/auth/refresh', { body: { refresh: tokens.refresh } });
+
+console.log(
+  JSON.stringify({
+    profile: [(profile.data as { email?: string } | undefined)?.email, anonymous.response.status],
+    publish: [publish.error?.code, publish.response.status],
+    refreshed: second.data !== undefined,
+    replayed: thief.error?.code,
+  }),
+);
+`;
