@@ -1,7 +1,7 @@
 import type { AccessToken } from './access-token.js';
 import type { DeviceSession, Names, UserProfile } from './account.js';
 import { AuthError, errorOf } from './auth-error.js';
-import { Interruption } from './interruption.js';
+import { RefreshMark } from './refresh-mark.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 
@@ -54,7 +54,7 @@ export class AuthClient<Claims extends object = object> {
   readonly #store: RefreshTokenStore | undefined;
   readonly #fetch: (request: Request) => Promise<Response>;
   readonly #keeper: SessionKeeper<Claims>;
-  readonly #interruption?: Interruption;
+  readonly #mark?: RefreshMark;
 
   constructor({
     url = '/auth',
@@ -72,7 +72,7 @@ export class AuthClient<Claims extends object = object> {
     const isShared = store ? store.isShared : page !== undefined;
     const name = `jwt-allauth ${this.#url}`;
     this.#keeper = new SessionKeeper(isShared ? name : undefined, store, () => this.#rotate());
-    if (page && !store) this.#interruption = new Interruption(name, () => this.refresh());
+    if (page && !store) this.#mark = new RefreshMark(name);
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     (globalThis as Partial<Page>).addEventListener?.('pageshow', ({ persisted }) => {
       if (persisted) this.#keeper.renew().catch(() => {});
@@ -254,10 +254,12 @@ export class AuthClient<Claims extends object = object> {
 
   async #rotate(): Promise<Tokens> {
     const body = await this.#refreshBody();
-    // keepalive: the cookie of the answer arrives even if the page is left meanwhile.
-    const init = { keepalive: true, signal: AbortSignal.timeout(PATIENCE) };
-    const refresh = () => this.#call('POST', '/refresh', { body, ...init });
-    return this.#interruption ? this.#interruption.watch(refresh) : refresh();
+    const refresh = () => {
+      // keepalive: the cookie of the answer arrives even if the page is left meanwhile.
+      const init = { keepalive: true, signal: AbortSignal.timeout(PATIENCE) };
+      return this.#call('POST', '/refresh', { body, ...init });
+    };
+    return this.#mark ? this.#mark.during(refresh) : refresh();
   }
 
   async #refreshBody(): Promise<object | undefined> {
