@@ -1,5 +1,5 @@
 import { MikroORM } from '@mikro-orm/postgresql';
-import { IsBoolean, IsInt, IsOptional, IsString, isUUID } from 'class-validator';
+import { IsArray, IsBoolean, IsInt, IsOptional, isUUID, Matches, Max, Min } from 'class-validator';
 import { DeactivationService, Role } from 'jwt-allauth';
 import { Authorized, Body, Get, JsonController, NotFoundError, Param, Patch, QueryParam } from 'routing-controllers';
 import { Service } from 'typedi';
@@ -11,11 +11,14 @@ const MOST_FOUND = 20;
 /** What staff may change of somebody's account. */
 export class UserChanges {
   @IsOptional()
-  @IsString({ each: true })
+  @IsArray()
+  @Matches(/^[\w.:-]{1,50}$/, { each: true })
   permissions?: string[];
 
   @IsOptional()
   @IsInt()
+  @Min(0)
+  @Max(Role.STAFF)
   role?: number;
 
   @IsOptional()
@@ -35,7 +38,9 @@ export class AdminController {
   /** The users with these letters in their e-mail addresses, in their order. */
   @Get('/')
   async find(@QueryParam('email') email: string) {
-    const letters = String(email ?? '').replace(/[\\%_]/g, '\\$&');
+    const letters = String(email ?? '')
+      .replaceAll('\0', '')
+      .replace(/[\\%_]/g, '\\$&');
     const where = { email: { $ilike: `%${letters}%` } };
     const users = await this.orm.em.find(User, where, { orderBy: { email: 'asc' }, limit: MOST_FOUND });
     return users.map(shown);

@@ -255,6 +255,37 @@ describe('the renewal of the access token', () => {
     timeout.mockRestore();
   });
 
+  test('is waited for no longer than the caller wants', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    network.pause = () => new Promise(() => {});
+    const caller = new AbortController();
+    const asked = failure(client.fetch(`${app.url}/auth/user`, { signal: caller.signal }));
+    await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
+    caller.abort();
+    expect(await asked).toMatchObject({ name: 'AbortError' });
+    expect(network.bearers).toEqual([null, null]); // of the sign-up and of the refresh
+  });
+
+  test.each([
+    ['signs out everywhere', () => client.logoutAll()],
+    ['deletes the account', () => client.deleteUser({ password: PASSWORD })],
+  ])('that is under way signs nobody in again who %s', async (_, leave) => {
+    app.clock.advance(9 * 60 + 30);
+    moveClientClock(9.5 * MINUTE);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
+    expect(await user()).toBe(200);
+    await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
+    const left = leave();
+    answer();
+    await left;
+    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect(network.cookies).toEqual(new Map());
+    expect(await app.liveSessions()).toBe(0);
+  });
+
   test('fails as network_error while offline, and works as soon as there is a network again', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
@@ -283,6 +314,21 @@ describe('the renewal of the access token', () => {
     expect(error).toMatchObject({ code: 'unexpected_answer', status: 401, message: 'The server answered 401.' });
     expect(proxied.state).toEqual({ status: 'unknown' });
   });
+
+  test.each(['{}', 'null', '{"access":5}', '{"access":"a.b.c"}', '{"access":"e30.bnVsbA.e30"}'])(
+    'takes %s for no token',
+    async (body) => {
+      const before = client.state;
+      const real = network.fetch;
+      const odd = new AuthClient({
+        url: `${app.url}/auth`,
+        fetch: async (request) => (request.url.endsWith('/refresh') ? new Response(body) : real(request)),
+      });
+      expect(await failure(odd.refresh())).toMatchObject({ name: 'AuthError', code: 'unexpected_answer', status: 200 });
+      expect(odd.state).toEqual({ status: 'unknown' });
+      expect(client.state).toBe(before);
+    },
+  );
 
   test('tells an answer that is not JSON, and one that says to wait', async () => {
     const answers = [
@@ -353,6 +399,44 @@ describe('two clients', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
+  test('are both signed out by one that did not know who is signed in', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const other = another(store);
+    await other.logout();
+    await vi.waitFor(() => expect(client.state).toEqual({ status: 'signed-out', reason: undefined }));
+    expect(await app.liveSessions()).toBe(0);
+  });
+
+  test('do not wait for ever for the sign-out of one', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    const patience = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(patience.signal);
+    network.pause = (path) => (path === '/auth/logout' ? new Promise(() => {}) : undefined);
+    const left = failure(other.logout());
+    await vi.waitFor(() => expect(timeout).toHaveBeenCalledWith(30_000));
+    const refreshed = client.refresh();
+    patience.abort(new DOMException('The operation timed out.', 'TimeoutError'));
+    expect(await left).toMatchObject({ code: 'network_error' });
+    expect(await refreshed).toMatchObject({ status: 'signed-out' }); // the server had heard of it
+    timeout.mockRestore();
+  });
+
+  test('go on when one was closed', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    other.close();
+    expect(await other.refresh()).toMatchObject({ status: 'signed-in' });
+    expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
+  });
+
   test('do not take the end of an older session for that of theirs', async () => {
     await start({ refreshTokenAsCookie: false }, sharedStore());
     await client.register({ email: EMAIL, password: PASSWORD });
@@ -382,7 +466,90 @@ describe('two clients', () => {
   });
 });
 
+describe('a request of one user', () => {
+  let store: RefreshTokenStore;
+  const names = async () =>
+    (await app.database.pool.query('select first_name from app_user')).rows.map((row) => row.first_name);
+
+  beforeEach(async () => {
+    store = { ...memoryStore(), isShared: true };
+    await start({ refreshTokenAsCookie: false, accessTokenSessionCheck: 'database' }, store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+  });
+
+  test('is not repeated as another who has signed in meanwhile', async () => {
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    await app.database.pool.query('delete from auth_session');
+    network.pause = (path) => (path === '/auth/user' ? promise : undefined);
+    const renamed = failure(client.updateUser({ firstName: 'Ada' }));
+    const before = client.state;
+    await another(store).register({ email: 'other@example.com', password: PASSWORD });
+    await vi.waitFor(() => expect(client.state).not.toBe(before));
+    expect(client.state.status).toBe('signed-in');
+    answer();
+    expect(await renamed).toMatchObject({ code: 'token_not_valid', status: 401 });
+    expect(network.log.filter((line) => line.startsWith('PATCH'))).toEqual(['PATCH /auth/user 401']);
+    expect(await names()).toEqual(['', '']);
+  });
+
+  test('is not sent as another to whom the refresh token belongs by now', async () => {
+    const other = await app.signedUp('other@example.com');
+    await store.set(other.refreshToken);
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    expect(await failure(client.updateUser({ firstName: 'Ada' }))).toMatchObject({
+      code: 'user_changed',
+      status: 401,
+      isPassing: false,
+    });
+    expect(await names()).toEqual(['', '']);
+    expect((await client.getUser()).email).toBe('other@example.com');
+  });
+});
+
 describe('what a client is given', () => {
+  test('may throw when it listens, and stops nobody else', async () => {
+    const thrown: unknown[] = [];
+    const queue = queueMicrotask;
+    vi.stubGlobal('queueMicrotask', (task: () => void) =>
+      queue(() => {
+        try {
+          task();
+        } catch (error) {
+          thrown.push(error);
+        }
+      }),
+    );
+    await start();
+    const heard: string[] = [];
+    client.subscribe(() => {
+      throw new Error('a mistake of the app');
+    });
+    client.subscribe(() => heard.push(client.state.status));
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await client.logout();
+    expect(heard).toEqual(['signed-in', 'signed-out']);
+    expect(thrown).toEqual(Array(2).fill(new Error('a mistake of the app')));
+  });
+
+  test('may fail to forget the refresh token of a session that has ended', async () => {
+    const store = memoryStore();
+    await start(
+      { refreshTokenAsCookie: false },
+      {
+        ...store,
+        set: (token) => {
+          if (!token) throw new Error('no storage');
+          store.set(token);
+        },
+      },
+    );
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await expect(client.logout()).rejects.toThrow('no storage');
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect(await client.accessToken()).toBeUndefined();
+  });
+
   test('must fit how the server sends refresh tokens', async () => {
     await start({ refreshTokenAsCookie: false });
     await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(

@@ -150,7 +150,17 @@ describe('the demo with DATABASE_URL', () => {
       status: 200,
       body: { id, email: 'm@example.com', permissions: ['read'], role: 700, isActive: true },
     });
-    expect((await change({ password: 'x' })).body.code).toBe('validation_failed');
+    for (const wrong of [
+      { password: 'x' },
+      { permissions: 'read' },
+      { permissions: ['\0'] },
+      { role: 1e11 },
+      { role: -1 },
+    ]) {
+      expect((await change(wrong)).body.code, JSON.stringify(wrong)).toBe('validation_failed');
+    }
+    const found = await request(two, '/admin/users?email=%00M@', { token: staff.body.access });
+    expect(found).toMatchObject({ status: 200, body: [{ id, permissions: ['read'], role: 700 }] });
     expect((await request(one, '/profile/publish', { method: 'POST', token: member.body.access })).status).toBe(403);
     const renewed = await request(one, '/auth/login', {
       body: { email: 'm@example.com', password: 'a long sentence' },

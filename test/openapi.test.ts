@@ -10,6 +10,7 @@ import { mailOperations } from '../src/openapi/mail-operations.js';
 import { sessionOperations } from '../src/openapi/session-operations.js';
 import {
   ForeignController,
+  InOurPlaceController,
   OrdersController,
   OtherOrdersController,
   StaffController,
@@ -257,6 +258,17 @@ describe("the document of the app's own routes", () => {
       [[TokensController], /AuthTokens is a schema of jwt-allauth/],
     ];
     for (const [controllers, sentence] of cases) expect(() => documentOf(app, { controllers })).toThrow(sentence);
+  });
+
+  test("describes the app's own route where it answers in the place of ours", async () => {
+    const app = await start();
+    const described = documentOf(app, { controllers: [InOurPlaceController] });
+    expect(described.paths['/auth/user']?.['get']).not.toHaveProperty('security');
+    expect(described.paths['/auth/user']?.['patch']).toHaveProperty('security');
+    expect(described.paths).not.toHaveProperty(['/auth/sessions/{id}']);
+    expect(described.paths['/auth/sessions/{key}']).toHaveProperty('delete');
+    expect(described.components.schemas).toHaveProperty(['toString', 'properties', 'text']);
+    await expectWhole(described);
   });
 
   test('takes schemas of the app', async () => {

@@ -94,6 +94,7 @@ describe('what does not count as a database that is not available', () => {
   });
 
   test.each([
+    ['a NUL in a value', Object.assign(new Error('invalid message format'), { code: '08P01' })],
     ['an error of the ORM about a unique column', new UniqueConstraintViolationException(withCode('23505'))],
     ['an error of the ORM about a missing table', new TableNotFoundException(withCode('42P01'))],
     ['a plain error', new Error('something broke')],

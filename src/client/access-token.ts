@@ -1,3 +1,5 @@
+import { AuthError } from './auth-error.js';
+
 /** Milliseconds before its end within which a token is renewed; a tenth of its life, if that is less. */
 const LONGEST_MARGIN = 60_000;
 
@@ -23,15 +25,22 @@ export class AccessToken<Claims extends object = object> {
   readonly claims: Readonly<AccessTokenClaims & Claims>;
   readonly #life: number;
 
-  /** @param receivedAt milliseconds since 1970, by the clock of this machine */
+  /**
+   * @param receivedAt milliseconds since 1970, by the clock of this machine
+   * @throws AuthError `unexpected_answer` if it is no token
+   */
   constructor(
     readonly text: string,
     readonly receivedAt: number,
   ) {
-    const [, payload = ''] = text.split('.');
-    const bytes = Uint8Array.from(atob(payload.replace(/-/g, '+').replace(/_/g, '/')), (each) => each.charCodeAt(0));
-    this.claims = Object.freeze(JSON.parse(new TextDecoder().decode(bytes)));
-    this.#life = (this.claims.exp - this.claims.iat) * 1000;
+    try {
+      const [, payload = ''] = text.split('.');
+      const bytes = Uint8Array.from(atob(payload.replace(/-/g, '+').replace(/_/g, '/')), (each) => each.charCodeAt(0));
+      this.claims = Object.freeze(JSON.parse(new TextDecoder().decode(bytes)));
+      this.#life = (this.claims.exp - this.claims.iat) * 1000;
+    } catch (cause) {
+      throw new AuthError('unexpected_answer', 200, 'The answer holds no access token.', [], undefined, cause);
+    }
   }
 
   /** When it ends, in milliseconds since 1970 by the clock of this machine. */

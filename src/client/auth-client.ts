@@ -1,12 +1,16 @@
 import type { AccessToken } from './access-token.js';
 import type { DeviceSession, Names, UserProfile } from './account.js';
-import { AuthError, errorOf } from './auth-error.js';
-import { RefreshMark } from './refresh-mark.js';
+import { bodyOf, isTokenRefused, resultOf } from './answer.js';
+import { AuthError, unreachable } from './auth-error.js';
+import { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 
 /** Milliseconds for an answer to a refresh, after which it is tried again. */
-const PATIENCE = 8000;
+const REFRESH_PATIENCE = 8000;
+
+/** Milliseconds for an answer to a sign-in or sign-out, for which the other tabs wait. */
+const PATIENCE = 30_000;
 
 /** Where the server is, and how the refresh token travels. */
 export interface AuthClientOptions {
@@ -27,15 +31,13 @@ interface Page {
 }
 
 interface Call {
-  readonly body?: object;
+  readonly body?: object | undefined;
   /** Sent with the access token. */
   readonly isBearer?: boolean;
-  /** Answered with tokens, which sign in. */
-  readonly givesTokens?: boolean;
   /** With cookies, also where the refresh token does not travel in one. */
   readonly needsCookie?: boolean;
-  readonly keepalive?: boolean;
-  readonly signal?: AbortSignal;
+  /** What comes of a good answer in the same turn, where the request changes the refresh token. */
+  readonly inTurn?: (answer: Response) => Promise<void>;
 }
 
 type Send = (request: Request, token?: AccessToken) => Promise<Response>;
@@ -54,7 +56,7 @@ export class AuthClient<Claims extends object = object> {
   readonly #store: RefreshTokenStore | undefined;
   readonly #fetch: (request: Request) => Promise<Response>;
   readonly #keeper: SessionKeeper<Claims>;
-  readonly #mark?: RefreshMark;
+  readonly #pending?: PendingAnswer;
 
   constructor({
     url = '/auth',
@@ -72,7 +74,7 @@ export class AuthClient<Claims extends object = object> {
     const isShared = store ? store.isShared : page !== undefined;
     const name = `jwt-allauth ${this.#url}`;
     this.#keeper = new SessionKeeper(isShared ? name : undefined, store, () => this.#rotate());
-    if (page && !store) this.#mark = new RefreshMark(name);
+    if (page && !store) this.#pending = new PendingAnswer(name);
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     (globalThis as Partial<Page>).addEventListener?.('pageshow', ({ persisted }) => {
       if (persisted) this.#keeper.renew().catch(() => {});
@@ -109,9 +111,10 @@ export class AuthClient<Claims extends object = object> {
 
   /**
    * `fetch` with the access token of whoever is signed in, and without where nobody is. A request that is refused for its
-   * token is repeated once with another; every other answer is the caller's.
+   * token is repeated once with another of the same user; every other answer is the caller's.
    *
    * @throws TypeError for a request that would take the token to a foreign origin
+   * @throws AuthError if the token cannot be renewed (`network_error`), or has become that of another user (`user_changed`)
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
@@ -122,19 +125,20 @@ export class AuthClient<Claims extends object = object> {
 
   /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
   async register(account: { readonly email: string; readonly password: string } & Names) {
-    const answer = await this.#call('POST', '/registration', { body: account, givesTokens: true });
+    const answer = await this.#call('POST', '/registration', { body: account, inTurn: this.#signIn });
     return answer.access ? 'signed-in' : 'confirmation-mailed';
   }
 
   async login(credentials: { readonly email: string; readonly password: string }): Promise<AuthState<Claims>> {
-    await this.#call('POST', '/login', { body: credentials, givesTokens: true });
+    await this.#call('POST', '/login', { body: credentials, inTurn: this.#signIn });
     return this.state;
   }
 
   /** Signs out here and in every tab. Fails, and leaves everything as it is, while the server cannot be reached. */
   async logout(): Promise<void> {
     await this.#keeper.tabs.next(async () => {
-      await this.#call('POST', '/logout', { body: await this.#refreshBody() }).catch((error: AuthError) => {
+      const answer = await this.#change(this.#request('POST', '/logout', { body: await this.#refreshBody() }));
+      await resultOf(answer).catch((error: AuthError) => {
         if (error.code !== 'token_not_valid' && error.code !== 'refresh_token_missing') throw error;
       });
       await this.#keeper.end();
@@ -143,8 +147,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** Signs the user out on every device. */
   async logoutAll(): Promise<void> {
-    await this.#call('POST', '/logout-all', { isBearer: true });
-    await this.#keeper.end();
+    await this.#call('POST', '/logout-all', { isBearer: true, inTurn: this.#signOut });
   }
 
   getUser(): Promise<UserProfile> {
@@ -157,13 +160,12 @@ export class AuthClient<Claims extends object = object> {
 
   /** Deletes the account and all it owns. */
   async deleteUser(proof: { readonly password: string }): Promise<void> {
-    await this.#call('DELETE', '/user', { body: proof, isBearer: true });
-    await this.#keeper.end();
+    await this.#call('DELETE', '/user', { body: proof, isBearer: true, inTurn: this.#signOut });
   }
 
   /** Every other session of the user ends; this one goes on as a new one. */
   async changePassword(passwords: { readonly oldPassword?: string; readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/password/change', { body: passwords, isBearer: true, givesTokens: true });
+    await this.#call('POST', '/password/change', { body: passwords, isBearer: true, inTurn: this.#signIn });
   }
 
   /** Where the user is signed in, the session used last first. */
@@ -191,7 +193,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** Sets the password of whoever has opened the link of a reset in this browser, and signs in. */
   async resetPassword(to: { readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/password/reset/set-new', { body: to, givesTokens: true, needsCookie: true });
+    await this.#call('POST', '/password/reset/set-new', { body: to, inTurn: this.#signIn, needsCookie: true });
   }
 
   /** Mails a link to the new address, by which it becomes the user's. */
@@ -205,7 +207,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** Sets the first password of whoever has opened the link of an invitation in this browser, and signs in. */
   async acceptInvitation(to: { readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/registration/set-password', { body: to, givesTokens: true, needsCookie: true });
+    await this.#call('POST', '/registration/set-password', { body: to, inTurn: this.#signIn, needsCookie: true });
   }
 
   /** The public keys of the tokens (RFC 7517 §5). */
@@ -218,48 +220,62 @@ export class AuthClient<Claims extends object = object> {
     this.#keeper.tabs.close();
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: each method says what its endpoint answers
-  async #call(method: string, path: string, call: Call = {}): Promise<any> {
-    const { body, isBearer, givesTokens, needsCookie, ...init } = call;
-    const request = new Request(this.#url + path, {
+  #request(method: string, path: string, { body, needsCookie }: Call): Request {
+    return new Request(this.#url + path, {
       method,
       credentials: this.#store && !needsCookie ? 'same-origin' : 'include',
       ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
-      ...init,
     });
-    const send: Send = givesTokens
-      ? (each, token) => this.#keeper.tabs.next(() => this.#signIn(each, token))
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: each method says what its endpoint answers
+  async #call(method: string, path: string, call: Call = {}): Promise<any> {
+    const request = this.#request(method, path, call);
+    const { inTurn } = call;
+    const send: Send = inTurn
+      ? (each, token) =>
+          this.#keeper.tabs.next(async () => {
+            const answer = await this.#change(each, token);
+            if (answer.ok) await inTurn(answer.clone());
+            return answer;
+          })
       : (each, token) => this.#send(each, token);
-    const response = await (isBearer ? this.#authorized(request, send) : send(request));
-    if (!response.ok) throw await errorOf(response);
-    return response.status === 204 ? undefined : bodyOf(response);
+    return resultOf(await (call.isBearer ? this.#authorized(request, send) : send(request)));
   }
 
-  /** Sends with the token of whoever is signed in; once more with another, if it is refused. */
+  /** Sends with the token of whoever is signed in; once more with another of the same user, if it is refused. */
   async #authorized(request: Request, send: Send): Promise<Response> {
-    const token = await this.#keeper.token();
-    const response = await send(request.clone(), token);
-    if (!token || response.status !== 401 || !(await isTokenRefused(response.clone()))) return response;
-    const other = await this.#keeper.insteadOf(token);
-    return other && other !== token ? send(request, other) : response;
+    const { user } = this.#keeper;
+    const token = await unlessAborted(this.#keeper.token(), request.signal);
+    if (user && token && token.claims.sub !== user) {
+      throw new AuthError('user_changed', 401, 'Another user has signed in; the request was not sent.');
+    }
+    const answer = await send(request.clone(), token);
+    if (!token || answer.status !== 401 || !(await isTokenRefused(answer.clone()))) return answer;
+    const other = await unlessAborted(this.#keeper.insteadOf(token), request.signal);
+    return other && other !== token && other.claims.sub === token.claims.sub ? send(request, other) : answer;
   }
 
-  /** Takes the tokens of an answer in the same turn, so that no refresh of another tab comes between. */
-  async #signIn(request: Request, token?: AccessToken): Promise<Response> {
-    const response = await this.#send(request, token);
-    const tokens = response.ok && (await bodyOf(response.clone()));
+  readonly #signIn = async (answer: Response): Promise<void> => {
+    const tokens = await bodyOf(answer);
     if (tokens?.access) await this.#keeper.adopt(tokens);
-    return response;
-  }
+  };
+
+  readonly #signOut = (): Promise<void> => this.#keeper.end();
 
   async #rotate(): Promise<Tokens> {
-    const body = await this.#refreshBody();
-    const refresh = () => {
+    const request = this.#request('POST', '/refresh', { body: await this.#refreshBody() });
+    return resultOf(await this.#change(request, undefined, REFRESH_PATIENCE));
+  }
+
+  /** Sends what changes the refresh token, in the caller's turn. */
+  #change(request: Request, token?: AccessToken, patience = PATIENCE): Promise<Response> {
+    const send = () => {
       // keepalive: the cookie of the answer arrives even if the page is left meanwhile.
-      const init = { keepalive: true, signal: AbortSignal.timeout(PATIENCE) };
-      return this.#call('POST', '/refresh', { body, ...init });
+      const init = { keepalive: true, signal: AbortSignal.timeout(patience) };
+      return this.#send(new Request(request, init), token);
     };
-    return this.#mark ? this.#mark.during(refresh) : refresh();
+    return this.#pending ? this.#pending.during(send) : send();
   }
 
   async #refreshBody(): Promise<object | undefined> {
@@ -274,22 +290,12 @@ export class AuthClient<Claims extends object = object> {
   }
 }
 
-function unreachable(cause: unknown): AuthError {
-  return new AuthError('network_error', 0, 'The server could not be reached.', [], undefined, cause);
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: as in `#call`
-async function bodyOf(response: Response): Promise<any> {
-  return response.json().catch((cause) => {
-    // A body that was cut short is an answer that was lost.
-    throw cause instanceof SyntaxError
-      ? new AuthError('unexpected_answer', response.status, 'The answer is not JSON.')
-      : unreachable(cause);
+/** Waits for what others need too, as long as this request is wanted. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-}
-
-/** Whether a 401 is about the token, and not about a password in the request. Servers that are none of ours tell it by 401. */
-async function isTokenRefused(response: Response): Promise<boolean> {
-  const { code } = await errorOf(response);
-  return code === 'token_not_valid' || code === 'not_authenticated' || code === 'unexpected_answer';
 }

@@ -1,7 +1,7 @@
-import type { ErrorCode, FieldError, ProblemDetails } from '../error.js';
+import type { ErrorCode, FieldError } from '../error.js';
 
-/** What only the client can tell: nobody answered, or something that is not ours did. */
-export type ClientErrorCode = 'network_error' | 'unexpected_answer';
+/** What only the client can tell: nobody answered, something that is not ours did, or another user has signed in meanwhile. */
+export type ClientErrorCode = 'network_error' | 'unexpected_answer' | 'user_changed';
 
 /** Why a call to an endpoint failed. Programs compare `code`; people read `message`. */
 export class AuthError extends Error {
@@ -9,7 +9,7 @@ export class AuthError extends Error {
 
   /**
    * @param code the server's stable code (the README lists them); `network_error` if no answer came, `unexpected_answer` if
-   * what came is none of ours, a proxy's page say
+   * what came is none of ours, a proxy's page say; `user_changed` for a request that was not sent, as it was another user's
    * @param status the HTTP status; 0 without an answer
    * @param message the server's `detail`
    * @param errors what is wrong with which field, for `validation_failed`
@@ -32,12 +32,7 @@ export class AuthError extends Error {
   }
 }
 
-/** The error that an answer stands for. It keeps nothing of an answer that is not problem details (RFC 9457). */
-export async function errorOf(response: Response): Promise<AuthError> {
-  const { status, headers } = response;
-  const retryAfter = Number(headers.get('Retry-After')) || undefined;
-  const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
-  return typeof body?.code === 'string'
-    ? new AuthError(body.code, status, String(body.detail), body.errors, retryAfter)
-    : new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter);
+/** Stands for an answer that did not come. */
+export function unreachable(cause: unknown): AuthError {
+  return new AuthError('network_error', 0, 'The server could not be reached.', [], undefined, cause);
 }

@@ -53,6 +53,11 @@ export class SessionKeeper<Claims extends object> {
     );
   }
 
+  /** The user whose token this tab has, good or not. */
+  get user(): string | undefined {
+    return this.#token?.claims.sub;
+  }
+
   /**
    * A token to send; undefined where nobody is signed in. One that is about to end is renewed beside the request; one that
    * has ended, before it.
@@ -122,22 +127,27 @@ export class SessionKeeper<Claims extends object> {
   }
 
   /** Signs in by what the server has sent. */
-  async adopt({ access, refresh }: Tokens): Promise<void> {
+  async adopt(tokens: Tokens | null): Promise<void> {
+    const { access = '', refresh } = tokens ?? {};
+    const token = new AccessToken<Claims>(access, Date.now());
     if (Boolean(refresh) !== Boolean(this.store)) {
       const advice = refresh ? 'in bodies: pass a `store`' : 'as cookies: leave `store` out';
       throw new TypeError(`The server sends refresh tokens ${advice}.`);
     }
     await this.store?.set(refresh);
-    this.#keep(new AccessToken(access, Date.now()));
+    this.#keep(token);
     this.tabs.show();
   }
 
-  /** Signs out, here and in every tab that has this session. */
+  /** Signs out, here and in every tab that has this session; by a wish of a tab that has none, in every tab. */
   async end(reason?: string): Promise<void> {
     const ended = this.#token?.claims.session;
-    await this.store?.set(undefined);
-    this.#forget(reason);
-    this.tabs.tell({ ended, reason });
+    try {
+      await this.store?.set(undefined);
+    } finally {
+      this.#forget(reason);
+      this.tabs.tell({ ended, reason });
+    }
   }
 
   #receive(message: TabMessage): void {
@@ -147,7 +157,8 @@ export class SessionKeeper<Claims extends object> {
       this.#keep(new AccessToken(message.token, message.receivedAt));
       this.#told?.resolve();
     } else if ('ended' in message) {
-      if (mine && message.ended !== mine.claims.session) return;
+      const isOfAll = !message.ended && !message.reason;
+      if (mine && !isOfAll && message.ended !== mine.claims.session) return;
       this.#forget(message.reason);
       this.#told?.resolve();
     } else if ('failed' in message) {
@@ -168,6 +179,14 @@ export class SessionKeeper<Claims extends object> {
 
   #become(state: AuthState<Claims>): void {
     this.state = state;
-    for (const listener of [...this.listeners]) listener();
+    for (const listener of [...this.listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error; // the app's own: told as an uncaught error, and nothing here stops for it
+        });
+      }
+    }
   }
 }

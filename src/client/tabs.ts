@@ -16,7 +16,7 @@ const HOLD = 5000;
  */
 export class Tabs {
   readonly #locks = globalThis.navigator?.locks;
-  readonly #channel?: InstanceType<typeof BroadcastChannel>;
+  #channel?: InstanceType<typeof BroadcastChannel>;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #letGo?: () => void;
@@ -82,6 +82,7 @@ export class Tabs {
   close(): void {
     this.#letGo?.();
     this.#channel?.close();
+    this.#channel = undefined;
   }
 
   #ask(): void {

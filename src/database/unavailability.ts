@@ -29,6 +29,7 @@ const STATES = ['25006', '25P03', '25P04', '55006', '55P03'];
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (error.message.endsWith('invalid message format')) return false; // 08P01 for a NUL in a value
   const isSqlState = /^[0-9A-Z]{5}$/.test(code);
   return (
     NETWORK.has(code) ||

@@ -38,15 +38,14 @@ export class AppSchemas {
 
   /** The schema of that name; undefined where nothing is known of it. @throws TypeError where the name means two classes */
   find(name: string): JsonSchema | undefined {
-    const given = this.given[name];
-    if (given) return given;
+    if (Object.hasOwn(this.given, name)) return this.given[name];
     const type = this.#classes.get(name) ?? decorated(name);
     return type && this.#schemaOf(type);
   }
 
   #schemaOf(type: TypeClass): JsonSchema {
     this.add(type);
-    for (const nested of nestedIn(type)) if (!this.given[nested.name]) this.add(nested);
+    for (const nested of nestedIn(type)) if (!Object.hasOwn(this.given, nested.name)) this.add(nested);
     const schema = targetConstructorToSchema(type, {
       classTransformerMetadataStorage: defaultMetadataStorage as never,
       refPointerPrefix: SCHEMAS,

@@ -40,7 +40,7 @@ export function createOpenApiDocument(
   const own = authSchemas(auth.settings);
   const closure = new SchemaClosure(own, new AppSchemas(schemas));
   const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
-  const described = [...describeOwn(auth, served.routePrefix ?? ''), ...describeOthers(others, served, closure)].map(
+  const described = answering(describeOwn(auth, served.routePrefix ?? ''), describeOthers(others, served, closure)).map(
     (each) => ({ ...each, operation: closure.take(each.operation) }),
   );
   const paths = toPaths(described);
@@ -76,13 +76,23 @@ function describeOthers(
   });
 }
 
-/** By path and method; of two routes for the same requests the first answers. Ids that stand twice get a number. */
+/** Without those that never answer: of routes for the same requests the first does, and the app's come before ours. */
+function answering(own: Described, others: Described): Described {
+  const answered = new Set<string>();
+  const isFirst = ({ method, path }: Described[number]) => {
+    const requests = `${method} ${path.replace(/\{.*?\}/g, '{}')}`;
+    return !answered.has(requests) && answered.add(requests);
+  };
+  const first = others.filter(isFirst);
+  return [...own.filter(isFirst), ...first];
+}
+
+/** By path and method. Ids that stand twice get a number. */
 function toPaths(described: Described): OpenApiDocument['paths'] {
   const paths: Record<string, Record<string, OpenApiOperation>> = {};
   const ids = new Set<string>();
   for (const { path, method, operation } of described) {
     const methods = paths[path] ?? {};
-    if (methods[method]) continue;
     paths[path] = methods;
     let operationId = operation.operationId;
     for (let count = 2; ids.has(operationId); count++) operationId = `${operation.operationId}${count}`;

@@ -15,7 +15,8 @@ export class SchemaClosure {
   /** The schemas of classes that the parameters of a route have. @throws TypeError for a name that another class has too */
   ofTypes(types: readonly TypeClass[]): Record<string, JsonSchema> {
     for (const type of types) {
-      if (this.own[type.name]) throw new TypeError(`${type.name} is a schema of jwt-allauth; rename the class`);
+      if (Object.hasOwn(this.own, type.name))
+        throw new TypeError(`${type.name} is a schema of jwt-allauth; rename the class`);
       this.app.add(type);
     }
     return Object.fromEntries(types.map(({ name }) => [name, this.app.find(name) ?? {}]));
@@ -58,7 +59,7 @@ export class SchemaClosure {
     if (name === undefined) return mapSubschemas(schema, (each) => this.#reach(each));
     if (name === 'Date') return { type: 'string', format: 'date-time' };
     if (this.#reached.has(name)) return schema;
-    const found = this.own[name] ?? this.app.find(name);
+    const found = Object.hasOwn(this.own, name) ? this.own[name] : this.app.find(name);
     if (!found) return {}; // a type without rules: nothing is known of it
     this.#reached.set(name, found); // before its own references are followed: they may lead back here
     this.#reached.set(name, this.#reach(toJsonSchema(found)));

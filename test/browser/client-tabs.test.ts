@@ -124,6 +124,9 @@ describe('tabs of one browser', () => {
     await signIn(second, 'other@example.com');
     const { rows } = await app.database.pool.query(`select id from app_user where email = 'other@example.com'`);
     for (const tab of tabs) await tab.waitForFunction(`client.state.claims?.sub === '${rows[0].id}'`);
+    await third.evaluate(`client.changePassword({ oldPassword: '${PASSWORD}', newPassword: 'another ${PASSWORD}' })`);
+    expect(await third.evaluate('client.sessions().then(({ length }) => length)')).toBe(1);
+    for (const tab of tabs) expect(await ask(tab)).toBe(200);
     await third.evaluate('client.logout()');
     for (const tab of tabs) await become(tab, 'signed-out');
     for (const tab of tabs) expect(await ask(tab)).toBe(401);
@@ -210,6 +213,19 @@ describe('tabs of one browser', () => {
       expect(await other.evaluate('localStorage.length')).toBe(0);
       await expire([tab, other], { tabsKnow: true });
       expect(await Promise.all([ask(tab), ask(other)])).toEqual([200, 200]);
+      expect(app.events).toEqual([]);
+    });
+
+    test('sign in as another only when its cookie has come', async () => {
+      await app.signedUp('other@example.com');
+      const signed = signIn(tab, 'other@example.com');
+      await until(async () => (await tab.evaluate('navigator.locks.query().then(({ held }) => held.length)')) === 1);
+      expect(await cookie()).toBe(first);
+      arrive();
+      await signed;
+      const email = `client.refresh().then(() => client.getUser()).then(({ email }) => email)`;
+      expect(await tab.evaluate(email)).toBe('other@example.com');
+      expect(await other.evaluate(email)).toBe('other@example.com');
       expect(app.events).toEqual([]);
     });
 

@@ -187,3 +187,25 @@ export class TokensController {
     return tokens;
   }
 }
+
+/** Named as what every object has. */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: that is the case
+export class toString {
+  @IsString()
+  text!: string;
+}
+
+/** In the place of two of our routes. */
+@Service()
+@JsonController('/auth')
+export class InOurPlaceController {
+  @Get('/user')
+  everybody() {
+    return {};
+  }
+
+  @Delete('/sessions/:key')
+  remove(@Param('key') key: string, @Body() body: toString) {
+    return { key, body };
+  }
+}

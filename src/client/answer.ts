@@ -1,0 +1,36 @@
+import type { ProblemDetails } from '../error.js';
+import { AuthError, unreachable } from './auth-error.js';
+
+/** What an endpoint answered; fails with its error. */
+// biome-ignore lint/suspicious/noExplicitAny: each method of the client says what its endpoint answers
+export async function resultOf(answer: Response): Promise<any> {
+  if (!answer.ok) throw await errorOf(answer);
+  return answer.status === 204 ? undefined : bodyOf(answer);
+}
+
+/** The body of a good answer. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export async function bodyOf(response: Response): Promise<any> {
+  return response.json().catch((cause) => {
+    // A body that was cut short is an answer that was lost.
+    throw cause instanceof SyntaxError
+      ? new AuthError('unexpected_answer', response.status, 'The answer is not JSON.')
+      : unreachable(cause);
+  });
+}
+
+/** Whether a 401 is about the token, and not about a password in the request. Servers that are none of ours tell it by 401. */
+export async function isTokenRefused(response: Response): Promise<boolean> {
+  const { code } = await errorOf(response);
+  return code === 'token_not_valid' || code === 'not_authenticated' || code === 'unexpected_answer';
+}
+
+/** The error that an answer stands for. It keeps nothing of an answer that is not problem details (RFC 9457). */
+async function errorOf(response: Response): Promise<AuthError> {
+  const { status, headers } = response;
+  const retryAfter = Number(headers.get('Retry-After')) || undefined;
+  const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
+  return typeof body?.code === 'string'
+    ? new AuthError(body.code, status, String(body.detail), body.errors, retryAfter)
+    : new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter);
+}
