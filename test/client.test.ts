@@ -278,12 +278,13 @@ describe('the renewal of the access token', () => {
     expect(await user()).toBe(200);
     await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
     const left = leave();
+    await app.signedUp('meanwhile@example.com'); // as long as a request takes
     answer();
     await left;
     expect(refreshes()).toEqual(['POST /auth/refresh 200']);
     expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
     expect(network.cookies).toEqual(new Map());
-    expect(await app.liveSessions()).toBe(0);
+    expect(await app.liveSessions()).toBe(1); // that of the other user
   });
 
   test('fails as network_error while offline, and works as soon as there is a network again', async () => {
@@ -403,8 +404,14 @@ describe('two clients', () => {
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
     await client.register({ email: EMAIL, password: PASSWORD });
+    const channel = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
+    channel.postMessage({ wantedBy: await client.accessToken() }); // the first is at rest, and tells a new one nothing
+    channel.close();
     const other = another(store);
+    const states: string[] = [];
+    other.subscribe(() => states.push(other.state.status));
     await other.logout();
+    expect(states).toEqual(['signed-out']);
     await vi.waitFor(() => expect(client.state).toEqual({ status: 'signed-out', reason: undefined }));
     expect(await app.liveSessions()).toBe(0);
   });
