@@ -12,7 +12,7 @@ const MOST_FOUND = 20;
 export class UserChanges {
   @IsOptional()
   @IsArray()
-  @Matches(/^[\w.:-]{1,50}$/, { each: true })
+  @Matches(/^[^\0\p{Surrogate}]{1,100}$/u, { each: true }) // what PostgreSQL can keep
   permissions?: string[];
 
   @IsOptional()

@@ -18,7 +18,7 @@ export interface Stage {
   readonly isDevelopment: boolean;
 }
 
-/** The demo's app, listening. Without the page and the theft, this is all that an app has to do for the library. */
+/** The demo's app, listening. Without the page, the API docs and the theft, this is all that an app has to do. */
 export async function startServer(
   orm: MikroORM,
   settings: SettingsInput,

@@ -154,6 +154,7 @@ describe('the demo with DATABASE_URL', () => {
       { password: 'x' },
       { permissions: 'read' },
       { permissions: ['\0'] },
+      { permissions: ['\ud800'] },
       { role: 1e11 },
       { role: -1 },
     ]) {

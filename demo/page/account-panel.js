@@ -60,7 +60,7 @@ export class AccountPanel {
     this.#signedOut.hidden = state.status !== 'signed-out';
     if (state.status === 'signed-in') this.#showUser(state.claims);
     else this.#shown = '';
-    if (state.status === 'signed-out' && state.reason && state.reason !== 'refresh_token_missing') {
+    if (state.status === 'signed-out' && state.reason) {
       const words = REASONS[state.reason] ?? 'You have been signed out.';
       tell(this.#outcome, new AuthError(state.reason, 401, words));
     } else if (isChange) tell(this.#outcome, '');

@@ -1,4 +1,4 @@
-import { AuthError } from '/client/index.js';
+import { errorOf } from '/client/index.js';
 
 /** @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>} Client */
 
@@ -17,8 +17,6 @@ export async function ask(client, method, path, body) {
     method,
     ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
   });
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  const { code = 'unexpected_answer', detail = `The server answered ${response.status}.`, errors } = answer;
-  throw new AuthError(code, response.status, detail, errors);
+  if (!response.ok) throw await errorOf(response);
+  return response.json();
 }

@@ -25,12 +25,15 @@ export async function isTokenRefused(response: Response): Promise<boolean> {
   return code === 'token_not_valid' || code === 'not_authenticated' || code === 'unexpected_answer';
 }
 
-/** The error that an answer stands for. It keeps nothing of an answer that is not problem details (RFC 9457). */
-async function errorOf(response: Response): Promise<AuthError> {
+/**
+ * The error that an answer stands for, whoever fetched it: `if (!answer.ok) throw await errorOf(answer)`. It keeps nothing of
+ * an answer that is not problem details with a code (RFC 9457): that is an `unexpected_answer`.
+ */
+export async function errorOf(response: Response): Promise<AuthError> {
   const { status, headers } = response;
   const retryAfter = Number(headers.get('Retry-After')) || undefined;
   const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
-  return typeof body?.code === 'string'
-    ? new AuthError(body.code, status, String(body.detail), body.errors, retryAfter)
+  return typeof body?.code === 'string' && typeof body.detail === 'string'
+    ? new AuthError(body.code, status, body.detail, Array.isArray(body.errors) ? body.errors : [], retryAfter)
     : new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter);
 }

@@ -1,16 +1,10 @@
-import type { AccessToken } from './access-token.js';
 import type { DeviceSession, Names, UserProfile } from './account.js';
 import { bodyOf, isTokenRefused, resultOf } from './answer.js';
-import { AuthError, unreachable } from './auth-error.js';
+import { AuthError } from './auth-error.js';
 import { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
-import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
-
-/** Milliseconds for an answer to a refresh, after which it is tried again. */
-const REFRESH_PATIENCE = 8000;
-
-/** Milliseconds for an answer to a sign-in or sign-out, for which the other tabs wait. */
-const PATIENCE = 30_000;
+import { type AuthState, SessionKeeper } from './session-keeper.js';
+import { type Content, type Send, Transport } from './transport.js';
 
 /** Where the server is, and how the refresh token travels. */
 export interface AuthClientOptions {
@@ -27,36 +21,34 @@ export interface AuthClientOptions {
 /** What there is in a browser, and nowhere else. */
 interface Page {
   readonly location: { readonly href: string };
-  addEventListener(type: 'pageshow', listener: (event: { readonly persisted: boolean }) => void): void;
+  addEventListener(
+    type: 'pageshow',
+    listener: (event: { readonly persisted: boolean }) => void,
+    options: { readonly signal: AbortSignal },
+  ): void;
 }
 
-interface Call {
-  readonly body?: object | undefined;
+interface Call extends Content {
   /** Sent with the access token. */
   readonly isBearer?: boolean;
-  /** With cookies, also where the refresh token does not travel in one. */
-  readonly needsCookie?: boolean;
   /** What comes of a good answer in the same turn, where the request changes the refresh token. */
   readonly inTurn?: (answer: Response) => Promise<void>;
 }
-
-type Send = (request: Request, token?: AccessToken) => Promise<Response>;
 
 /**
  * The client of one server. The access token is in the memory of this object alone; it is renewed when a request needs it,
  * and never by a timer, so that an open tab does not keep a session alive.
  *
- * Every method that asks the server fails with an `AuthError`.
+ * Every method that asks the server fails with an `AuthError`, and one that gets tokens with a TypeError where `store` does
+ * not fit the server.
  *
  * @typeParam Claims what the app's own refresh token adds
  */
 export class AuthClient<Claims extends object = object> {
-  readonly #url: string;
   readonly #origins: readonly string[];
-  readonly #store: RefreshTokenStore | undefined;
-  readonly #fetch: (request: Request) => Promise<Response>;
+  readonly #transport: Transport;
   readonly #keeper: SessionKeeper<Claims>;
-  readonly #pending?: PendingAnswer;
+  readonly #closed = new AbortController();
 
   constructor({
     url = '/auth',
@@ -66,19 +58,19 @@ export class AuthClient<Claims extends object = object> {
   }: AuthClientOptions = {}) {
     const page = (globalThis as Partial<Page>).location;
     const { href, origin } = new URL(url, page?.href);
-    this.#url = href.replace(/\/$/, '');
+    const base = href.replace(/\/$/, '');
     this.#origins = [origin, ...origins];
-    this.#store = store;
-    this.#fetch = fetch;
     // Outside of browsers a cookie jar belongs to the app's own fetch, and two clients may have two.
     const isShared = store ? store.isShared : page !== undefined;
-    const name = `jwt-allauth ${this.#url}`;
-    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, () => this.#rotate());
-    if (page && !store) this.#pending = new PendingAnswer(name);
+    const name = `jwt-allauth ${base}`;
+    const pending = page && !store ? new PendingAnswer(name) : undefined;
+    this.#transport = new Transport(base, store, fetch, pending);
+    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, () => this.#transport.refresh());
     // A page that comes back from the browser's cache has missed what happened meanwhile.
-    (globalThis as Partial<Page>).addEventListener?.('pageshow', ({ persisted }) => {
+    const returned = ({ persisted }: { readonly persisted: boolean }) => {
       if (persisted) this.#keeper.renew().catch(() => {});
-    });
+    };
+    (globalThis as Partial<Page>).addEventListener?.('pageshow', returned, { signal: this.#closed.signal });
   }
 
   /** Who is signed in, as far as is known: the same object until it changes. */
@@ -111,24 +103,26 @@ export class AuthClient<Claims extends object = object> {
 
   /**
    * `fetch` with the access token of whoever is signed in, and without where nobody is. A request that is refused for its
-   * token is repeated once with another of the same user; every other answer is the caller's.
+   * token is repeated once with another of the same user; every other answer is the caller's. `errorOf` reads one of ours.
    *
    * @throws TypeError for a request that would take the token to a foreign origin
-   * @throws AuthError if the token cannot be renewed (`network_error`), or has become that of another user (`user_changed`)
+   * @throws AuthError if no answer came (`network_error`), or the token has become another user's (`user_changed`)
+   * @throws whatever its signal was aborted with
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
     const { origin } = new URL(request.url);
     if (!this.#origins.includes(origin)) throw new TypeError(`The access token is not for ${origin}: see \`origins\`.`);
-    return this.#authorized(request, (each, token) => this.#send(each, token));
+    return this.#authorized(request, this.#transport.send);
   };
 
   /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
   async register(account: { readonly email: string; readonly password: string } & Names) {
-    const answer = await this.#call('POST', '/registration', { body: account, inTurn: this.#signIn });
+    const answer = await this.#call('POST', '/registration', { body: account, inTurn: this.#signUp });
     return answer.access ? 'signed-in' : 'confirmation-mailed';
   }
 
+  /** Signs in, in every tab. The codes of a failure are those of `POST /login` in the README. */
   async login(credentials: { readonly email: string; readonly password: string }): Promise<AuthState<Claims>> {
     await this.#call('POST', '/login', { body: credentials, inTurn: this.#signIn });
     return this.state;
@@ -137,8 +131,7 @@ export class AuthClient<Claims extends object = object> {
   /** Signs out here and in every tab. Fails, and leaves everything as it is, while the server cannot be reached. */
   async logout(): Promise<void> {
     await this.#keeper.tabs.next(async () => {
-      const answer = await this.#change(this.#request('POST', '/logout', { body: await this.#refreshBody() }));
-      await resultOf(answer).catch((error: AuthError) => {
+      await resultOf(await this.#transport.logout()).catch((error: AuthError) => {
         if (error.code !== 'token_not_valid' && error.code !== 'refresh_token_missing') throw error;
       });
       await this.#keeper.end();
@@ -150,10 +143,12 @@ export class AuthClient<Claims extends object = object> {
     await this.#call('POST', '/logout-all', { isBearer: true, inTurn: this.#signOut });
   }
 
+  /** Asks for the account; the claims of `state` are there without. */
   getUser(): Promise<UserProfile> {
     return this.#call('GET', '/user', { isBearer: true });
   }
 
+  /** Changes the names that are given, and leaves the others. */
   updateUser(names: Names): Promise<UserProfile> {
     return this.#call('PATCH', '/user', { body: names, isBearer: true });
   }
@@ -173,10 +168,12 @@ export class AuthClient<Claims extends object = object> {
     return this.#call('GET', '/sessions', { isBearer: true });
   }
 
+  /** Ends a session of the user's, by its id. Fails with `session_not_found` for any other. */
   async revokeSession(id: string): Promise<void> {
     await this.#call('DELETE', `/sessions/${encodeURIComponent(id)}`, { isBearer: true });
   }
 
+  /** Ends every session of the user but this one. */
   async revokeOtherSessions(): Promise<void> {
     await this.#call('POST', '/sessions/revoke-others', { isBearer: true });
   }
@@ -201,6 +198,7 @@ export class AuthClient<Claims extends object = object> {
     await this.#call('POST', '/email/change', { body: to, isBearer: true });
   }
 
+  /** Mails an invitation to become a user of that role, which is lower than one's own. */
   async invite(whom: { readonly email: string; readonly role: number } & Names): Promise<void> {
     await this.#call('POST', '/registration/user-register', { body: whom, isBearer: true });
   }
@@ -217,29 +215,22 @@ export class AuthClient<Claims extends object = object> {
 
   /** Leaves the other tabs. The client is of no use afterwards. */
   close(): void {
+    this.#closed.abort();
     this.#keeper.tabs.close();
-  }
-
-  #request(method: string, path: string, { body, needsCookie }: Call): Request {
-    return new Request(this.#url + path, {
-      method,
-      credentials: this.#store && !needsCookie ? 'same-origin' : 'include',
-      ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
-    });
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: each method says what its endpoint answers
   async #call(method: string, path: string, call: Call = {}): Promise<any> {
-    const request = this.#request(method, path, call);
+    const request = this.#transport.request(method, path, call);
     const { inTurn } = call;
     const send: Send = inTurn
       ? (each, token) =>
           this.#keeper.tabs.next(async () => {
-            const answer = await this.#change(each, token);
+            const answer = await this.#transport.change(each, token);
             if (answer.ok) await inTurn(answer.clone());
             return answer;
           })
-      : (each, token) => this.#send(each, token);
+      : this.#transport.send;
     return resultOf(await (call.isBearer ? this.#authorized(request, send) : send(request)));
   }
 
@@ -257,37 +248,16 @@ export class AuthClient<Claims extends object = object> {
   }
 
   readonly #signIn = async (answer: Response): Promise<void> => {
+    await this.#keeper.adopt(await bodyOf(answer));
+  };
+
+  /** Where the address has to be confirmed first, there are no tokens yet. */
+  readonly #signUp = async (answer: Response): Promise<void> => {
     const tokens = await bodyOf(answer);
     if (tokens?.access) await this.#keeper.adopt(tokens);
   };
 
   readonly #signOut = (): Promise<void> => this.#keeper.end();
-
-  async #rotate(): Promise<Tokens> {
-    const request = this.#request('POST', '/refresh', { body: await this.#refreshBody() });
-    return resultOf(await this.#change(request, undefined, REFRESH_PATIENCE));
-  }
-
-  /** Sends what changes the refresh token, in the caller's turn. */
-  #change(request: Request, token?: AccessToken, patience = PATIENCE): Promise<Response> {
-    const send = () => {
-      // keepalive: the cookie of the answer arrives even if the page is left meanwhile.
-      const init = { keepalive: true, signal: AbortSignal.timeout(patience) };
-      return this.#send(new Request(request, init), token);
-    };
-    return this.#pending ? this.#pending.during(send) : send();
-  }
-
-  async #refreshBody(): Promise<object | undefined> {
-    return this.#store && { refresh: await this.#store.get() };
-  }
-
-  async #send(request: Request, token?: AccessToken): Promise<Response> {
-    if (token) request.headers.set('Authorization', `Bearer ${token.text}`);
-    return this.#fetch(request).catch((cause) => {
-      throw cause?.name === 'AbortError' ? cause : unreachable(cause);
-    });
-  }
 }
 
 /** Waits for what others need too, as long as this request is wanted. */

@@ -5,6 +5,7 @@
 export interface RefreshTokenStore {
   /** Whether every tab of the browser reads the same token here: only then do tabs share sessions. */
   readonly isShared: boolean;
+  /** The token that was set last. */
   get(): string | undefined | Promise<string | undefined>;
   /** Keeps the token; forgets it when there is none. */
   set(token: string | undefined): void | Promise<void>;

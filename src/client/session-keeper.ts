@@ -13,7 +13,7 @@ export type AuthState<Claims extends object = object> =
       /** When the access token ends and is renewed, in milliseconds since 1970 by this machine's clock. */
       readonly expiresAt: number;
     }
-  /** `reason`: the server's code, `refresh_token_reused` say; undefined for a wish of the user's. */
+  /** `reason`: the server's code, `refresh_token_reused` say; undefined where the user wished it, or was never signed in. */
   | { readonly status: 'signed-out'; readonly reason: string | undefined };
 
 /** The body of a token answer. */
@@ -22,8 +22,11 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
-/** Milliseconds between tries of a refresh: all of them within the server's grace, if each fails at once. */
+/** Milliseconds between tries of a refresh. */
 const PAUSES = [500, 1500, 4000];
+
+/** Milliseconds after the first try within which the last one begins: the grace, less the way to the server. */
+const LAST_TRY = 8000;
 
 const ignore = () => {};
 
@@ -109,19 +112,21 @@ export class SessionKeeper<Claims extends object> {
     }
   }
 
-  /** Asks again where an answer may have been lost: the server gives the same successor once more. */
+  /** Asks again where an answer may have been lost: within its grace the server gives the same successor once more. */
   async #rotate(): Promise<void> {
-    for (let tries = 0; ; tries++) {
+    const began = Date.now();
+    for (const pause of [...PAUSES, Number.POSITIVE_INFINITY]) {
       try {
         return await this.adopt(await this.rotate());
       } catch (error) {
-        const { code, status, message, isPassing } = error as AuthError;
+        if (!(error instanceof AuthError)) throw error;
+        const { code, status, message, errors, retryAfter, isPassing } = error;
         if (code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer')) return this.end(code);
-        if (!isPassing || tries === PAUSES.length) {
-          this.tabs.tell({ failed: { code, status, message } });
+        if (!isPassing || Date.now() + pause > began + LAST_TRY) {
+          this.tabs.tell({ failed: { code, status, message, errors, retryAfter } });
           throw error;
         }
-        await new Promise((resolve) => setTimeout(resolve, PAUSES[tries]));
+        await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
   }
@@ -162,8 +167,8 @@ export class SessionKeeper<Claims extends object> {
       this.#forget(message.reason);
       this.#told?.resolve();
     } else if ('failed' in message) {
-      const { code, status, message: text } = message.failed;
-      this.#told?.reject(new AuthError(code, status, text));
+      const { code, status, message: text, errors, retryAfter } = message.failed;
+      this.#told?.reject(new AuthError(code, status, text, errors, retryAfter));
     }
   }
 
@@ -174,7 +179,10 @@ export class SessionKeeper<Claims extends object> {
 
   #forget(reason: string | undefined): void {
     this.#token = undefined;
-    this.#become({ status: 'signed-out', reason });
+    const { status } = this.state;
+    if (status === 'signed-out') return;
+    const isNobody = status === 'unknown' && reason === 'refresh_token_missing'; // who comes for the first time
+    this.#become({ status: 'signed-out', reason: isNobody ? undefined : reason });
   }
 
   #become(state: AuthState<Claims>): void {

@@ -4,7 +4,7 @@ import type { AuthError } from './auth-error.js';
 export type TabMessage =
   | { readonly token: string; readonly receivedAt: number }
   | { readonly ended: string | undefined; readonly reason: string | undefined }
-  | { readonly failed: Pick<AuthError, 'code' | 'status' | 'message'> }
+  | { readonly failed: Pick<AuthError, 'code' | 'status' | 'message' | 'errors' | 'retryAfter'> }
   | { readonly wantedBy: string | undefined };
 
 /** Milliseconds for which a tab stays first after it has got a token: longer than its message to the others can take. */
@@ -36,6 +36,7 @@ export class Tabs {
     this.#channel.onmessage = ({ data }: { data: TabMessage }) => this.#receive(data);
   }
 
+  /** Tells the other tabs. */
   tell(message: TabMessage): void {
     this.#channel?.postMessage(message);
   }
@@ -79,6 +80,7 @@ export class Tabs {
     });
   }
 
+  /** Lets others go first, and hears of them no more. */
   close(): void {
     this.#letGo?.();
     this.#channel?.close();
