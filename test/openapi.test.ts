@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AuthClient } from '../src/client/index.js';
 import { type AppServerOptions, Settings, type SettingsInput } from '../src/index.js';
 import type { OpenApiDocument } from '../src/openapi/index.js';
 import { mailOperations } from '../src/openapi/mail-operations.js';
@@ -92,6 +93,17 @@ describe('the document of our endpoints', () => {
     const routes = actions.map(({ type, route }) => `${type.toUpperCase()} ${route}`);
     const told = { ...sessionOperations(new Settings()), ...mailOperations(new Settings()) };
     expect(Object.keys(told).sort()).toEqual(routes.sort());
+  });
+
+  test('calls operations as the client calls its methods', async () => {
+    const ids = operationsOf(await document(CASES['invitations'])).map(({ operation }) => operation.operationId);
+    const withoutEndpoint = ['constructor', 'state', 'restore', 'accessToken', 'close'];
+    const methods = Object.getOwnPropertyNames(AuthClient.prototype).filter((name) => !withoutEndpoint.includes(name));
+    const openedByPeople = [
+      'openVerification',
+      ...['PasswordReset', 'Invitation'].flatMap((id) => [`open${id}`, `show${id}Form`, `submit${id}Form`]),
+    ];
+    expect(ids.sort()).toEqual([...methods, ...openedByPeople].sort());
   });
 
   test('leaves out what the settings leave out', async () => {

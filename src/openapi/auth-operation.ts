@@ -7,6 +7,7 @@ import { BEARER } from './security-schemes.js';
 
 /** What one of our routes is told of; what follows from that, `toOpenApi` adds. */
 export interface AuthOperation {
+  /** The name of the method of `AuthClient` that requests it, where there is one. */
   readonly id: string;
   readonly tag: string;
   readonly summary: string;

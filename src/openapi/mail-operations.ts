@@ -18,11 +18,13 @@ export function mailOperations(settings: Settings): Readonly<Record<string, Auth
     ...confirmationOperations(settings),
     ...passwordOperations(passwordResetFlow(settings), settings, {
       id: 'PasswordReset',
+      setNewId: 'resetPassword',
       cookie: RESET_COOKIE,
       subject: 'a forgotten password',
     }),
     ...passwordOperations(invitationFlow(settings), settings, {
       id: 'Invitation',
+      setNewId: 'acceptInvitation',
       cookie: INVITATION_COOKIE,
       subject: 'an invitation',
     }),
@@ -98,7 +100,7 @@ function confirmationOperations(settings: Settings): Record<string, AuthOperatio
 function passwordOperations(
   { link, setNew, form, appForm }: MailedPasswordFlow,
   settings: Settings,
-  { id, cookie, subject }: { readonly id: string; readonly cookie: string; readonly subject: string },
+  { id, setNewId, cookie, subject }: Readonly<Record<'id' | 'setNewId' | 'cookie' | 'subject', string>>,
 ): Record<string, AuthOperation> {
   const page = { tag: MAILS, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
   const cleared = 'Clears the cookie of the link.';
@@ -116,7 +118,7 @@ function passwordOperations(
       },
     },
     [`POST ${setNew}`]: {
-      id: `setPasswordOf${id}`,
+      id: setNewId,
       tag: MAILS,
       summary: `Set the password of ${subject}, by the app's own form`,
       security: cookie,

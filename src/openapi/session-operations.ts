@@ -24,7 +24,7 @@ function signInOperations(settings: Settings): Record<string, AuthOperation> {
     : {};
   return {
     'POST /registration': {
-      id: 'signUp',
+      id: 'register',
       tag: SIGN_IN,
       summary: 'Sign up',
       body: 'AuthRegistrationInput',
@@ -70,7 +70,7 @@ function signInOperations(settings: Settings): Record<string, AuthOperation> {
       isMinting: true,
     },
     'GET /.well-known/jwks.json': {
-      id: 'publicKeys',
+      id: 'keys',
       tag: SIGN_IN,
       summary: 'The public keys of the tokens',
       description: 'None where the tokens are signed with a secret.',
@@ -106,7 +106,7 @@ function endingOperations(settings: Settings): Record<string, AuthOperation> {
       answers: { 204: emptyAnswer('Every session has ended.', cleared) },
     },
     'GET /sessions': {
-      id: 'listSessions',
+      id: 'sessions',
       tag: SESSIONS,
       summary: 'The own sessions, the one used last first',
       security: BEARER,
@@ -139,14 +139,14 @@ function accountOperations(settings: Settings): Record<string, AuthOperation> {
     : {};
   return {
     'GET /user': {
-      id: 'getProfile',
+      id: 'getUser',
       tag: ACCOUNT,
       summary: 'The own profile',
       security: BEARER,
       answers: profile('The profile.'),
     },
     'PATCH /user': {
-      id: 'updateProfile',
+      id: 'updateUser',
       tag: ACCOUNT,
       summary: 'Change the own profile',
       security: BEARER,
@@ -168,7 +168,7 @@ function accountOperations(settings: Settings): Record<string, AuthOperation> {
       isMinting: true,
     },
     'DELETE /user': {
-      id: 'deleteAccount',
+      id: 'deleteUser',
       tag: ACCOUNT,
       summary: 'Delete the account and all it owns',
       security: BEARER,
