@@ -5,11 +5,10 @@ import { appRoutes, typesOf } from './app-routes.js';
 import { AppSchemas } from './app-schemas.js';
 import { toOpenApi } from './auth-operation.js';
 import { authSchemas } from './auth-schemas.js';
-import { mailOperations } from './mail-operations.js';
 import type { JsonSchema, OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } from './open-api-document.js';
+import { ownOperations } from './own-operations.js';
 import { SchemaClosure } from './schema-closure.js';
 import { securitySchemes } from './security-schemes.js';
-import { sessionOperations } from './session-operations.js';
 
 /** What an app says of its API beside its routes. */
 export interface OpenApiOptions {
@@ -55,7 +54,7 @@ export function createOpenApiDocument(
 
 /** Our routes, each with its description. */
 function describeOwn({ controllers, prefix, settings }: JwtAllauth, routePrefix: string): Described {
-  const told = { ...sessionOperations(settings), ...mailOperations(settings) };
+  const told = ownOperations(settings);
   const actions = getMetadataArgsStorage().actions.filter(({ target }) => controllers.includes(target as never));
   return actions.map(({ type, route }) => {
     const operation = told[`${type.toUpperCase()} ${route}`];
