@@ -4,6 +4,7 @@ import type { AppServerOptions } from '../src/index.js';
 import type { OpenApiDocument } from '../src/openapi/index.js';
 import {
   ForeignController,
+  GrantsController,
   InOurPlaceController,
   OrdersController,
   OtherOrdersController,
@@ -35,6 +36,7 @@ describe("the document of the app's own routes", () => {
       '/admin/report',
       '/orders',
       '/orders/anything',
+      '/orders/last',
       '/orders/loose',
       '/orders/mine',
       '/orders/pin',
@@ -76,7 +78,7 @@ describe("the document of the app's own routes", () => {
       },
       responses: {
         200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Order' } } } },
-        402: { description: 'Not paid' },
+        402: { headers: { 'X-Price': { schema: { type: ['integer', 'null'] } } } },
       },
     });
     expect(codes('post', '/orders', 400)).toBe('"validation_failed","malformed_json","bad_request"');
@@ -90,9 +92,17 @@ describe("the document of the app's own routes", () => {
     expect(operation('delete', '/orders/{id}')?.parameters).toEqual([
       { in: 'path', name: 'id', required: true, schema: { type: 'number', pattern: '\\d+' } },
     ]);
-    expect(operation('delete', '/orders/{id}')?.responses['204']).toEqual({ description: 'No content' });
     expect(Object.keys(described.paths['/orders/anything'] ?? {})).toEqual(['get', 'put', 'post', 'delete', 'patch']);
     expect(operation('put', '/orders/anything')?.operationId).toBe('login3');
+  });
+
+  test('has no success that an action without a result never has', () => {
+    const successes = (method: string, path: string) =>
+      Object.entries(operation(method, path)?.responses ?? {}).filter(([status]) => status.startsWith('2'));
+    const empty = ['204', { description: 'No content' }];
+    expect(successes('delete', '/orders/{id}')).toEqual([empty]);
+    const order = { content: { 'application/json': { schema: { $ref: '#/components/schemas/Order' } } } };
+    expect(successes('get', '/orders/last')).toEqual([['200', expect.objectContaining(order)], empty]);
   });
 
   test('has the schemas of the classes in the dialect of 3.1, and does not mix those of one name', () => {
@@ -114,12 +124,15 @@ describe("the document of the app's own routes", () => {
     expect(described.components.schemas['AuthLoginInput']).toMatchObject({ required: ['email', 'password'] });
   });
 
-  test('does not guess which of two classes a name means', () => {
+  test('does not guess which of two schemas a name means', () => {
     const cases: [NonNullable<AppServerOptions['controllers']>, RegExp][] = [
       [[OrdersController, OtherOrdersController], /two classes are named Order/],
       [[TokensController], /AuthTokens is a schema of jwt-allauth/],
+      [[GrantsController], /AuthTokens is a schema of jwt-allauth/],
     ];
     for (const [controllers, sentence] of cases) expect(() => documentOf(app, { controllers })).toThrow(sentence);
+    const given = () => documentOf(app, {}, { schemas: { AuthTokens: { type: 'string' } } });
+    expect(given).toThrow(new TypeError('AuthTokens is a schema of jwt-allauth; choose another name'));
   });
 
   test("describes the app's own route where it answers in the place of ours", async () => {
@@ -133,9 +146,9 @@ describe("the document of the app's own routes", () => {
   });
 
   test('takes schemas of the app', () => {
-    const schemas = { Order: { type: 'string' }, Idle: { type: 'string' } };
+    const schemas = { Order: { type: 'string', nullable: true }, Idle: { type: 'string' } };
     const given = documentOf(app, { controllers: [OrdersController] }, { schemas });
-    expect(given.components.schemas['Order']).toEqual({ type: 'string' });
+    expect(given.components.schemas['Order']).toEqual({ type: ['string', 'null'] });
     expect(given.components.schemas).not.toHaveProperty('Idle');
     expect(given.components.schemas).not.toHaveProperty('Line');
   });
