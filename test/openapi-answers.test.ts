@@ -191,6 +191,7 @@ describe.each([
     }
   });
 
+  // Has seen the answers of the tests above.
   test('and the document says nothing else', () => {
     const described = operationsOf(documentOf(app)).flatMap(({ method, path, operation }) =>
       Object.keys(operation.responses).map((status) => ({ status, name: `${method.toUpperCase()} ${path} ${status}` })),

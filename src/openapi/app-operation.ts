@@ -64,7 +64,7 @@ function emptyAnswers({ responseHandlers }: IRoute): Record<string, OpenApiRespo
   );
 }
 
-/** Without the success that the generator makes up for every action, where the action's result is undefined. */
+/** Without the success that the generator makes up, where an action has no result; and a 204 without a body. */
 function toldAnswers(route: IRoute, responses: OpenApiOperation['responses']): Record<string, OpenApiResponse> {
   const isVoid = route.responseHandlers.some(({ type, value }) => type === 'on-undefined' && Number(value) < 400);
   const madeUp = isVoid ? getResponses(route) : {};
