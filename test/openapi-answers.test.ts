@@ -1,11 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { invitationFlow, type MailedPasswordFlow, passwordResetFlow } from '../src/http/mailed-password-flow.js';
 import { StaffController } from './support/documented.controllers.js';
-import { answerChecker, documentOf } from './support/documented-app.js';
+import { answerChecker, documentOf, operationsOf } from './support/documented-app.js';
 import { createMailApp, type MailApp } from './support/mail-app.js';
 import { type Answer, PASSWORD } from './support/test-client.js';
 import { newKey } from './support/test-keys.js';
 
 const server = { controllers: [StaffController] };
+
+const JSON_BODY = { 'content-type': 'application/json' };
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+const LONG = 'x'.repeat(120_000);
+
+/** What is wrong with any request that needs something. */
+const WRONG: { readonly headers: Record<string, string>; readonly body?: string }[] = [
+  { headers: {} },
+  { headers: { origin: 'https://elsewhere.example' } },
+  { headers: { cookie: 'refresh_token=nonsense' } },
+  { headers: JSON_BODY, body: '{"refresh":"nonsense"}' },
+  { headers: JSON_BODY, body: '{"newPassword":"a sentence of some length"}' },
+  { headers: JSON_BODY, body: '{' },
+  { headers: JSON_BODY, body: JSON.stringify({ email: LONG }) },
+  { headers: FORM, body: `newPassword=${LONG}` },
+  { headers: { 'content-type': 'text/plain' }, body: 'a=b' },
+];
+
+/** These need a database that is away, a fault of ours, or patience: they have tests of their own. */
+const RARE = ['429', '500', '503'];
 
 describe.each([
   ['cookies', {}],
@@ -13,18 +34,24 @@ describe.each([
   ['confirmed addresses', { emailVerification: 'mandatory' }],
 ] as const)('what is answered with %s is what the document says', (_name, settings) => {
   let app: MailApp;
-  let faults: (method: string, path: string, answer: Answer) => string[];
-  let statuses: Set<number>;
+  let check: ReturnType<typeof answerChecker>;
+  let seen: Set<string>;
   beforeAll(async () => {
     const limit = '5/1h/account';
     app = await createMailApp(
       { invitations: true, loginRateLimit: limit, ...settings },
       { controllers: server.controllers },
     );
-    faults = answerChecker(documentOf(app, server));
-    statuses = new Set();
+    check = answerChecker(documentOf(app, server));
+    seen = new Set();
   });
   afterAll(() => app.close());
+
+  /** Tells what of an answer is not described, and remembers what was. */
+  const faults: typeof check = (method, path, answer) => {
+    seen.add(`${method} ${path} ${answer.status}`);
+    return check(method, path, answer);
+  };
 
   /** Sends a request below the prefix, and expects an answer of that status, as described. */
   async function expectDescribed(
@@ -39,8 +66,26 @@ describe.each([
   ): Promise<Answer> {
     const answer = await app.client().send(method, `/auth${path}`, body, headers);
     expect([answer.status, ...faults(method, `/auth${template}`, answer)], `${method} ${path}`).toEqual([status]);
-    statuses.add(status);
     return answer;
+  }
+
+  /** Opens a mailed link as a browser does; returns the cookie that the answer sets, if any. */
+  async function expectOpened(status: number, link: string, template: string): Promise<string> {
+    const page = await app.open(link);
+    const body = status === 303 ? '' : page.html; // Express writes a sentence into redirects, which nobody reads
+    expect([page.status, ...faults('GET', `/auth${template}`, { ...page, body })], template).toEqual([status]);
+    return [...page.cookies.values()][0]?.split(';')[0] ?? '';
+  }
+
+  /** Sets the password of a mailed link by the app's own form, and that of another by ours. */
+  async function expectPasswordsSet({ link, setNew, form }: MailedPasswordFlow, newLink: () => Promise<string>) {
+    const headers = { cookie: await expectOpened(303, await newLink(), `${link}/{key}`) };
+    await expectDescribed(200, 'GET', form, { headers });
+    await expectDescribed(400, 'POST', form, { headers: { ...FORM, ...headers }, body: 'newPassword=short' });
+    await expectDescribed(200, 'POST', setNew, { headers, body: { newPassword: PASSWORD } });
+    const cookie = await expectOpened(303, await newLink(), `${link}/{key}`);
+    const body = String(new URLSearchParams({ newPassword: PASSWORD }));
+    await expectDescribed(200, 'POST', form, { headers: { ...FORM, cookie }, body });
   }
 
   const isMandatory = 'emailVerification' in settings;
@@ -67,19 +112,10 @@ describe.each([
     if (!isMandatory) await expectDescribed(409, 'POST', '/registration', { body: { email, password: PASSWORD } });
     const invalid = { email, password: 'short', nickname: 'x' };
     expect((await expectDescribed(400, 'POST', '/registration', { body: invalid })).body.errors).toHaveLength(1);
-    await expectDescribed(400, 'POST', '/login', { body: '{', headers: { 'content-type': 'application/json' } });
-    await expectDescribed(415, 'POST', '/login', { body: 'a=b', headers: { 'content-type': 'text/plain' } });
-    await expectDescribed(413, 'POST', '/login', { body: { email, password: 'x'.repeat(120_000) } });
     await expectDescribed(401, 'POST', '/login', { body: { email, password: 'wrong, wrong' } });
-    if (isCookie) {
-      const headers = { origin: 'https://elsewhere.example' };
-      await expectDescribed(403, 'POST', '/login', { body: { email, password: PASSWORD }, headers });
-    }
     const refreshed = await expectDescribed(200, 'POST', '/refresh', refreshOf(signedIn));
-    await expectDescribed(400, 'POST', '/refresh', isCookie ? {} : { body: {} });
     await expectDescribed(204, 'POST', '/logout', refreshOf(refreshed));
     await expectDescribed(401, 'POST', '/refresh', refreshOf(refreshed));
-    await expectDescribed(400, 'POST', '/logout', isCookie ? {} : { body: {} });
     await expectDescribed(200, 'GET', '/.well-known/jwks.json');
     for (let count = 0; count < 5; count++) {
       await app.client().send('POST', '/auth/login', { email: 'nobody@example.com', password: 'wrong, wrong' });
@@ -91,7 +127,6 @@ describe.each([
     const email = 'bob@example.com';
     const headers = bearerOf(await signUp(email));
     await expectDescribed(200, 'GET', '/user', { headers });
-    await expectDescribed(401, 'GET', '/user');
     await expectDescribed(200, 'PATCH', '/user', { headers, body: { firstName: 'Bob' } });
     await expectDescribed(400, 'PATCH', '/user', { headers, body: { firstName: 'x'.repeat(200) } });
     const { body } = await expectDescribed(200, 'GET', '/sessions', { headers });
@@ -113,55 +148,56 @@ describe.each([
   });
 
   test('by mail', async () => {
-    const email = 'eve@example.com';
-    const headers = bearerOf(await signUp(email));
-    const before = isMandatory ? 1 : 0;
-    await expectDescribed(202, 'POST', '/password/reset', { body: { email } });
-    await expectDescribed(202, 'POST', '/registration/verification/resend', { body: { email } });
-    const link = await app.linkTo(email, before + 1);
-    const template = '/password/reset/confirm/{key}';
-    const path = new URL(link).pathname.replace('/auth', '');
-    // fetch follows redirects: the form that it would come to is asked for by hand.
-    const opened = await app.open(link);
-    const cookie = opened.cookies.get('password_reset_access_token')?.split(';')[0] ?? '';
-    expect(faults('GET', `/auth${template}`, { ...opened, body: '' } as unknown as Answer)).toEqual([]);
-    await expectDescribed(400, 'GET', `${path}x`, { template });
-    await expectDescribed(200, 'GET', '/password/reset/form', { headers: { cookie } });
-    await expectDescribed(400, 'GET', '/password/reset/form');
-    const form = { 'content-type': 'application/x-www-form-urlencoded', cookie };
-    await expectDescribed(400, 'POST', '/password/reset/form', { headers: form, body: 'newPassword=short' });
-    await expectDescribed(401, 'POST', '/password/reset/set-new', { body: { newPassword: PASSWORD } });
-    await expectDescribed(200, 'POST', '/password/reset/set-new', {
-      headers: { cookie },
-      body: { newPassword: PASSWORD },
+    let count = 0;
+    await expectPasswordsSet(passwordResetFlow(app.auth.settings), async () => {
+      const email = `eve${++count}@example.com`;
+      await signUp(email);
+      await expectDescribed(202, 'POST', '/password/reset', { body: { email } });
+      return app.linkTo(email, isMandatory ? 2 : 1);
     });
-    const { body } = await expectDescribed(200, 'POST', '/login', { body: { email, password: PASSWORD } });
-    const renewed = { authorization: `Bearer ${body.access}` };
-    await expectDescribed(401, 'POST', '/email/change', {
-      headers,
-      body: { email: 'new@example.com', password: PASSWORD },
-    });
-    await expectDescribed(202, 'POST', '/email/change', {
-      headers: renewed,
-      body: { email: 'new@example.com', password: PASSWORD },
-    });
-    await app.open(await app.linkTo('new@example.com'));
-    await expectDescribed(400, 'GET', '/registration/verification/unknown', {
-      template: '/registration/verification/{key}',
-    });
+    await expectDescribed(202, 'POST', '/registration/verification/resend', { body: { email: 'nobody@example.com' } });
+    const headers = bearerOf(await signUp('old@example.com'));
+    const change = { email: 'new@example.com', password: PASSWORD };
+    await expectDescribed(401, 'POST', '/email/change', { headers, body: { ...change, password: 'wrong, wrong' } });
+    await expectDescribed(202, 'POST', '/email/change', { headers, body: change });
+    await expectOpened(200, await app.linkTo('new@example.com'), '/registration/verification/{key}');
     const invitation = { email: 'guest@example.com', role: 0 };
-    await expectDescribed(403, 'POST', '/registration/user-register', { headers: renewed, body: invitation });
+    await expectDescribed(403, 'POST', '/registration/user-register', { headers, body: invitation });
     await app.database.pool.query(`update app_user set role = 1000 where email = 'new@example.com'`);
-    const staff = bearerOf(
-      await expectDescribed(200, 'POST', '/login', { body: { email: 'new@example.com', password: PASSWORD } }),
-    );
-    await expectDescribed(201, 'POST', '/registration/user-register', { headers: staff, body: invitation });
+    const staff = bearerOf(await expectDescribed(200, 'POST', '/login', { body: change }));
+    await expectPasswordsSet(invitationFlow(app.auth.settings), async () => {
+      const email = `guest${++count}@example.com`;
+      const body = { ...invitation, email };
+      await expectDescribed(201, 'POST', '/registration/user-register', { headers: staff, body });
+      return app.linkTo(email);
+    });
     const taken = { ...invitation, email: 'new@example.com' };
     await expectDescribed(409, 'POST', '/registration/user-register', { headers: staff, body: taken });
     expect((await app.client().send('GET', '/admin/report', undefined, staff)).status).toBe(200);
-    const refused = await app.client().send('GET', '/admin/report', undefined, renewed);
+    const refused = await app.client().send('GET', '/admin/report', undefined, headers);
     expect([refused.status, ...faults('GET', '/admin/report', refused)]).toEqual([403]);
-    expect([...statuses].sort()).toEqual(expect.arrayContaining([200, 201, 202, 204, 400, 401, 403]));
+  });
+
+  test('to requests that are wrong', async () => {
+    const bearer = bearerOf(await signUp('mallory@example.com'));
+    for (const { method, path, operation } of operationsOf(documentOf(app))) {
+      for (const { headers, body } of WRONG) {
+        if (method === 'get' && body) continue;
+        // The token goes with bodies that are refused: nothing succeeds, and it stays good.
+        const sent = { ...headers, ...(operation.requestBody && body && bearer) };
+        const answer = await app.client().send(method.toUpperCase(), path.replace(/\{\w+\}/, 'unknown'), body, sent);
+        expect(faults(method.toUpperCase(), path, answer), `${method} ${path} ${body}`).toEqual([]);
+      }
+    }
+  });
+
+  // Has seen the answers of the tests above.
+  test('and the document says nothing else', () => {
+    const described = operationsOf(documentOf(app)).flatMap(({ method, path, operation }) =>
+      Object.keys(operation.responses).map((status) => ({ status, name: `${method.toUpperCase()} ${path} ${status}` })),
+    );
+    const unseen = described.filter(({ status, name }) => !RARE.includes(status) && !seen.has(name));
+    expect(unseen.map(({ name }) => name)).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startDemo } from './browser/demo-process.js';
 import { OrdersController, StaffController } from './support/documented.controllers.js';
 import { documentOf } from './support/documented-app.js';
@@ -41,8 +41,8 @@ describe('a client written against types that are made of the document', () => {
   let directory: string;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-openapi-'));
+    onTestFinished(() => rm(directory, { recursive: true })); // at last: the demo runs in it
   });
-  afterEach(() => rm(directory, { recursive: true }));
 
   const node = (...args: string[]) => run(process.execPath, args, { cwd: directory });
 
@@ -71,6 +71,7 @@ describe('a client written against types that are made of the document', () => {
 
   test('compiles, and gets from a real server what it expects', async () => {
     const app = await createTestApp({ settings: { refreshTokenAsCookie: false }, controllers });
+    onTestFinished(() => app.close());
     expect(await runAgainst(app.url, documentOf(app, { controllers }), CLIENT_PROGRAM)).toEqual({
       signUp: 201,
       user: ['ada@example.com', 'Ada'],
@@ -82,11 +83,11 @@ describe('a client written against types that are made of the document', () => {
       logout: 204,
       again: 'token_not_valid',
     });
-    await app.close();
   });
 
   test('runs against the demo, by the document that the demo serves', async () => {
     const database = await createTestDatabase();
+    onTestFinished(() => database.drop());
     const demo = await startDemo(directory, {
       DATABASE_URL: database.url,
       DEMO_DATA: directory,
@@ -94,6 +95,7 @@ describe('a client written against types that are made of the document', () => {
       JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false',
       JWT_ALLAUTH_PUBLIC_URL: 'http://127.0.0.1:3000',
     });
+    onTestFinished(() => demo.stop());
     const document = await (await fetch(`${demo.url}/openapi.json`)).json();
     expect(await runAgainst(demo.url, document, DEMO_PROGRAM)).toEqual({
       profile: ['ada@example.com', 401],
@@ -101,7 +103,5 @@ describe('a client written against types that are made of the document', () => {
       refreshed: true,
       replayed: 'refresh_token_reused',
     });
-    await demo.stop();
-    await database.drop();
   });
 });

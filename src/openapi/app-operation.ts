@@ -1,7 +1,9 @@
-import { getOperation, type IRoute } from 'routing-controllers-openapi';
+import { isDeepStrictEqual } from 'node:util';
+import { getOperation, getResponses, type IRoute } from 'routing-controllers-openapi';
 import { ErrorCode } from '../error.js';
 import { emptyAnswer } from './answer.js';
-import type { JsonSchema, OpenApiContent, OpenApiOperation, OpenApiResponse } from './open-api-document.js';
+import { mapSchemas } from './map-schemas.js';
+import type { JsonSchema, OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 import { PROBLEM, problemAnswer } from './problem-answer.js';
 import { accessOf } from './route-access.js';
 import { toJsonSchema } from './schema-dialect.js';
@@ -14,26 +16,21 @@ import { schemaReference } from './schema-reference.js';
  * @param schemas those of its parameters, whose fields become parameters themselves
  */
 export function appOperation(route: IRoute, schemas: Readonly<Record<string, JsonSchema>>): OpenApiOperation {
-  const told = getOperation(route, schemas as Parameters<typeof getOperation>[1]) as OpenApiOperation;
+  const operation = getOperation(route, schemas as Parameters<typeof getOperation>[1]) as OpenApiOperation;
+  const told = mapSchemas(operation, (schema) => toJsonSchema(withoutAnyPattern(schema)));
   const { security, responses } = accessOf(route);
-  const { parameters, requestBody } = told;
   return {
     ...told,
     ...(security && !told.security && { security }),
-    ...(parameters && {
-      parameters: parameters.map(({ schema, ...parameter }) => ({
-        ...parameter,
-        required: parameter.in === 'path' || parameter.required === true,
-        ...(schema && { schema: toJsonSchema(withoutAnyPattern(schema)) }),
-      })),
+    ...(told.parameters && {
+      parameters: told.parameters.map((each) => ({ ...each, required: each.in === 'path' || each.required === true })),
     }),
-    ...(requestBody && { requestBody: { ...requestBody, content: convert(requestBody.content) } }),
     responses: {
       ...(readsBody(route) && { 400: problemAnswer(400, BODY_ERRORS) }),
       ...responses,
       ...emptyAnswers(route),
       default: ANY_PROBLEM,
-      ...Object.fromEntries(Object.entries(told.responses).map(([status, each]) => [status, answer(status, each)])),
+      ...toldAnswers(route, told.responses),
     },
   };
 }
@@ -67,14 +64,15 @@ function emptyAnswers({ responseHandlers }: IRoute): Record<string, OpenApiRespo
   );
 }
 
-function answer(status: string, { content, ...response }: OpenApiResponse): OpenApiResponse {
-  return content && status !== '204' ? { ...response, content: convert(content) } : response;
-}
-
-function convert(content: OpenApiContent): OpenApiContent {
-  const converted = Object.entries(content).map(([type, { schema, ...media }]) => [
-    type,
-    { ...media, ...(schema && { schema: toJsonSchema(schema) }) },
-  ]);
-  return Object.fromEntries(converted);
+/** Without the success that the generator makes up, where an action has no result; and a 204 without a body. */
+function toldAnswers(route: IRoute, responses: OpenApiOperation['responses']): Record<string, OpenApiResponse> {
+  const isVoid = route.responseHandlers.some(({ type, value }) => type === 'on-undefined' && Number(value) < 400);
+  const madeUp = isVoid ? getResponses(route) : {};
+  const told = Object.entries(responses).filter(([status, response]) => !isDeepStrictEqual(response, madeUp[status]));
+  return Object.fromEntries(
+    told.map(([status, { content, ...response }]) => [
+      status,
+      content && status !== '204' ? { ...response, content } : response,
+    ]),
+  );
 }

@@ -1,6 +1,6 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { getFullPath, type IRoute, parseRoutes } from 'routing-controllers-openapi';
-import { isTypeClass, type TypeClass } from './app-schemas.js';
+import { isTypeClass, type TypeClass } from './known-schemas.js';
 
 /** A route of the app, as a document has it. */
 export interface AppRoute {

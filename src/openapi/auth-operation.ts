@@ -1,12 +1,19 @@
 import { ErrorCode } from '../error.js';
-import { jsonAnswer, pageAnswer } from './answer.js';
-import type { JsonSchema, OpenApiOperation, OpenApiRequestBody, OpenApiResponse } from './open-api-document.js';
+import { pageAnswer } from './answer.js';
+import type {
+  JsonSchema,
+  OpenApiContent,
+  OpenApiOperation,
+  OpenApiRequestBody,
+  OpenApiResponse,
+} from './open-api-document.js';
 import { problemAnswer } from './problem-answer.js';
 import { schemaReference } from './schema-reference.js';
 import { BEARER } from './security-schemes.js';
 
 /** What one of our routes is told of; what follows from that, `toOpenApi` adds. */
 export interface AuthOperation {
+  /** The name of the method of `AuthClient` that requests it, where there is one. */
   readonly id: string;
   readonly tag: string;
   readonly summary: string;
@@ -74,7 +81,8 @@ const PAGES: Readonly<Record<number, string>> = {
 /** The codes of all errors by status, in the order of the statuses. */
 function errorsOf(operation: AuthOperation): Record<number, ErrorCode[]> {
   const { errors = {}, body, isParsed, isGuarded, isLimited, isMinting, isPage, isStatic, security } = operation;
-  const isJson = !isPage && (isParsed || body !== undefined);
+  const isRead = isParsed || body !== undefined;
+  const isJson = isRead && !isPage;
   const isBearer = security === BEARER;
   const own = (status: number, ...derived: (ErrorCode | false | undefined)[]) => [
     ...derived.filter((code) => typeof code === 'string'),
@@ -87,7 +95,7 @@ function errorsOf(operation: AuthOperation): Record<number, ErrorCode[]> {
     403: own(403, isGuarded && CsrfFailed),
     404: own(404),
     409: own(409),
-    413: own(413, (isJson || body !== undefined) && PayloadTooLarge),
+    413: own(413, isRead && PayloadTooLarge),
     415: own(415, isJson && UnsupportedMediaType),
     429: own(429, isLimited && TooManyRequests),
     500: own(500, InternalError, isMinting && ReservedClaim, isMinting && TokenTooLarge),
@@ -96,6 +104,9 @@ function errorsOf(operation: AuthOperation): Record<number, ErrorCode[]> {
 }
 
 function requestBody(body: NonNullable<AuthOperation['body']>): OpenApiRequestBody {
-  if (typeof body === 'string') return { required: true, content: jsonAnswer('', schemaReference(body)).content ?? {} };
-  return { required: true, content: { 'application/x-www-form-urlencoded': { schema: body.form } } };
+  const content: OpenApiContent =
+    typeof body === 'string'
+      ? { 'application/json': { schema: schemaReference(body) } }
+      : { 'application/x-www-form-urlencoded': { schema: body.form } };
+  return { required: true, content };
 }

@@ -2,14 +2,13 @@ import { getMetadataArgsStorage, type RoutingControllersOptions } from 'routing-
 import type { JwtAllauth } from '../jwt-allauth.js';
 import { appOperation } from './app-operation.js';
 import { appRoutes, typesOf } from './app-routes.js';
-import { AppSchemas } from './app-schemas.js';
 import { toOpenApi } from './auth-operation.js';
 import { authSchemas } from './auth-schemas.js';
-import { mailOperations } from './mail-operations.js';
+import { KnownSchemas } from './known-schemas.js';
 import type { JsonSchema, OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } from './open-api-document.js';
+import { ownOperations } from './own-operations.js';
 import { SchemaClosure } from './schema-closure.js';
 import { securitySchemes } from './security-schemes.js';
-import { sessionOperations } from './session-operations.js';
 
 /** What an app says of its API beside its routes. */
 export interface OpenApiOptions {
@@ -37,10 +36,10 @@ export function createOpenApiDocument(
   if (!auth.controllers.every((own) => controllers.includes(own))) {
     throw new TypeError('the options must be what auth.serverOptions() returned');
   }
-  const own = authSchemas(auth.settings);
-  const closure = new SchemaClosure(own, new AppSchemas(schemas));
+  const known = new KnownSchemas(authSchemas(auth.settings), schemas);
+  const closure = new SchemaClosure(known);
   const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
-  const described = answering(describeOwn(auth, served.routePrefix ?? ''), describeOthers(others, served, closure)).map(
+  const described = answering(describeOwn(auth, served.routePrefix ?? ''), describeOthers(others, served, known)).map(
     (each) => ({ ...each, operation: closure.take(each.operation) }),
   );
   const paths = toPaths(described);
@@ -55,7 +54,7 @@ export function createOpenApiDocument(
 
 /** Our routes, each with its description. */
 function describeOwn({ controllers, prefix, settings }: JwtAllauth, routePrefix: string): Described {
-  const told = { ...sessionOperations(settings), ...mailOperations(settings) };
+  const told = ownOperations(settings);
   const actions = getMetadataArgsStorage().actions.filter(({ target }) => controllers.includes(target as never));
   return actions.map(({ type, route }) => {
     const operation = told[`${type.toUpperCase()} ${route}`];
@@ -68,10 +67,10 @@ function describeOwn({ controllers, prefix, settings }: JwtAllauth, routePrefix:
 function describeOthers(
   controllers: readonly unknown[],
   served: RoutingControllersOptions,
-  closure: SchemaClosure,
+  known: KnownSchemas,
 ): Described {
   return appRoutes(controllers, served).map(({ route, path, method }) => {
-    const operation = appOperation(route, closure.ofTypes(typesOf(route)));
+    const operation = appOperation(route, known.ofTypes(typesOf(route)));
     return { path, method, operation };
   });
 }

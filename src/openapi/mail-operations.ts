@@ -7,9 +7,9 @@ import type { AuthOperation } from './auth-operation.js';
 import { newPasswordSchema } from './input-schema.js';
 import { schemaReference } from './schema-reference.js';
 import { BEARER, INVITATION_COOKIE, RESET_COOKIE } from './security-schemes.js';
-import { tokenAnswer } from './token-answer.js';
+import { tokenAnswer } from './token-transport.js';
 
-const MAILS = 'Accounts by mail';
+const TAG = 'Accounts by mail';
 
 /** Our routes that send or open mails, by method and path below the prefix. */
 export function mailOperations(settings: Settings): Readonly<Record<string, AuthOperation>> {
@@ -18,11 +18,13 @@ export function mailOperations(settings: Settings): Readonly<Record<string, Auth
     ...confirmationOperations(settings),
     ...passwordOperations(passwordResetFlow(settings), settings, {
       id: 'PasswordReset',
+      setNewId: 'resetPassword',
       cookie: RESET_COOKIE,
       subject: 'a forgotten password',
     }),
     ...passwordOperations(invitationFlow(settings), settings, {
       id: 'Invitation',
+      setNewId: 'acceptInvitation',
       cookie: INVITATION_COOKIE,
       subject: 'an invitation',
     }),
@@ -35,7 +37,7 @@ function requestOperations(): Record<string, AuthOperation> {
   return {
     'POST /registration/verification/resend': {
       id: 'resendVerification',
-      tag: MAILS,
+      tag: TAG,
       summary: 'Ask for another link that confirms an address',
       body: 'AuthEmailInput',
       answers: { 202: detail('Always the same.') },
@@ -43,7 +45,7 @@ function requestOperations(): Record<string, AuthOperation> {
     },
     'POST /password/reset': {
       id: 'requestPasswordReset',
-      tag: MAILS,
+      tag: TAG,
       summary: 'Ask for a link to a new password',
       body: 'AuthEmailInput',
       answers: { 202: detail('Always the same.') },
@@ -51,7 +53,7 @@ function requestOperations(): Record<string, AuthOperation> {
     },
     'POST /email/change': {
       id: 'changeEmail',
-      tag: MAILS,
+      tag: TAG,
       summary: 'Ask for another address',
       description: 'The address changes when the link that is mailed to the new one is opened.',
       security: BEARER,
@@ -62,7 +64,7 @@ function requestOperations(): Record<string, AuthOperation> {
     },
     'POST /registration/user-register': {
       id: 'invite',
-      tag: MAILS,
+      tag: TAG,
       summary: 'Invite a user',
       security: BEARER,
       body: 'AuthInvitationInput',
@@ -81,7 +83,7 @@ function confirmationOperations(settings: Settings): Record<string, AuthOperatio
   return {
     [`GET ${LINK_PATHS.confirmation}/:key`]: {
       id: 'openVerification',
-      tag: MAILS,
+      tag: TAG,
       summary: 'Open the link that confirms an address',
       answers: settings.emailVerifiedRedirect
         ? { 303: emptyAnswer(`${said} On to the app's page.`, { Location: 'EMAIL_VERIFIED_REDIRECT.', ...cookies }) }
@@ -98,9 +100,9 @@ function confirmationOperations(settings: Settings): Record<string, AuthOperatio
 function passwordOperations(
   { link, setNew, form, appForm }: MailedPasswordFlow,
   settings: Settings,
-  { id, cookie, subject }: { readonly id: string; readonly cookie: string; readonly subject: string },
+  { id, setNewId, cookie, subject }: Readonly<Record<'id' | 'setNewId' | 'cookie' | 'subject', string>>,
 ): Record<string, AuthOperation> {
-  const page = { tag: MAILS, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
+  const page = { tag: TAG, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
   const cleared = 'Clears the cookie of the link.';
   return {
     [`GET ${link}/:key`]: {
@@ -116,8 +118,8 @@ function passwordOperations(
       },
     },
     [`POST ${setNew}`]: {
-      id: `setPasswordOf${id}`,
-      tag: MAILS,
+      id: setNewId,
+      tag: TAG,
       summary: `Set the password of ${subject}, by the app's own form`,
       security: cookie,
       body: 'AuthNewPasswordInput',

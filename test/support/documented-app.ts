@@ -1,5 +1,7 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { expect } from 'vitest';
 import type { AppServerOptions } from '../../src/index.js';
 import {
   createOpenApiDocument,
@@ -23,6 +25,26 @@ export function operationsOf({ paths }: OpenApiDocument) {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+}
+
+/** Names of the schemas that a part of a document refers to. */
+const referred = (part: unknown) =>
+  new Set([...JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name));
+
+/** Expects a valid document in which nothing is missing and nothing is idle. */
+export async function expectWhole(described: OpenApiDocument) {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(JSON.parse(JSON.stringify(described)));
+  expect(errors).toBeUndefined();
+  expect([valid, validator.version]).toEqual([true, '3.1']);
+  expect(new Set(Object.keys(described.components.schemas))).toEqual(referred(described));
+  const operations = operationsOf(described).map(({ operation }) => operation);
+  const ids = operations.map(({ operationId }) => operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  const schemes = operations.flatMap(({ security = [] }) => security.flatMap(Object.keys));
+  expect(new Set(Object.keys(described.components.securitySchemes))).toEqual(new Set(schemes));
+  expect(JSON.stringify(described)).not.toMatch(/"nullable"|"example"/);
+  expect(JSON.parse(JSON.stringify(described))).toStrictEqual(described);
 }
 
 /** An answer as it came. */

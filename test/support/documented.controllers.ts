@@ -73,6 +73,11 @@ export class Unruled {
   text?: string;
 }
 
+const NOT_PAID = {
+  description: 'Not paid',
+  headers: { 'X-Price': { schema: { type: 'integer', nullable: true } } },
+} as const;
+
 @Service()
 @JsonController('/orders')
 export class OrdersController {
@@ -89,7 +94,7 @@ export class OrdersController {
 
   @Authorized()
   @Post('/')
-  @OpenAPI({ summary: 'Place an order', responses: { '402': { description: 'Not paid' } } })
+  @OpenAPI({ summary: 'Place an order', responses: { '402': NOT_PAID } })
   @ResponseSchema(Order)
   place(@Body({ required: true }) order: Order) {
     return order;
@@ -99,6 +104,11 @@ export class OrdersController {
   @Delete('/:id(\\d+)')
   @OnUndefined(204)
   async cancel(@Param('id') _id: number) {}
+
+  @Get('/last')
+  @OnUndefined(204)
+  @ResponseSchema(Order)
+  async last() {}
 
   @Get('/:id/history')
   history(@Param('id') id: string, @CurrentUser() user?: Principal) {
@@ -185,6 +195,20 @@ export class TokensController {
   @Post('/')
   take(@Body() tokens: AuthTokens) {
     return tokens;
+  }
+}
+
+class Grant {
+  @ValidateNested()
+  tokens!: AuthTokens;
+}
+
+@Service()
+@JsonController('/grants')
+export class GrantsController {
+  @Post('/')
+  take(@Body() grant: Grant) {
+    return grant;
   }
 }
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import { AUTH_INPUTS } from './auth-schemas.js';
+import { mapValues } from './map-schemas.js';
 import type { JsonSchema } from './open-api-document.js';
 import { toJsonSchema } from './schema-dialect.js';
 import { SCHEMAS } from './schema-reference.js';
@@ -21,31 +22,49 @@ const { defaultMetadataStorage } = load('class-transformer/cjs/storage.js') as {
 };
 
 /**
- * The schemas of an app's classes, by their names, which is how `routing-controllers-openapi` refers to them. Rules of
- * class-validator are kept for all of the process, so a class is looked for only when its name is asked for.
+ * The schemas that a document may have, by the names that refer to them: ours, those that the app gives, and those of its
+ * classes. Rules of class-validator are kept for all of the process, so a class is looked for only when its name is asked for.
  */
-export class AppSchemas {
+export class KnownSchemas {
+  readonly #given: Readonly<Record<string, JsonSchema>>;
   readonly #classes = new Map<string, TypeClass>();
 
-  constructor(private readonly given: Readonly<Record<string, JsonSchema>>) {}
+  /** @throws TypeError where the app gives a schema of a name of ours */
+  constructor(
+    private readonly own: Readonly<Record<string, JsonSchema>>,
+    given: Readonly<Record<string, JsonSchema>>,
+  ) {
+    for (const name of Object.keys(given)) this.#refuseOwn(name);
+    this.#given = mapValues(given, toJsonSchema);
+  }
 
-  /** Makes a class known whose name a route refers to. @throws TypeError for a second class of that name */
-  add(type: TypeClass): void {
+  /** The schemas of classes that a route refers to. @throws TypeError for a name that is ours, or another class's too */
+  ofTypes(types: readonly TypeClass[]): Record<string, JsonSchema> {
+    for (const type of types) this.#add(type);
+    return Object.fromEntries(types.map(({ name }) => [name, this.find(name) ?? {}]));
+  }
+
+  /** The schema of that name; undefined where nothing is known of it. @throws TypeError where the name means two classes */
+  find(name: string): JsonSchema | undefined {
+    for (const named of [this.own, this.#given]) if (Object.hasOwn(named, name)) return named[name];
+    const type = this.#classes.get(name) ?? decorated(name);
+    return type && this.#schemaOf(type);
+  }
+
+  #add(type: TypeClass): void {
+    this.#refuseOwn(type.name);
     const known = this.#classes.get(type.name);
     if (known && known !== type) throw twice(type.name);
     this.#classes.set(type.name, type);
   }
 
-  /** The schema of that name; undefined where nothing is known of it. @throws TypeError where the name means two classes */
-  find(name: string): JsonSchema | undefined {
-    if (Object.hasOwn(this.given, name)) return this.given[name];
-    const type = this.#classes.get(name) ?? decorated(name);
-    return type && this.#schemaOf(type);
+  #refuseOwn(name: string): void {
+    if (Object.hasOwn(this.own, name)) throw new TypeError(`${name} is a schema of jwt-allauth; choose another name`);
   }
 
   #schemaOf(type: TypeClass): JsonSchema {
-    this.add(type);
-    for (const nested of nestedIn(type)) if (!Object.hasOwn(this.given, nested.name)) this.add(nested);
+    this.#add(type);
+    for (const nested of nestedIn(type)) if (!Object.hasOwn(this.#given, nested.name)) this.#add(nested);
     const schema = targetConstructorToSchema(type, {
       classTransformerMetadataStorage: defaultMetadataStorage as never,
       refPointerPrefix: SCHEMAS,
