@@ -14,6 +14,14 @@ import { createTestDatabase } from './support/test-database.js';
 
 const run = promisify(execFile);
 const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
+
+/** What a program may import, and where it is. */
+const PACKAGES: readonly (readonly [string, string])[] = [
+  ['jwt-allauth', dirname(MODULES)],
+  ['openapi-fetch', join(MODULES, 'openapi-fetch')],
+  ['openapi-typescript-helpers', join(MODULES, 'openapi-typescript-helpers')],
+  ['@types/node', join(MODULES, '@types/node')],
+];
 const controllers = [OrdersController, StaffController];
 
 /** openapi-typescript needs the compiler API that TypeScript 7 no longer has. */
@@ -56,10 +64,10 @@ describe('a client written against types that are made of the document', () => {
       'client.ts': program,
     };
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
-    for (const name of ['openapi-fetch', 'openapi-typescript-helpers', '@types/node']) {
+    for (const [name, source] of PACKAGES) {
       const link = join(directory, 'node_modules', name);
       await mkdir(dirname(link), { recursive: true });
-      await symlink(join(MODULES, name), link);
+      await symlink(source, link);
     }
     const generator = join(MODULES, 'openapi-typescript/bin/cli.js');
     await node('--import', './hook.mjs', generator, 'openapi.json', '--output', 'api.d.ts');

@@ -1,6 +1,7 @@
 /** A program for a client in body mode, as somebody would write it against types that were made of the document. */
 export const CLIENT_PROGRAM = `
 import createClient from 'openapi-fetch';
+import type { DeviceSession, UserProfile } from 'jwt-allauth/client';
 import type { components, paths } from './api.js';
 
 const client = createClient<paths>({ baseUrl: process.argv[2] ?? '' });
@@ -49,6 +50,10 @@ const logout = await client.POST('/auth/logout', { body: { refresh: tokens.refre
 told['logout'] = logout.response.status;
 const again = await client.POST('/auth/refresh', { body: { refresh: tokens.refresh } });
 told['again'] = again.error?.code;
+
+/** What the client's methods promise is what the document describes. */
+export const profile = (described: components['schemas']['AuthProfile']): UserProfile => described;
+export const session = (described: components['schemas']['AuthSession']): DeviceSession => described;
 
 /** What must not compile. */
 export async function mistakes() {
