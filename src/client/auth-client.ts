@@ -198,7 +198,7 @@ export class AuthClient<Claims extends object = object> {
     await this.#call('POST', '/email/change', { body: to, isBearer: true });
   }
 
-  /** Mails an invitation to become a user of that role, which is lower than one's own. */
+  /** Mails an invitation to become a user of that role, one's own at most, where one may invite (REGISTRATION_ALLOWED_ROLES). */
   async invite(whom: { readonly email: string; readonly role: number } & Names): Promise<void> {
     await this.#call('POST', '/registration/user-register', { body: whom, isBearer: true });
   }
