@@ -244,52 +244,67 @@ describe('the renewal of the access token', () => {
     expect(refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
   });
 
-  describe('of which answers do not come', () => {
+  describe('of which answers come late', () => {
     const patience: AbortController[] = [];
-    /** How many answers do not come, and how many have not. */
-    let hanging: number;
-    let hung: number;
+    /** Answers that the client waits for, in the order of its requests. */
+    let answers: (() => void)[];
 
     /** Lets the client lose its patience with an answer after so many seconds. */
     async function lose(count: number, seconds: number): Promise<void> {
-      await vi.waitFor(() => expect(hung).toBe(count));
+      await vi.waitFor(() => expect([answers.length, patience.length]).toEqual([count, 1]));
       moveClientClock(seconds * 1000);
       app.clock.advance(seconds);
-      patience.shift()?.abort(new DOMException('The operation timed out.', 'TimeoutError'));
+      patience.shift()?.abort();
     }
+    const answer = (index: number) => answers[index]?.();
 
     beforeEach(() => {
-      hung = 0;
+      answers = [];
       patience.length = 0;
       vi.spyOn(AbortSignal, 'timeout').mockImplementation((milliseconds) => {
-        expect(milliseconds).toBe(5000);
         const controller = new AbortController();
-        patience.push(controller);
+        if (milliseconds !== 30_000) patience.push(controller);
         return controller.signal;
       });
-      network.pause = (path) => (path === '/auth/refresh' && hung++ < hanging ? new Promise(() => {}) : undefined);
+      network.pause = (path) =>
+        path === '/auth/refresh' ? new Promise((resolve) => answers.push(resolve)) : undefined;
     });
     afterEach(() => {
       vi.restoreAllMocks();
     });
 
-    test('is tried once more within the grace, and the session goes on', async () => {
-      hanging = 1;
+    test('is tried once more beside, and nobody goes next until both have been answered', async () => {
       const refreshed = client.refresh();
       await lose(1, 5);
+      await vi.waitFor(() => expect(answers).toHaveLength(2));
+      answer(1);
       expect(await refreshed).toMatchObject({ status: 'signed-in' });
+      const { state } = client;
+      const next = client.refresh();
+      await app.signedUp('meanwhile@example.com'); // longer than a request takes
+      expect(answers).toHaveLength(2);
+      answer(0);
+      await vi.waitFor(() => expect(answers).toHaveLength(3));
+      expect(client.state).toBe(state);
+      answer(2);
+      await next;
+      app.clock.advance('1h');
+      moveClientClock(60 * MINUTE);
+      network.pause = undefined;
+      expect(await user()).toBe(200);
       expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
     });
 
-    test('is not tried after the grace, in which it would look like a theft', async () => {
-      hanging = 2;
-      const refreshed = failure(client.refresh());
+    test('is not tried after the grace, in which it would look like a theft, but waited for', async () => {
+      const refreshed = client.refresh();
       await lose(1, 5);
       await lose(2, 5);
-      expect(await refreshed).toMatchObject({ code: 'network_error' });
-      expect(client.state.status).toBe('signed-in');
+      answer(0);
+      expect(await refreshed).toMatchObject({ status: 'signed-in' });
+      answer(1);
+      await user();
+      expect(answers).toHaveLength(2);
       expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
-      expect(await app.liveSessions()).toBe(1);
     });
   });
 
@@ -470,6 +485,25 @@ describe('two clients', () => {
     expect(await app.liveSessions()).toBe(0);
   });
 
+  test('do not wait for one whose wrong password changed nothing', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/password/change' ? promise : undefined);
+    const changed = failure(client.changePassword({ oldPassword: 'not it', newPassword: `another ${PASSWORD}` }));
+    await app.signedUp('meanwhile@example.com'); // longer than a request takes
+    const started = performance.now();
+    const refreshed = other.refresh();
+    await new Promise((resolve) => setImmediate(resolve)); // its wish has been told, and nobody could grant it
+    answer();
+    expect((await changed).code).toBe('incorrect_credentials');
+    await refreshed;
+    expect(performance.now() - started).toBeLessThan(4000); // each wait for a turn that nobody makes room for takes 5 s
+  });
+
   test('do not wait for ever for the sign-out of one', async () => {
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
@@ -551,6 +585,21 @@ describe('a request of one user', () => {
     expect(await renamed).toMatchObject({ code: 'token_not_valid', status: 401 });
     expect(network.log.filter((line) => line.startsWith('PATCH'))).toEqual(['PATCH /auth/user 401']);
     expect(await names()).toEqual(['', '']);
+  });
+
+  test('is not sent when another signs in while it waits for its turn', async () => {
+    await app.signedUp('other@example.com');
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    const other = another(store);
+    network.pause = (path) => (path === '/auth/login' ? promise : undefined);
+    const entered = other.login({ email: 'other@example.com', password: PASSWORD });
+    await vi.waitFor(async () => expect(await app.liveSessions()).toBe(3));
+    const left = failure(client.logoutAll());
+    answer();
+    await entered;
+    expect(await left).toMatchObject({ code: 'user_changed', status: 401 });
+    expect([(await client.getUser()).email, (await other.getUser()).email]).toEqual(Array(2).fill('other@example.com'));
+    expect(await app.liveSessions()).toBe(3);
   });
 
   test('is not sent as another to whom the refresh token belongs by now', async () => {

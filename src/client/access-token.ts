@@ -39,7 +39,7 @@ export class AccessToken<Claims extends object = object> {
       this.claims = Object.freeze(JSON.parse(new TextDecoder().decode(bytes)));
       this.#life = (this.claims.exp - this.claims.iat) * 1000;
     } catch (cause) {
-      throw new AuthError('unexpected_answer', 200, 'The answer holds no access token.', [], undefined, cause);
+      throw new AuthError('unexpected_answer', 200, 'The server answered no token.', [], undefined, cause);
     }
   }
 

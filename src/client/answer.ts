@@ -14,7 +14,7 @@ export async function bodyOf(response: Response): Promise<any> {
   return response.json().catch((cause) => {
     // A body that was cut short is an answer that was lost.
     throw cause instanceof SyntaxError
-      ? new AuthError('unexpected_answer', response.status, 'The answer is not JSON.')
+      ? new AuthError('unexpected_answer', response.status, 'The server answered no JSON.')
       : unreachable(cause);
   });
 }
@@ -34,6 +34,6 @@ export async function errorOf(response: Response): Promise<AuthError> {
   const retryAfter = Number(headers.get('Retry-After')) || undefined;
   const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
   return typeof body?.code === 'string' && typeof body.detail === 'string'
-    ? new AuthError(body.code, status, body.detail, Array.isArray(body.errors) ? body.errors : [], retryAfter)
+    ? new AuthError(body.code, status, body.detail, body.errors, retryAfter)
     : new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter);
 }

@@ -1,3 +1,4 @@
+import type { AccessToken } from './access-token.js';
 import type { DeviceSession, Names, UserProfile } from './account.js';
 import { bodyOf, isTokenRefused, resultOf } from './answer.js';
 import { AuthError } from './auth-error.js';
@@ -5,6 +6,7 @@ import { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper } from './session-keeper.js';
 import { type Content, type Send, Transport } from './transport.js';
+import { unlessAborted } from './unless-aborted.js';
 
 /** Where the server is, and how the refresh token travels. */
 export interface AuthClientOptions {
@@ -14,7 +16,7 @@ export interface AuthClientOptions {
   readonly origins?: readonly string[];
   /** Where the refresh token is kept if it travels in bodies. Default: in its cookie. */
   readonly store?: RefreshTokenStore;
-  /** Default: the platform's. */
+  /** Heeds the signal of the request. Default: the platform's. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
@@ -65,7 +67,7 @@ export class AuthClient<Claims extends object = object> {
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? new PendingAnswer(name) : undefined;
     this.#transport = new Transport(base, store, fetch, pending);
-    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, () => this.#transport.refresh());
+    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, this.#transport, pending);
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     const returned = ({ persisted }: { readonly persisted: boolean }) => {
       if (persisted) this.#keeper.renew().catch(() => {});
@@ -118,7 +120,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
   async register(account: { readonly email: string; readonly password: string } & Names) {
-    const answer = await this.#call('POST', '/registration', { body: account, inTurn: this.#signUp });
+    const answer = await this.#call('POST', '/registration', { body: account, inTurn: this.#signIn });
     return answer.access ? 'signed-in' : 'confirmation-mailed';
   }
 
@@ -226,6 +228,7 @@ export class AuthClient<Claims extends object = object> {
     const send: Send = inTurn
       ? (each, token) =>
           this.#keeper.tabs.next(async () => {
+            this.#assertUser(token, this.#keeper.user);
             const answer = await this.#transport.change(each, token);
             if (answer.ok) await inTurn(answer.clone());
             return answer;
@@ -238,34 +241,23 @@ export class AuthClient<Claims extends object = object> {
   async #authorized(request: Request, send: Send): Promise<Response> {
     const { user } = this.#keeper;
     const token = await unlessAborted(this.#keeper.token(), request.signal);
-    if (user && token && token.claims.sub !== user) {
-      throw new AuthError('user_changed', 401, 'Another user has signed in; the request was not sent.');
-    }
+    this.#assertUser(token, user);
     const answer = await send(request.clone(), token);
     if (!token || answer.status !== 401 || !(await isTokenRefused(answer.clone()))) return answer;
     const other = await unlessAborted(this.#keeper.insteadOf(token), request.signal);
-    return other && other !== token && other.claims.sub === token.claims.sub ? send(request, other) : answer;
+    return other?.claims.sub === token.claims.sub && other !== token ? send(request, other) : answer;
+  }
+
+  #assertUser(token: AccessToken | undefined, user: string | undefined): void {
+    if (user && token && token.claims.sub !== user) {
+      throw new AuthError('user_changed', 401, 'Another user has signed in.');
+    }
   }
 
   readonly #signIn = async (answer: Response): Promise<void> => {
-    await this.#keeper.adopt(await bodyOf(answer));
-  };
-
-  /** Where the address has to be confirmed first, there are no tokens yet. */
-  readonly #signUp = async (answer: Response): Promise<void> => {
     const tokens = await bodyOf(answer);
-    if (tokens?.access) await this.#keeper.adopt(tokens);
+    if (!tokens?.detail) await this.#keeper.adopt(tokens); // it is there where the address has to be confirmed first
   };
 
   readonly #signOut = (): Promise<void> => this.#keeper.end();
-}
-
-/** Waits for what others need too, as long as this request is wanted. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -9,24 +9,31 @@ export class PendingAnswer {
   /** @param key under which `localStorage` keeps when the request began: no secret */
   constructor(private readonly key: string) {}
 
-  /** Sends in its turn. The mark of one that was left, or that failed and may be answered nevertheless, stays. */
-  async during<T>(send: () => Promise<T>): Promise<T> {
-    let began = 0;
-    attempt(() => {
-      began = Number(localStorage.getItem(this.key));
-    });
-    const left = began + ANSWERED - Date.now();
+  /** Waits for the answer to a request of a page that was left. */
+  async arrived(): Promise<void> {
+    const left = Number(this.#began()) + ANSWERED - Date.now();
     if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(left, ANSWERED)));
-    attempt(() => localStorage.setItem(this.key, `${Date.now()}`));
+  }
+
+  /** Sends, with a mark until the answer has come. That of a request that failed stays: browsers fail it in leaving a page. */
+  async during<T>(send: () => Promise<T>): Promise<T> {
+    const began = `${Date.now()}`;
+    attempt(() => localStorage.setItem(this.key, began));
     const result = await send();
-    attempt(() => localStorage.removeItem(this.key));
+    if (this.#began() === began) attempt(() => localStorage.removeItem(this.key));
     return result;
+  }
+
+  #began(): string | null | undefined {
+    return attempt(() => localStorage.getItem(this.key));
   }
 }
 
 /** A browser may forbid a page its storage, which may be full as well. */
-function attempt(use: () => void): void {
+function attempt<T>(use: () => T): T | undefined {
   try {
-    use();
-  } catch {}
+    return use();
+  } catch {
+    return undefined;
+  }
 }

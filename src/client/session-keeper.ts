@@ -1,7 +1,9 @@
 import { AccessToken, type AccessTokenClaims } from './access-token.js';
 import { AuthError } from './auth-error.js';
+import type { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
-import { type TabMessage, Tabs } from './tabs.js';
+import { type Linger, type TabMessage, Tabs } from './tabs.js';
+import { unlessAborted } from './unless-aborted.js';
 
 /** Who is signed in, as far as this tab knows. A new object at each change. */
 export type AuthState<Claims extends object = object> =
@@ -22,7 +24,10 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
-/** Milliseconds between tries of a refresh. */
+/** Milliseconds for an answer to a refresh, after which it is tried once more beside. */
+const PATIENCE = 5000;
+
+/** Milliseconds between tries of a refresh that fail. */
 const PAUSES = [500, 1500, 4000];
 
 /** Milliseconds after the first try within which the last one begins: the grace, less the way to the server. */
@@ -42,15 +47,18 @@ export class SessionKeeper<Claims extends object> {
 
   /**
    * @param name what tabs have in common that share a refresh token
-   * @param rotate asks the server for new tokens; it fails with an AuthError
+   * @param server asked for new tokens; it fails with an AuthError
+   * @param pending waited for at the beginning of each turn
    */
   constructor(
     name: string | undefined,
     private readonly store: RefreshTokenStore | undefined,
-    private readonly rotate: () => Promise<Tokens>,
+    private readonly server: { refresh(): Promise<Tokens> },
+    pending: PendingAnswer | undefined,
   ) {
     this.tabs = new Tabs(
       name,
+      pending,
       () => this.#token,
       (message) => this.#receive(message),
     );
@@ -91,7 +99,7 @@ export class SessionKeeper<Claims extends object> {
 
   /** Gets an access token that is made from now on, whatever others are about. */
   refresh(): Promise<void> {
-    return this.tabs.next(() => this.#rotate());
+    return this.tabs.next((linger) => this.#rotate(linger));
   }
 
   async #renew(): Promise<void> {
@@ -100,8 +108,8 @@ export class SessionKeeper<Claims extends object> {
     const told = new Promise<void>((resolve, reject) => {
       this.#told = { resolve, reject };
     });
-    const own = this.tabs.next(async () => {
-      if (this.#token?.text === old) await this.#rotate();
+    const own = this.tabs.next(async (linger) => {
+      if (this.#token?.text === old) await this.#rotate(linger);
     }, wait.signal);
     own.catch(ignore);
     try {
@@ -112,22 +120,43 @@ export class SessionKeeper<Claims extends object> {
     }
   }
 
-  /** Asks again where an answer may have been lost: within its grace the server gives the same successor once more. */
-  async #rotate(): Promise<void> {
-    const began = Date.now();
-    for (const pause of [...PAUSES, Number.POSITIVE_INFINITY]) {
-      try {
-        return await this.adopt(await this.rotate());
-      } catch (error) {
-        if (!(error instanceof AuthError)) throw error;
-        const { code, status, message, errors, retryAfter, isPassing } = error;
-        if (code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer')) return this.end(code);
-        if (!isPassing || Date.now() + pause > began + LAST_TRY) {
-          this.tabs.tell({ failed: { code, status, message, errors, retryAfter } });
-          throw error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, pause));
+  /**
+   * Asks again where an answer may have been lost: within its grace the server gives the same successor once more. No try is
+   * given up, because its answer changes the cookie whenever it comes: the first counts, and the turn lasts for all.
+   */
+  async #rotate(linger: Linger): Promise<void> {
+    const latest = Date.now() + LAST_TRY;
+    const old = this.#token;
+    const tries: Promise<void>[] = [];
+    for (const pause of [...PAUSES, 0]) {
+      const another = this.#try(old);
+      tries.push(another);
+      linger(another);
+      const late = AbortSignal.timeout(PATIENCE);
+      const rest = await unlessAborted(pauseAfter(tries, pause), late).catch(() => 0);
+      if (Date.now() + rest > latest) break;
+      await new Promise((resolve) => setTimeout(resolve, rest));
+      if (Date.now() > latest) break; // timers of a hidden tab are late
+    }
+    await Promise.any(tries).catch(({ errors: failures }: AggregateError) => {
+      const error = failures.at(-1);
+      if (error instanceof AuthError) {
+        const { code, status, message, errors, retryAfter } = error;
+        this.tabs.tell({ failed: [code, status, message, errors, retryAfter] });
       }
+      throw error;
+    });
+  }
+
+  async #try(old: AccessToken<Claims> | undefined): Promise<void> {
+    try {
+      const tokens = await this.server.refresh();
+      if (this.#token === old) await this.adopt(tokens);
+    } catch (error) {
+      const { code, status } = error as AuthError;
+      const isEnd = code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer');
+      if (!isEnd) throw error;
+      await this.end(code);
     }
   }
 
@@ -167,8 +196,7 @@ export class SessionKeeper<Claims extends object> {
       this.#forget(message.reason);
       this.#told?.resolve();
     } else if ('failed' in message) {
-      const { code, status, message: text, errors, retryAfter } = message.failed;
-      this.#told?.reject(new AuthError(code, status, text, errors, retryAfter));
+      this.#told?.reject(new AuthError(...message.failed));
     }
   }
 
@@ -197,4 +225,12 @@ export class SessionKeeper<Claims extends object> {
       }
     }
   }
+}
+
+/** Milliseconds before another try: for ever, where one has succeeded, or the last has failed for good. */
+function pauseAfter(tries: readonly Promise<void>[], pause: number): Promise<number> {
+  return Promise.any(tries).then(
+    () => Number.POSITIVE_INFINITY,
+    ({ errors }) => (errors.at(-1).isPassing ? pause : Number.POSITIVE_INFINITY),
+  );
 }

@@ -1,11 +1,15 @@
 import type { AuthError } from './auth-error.js';
+import type { PendingAnswer } from './pending-answer.js';
 
 /** What tabs tell each other: a new access token, the end of a session, a refresh that failed, the wish to go next. */
 export type TabMessage =
   | { readonly token: string; readonly receivedAt: number }
   | { readonly ended: string | undefined; readonly reason: string | undefined }
-  | { readonly failed: Pick<AuthError, 'code' | 'status' | 'message' | 'errors' | 'retryAfter'> }
+  | { readonly failed: ConstructorParameters<typeof AuthError> }
   | { readonly wantedBy: string | undefined };
+
+/** Makes a turn last until this has settled, too. */
+export type Linger = (pending: Promise<unknown>) => void;
 
 /** Milliseconds for which a tab stays first after it has got a token: longer than its message to the others can take. */
 const HOLD = 5000;
@@ -23,11 +27,13 @@ export class Tabs {
 
   /**
    * @param name what those have in common that share; undefined: nobody shares with this one
+   * @param pending waited for at the beginning of each turn
    * @param have the access token that this tab has
    * @param receive called with what other tabs tell
    */
   constructor(
     private readonly name: string | undefined,
+    private readonly pending: PendingAnswer | undefined,
     private readonly have: () => { readonly text: string; readonly receivedAt: number } | undefined,
     private readonly receive: (message: TabMessage) => void,
   ) {
@@ -48,36 +54,45 @@ export class Tabs {
   }
 
   /**
-   * Runs what changes the refresh token, one at a time over all tabs. A tab that has got a token stays first until its
+   * Runs what changes the refresh token, one at a time over all tabs. A tab that has got a new token stays first until its
    * message has surely arrived everywhere, so that nobody who waited for the same token fetches one more. It makes room at
    * once for a tab that knows its token.
    *
    * @param signal ends the wait, not what already runs
    */
-  async next<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async next<T>(task: (linger: Linger) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const locks = this.name && this.#locks;
     if (!locks) {
-      const run = this.#last.then(task);
-      this.#last = run.catch(() => {});
-      return run;
+      const turn = this.#last.then(() => this.#begin(task));
+      this.#last = turn.then(({ end }) => end());
+      return (await turn).result;
     }
     this.#waiting++;
     this.#ask();
     return new Promise((resolve, reject) => {
       const started = async () => {
         this.#waiting--;
-        const result = task();
+        const had = this.have()?.text;
+        const { result, end } = this.#begin(task);
         result.then(resolve, reject);
         await result.then(
-          () => this.#hold(),
+          () => (this.have()?.text === had ? undefined : this.#hold()),
           () => {},
         );
+        await end();
+        this.#letGo = undefined;
       };
       locks.request(this.name as string, { signal }, started).catch((error) => {
         this.#waiting--;
         reject(error);
       });
     });
+  }
+
+  #begin<T>(task: (linger: Linger) => Promise<T>): { readonly result: Promise<T>; end(): Promise<unknown> } {
+    const lingering: Promise<unknown>[] = [];
+    const result = Promise.resolve(this.pending?.arrived()).then(() => task((pending) => lingering.push(pending)));
+    return { result, end: () => result.catch(() => {}).then(() => Promise.allSettled(lingering)) };
   }
 
   /** Lets others go first, and hears of them no more. */
@@ -93,14 +108,13 @@ export class Tabs {
   }
 
   async #hold(): Promise<void> {
-    if (!this.#channel || this.#waiting || !this.have()) return;
+    if (!this.#channel || !this.have()) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#letGo = resolve;
-      timer = setTimeout(resolve, HOLD);
+      timer = setTimeout(resolve, this.#waiting ? 0 : HOLD);
     });
     clearTimeout(timer);
-    this.#letGo = undefined;
   }
 
   #receive(message: TabMessage): void {

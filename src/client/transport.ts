@@ -1,14 +1,11 @@
 import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
-import { AuthError, unreachable } from './auth-error.js';
+import { unreachable } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
 import type { Tokens } from './session-keeper.js';
 
-/** Milliseconds for an answer to a refresh, after which it is tried again. */
-const REFRESH_PATIENCE = 5000;
-
-/** Milliseconds for an answer to a sign-in or sign-out, for which the other tabs wait. */
+/** Milliseconds for an answer to what changes the refresh token, for which the other tabs wait. */
 const PATIENCE = 30_000;
 
 /** What a request carries beside its address. */
@@ -39,29 +36,25 @@ export class Transport {
     });
   }
 
-  /** Fails with `network_error`, or with what the request's own signal was aborted with. */
+  /** Fails with `network_error`; with what its signal was aborted with, if that ends the request (it has no `keepalive`). */
   readonly send: Send = async (request, token) => {
     if (token) request.headers.set('Authorization', `Bearer ${token.text}`);
     return this.fetch(request).catch((cause) => {
-      throw request.signal.aborted ? cause : unreachable(cause);
+      throw request.signal.aborted && !request.keepalive ? cause : unreachable(cause);
     });
   };
 
   /** Sends what changes the refresh token, in the caller's turn. */
-  change(request: Request, token?: AccessToken, patience = PATIENCE): Promise<Response> {
-    const send = () => {
-      // keepalive: the cookie of the answer arrives even if the page is left meanwhile.
-      const init = { keepalive: true, signal: AbortSignal.timeout(patience) };
-      return this.send(new Request(request, init), token).catch((cause) => {
-        throw cause instanceof AuthError ? cause : unreachable(cause);
-      });
-    };
+  change(request: Request, token?: AccessToken): Promise<Response> {
+    // keepalive: the cookie of the answer arrives even if the page is left meanwhile, or the request aborted.
+    const send = () =>
+      this.send(new Request(request, { keepalive: true, signal: AbortSignal.timeout(PATIENCE) }), token);
     return this.pending ? this.pending.during(send) : send();
   }
 
   /** Rotates the refresh token. */
   async refresh(): Promise<Tokens> {
-    return resultOf(await this.change(await this.#withRefreshToken('/refresh'), undefined, REFRESH_PATIENCE));
+    return resultOf(await this.change(await this.#withRefreshToken('/refresh')));
   }
 
   /** Ends the session of the refresh token. */

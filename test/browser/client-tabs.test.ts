@@ -242,6 +242,33 @@ describe('tabs of one browser', () => {
     });
   });
 
+  test('have a new token of the second try, and no other, until the first has been answered', async () => {
+    await app.signedUp(EMAIL);
+    const tab = await openTab();
+    await signIn(tab);
+    const cookie = async () => (await context.cookies()).find(({ name }) => name === 'refresh_token')?.value;
+    await expire([tab], { tabsKnow: true });
+    const { promise: late, resolve: arrive } = Promise.withResolvers<void>();
+    holds = [late];
+    expect(await ask(tab)).toBe(200); // after 5 seconds
+    expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
+    const second = await cookie();
+    const other = await openTab();
+    await other.evaluate('void (window.offset += 61_000)'); // one machine has one clock
+    expect(await ask(other)).toBe(200);
+    const next = other.evaluate('client.refresh()');
+    expect(await ask(other)).toBe(200);
+    expect([refreshed.length, pending, await cookie()]).toEqual([1, 1, second]);
+    arrive();
+    await next;
+    const third = await cookie();
+    expect(third).not.toBe(second);
+    expect([refreshed.length, pending]).toEqual([2, 0]);
+    await expire([tab, other], { tabsKnow: true });
+    expect([await ask(tab), await ask(other)]).toEqual([200, 200]);
+    expect(app.events).toHaveLength(1);
+  });
+
   test('do not wait for each other when one that has the newest token wants another', async () => {
     await app.signedUp(EMAIL);
     const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
