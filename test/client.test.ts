@@ -424,6 +424,16 @@ describe('two clients', () => {
     return { ...memoryStore(), isShared: true };
   }
 
+  /** The first and another, with one store, both signed in. */
+  async function startTwo() {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = another(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    return { other, store };
+  }
+
   test('of one process share nothing, because two users may stand behind them', async () => {
     await start({ refreshTokenAsCookie: false }, memoryStore());
     const other = another(memoryStore());
@@ -435,11 +445,7 @@ describe('two clients', () => {
   });
 
   test('that share a store refresh once, and sign out together', async () => {
-    const store = sharedStore();
-    await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
-    await client.register({ email: EMAIL, password: PASSWORD });
-    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    const { other, store } = await startTwo();
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     const emails = await Promise.all([client.getUser(), other.getUser()]);
@@ -486,11 +492,7 @@ describe('two clients', () => {
   });
 
   test('do not wait for one whose wrong password changed nothing', async () => {
-    const store = sharedStore();
-    await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
-    await client.register({ email: EMAIL, password: PASSWORD });
-    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    const { other } = await startTwo();
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     network.pause = (path) => (path === '/auth/password/change' ? promise : undefined);
     const changed = failure(client.changePassword({ oldPassword: 'not it', newPassword: `another ${PASSWORD}` }));
@@ -505,11 +507,7 @@ describe('two clients', () => {
   });
 
   test('do not wait for ever for the sign-out of one', async () => {
-    const store = sharedStore();
-    await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
-    await client.register({ email: EMAIL, password: PASSWORD });
-    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    const { other } = await startTwo();
     const patience = new AbortController();
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(patience.signal);
     network.pause = (path) => (path === '/auth/logout' ? new Promise(() => {}) : undefined);
@@ -523,10 +521,7 @@ describe('two clients', () => {
   });
 
   test('go on when one was closed', async () => {
-    const store = sharedStore();
-    await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
-    await client.register({ email: EMAIL, password: PASSWORD });
+    const { other } = await startTwo();
     other.close();
     expect(await other.refresh()).toMatchObject({ status: 'signed-in' });
     expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
@@ -546,11 +541,7 @@ describe('two clients', () => {
   });
 
   test('fail together when the one that refreshes has no network', async () => {
-    const store = sharedStore();
-    await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
-    await client.register({ email: EMAIL, password: PASSWORD });
-    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    const { other } = await startTwo();
     moveClientClock(11 * MINUTE);
     network.isOffline = true;
     const errors = await Promise.all([failure(client.getUser()), failure(other.getUser())]);

@@ -2,15 +2,13 @@ import type { ProblemDetails } from '../error.js';
 import { AuthError, unreachable } from './auth-error.js';
 
 /** What an endpoint answered; fails with its error. */
-// biome-ignore lint/suspicious/noExplicitAny: each method of the client says what its endpoint answers
-export async function resultOf(answer: Response): Promise<any> {
+export async function resultOf<Result>(answer: Response): Promise<Result> {
   if (!answer.ok) throw await errorOf(answer);
-  return answer.status === 204 ? undefined : bodyOf(answer);
+  return (answer.status === 204 ? undefined : await bodyOf(answer)) as Result;
 }
 
 /** The body of a good answer. */
-// biome-ignore lint/suspicious/noExplicitAny: as above
-export async function bodyOf(response: Response): Promise<any> {
+export async function bodyOf(response: Response): Promise<unknown> {
   return response.json().catch((cause) => {
     // A body that was cut short is an answer that was lost.
     throw cause instanceof SyntaxError

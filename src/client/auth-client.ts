@@ -4,7 +4,7 @@ import { bodyOf, isTokenRefused, resultOf } from './answer.js';
 import { AuthError } from './auth-error.js';
 import { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './refresh-token-store.js';
-import { type AuthState, SessionKeeper } from './session-keeper.js';
+import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 import { type Content, type Send, Transport } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
 
@@ -120,7 +120,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
   async register(account: { readonly email: string; readonly password: string } & Names) {
-    const answer = await this.#call('POST', '/registration', { body: account, inTurn: this.#signIn });
+    const answer = await this.#call<Partial<Tokens>>('POST', '/registration', { body: account, inTurn: this.#signIn });
     return answer.access ? 'signed-in' : 'confirmation-mailed';
   }
 
@@ -221,8 +221,8 @@ export class AuthClient<Claims extends object = object> {
     this.#keeper.tabs.close();
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: each method says what its endpoint answers
-  async #call(method: string, path: string, call: Call = {}): Promise<any> {
+  /** Each method says what its endpoint answers. */
+  async #call<Result>(method: string, path: string, call: Call = {}): Promise<Result> {
     const request = this.#transport.request(method, path, call);
     const { inTurn } = call;
     const send: Send = inTurn
@@ -255,7 +255,7 @@ export class AuthClient<Claims extends object = object> {
   }
 
   readonly #signIn = async (answer: Response): Promise<void> => {
-    const tokens = await bodyOf(answer);
+    const tokens = (await bodyOf(answer)) as (Tokens & { readonly detail?: string }) | null;
     if (!tokens?.detail) await this.#keeper.adopt(tokens); // it is there where the address has to be confirmed first
   };
 

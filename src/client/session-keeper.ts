@@ -24,8 +24,8 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
-/** Milliseconds for an answer to a refresh, after which it is tried once more beside. */
-const PATIENCE = 5000;
+/** Milliseconds after which the answer to a refresh is late: it is tried once more beside. */
+const LATE = 5000;
 
 /** Milliseconds between tries of a refresh that fail. */
 const PAUSES = [500, 1500, 4000];
@@ -132,8 +132,7 @@ export class SessionKeeper<Claims extends object> {
       const another = this.#try(old);
       tries.push(another);
       linger(another);
-      const late = AbortSignal.timeout(PATIENCE);
-      const rest = await unlessAborted(pauseAfter(tries, pause), late).catch(() => 0);
+      const rest = await unlessAborted(pauseAfter(tries, pause), AbortSignal.timeout(LATE)).catch(() => 0);
       if (Date.now() + rest > latest) break;
       await new Promise((resolve) => setTimeout(resolve, rest));
       if (Date.now() > latest) break; // timers of a hidden tab are late

@@ -89,6 +89,7 @@ export class Tabs {
     });
   }
 
+  /** Begins a turn, whose end may be later than its result. */
   #begin<T>(task: (linger: Linger) => Promise<T>): { readonly result: Promise<T>; end(): Promise<unknown> } {
     const lingering: Promise<unknown>[] = [];
     const result = Promise.resolve(this.pending?.arrived()).then(() => task((pending) => lingering.push(pending)));

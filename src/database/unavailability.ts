@@ -25,11 +25,14 @@ const MESSAGES = [
 /** A standby during a failover, a transaction that timed out, an object or a lock that others hold. */
 const STATES = ['25006', '25P03', '25P04', '55006', '55P03'];
 
+/** What PostgreSQL says, by a code of the class of lost connections, of a statement with a NUL in it. */
+const MALFORMED = 'invalid message format';
+
 /** Whether the database could not serve a statement now, so that the same request may succeed later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (error.message.endsWith('invalid message format')) return false; // 08P01 for a NUL in a value
+  if (code === '08P01' && error.message.endsWith(MALFORMED)) return false;
   const isSqlState = /^[0-9A-Z]{5}$/.test(code);
   return (
     NETWORK.has(code) ||
