@@ -236,7 +236,7 @@ describe('the renewal of the access token', () => {
     expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
   });
 
-  test('is tried again while the server restarts, and nobody is signed out', async () => {
+  test('is tried again where requests are lost, and nobody is signed out', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     network.fails('/auth/refresh', 'lost', 'lost');
