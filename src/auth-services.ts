@@ -4,6 +4,7 @@ import type { ContainerInstance } from 'typedi';
 import { AbandonedSignUps } from './accounts/abandoned-sign-ups.js';
 import { AccountDeletionService } from './accounts/account-deletion.service.js';
 import { AccountMails } from './accounts/account-mails.js';
+import { ClientNetworks } from './accounts/client-networks.js';
 import { DeactivationService } from './accounts/deactivation.service.js';
 import { DeferredWork } from './accounts/deferred-work.js';
 import { EmailChangeService } from './accounts/email-change.service.js';
@@ -142,11 +143,12 @@ function createMailServices(
   const secret = keys.deriveSecret('outbox');
   const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, secret, logger);
   const oneTimeKeys = new OneTimeKeys(database, orm, users, clock);
-  const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveSecret('mail limits'));
+  const networks = new ClientNetworks(logger);
+  const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveSecret('mail limits'), networks);
   const templates = new MailTemplates(settings);
   const mails = new AccountMails(outbox, templates, oneTimeKeys, mailLimiter, settings, clock, prefix);
   const deferred = new DeferredWork(logger);
-  return { outbox, oneTimeKeys, mails, mailLimiter, deferred };
+  return { outbox, oneTimeKeys, mails, mailLimiter, deferred, networks };
 }
 
 /** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
@@ -163,9 +165,9 @@ function createAccountServices(
   make: ServiceMaker,
 ) {
   const { database, keys, telemetry, journal, users, tokens, sessions } = services;
-  const { oneTimeKeys, mails, mailLimiter, deferred } = services;
+  const { oneTimeKeys, mails, mailLimiter, deferred, networks } = services;
   const hasher = make(PasswordHasher);
-  const limiter = make(LoginLimiter, database, orm, settings, clock, keys.deriveSecret('login limits'));
+  const limiter = make(LoginLimiter, database, orm, settings, clock, keys.deriveSecret('login limits'), networks);
   const failures = new LoginFailures(journal);
   const proof = new PasswordProof(users, hasher, limiter, failures, sessions);
   const abandoned = new AbandonedSignUps(database, orm, users, clock);

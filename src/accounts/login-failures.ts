@@ -1,6 +1,7 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
-import { addressOf, type SessionClient } from '../sessions/client-device.js';
+import type { SessionClient } from '../sessions/client-device.js';
+import { clientAddress } from '../sessions/client-network.js';
 
 /** Refusals that are only told: no limit bounds how many there are. */
 const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.EmailNotVerified, ErrorCode.TooManyRequests];
@@ -23,7 +24,7 @@ export class LoginFailures {
   }
 
   async #record(code: string, ip: string | undefined, user: string | undefined): Promise<void> {
-    const failure = ['login.failed', { code, user, ip: addressOf(ip) ?? undefined }] as const;
+    const failure = ['login.failed', { code, user, ip: clientAddress(ip) }] as const;
     if (code === ErrorCode.IncorrectCredentials) await this.journal.record([failure]);
     else if (TOLD.includes(code)) this.journal.tell(failure);
   }

@@ -4,10 +4,10 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ErrorCode, incorrectCredentials, JwtAllauthError, serviceUnavailable } from '../error.js';
-import type { RateLimit } from '../settings/rate-limit.js';
+import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
-import { clientNetwork } from './client-address.js';
+import type { ClientNetworks } from './client-networks.js';
 import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /** Milliseconds for which an account's owner is known at an address after a login from there. */
@@ -55,6 +55,7 @@ export class LoginLimiter {
     private readonly clock: Clock,
     /** Hides whom the rows are about. With another key, all counts start anew. */
     private readonly key: KeyObject,
+    private readonly networks: ClientNetworks,
   ) {
     this.#sql = statements(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
@@ -66,7 +67,9 @@ export class LoginLimiter {
    * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same account
    */
   async attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
-    if (this.settings.loginRateLimit.length === 0) return this.#attempt(who, guess);
+    // Clients without an address have nothing in common: none may keep another from its turn.
+    const isApart = this.settings.loginRateLimit.length === 0 || this.networks.of(who.ip) === undefined;
+    if (isApart) return this.#attempt(who, guess);
     return this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), () => this.#attempt(who, guess));
   }
 
@@ -108,6 +111,12 @@ export class LoginLimiter {
    * from such an address, it is counted by itself.
    */
   #countersOf(who: LoginAttempt): Counter[] {
+    if (this.networks.of(who.ip) === undefined) {
+      return limitsWithoutAddress(this.settings.loginRateLimit).map((limit) => {
+        const key = this.#keyOf(who, limit.scope, limit.seconds);
+        return { limit, key, keyIfKnown: key };
+      });
+    }
     const limits = this.settings.loginRateLimit;
     const isBoundElsewhere = limits.some(({ scope }) => scope === 'account+ip');
     return limits.map((limit) => {
@@ -144,7 +153,7 @@ export class LoginLimiter {
 
   /** A keyed hash, so that nobody reads or guesses addresses from the table. */
   #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'known' | 'turn'): string {
-    const parts = { account: normalizeEmail(email), ip: clientNetwork(ip) };
+    const parts = { account: normalizeEmail(email), ip: this.networks.of(ip) };
     const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
     return createHmac('sha256', this.key)
       .update(JSON.stringify([purpose, named]))
@@ -156,7 +165,8 @@ export class LoginLimiter {
     if (counters.length === 0) return;
     const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
     const now = this.clock.now();
-    const known = [this.#keyOf(who, 'account+ip', 'known'), new Date(now + KNOWN_FOR)];
+    const isPlace = this.networks.of(who.ip) !== undefined; // where there is no address nobody is known
+    const known = [isPlace ? this.#keyOf(who, 'account+ip', 'known') : null, new Date(now + KNOWN_FOR)];
     await this.database.query(this.#sql.succeed, [counted, pairs, ...known, new Date(now)]);
   }
 }
@@ -194,7 +204,7 @@ function statements(attempts: Table) {
     succeed: `
       insert into ${name} as a (${key}, ${failures}, ${resetsAt})
       select k, 0, case when k = $3 then $4::timestamptz else $5::timestamptz end
-      from unnest($1::text[] || $3::text) as given (k) order by k
+      from unnest($1::text[] || $3::text) as given (k) where k is not null order by k
       on conflict (${key}) do update set
         ${failures} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${failures} - 1, 0) end,
         ${resetsAt} = case when a.${key} = $3 then excluded.${resetsAt} else a.${resetsAt} end`,

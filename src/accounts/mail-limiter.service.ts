@@ -5,10 +5,10 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { SessionClient } from '../sessions/client-device.js';
-import type { RateLimit } from '../settings/rate-limit.js';
+import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
-import { clientNetwork } from './client-address.js';
+import type { ClientNetworks } from './client-networks.js';
 import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /**
@@ -31,6 +31,7 @@ export class MailLimiter {
     private readonly clock: Clock,
     /** Hides whom the rows are about. */
     private readonly key: KeyObject,
+    private readonly networks: ClientNetworks,
   ) {
     this.#sql = statement(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
@@ -42,11 +43,13 @@ export class MailLimiter {
    * @throws too_many_requests
    */
   async countMail(reason: MailReason, email: string, client?: SessionClient): Promise<void> {
-    // The client's address first: whoever is over that limit must not use up the one of somebody's mailbox.
-    for (const scope of client ? (['ip', 'account+ip', 'account'] as const) : (['account'] as const)) {
-      const network = scope.includes('ip') && clientNetwork(client?.ip);
-      const parts = [scope.includes('account') && [reason, normalizeEmail(email)], network];
-      for (const limit of this.#limits(scope)) throwIfOver(await this.#count('mail', parts, limit), limit);
+    const network = client && this.networks.of(client.ip);
+    for (const limit of this.#limitsOf(client, network)) {
+      const parts = [
+        limit.scope.includes('account') && [reason, normalizeEmail(email)],
+        limit.scope.includes('ip') && network,
+      ];
+      throwIfOver(await this.#count('mail', parts, limit), limit);
     }
   }
 
@@ -60,10 +63,18 @@ export class MailLimiter {
     return isAdmitted;
   }
 
-  /** Counts a try of a key out of a mail, unless MAIL_RATE_LIMIT is off. @throws too_many_requests */
+  /** Counts a try of a key out of a mail, unless MAIL_RATE_LIMIT is off or the client has no address. @throws too_many_requests */
   async countKey(ip: string | undefined): Promise<void> {
     if (this.settings.mailRateLimit.length === 0) return;
-    throwIfOver(await this.#count('key', [clientNetwork(ip)], KEY_TRIES), KEY_TRIES);
+    const network = this.networks.of(ip);
+    if (network) throwIfOver(await this.#count('key', [network], KEY_TRIES), KEY_TRIES);
+  }
+
+  /** The client's address first: whoever is over that limit must not use up the one of somebody's mailbox. */
+  #limitsOf(client: SessionClient | undefined, network: string | undefined): RateLimit[] {
+    if (!client) return this.#limits('account');
+    if (network === undefined) return limitsWithoutAddress(this.settings.mailRateLimit);
+    return (['ip', 'account+ip', 'account'] as const).flatMap((scope) => this.#limits(scope));
   }
 
   #limits(scope: RateLimit['scope']): RateLimit[] {

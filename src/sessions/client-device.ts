@@ -1,6 +1,6 @@
 import Bowser from 'bowser';
-import ipaddr from 'ipaddr.js';
 import type { Settings } from '../settings/settings.js';
+import { clientAddress } from './client-network.js';
 
 /** Who sends a request, as Express tells it. */
 export interface SessionClient {
@@ -32,17 +32,12 @@ export function deviceOf(client: SessionClient | undefined, { collectUserAgent }
   return collectUserAgent && client ? describeClient(client) : NO_DEVICE;
 }
 
-/** An address in its usual form, an IPv4-mapped one as the IPv4 address that it is; null for what is none. */
-export function addressOf(ip: string | undefined): string | null {
-  return ip && ipaddr.isValid(ip) ? ipaddr.process(ip.replace(/%.*/, '')).toString() : null;
-}
-
 /** Tells browser, system and device by the `User-Agent` header, which says whatever the client likes. */
 function describeClient({ ip, userAgent = '' }: SessionClient): ClientDevice {
   const header = userAgent.slice(0, LONGEST_HEADER);
   const { browser, os, platform } = header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
   return {
-    ip: addressOf(ip),
+    ip: clientAddress(ip) ?? null,
     browser: words(browser.name, browser.version),
     os: words(os.name, os.versionName ?? os.version),
     device: words(platform.vendor, platform.model) ?? words(platform.type),

@@ -29,6 +29,16 @@ export function isRateLimit(value: unknown): value is RateLimit {
   return isPositive(count) && isPositive(seconds) && SCOPES.includes(scope as RateLimitScope);
 }
 
+/**
+ * The limits that hold for a client without an address: those of the account or, where there are none, those of the pair,
+ * for the account alone.
+ */
+export function limitsWithoutAddress(limits: readonly RateLimit[]): RateLimit[] {
+  const ofAccount = limits.filter(({ scope }) => scope === 'account');
+  if (ofAccount.length > 0) return ofAccount;
+  return limits.filter(({ scope }) => scope === 'account+ip').map((limit) => ({ ...limit, scope: 'account' }));
+}
+
 /** Whether no two limits count the same thing over the same time. */
 export function areDistinct(limits: readonly RateLimit[]): boolean {
   return new Set(limits.map(({ seconds, scope }) => `${seconds}/${scope}`)).size === limits.length;
