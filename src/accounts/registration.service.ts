@@ -110,6 +110,8 @@ export class RegistrationService {
       return { mark };
     }
     if (emailVerification === 'optional') await this.mails.sendLink('email-verification', user.id, user.email, em);
+    // The session reads the user anew, without the lazy hash. Were it still managed, the hash would be written once more.
+    em.clear();
     return { tokens: await this.sessions.open(user, { em, client: registration }) };
   }
 
