@@ -35,6 +35,8 @@ export class Database {
   /** What has to be done when the transaction of an EntityManager of ours has committed. */
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #names = new Map<string, string>();
+  /** The EntityManagers that were made here. */
+  readonly #own = new WeakSet<EntityManager>();
 
   constructor(private readonly orm: MikroORM) {}
 
@@ -159,7 +161,21 @@ export class Database {
 
   /** An EntityManager of its own: empty, and outside of the request's and of every transaction. */
   fork(): EntityManager {
-    return this.orm.em.fork({ useContext: false, disableContextResolution: true });
+    const fork = this.orm.em.fork({ useContext: false, disableContextResolution: true });
+    this.#own.add(fork);
+    return fork;
+  }
+
+  /**
+   * An EntityManager to read with in the transaction of `em`: that itself where it is one of ours, else one beside it. What
+   * an EntityManager of the app's manages is neither refreshed nor flushed by us.
+   */
+  reader(em: EntityManager): EntityManager {
+    if (this.#own.has(em)) return em;
+    const fork = this.fork();
+    const transaction = em.getTransactionContext();
+    if (transaction) fork.setTransactionContext(transaction);
+    return fork;
   }
 
   get #connection() {

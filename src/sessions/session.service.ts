@@ -24,7 +24,10 @@ export interface SessionReference {
 
 /** How a session is opened. */
 export interface OpenOptions {
-  /** The transaction to open it in. Default: none, or where more than one statement is needed, one of its own. */
+  /**
+   * The transaction to open it in. Default: none, or where more than one statement is needed, one of its own. What this
+   * EntityManager manages is neither refreshed nor flushed: flush first what the tokens must say.
+   */
   readonly em?: EntityManager;
   /** Who signs in, for COLLECT_USER_AGENT. */
   readonly client?: SessionClient;

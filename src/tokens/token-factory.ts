@@ -4,6 +4,7 @@ import { type Clock, toSeconds } from '../clock.js';
 import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
 import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
+import { loadRelations } from '../users/look-up.js';
 import { AccessToken } from './access-token.js';
 import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
 import { saysExpired, signToken, verifySignature } from './json-web-token.js';
@@ -51,14 +52,14 @@ export class TokenFactory {
   }
 
   /**
-   * The tokens of a session for a user whom `em` has just read.
+   * The tokens of a session for a user who has just been read.
    *
    * @throws reserved_claim when the app's class adds a claim of ours
    * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
-  async issue(user: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
+  async issue(user: BaseUser, session: TokenSession, _em?: EntityManager): Promise<Tokens> {
     const now = toSeconds(this.clock.now()); // before all that may take its time: what was revoked meanwhile must know its end
-    if (this.relations.length > 0) await em.populate(user, this.relations as never);
+    if (this.relations.length > 0) await loadRelations(user, this.relations);
     const refresh: unknown = await this.tokenClass.forUser(user, { attributes: this.settings.userAttributes });
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);

@@ -53,10 +53,13 @@ export class UserService<U extends BaseUser = BaseUser> {
     return (await this.database.query(sql, [key])).length > 0 ? key : undefined;
   }
 
-  /** The user of a row that has `table.columns()`, managed by `em`: `em.map`, without a walk over what hangs on the user. */
+  /**
+   * The user of a row that has `table.columns()`, managed by `database.reader(em)`: `em.map`, without a walk over what hangs
+   * on the user, and never into an EntityManager of the app's.
+   */
   fromRow(em: EntityManager, row: object): U {
     const data = em.getDriver().mapResult(row as never, this.meta);
-    return em.merge(this.entity, data as never, {
+    return this.database.reader(em).merge(this.entity, data as never, {
       convertCustomTypes: true,
       refresh: true,
       validate: false,
