@@ -137,6 +137,11 @@ export function tokenNotValid(reason: RefusalReason): JwtAllauthError {
   return new JwtAllauthError(ErrorCode.TokenNotValid, 401, 'The token is not valid.', { reason });
 }
 
+/** Whether an error says that a token is not valid. */
+export function isTokenNotValid(error: unknown): boolean {
+  return error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid;
+}
+
 /** 400: some input fields do not have the form that they must have. */
 export function validationFailed(errors: readonly FieldError[]): JwtAllauthError {
   return new JwtAllauthError(ErrorCode.ValidationFailed, 400, 'The input is not valid; see errors.', { errors });

@@ -139,7 +139,7 @@ function createOwnParts(
 ): OwnParts {
   const { tokens, users, checker } = services;
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
-  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), tokens, clock);
+  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock);
   const pages = new LinkPages(new PageTemplates(settings), settings);
   return {
     controllers: createAuthControllers(services, { transport, pages, prefix, settings }),

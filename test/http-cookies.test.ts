@@ -9,10 +9,11 @@ const NEW_PASSWORD = 'another sentence, as long';
 const FORTNIGHT = 14 * 86_400;
 
 /** The refresh cookie as it was set: its header without the token and without `Expires`, which repeats Max-Age. */
-function cookieOf({ headers }: Answer): { token: string; header: string } {
+function cookieOf({ headers }: Answer, others: readonly string[] = []): { token: string; header: string } {
   const cookies = headers.getSetCookie();
-  expect(cookies).toHaveLength(1);
-  const [, name = '', token = '', attributes = ''] = /^([^=]+)=([^;]*)(.*)$/.exec(cookies[0] ?? '') ?? [];
+  const expired = cookies.slice(0, -1).map((cookie) => cookie.replace(/; Expires=[^;]+/, ''));
+  expect(expired).toEqual(others);
+  const [, name = '', token = '', attributes = ''] = /^([^=]+)=([^;]*)(.*)$/.exec(cookies.at(-1) ?? '') ?? [];
   expect(attributes).toContain('; Expires=');
   return { token, header: `${name}=${attributes.replace(/; Expires=[^;]+/, '')}` };
 }
@@ -20,10 +21,13 @@ function cookieOf({ headers }: Answer): { token: string; header: string } {
 interface Variant {
   readonly title: string;
   readonly settings: SettingsInput;
+  readonly express?: 5;
   readonly name: string;
   /** What follows the name and the value, with MAX for the seconds. */
   readonly attributes: string;
   readonly maxAge?: number;
+  /** Copies of the cookie that are expired before it. */
+  readonly others?: readonly string[];
 }
 
 const production = { development: false };
@@ -54,6 +58,7 @@ describe.each<Variant>([
     settings: { ...production, refreshTokenCookieDomain: 'example.com' },
     name: 'refresh_token',
     attributes: 'Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+    others: ['__Host-refresh_token=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax'],
   },
   {
     title: 'with a PATH',
@@ -80,6 +85,38 @@ describe.each<Variant>([
     attributes: 'Path=/; HttpOnly; Secure; SameSite=None',
   },
   {
+    title: 'with PARTITIONED',
+    settings: { ...production, refreshTokenCookieSameSite: 'none', refreshTokenCookiePartitioned: true },
+    name: '__Host-refresh_token',
+    attributes: 'Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+    others: ['__Host-refresh_token=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=None'],
+  },
+  {
+    title: 'with PARTITIONED on Express 5',
+    express: 5,
+    settings: { ...production, refreshTokenCookieSameSite: 'none', refreshTokenCookiePartitioned: true },
+    name: '__Host-refresh_token',
+    attributes: 'Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+    others: ['__Host-refresh_token=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=None'],
+  },
+  {
+    title: 'with older domains and paths, of which it has one still',
+    settings: {
+      refreshTokenCookieDomain: 'example.com',
+      olderCookieDomains: ['.Example.com', 'a.test'],
+      olderCookiePaths: '/,/auth',
+    },
+    name: 'refresh_token',
+    attributes: 'Domain=example.com; Path=/; HttpOnly; SameSite=Lax',
+    others: [
+      'refresh_token=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax',
+      'refresh_token=; Max-Age=0; Path=/auth; HttpOnly; SameSite=Lax',
+      'refresh_token=; Max-Age=0; Domain=.Example.com; Path=/auth; HttpOnly; SameSite=Lax',
+      'refresh_token=; Max-Age=0; Domain=a.test; Path=/; HttpOnly; SameSite=Lax',
+      'refresh_token=; Max-Age=0; Domain=a.test; Path=/auth; HttpOnly; SameSite=Lax',
+    ],
+  },
+  {
     title: 'without HTTP_ONLY in development',
     settings: { refreshTokenCookieHttpOnly: false },
     name: 'refresh_token',
@@ -98,14 +135,14 @@ describe.each<Variant>([
     name: 'refresh_token',
     attributes: 'Path=/; HttpOnly; SameSite=Lax',
   },
-])('the refresh cookie $title', ({ title, settings, name, attributes, maxAge = FORTNIGHT }) => {
+])('the refresh cookie $title', ({ title, settings, express, name, attributes, maxAge = FORTNIGHT, others }) => {
   /** `Domain` comes behind Max-Age whatever else there is, as Express writes it. */
   const header = (seconds: number) => `${name}=; Max-Age=${seconds}; ${attributes}`;
   let app: TestApp;
   let client: TestClient;
   let token: string;
   beforeAll(async () => {
-    app = await createTestApp({ settings, database: base.database });
+    app = await createTestApp({ settings, express, database: base.database });
     client = app.client();
   });
   afterAll(() => app.close());
@@ -115,29 +152,29 @@ describe.each<Variant>([
       client.send('POST', path, body, { cookie: `${name}=${token}`, ...headers });
     const email = `${title.replace(/\W+/g, '-')}@example.com`;
     const set: Answer[] = [await client.register(email)];
-    token = cookieOf(set[0] as Answer).token;
+    token = cookieOf(set[0] as Answer, others).token;
     const refreshed = await send('/auth/refresh');
-    token = cookieOf(refreshed).token;
+    token = cookieOf(refreshed, others).token;
     client.access = refreshed.body.access;
     const changed = await send(
       '/auth/password/change',
       { oldPassword: PASSWORD, newPassword: NEW_PASSWORD },
       client.bearer,
     );
-    token = cookieOf(changed).token;
+    token = cookieOf(changed, others).token;
     client.access = changed.body.access;
     const cleared = [await send('/auth/logout-all', undefined, client.bearer), await send('/auth/logout')];
     set.push(refreshed, changed, await client.login(email, NEW_PASSWORD));
 
     expect(set.map(({ status }) => status)).toEqual([201, 200, 200, 200]);
     for (const answer of set) {
-      expect(cookieOf(answer).header).toBe(header(maxAge));
-      expect(cookieOf(answer).token.split('.')).toHaveLength(3);
+      expect(cookieOf(answer, others).header).toBe(header(maxAge));
+      expect(cookieOf(answer, others).token.split('.')).toHaveLength(3);
       expect(Object.keys(answer.body)).toEqual(['access']);
     }
-    expect(new Set(set.map((answer) => cookieOf(answer).token)).size).toBe(4);
+    expect(new Set(set.map((answer) => cookieOf(answer, others).token)).size).toBe(4);
     expect(cleared.map(({ status }) => status)).toEqual([204, 204]);
-    for (const answer of cleared) expect(cookieOf(answer)).toEqual({ token: '', header: header(0) });
+    for (const answer of cleared) expect(cookieOf(answer, others)).toEqual({ token: '', header: header(0) });
   });
 });
 

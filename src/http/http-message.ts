@@ -20,6 +20,7 @@ export interface CookieAttributes {
   readonly path: string;
   readonly domain?: string;
   readonly maxAge?: number;
+  readonly partitioned?: boolean;
 }
 
 /** The parts of an Express response that this library writes. */

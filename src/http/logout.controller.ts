@@ -39,11 +39,11 @@ export function createLogoutController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<void> {
-      const token = transport.receive(request, body);
+      const presented = transport.receive(request, body);
       try {
-        await logout.logout(token);
+        await logout.logoutAny(presented);
       } catch (error) {
-        // A token that is good for nothing is forgotten too; one that we could not look at is kept.
+        // A dead token is forgotten too; a token that could not be looked up is kept.
         if (error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid) transport.forget(response);
         throw error;
       }

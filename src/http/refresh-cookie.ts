@@ -1,41 +1,58 @@
-import { isCookieSecure, isHostCookie, type Settings } from '../settings/settings.js';
+import { isCookieSecure, type Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
+import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
+import { type CookieIdentity, olderIdentities, ownIdentity } from './refresh-cookie-identity.js';
+
+/** Cookies that are looked at: an honest browser has one, or a few right after DOMAIN or PATH were changed. */
+const MOST = 4;
+
+/** The form of a signed token; anything else is not counted, so that strays cannot displace ours. */
+const TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** The cookie that carries the refresh token. */
 export class RefreshCookie {
   readonly name: string;
-  readonly #attributes: CookieAttributes;
+  readonly #own: CookieIdentity;
+  readonly #older: readonly CookieIdentity[];
+  readonly #attributes: Omit<CookieAttributes, 'path'>;
 
   constructor(private readonly settings: Settings) {
-    this.name = settings.refreshTokenCookieName ?? (isHostCookie(settings) ? '__Host-refresh_token' : 'refresh_token');
+    this.#own = ownIdentity(settings);
+    this.#older = olderIdentities(settings);
+    this.name = this.#own.name;
     this.#attributes = {
       httpOnly: settings.refreshTokenCookieHttpOnly,
       secure: isCookieSecure(settings),
       sameSite: settings.refreshTokenCookieSameSite,
-      path: settings.refreshTokenCookiePath,
-      domain: settings.refreshTokenCookieDomain,
     };
   }
 
-  /** Every value under our name: a cookie set for a parent domain or another path can come beside ours. */
-  read({ headers }: HttpRequest): string[] {
-    return (headers.cookie ?? '')
-      .split(';')
-      .map((pair) => pair.trim())
-      .filter((pair) => pair.startsWith(`${this.name}=`))
-      .map((pair) => pair.slice(this.name.length + 1))
-      .filter((value) => value !== '');
+  /**
+   * The tokens of a request, at most four. A cookie for a parent domain or another path, and one that was set before DOMAIN
+   * or PATH were changed, can come beside ours.
+   */
+  read(request: HttpRequest): string[] {
+    const names = new Set([this.#own, ...this.#older].map(({ name }) => name));
+    const values = new Set([...names].flatMap((name) => cookieValues(request, name)));
+    const tokens = [...values].filter((value) => TOKEN.test(value));
+    return (tokens.length > 0 ? tokens : [...values]).slice(0, MOST);
   }
 
-  /** Sets the cookie for as long as the token lives. */
+  /** Sets the cookie for as long as the token lives, and expires every other identity that it may have. */
   set(response: HttpResponse, { refresh, refreshExpiresAt }: Tokens, now: number): void {
     const left = refreshExpiresAt * 1000 - now;
-    const limit = this.settings.refreshTokenCookieMaxAge;
-    response.cookie(this.name, refresh, { ...this.#attributes, maxAge: Math.min(left, (limit ?? Infinity) * 1000) });
+    const limit = (this.settings.refreshTokenCookieMaxAge ?? Infinity) * 1000;
+    for (const identity of this.#older) this.#write(response, identity, '', 0);
+    this.#write(response, this.#own, refresh, Math.min(left, limit)); // last: clients with a simple jar keep the last one
   }
 
+  /** Expires the cookie under every identity that it may have. */
   clear(response: HttpResponse): void {
-    response.cookie(this.name, '', { ...this.#attributes, maxAge: 0 });
+    for (const identity of [...this.#older, this.#own]) this.#write(response, identity, '', 0);
+  }
+
+  #write(response: HttpResponse, { name, ...identity }: CookieIdentity, value: string, maxAge: number): void {
+    response.cookie(name, value, { ...this.#attributes, ...identity, maxAge });
   }
 }

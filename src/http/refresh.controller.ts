@@ -25,8 +25,8 @@ export function createRefreshController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const token = transport.receive(request, body);
-      return transport.deliver(response, await rotation.rotate(token, clientOf(request)));
+      const presented = transport.receive(request, body);
+      return transport.deliver(response, await rotation.rotateAny(presented, clientOf(request)));
     }
   }
   return RefreshController;

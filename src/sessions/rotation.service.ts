@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
-import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
+import {
+  ErrorCode,
+  isTokenNotValid,
+  JwtAllauthError,
+  serviceUnavailable,
+  type TokenReuse,
+  tokenNotValid,
+} from '../error.js';
 import type { Happening } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
@@ -16,6 +24,20 @@ import { deviceOf, type SessionClient } from './client-device.js';
 import type { SessionService } from './session.service.js';
 import type { SessionEndings } from './session-endings.js';
 import type { SessionRow, SessionStore } from './session-store.js';
+
+/** What one of several tokens is worth: the lowest is rotated. */
+const STANDING = {
+  /** The live token of its session. */
+  live: 0,
+  /** Its parent, within the grace. */
+  parent: 1,
+  /** Used before. */
+  used: 2,
+  /** Expired, or of no live session. */
+  dead: 3,
+  /** Not a token of this app. */
+  foreign: 4,
+} as const;
 
 /** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
 export class RotationService {
@@ -44,6 +66,38 @@ export class RotationService {
    */
   async rotate(token: string, client?: SessionClient): Promise<Tokens> {
     return this.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
+  }
+
+  /**
+   * Rotates the live one of several refresh tokens of one client: a used one beside it is no theft, and one that is foreign
+   * or forged does nothing. Without a live one, all is as if a used one had come alone.
+   *
+   * @throws what `rotate` throws
+   */
+  async rotateAny(tokens: readonly string[], client?: SessionClient): Promise<Tokens> {
+    const em = this.database.fork();
+    let best = { token: tokens[0] ?? '', standing: STANDING.foreign as number };
+    for (const token of tokens.length > 1 ? tokens : []) {
+      const standing = await this.#standingOf(token, em);
+      if (standing < best.standing) best = { token, standing };
+      if (standing === STANDING.live) break;
+    }
+    return this.rotate(best.token, client);
+  }
+
+  /** Looks what a token is worth, and changes nothing. */
+  async #standingOf(token: string, em: EntityManager): Promise<number> {
+    try {
+      const claims = this.tokens.readRefresh(token);
+      if (claims.exp <= toSeconds(this.clock.now())) return STANDING.dead;
+      const found = await this.store.find(claims.session, this.users.keyOf(claims.sub), em);
+      if (!found?.session.enabled || !found.session.isUserActive) return STANDING.dead;
+      if (found.session.jti === claims.jti) return STANDING.live;
+      return this.#isLostResponse(claims, found.session) ? STANDING.parent : STANDING.used;
+    } catch (error) {
+      if (isTokenNotValid(error)) return STANDING.foreign;
+      throw error;
+    }
   }
 
   async #rotate(token: string, client: SessionClient | undefined, outcome: (name: string) => void): Promise<Tokens> {

@@ -79,6 +79,13 @@ export function isOrigin(value: unknown): boolean {
   );
 }
 
+/** Whether a value is a path of a cookie. */
+export const isCookiePath = (value: unknown) => matches(value, /^\/[!-:<-~]*$/);
+
+/** Whether a value is a domain of a cookie. */
+export const isCookieDomain = (value: unknown) =>
+  matches(value, /^\.?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i);
+
 /** Whether a value maps claim names to dotted paths. */
 export function isAttributeMap(value: unknown): boolean {
   const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);

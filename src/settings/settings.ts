@@ -11,6 +11,8 @@ import {
   Duration,
   Flag,
   isAttributeMap,
+  isCookieDomain,
+  isCookiePath,
   isOrigin,
   matches,
   must,
@@ -90,14 +92,33 @@ export class Settings extends AccountSettings {
   @Duration(1)
   readonly refreshTokenCookieMaxAge?: number = undefined;
 
-  @must('must be a path that starts with /', (value) => matches(value, /^\/[!-:<-~]*$/))
+  @must('must be a path that starts with /', isCookiePath)
   readonly refreshTokenCookiePath: string = '/';
 
-  @must(
-    'must be a domain',
-    optional((value) => matches(value, /^\.?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i)),
-  )
+  @must('must be a domain', optional(isCookieDomain))
   readonly refreshTokenCookieDomain?: string = undefined;
+
+  /** True: browsers keep the cookie apart for each site that embeds the app (CHIPS). */
+  @Flag()
+  @must(
+    'needs a Secure cookie with SameSite none: no other is sent where the app is embedded',
+    (value, settings: Settings) =>
+      value !== true || (isCookieSecure(settings) && settings.refreshTokenCookieSameSite === 'none'),
+  )
+  readonly refreshTokenCookiePartitioned: boolean = false;
+
+  /** Domains that the cookie had before. Its copies there are read and expired. */
+  @Transform(({ value }) => parseList(value))
+  @must('must be domains, separated by commas', (value) => Array.isArray(value) && value.every(isCookieDomain))
+  readonly olderCookieDomains: readonly string[] = [];
+
+  /** Paths that the cookie had before. Its copies there are read and expired. */
+  @Transform(({ value }) => parseList(value))
+  @must(
+    'must be paths that start with /, separated by commas',
+    (value) => Array.isArray(value) && value.every(isCookiePath),
+  )
+  readonly olderCookiePaths: readonly string[] = [];
 
   @must(`must be one of ${ALGORITHMS.join(', ')}`, isAlgorithm)
   readonly algorithm: Algorithm = 'HS256';
@@ -232,7 +253,7 @@ export function isCookieSecure({ refreshTokenCookieSecure, development }: Settin
 }
 
 /** Whether a cookie of these settings may bear the `__Host-` prefix (RFC 6265bis §4.1.3.2). */
-export function isHostCookie(settings: Settings): boolean {
+function isHostCookie(settings: Settings): boolean {
   return isCookieSecure(settings) && settings.refreshTokenCookiePath === '/' && !settings.refreshTokenCookieDomain;
 }
 

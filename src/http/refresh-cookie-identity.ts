@@ -1,0 +1,57 @@
+import { isCookieSecure, type Settings } from '../settings/settings.js';
+
+/** What makes a cookie another one for a browser (RFC 6265 §5.3, and its partition). */
+export interface CookieIdentity {
+  readonly name: string;
+  readonly path: string;
+  /** Undefined: the cookie of this host alone. */
+  readonly domain?: string;
+  readonly partitioned?: boolean;
+}
+
+/** The identity of the refresh cookie, as the settings say it now. */
+export function ownIdentity(settings: Settings): CookieIdentity {
+  const { refreshTokenCookieDomain: domain, refreshTokenCookiePath: path } = settings;
+  return identity(settings, domain, path, settings.refreshTokenCookiePartitioned);
+}
+
+/**
+ * The identities that the refresh cookie may have had before: of OLDER_COOKIE_DOMAINS and OLDER_COOKIE_PATHS, the copy of
+ * this host alone where there is a DOMAIN, and the unpartitioned copy where it is partitioned.
+ */
+export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
+  const own = ownIdentity(settings);
+  const domains = [undefined, own.domain, ...settings.olderCookieDomains];
+  const paths = [own.path, ...settings.olderCookiePaths];
+  const older = new Map<string, CookieIdentity>();
+  for (const domain of domains) {
+    for (const path of paths) {
+      for (const isPartitioned of own.partitioned ? [true, false] : [false]) {
+        const each = identity(settings, domain, path, isPartitioned);
+        if (isPossible(each)) older.set(keyOf(each), each);
+      }
+    }
+  }
+  older.delete(keyOf(own));
+  return [...older.values()];
+}
+
+function identity(settings: Settings, domain: string | undefined, path: string, partitioned: boolean): CookieIdentity {
+  const name = settings.refreshTokenCookieName ?? defaultName(settings, domain, path);
+  return { name, path, ...(domain && { domain }), ...(partitioned && { partitioned }) };
+}
+
+/** RFC 6265bis §4.1.3: `__Host-` is for Secure cookies of one host and every path. */
+function defaultName(settings: Settings, domain: string | undefined, path: string): string {
+  const isHostCookie = isCookieSecure(settings) && path === '/' && !domain;
+  return isHostCookie ? '__Host-refresh_token' : 'refresh_token';
+}
+
+/** Browsers refuse a `__Host-` cookie with a domain or a path, and so never had one. */
+function isPossible({ name, path, domain }: CookieIdentity): boolean {
+  return !name.toLowerCase().startsWith('__host-') || (path === '/' && !domain);
+}
+
+function keyOf({ name, path, domain = '', partitioned = false }: CookieIdentity): string {
+  return [name, domain.replace(/^\./, '').toLowerCase(), path, partitioned].join(' ');
+}
