@@ -4,38 +4,43 @@ import type { Database } from '../database/database.js';
 import type { DedicatedConnection } from '../database/dedicated-connection.js';
 import type { Table } from '../database/table.js';
 
-/** Marks a notification that we send to ourselves. */
-const PING = 'ping ';
+/** First word of a notification that a server sends to itself. */
+const PING = 'ping';
 
-/** Milliseconds for which a silent connection is kept. */
-const SILENCE = 5000;
+/** Milliseconds after which a statement without an answer fails. */
+const STATEMENT_TIMEOUT_MS = 5000;
 
-/** Answers of the server that may come before it has passed a notification on. */
-const PATIENCE = 3;
+/** How often the server may answer after a ping was committed before its notification must have arrived. */
+const ANSWERS_UNTIL_DEAF = 3;
 
-/** The channel on which the ended sessions of a table are told: one for each, so that two schemas of a database do not mix. */
+/** Form of a session id. */
+const SESSION_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/** The PostgreSQL channel for the ended sessions of a table. Each table has its own, so that two schemas do not mix. */
 export function channelNameOf({ name }: Table): string {
   return `jwt_allauth_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }
 
-/** What a channel tells its owner. */
+/** Callbacks of a channel. */
 interface RevocationHandlers {
-  /** The session that was ended. */
+  /** Gets the id of each session that has ended. */
   readonly onRevoked: (session: string) => void;
-  /** The connection is over, whoever ended it. */
+  /** Runs when the connection has ended, for whatever reason. */
   readonly onClosed: (channel: RevocationChannel) => void;
 }
 
-/** A connection of its own on which PostgreSQL tells which sessions are ended, from the moment in which it was opened. */
+/** A connection of its own that listens for ended sessions from the moment it is open. */
 export class RevocationChannel {
   #isOpen = true;
-  /** Other servers ping on the same channel. */
-  readonly #own = `${PING}${randomUUID()} `;
+  /** Start of the pings of this channel. Other servers send theirs on the same PostgreSQL channel. */
+  readonly #ownPing = `${PING} ${randomUUID()} `;
+  /** Number of the newest ping. */
   #pings = 0;
   #isPinging = false;
-  #sent = '';
-  #heard = '';
-  #answersSincePing = 0;
+  /** Number of the newest ping that has arrived. */
+  #heard = 0;
+  /** A ping that the server has committed and that has not arrived, and how often the server has answered since. */
+  #missing?: { readonly ping: number; answers: number };
 
   private constructor(
     private readonly database: Database,
@@ -43,20 +48,21 @@ export class RevocationChannel {
     private readonly connection: DedicatedConnection,
   ) {}
 
+  /** Connects and listens. @throws service_unavailable */
   static async open(
     database: Database,
     name: string,
     { onRevoked, onClosed }: RevocationHandlers,
   ): Promise<RevocationChannel> {
-    const connection = await database.connect(SILENCE);
+    const connection = await database.connect(STATEMENT_TIMEOUT_MS);
     const channel = new RevocationChannel(database, name, connection);
     connection.onEnd(() => {
       channel.#isOpen = false;
       onClosed(channel);
     });
     connection.onNotification((payload) => {
-      if (payload.startsWith(channel.#own)) channel.#heard = payload;
-      else if (!payload.startsWith(PING)) onRevoked(payload);
+      if (payload.startsWith(channel.#ownPing)) channel.#hear(Number(payload.slice(channel.#ownPing.length)));
+      else if (SESSION_ID.test(payload)) onRevoked(payload); // any role of the database may send anything here
     });
     try {
       await connection.query(`listen ${name}`);
@@ -76,52 +82,62 @@ export class RevocationChannel {
     this.connection.unref();
   }
 
-  /** Rows of a statement, asked here and not on the app's pool, where a connection that went silent may never answer. */
+  /** Runs a statement on this connection, because one of the app's pool may be silent for ever. */
   query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     return this.connection.query<Row>(sql, parameters);
   }
 
-  /** Resolves when the server has answered: whatever was notified before has been heard by then. */
+  /** Resolves when the server has answered. All that was notified before has arrived by then. */
   async beat(): Promise<void> {
     await this.connection.query('select 1');
-    this.#answersSincePing++;
+    if (this.#missing) this.#missing.answers++;
   }
 
   /**
-   * Notifies this channel through the app's pool. A pooler between the two that gives connections to others after each
-   * transaction takes LISTEN without complaint, and nothing ever comes. While one ping is on its way there is no other.
+   * Sends a notification to this channel through the app's pool. It finds a transaction pooler between the two, which accepts
+   * LISTEN but delivers nothing. Does nothing while another ping is being sent.
+   *
+   * @throws when the pool does not send it within five seconds
    */
   async ping(): Promise<void> {
     if (this.#isPinging) return;
     this.#isPinging = true;
-    const ping = this.#own + this.#pings++;
+    const ping = ++this.#pings;
     try {
-      await this.database.query('select pg_notify($1, $2)', [this.name, ping]);
+      await Promise.race([
+        this.database.query('select pg_notify($1, $2)', [this.name, this.#ownPing + ping]),
+        delay(STATEMENT_TIMEOUT_MS, undefined, { ref: false }).then(() =>
+          Promise.reject(new Error('the pool is busy')),
+        ),
+      ]);
     } finally {
       this.#isPinging = false;
     }
-    this.#sent = ping;
-    this.#answersSincePing = 0;
+    // The notification often arrives before the answer to the statement that sent it.
+    if (this.#heard < ping) this.#missing ??= { ping, answers: 0 };
   }
 
-  /** Whether the last ping has not arrived though the server has answered often enough since. */
+  /** Whether a ping has not arrived although the server has answered often enough since. */
   get isDeaf(): boolean {
-    return this.#heard !== this.#sent && this.#answersSincePing >= PATIENCE;
+    return this.#missing !== undefined && this.#missing.answers >= ANSWERS_UNTIL_DEAF;
   }
 
-  /** Whether a ping arrives. @throws when the app's pool does not even send it */
+  /** Sends a ping and tells whether it arrives. @throws when the pool does not send it */
   async isHearing(): Promise<boolean> {
-    await Promise.race([
-      this.ping(),
-      delay(SILENCE, undefined, { ref: false }).then(() => Promise.reject(new Error('no connection of the pool'))),
-    ]);
-    while (this.#heard !== this.#sent && !this.isDeaf) await this.beat();
+    await this.ping();
+    while (this.#missing && !this.isDeaf) await this.beat();
     return !this.isDeaf;
   }
 
-  /** Gives the connection up without waiting for a server that may be silent. */
+  /** Ends the connection without waiting for a server that may be silent. */
   close(): void {
     this.#isOpen = false;
     this.connection.destroy();
+  }
+
+  #hear(ping: number): void {
+    if (!(ping <= this.#pings)) return; // not sent by this channel
+    this.#heard = Math.max(this.#heard, ping);
+    if (this.#missing && this.#missing.ping <= ping) this.#missing = undefined;
   }
 }
