@@ -16,7 +16,7 @@ import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
-import type { TokenFactory } from '../tokens/token-factory.js';
+import type { PreparedTokens, TokenFactory } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
@@ -38,6 +38,9 @@ const STANDING = {
   /** Not a token of this app. */
   foreign: 4,
 } as const;
+
+/** Reads of a session that other requests may change each time before its next token is stored. */
+const ATTEMPTS = 3;
 
 /** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
 export class RotationService {
@@ -109,33 +112,20 @@ export class RotationService {
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const user = this.users.keyOf(claims.sub);
-    return (await this.#rotateLive(claims, user, now, client)) ?? (await this.#resolveStale(claims, user, outcome));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const tokens = await this.#answer(claims, user, client, outcome);
+      if (tokens) return tokens;
+    }
+    throw serviceUnavailable();
   }
 
-  /** Makes the successor, if the token is the live one. */
-  async #rotateLive(
+  /** Does what follows from the state of the session. Undefined: it changed before the successor was stored. */
+  async #answer(
     claims: TokenClaims,
     user: UserId,
-    now: number,
     client: SessionClient | undefined,
+    outcome: (name: TokenReuse) => void,
   ): Promise<Tokens | undefined> {
-    const issuedAt = toSeconds(now);
-    const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
-    const next = { jti: randomUUID(), issuedAt, expiresAt };
-    const dates = { at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
-    const session = { id: claims.session, user, presented: claims.jti, next: next.jti };
-    const rotation = { ...session, ...dates, ...deviceOf(client, this.settings) };
-    const { owner, em } = await this.journal.together(async (own) => {
-      const rotated = await this.store.rotate(rotation, own);
-      const refreshed = { session: claims.session, user: claims.sub };
-      if (rotated) await this.journal.record([['session.refreshed', refreshed]], own);
-      return { owner: rotated, em: own };
-    });
-    return owner && this.tokens.issue(owner, { id: claims.session, openedAt: claims.session_iat, ...next }, em);
-  }
-
-  /** Tells why a correctly signed token was not the live one, and does what follows from it. */
-  async #resolveStale(claims: TokenClaims, user: UserId, outcome: (name: TokenReuse) => void): Promise<Tokens> {
     const em = this.database.fork();
     const found = await this.store.find(claims.session, user, em);
     if (!found) return this.#refuse('unknown-session', claims);
@@ -144,14 +134,42 @@ export class RotationService {
       await this.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
+    if (found.session.jti === claims.jti) {
+      return this.#rotateLive(claims, found.session, await this.tokens.prepare(found.user), client);
+    }
     if (this.#isLostResponse(claims, found.session)) {
+      const tokens = await this.tokens.issue(found.user, liveToken(claims, found.session));
       this.#tell('lost-response', claims);
       outcome('lost-response');
-      return this.tokens.issue(found.user, liveToken(claims, found.session), em);
+      return tokens;
     }
-    // It is the live one after all: the user was reactivated while we looked. The client may simply try again.
-    if (found.session.jti === claims.jti) throw serviceUnavailable();
     return this.#refuse((await this.#endReplayed(claims)) ? 'replay' : 'revoked-session', claims);
+  }
+
+  /**
+   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was read
+   * and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
+   */
+  async #rotateLive(
+    claims: TokenClaims,
+    { rotatedAt }: SessionRow,
+    prepared: PreparedTokens,
+    client: SessionClient | undefined,
+  ): Promise<Tokens | undefined> {
+    const now = Math.max(this.clock.now(), rotatedAt); // never earlier than the parent, by whichever server's clock
+    const issuedAt = toSeconds(now);
+    const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
+    const next = { id: claims.session, openedAt: claims.session_iat, jti: randomUUID(), issuedAt, expiresAt };
+    const tokens = this.tokens.sign(prepared, next);
+    const session = { id: claims.session, user: this.users.keyOf(claims.sub), presented: claims.jti, next: next.jti };
+    const dates = { at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const isRotated = await this.journal.together(async (em) => {
+      const rotated = await this.store.rotate({ ...session, ...dates, ...deviceOf(client, this.settings) }, em);
+      const refreshed = { session: claims.session, user: claims.sub };
+      if (rotated) await this.journal.record([['session.refreshed', refreshed]], em);
+      return rotated;
+    });
+    return isRotated ? tokens : undefined;
   }
 
   /**

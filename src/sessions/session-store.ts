@@ -47,37 +47,41 @@ export class SessionStore {
     this.#sql = statements(Table.named(orm, SESSION_ENTITY), users.table);
   }
 
+  /** An active user, just read, for whom a session may be opened. */
+  async findOwner(user: UserId, em: EntityManager): Promise<BaseUser | undefined> {
+    const [row] = await this.database.query(this.#sql.owner, [user], em);
+    return row && this.users.fromRow(em, row);
+  }
+
   /**
    * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if it
    * was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
    *
-   * @returns the user as just read, or undefined when the login came too late
+   * @returns false when the login came too late
    */
   async insert(
     session: { id: string; jti: string; openedAt: Date; expiresAt: Date } & ClientDevice,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     em: EntityManager,
-  ): Promise<BaseUser | undefined> {
+  ): Promise<boolean> {
     const { id, jti, openedAt, expiresAt, ip, browser, os, device } = session;
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
     const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device];
-    const [row] = await this.database.query(this.#sql.insert, parameters, em);
-    return row && this.users.fromRow(em, row);
+    return (await this.database.query(this.#sql.insert, parameters, em)).length > 0;
   }
 
   /**
    * Puts `next` in the place of `presented`, provided that this is the live token of a live session of an active user.
    *
-   * @returns the user as just read, or undefined when there was nothing to rotate
+   * @returns false when there was nothing to rotate
    */
   async rotate(
     session: { id: string; user: UserId; presented: string; next: string; at: Date; expiresAt: Date } & ClientDevice,
     em: EntityManager,
-  ): Promise<BaseUser | undefined> {
+  ): Promise<boolean> {
     const { id, user, presented, next, at, expiresAt, ip, browser, os, device } = session;
     const parameters = [id, user, presented, next, at, expiresAt, ip, browser, os, device];
-    const [row] = await this.database.query(this.#sql.rotate, parameters, em);
-    return row && this.users.fromRow(em, row);
+    return (await this.database.query(this.#sql.rotate, parameters, em)).length > 0;
   }
 
   /** The session as it is now, with its user. */
@@ -97,11 +101,6 @@ export class SessionStore {
   async isLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<boolean> {
     const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
     return (await this.database.query(sql, [id, user, at], em)).length > 0;
-  }
-
-  /** Takes back a session whose tokens nobody was given. */
-  async remove(id: string, user: UserId): Promise<void> {
-    await this.database.query(this.#sql.remove, [id, user]);
   }
 
   /** The live sessions of a user, the one used last first, at most 200. */
@@ -142,9 +141,10 @@ function statements(session: Table, user: Table) {
   const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
   return {
+    owner: `select ${user.columns('u')} from ${user.name} u where u.${u.id} = $1 and u.${u.isActive}`,
     insert: `
       with owner as (
-        select ${user.columns('u')} from ${user.name} u
+        select u.${u.id} from ${user.name} u
         where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
         for share
       ), opened as (
@@ -152,7 +152,7 @@ function statements(session: Table, user: Table) {
           ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
         select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
       )
-      select * from owner`,
+      select 1 from owner`,
     rotate: `
       update ${session.name} s
       set ${s.jti} = $4, ${s.previousJti} = s.${s.jti}, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
@@ -160,7 +160,7 @@ function statements(session: Table, user: Table) {
       from ${user.name} u
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
         and u.${u.id} = $2 and u.${u.isActive}
-      returning ${user.columns('u')}`,
+      returning 1`,
     find: `
       select s.${s.jti} as "${PREFIX}jti", s.${s.previousJti} as "${PREFIX}previousJti",
         ${milliseconds(s.rotatedAt)} as "${PREFIX}rotatedAt", ${milliseconds(s.expiresAt)} as "${PREFIX}expiresAt",
@@ -170,7 +170,6 @@ function statements(session: Table, user: Table) {
     live: `
       select 1 from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
-    remove: `delete from ${session.name} where ${s.id} = $1 and ${s.user} = $2`,
     list: `
       select s.${s.id} as "id", ${milliseconds(s.createdAt)} as "created", ${milliseconds(s.rotatedAt)} as "used",
         ${milliseconds(s.expiresAt)} as "expires",

@@ -8,7 +8,7 @@ import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { BaseUser, UserId } from '../users/base-user.entity.js';
+import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { deviceOf, type SessionClient } from './client-device.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
@@ -57,27 +57,25 @@ export class SessionService {
   /**
    * Opens a session for a user who has just proved who they are: by a password, then with the hash that was checked, or in
    * another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only way into
-   * the whitelist. One statement checks and inserts; a session for which no tokens can be made is taken back.
+   * the whitelist. The tokens are made before one statement checks and inserts: where none can be made there is no session.
    *
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
   async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, { em, client }: OpenOptions = {}): Promise<Tokens> {
+    const reader = em ?? this.database.fork();
+    const owner = await this.store.findOwner(user.id, reader);
+    if (!owner) throw incorrectCredentials();
+    const prepared = await this.tokens.prepare(owner);
     const session = this.#newSession();
-    const openIn = async (own: EntityManager) =>
-      this.#issue(await this.#insert(session, user, client, own), session, own);
-    if (em) return openIn(em);
-    if (this.settings.maxSessionsPerUser !== undefined || this.journal.isWriting) {
-      return this.database.transaction(openIn);
-    }
-    const own = this.database.fork();
-    const owner = await this.#insert(session, user, client, own);
-    try {
-      return await this.#issue(owner, session, own);
-    } catch (error) {
-      // Nobody has its tokens: if it cannot be taken back it does no harm, and why there are none is what counts.
-      await this.store.remove(session.id, user.id).catch(() => {});
-      throw error;
-    }
+    const tokens = this.tokens.sign(prepared, session);
+    const openIn = async (own: EntityManager) => {
+      await this.#insert(session, user, client, own);
+      await this.journal.record([['session.opened', { session: session.id, user: String(owner.id) }]], own);
+    };
+    if (em) await openIn(em);
+    else if (this.settings.maxSessionsPerUser !== undefined) await this.database.transaction(openIn);
+    else await this.journal.together(openIn);
+    return tokens;
   }
 
   /** The live sessions of a user, the one used last first, at most 200. */
@@ -142,28 +140,21 @@ export class SessionService {
     return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt };
   }
 
-  /** Puts a session on the whitelist, and takes off it what is more than the user may have. Returns the user as just read. */
+  /** Puts a session on the whitelist, and takes off it what is more than the user may have. */
   async #insert(
     { id, jti, expiresAt }: TokenSession,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     client: SessionClient | undefined,
     em: EntityManager,
-  ): Promise<BaseUser> {
+  ): Promise<void> {
     const cap = this.settings.maxSessionsPerUser;
     if (cap !== undefined) await this.endings.lockUser(user.id, em);
     const dates = { openedAt: new Date(this.clock.now()), expiresAt: new Date(expiresAt * 1000) };
-    const owner = await this.store.insert({ id, jti, ...dates, ...deviceOf(client, this.settings) }, user, em);
-    if (!owner) throw incorrectCredentials();
+    const session = { id, jti, ...dates, ...deviceOf(client, this.settings) };
+    if (!(await this.store.insert(session, user, em))) throw incorrectCredentials();
     if (cap !== undefined) {
       await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);
     }
-    return owner;
-  }
-
-  async #issue(owner: BaseUser, session: TokenSession, em: EntityManager): Promise<Tokens> {
-    const tokens = await this.tokens.issue(owner, session, em);
-    await this.journal.record([['session.opened', { session: session.id, user: String(owner.id) }]], em);
-    return tokens;
   }
 
   /** Records what was ended, and tells how many sessions it was. */

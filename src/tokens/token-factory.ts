@@ -26,6 +26,16 @@ export interface TokenSession {
   readonly expiresAt: number;
 }
 
+/** What the app's class says about a user, before it is signed for a session. */
+export interface PreparedTokens {
+  readonly refresh: RefreshToken;
+  /**
+   * When the preparation began, in seconds since the epoch. The access token counts from here: if its session is ended while
+   * `forUser` runs, the list of ended sessions must keep the session until the access token expires.
+   */
+  readonly preparedAt: number;
+}
+
 /** Makes and verifies every token of an app, with the refresh token class that its settings name. */
 export class TokenFactory {
   readonly #verified: VerifiedTokens;
@@ -58,12 +68,22 @@ export class TokenFactory {
    * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
   async issue(user: BaseUser, session: TokenSession, _em?: EntityManager): Promise<Tokens> {
-    const now = toSeconds(this.clock.now()); // before all that may take its time: what was revoked meanwhile must know its end
+    return this.sign(await this.prepare(user), session);
+  }
+
+  /** Does the part of `issue` that runs code of the app and may take long, for a user who has just been read. */
+  async prepare(user: BaseUser): Promise<PreparedTokens> {
+    const preparedAt = toSeconds(this.clock.now());
     if (this.relations.length > 0) await loadRelations(user, this.relations);
     const refresh: unknown = await this.tokenClass.forUser(user, { attributes: this.settings.userAttributes });
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
-    const expiry = Math.min(now + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
+    return { refresh, preparedAt };
+  }
+
+  /** Signs what was prepared. @throws reserved_claim, token_too_large, as `issue` */
+  sign({ refresh, preparedAt }: PreparedTokens, session: TokenSession): Tokens {
+    const expiry = Math.min(preparedAt + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
     const signed = this.#sign('refresh', refresh, session);
     if (this.settings.refreshTokenAsCookie && signed.length > cookieCapacity(this.settings)) {
@@ -71,7 +91,7 @@ export class TokenFactory {
       throw new JwtAllauthError(ErrorCode.TokenTooLarge, 500, detail);
     }
     return new Tokens(
-      this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: now, expiresAt: expiry }),
+      this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: preparedAt, expiresAt: expiry }),
       signed,
       session.expiresAt,
     );
