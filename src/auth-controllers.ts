@@ -44,13 +44,22 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
   return [
     ...(settings.adminManagedRegistration
       ? []
-      : [createRegistrationController(prefix, services.registration, transport, csrf, signUpCookie)]),
+      : [
+          createRegistrationController(
+            prefix,
+            services.registration,
+            services.passwordRules,
+            transport,
+            csrf,
+            signUpCookie,
+          ),
+        ]),
     createLoginController(prefix, services.login, transport, csrf),
     createRefreshController(prefix, services.rotation, transport, csrf),
     createLogoutController(prefix, services.logout, transport, csrf),
     createSessionsController(prefix, services.sessions),
     createProfileController(prefix, services.profile),
-    createPasswordChangeController(prefix, services.passwordChange, transport),
+    createPasswordChangeController(prefix, services.passwordChange, services.passwordRules, transport),
     createAccountDeletionController(prefix, services.accountDeletion, transport),
     ...(publicUrl === undefined ? [] : createMailControllers(services, parts, publicUrl)),
     createJwksController(prefix, services.keys),
@@ -66,7 +75,16 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
   const passwordController = (flow: MailedPasswordFlow) => {
     const formUrl = `${publicPath(publicUrl, prefix).href}${flow.form}`;
     const cookie = oneTimeCookie(flow.cookie, parts, publicUrl);
-    const byMail = new PasswordByMail(services.passwordSetter, flow, formUrl, cookie, pages, transport, discard);
+    const byMail = new PasswordByMail(
+      services.passwordSetter,
+      services.passwordRules,
+      flow,
+      formUrl,
+      cookie,
+      pages,
+      transport,
+      discard,
+    );
     return createMailedPasswordController(prefix, flow, byMail, csrf);
   };
   return [

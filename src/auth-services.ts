@@ -52,6 +52,8 @@ import { resolveTokenClass } from './tokens/resolve-token-class.js';
 import { TokenFactory } from './tokens/token-factory.js';
 import { relationsOf } from './tokens/user-attributes.js';
 import { PasswordHasher } from './users/password-hasher.service.js';
+import { PasswordRules } from './users/password-rules.js';
+import { prepareStrengthEstimate } from './users/password-strength.js';
 import { UserService } from './users/user.service.js';
 
 /** What the services are made of. */
@@ -173,8 +175,11 @@ function createAccountServices(
   const abandoned = new AbandonedSignUps(database, orm, users, clock);
   const mailed = [mailLimiter, mails] as const;
   const told = [sessions, journal, settings] as const;
+  const passwordRules = new PasswordRules(settings);
+  prepareStrengthEstimate();
   const browsers = new SignUpBrowsers(keys.deriveSecret('sign-up browsers'));
   return {
+    passwordRules,
     login: make(LoginService, users, hasher, limiter, failures, sessions, oneTimeKeys, settings, telemetry),
     registration: make(
       RegistrationService,
@@ -186,9 +191,21 @@ function createAccountServices(
       ...mailed,
       ...told,
       telemetry,
+      passwordRules,
     ),
     logout: make(LogoutService, tokens, sessions),
-    passwordChange: make(PasswordChangeService, database, users, hasher, proof, oneTimeKeys, mails, ...told, telemetry),
+    passwordChange: make(
+      PasswordChangeService,
+      database,
+      users,
+      hasher,
+      proof,
+      oneTimeKeys,
+      mails,
+      ...told,
+      telemetry,
+      passwordRules,
+    ),
     passwordReset: make(PasswordResetService, database, users, oneTimeKeys, ...mailed, deferred),
     emailVerification: make(
       EmailVerificationService,
@@ -203,7 +220,17 @@ function createAccountServices(
     ),
     emailChange: make(EmailChangeService, database, users, proof, abandoned, ...mailed, deferred, sessions),
     invitation: make(InvitationService, database, users, abandoned, ...mailed, ...told),
-    passwordSetter: make(PasswordSetter, database, users, hasher, oneTimeKeys, ...mailed, sessions, journal),
+    passwordSetter: make(
+      PasswordSetter,
+      database,
+      users,
+      hasher,
+      oneTimeKeys,
+      ...mailed,
+      sessions,
+      journal,
+      passwordRules,
+    ),
     accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal),
     profile: make(ProfileService, database, users),
     deactivation: make(DeactivationService, database, users, sessions, oneTimeKeys, journal),

@@ -111,7 +111,7 @@ describe.each([
     const signedIn = await signUp(email);
     if (!isMandatory) await expectDescribed(409, 'POST', '/registration', { body: { email, password: PASSWORD } });
     const invalid = { email, password: 'short', nickname: 'x' };
-    expect((await expectDescribed(400, 'POST', '/registration', { body: invalid })).body.errors).toHaveLength(1);
+    expect((await expectDescribed(400, 'POST', '/registration', { body: invalid })).body.errors).toHaveLength(2);
     await expectDescribed(401, 'POST', '/login', { body: { email, password: 'wrong, wrong' } });
     const refreshed = await expectDescribed(200, 'POST', '/refresh', refreshOf(signedIn));
     await expectDescribed(204, 'POST', '/logout', refreshOf(refreshed));

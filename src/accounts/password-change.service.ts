@@ -8,7 +8,7 @@ import type { Settings } from '../settings/settings.js';
 import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
-import { assertPasswordAllowed } from '../users/password-rules.js';
+import type { PasswordRules } from '../users/password-rules.js';
 import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { PasswordProof } from './password-proof.js';
@@ -33,6 +33,7 @@ export class PasswordChangeService {
     private readonly journal: Journal,
     private readonly settings: Settings,
     private readonly telemetry: Telemetry,
+    private readonly rules: PasswordRules,
   ) {}
 
   /**
@@ -49,7 +50,7 @@ export class PasswordChangeService {
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
-    assertPasswordAllowed('newPassword', newPassword, user.email);
+    this.rules.assertAllowed('newPassword', newPassword, user);
     if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(user, oldPassword ?? '', client);
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {

@@ -6,8 +6,9 @@ import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
+import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
-import { assertPasswordAllowed } from '../users/password-rules.js';
+import type { PasswordRules } from '../users/password-rules.js';
 import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { MailLimiter } from './mail-limiter.service.js';
@@ -33,18 +34,19 @@ export class PasswordSetter {
     private readonly mails: AccountMails,
     private readonly sessions: SessionService,
     private readonly journal: Journal,
+    private readonly rules: PasswordRules,
   ) {}
 
-  /** The first good one of some keys, and the address that it was mailed to. @throws too_many_requests */
+  /** The first good one of some keys, its user, and the address that it was mailed to. @throws too_many_requests */
   async find(
     purpose: PasswordPurpose,
     keys: readonly string[],
     { ip }: SessionClient,
-  ): Promise<{ readonly key: string; readonly email: string } | undefined> {
+  ): Promise<{ readonly key: string; readonly user: UserId; readonly email: string } | undefined> {
     await this.limiter.countKey(ip);
     for (const key of keys) {
       const found = await this.keys.find(key, [purpose]);
-      if (found) return { key, email: found.email };
+      if (found) return { key, user: found.user, email: found.email };
     }
     return undefined;
   }
@@ -58,8 +60,9 @@ export class PasswordSetter {
   async set(purpose: PasswordPurpose, { keys, newPassword, ...client }: MailedPassword): Promise<Tokens> {
     const found = await this.find(purpose, keys, client);
     if (!found) throw tokenNotValid('one-time-key');
-    const { key, email } = found;
-    assertPasswordAllowed('newPassword', newPassword, email);
+    const { key, user } = found;
+    const owner = await this.database.read((em) => this.users.getActive(em, String(user)));
+    this.rules.assertAllowed('newPassword', newPassword, owner);
     const passwordHash = await this.hasher.hash(newPassword);
     return this.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
   }

@@ -12,7 +12,7 @@ import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
-import { assertPasswordAllowed } from '../users/password-rules.js';
+import type { PasswordRules } from '../users/password-rules.js';
 import { Role } from '../users/role.js';
 import type { UserService } from '../users/user.service.js';
 import type { AbandonedSignUps } from './abandoned-sign-ups.js';
@@ -56,6 +56,7 @@ export class RegistrationService {
     private readonly journal: Journal,
     private readonly settings: Settings,
     private readonly telemetry: Telemetry,
+    private readonly rules: PasswordRules,
   ) {}
 
   /**
@@ -71,7 +72,7 @@ export class RegistrationService {
   async #register(registration: Registration): Promise<SignUp> {
     const { email, password } = registration;
     const { emailVerification, preventEnumeration } = this.settings;
-    assertPasswordAllowed('password', password, email);
+    this.rules.assertAllowed('password', password, registration);
     if (emailVerification !== 'none') await this.limiter.countMail('registration', email, registration);
     const passwordHash = await this.hasher.hash(password);
     const created = this.#createOrTell({ ...registration, passwordHash });

@@ -1,6 +1,7 @@
 import type { PasswordSetter } from '../accounts/password-setter.service.js';
 import { JwtAllauthError } from '../error.js';
 import type { Tokens } from '../tokens/tokens.js';
+import type { PasswordRules } from '../users/password-rules.js';
 import { parseForm } from './form-body.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { NewPasswordInput } from './inputs/new-password.input.js';
@@ -18,6 +19,7 @@ import { validateInput } from './validate-input.js';
 export class PasswordByMail {
   constructor(
     private readonly setter: PasswordSetter,
+    private readonly rules: PasswordRules,
     private readonly flow: MailedPasswordFlow,
     /** The address of our form, as a browser sees it. */
     private readonly formUrl: string,
@@ -61,7 +63,9 @@ export class PasswordByMail {
 
   /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
   async setNew(request: HttpRequest, response: HttpResponse, body: unknown): Promise<TokenBody> {
-    const { newPassword } = validateInput(NewPasswordInput, body);
+    const { newPassword } = validateInput(NewPasswordInput, body, (given) =>
+      this.rules.faults('newPassword', given.newPassword, {}),
+    );
     const tokens = await this.#set(this.cookie.read(request), newPassword, request);
     this.cookie.clear(response);
     return this.transport.deliver(response, tokens);

@@ -2,6 +2,7 @@ import { Authorized, Body, CurrentUser, JsonController, Post, Req, Res, UseBefor
 import { Service } from 'typedi';
 import type { PasswordChangeService } from '../accounts/password-change.service.js';
 import { Principal } from '../authentication/principal.js';
+import type { PasswordRules } from '../users/password-rules.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { PasswordChangeInput } from './inputs/password-change.input.js';
 import { noStore } from './no-store.js';
@@ -14,6 +15,7 @@ import { validateInput } from './validate-input.js';
 export function createPasswordChangeController(
   prefix: string,
   passwordChange: PasswordChangeService,
+  rules: PasswordRules,
   transport: RefreshTokenTransport,
 ) {
   @Service()
@@ -28,7 +30,9 @@ export function createPasswordChangeController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body);
+      const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body, (given) =>
+        rules.faults('newPassword', given.newPassword, {}),
+      );
       const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...clientOf(request) });
       return transport.deliver(response, tokens);
     }

@@ -1,6 +1,7 @@
 import { Body, HttpCode, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { RegistrationService } from '../accounts/registration.service.js';
+import type { PasswordRules } from '../users/password-rules.js';
 import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RegistrationInput } from './inputs/registration.input.js';
 import { noStore } from './no-store.js';
@@ -14,6 +15,7 @@ import { validateInput } from './validate-input.js';
 export function createRegistrationController(
   prefix: string,
   registration: RegistrationService,
+  rules: PasswordRules,
   transport: RefreshTokenTransport,
   csrf: Before,
   /** By which the browser is known again when the link is opened; undefined where that would bring nothing. */
@@ -30,7 +32,7 @@ export function createRegistrationController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody | { readonly detail: string }> {
-      const input = validateInput(RegistrationInput, body);
+      const input = validateInput(RegistrationInput, body, (given) => rules.faults('password', given.password, given));
       const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
       if (mark && browser) browser.cookie.set(response, mark, browser.lifetime);
       return tokens

@@ -12,9 +12,14 @@ const FAULTS = 20;
  * Makes an input of a parsed JSON body. It depends on no option of the app: routing-controllers skips validation for an
  * array, without its class-transformer, or under a compiler that emits no metadata, and its errors echo what was sent.
  *
+ * @param others finds what a later step would refuse; asked only where the input is refused already, to list all at once
  * @throws validation_failed with every fault, without any value
  */
-export function validateInput<T extends object>(type: new () => T, body: unknown = {}): T {
+export function validateInput<T extends object>(
+  type: new () => T,
+  body: unknown = {},
+  others: (input: T) => readonly FieldError[] = () => [],
+): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw validationFailed([{ field: '', messages: ['must be a JSON object'] }]);
   }
@@ -31,8 +36,10 @@ export function validateInput<T extends object>(type: new () => T, body: unknown
   const errors = validateSync(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
   const named = new Set(faults.map(({ field }) => field));
   faults.push(...errors.map(toFieldError).filter(({ field }) => !named.has(field)));
-  if (faults.length > 0) throw validationFailed(faults.slice(0, FAULTS));
-  return input;
+  if (faults.length === 0) return input;
+  const wrong = new Set(faults.map(({ field }) => field));
+  faults.push(...others(input).filter(({ field }) => !wrong.has(field)));
+  throw validationFailed(faults.slice(0, FAULTS));
 }
 
 const fields = new Map<new () => object, readonly string[]>();

@@ -1,29 +1,89 @@
-import { dictionary } from '@zxcvbn-ts/language-common';
-import { validationFailed } from '../error.js';
+import { type FieldError, validationFailed } from '../error.js';
+import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from './email.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
+import { weaknessOf } from './password-strength.js';
 
 const MINIMUM = 8;
 const MAXIMUM = 128;
 
-/** Passwords that guessers try first; only those that are long enough to get this far. */
-const COMMON = new Set(dictionary['passwords-common'].filter((password) => password.length >= MINIMUM));
+/** Characters of a word that a guesser knows which is looked for: shorter ones stand in many words. */
+const SHORTEST_WORD = 3;
+/** Words that are looked for, so that a name of many words costs no time. */
+const MOST_WORDS = 20;
 
-/** What is wrong with a new password, in sentences for people; empty when it may be used (NIST SP 800-63B §5.1.1.2). */
-function passwordFaults(password: string, email: string): string[] {
-  if (!password.isWellFormed()) return ['must be well-formed Unicode'];
-  if (password.length > LONGEST_PASSWORD) return [`must have at most ${MAXIMUM} characters`];
-  const normal = normalizePassword(password);
-  const length = [...normal].length;
-  if (length < MINIMUM) return [`must have at least ${MINIMUM} characters`];
-  if (length > MAXIMUM) return [`must have at most ${MAXIMUM} characters`];
-  if (normalizeEmail(normal) === normalizeEmail(email.normalize('NFKC'))) return ['must not be the e-mail address'];
-  if (COMMON.has(normal.toLowerCase())) return ['is one of the most common passwords'];
-  return [];
+const ADVICE = 'use several words that have nothing to do with each other';
+
+/** Whose password it is, as far as it is known: what a guesser knows as well. */
+export interface PasswordOwnerFacts {
+  readonly email?: unknown;
+  readonly firstName?: unknown;
+  readonly lastName?: unknown;
 }
 
-/** @throws validation_failed that names `field` unless the password may be used */
-export function assertPasswordAllowed(field: string, password: string, email: string): void {
-  const messages = passwordFaults(password, email);
-  if (messages.length > 0) throw validationFailed([{ field, messages }]);
+/** The rules for new passwords (NIST SP 800-63B §5.1.1.2): their length, and that they are not easily guessed. */
+export class PasswordRules {
+  readonly #site: readonly string[];
+
+  constructor({ publicUrl }: Pick<Settings, 'publicUrl'>) {
+    this.#site = publicUrl === undefined ? [] : wordsOfHost(new URL(publicUrl).hostname);
+  }
+
+  /**
+   * What is wrong with a new password, in sentences for people that do not repeat it; empty when it may be used, and for
+   * what is no string.
+   */
+  faults(field: string, password: unknown, owner: PasswordOwnerFacts): FieldError[] {
+    const fault = typeof password === 'string' ? this.#fault(password, owner) : undefined;
+    return fault === undefined ? [] : [{ field, messages: [fault] }];
+  }
+
+  /** @throws validation_failed that names `field` unless the password may be used */
+  assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): void {
+    const faults = this.faults(field, password, owner);
+    if (faults.length > 0) throw validationFailed(faults);
+  }
+
+  #fault(password: string, owner: PasswordOwnerFacts): string | undefined {
+    if (!password.isWellFormed()) return 'must be well-formed Unicode';
+    if (password.length > LONGEST_PASSWORD) return `must have at most ${MAXIMUM} characters`;
+    const normal = normalizePassword(password);
+    const length = [...normal].length;
+    if (length < MINIMUM) return `must have at least ${MINIMUM} characters`;
+    if (length > MAXIMUM) return `must have at most ${MAXIMUM} characters`;
+    if (!/[^\p{Z}\p{C}]/u.test(normal)) return 'must not be blank';
+    const email = textOf(owner.email);
+    if (email !== '' && normalizeEmail(normal) === normalizeEmail(email)) return 'must not be the e-mail address';
+    const weakness = weaknessOf(normal, [...this.#site, ...contextOf(email, owner)].slice(0, MOST_WORDS));
+    return weakness && `${weakness}; ${ADVICE}`;
+  }
+}
+
+function contextOf(email: string, { firstName, lastName }: PasswordOwnerFacts): string[] {
+  const [local = '', domain = ''] = email.split('@');
+  const whole = [email.toLowerCase(), local.toLowerCase()].filter((word) => word.length >= SHORTEST_WORD);
+  return [
+    ...whole,
+    ...(domain ? wordsOfHost(domain) : []),
+    ...[local, textOf(firstName), textOf(lastName)].flatMap(wordsOf),
+  ];
+}
+
+/** A host, and its labels but for the top level, which says nothing of its own. */
+function wordsOfHost(host: string): string[] {
+  const labels = host.toLowerCase().split('.');
+  return [host.toLowerCase(), ...wordsOf(labels.slice(0, Math.max(1, labels.length - 1)).join(' '))];
+}
+
+/** The words of a name, in lower case. */
+function wordsOf(name: string): string[] {
+  return name
+    .toLowerCase()
+    .split(/[^\p{L}\p{M}\p{N}]+/u)
+    .filter((word) => word.length >= SHORTEST_WORD);
+}
+
+/** What a person gave, if it is a text that can be normalised in time. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' && value.length <= LONGEST_PASSWORD ? value.normalize('NFKC') : '';
 }
