@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsEmail, IsString, Matches, ValidateIf } from 'class-validator';
-import { normalizeEmail } from '../../users/email.js';
+import { IsString, isEmail, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { hasInvisible, mailDomain, normalizeEmail } from '../../users/email.js';
 
 const message = (text: string) => ({ message: text });
 const all =
@@ -20,15 +20,41 @@ const LONGEST = 1000;
 const isNormalizable = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= LONGEST && value.isWellFormed();
 
+const EmailForm = () => Matches(/^(?=.{1,254}$)[^\s\p{Cc}]+@[^\s\p{Cc}]+$/u, message('must be an e-mail address'));
+
 /** The address of an account that may exist, in its normal form: anything that looks like one. */
 export const LoginEmail = () =>
   all(
     Transform(({ value }) => (isNormalizable(value) ? normalizeEmail(value) : null)),
-    Matches(/^(?=.{1,254}$)[^\s\p{Cc}]+@[^\s\p{Cc}]+$/u, message('must be an e-mail address')),
+    EmailForm(),
   );
 
-/** The address of a new account. */
-export const NewEmail = () => all(LoginEmail(), IsEmail({}, message('must be an e-mail address that mail can reach')));
+/** The address of a new account, in its normal form: no quotes, no percent-escapes, nothing that is not seen. */
+export const NewEmail = () =>
+  all(
+    // The normal form of a domain has no invisible characters any more: what has some stays as it was sent.
+    Transform(({ value }) => {
+      if (!isNormalizable(value)) return null;
+      return hasInvisible(value) ? value : normalizeEmail(value);
+    }),
+    EmailForm(),
+    EmailRule('isVisible', 'must have no invisible characters; type it instead of pasting it', (email) => {
+      return !hasInvisible(email);
+    }),
+    EmailRule('isReachable', 'must be an e-mail address that mail can reach', (email) => {
+      return hasInvisible(email) || isReachable(email);
+    }),
+  );
+
+function isReachable(email: string): boolean {
+  return isEmail(email, { blacklisted_chars: '"%' }) && mailDomain(email.slice(email.lastIndexOf('@') + 1)) !== '';
+}
+
+/** A rule of an address, for what another rule says to be a text. */
+function EmailRule(name: string, text: string, isMet: (email: string) => boolean): PropertyDecorator {
+  const validate = (value: unknown) => typeof value !== 'string' || isMet(value);
+  return ValidateBy({ name, validator: { validate, defaultMessage: () => text } });
+}
 
 /** A name of a person, in any script; its length is counted as the column counts it. */
 export const PersonName = () =>
