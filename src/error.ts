@@ -88,6 +88,8 @@ export interface JwtAllauthErrorOptions {
   /** Logged, never sent. */
   readonly reason?: RefusalReason;
   readonly cause?: unknown;
+  /** Further members of the problem (RFC 9457 §3.2), which are sent; `type`, `title` and `instance` among them. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -100,6 +102,7 @@ export class JwtAllauthError extends Error {
   readonly retryAfter?: number;
   /** What was wrong with a token; logged, never sent. */
   readonly reason?: RefusalReason;
+  readonly #members: Readonly<Record<string, unknown>> | undefined;
 
   /**
    * @param code one of `ErrorCode`, or a code of the app's
@@ -117,6 +120,7 @@ export class JwtAllauthError extends Error {
     this.errors = extras.errors;
     this.retryAfter = extras.retryAfter;
     this.reason = extras.reason;
+    this.#members = extras.members;
   }
 
   /** The problem details of this error, as they are sent (RFC 9457 §3). */
@@ -124,6 +128,7 @@ export class JwtAllauthError extends Error {
     return {
       type: 'about:blank',
       title: STATUS_CODES[this.httpCode] ?? 'Error',
+      ...this.#members,
       status: this.httpCode,
       code: this.code,
       detail: this.detail,

@@ -11,7 +11,9 @@ import { createCurrentUserChecker } from './authentication/current-user-checker.
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
-import { createErrorMiddleware } from './http/error.middleware.js';
+import { createAppInterceptors } from './http/app-interceptors.js';
+import { createErrorMiddlewares } from './http/error.middleware.js';
+import { OwnRequests } from './http/own-requests.js';
 import { LinkPages } from './http/pages/link-pages.js';
 import { PageTemplates } from './http/pages/page-templates.js';
 import { RefreshCookie } from './http/refresh-cookie.js';
@@ -125,6 +127,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
 type OwnParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' | 'currentUserChecker'>> & {
   readonly controllers: Class<object>[];
   readonly middlewares: Class<object>[];
+  readonly requests: OwnRequests;
 };
 
 function createOwnParts(
@@ -141,12 +144,16 @@ function createOwnParts(
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock);
   const pages = new LinkPages(new PageTemplates(settings), settings);
+  const controllers = createAuthControllers(services, { transport, pages, prefix, settings });
+  const requests = new OwnRequests(prefix);
+  requests.watch(controllers);
   return {
-    controllers: createAuthControllers(services, { transport, pages, prefix, settings }),
+    controllers,
+    requests,
     middlewares: [
       createRequestContextMiddleware(orm),
       createUnknownRouteMiddleware(prefix),
-      createErrorMiddleware(logger, pages),
+      ...createErrorMiddlewares(logger, pages, requests),
     ],
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
@@ -154,7 +161,7 @@ function createOwnParts(
 }
 
 function serverOptions(
-  { controllers, middlewares, ...checkers }: OwnParts,
+  { controllers, middlewares, requests, ...checkers }: OwnParts,
   app: AppServerOptions,
 ): RoutingControllersOptions {
   assertControllersAreSafe(app.controllers ?? []);
@@ -163,8 +170,7 @@ function serverOptions(
     ...checkers,
     controllers: [...controllers, ...(app.controllers ?? [])],
     middlewares: [...middlewares, ...((app.middlewares ?? []) as Class<object>[])],
-    // Without a class here routing-controllers runs every interceptor in the process, and they would see our tokens.
-    interceptors: app.interceptors?.length ? app.interceptors : [class NoInterceptor {}],
+    interceptors: createAppInterceptors(app.interceptors ?? [], requests),
     defaultErrorHandler: false,
   };
 }

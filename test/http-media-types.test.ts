@@ -70,17 +70,26 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     ['with a trailing comma', `{"email": "${MARKER}",}`],
     ['with a comment', `{"email": "${MARKER}" /* */}`],
     ['with a control character', `{"email": "${MARKER}\u0000"}`],
-    ['a bare string', JSON.stringify(MARKER)],
-    ['a number', '12345'],
-    ['null', 'null'],
-    ['true', 'true'],
     ['nothing but blanks', '   '],
     ['behind a byte order mark and garbage', `\uFEFF${MARKER}`],
     ['cut off between chunks', ['{"email":', ` "${MARKER}`]],
     ['bytes that are no text', Buffer.from([0x7b, 0xff, 0xfe, 0x00])],
-  ])('that is no JSON object (%s) is 400 malformed_json', async (_, body) => {
+  ])('that is no JSON (%s) is 400 malformed_json', async (_, body) => {
     const answer = await sendInVain(endpoint, { headers: { 'content-type': JSON_TYPE }, body });
-    expectProblemDetails(answer, 400, 'malformed_json', [MARKER, '12345']);
+    expectProblemDetails(answer, 400, 'malformed_json', [MARKER]);
+  });
+
+  test.each<[what: string, body: string]>([
+    ['a bare string', JSON.stringify(MARKER)],
+    ['an empty string', '""'],
+    ['a number', '12345'],
+    ['null', 'null'],
+    ['true', 'true'],
+    ['null with blanks around it', ' null\n'],
+  ])('that is JSON and no object (%s) is 400 validation_failed', async (_, body) => {
+    const answer = await sendInVain(endpoint, { headers: { 'content-type': JSON_TYPE }, body });
+    expectProblemDetails(answer, 400, 'validation_failed', [MARKER, '12345']);
+    expect(answer.body.errors).toEqual([{ field: '', messages: ['must be a JSON object'] }]);
   });
 
   test('that says to be compressed and is not is 400', async () => {

@@ -4,28 +4,53 @@ import { bearerToken } from '../authentication/request-authentication.js';
 import { ErrorCode, type JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+import { answerLast, isAnsweredLast } from './last-answer.js';
+import { loggableError } from './loggable-error.js';
+import type { OwnRequests } from './own-requests.js';
 import { isPage } from './pages/as-page.js';
 import type { LinkPages } from './pages/link-pages.js';
 import { toProblem } from './problem-details.js';
 
 /**
- * The middleware that answers every error of the app, ours and its own: with problem details (RFC 9457), or with a page where
- * a person has opened one.
+ * The middlewares that answer every error, ours and the app's: with problem details (RFC 9457), or with a page where a person
+ * has opened one. The app's own error middlewares come before the second one and see every error of the app's routes. Of
+ * ours they see 5xx only: what our routes refuse is answered first, because our clients depend on its form. An error that is
+ * not answered yet and is a 5xx goes on to what the app has registered behind us, such as an error tracker.
  */
-export function createErrorMiddleware(logger: Logger, pages: LinkPages) {
+export function createErrorMiddlewares(logger: Logger, pages: LinkPages, own: OwnRequests): (new () => object)[] {
+  const answerWith = (problem: JwtAllauthError, request: HttpRequest, response: HttpResponse) =>
+    isPage(response) ? pages.error(response, problem) : answer(problem, request, response);
+
   @Service()
-  @Middleware({ type: 'after' })
-  class ErrorMiddleware implements ExpressErrorMiddlewareInterface {
+  @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER - 1 })
+  class OwnErrorMiddleware implements ExpressErrorMiddlewareInterface {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
+      const isOwn = own.has(request) && !isAnsweredLast(request);
       const problem = toProblem(error);
-      if (problem.httpCode >= 500) report(error, problem, logger);
-      if (problem.httpCode === 401) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
-      if (response.headersSent) next(error);
-      else if (isPage(response)) pages.error(response, problem);
-      else answer(problem, request, response);
+      if (isOwn) log(error, problem, request, logger);
+      if (isOwn && problem.httpCode < 500 && !response.headersSent) answerWith(problem, request, response);
+      else next(error);
     }
   }
-  return ErrorMiddleware;
+
+  @Service()
+  @Middleware({ type: 'after', priority: Number.MIN_SAFE_INTEGER })
+  class ErrorMiddleware implements ExpressErrorMiddlewareInterface {
+    error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
+      const isDone = response.headersSent || isAnsweredLast(request);
+      const problem = toProblem(error);
+      if (!own.has(request) && !isAnsweredLast(request)) log(error, problem, request, logger);
+      if (isDone) next(error);
+      else if (problem.httpCode < 500) answerWith(problem, request, response);
+      else answerLast(error, request, next, () => answerWith(problem, request, response));
+    }
+  }
+  return [OwnErrorMiddleware, ErrorMiddleware];
+}
+
+function log(error: unknown, problem: JwtAllauthError, request: HttpRequest, logger: Logger): void {
+  if (problem.httpCode >= 500) report(error, problem, request, logger);
+  if (problem.httpCode === 401) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
 }
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
@@ -42,11 +67,17 @@ function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): str
   return `Bearer error="invalid_token", error_description="${description}"`;
 }
 
-/** Tells the operator. Later lines and own properties of the error are left out: a driver puts whole rows there. */
-function report(error: unknown, { code, cause }: JwtAllauthError, logger: Logger): void {
+/** Tells the operator: `err` is the error itself where it holds no secret; of what is no error only the kind is told. */
+function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpRequest, logger: Logger): void {
   const reason = cause ?? error;
-  const isError = reason instanceof Error;
-  const frames = isError ? reason.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')) : [];
-  const what = isError ? { error: reason.name, reason: reason.message.split('\n')[0] } : { error: typeof reason };
-  logger.error({ code, ...what, stack: frames?.join('\n') }, 'request failed');
+  logger.error(
+    { code, ...(reason instanceof Error ? told(reason, request) : { error: typeof reason }) },
+    'request failed',
+  );
+}
+
+function told(reason: Error, request: HttpRequest): object {
+  const shown = loggableError(reason, request);
+  const frames = shown.stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return { error: shown.name, reason: shown.message.split('\n')[0], stack: frames?.join('\n'), err: shown };
 }

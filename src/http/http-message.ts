@@ -10,6 +10,10 @@ export interface HttpRequest {
   /** The client's address, as the app's `trust proxy` says. */
   readonly ip?: string;
   readonly path: string;
+  /** The Express app that is handling the request. */
+  readonly app?: unknown;
+  /** Set by routing-controllers once an action has begun. */
+  readonly routingControllersStarted?: boolean;
 }
 
 /** Attributes of a cookie in Express's form; `maxAge` in milliseconds. */

@@ -1,6 +1,6 @@
 import { Body, ContentType, Get, JsonController, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
-import { formBody } from './form-body.js';
+import { acceptReadForm, formBody } from './form-body.js';
 import type { Before, HttpRequest, HttpResponse } from './http-message.js';
 import { NewPasswordInput } from './inputs/new-password.input.js';
 import type { MailedPasswordFlow } from './mailed-password-flow.js';
@@ -45,7 +45,7 @@ export function createMailedPasswordController(
     }
 
     @Post(paths.form)
-    @UseBefore(asPage, csrf)
+    @UseBefore(asPage, csrf, acceptReadForm)
     @ContentType('text/html')
     async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.submitForm(request, response, body);

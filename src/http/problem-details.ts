@@ -2,6 +2,7 @@ import type { ValidationError } from 'class-validator';
 import { HttpError } from 'routing-controllers';
 import { isDatabaseUnavailable } from '../database/unavailability.js';
 import { ErrorCode, type FieldError, JwtAllauthError, serviceUnavailable, validationFailed } from '../error.js';
+import { notAnObject } from './read-body.js';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: ErrorCode.NotAuthenticated,
@@ -33,10 +34,14 @@ const FRAMEWORK_ERRORS = [
   'ParameterParseJsonError',
 ];
 
-/** Errors of the body parser, by their `type`. */
-const BODY_CODES: Readonly<Record<string, [code: string, status: number, detail: string]>> = {
-  'entity.parse.failed': [ErrorCode.MalformedJson, 400, 'The body is not well-formed JSON.'],
-};
+/** What the parser of multer says of a body that is broken. */
+const MULTIPART_FAULTS = [
+  'Malformed content type',
+  'Malformed part header',
+  'Malformed urlencoded form',
+  'Multipart: Boundary not found',
+  'Unexpected end of form',
+];
 
 /** What is sent for an error: ours as it is, one of the app's or of a framework without anything that was submitted. */
 export function toProblem(error: unknown): JwtAllauthError {
@@ -44,24 +49,63 @@ export function toProblem(error: unknown): JwtAllauthError {
   if (isDatabaseUnavailable(error)) return serviceUnavailable(error);
   if (hasValidationErrors(error)) return validationFailed(error.errors.flatMap((fault) => toFieldErrors(fault)));
   const { status, type } = describe(error);
-  const body = BODY_CODES[type];
-  if (body) return new JwtAllauthError(...body);
-  const code = CODES[status] ?? (status >= 500 ? ErrorCode.InternalError : ErrorCode.BadRequest);
-  return new JwtAllauthError(code, status, detailOf(error, status), { cause: error });
+  if (type === 'entity.parse.failed') return unparsed(error as { body?: unknown });
+  const members = membersOf(error, status);
+  const code = members.code ?? CODES[status] ?? (status >= 500 ? ErrorCode.InternalError : ErrorCode.BadRequest);
+  const detail = members.detail ?? detailOf(error, status);
+  return new JwtAllauthError(code, status, detail, { cause: error, members: members.others });
+}
+
+/** What the body parser refused: no JSON, or JSON that is neither an object nor an array. */
+function unparsed({ body }: { readonly body?: unknown }): JwtAllauthError {
+  try {
+    JSON.parse(String(body));
+    return notAnObject();
+  } catch {
+    return new JwtAllauthError(ErrorCode.MalformedJson, 400, 'The body is not well-formed JSON.');
+  }
 }
 
 function describe(error: unknown): { status: number; type: string } {
-  const { httpCode, status, type } = (error ?? {}) as { httpCode?: unknown; status?: unknown; type?: unknown };
-  const candidate = Number(httpCode ?? status);
-  const isError = Number.isInteger(candidate) && candidate >= 400 && candidate <= 599;
-  return { status: isError ? candidate : 500, type: String(type) };
+  const { httpCode, status, statusCode, name, code, message, type } = (error ?? {}) as Record<string, unknown>;
+  if (name === 'MulterError') return { status: code === 'LIMIT_FILE_SIZE' ? 413 : 400, type: 'multipart' };
+  const candidate = [httpCode, status, statusCode].map(Number).find(isErrorStatus);
+  const isMultipart = error instanceof Error && MULTIPART_FAULTS.includes(String(message));
+  return { status: candidate ?? (isMultipart ? 400 : 500), type: String(type) };
 }
 
-/** The app's own words where it threw an HttpError of its own; a set sentence everywhere else. */
+const isErrorStatus = (status: number) => Number.isInteger(status) && status >= 400 && status <= 599;
+
+/**
+ * The app's own words where it threw an HttpError of its own, or an error of http-errors whose words may be shown; a set
+ * sentence everywhere else. What has a `type` or a `code` is of a framework, whose messages repeat what was sent.
+ */
 function detailOf(error: unknown, status: number): string {
-  const isOfTheApp = error instanceof HttpError && status < 500 && !FRAMEWORK_ERRORS.includes(error.name);
-  if (isOfTheApp && error.message) return error.message;
+  const isOfTheApp = error instanceof HttpError && !FRAMEWORK_ERRORS.includes(error.name);
+  if (status < 500 && (isOfTheApp || isExposed(error)) && error.message) return error.message;
   return DETAILS[status] ?? (status >= 500 ? 'Something went wrong.' : 'The request cannot be served.');
+}
+
+function isExposed(error: unknown): error is Error {
+  const { expose, type, code } = (error ?? {}) as Record<string, unknown>;
+  return error instanceof Error && expose === true && type === undefined && code === undefined;
+}
+
+/** Members of an error that a client has no use for, or that must not be sent. */
+const INTERNAL_MEMBERS = ['name', 'message', 'stack', 'cause', 'status', 'statusCode', 'httpCode', 'errors'];
+
+/** What an HttpError of the app says of itself in `toJSON`, apart from what every problem has. Nothing of a 5xx is sent. */
+function membersOf(
+  error: unknown,
+  status: number,
+): { code?: string; detail?: string; others?: Record<string, unknown> } {
+  const { toJSON } = (error ?? {}) as { toJSON?: unknown };
+  if (!(error instanceof HttpError) || typeof toJSON !== 'function' || status >= 500) return {};
+  const told: unknown = toJSON.call(error);
+  if (typeof told !== 'object' || told === null) return {};
+  const entries = Object.entries(told).filter(([name]) => !INTERNAL_MEMBERS.includes(name));
+  const { code, detail, ...others } = Object.fromEntries(entries);
+  return { ...(typeof code === 'string' && { code }), ...(typeof detail === 'string' && { detail }), others };
 }
 
 function hasValidationErrors(error: unknown): error is { errors: ValidationError[] } {

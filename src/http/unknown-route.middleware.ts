@@ -6,15 +6,19 @@ import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 /** The middleware that answers what no controller did below our prefix; other paths stay the app's business. */
 export function createUnknownRouteMiddleware(prefix: string) {
   @Service()
-  @Middleware({ type: 'after', priority: 1000 })
+  @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER })
   class UnknownRouteMiddleware implements ExpressMiddlewareInterface {
     use({ path }: HttpRequest, response: HttpResponse, next: Next): void {
-      const isOurs = path === prefix || path.startsWith(`${prefix}/`);
-      const isUnanswered = isOurs && !response.headersSent;
+      const isUnanswered = isBelow(prefix, path) && !response.headersSent;
       next(
         isUnanswered ? new JwtAllauthError(ErrorCode.NotFound, 404, 'There is nothing at this address.') : undefined,
       );
     }
   }
   return UnknownRouteMiddleware;
+}
+
+/** Whether a path is our prefix or lies below it. */
+export function isBelow(prefix: string, path: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`);
 }

@@ -1,6 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
 import { type FieldError, validationFailed } from '../error.js';
+import { notAnObject } from './read-body.js';
 
 /** Characters of a field name that an error repeats. */
 const NAME_LENGTH = 64;
@@ -21,7 +22,7 @@ export function validateInput<T extends object>(
   others: (input: T) => readonly FieldError[] = () => [],
 ): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw validationFailed([{ field: '', messages: ['must be a JSON object'] }]);
+    throw notAnObject();
   }
   // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no end.
   const known = fieldsOf(type);

@@ -5,6 +5,7 @@
 export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
+  /** Where an error is the reason, it is in `fields.err`, under the name that pino looks for. */
   error(fields: object, message: string): void;
 }
 
@@ -12,5 +13,8 @@ export interface Logger {
 export const consoleLogger: Logger = {
   info() {},
   warn: (fields, message) => console.warn(JSON.stringify({ level: 'warn', message, ...fields })),
-  error: (fields, message) => console.error(JSON.stringify({ level: 'error', message, ...fields })),
+  error: (fields, message) => {
+    const { err: _, ...told } = fields as { err?: unknown }; // it is told in the other fields, and JSON shows none of it
+    console.error(JSON.stringify({ level: 'error', message, ...told }));
+  },
 };

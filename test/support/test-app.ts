@@ -26,6 +26,8 @@ export interface TestAppOptions {
   readonly controllers?: AppServerOptions['controllers'];
   readonly server?: AppServerOptions;
   readonly express?: 4 | 5;
+  /** The app's own Express app, in place of one of `express`. */
+  readonly own?: express.Express;
   readonly orm?: Options;
   /** The way to the database, if it is not the direct one. */
   readonly databaseUrl?: (direct: string) => string;
@@ -84,7 +86,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       if (options.isPartitioned ?? process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
     },
     server: { ...options.server, controllers: options.controllers },
-    express: options.express === 5 ? configured(options) : undefined,
+    express: options.own ?? (options.express === 5 ? configured(options) : undefined),
     logger: collector(log, refusals),
     container: Container.of(`test-${++count}`),
     settings: {

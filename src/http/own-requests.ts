@@ -1,0 +1,30 @@
+import { getMetadataArgsStorage } from 'routing-controllers';
+import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+import { isBelow } from './unknown-route.middleware.js';
+
+/** Tells the requests that our controllers answer from those of the app. */
+export class OwnRequests {
+  readonly #known = new WeakSet<object>();
+
+  constructor(private readonly prefix: string) {}
+
+  /** Makes every request to these controllers known, before anything else of theirs runs. */
+  watch(controllers: readonly object[]): void {
+    const mark = (request: HttpRequest, _response: HttpResponse, next: Next) => {
+      this.#known.add(request);
+      next();
+    };
+    const { uses } = getMetadataArgsStorage();
+    for (const target of controllers) uses.unshift({ target: target as never, middleware: mark, afterAction: false });
+  }
+
+  /** Whether a request went to one of our controllers, or to an address below our prefix where no action began. */
+  has(request: HttpRequest): boolean {
+    return this.#known.has(request) || (isBelow(this.prefix, request.path) && !request.routingControllersStarted);
+  }
+
+  /** Whether one of our controllers has begun to answer a request. */
+  hasBegun(request: object): boolean {
+    return this.#known.has(request);
+  }
+}
