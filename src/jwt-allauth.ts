@@ -142,7 +142,7 @@ function createOwnParts(
 ): OwnParts {
   const { tokens, users, checker } = services;
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
-  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock);
+  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock, services.logout, logger);
   const pages = new LinkPages(new PageTemplates(settings), settings);
   const controllers = createAuthControllers(services, { transport, pages, prefix, settings });
   const requests = new OwnRequests(prefix);

@@ -14,22 +14,35 @@ export class LogoutService {
     await this.sessions.revoke(this.tokens.verifyRefresh(refreshToken), { reason: 'logout' });
   }
 
-  /** Ends the sessions of all the tokens of one client that are valid. @throws token_not_valid if there is none */
+  /** Ends the sessions of all tokens of one client that are valid. @throws token_not_valid if none is */
   async logoutAny(refreshTokens: readonly string[]): Promise<void> {
-    const refused: unknown[] = [];
-    for (const token of refreshTokens) {
-      try {
-        await this.logout(token);
-      } catch (error) {
-        if (!isTokenNotValid(error)) throw error;
-        refused.push(error);
-      }
-    }
+    const refused = await this.#each(refreshTokens, (token) => this.logout(token));
     if (refused.length === refreshTokens.length) throw refused[0];
+  }
+
+  /** Ends the sessions of tokens that a new sign-in of the same client has replaced; tokens that are not valid do nothing. */
+  async supersede(refreshTokens: readonly string[]): Promise<void> {
+    await this.#each(refreshTokens, (token) =>
+      this.sessions.revoke(this.tokens.verifyRefresh(token), { reason: 'superseded' }),
+    );
   }
 
   /** Ends every session of the caller's user. @throws token_not_valid when the caller's own has ended */
   async logoutAll(caller: SessionReference): Promise<void> {
     await this.sessions.revokeFor(caller, 'all');
+  }
+
+  /** Runs `end` for each token, and returns the errors of those that are not valid. */
+  async #each(refreshTokens: readonly string[], end: (token: string) => Promise<unknown>): Promise<unknown[]> {
+    const refused: unknown[] = [];
+    for (const token of refreshTokens) {
+      try {
+        await end(token);
+      } catch (error) {
+        if (!isTokenNotValid(error)) throw error;
+        refused.push(error);
+      }
+    }
+    return refused;
   }
 }

@@ -44,7 +44,7 @@ export function createEmailVerificationController(
       const confirmed = await verification.confirm(key, { ...client, marks: browser.read(request) });
       if (!confirmed) return pages.failed(response);
       if (confirmed.tokens) {
-        transport.deliver(response, confirmed.tokens);
+        await transport.signIn(request, response, confirmed.tokens);
         browser.clear(response);
       }
       return pages.verified(response);

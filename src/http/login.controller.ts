@@ -27,7 +27,8 @@ export function createLoginController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { email, password } = validateInput(LoginInput, body);
-      return transport.deliver(response, await login.login({ email, password, ...clientOf(request) }));
+      const tokens = await login.login({ email, password, ...clientOf(request) });
+      return transport.signIn(request, response, tokens);
     }
   }
   return LoginController;

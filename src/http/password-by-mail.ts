@@ -49,7 +49,7 @@ export class PasswordByMail {
     const found = await this.#find(this.cookie.read(request), request);
     if (!found) return this.pages.failed(response);
     try {
-      await this.#handOver(response, await this.#set([found.key], newPassword, request));
+      await this.#handOver(request, response, await this.#set([found.key], newPassword, request));
     } catch (error) {
       if (!(error instanceof JwtAllauthError)) throw error;
       if (error.httpCode === 401) return this.pages.failed(response);
@@ -68,7 +68,7 @@ export class PasswordByMail {
     );
     const tokens = await this.#set(this.cookie.read(request), newPassword, request);
     this.cookie.clear(response);
-    return this.transport.deliver(response, tokens);
+    return this.transport.signIn(request, response, tokens);
   }
 
   #find(keys: readonly string[], request: HttpRequest) {
@@ -80,8 +80,8 @@ export class PasswordByMail {
   }
 
   /** A cookie signs the browser in; a body is nothing that a page could keep. */
-  async #handOver(response: HttpResponse, tokens: Tokens): Promise<void> {
-    if (this.transport.isCookie) this.transport.deliver(response, tokens);
+  async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
+    if (this.transport.isCookie) await this.transport.signIn(request, response, tokens);
     else await this.discard(tokens);
   }
 

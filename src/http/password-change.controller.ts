@@ -34,7 +34,7 @@ export function createPasswordChangeController(
         rules.faults('newPassword', given.newPassword, {}),
       );
       const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...clientOf(request) });
-      return transport.deliver(response, tokens);
+      return transport.signIn(request, response, tokens);
     }
   }
   return PasswordChangeController;

@@ -1,5 +1,7 @@
+import type { LogoutService } from '../accounts/logout.service.js';
 import type { Clock } from '../clock.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { HttpRequest, HttpResponse } from './http-message.js';
@@ -20,6 +22,8 @@ export class RefreshTokenTransport {
     private readonly settings: Settings,
     private readonly cookie: RefreshCookie,
     private readonly clock: Clock,
+    private readonly logout: LogoutService,
+    private readonly logger: Logger,
   ) {}
 
   /** The refresh tokens of a request: one, or where several cookies came up to four. @throws refresh_token_missing */
@@ -35,6 +39,15 @@ export class RefreshTokenTransport {
     return this.settings.refreshTokenAsCookie;
   }
 
+  /**
+   * Hands the tokens of a new session to the client, as `deliver` does. The sessions of the cookies that came along are
+   * ended: the browser forgets them, and a copy of them would live on. If that fails, the sign-in is still good.
+   */
+  async signIn(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody> {
+    if (this.isCookie) await this.#endReplaced(this.cookie.read(request));
+    return this.deliver(response, tokens);
+  }
+
   /** Hands tokens to the client: what it returns is the body. */
   deliver(response: HttpResponse, tokens: Tokens): TokenBody {
     if (!this.isCookie) return { access: tokens.access, refresh: tokens.refresh };
@@ -45,5 +58,14 @@ export class RefreshTokenTransport {
   /** Makes the client forget its refresh token. */
   forget(response: HttpResponse): void {
     if (this.isCookie) this.cookie.clear(response);
+  }
+
+  async #endReplaced(replaced: readonly string[]): Promise<void> {
+    try {
+      if (replaced.length > 0) await this.logout.supersede(replaced);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      this.logger.warn({ error: name }, 'the session of a replaced refresh cookie was not ended');
+    }
   }
 }

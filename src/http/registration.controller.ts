@@ -36,7 +36,7 @@ export function createRegistrationController(
       const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
       if (mark && browser) browser.cookie.set(response, mark, browser.lifetime);
       return tokens
-        ? transport.deliver(response, tokens)
+        ? transport.signIn(request, response, tokens)
         : { detail: 'Open the link in the mail that was sent to you.' };
     }
   }

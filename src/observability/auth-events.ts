@@ -6,6 +6,7 @@ import type { Logger } from './logger.js';
  *
  * - `logout`, `logout-all`: its owner signed out, here or everywhere;
  * - `revoked`, `revoke-others`: its owner ended it from another session;
+ * - `superseded`: its browser signed in or signed up again;
  * - `replay`: a copied refresh token was found;
  * - `password-change`, `deactivation`, `deletion`: what had let it in no longer does;
  * - `session-cap`: MAX_SESSIONS_PER_USER; `session-lifetime`: SESSION_LIFETIME;
@@ -16,6 +17,7 @@ export type RevocationReason =
   | 'logout-all'
   | 'revoked'
   | 'revoke-others'
+  | 'superseded'
   | 'replay'
   | 'password-change'
   | 'deactivation'
