@@ -63,7 +63,7 @@ async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<
   const needsSecret = (env.JWT_ALLAUTH_ALGORITHM ?? 'HS256').startsWith('HS');
   const key = env.JWT_ALLAUTH_SECRET_KEY ?? (needsSecret ? await secretKey(directory) : undefined);
   const settings = settingsFromEnv({ ...env, JWT_ALLAUTH_SECRET_KEY: key });
-  return { ...settings, refreshToken: settings.refreshToken ?? RefreshToken };
+  return Object.assign(settings, { refreshToken: settings.refreshToken ?? RefreshToken });
 }
 
 function readPort(given: string | undefined): number {

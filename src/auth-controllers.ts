@@ -59,7 +59,7 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
     createLogoutController(prefix, services.logout, transport, csrf),
     createSessionsController(prefix, services.sessions),
     createProfileController(prefix, services.profile),
-    createPasswordChangeController(prefix, services.passwordChange, services.passwordRules, transport),
+    createPasswordChangeController(prefix, services.passwordChange, transport),
     createAccountDeletionController(prefix, services.accountDeletion, transport),
     ...(publicUrl === undefined ? [] : createMailControllers(services, parts, publicUrl)),
     createJwksController(prefix, services.keys),

@@ -44,6 +44,7 @@ import { SessionService } from './sessions/session.service.js';
 import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
+import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
 import { KeyRing } from './tokens/key-ring.js';
@@ -157,8 +158,9 @@ function createMailServices(
 function defaultMailer(settings: Settings): Mailer {
   if (settings.smtpUrl) return new SmtpMailer(settings);
   if (settings.publicUrl === undefined || settings.development) return new ConsoleMailer();
-  const message = 'is needed in production where publicUrl is set, unless the app passes a mailer';
-  throw new SettingsError([{ setting: 'smtpUrl', message }]);
+  const nameOf = namesOf(settings);
+  const message = `is needed in production where ${nameOf('publicUrl')} is set, unless the app passes a mailer`;
+  throw new SettingsError([{ setting: nameOf('smtpUrl'), message }]);
 }
 
 function createAccountServices(

@@ -29,6 +29,7 @@ export const ErrorCode = {
   ServiceUnavailable: 'service_unavailable',
   InvalidSettings: 'invalid_settings',
   ReservedClaim: 'reserved_claim',
+  ClaimNotSerializable: 'claim_not_serializable',
   TokenTooLarge: 'token_too_large',
   ControllerRefused: 'controller_refused',
 } as const;

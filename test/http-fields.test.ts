@@ -103,6 +103,12 @@ describe('an e-mail address', () => {
 });
 
 describe.each(['firstName', 'lastName'])('%s', (field) => {
+  test.each([null, 7, true])('that is %s is told in one sentence that it must be a string', async (value) => {
+    const answer = await patch({ [field]: value });
+    expectProblemDetails(answer, 400, 'validation_failed');
+    expect(answer.body.errors).toEqual([{ field, messages: ['must be a string'] }]);
+  });
+
   const routes: [route: string, send: (name: unknown) => Promise<Answer>][] = [
     ['registration', (name) => register(`${MARKER}@example.com`, { [field]: name })],
     ['profile', (name) => patch({ [field]: name })],

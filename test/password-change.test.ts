@@ -66,7 +66,6 @@ describe('a password change', () => {
     ['a wrong one', { oldPassword: WRONG }],
     ['the new one', { oldPassword: NEXT }],
     ['an empty one', { oldPassword: '' }],
-    ['none', {}],
   ])('with %s in place of the old password changes nothing', async (_what, old) => {
     const before = await state(app);
     const body = { ...old, newPassword: NEXT };
@@ -75,6 +74,18 @@ describe('a password change', () => {
     expect(answer.cookie).toBeUndefined();
     expect(await state(app)).toEqual(before);
     expect((await client.refresh()).status).toBe(200);
+  });
+
+  test('without the old password is told which field is missing, together with what else is wrong', async () => {
+    const before = await state(app);
+    const send = (body: object) => client.send('POST', '/auth/password/change', body, client.bearer);
+    const missing = { field: 'oldPassword', messages: ['must be a string'] };
+    const other = { field: 'newPassword', messages: [expect.any(String)] };
+    const answers = [await send({ newPassword: NEXT }), await send({ newPassword: 'short77' }), await send({})];
+    for (const answer of answers) expectProblem(answer, 400, 'validation_failed');
+    expect(answers.map(({ body }) => body.errors)).toEqual([[missing], [missing, other], expect.any(Array)]);
+    expect(answers[2]?.body.errors).toEqual(expect.arrayContaining([missing, other]));
+    expect(await state(app)).toEqual(before);
   });
 
   test.each([

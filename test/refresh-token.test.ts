@@ -103,7 +103,7 @@ describe('a token class that misbehaves', () => {
     ['rejects', 'internal_error', { answer: () => Promise.reject(new Error('the permission service is away')) }],
     ['resolves to nothing', 'internal_error', { answer: () => undefined }],
     ['resolves to another object', 'internal_error', { answer: () => ({ payload: {} }) }],
-    ['adds a claim that JSON cannot carry', 'internal_error', { claims: { balance: 5n } }],
+    ['adds a claim that JSON cannot carry', 'claim_not_serializable', { claims: { balance: 5n } }],
     ['adds a claim that is too large for a cookie', 'token_too_large', { claims: { text: 'x'.repeat(4096) } }],
     ...RESERVED.map((claim): [string, string, Misbehaviour] => [
       `adds the reserved claim ${claim}`,

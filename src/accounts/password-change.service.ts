@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { incorrectCredentials } from '../error.js';
+import { type FieldError, incorrectCredentials, validationFailed } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
@@ -8,7 +8,7 @@ import type { Settings } from '../settings/settings.js';
 import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
-import type { PasswordRules } from '../users/password-rules.js';
+import type { PasswordOwnerFacts, PasswordRules } from '../users/password-rules.js';
 import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { PasswordProof } from './password-proof.js';
@@ -47,10 +47,18 @@ export class PasswordChangeService {
     return this.telemetry.measure('change_password', () => this.#change(caller, change));
   }
 
+  /** What is wrong with a change, apart from what the old password has to be; empty when nothing is. */
+  faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): FieldError[] {
+    const isOldMissing = this.settings.oldPasswordFieldEnabled && oldPassword === undefined;
+    const missing = isOldMissing ? [{ field: 'oldPassword', messages: ['must be a string'] }] : [];
+    return [...missing, ...this.rules.faults('newPassword', newPassword, owner)];
+  }
+
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
-    this.rules.assertAllowed('newPassword', newPassword, user);
+    const faults = this.faults({ oldPassword, newPassword }, user);
+    if (faults.length > 0) throw validationFailed(faults);
     if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(user, oldPassword ?? '', client);
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {

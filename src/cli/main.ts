@@ -16,6 +16,13 @@ const program = new Command('jwt-allauth')
   .showHelpAfterError('(--help tells more)');
 for (const add of [addPurge, addSessions, addGenerateKeys, addCheck]) add(program);
 
+// Who pipes the output into `head` closes it early; the command goes on to its end all the same.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -2,7 +2,6 @@ import { Authorized, Body, CurrentUser, JsonController, Post, Req, Res, UseBefor
 import { Service } from 'typedi';
 import type { PasswordChangeService } from '../accounts/password-change.service.js';
 import { Principal } from '../authentication/principal.js';
-import type { PasswordRules } from '../users/password-rules.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { PasswordChangeInput } from './inputs/password-change.input.js';
 import { noStore } from './no-store.js';
@@ -15,7 +14,6 @@ import { validateInput } from './validate-input.js';
 export function createPasswordChangeController(
   prefix: string,
   passwordChange: PasswordChangeService,
-  rules: PasswordRules,
   transport: RefreshTokenTransport,
 ) {
   @Service()
@@ -31,7 +29,7 @@ export function createPasswordChangeController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body, (given) =>
-        rules.faults('newPassword', given.newPassword, {}),
+        passwordChange.faults(given, {}),
       );
       const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...clientOf(request) });
       return transport.signIn(request, response, tokens);

@@ -61,5 +61,5 @@ function faultOf(field: string, value: unknown, known: readonly string[]): strin
 }
 
 function toFieldError({ property, constraints = {} }: ValidationError): FieldError {
-  return { field: property, messages: Object.values(constraints) };
+  return { field: property, messages: [...new Set(Object.values(constraints))] };
 }

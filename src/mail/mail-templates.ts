@@ -35,7 +35,7 @@ export class MailTemplates {
 
   /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in */
   constructor(settings: Settings) {
-    const folder = new TemplateFolder(settings.templatesDir);
+    const folder = new TemplateFolder(settings);
     folder.use('layout.html', DEFAULT_LAYOUT, (template) => {
       this.#html.loadTemplate('@layout', template);
       this.#layout({ ...SAMPLE, subject: '', body: '' });

@@ -41,8 +41,8 @@ export interface AuthOperation {
 }
 
 const { ValidationFailed, MalformedJson, NotAuthenticated, TokenNotValid, CsrfFailed, TooManyRequests } = ErrorCode;
-const { PayloadTooLarge, UnsupportedMediaType, InternalError, ReservedClaim, TokenTooLarge, ServiceUnavailable } =
-  ErrorCode;
+const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable } = ErrorCode;
+const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** The operation as a document has it, with the errors that come of what it reads and needs. */
 export function toOpenApi(operation: AuthOperation, path: string): OpenApiOperation {
@@ -98,7 +98,7 @@ function errorsOf(operation: AuthOperation): Record<number, ErrorCode[]> {
     413: own(413, isRead && PayloadTooLarge),
     415: own(415, isJson && UnsupportedMediaType),
     429: own(429, isLimited && TooManyRequests),
-    500: own(500, InternalError, isMinting && ReservedClaim, isMinting && TokenTooLarge),
+    500: own(500, InternalError, ...(isMinting ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : [])),
     503: own(503, ServiceUnavailable),
   };
 }

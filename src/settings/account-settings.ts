@@ -16,7 +16,7 @@ export abstract class AccountSettings {
    */
   @must('must be none, optional or mandatory', (value) => matches(value, /^(none|optional|mandatory)$/))
   @must(
-    'needs publicUrl, of which links in mails are built',
+    'needs {publicUrl}, of which links in mails are built',
     (value, settings: AccountSettings) => value === 'none' || settings.publicUrl !== undefined,
   )
   readonly emailVerification: EmailVerificationMode = 'none';
@@ -52,7 +52,7 @@ export abstract class AccountSettings {
   /** True: the first opening of the link in a confirmation also signs in, by a cookie. */
   @Flag()
   @must(
-    'needs the refresh token in a cookie: a link can bring no other',
+    'needs the refresh token in a cookie ({refreshTokenAsCookie}): a link can bring no other',
     (value, settings: AccountSettings) => value !== true || settings.refreshTokenAsCookie,
   )
   readonly sessionOnEmailVerification: boolean = false;
@@ -67,7 +67,7 @@ export abstract class AccountSettings {
   /** Whether users can be invited. */
   @Flag()
   @must(
-    'needs publicUrl, of which links in mails are built',
+    'needs {publicUrl}, of which links in mails are built',
     (value, settings: AccountSettings) => value !== true || settings.publicUrl !== undefined,
   )
   readonly invitations: boolean = false;
@@ -75,7 +75,7 @@ export abstract class AccountSettings {
   /** Whether invitations are the only way in: there is no sign-up. */
   @Flag()
   @must(
-    'needs invitations: nobody could come in',
+    'needs {invitations}: nobody could come in',
     (value, { invitations }: AccountSettings) => value !== true || invitations,
   )
   readonly adminManagedRegistration: boolean = false;
@@ -109,7 +109,7 @@ export abstract class AccountSettings {
     optional((value) => matches(value, /^([^<>\r\n]+<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/)),
   )
   @must(
-    'is needed beside smtpUrl',
+    'is needed beside {smtpUrl}',
     (value, { smtpUrl }: AccountSettings) => value !== undefined || smtpUrl === undefined,
   )
   readonly emailFrom?: string = undefined;

@@ -72,7 +72,7 @@ function readSource(given: KeySettings, inline: keyof KeySettings, file: keyof K
   if (value === undefined) return { setting, text: undefined };
   if (typeof value !== 'string' || value.trim() === '') return { setting, text: null };
   if (setting === inline) return { setting, text: value };
-  if (given[inline] !== undefined) throw fault(file, 'is set beside the same setting without FILE: set one of them');
+  if (given[inline] !== undefined) throw fault(file, `is set beside {${inline}}: set one of them`);
   const text = readText(value, file);
   if (text.trim() === '') throw fault(file, 'names an empty file');
   return { setting, text };
@@ -106,7 +106,7 @@ function collect<T>(faults: SettingFault[], check: () => T): T | undefined {
 
 /** What is set and would do nothing is taken for a mistake: somebody believes that it is in use. */
 function unused(setting: string, algorithm: Algorithm): SettingsError {
-  return fault(setting, `is not used with ${algorithm}: unset it, or choose another algorithm`);
+  return fault(setting, `is not used with ${algorithm}: unset it, or choose another {algorithm}`);
 }
 
 function fault(setting: string, message: string): SettingsError {

@@ -5,10 +5,18 @@ import { parseDuration } from './duration.js';
 /** Whether a value of a setting can be used, beside the other settings. */
 export type Test<S = never> = (value: unknown, settings: S) => boolean;
 
-/** A check of one setting: a fault with this message unless the test holds. */
-export function must<S = never>(message: string, test: Test<S>, options?: ValidationOptions) {
+/** A check of one setting: a fault with this message unless the test holds. `{property}` in it names another setting. */
+export function must<S = never>(
+  message: string | ((value: unknown) => string),
+  test: Test<S>,
+  options?: ValidationOptions,
+) {
   const validate = (value: unknown, args?: ValidationArguments) => test(value, args?.object as S);
-  return ValidateBy({ name: message, validator: { validate, defaultMessage: () => message } }, options);
+  const defaultMessage = (args?: ValidationArguments) => (typeof message === 'string' ? message : message(args?.value));
+  return ValidateBy(
+    { name: typeof message === 'string' ? message : 'must', validator: { validate, defaultMessage } },
+    options,
+  );
 }
 
 /** Whether a value is a string with something in it. */

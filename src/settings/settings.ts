@@ -6,6 +6,7 @@ import { AccountSettings } from './account-settings.js';
 import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithm.js';
 import { resolveKeys } from './key-rules.js';
 import { areDistinct, isRateLimit, parseRateLimits, type RateLimit } from './rate-limit.js';
+import { type NameOf, namesOf, rememberNames, withNames } from './setting-names.js';
 import {
   Count,
   Duration,
@@ -43,10 +44,8 @@ export class Settings extends AccountSettings {
 
   /** The app's RefreshToken subclass, or `module#Export` resolved from the working directory. */
   @must(
-    'must be a class or module#Export',
-    optional(
-      (value) => typeof value === 'function' || (typeof value === 'string' && /^.+#[A-Za-z_$][\w$]*$/.test(value)),
-    ),
+    tokenClassFault,
+    optional((value) => typeof value === 'function' || matches(value, /^.+#[A-Za-z_$][\w$]*$/)),
   )
   readonly refreshToken?: string | (new (...args: never[]) => object) = undefined;
 
@@ -247,6 +246,14 @@ export type SettingsInput = {
     | (NonNullable<Settings[K]> extends string ? never : string);
 };
 
+/** Says what was received where that is a path, which is no secret: in a `.env` file `#` begins a comment. */
+function tokenClassFault(value: unknown): string {
+  const received = matches(value, /^[\w.:@/\\-]+$/)
+    ? `, and is ${JSON.stringify(value)}; in a .env file # needs quotes`
+    : '';
+  return `must be a class or module#Export${received}`;
+}
+
 /** Whether the cookie is sent over TLS only. */
 export function isCookieSecure({ refreshTokenCookieSecure, development }: Settings): boolean {
   return refreshTokenCookieSecure ?? !development;
@@ -265,10 +272,10 @@ function isPrefixAllowed(name: string, settings: Settings): boolean {
 /**
  * The settings with their defaults, checked.
  *
- * @param nameOf gives the name under which a fault is reported; default: the property
+ * @param nameOf gives the name under which a fault is reported; default: the one it was given under before, else the property
  * @throws SettingsError with every fault
  */
-export function resolveSettings(input: SettingsInput | Settings, nameOf = (property: string) => property): Settings {
+export function resolveSettings(input: SettingsInput | Settings, nameOf: NameOf = namesOf(input)): Settings {
   const keys = resolveKeys({ ...input });
   const settings = plainToInstance(Settings, keys.settings, { exposeDefaultValues: true, exposeUnsetFields: false });
   const errors = validateSync(settings, {
@@ -276,16 +283,22 @@ export function resolveSettings(input: SettingsInput | Settings, nameOf = (prope
     forbidNonWhitelisted: true,
     validationError: { value: false },
   });
-  const keyFaults = keys.faults.map(({ setting, message }) => ({ setting: nameOf(setting), message }));
+  const keyFaults = keys.faults.map(({ setting, message }) => named(setting, message, nameOf));
   const faults = [...errors.map((error) => toFault(error, nameOf)), ...keyFaults];
   if (faults.length > 0) throw new SettingsError(faults);
+  rememberNames(settings, nameOf);
   return settings;
 }
 
-function toFault({ property, constraints = {} }: ValidationError, nameOf: (property: string) => string): SettingFault {
+function toFault({ property, constraints = {} }: ValidationError, nameOf: NameOf): SettingFault {
   const known = Object.keys(new Settings());
   const message = known.includes(property)
     ? Object.values(constraints).join('; ')
     : `is not a setting; the nearest name is ${nameOf(closestMatch(property, known) ?? '')}`;
-  return { setting: nameOf(property), message };
+  return named(property, message, nameOf);
+}
+
+/** A fault that names every setting as it was typed. */
+function named(property: string, message: string, nameOf: NameOf): SettingFault {
+  return { setting: nameOf(property), message: withNames(message, nameOf) };
 }

@@ -34,6 +34,7 @@ export interface VerifiedToken {
  * @throws token_not_valid unless signature, header and every claim of ours have exactly the form that we give them
  */
 export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
+  assertText(token);
   const header = readPart(token.split('.', 1)[0] ?? '');
   const isOfType = header.typ === TYP[type] && Object.keys(header).sort().join() === HEADER.join();
   if (!isOfType || typeof header.kid !== 'string') throw tokenNotValid('malformed');
@@ -44,6 +45,11 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
   if (!isOurs(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience)
     throw tokenNotValid('malformed');
   return { claims, key };
+}
+
+/** Refuses what is not even a string, as plain JavaScript may pass it. @throws token_not_valid */
+export function assertText(token: unknown): void {
+  if (typeof token !== 'string') throw tokenNotValid('malformed');
 }
 
 /**

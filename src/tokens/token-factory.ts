@@ -7,8 +7,9 @@ import type { BaseUser } from '../users/base-user.entity.js';
 import { loadRelations } from '../users/look-up.js';
 import { AccessToken } from './access-token.js';
 import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
-import { saysExpired, signToken, verifySignature } from './json-web-token.js';
+import { assertText, saysExpired, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
+import { assertSerializable } from './serializable-claims.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -64,7 +65,7 @@ export class TokenFactory {
   /**
    * The tokens of a session for a user who has just been read.
    *
-   * @throws reserved_claim when the app's class adds a claim of ours
+   * @throws reserved_claim when the app's class adds a claim of ours; claim_not_serializable when JSON cannot carry one
    * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
   async issue(user: BaseUser, session: TokenSession, _em?: EntityManager): Promise<Tokens> {
@@ -104,6 +105,7 @@ export class TokenFactory {
    * @throws token_not_valid
    */
   verifyAccess(token: string): TokenClaims {
+    assertText(token);
     const now = toSeconds(this.clock.now());
     const known = this.#verified.find(token);
     if (known) return this.#stillGood(known, now);
@@ -156,6 +158,7 @@ function customClaims({ payload }: RefreshToken | AccessToken): Record<string, u
   const taken = RESERVED_CLAIMS.find((claim) => Object.hasOwn(payload, claim));
   if (taken)
     throw new JwtAllauthError(ErrorCode.ReservedClaim, 500, `The claim "${taken}" is reserved; choose another name.`);
+  assertSerializable(payload);
   return payload;
 }
 

@@ -39,7 +39,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     path: '/auth/password/change',
     isBearer: true,
     body: { oldPassword: PASSWORD, newPassword: 'another sentence, as long' },
-    required: ['newPassword'],
+    required: ['oldPassword', 'newPassword'],
   },
   {
     name: 'profile',

@@ -38,10 +38,10 @@ export const NewEmail = () =>
       return hasInvisible(value) ? value : normalizeEmail(value);
     }),
     EmailForm(),
-    EmailRule('isVisible', 'must have no invisible characters; type it instead of pasting it', (email) => {
+    TextRule('isVisible', 'must have no invisible characters; type it instead of pasting it', (email) => {
       return !hasInvisible(email);
     }),
-    EmailRule('isReachable', 'must be an e-mail address that mail can reach', (email) => {
+    TextRule('isReachable', 'must be an e-mail address that mail can reach', (email) => {
       return hasInvisible(email) || isReachable(email);
     }),
   );
@@ -50,8 +50,8 @@ function isReachable(email: string): boolean {
   return isEmail(email, { blacklisted_chars: '"%' }) && mailDomain(email.slice(email.lastIndexOf('@') + 1)) !== '';
 }
 
-/** A rule of an address, for what another rule says to be a text. */
-function EmailRule(name: string, text: string, isMet: (email: string) => boolean): PropertyDecorator {
+/** A rule of a text; another rule says that it must be one. */
+function TextRule(name: string, text: string, isMet: (value: string) => boolean): PropertyDecorator {
   const validate = (value: unknown) => typeof value !== 'string' || isMet(value);
   return ValidateBy({ name, validator: { validate, defaultMessage: () => text } });
 }
@@ -60,6 +60,7 @@ function EmailRule(name: string, text: string, isMet: (email: string) => boolean
 export const PersonName = () =>
   all(
     Optional(),
-    Matches(/^[^\p{Cc}\p{Cs}]*$/u, message('must be a string without control characters')),
-    Matches(/^.{0,150}$/su, message('must have at most 150 characters')),
+    IsString(message('must be a string')),
+    TextRule('isPrintable', 'must be a string without control characters', (name) => /^[^\p{Cc}\p{Cs}]*$/u.test(name)),
+    TextRule('isShort', 'must have at most 150 characters', (name) => /^.{0,150}$/su.test(name)),
   );

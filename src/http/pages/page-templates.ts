@@ -39,7 +39,7 @@ export class PageTemplates {
 
   /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in */
   constructor(settings: Settings) {
-    const folder = new TemplateFolder(settings.templatesDir);
+    const folder = new TemplateFolder(settings);
     folder.use('layout.page', DEFAULT_LAYOUT, (template) => {
       this.#eta.loadTemplate('@layout', template);
       this.#eta.render('@layout', { app: '', heading: '', body: '' });
