@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type SettingsInput, settingsFromEnv } from 'jwt-allauth';
 import { type PostgresServer, startPostgres } from 'jwt-allauth/testing';
 import { openDatabase } from './database.js';
+import { takePlace } from './place.js';
 import { RefreshToken } from './refresh-token.js';
 import { secretKey } from './secret-key.js';
 import { startServer } from './server.js';
@@ -12,14 +13,19 @@ import { story } from './story.js';
 
 const DEFAULT_DATA = fileURLToPath(new URL('../../demo/.data', import.meta.url));
 
+/** Where the first demo of a checkout listens; each that is started beside it has the next port. */
+const DEFAULT_PORT = 3000;
+
 /** What has to be stopped when the demo stops, last first. */
 const running: (() => Promise<unknown>)[] = [];
 
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   const env: NodeJS.ProcessEnv = { NODE_ENV: 'development', ...process.env };
-  const directory = resolve(env.DEMO_DATA || DEFAULT_DATA);
-  const port = readPort(env.PORT);
+  const place = env.DEMO_DATA ? undefined : await takePlace(DEFAULT_DATA);
+  if (place) running.push(place.leave);
+  const directory = place?.directory ?? resolve(env.DEMO_DATA ?? '');
+  const port = readPort(env.PORT || String(DEFAULT_PORT + (place?.index ?? 0)));
   const host = env.HOST || '127.0.0.1';
   const settings = await readSettings({ ...developmentDefaults(env, urlOf(host, port)), ...env }, directory);
 
@@ -66,8 +72,7 @@ async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<
   return Object.assign(settings, { refreshToken: settings.refreshToken ?? RefreshToken });
 }
 
-function readPort(given: string | undefined): number {
-  const value = given || '3000';
+function readPort(value: string): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65_535) return port;
   throw new Error('PORT must be a number from 0 to 65535.');

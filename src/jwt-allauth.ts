@@ -12,6 +12,7 @@ import { RequestAuthentication } from './authentication/request-authentication.j
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
+import { assertInjectionWorks } from './http/container-check.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
 import { OwnRequests } from './http/own-requests.js';
 import { LinkPages } from './http/pages/link-pages.js';
@@ -165,6 +166,8 @@ function serverOptions(
   app: AppServerOptions,
 ): RoutingControllersOptions {
   assertControllersAreSafe(app.controllers ?? []);
+  const { controllers: own = [], middlewares: before = [], interceptors = [] } = app;
+  assertInjectionWorks([...own, ...before, ...interceptors]);
   return {
     ...app,
     ...checkers,

@@ -77,6 +77,7 @@ test('a start is refused for two @SessionCheck in one place, and accepted for on
     @Get('/x')
     x() {}
   }
+  @Authorized()
   @SessionCheck('none')
   @JsonController('/q')
   class Both extends Checked {
@@ -138,4 +139,34 @@ test('a start is refused for @Authorized(null), which would let everybody in', (
     x() {}
   }
   expect(start(Mistyped)).toThrow(/takes role numbers and predicates/);
+});
+
+test('a start is refused for @SessionCheck or @LoadUser without @Authorized, on an action or on the controller', () => {
+  @JsonController('/r')
+  class OnMethod {
+    @LoadUser()
+    @Get('/x')
+    x() {}
+  }
+  @SessionCheck('database')
+  @JsonController('/s')
+  class OnClass {
+    @Authorized()
+    @Get('/x')
+    x() {}
+
+    @Get('/y')
+    y() {}
+  }
+  @Authorized()
+  @JsonController('/t')
+  class Guarded {
+    @SessionCheck('database')
+    @LoadUser()
+    @Get('/x')
+    x() {}
+  }
+  expect(start(OnMethod)).toThrow('OnMethod.x has @LoadUser without @Authorized');
+  expect(start(OnClass)).toThrow('OnClass.y has @SessionCheck without @Authorized');
+  expect(start(Guarded)).not.toThrow();
 });

@@ -17,6 +17,7 @@ export function assertControllersAreSafe(controllers: readonly unknown[]): void 
     assertNothingInherited(controller);
     assertRulesUnderstood(controller);
     assertOneSessionCheck(controller);
+    assertMarksAreGuarded(controller);
   }
 }
 
@@ -66,6 +67,25 @@ function assertOneSessionCheck(controller: Controller): void {
   }
 }
 
+/** `@SessionCheck` and `@LoadUser` do nothing on an action that lets in who sends no token. */
+function assertMarksAreGuarded(controller: Controller): void {
+  const { actions, responseHandlers, uses } = getMetadataArgsStorage();
+  const guards = responseHandlers.filter(({ target, type }) => target === controller && type === 'authorized');
+  const marks = uses.filter(({ target }) => target === controller);
+  const covers = (method: string) => (each: { readonly method?: string }) =>
+    each.method === undefined || each.method === method;
+  for (const { method } of actions.filter(({ target }) => target === controller)) {
+    const mark = marks
+      .filter(covers(method))
+      .find(({ middleware }) => isSessionCheck(middleware) || isLoadUser(middleware));
+    if (!mark || guards.some(covers(method))) continue;
+    const name = isLoadUser(mark.middleware) ? '@LoadUser' : '@SessionCheck';
+    throw refused(
+      `${controller.name}.${method} has ${name} without @Authorized, which lets everybody in; add @Authorized()`,
+    );
+  }
+}
+
 const ADVICE = 'decorate the controller itself, and share code through a service';
 
 function assertRulesUnderstood(controller: Controller): void {
@@ -83,6 +103,7 @@ function assertRulesUnderstood(controller: Controller): void {
   }
 }
 
-function refused(detail: string): JwtAllauthError {
+/** 500: the app's controllers cannot be served as they are. */
+export function refused(detail: string): JwtAllauthError {
   return new JwtAllauthError(ErrorCode.ControllerRefused, 500, detail);
 }

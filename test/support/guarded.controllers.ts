@@ -198,12 +198,6 @@ export class MeController {
     return run('unused-user');
   }
 
-  @LoadUser()
-  @Get('/maybe-user')
-  maybeUser(@CurrentUser() user?: AppUser) {
-    return { email: user?.email ?? null };
-  }
-
   @Authorized(PUBLISHER)
   @LoadUser()
   @Get('/publisher')

@@ -1,0 +1,79 @@
+// Compiles into dist, unless dist is newer than everything it is made of. Safe to run several times at once: one builds, the
+// others wait, and a dist that somebody is running from is replaced as a whole, by a rename.
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+const SOURCES = ['src', 'demo', 'test', 'bench', 'tsconfig.json', 'package.json', 'package-lock.json', 'build.js'];
+const NOT_SOURCES = ['.data', 'node_modules', 'dist', 'pictures'];
+const LOCK = join('node_modules', '.build-lock');
+const STAMP = join('dist', '.built');
+const POLL_MILLISECONDS = 100;
+
+/** The latest change of a file or a folder, in milliseconds; a folder changes when something in it is removed. */
+function changedAt(path) {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) return stat?.mtimeMs ?? 0;
+  const names = readdirSync(path).filter((name) => !NOT_SOURCES.includes(name));
+  return Math.max(stat.mtimeMs, ...names.map((name) => changedAt(join(path, name))));
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/** Takes the lock as soon as nobody alive has it. It appears with its content, so that nobody reads half of it. */
+async function lock() {
+  const own = `${LOCK}-${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  for (;;) {
+    try {
+      linkSync(own, LOCK);
+      return rmSync(own);
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const holder = existsSync(LOCK) ? Number(readFileSync(LOCK, 'utf8')) : 0;
+    if (holder && !isRunning(holder)) rmSync(LOCK, { force: true });
+    await setTimeout(POLL_MILLISECONDS);
+  }
+}
+
+function build() {
+  const startedAt = new Date();
+  const [fresh, old] = [`dist-${process.pid}`, `dist-${process.pid}-old`];
+  const { status } = spawnSync('tsc', ['--outDir', fresh], { stdio: 'inherit', shell: process.platform === 'win32' });
+  if (status !== 0) {
+    rmSync(fresh, { recursive: true, force: true });
+    return status ?? 1;
+  }
+  writeFileSync(join(fresh, '.built'), '');
+  utimesSync(join(fresh, '.built'), startedAt, startedAt);
+  if (existsSync('dist')) renameSync('dist', old);
+  renameSync(fresh, 'dist');
+  rmSync(old, { recursive: true, force: true });
+  return 0;
+}
+
+await lock();
+try {
+  const isFresh = existsSync(STAMP) && statSync(STAMP).mtimeMs > Math.max(...SOURCES.map(changedAt));
+  process.exitCode = isFresh ? 0 : build();
+} finally {
+  rmSync(LOCK, { force: true });
+}

@@ -1,0 +1,77 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { takePlace } from '../demo/place.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PATH = [join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(delimiter);
+const CONFIG = { compilerOptions: { rootDir: '.', outDir: 'dist', types: [] }, include: ['src'] };
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-start-'));
+  await mkdir(join(directory, 'src'));
+  await mkdir(join(directory, 'node_modules'));
+  await copyFile(join(ROOT, 'build.js'), join(directory, 'build.js'));
+  await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(CONFIG));
+  await writeFile(join(directory, 'src/one.ts'), 'export const one: number = 1;');
+  await writeFile(join(directory, 'src/two.ts'), 'export const two: number = 2;');
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const build = () =>
+  new Promise<number>((resolve) => {
+    execFile(process.execPath, ['build.js'], { cwd: directory, env: { PATH } }, (error) =>
+      resolve(error ? Number(error.code) : 0),
+    );
+  });
+const inode = async () => (await stat(join(directory, 'dist'))).ino;
+const has = (file: string) => existsSync(join(directory, file));
+
+test('three builds at the same moment make one dist, and a later one leaves it as it is', async () => {
+  expect(await Promise.all([build(), build(), build()])).toEqual([0, 0, 0]);
+  expect(await readFile(join(directory, 'dist/src/one.js'), 'utf8')).toContain('one = 1');
+  const built = await inode();
+  expect(await build()).toBe(0);
+  expect(await inode()).toBe(built);
+});
+
+test('a build follows its sources, and one that fails leaves the old dist', async () => {
+  await build();
+  await writeFile(join(directory, 'src/one.ts'), 'export const one: number = 3;');
+  await rm(join(directory, 'src/two.ts'));
+  expect(await build()).toBe(0);
+  expect(await readFile(join(directory, 'dist/src/one.js'), 'utf8')).toContain('one = 3');
+  expect(has('dist/src/two.js')).toBe(false);
+  await writeFile(join(directory, 'src/one.ts'), 'export const one: number = "no number";');
+  expect(await build()).not.toBe(0);
+  expect(await readFile(join(directory, 'dist/src/one.js'), 'utf8')).toContain('one = 3');
+});
+
+test('a build goes on where another one was killed', async () => {
+  const killed = spawn(process.execPath, ['--version']);
+  await once(killed, 'exit');
+  await writeFile(join(directory, 'node_modules/.build-lock'), String(killed.pid));
+  expect(await build()).toBe(0);
+  expect(has('dist/src/one.js')).toBe(true);
+  expect(has('node_modules/.build-lock')).toBe(false);
+});
+
+test('demos from one checkout have places of their own, which a killed one does not hold', async () => {
+  const places = await Promise.all([takePlace(directory), takePlace(directory), takePlace(directory)]);
+  expect(places.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+  const paths = ['', '/beside-1', '/beside-2'].map((path) => directory + path);
+  expect(places.map((place) => place.directory).sort()).toEqual(paths);
+  for (const place of places) await place.leave();
+
+  const killed = spawn(process.execPath, ['--version']);
+  await once(killed, 'exit');
+  await writeFile(join(directory, 'demo.pid'), String(killed.pid));
+  expect((await takePlace(directory)).index).toBe(0);
+});
