@@ -19,6 +19,7 @@ import { createRefreshController } from './http/refresh.controller.js';
 import type { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRegistrationController } from './http/registration.controller.js';
 import { createSessionsController } from './http/sessions.controller.js';
+import type { Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
 import type { Settings } from './settings/settings.js';
 import type { Tokens } from './tokens/tokens.js';
@@ -30,12 +31,13 @@ export interface ControllerParts {
   /** Path below which they answer. */
   readonly prefix: string;
   readonly settings: Settings;
+  readonly logger: Logger;
 }
 
 /** Makes the controllers of one app, as its settings want them. */
 export function createAuthControllers(services: AuthServices, parts: ControllerParts): Class<object>[] {
   const { transport, prefix, settings } = parts;
-  const csrf = createCsrfGuard(settings);
+  const csrf = createCsrfGuard(settings, parts.logger);
   const { publicUrl, sessionOnEmailVerification, emailConfirmationLifetime: lifetime } = settings;
   const signUpCookie =
     sessionOnEmailVerification && publicUrl !== undefined
@@ -70,7 +72,7 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
 function createMailControllers(services: AuthServices, parts: ControllerParts, publicUrl: string): Class<object>[] {
   const { passwordReset, emailVerification, emailChange, invitation } = services;
   const { pages, transport, prefix, settings } = parts;
-  const csrf = createCsrfGuard(settings, { isAlwaysCookie: true });
+  const csrf = createCsrfGuard(settings, parts.logger, { isAlwaysCookie: true });
   const discard = (tokens: Tokens) => services.logout.logout(tokens.refresh);
   const passwordController = (flow: MailedPasswordFlow) => {
     const formUrl = `${publicPath(publicUrl, prefix).href}${flow.form}`;

@@ -145,7 +145,7 @@ function createOwnParts(
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock, services.logout, logger);
   const pages = new LinkPages(new PageTemplates(settings), settings);
-  const controllers = createAuthControllers(services, { transport, pages, prefix, settings });
+  const controllers = createAuthControllers(services, { transport, pages, prefix, settings, logger });
   const requests = new OwnRequests(prefix);
   requests.watch(controllers);
   return {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { SettingsInput } from '../src/index.js';
 import { fingerprint } from './support/database-fingerprint.js';
 import { expectProblemDetails } from './support/problem-details.js';
 import { rawRequest } from './support/raw-request.js';
@@ -159,6 +160,89 @@ describe('a request that reaches us over https', () => {
 
   test('is refused from the same host on http, where anybody on the network can put a page', () =>
     expectRefused(app, { origin: 'http://HOST', 'x-forwarded-proto': 'https' }));
+});
+
+describe.each([4, 5] as const)('behind a proxy that rewrites Host, on Express %i', (express) => {
+  let app: TestApp;
+  const start = async (settings: SettingsInput, isTrusted: boolean) => {
+    const configure = (own: { set(name: string, value: unknown): unknown }) =>
+      isTrusted && own.set('trust proxy', 'loopback');
+    app = await createTestApp({ settings, express, configure });
+    await app.signedUp('victim@example.com');
+  };
+  afterEach(() => app.close());
+
+  const forwarded = {
+    host: 'upstream:3000',
+    'x-forwarded-host': 'shop.test:8443, inner',
+    origin: 'https://shop.test:8443',
+  };
+
+  test('the forwarded host counts where the app trusts the proxy', async () => {
+    await start({}, true);
+    await expectAccepted(app, forwarded);
+    await expectRefused(app, { ...forwarded, origin: 'https://shop.test' });
+  });
+
+  test('it does not count where the app trusts none, and the log says what was compared', async () => {
+    await start({}, false);
+    await expectRefused(app, forwarded);
+    expect(app.log).toHaveLength(FLOWS.length);
+    expect(app.log[0]).toMatchObject({
+      level: 'warn',
+      message: 'request from a foreign origin refused',
+      code: 'csrf_failed',
+      origin: 'https://shop.test:8443',
+      host: 'upstream:3000',
+      protocol: 'http',
+      trusted: [],
+    });
+    expect(app.refusals.filter(({ code }) => code === 'csrf_failed')).toHaveLength(FLOWS.length);
+  });
+
+  test('the origin of PUBLIC_URL is trusted, and apps by name', async () => {
+    await start(
+      { publicUrl: 'https://shop.test/app', trustedOrigins: 'capacitor://localhost,tauri://localhost' },
+      false,
+    );
+    await expectAccepted(app, { origin: 'https://shop.test', host: 'upstream:3000' });
+    await expectAccepted(app, { origin: 'capacitor://localhost' });
+    await expectRefused(app, { origin: 'http://shop.test', host: 'upstream:3000' });
+    await expectRefused(app, { origin: 'ionic://localhost' });
+  });
+});
+
+test('a sign-in whose cookie is not kept warns once per origin, and never where it is kept', async () => {
+  const cross = { origin: 'https://app.example.com', 'sec-fetch-site': 'cross-site' };
+  const app = await createTestApp({ settings: { trustedOrigins: TRUSTED } });
+  await app.signedUp('victim@example.com');
+  for (let times = 0; times < 3; times++) await send(app, app.client(), 'login', cross);
+  await send(app, app.client(), 'login', { ...cross, origin: 'http://localhost:3000', 'sec-fetch-site': 'same-site' });
+  expect(app.log.map(({ level, origin }) => [level, origin])).toEqual([['warn', 'https://app.example.com']]);
+  expect(app.log[0]?.['set']).toContain('REFRESH_TOKEN_COOKIE_SAME_SITE=none');
+  await app.close();
+  const none = { refreshTokenCookieSameSite: 'none', refreshTokenCookieSecure: true, trustedOrigins: TRUSTED } as const;
+  const kept = await createTestApp({ settings: none });
+  await kept.signedUp('victim@example.com');
+  expect((await send(kept, kept.client(), 'login', cross)).status).toBe(200);
+  expect(kept.log).toEqual([]);
+  await kept.close();
+});
+
+test('every answer of ours says that its type is not to be guessed', async () => {
+  const app = await createTestApp();
+  const client = await app.signedUp();
+  const answers = [
+    await client.get('/auth/user'),
+    await client.get('/auth/.well-known/jwks.json'),
+    await client.get('/auth/nothing'),
+    await client.send('POST', '/auth/login', '{'),
+    await client.refresh(),
+    await client.logout(),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 400, 200, 204]);
+  for (const { headers } of answers) expect(headers.get('x-content-type-options')).toBe('nosniff');
+  await app.close();
 });
 
 describe('without TRUSTED_ORIGINS', () => {

@@ -190,6 +190,7 @@ describe('settingsFromEnv', () => {
     ['USER_ATTRIBUTES', '{"a":null}', '{"a":{}}', '{"a":["email"]}', '{"a":""}', '{"a":"b."}', '{"a":"b c"}'],
     ['TRUSTED_ORIGINS', 'https://app.example.com/', 'https://app.example.com/path', 'app.example.com', '*', 'null'],
     ['TRUSTED_ORIGINS', 'https://a.example.com,', 'https://a.example.com:443', 'HTTPS://A.example.com', 'https://a b'],
+    ['TRUSTED_ORIGINS', 'capacitor://localhost/', 'capacitor://', 'tauri://a b', 'data://x', 'javascript://x'],
     ['TRUSTED_ORIGINS', 'https://user@a.example.com', 'https://*.example.com', 'ftp://a.example.com', 'file://'],
     ['LOGIN_RATE_LIMIT', '10', '10/15m', '10/15m/user', '0/15m/ip', '-1/15m/ip', '10/15/ip', '10/0s/ip', '1.5/1m/ip'],
     ['LOGIN_RATE_LIMIT', '10/15m/ip+account', 'OFF', 'off,10/15m/ip', '10/15m/ip,', '10/15m/ip;5/1m/ip', 'false'],

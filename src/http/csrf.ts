@@ -1,29 +1,40 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
-import type { Before, HttpRequest } from './http-message.js';
+import { type Before, type HttpRequest, hostOf } from './http-message.js';
+
+/** Characters of a header that a log line repeats. */
+const LOGGED_LENGTH = 200;
 
 /**
  * Refuses a browser's request from a foreign site where a cookie is a credential or is about to become one: otherwise a
  * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). Clients that are no
- * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass.
+ * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass. Each refusal is logged with what was compared.
  *
  * @param isAlwaysCookie for routes that take a cookie wherever the refresh token travels
  */
 export function createCsrfGuard(
-  { refreshTokenAsCookie, trustedOrigins }: Settings,
+  { refreshTokenAsCookie, trustedOrigins, publicUrl }: Settings,
+  logger: Logger,
   { isAlwaysCookie = false }: { readonly isAlwaysCookie?: boolean } = {},
 ): Before {
   const isCookie = refreshTokenAsCookie || isAlwaysCookie;
+  const trusted = publicUrl === undefined ? trustedOrigins : [...trustedOrigins, new URL(publicUrl).origin];
   return (request, _response, next) => {
-    if (!isCookie || isOwnOrTrusted(request, trustedOrigins)) return next();
+    if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    const compared = { host: hostOf(request)?.slice(0, LOGGED_LENGTH), protocol: request.protocol, trusted };
+    const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: String(site).slice(0, LOGGED_LENGTH) };
+    logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared }, 'request from a foreign origin refused');
     next(new JwtAllauthError(ErrorCode.CsrfFailed, 403, 'The request comes from an origin that is not trusted.'));
   };
 }
 
-function isOwnOrTrusted({ headers, protocol }: HttpRequest, trusted: readonly string[]): boolean {
-  const { origin } = headers;
-  if (origin !== undefined) return trusted.includes(origin) || isSameOrigin(origin, protocol, headers.host);
-  const site = headers['sec-fetch-site'];
+function isOwnOrTrusted(request: HttpRequest, trusted: readonly string[]): boolean {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (origin !== undefined) {
+    return trusted.includes(origin) || isSameOrigin(origin, request.protocol, hostOf(request));
+  }
   return site === undefined || site === 'same-origin' || site === 'none';
 }
 

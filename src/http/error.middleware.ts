@@ -50,13 +50,15 @@ export function createErrorMiddlewares(logger: Logger, pages: LinkPages, own: Ow
 
 function log(error: unknown, problem: JwtAllauthError, request: HttpRequest, logger: Logger): void {
   if (problem.httpCode >= 500) report(error, problem, request, logger);
-  if (problem.httpCode === 401) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
+  const isRefusal = problem.httpCode === 401 || problem.httpCode === 403;
+  if (isRefusal) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
 }
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
   if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', challenge(problem, request));
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
   response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
   response.status(problem.httpCode).end(JSON.stringify(problem));
 }
 

@@ -12,6 +12,7 @@ export interface HttpRequest {
   readonly path: string;
   /** The Express app that is handling the request. */
   readonly app?: unknown;
+  readonly socket?: { readonly remoteAddress?: string };
   /** Set by routing-controllers once an action has begun. */
   readonly routingControllersStarted?: boolean;
 }
@@ -45,4 +46,18 @@ export type Before = (request: HttpRequest, response: HttpResponse, next: Next) 
 /** Who sends a request, as Express tells it. */
 export function clientOf({ ip, headers }: HttpRequest): SessionClient {
   return { ip, userAgent: headers['user-agent'] };
+}
+
+/**
+ * The host that the client asked for, with its port. `X-Forwarded-Host` counts where the app's `trust proxy` trusts the
+ * sender, as in Express; Express 4 itself tells the host only without its port.
+ */
+export function hostOf({ headers, app, socket }: HttpRequest): string | undefined {
+  const { get } = (app ?? {}) as { get?: (setting: string) => unknown };
+  const trusts = get?.call(app, 'trust proxy fn') as ((address: unknown, hop: number) => boolean) | undefined;
+  const forwarded = headers['x-forwarded-host'];
+  if (typeof forwarded === 'string' && forwarded && trusts?.(socket?.remoteAddress, 0)) {
+    return forwarded.split(',')[0]?.trim();
+  }
+  return headers.host;
 }

@@ -17,6 +17,7 @@ export function createJwksController(prefix: string, keys: KeyRing) {
   @JsonController(prefix, untransformed)
   class JwksController {
     @Get('/.well-known/jwks.json')
+    @Header('X-Content-Type-Options', 'nosniff')
     @Header('Cache-Control', `public, max-age=${MAX_AGE}`)
     get() {
       return body;

@@ -1,7 +1,8 @@
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
-/** Keeps tokens and profiles out of every cache (RFC 6749 §5.1), errors included. */
+/** Keeps tokens and profiles out of every cache (RFC 6749 §5.1), errors included, and browsers from guessing a type. */
 export function noStore(_request: HttpRequest, response: HttpResponse, next: Next): void {
   response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
   next();
 }

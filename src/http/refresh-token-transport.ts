@@ -16,8 +16,13 @@ export interface TokenBody {
   readonly refresh?: string;
 }
 
+/** Origins of which a warning is logged. */
+const WARNED_ORIGINS = 100;
+
 /** How refresh tokens travel: in a cookie or in bodies, as the settings say; never both ways. */
 export class RefreshTokenTransport {
+  readonly #warned = new Set<string>();
+
   constructor(
     private readonly settings: Settings,
     private readonly cookie: RefreshCookie,
@@ -44,7 +49,10 @@ export class RefreshTokenTransport {
    * ended: the browser forgets them, and a copy of them would live on. If that fails, the sign-in is still good.
    */
   async signIn(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody> {
-    if (this.isCookie) await this.#endReplaced(this.cookie.read(request));
+    if (this.isCookie) {
+      this.#warnOfLostCookie(request);
+      await this.#endReplaced(this.cookie.read(request));
+    }
     return this.deliver(response, tokens);
   }
 
@@ -58,6 +66,19 @@ export class RefreshTokenTransport {
   /** Makes the client forget its refresh token. */
   forget(response: HttpResponse): void {
     if (this.isCookie) this.cookie.clear(response);
+  }
+
+  /** Tells the operator, once per origin, that a browser will not send the cookie back. A navigation keeps it. */
+  #warnOfLostCookie({ headers }: HttpRequest): void {
+    const isLost = headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
+    const origin = headers.origin?.slice(0, 200) ?? '';
+    if (!isLost || this.settings.refreshTokenCookieSameSite === 'none') return;
+    if (this.#warned.has(origin) || this.#warned.size >= WARNED_ORIGINS) return;
+    this.#warned.add(origin);
+    this.logger.warn(
+      { origin, set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true' },
+      'the refresh cookie is not kept: the page is of another site',
+    );
   }
 
   async #endReplaced(replaced: readonly string[]): Promise<void> {

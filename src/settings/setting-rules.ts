@@ -80,8 +80,12 @@ export const parseJson = (value: unknown) => {
   }
 };
 
-/** Whether a value is an origin as a browser writes it. */
+/** Schemes of apps that browsers send as an origin; of others a page has no origin of its own. */
+const APP_ORIGIN = /^(capacitor|ionic|tauri|app|chrome-extension|moz-extension|safari-web-extension):\/\/[\w.:-]+$/;
+
+/** Whether a value is an origin as a browser writes it: of a page, or of an app such as `capacitor://localhost`. */
 export function isOrigin(value: unknown): boolean {
+  if (matches(value, APP_ORIGIN)) return true;
   return (
     matches(value, /^https?:\/\/[\w.:[\]-]+$/) && URL.canParse(String(value)) && new URL(String(value)).origin === value
   );

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import type { EntityClass, MikroORM, Options } from '@mikro-orm/postgresql';
 import express from 'express';
@@ -86,7 +87,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       if (options.isPartitioned ?? process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
     },
     server: { ...options.server, controllers: options.controllers },
-    express: options.own ?? (options.express === 5 ? configured(options) : undefined),
+    express: options.own ?? (options.express === 5 || options.configure ? configured(options) : undefined),
     logger: collector(log, refusals),
     container: Container.of(`test-${++count}`),
     settings: {
@@ -139,9 +140,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   };
 }
 
-/** An app of Express 5 as the options want it. */
-function configured({ configure }: TestAppOptions): express.Express {
-  const app = express();
+/** An app of Express as the options want it. */
+function configured({ configure, express: version = 4 }: TestAppOptions): express.Express {
+  const app = version === 5 ? express() : (createRequire(import.meta.url)('express4') as typeof express)();
   configure?.(app);
   return app;
 }
