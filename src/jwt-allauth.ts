@@ -78,6 +78,7 @@ export interface JwtAllauth {
    * checkers added.
    *
    * @throws controller_refused for a controller that would be less protected than it looks
+   * @throws TypeError where PUBLIC_URL does not end with `routePrefix`: mailed links would lead nowhere
    */
   serverOptions(options?: AppServerOptions): RoutingControllersOptions;
   /** Ends what goes on beside requests: the sending of mails, and the connection on which revocations are told. */
@@ -112,6 +113,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     purge,
     outbox,
     serverOptions: (app = {}) => {
+      assertLinksMatch(settings.publicUrl, app.routePrefix);
       if (settings.publicUrl !== undefined) outbox.start();
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       return serverOptions(own, app);
@@ -122,6 +124,16 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       await listener.stop();
     },
   };
+}
+
+/** Links in mails are built from PUBLIC_URL. @throws TypeError where they would not lead to our routes */
+function assertLinksMatch(publicUrl: string | undefined, routePrefix = ''): void {
+  if (publicUrl === undefined || routePrefix === '') return;
+  const isPlain = /^(\/[\w.~-]+)+$/.test(routePrefix);
+  if (isPlain && new URL(publicUrl).pathname.replace(/\/$/, '').endsWith(routePrefix)) return;
+  throw new TypeError(
+    `PUBLIC_URL must end with the app's routePrefix, a path such as /api, or mailed links would be 404`,
+  );
 }
 
 /** What this library brings into a server of routing-controllers. */

@@ -1,4 +1,5 @@
 import { isCookieSecure, type Settings } from '../settings/settings.js';
+import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
 
 /** The cookies of a password reset, of an invitation, and of the browser that signed up. */
@@ -13,30 +14,26 @@ const MOST = 3;
 /** The cookie that carries the key of a mailed link from its opening to the new password, or what a sign-up leaves behind. */
 export class OneTimeCookie {
   readonly #attributes: CookieAttributes;
+  readonly #name: string;
 
-  constructor(
-    private readonly name: OneTimeCookieName,
-    path: string,
-    settings: Settings,
-  ) {
-    this.#attributes = { httpOnly: true, secure: isCookieSecure(settings), sameSite: 'lax', path };
+  /** Where the cookie is Secure it has the `__Host-` prefix, so that no other host of the domain can set it. */
+  constructor(name: OneTimeCookieName, path: string, settings: Settings) {
+    const secure = isCookieSecure(settings);
+    this.#name = secure ? `__Host-${name}` : name;
+    this.#attributes = { httpOnly: true, secure, sameSite: 'lax', path: secure ? '/' : path };
   }
 
   /** What the cookies of this name say; none where there is none. */
-  read({ headers }: HttpRequest): readonly string[] {
-    const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim());
-    const values = pairs
-      .filter((pair) => pair.startsWith(`${this.name}=`))
-      .map((pair) => pair.slice(this.name.length + 1));
-    return values.filter((value) => value !== '').slice(0, MOST);
+  read(request: HttpRequest): readonly string[] {
+    return cookieValues(request, this.#name).slice(0, MOST);
   }
 
   /** Keeps the key for so many seconds. */
   set(response: HttpResponse, key: string, seconds: number): void {
-    response.cookie(this.name, key, { ...this.#attributes, maxAge: seconds * 1000 });
+    response.cookie(this.#name, key, { ...this.#attributes, maxAge: seconds * 1000 });
   }
 
   clear(response: HttpResponse): void {
-    response.cookie(this.name, '', { ...this.#attributes, maxAge: 0 });
+    response.cookie(this.#name, '', { ...this.#attributes, maxAge: 0 });
   }
 }
