@@ -79,7 +79,7 @@ describe.each([
     expect(await app.liveSessions()).toBe(0);
     expect(await user()).toBe(401);
     expect(network.cookies).toEqual(new Map());
-    expect(refreshes()).toHaveLength(1);
+    expect(refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of a visitor whom nobody knows
   });
 
   test('survives the loss of the answer to a refresh, before it, in it and after it', async () => {
@@ -131,7 +131,8 @@ describe.each([
     expect(refreshes()).toEqual([]);
     const invalid = await failure(client.register({ email: 'nobody', password: 'short' }));
     expect(invalid).toMatchObject({ code: 'validation_failed', status: 400 });
-    expect(invalid.errors).toEqual([{ field: 'email', messages: expect.arrayContaining([expect.any(String)]) }]);
+    const messages = expect.arrayContaining([expect.any(String)]);
+    expect(invalid.errors).toEqual(['email', 'password'].map((field) => ({ field, messages })));
     expect(client.state.status).toBe('signed-in');
   });
 });
@@ -360,7 +361,7 @@ describe('the renewal of the access token', () => {
     const proxied = new AuthClient({
       url: `${app.url}/auth`,
       fetch: async (request) =>
-        request.url.endsWith('/refresh')
+        new URL(request.url).pathname.endsWith('/refresh')
           ? new Response('<h1>Sign in to the Wi-Fi</h1>', { status: 401 })
           : real(request),
     });
@@ -376,7 +377,8 @@ describe('the renewal of the access token', () => {
       const real = network.fetch;
       const odd = new AuthClient({
         url: `${app.url}/auth`,
-        fetch: async (request) => (request.url.endsWith('/refresh') ? new Response(body) : real(request)),
+        fetch: async (request) =>
+          new URL(request.url).pathname.endsWith('/refresh') ? new Response(body) : real(request),
       });
       expect(await failure(odd.refresh())).toMatchObject({ name: 'AuthError', code: 'unexpected_answer', status: 200 });
       expect(odd.state).toEqual({ status: 'unknown' });

@@ -114,6 +114,11 @@ describe.each([
     expect((await expectDescribed(400, 'POST', '/registration', { body: invalid })).body.errors).toHaveLength(2);
     await expectDescribed(401, 'POST', '/login', { body: { email, password: 'wrong, wrong' } });
     const refreshed = await expectDescribed(200, 'POST', '/refresh', refreshOf(signedIn));
+    if (isCookie) {
+      const nothing = await expectDescribed(204, 'POST', '/refresh?quiet=true', { template: '/refresh' });
+      expect([nothing.body, nothing.cookie]).toEqual(['', undefined]);
+      await expectDescribed(400, 'POST', '/refresh?quiet=false', { template: '/refresh' });
+    }
     await expectDescribed(204, 'POST', '/logout', refreshOf(refreshed));
     await expectDescribed(401, 'POST', '/refresh', refreshOf(refreshed));
     await expectDescribed(200, 'GET', '/.well-known/jwks.json');

@@ -118,6 +118,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['queue-mailer', 'QueueMailer'],
     ['new-password', 'setNewPassword'],
     ['browser', 'start'],
+    ['use-tokens', 'useTokens'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
     ['described-server', 'createDescribedServer'],

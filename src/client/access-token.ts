@@ -1,7 +1,7 @@
-import { AuthError } from './auth-error.js';
+import { unexpected } from './auth-error.js';
 
-/** Milliseconds before its end within which a token is renewed; a tenth of its life, if that is less. */
-const LONGEST_MARGIN = 60_000;
+/** Milliseconds before its end at which a token is renewed at the earliest; a fifth of its life, if that is less. */
+const LONGEST_MARGIN = 300_000;
 
 /** Claims of every access token; an app's own come beside them. Instants are seconds since 1970 by the server's clock. */
 export interface AccessTokenClaims {
@@ -23,43 +23,41 @@ export interface AccessTokenClaims {
  */
 export class AccessToken<Claims extends object = object> {
   readonly claims: Readonly<AccessTokenClaims & Claims>;
-  readonly #life: number;
+  /** When it ends, in milliseconds since 1970 by the clock of this machine. */
+  readonly expiresAt: number;
+  readonly #renewedAt: number;
 
   /**
    * @param receivedAt milliseconds since 1970, by the clock of this machine
+   * @param chance from 0 to 1, the same in every tab: decides when the token is renewed. A thief who has copied the refresh
+   * token must not know when its owner will use it.
    * @throws AuthError `unexpected_answer` if it is no token
    */
   constructor(
     readonly text: string,
     readonly receivedAt: number,
+    readonly chance = Math.random(),
   ) {
     try {
       const [, payload = ''] = text.split('.');
-      const bytes = Uint8Array.from(atob(payload.replace(/-/g, '+').replace(/_/g, '/')), (each) => each.charCodeAt(0));
-      this.claims = Object.freeze(JSON.parse(new TextDecoder().decode(bytes)));
-      this.#life = (this.claims.exp - this.claims.iat) * 1000;
+      const bytes = atob(payload.replace(/-/g, '+').replace(/_/g, '/'));
+      // UTF-8 as the percent-encoding of a URI: React Native has no TextDecoder.
+      this.claims = JSON.parse(decodeURIComponent(escape(bytes)));
+      const life = (this.claims.exp - this.claims.iat) * 1000;
+      this.expiresAt = receivedAt + life;
+      this.#renewedAt = this.expiresAt - Math.min(LONGEST_MARGIN, life / 5) * (0.25 + 0.75 * chance);
     } catch (cause) {
-      throw new AuthError('unexpected_answer', 200, 'The server answered no token.', [], undefined, cause);
+      throw unexpected(200, undefined, cause);
     }
-  }
-
-  /** When it ends, in milliseconds since 1970 by the clock of this machine. */
-  get expiresAt(): number {
-    return this.receivedAt + this.#life;
   }
 
   /** Whether it is far enough from its end to be sent. */
   isFresh(now: number): boolean {
-    return this.#lasts(now, Math.min(LONGEST_MARGIN, this.#life / 10));
+    return now < this.#renewedAt && this.isAlive(now);
   }
 
-  /** Whether a server would still take it. */
+  /** Whether a server would still take it. A clock that was set back says nothing about an age: then the token counts as old. */
   isAlive(now: number): boolean {
-    return this.#lasts(now, 0);
-  }
-
-  /** A clock that was set back tells nothing of an age: then the token counts as old. */
-  #lasts(now: number, margin: number): boolean {
-    return now >= this.receivedAt && now < this.expiresAt - margin;
+    return now < this.expiresAt && now >= this.receivedAt;
   }
 }

@@ -1,26 +1,20 @@
 import type { ProblemDetails } from '../error.js';
-import { AuthError, unreachable } from './auth-error.js';
+import { AuthError, unexpected, unreachable } from './auth-error.js';
 
 /** What an endpoint answered; fails with its error. */
 export async function resultOf<Result>(answer: Response): Promise<Result> {
   if (!answer.ok) throw await errorOf(answer);
-  return (answer.status === 204 ? undefined : await bodyOf(answer)) as Result;
-}
-
-/** The body of a good answer. */
-export async function bodyOf(response: Response): Promise<unknown> {
-  return response.json().catch((cause) => {
+  if (answer.status === 204) return undefined as Result;
+  return (answer.json() as Promise<Result>).catch((cause) => {
     // A body that was cut short is an answer that was lost.
-    throw cause instanceof SyntaxError
-      ? new AuthError('unexpected_answer', response.status, 'The server answered no JSON.')
-      : unreachable(cause);
+    throw cause instanceof SyntaxError ? unexpected(answer.status) : unreachable(cause);
   });
 }
 
 /** Whether a 401 is about the token, and not about a password in the request. Servers that are none of ours tell it by 401. */
 export async function isTokenRefused(response: Response): Promise<boolean> {
   const { code } = await errorOf(response);
-  return code === 'token_not_valid' || code === 'not_authenticated' || code === 'unexpected_answer';
+  return ['token_not_valid', 'not_authenticated', 'unexpected_answer'].includes(code);
 }
 
 /**
@@ -33,5 +27,5 @@ export async function errorOf(response: Response): Promise<AuthError> {
   const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
   return typeof body?.code === 'string' && typeof body.detail === 'string'
     ? new AuthError(body.code, status, body.detail, body.errors, retryAfter)
-    : new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter);
+    : unexpected(status, retryAfter);
 }

@@ -1,11 +1,12 @@
-import type { AccessToken } from './access-token.js';
+import { AccessToken } from './access-token.js';
 import type { DeviceSession, Names, UserProfile } from './account.js';
-import { bodyOf, isTokenRefused, resultOf } from './answer.js';
-import { AuthError } from './auth-error.js';
-import { PendingAnswer } from './pending-answer.js';
-import type { RefreshTokenStore } from './refresh-token-store.js';
+import { isTokenRefused, resultOf } from './answer.js';
+import { AuthError, isEnd } from './auth-error.js';
+import { pendingAnswer } from './pending-answer.js';
+import { type RefreshTokenStore, withAuthErrors } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
-import { type Content, type Send, Transport } from './transport.js';
+import { ignore } from './tabs.js';
+import { type Content, type Send, type Transport, transportTo } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** Where the server is, and how the refresh token travels. */
@@ -22,7 +23,8 @@ export interface AuthClientOptions {
 
 /** What there is in a browser, and nowhere else. */
 interface Page {
-  readonly location: { readonly href: string };
+  readonly location: { readonly href: string; readonly origin: string };
+  readonly isSecureContext: boolean;
   addEventListener(
     type: 'pageshow',
     listener: (event: { readonly persisted: boolean }) => void,
@@ -34,7 +36,7 @@ interface Call extends Content {
   /** Sent with the access token. */
   readonly isBearer?: boolean;
   /** What comes of a good answer in the same turn, where the request changes the refresh token. */
-  readonly inTurn?: (answer: Response) => Promise<void>;
+  readonly change?: (answer: Response) => Promise<void>;
 }
 
 /**
@@ -50,6 +52,8 @@ export class AuthClient<Claims extends object = object> {
   readonly #origins: readonly string[];
   readonly #transport: Transport;
   readonly #keeper: SessionKeeper<Claims>;
+  /** Whether the browser may refuse the cookie with the refresh token. */
+  readonly #isCookieAtRisk: boolean;
   readonly #closed = new AbortController();
 
   constructor({
@@ -58,19 +62,22 @@ export class AuthClient<Claims extends object = object> {
     store,
     fetch = (request) => globalThis.fetch(request),
   }: AuthClientOptions = {}) {
-    const page = (globalThis as Partial<Page>).location;
-    const { href, origin } = new URL(url, page?.href);
-    const base = href.replace(/\/$/, '');
+    const { location: page, isSecureContext } = globalThis as Partial<Page>;
+    const base = new URL(url, page?.href).href.replace(/\/$/, '');
+    const origin = originOf(base);
+    const kept = store && withAuthErrors(store);
     this.#origins = [origin, ...origins];
     // Outside of browsers a cookie jar belongs to the app's own fetch, and two clients may have two.
     const isShared = store ? store.isShared : page !== undefined;
     const name = `jwt-allauth ${base}`;
-    const pending = page && !store ? new PendingAnswer(name) : undefined;
-    this.#transport = new Transport(base, store, fetch, pending);
-    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, this.#transport, pending);
+    const pending = page && !store ? pendingAnswer(name) : undefined;
+    this.#transport = transportTo(base, kept, fetch, pending);
+    // Of another site cookies are refused unless SameSite is `none`, and without TLS those that are Secure.
+    this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
+    this.#keeper = new SessionKeeper(isShared ? name : undefined, kept, this.#transport, pending);
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     const returned = ({ persisted }: { readonly persisted: boolean }) => {
-      if (persisted) this.#keeper.renew().catch(() => {});
+      if (persisted) this.#keeper.renew().catch(ignore);
     };
     (globalThis as Partial<Page>).addEventListener?.('pageshow', returned, { signal: this.#closed.signal });
   }
@@ -104,6 +111,14 @@ export class AuthClient<Claims extends object = object> {
   }
 
   /**
+   * The access token in the place of one that a server has refused with 401, for HTTP clients other than `fetch`: the newer one
+   * where there is one already, else that of one refresh which all callers share. Undefined where its user is no longer signed in.
+   */
+  async replaceToken(refused: string): Promise<string | undefined> {
+    return (await this.#keeper.replaceToken(new AccessToken(refused, 0)))?.text;
+  }
+
+  /**
    * `fetch` with the access token of whoever is signed in, and without where nobody is. A request that is refused for its
    * token is repeated once with another of the same user; every other answer is the caller's. `errorOf` reads one of ours.
    *
@@ -113,28 +128,28 @@ export class AuthClient<Claims extends object = object> {
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
-    const { origin } = new URL(request.url);
+    const origin = originOf(request.url);
     if (!this.#origins.includes(origin)) throw new TypeError(`The access token is not for ${origin}: see \`origins\`.`);
-    return this.#authorized(request, this.#transport.send);
+    return unlessAborted(this.#authorized(request, this.#transport.send), request.signal);
   };
 
   /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
   async register(account: { readonly email: string; readonly password: string } & Names) {
-    const answer = await this.#call<Partial<Tokens>>('POST', '/registration', { body: account, inTurn: this.#signIn });
+    const answer = await this.#call<Partial<Tokens>>('POST', '/registration', { body: account, change: this.#signIn });
     return answer.access ? 'signed-in' : 'confirmation-mailed';
   }
 
   /** Signs in, in every tab. The codes of a failure are those of `POST /login` in the README. */
   async login(credentials: { readonly email: string; readonly password: string }): Promise<AuthState<Claims>> {
-    await this.#call('POST', '/login', { body: credentials, inTurn: this.#signIn });
+    await this.#call('POST', '/login', { body: credentials, change: this.#signIn });
     return this.state;
   }
 
   /** Signs out here and in every tab. Fails, and leaves everything as it is, while the server cannot be reached. */
   async logout(): Promise<void> {
     await this.#keeper.tabs.next(async () => {
-      await resultOf(await this.#transport.logout()).catch((error: AuthError) => {
-        if (error.code !== 'token_not_valid' && error.code !== 'refresh_token_missing') throw error;
+      await this.#transport.logout().catch((error: AuthError) => {
+        if (!isEnd(error)) throw error;
       });
       await this.#keeper.end();
     });
@@ -142,7 +157,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** Signs the user out on every device. */
   async logoutAll(): Promise<void> {
-    await this.#call('POST', '/logout-all', { isBearer: true, inTurn: this.#signOut });
+    await this.#call('POST', '/logout-all', { isBearer: true, change: this.#signOut });
   }
 
   /** Asks for the account; the claims of `state` are there without. */
@@ -157,12 +172,12 @@ export class AuthClient<Claims extends object = object> {
 
   /** Deletes the account and all it owns. */
   async deleteUser(proof: { readonly password: string }): Promise<void> {
-    await this.#call('DELETE', '/user', { body: proof, isBearer: true, inTurn: this.#signOut });
+    await this.#call('DELETE', '/user', { body: proof, isBearer: true, change: this.#signOut });
   }
 
   /** Every other session of the user ends; this one goes on as a new one. */
   async changePassword(passwords: { readonly oldPassword?: string; readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/password/change', { body: passwords, isBearer: true, inTurn: this.#signIn });
+    await this.#call('POST', '/password/change', { body: passwords, isBearer: true, change: this.#signIn });
   }
 
   /** Where the user is signed in, the session used last first. */
@@ -192,7 +207,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** Sets the password of whoever has opened the link of a reset in this browser, and signs in. */
   async resetPassword(to: { readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/password/reset/set-new', { body: to, inTurn: this.#signIn, needsCookie: true });
+    await this.#call('POST', '/password/reset/set-new', { body: to, change: this.#signIn, credentials: 'include' });
   }
 
   /** Mails a link to the new address, by which it becomes the user's. */
@@ -207,7 +222,7 @@ export class AuthClient<Claims extends object = object> {
 
   /** Sets the first password of whoever has opened the link of an invitation in this browser, and signs in. */
   async acceptInvitation(to: { readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/registration/set-password', { body: to, inTurn: this.#signIn, needsCookie: true });
+    await this.#call('POST', '/registration/set-password', { body: to, change: this.#signIn, credentials: 'include' });
   }
 
   /** The public keys of the tokens (RFC 7517 §5). */
@@ -224,28 +239,34 @@ export class AuthClient<Claims extends object = object> {
   /** Each method says what its endpoint answers. */
   async #call<Result>(method: string, path: string, call: Call = {}): Promise<Result> {
     const request = this.#transport.request(method, path, call);
-    const { inTurn } = call;
-    const send: Send = inTurn
+    const { change } = call;
+    const send: Send = change
       ? (each, token) =>
           this.#keeper.tabs.next(async () => {
             this.#assertUser(token, this.#keeper.user);
             const answer = await this.#transport.change(each, token);
-            if (answer.ok) await inTurn(answer.clone());
+            if (answer.ok) await change(answer.clone());
             return answer;
           })
       : this.#transport.send;
-    return resultOf(await (call.isBearer ? this.#authorized(request, send) : send(request)));
+    const result = await resultOf<Result>(await (call.isBearer ? this.#authorized(request, send) : send(request)));
+    if (this.#isCookieAtRisk && change && this.#keeper.user) {
+      // Whether the cookie comes back is found out now, and not when the user is signed out for it.
+      await this.#keeper.renew().catch(ignore);
+      if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser has refused the cookie.');
+    }
+    return result;
   }
 
   /** Sends with the token of whoever is signed in; once more with another of the same user, if it is refused. */
   async #authorized(request: Request, send: Send): Promise<Response> {
     const { user } = this.#keeper;
-    const token = await unlessAborted(this.#keeper.token(), request.signal);
+    const token = await this.#keeper.token();
     this.#assertUser(token, user);
     const answer = await send(request.clone(), token);
     if (!token || answer.status !== 401 || !(await isTokenRefused(answer.clone()))) return answer;
-    const other = await unlessAborted(this.#keeper.insteadOf(token), request.signal);
-    return other?.claims.sub === token.claims.sub && other !== token ? send(request, other) : answer;
+    const other = await this.#keeper.replaceToken(token);
+    return other ? send(request, other) : answer;
   }
 
   #assertUser(token: AccessToken | undefined, user: string | undefined): void {
@@ -255,9 +276,14 @@ export class AuthClient<Claims extends object = object> {
   }
 
   readonly #signIn = async (answer: Response): Promise<void> => {
-    const tokens = (await bodyOf(answer)) as (Tokens & { readonly detail?: string }) | null;
+    const tokens = await resultOf<(Tokens & { readonly detail?: string }) | null>(answer);
     if (!tokens?.detail) await this.#keeper.adopt(tokens); // it is there where the address has to be confirmed first
   };
 
   readonly #signOut = (): Promise<void> => this.#keeper.end();
+}
+
+/** The origin of an absolute URL. React Native's URL has no `origin`. */
+function originOf(url: string): string {
+  return url.split('/', 3).join('/');
 }

@@ -1,15 +1,24 @@
 import type { ErrorCode, FieldError } from '../error.js';
 
-/** What only the client can tell: nobody answered, something that is not ours did, or another user has signed in meanwhile. */
-export type ClientErrorCode = 'network_error' | 'unexpected_answer' | 'user_changed';
+/** The codes that the client adds to those of the server. */
+export type ClientErrorCode =
+  /** No answer came. */
+  | 'network_error'
+  /** An answer came that is not from this server, a proxy's page for example. */
+  | 'unexpected_answer'
+  /** The request was not sent, because another user has signed in. */
+  | 'user_changed'
+  /** The browser has refused the cookie with the refresh token. */
+  | 'cookie_not_kept'
+  /** The `store` of the refresh token threw: see `cause`. */
+  | 'store_failed';
 
 /** Why a call to an endpoint failed. Programs compare `code`; people read `message`. */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
 
   /**
-   * @param code the server's stable code (the README lists them); `network_error` if no answer came, `unexpected_answer` if
-   * what came is none of ours, a proxy's page say; `user_changed` for a request that was not sent, as it was another user's
+   * @param code the server's stable code (the README lists them), or a `ClientErrorCode`
    * @param status the HTTP status; 0 without an answer
    * @param message the server's `detail`
    * @param errors what is wrong with which field, for `validation_failed`
@@ -28,11 +37,21 @@ export class AuthError extends Error {
 
   /** Whether the same call may succeed a little later: nobody answered, or the server is overloaded or away. */
   get isPassing(): boolean {
-    return this.status === 0 || this.status >= 502;
+    return !this.status || this.status >= 502;
   }
 }
 
+/** Whether a refresh failed because there is nothing to refresh any more: the session has ended, or no refresh token came. */
+export function isEnd({ code, status }: AuthError): boolean {
+  return code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer');
+}
+
+/** Stands for an answer that is not from our server. */
+export function unexpected(status: number, retryAfter?: number, cause?: unknown): AuthError {
+  return new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter, cause);
+}
+
 /** Stands for an answer that did not come. */
-export function unreachable(cause: unknown): AuthError {
+export function unreachable(cause?: unknown): AuthError {
   return new AuthError('network_error', 0, 'The server could not be reached.', [], undefined, cause);
 }

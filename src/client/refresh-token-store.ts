@@ -1,3 +1,5 @@
+import { AuthError } from './auth-error.js';
+
 /**
  * Where the refresh token is kept when it travels in bodies (REFRESH_TOKEN_AS_COOKIE is false). What scripts of a page can
  * read, an injected script can steal: in browsers prefer the cookie.
@@ -11,6 +13,9 @@ export interface RefreshTokenStore {
   set(token: string | undefined): void | Promise<void>;
 }
 
+/** The refresh token in its store. */
+export type KeptToken = Pick<RefreshTokenStore, 'get' | 'set'>;
+
 /** A store that lasts as long as the program, or the page. */
 export function memoryStore(): RefreshTokenStore {
   let kept: string | undefined;
@@ -21,4 +26,20 @@ export function memoryStore(): RefreshTokenStore {
       kept = token;
     },
   };
+}
+
+/** The same store, whose errors are AuthErrors with the code `store_failed`. */
+export function withAuthErrors(store: RefreshTokenStore): KeptToken {
+  return {
+    get: () => use(() => store.get()),
+    set: (token) => use(() => store.set(token)),
+  };
+}
+
+async function use<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw new AuthError('store_failed', 0, `${cause}`, [], undefined, cause);
+  }
 }

@@ -1,8 +1,9 @@
 import { AccessToken, type AccessTokenClaims } from './access-token.js';
-import { AuthError } from './auth-error.js';
+import { AuthError, isEnd, unreachable } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { RefreshTokenStore } from './refresh-token-store.js';
-import { type Linger, type TabMessage, Tabs } from './tabs.js';
+import type { KeptToken } from './refresh-token-store.js';
+import { ignore, type Linger, type TabMessage, Tabs } from './tabs.js';
+import { timeoutSignal } from './timeout-signal.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** Who is signed in, as far as this tab knows. A new object at each change. */
@@ -24,6 +25,12 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
+/** Rotates and ends what the refresh token stands for; fails with an AuthError. */
+interface TokenServer {
+  refresh(): Promise<Tokens | undefined>;
+  logout(): Promise<void>;
+}
+
 /** Milliseconds after which the answer to a refresh is late: it is tried once more beside. */
 const LATE = 5000;
 
@@ -33,17 +40,19 @@ const PAUSES = [500, 1500, 4000];
 /** Milliseconds after the first try within which the last one begins: the grace, less the way to the server. */
 const LAST_TRY = 8000;
 
-const ignore = () => {};
+const NEVER = 1 / 0;
 
 /** The access token of this tab, and its renewal: one at a time, whoever asks, over all tabs. */
 export class SessionKeeper<Claims extends object> {
+  readonly #server: TokenServer;
+  readonly #store: KeptToken | undefined;
   readonly tabs: Tabs;
   readonly listeners = new Set<() => void>();
   state: AuthState<Claims> = { status: 'unknown' };
   #token?: AccessToken<Claims>;
   #renewal?: Promise<void>;
   /** Ends the wait of a renewal for its turn, by what another tab told. */
-  #told?: { readonly resolve: () => void; readonly reject: (error: AuthError) => void };
+  #told?: (outcome?: Promise<never>) => void;
 
   /**
    * @param name what tabs have in common that share a refresh token
@@ -52,10 +61,12 @@ export class SessionKeeper<Claims extends object> {
    */
   constructor(
     name: string | undefined,
-    private readonly store: RefreshTokenStore | undefined,
-    private readonly server: { refresh(): Promise<Tokens> },
+    store: KeptToken | undefined,
+    server: TokenServer,
     pending: PendingAnswer | undefined,
   ) {
+    this.#store = store;
+    this.#server = server;
     this.tabs = new Tabs(
       name,
       pending,
@@ -83,10 +94,11 @@ export class SessionKeeper<Claims extends object> {
     return this.#token;
   }
 
-  /** A token in the place of one that was refused; the same one, if there is no other. */
-  async insteadOf({ text }: AccessToken): Promise<AccessToken<Claims> | undefined> {
+  /** Another token of the same user, in the place of one that was refused; undefined where that user is not signed in. */
+  async replaceToken({ text, claims }: AccessToken): Promise<AccessToken<Claims> | undefined> {
     if (this.#token?.text === text) await this.renew();
-    return this.#token;
+    const token = await this.token();
+    return token?.claims.sub === claims.sub ? token : undefined;
   }
 
   /** Gets another access token, by this tab or by one that is just about it. */
@@ -105,13 +117,12 @@ export class SessionKeeper<Claims extends object> {
   async #renew(): Promise<void> {
     const old = this.#token?.text;
     const wait = new AbortController();
-    const told = new Promise<void>((resolve, reject) => {
-      this.#told = { resolve, reject };
+    const told = new Promise<void>((resolve) => {
+      this.#told = resolve;
     });
     const own = this.tabs.next(async (linger) => {
       if (this.#token?.text === old) await this.#rotate(linger);
     }, wait.signal);
-    own.catch(ignore);
     try {
       await Promise.race([told, own]);
     } finally {
@@ -126,48 +137,48 @@ export class SessionKeeper<Claims extends object> {
    */
   async #rotate(linger: Linger): Promise<void> {
     const latest = Date.now() + LAST_TRY;
-    const old = this.#token;
+    const { state } = this;
     const tries: Promise<void>[] = [];
     for (const pause of [...PAUSES, 0]) {
-      const another = this.#try(old);
+      const another = this.#try(state, linger);
       tries.push(another);
       linger(another);
-      const rest = await unlessAborted(pauseAfter(tries, pause), AbortSignal.timeout(LATE)).catch(() => 0);
+      const rest = await unlessAborted(pauseAfter(tries, pause), timeoutSignal(LATE)).catch(() => 0);
       if (Date.now() + rest > latest) break;
       await new Promise((resolve) => setTimeout(resolve, rest));
       if (Date.now() > latest) break; // timers of a hidden tab are late
     }
     await Promise.any(tries).catch(({ errors: failures }: AggregateError) => {
       const error = failures.at(-1);
-      if (error instanceof AuthError) {
-        const { code, status, message, errors, retryAfter } = error;
-        this.tabs.tell({ failed: [code, status, message, errors, retryAfter] });
-      }
+      this.tabs.tell({ failed: { ...error, message: error.message } });
       throw error;
     });
   }
 
-  async #try(old: AccessToken<Claims> | undefined): Promise<void> {
-    try {
-      const tokens = await this.server.refresh();
-      if (this.#token === old) await this.adopt(tokens);
-    } catch (error) {
-      const { code, status } = error as AuthError;
-      const isEnd = code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer');
-      if (!isEnd) throw error;
-      await this.end(code);
-    }
+  /** @param before the state in which the first try began: the first answer counts */
+  async #try(before: AuthState<Claims>, linger: Linger): Promise<void> {
+    const outcome = await this.#server.refresh().catch((error: AuthError) => {
+      if (!isEnd(error)) throw error;
+      return error;
+    });
+    if (this.state !== before) return;
+    if (outcome instanceof AuthError) {
+      // In this turn no tab signs in: the cookie that goes is the dead one.
+      if (!this.#store && this.tabs.isOrdered) linger(this.#server.logout().catch(ignore));
+      await this.end(outcome.code);
+    } else if (outcome !== undefined) await this.adopt(outcome);
+    else await this.end(this.#token && !this.#store ? 'cookie_not_kept' : 'refresh_token_missing');
   }
 
   /** Signs in by what the server has sent. */
   async adopt(tokens: Tokens | null): Promise<void> {
     const { access = '', refresh } = tokens ?? {};
     const token = new AccessToken<Claims>(access, Date.now());
-    if (Boolean(refresh) !== Boolean(this.store)) {
+    if (Boolean(refresh) !== Boolean(this.#store)) {
       const advice = refresh ? 'in bodies: pass a `store`' : 'as cookies: leave `store` out';
       throw new TypeError(`The server sends refresh tokens ${advice}.`);
     }
-    await this.store?.set(refresh);
+    await this.#store?.set(refresh);
     this.#keep(token);
     this.tabs.show();
   }
@@ -176,7 +187,7 @@ export class SessionKeeper<Claims extends object> {
   async end(reason?: string): Promise<void> {
     const ended = this.#token?.claims.session;
     try {
-      await this.store?.set(undefined);
+      await this.#store?.set(undefined);
     } finally {
       this.#forget(reason);
       this.tabs.tell({ ended, reason });
@@ -186,16 +197,16 @@ export class SessionKeeper<Claims extends object> {
   #receive(message: TabMessage): void {
     const mine = this.#token;
     if ('token' in message) {
-      if (mine?.text === message.token || (mine?.isAlive(Date.now()) && message.receivedAt < mine.receivedAt)) return;
-      this.#keep(new AccessToken(message.token, message.receivedAt));
-      this.#told?.resolve();
+      if (mine?.text === message.token[0] || (mine?.isAlive(Date.now()) && message.token[1] < mine.receivedAt)) return;
+      this.#keep(new AccessToken(...message.token));
+      this.#told?.();
     } else if ('ended' in message) {
       const isOfAll = !message.ended && !message.reason;
       if (mine && !isOfAll && message.ended !== mine.claims.session) return;
       this.#forget(message.reason);
-      this.#told?.resolve();
+      this.#told?.();
     } else if ('failed' in message) {
-      this.#told?.reject(new AuthError(...message.failed));
+      this.#told?.(Promise.reject(Object.assign(unreachable(), message.failed)));
     }
   }
 
@@ -214,22 +225,14 @@ export class SessionKeeper<Claims extends object> {
 
   #become(state: AuthState<Claims>): void {
     this.state = state;
-    for (const listener of [...this.listeners]) {
-      try {
-        listener();
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error; // the app's own: told as an uncaught error, and nothing here stops for it
-        });
-      }
-    }
+    for (const listener of this.listeners) queueMicrotask(listener); // an error in it stops nothing here
   }
 }
 
 /** Milliseconds before another try: for ever, where one has succeeded, or the last has failed for good. */
 function pauseAfter(tries: readonly Promise<void>[], pause: number): Promise<number> {
   return Promise.any(tries).then(
-    () => Number.POSITIVE_INFINITY,
-    ({ errors }) => (errors.at(-1).isPassing ? pause : Number.POSITIVE_INFINITY),
+    () => NEVER,
+    ({ errors }) => (errors.at(-1).isPassing ? pause : NEVER),
   );
 }

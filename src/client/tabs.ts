@@ -1,15 +1,19 @@
+import type { AccessToken } from './access-token.js';
 import type { AuthError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 
 /** What tabs tell each other: a new access token, the end of a session, a refresh that failed, the wish to go next. */
 export type TabMessage =
-  | { readonly token: string; readonly receivedAt: number }
+  | { readonly token: ConstructorParameters<typeof AccessToken> }
   | { readonly ended: string | undefined; readonly reason: string | undefined }
-  | { readonly failed: ConstructorParameters<typeof AuthError> }
+  | { readonly failed: Partial<AuthError> }
   | { readonly wantedBy: string | undefined };
 
 /** Makes a turn last until this has settled, too. */
 export type Linger = (pending: Promise<unknown>) => void;
+
+/** Handles an error that somebody else is told. */
+export const ignore = () => {};
 
 /** Milliseconds for which a tab stays first after it has got a token: longer than its message to the others can take. */
 const HOLD = 5000;
@@ -19,7 +23,11 @@ const HOLD = 5000;
  * BroadcastChannel each tab acts alone, and the server's grace (REFRESH_REUSE_GRACE) keeps them apart.
  */
 export class Tabs {
-  readonly #locks = globalThis.navigator?.locks;
+  readonly #hear: (message: TabMessage) => void;
+  readonly #have: () => AccessToken | undefined;
+  readonly #pending: PendingAnswer | undefined;
+  readonly #name: string | undefined;
+  readonly #locks?: typeof navigator.locks | undefined;
   #channel?: InstanceType<typeof BroadcastChannel>;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -32,14 +40,25 @@ export class Tabs {
    * @param receive called with what other tabs tell
    */
   constructor(
-    private readonly name: string | undefined,
-    private readonly pending: PendingAnswer | undefined,
-    private readonly have: () => { readonly text: string; readonly receivedAt: number } | undefined,
-    private readonly receive: (message: TabMessage) => void,
+    name: string | undefined,
+    pending: PendingAnswer | undefined,
+    have: () => AccessToken | undefined,
+    receive: (message: TabMessage) => void,
   ) {
-    if (!name || !globalThis.BroadcastChannel) return;
+    this.#name = name;
+    this.#pending = pending;
+    this.#have = have;
+    this.#hear = receive;
+    if (!name) return;
+    this.#locks = globalThis.navigator?.locks;
+    if (!globalThis.BroadcastChannel) return;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }: { data: TabMessage }) => this.#receive(data);
+  }
+
+  /** Whether nothing else changes the refresh token during a turn. */
+  get isOrdered(): boolean {
+    return !this.#name || Boolean(this.#locks);
   }
 
   /** Tells the other tabs. */
@@ -49,8 +68,8 @@ export class Tabs {
 
   /** Shows the others the token that this tab has got. */
   show(): void {
-    const token = this.have();
-    if (token) this.tell({ token: token.text, receivedAt: token.receivedAt });
+    const token = this.#have();
+    if (token) this.tell({ token: [token.text, token.receivedAt, token.chance] });
   }
 
   /**
@@ -60,40 +79,26 @@ export class Tabs {
    *
    * @param signal ends the wait, not what already runs
    */
-  async next<T>(task: (linger: Linger) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const locks = this.name && this.#locks;
-    if (!locks) {
-      const turn = this.#last.then(() => this.#begin(task));
-      this.#last = turn.then(({ end }) => end());
-      return (await turn).result;
-    }
+  next<T>(task: (linger: Linger) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#waiting++;
     this.#ask();
     return new Promise((resolve, reject) => {
-      const started = async () => {
+      const turn = async () => {
         this.#waiting--;
-        const had = this.have()?.text;
-        const { result, end } = this.#begin(task);
-        result.then(resolve, reject);
-        await result.then(
-          () => (this.have()?.text === had ? undefined : this.#hold()),
-          () => {},
-        );
-        await end();
+        const had = this.#have()?.text;
+        const lingering: Promise<unknown>[] = [];
+        const result = Promise.resolve(this.#pending?.arrived()).then(() => task((each) => lingering.push(each)));
+        resolve(result);
+        await result.then(() => this.#hold(had), ignore);
+        await Promise.allSettled(lingering);
         this.#letGo = undefined;
       };
-      locks.request(this.name as string, { signal }, started).catch((error) => {
+      this.#last = this.#locks?.request(this.#name as string, { signal }, turn) ?? this.#last.then(turn);
+      this.#last.catch((error) => {
         this.#waiting--;
         reject(error);
       });
     });
-  }
-
-  /** Begins a turn, whose end may be later than its result. */
-  #begin<T>(task: (linger: Linger) => Promise<T>): { readonly result: Promise<T>; end(): Promise<unknown> } {
-    const lingering: Promise<unknown>[] = [];
-    const result = Promise.resolve(this.pending?.arrived()).then(() => task((pending) => lingering.push(pending)));
-    return { result, end: () => result.catch(() => {}).then(() => Promise.allSettled(lingering)) };
   }
 
   /** Lets others go first, and hears of them no more. */
@@ -105,26 +110,26 @@ export class Tabs {
 
   #ask(): void {
     this.#letGo?.();
-    this.tell({ wantedBy: this.have()?.text });
+    this.tell({ wantedBy: this.#have()?.text });
   }
 
-  async #hold(): Promise<void> {
-    if (!this.#channel || !this.have()) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Stays first, after another token than `had` has come. */
+  async #hold(had: string | undefined): Promise<void> {
+    const text = this.#have()?.text;
+    if (!this.#channel || !text || text === had) return;
     await new Promise<void>((resolve) => {
       this.#letGo = resolve;
-      timer = setTimeout(resolve, this.#waiting ? 0 : HOLD);
+      setTimeout(resolve, this.#waiting ? 0 : HOLD);
     });
-    clearTimeout(timer);
   }
 
   #receive(message: TabMessage): void {
     if (!('wantedBy' in message)) {
-      this.receive(message);
+      this.#hear(message);
       // Later, because who has now got what it waited for leaves the queue first.
       setTimeout(() => this.#waiting && this.#ask());
     } else if (this.#letGo) {
-      if (message.wantedBy === this.have()?.text) this.#letGo();
+      if (message.wantedBy === this.#have()?.text) this.#letGo();
       else this.show();
     }
   }

@@ -2,8 +2,9 @@ import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
 import { unreachable } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { RefreshTokenStore } from './refresh-token-store.js';
+import type { KeptToken } from './refresh-token-store.js';
 import type { Tokens } from './session-keeper.js';
+import { timeoutSignal } from './timeout-signal.js';
 
 /** Milliseconds for an answer to what changes the refresh token, for which the other tabs wait. */
 const PATIENCE = 30_000;
@@ -11,58 +12,69 @@ const PATIENCE = 30_000;
 /** What a request carries beside its address. */
 export interface Content {
   readonly body?: object | undefined;
-  /** Goes with cookies, also where the refresh token does not travel in one. */
-  readonly needsCookie?: boolean;
+  /** `include` sends cookies also where the refresh token does not travel in one. */
+  readonly credentials?: 'include' | 'same-origin';
 }
 
 /** Sends a request, with an access token where there is one. */
 export type Send = (request: Request, token?: AccessToken) => Promise<Response>;
 
 /** How requests get to the server, and their answers back. */
-export class Transport {
-  constructor(
-    private readonly url: string,
-    private readonly store: RefreshTokenStore | undefined,
-    private readonly fetch: (request: Request) => Promise<Response>,
-    private readonly pending: PendingAnswer | undefined,
-  ) {}
-
+export interface Transport {
   /** A request to an endpoint. */
-  request(method: string, path: string, { body, needsCookie }: Content): Request {
-    return new Request(this.url + path, {
+  request(method: string, path: string, content: Content): Request;
+  /** Fails with `network_error`, or with what its signal was aborted with. */
+  send: Send;
+  /** Sends what changes the refresh token, in the caller's turn. */
+  change: Send;
+  /** Rotates the refresh token; undefined where there is none. */
+  refresh(): Promise<Tokens | undefined>;
+  /** Ends the session of the refresh token. A cookie that is good for nothing is removed, though the call fails. */
+  logout(): Promise<void>;
+}
+
+/** How requests get to the server at that URL. */
+export function transportTo(
+  url: string,
+  store: KeptToken | undefined,
+  fetch: (request: Request) => Promise<Response>,
+  pending: PendingAnswer | undefined,
+): Transport {
+  const request: Transport['request'] = (method, path, { body, credentials = store ? 'same-origin' : 'include' }) =>
+    new Request(url + path, {
       method,
-      credentials: this.store && !needsCookie ? 'same-origin' : 'include',
+      credentials,
       ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     });
-  }
 
-  /** Fails with `network_error`; with what its signal was aborted with, if that ends the request (it has no `keepalive`). */
-  readonly send: Send = async (request, token) => {
-    if (token) request.headers.set('Authorization', `Bearer ${token.text}`);
-    return this.fetch(request).catch((cause) => {
-      throw request.signal.aborted && !request.keepalive ? cause : unreachable(cause);
-    });
+  /** @param isLeft whether nobody waits for the answer any more */
+  const answer = async (asked: Request, token: AccessToken | undefined, isOurs?: boolean): Promise<Response> => {
+    if (token) asked.headers.set('Authorization', `Bearer ${token.text}`);
+    try {
+      return await fetch(asked);
+    } catch (cause) {
+      throw asked.signal.aborted && !isOurs ? cause : unreachable(cause);
+    }
   };
 
-  /** Sends what changes the refresh token, in the caller's turn. */
-  change(request: Request, token?: AccessToken): Promise<Response> {
+  const change: Send = (asked, token) => {
     // keepalive: the cookie of the answer arrives even if the page is left meanwhile, or the request aborted.
-    const send = () =>
-      this.send(new Request(request, { keepalive: true, signal: AbortSignal.timeout(PATIENCE) }), token);
-    return this.pending ? this.pending.during(send) : send();
-  }
+    const send = () => answer(new Request(asked, { keepalive: true, signal: timeoutSignal(PATIENCE) }), token, true);
+    return pending ? pending.during(send) : send();
+  };
 
-  /** Rotates the refresh token. */
-  async refresh(): Promise<Tokens> {
-    return resultOf(await this.change(await this.#withRefreshToken('/refresh')));
-  }
+  /** Sends the refresh token. Answers undefined where there is none, or where the server has nothing to say. */
+  const present = async <Result>(path: string): Promise<Result | undefined> => {
+    const refresh = await store?.get();
+    if (store && !refresh) return undefined;
+    return resultOf(await change(request('POST', path, { body: refresh ? { refresh } : undefined })));
+  };
 
-  /** Ends the session of the refresh token. */
-  async logout(): Promise<Response> {
-    return this.change(await this.#withRefreshToken('/logout'));
-  }
-
-  async #withRefreshToken(path: string): Promise<Request> {
-    return this.request('POST', path, { body: this.store && { refresh: await this.store.get() } });
-  }
+  return {
+    request,
+    send: answer,
+    change,
+    refresh: () => present('/refresh?quiet=true'),
+    logout: () => present('/logout'),
+  };
 }

@@ -1,8 +1,10 @@
-/** Waits as long as somebody wants it: what is waited for may go on. Fails with what the signal was aborted with. */
+/** Fails with what the signal was aborted with, as soon as it is aborted. What the promise stands for may go on. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason));
+    // In React Native a signal has no reason.
+    const abort = () => reject(signal.reason ?? new Error('Aborted'));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
     promise.then(resolve, reject);
   });
 }

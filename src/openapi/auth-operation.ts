@@ -20,6 +20,8 @@ export interface AuthOperation {
   readonly description?: string;
   /** Name of the security scheme that it needs. */
   readonly security?: string;
+  /** Optional parameters of its query, with what they are for. */
+  readonly query?: Readonly<Record<string, string>>;
   /** The body that it needs: the name of its schema, or for a form the schema itself. */
   readonly body?: string | { readonly form: JsonSchema };
   /** Whether a body is parsed even though it needs none. */
@@ -46,13 +48,12 @@ const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** The operation as a document has it, with the errors that come of what it reads and needs. */
 export function toOpenApi(operation: AuthOperation, path: string): OpenApiOperation {
-  const { id, tag, summary, description, security, body, isPage } = operation;
-  const parameters = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  }));
+  const { id, tag, summary, description, security, body, isPage, query = {} } = operation;
+  const schema = { type: 'string' };
+  const parameters = [
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema })),
+    ...Object.entries(query).map(([name, text]) => ({ name, in: 'query', description: text, schema })),
+  ];
   const errors = Object.entries(errorsOf(operation)).filter(([, codes]) => codes.length > 0);
   const toAnswer = (status: number, codes: readonly string[]) =>
     isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);

@@ -1,7 +1,8 @@
 import { ErrorCode } from '../error.js';
 import type { Settings } from '../settings/settings.js';
-import { jsonAnswer } from './answer.js';
+import { emptyAnswer, jsonAnswer } from './answer.js';
 import type { AuthOperation } from './auth-operation.js';
+import type { OpenApiResponse } from './open-api-document.js';
 import { schemaReference } from './schema-reference.js';
 import { refreshCredential, tokenAnswer } from './token-transport.js';
 
@@ -14,6 +15,9 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
   const isSilent = isMandatory && settings.preventEnumeration;
   const mark: Record<string, string> = settings.sessionOnEmailVerification
     ? { 'Set-Cookie': 'Sets the cookie by which the link knows this browser.' }
+    : {};
+  const nothing: Record<number, OpenApiResponse> = isCookie
+    ? { 204: emptyAnswer('There is no refresh token, and the query has `quiet=true`.') }
     : {};
   return {
     'POST /registration': {
@@ -54,7 +58,11 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
       summary: 'Trade the refresh token for its successor',
       description: 'A retry within the grace gets the same successor; any other use of an old token ends the session.',
       ...refreshCredential(settings),
-      answers: { 200: tokenAnswer('The successors of both tokens.', settings) },
+      ...(isCookie && { query: { quiet: 'With `true`, a request without a refresh token is answered by 204.' } }),
+      answers: {
+        200: tokenAnswer('The successors of both tokens.', settings),
+        ...nothing,
+      },
       errors: {
         400: [ErrorCode.RefreshTokenMissing],
         401: [ErrorCode.TokenNotValid, ErrorCode.RefreshTokenReused, ErrorCode.SessionExpired],

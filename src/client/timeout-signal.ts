@@ -1,0 +1,7 @@
+/** A signal that is aborted after so many milliseconds, also where the platform has no `AbortSignal.timeout`. */
+export function timeoutSignal(milliseconds: number): AbortSignal {
+  if (AbortSignal.timeout) return AbortSignal.timeout(milliseconds);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), milliseconds);
+  return controller.signal;
+}

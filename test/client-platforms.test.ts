@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AccessToken } from '../src/client/access-token.js';
+import { AuthClient, AuthError, memoryStore, type RefreshTokenStore } from '../src/client/index.js';
+import { ClientNetwork } from './support/client-network.js';
+import { createTestApp, type TestApp } from './support/test-app.js';
+import { PASSWORD } from './support/test-client.js';
+
+const ADA = { email: 'ada@example.com', password: PASSWORD };
+const MINUTE = 60_000;
+
+let app: TestApp;
+let network: ClientNetwork;
+const clients: AuthClient[] = [];
+
+async function start(isCookie: boolean): Promise<void> {
+  app = await createTestApp({ settings: { accessTokenLifetime: '10m', refreshTokenAsCookie: isCookie } });
+  network = new ClientNetwork();
+}
+function newClient(store?: RefreshTokenStore): AuthClient {
+  const client = new AuthClient({ url: `${app.url}/auth`, fetch: network.fetch, ...(store && { store }) });
+  clients.push(client);
+  return client;
+}
+const refreshes = () => network.log.filter((line) => line.startsWith('POST /auth/refresh'));
+const failure = (promise: Promise<unknown>): Promise<AuthError> =>
+  promise.then(
+    () => expect.unreachable(),
+    (error) => error,
+  );
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  for (const each of clients.splice(0)) each.close();
+  await app.close();
+});
+
+describe('on a platform without browser APIs, as React Native is', () => {
+  const { timeout, any } = AbortSignal;
+  beforeEach(async () => {
+    await start(false);
+    class StubUrl extends URL {}
+    Object.defineProperty(StubUrl.prototype, 'origin', {
+      get: () => {
+        throw new Error('URL.origin is not implemented');
+      },
+    });
+    vi.stubGlobal('URL', StubUrl);
+    for (const name of ['navigator', 'localStorage', 'BroadcastChannel']) vi.stubGlobal(name, undefined);
+    Object.assign(AbortSignal, { timeout: undefined, any: undefined });
+  });
+  afterEach(() => void Object.assign(AbortSignal, { timeout, any }));
+
+  /** A client of a server that answers tokens, and what it has sent. */
+  function newStub() {
+    const claims = Buffer.from(JSON.stringify({ sub: '1', session: 's', name: 'Zoë 東京 👋', iat: 1, exp: 601 }));
+    const sent: string[] = [];
+    const client = new AuthClient<{ name: string }>({
+      url: 'https://api.example.com/auth',
+      store: memoryStore(),
+      fetch: async ({ method, url }) => {
+        sent.push(`${method} ${url}`);
+        const tokens = { access: `e30.${claims.toString('base64url')}.${sent.length}`, refresh: 'r' };
+        return new Response(JSON.stringify(tokens));
+      },
+    });
+    return { client, sent };
+  }
+
+  test('a client signs in, renews, asks and signs out, and reads claims beyond ASCII', async () => {
+    const { client, sent } = newStub();
+    expect(await client.login(ADA)).toMatchObject({ claims: { name: 'Zoë 東京 👋' } });
+    vi.setSystemTime(Date.now() + 11 * MINUTE);
+    expect((await client.fetch('https://api.example.com/orders')).status).toBe(200);
+    await client.logout();
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    const paths = ['/auth/login', '/auth/refresh?quiet=true', '/orders', '/auth/logout'];
+    expect(sent.map((line) => line.split('.com')[1])).toEqual(paths);
+  });
+
+  test('the access token goes to no URL that only begins like the own origin', async () => {
+    const { client, sent } = newStub();
+    await client.login(ADA);
+    for (const rest of ['.evil.example/', '@evil.example/', ':81/x']) {
+      await expect(client.fetch(`https://api.example.com${rest}`)).rejects.toThrow(TypeError);
+    }
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('a refused token', () => {
+  test('is replaced once for eight callers, and for a later one without asking', async () => {
+    await start(true);
+    const client = newClient();
+    await client.register(ADA);
+    const refused = (await client.accessToken()) as string;
+    app.clock.advance('11m');
+    const replaced = await Promise.all(Array.from({ length: 8 }, () => client.replaceToken(refused)));
+    expect(new Set(replaced)).toEqual(new Set([await client.accessToken()]));
+    expect(replaced[0]).not.toBe(refused);
+    expect(await client.replaceToken(refused)).toBe(replaced[0]);
+    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+  });
+
+  test('is not replaced by that of another user, nor where nobody is signed in', async () => {
+    await start(true);
+    const client = newClient();
+    await client.register(ADA);
+    const refused = (await client.accessToken()) as string;
+    await client.register({ email: 'other@example.com', password: PASSWORD });
+    expect(await client.replaceToken(refused)).toBeUndefined();
+    await client.logout();
+    expect(await client.replaceToken(refused)).toBeUndefined();
+    expect(await failure(client.replaceToken('no token'))).toBeInstanceOf(AuthError);
+    expect(refreshes()).toEqual([]);
+  });
+});
+
+test.each(['get', 'set'] as const)('what a store throws in %s is an AuthError', async (method) => {
+  await start(false);
+  const store = memoryStore();
+  const client = newClient(store);
+  await client.register(ADA);
+  const cause = new Error('the keychain is locked');
+  const broken = vi.spyOn(store, method).mockImplementation(() => {
+    throw cause;
+  });
+  const error = await failure(client.logout());
+  expect(error).toMatchObject({ name: 'AuthError', code: 'store_failed', status: 0, cause });
+  broken.mockRestore();
+});
+
+describe('the cookie', () => {
+  beforeEach(() => start(true));
+
+  test('that is good for nothing is removed once, when a refresh is finally refused', async () => {
+    const client = newClient();
+    await client.register(ADA);
+    await app.database.pool.query('delete from auth_session');
+    network.log.length = 0;
+    const ended = await Promise.all([client.refresh(), client.refresh()]);
+    expect(ended).toEqual(Array(2).fill({ status: 'signed-out', reason: 'token_not_valid' }));
+    await vi.waitFor(() => expect(network.cookies).toEqual(new Map()));
+    expect(network.log).toEqual([
+      'POST /auth/refresh 401',
+      expect.stringMatching(/^POST \/auth\/logout/),
+      'POST /auth/refresh 204',
+    ]);
+    expect(await newClient().restore()).toEqual({ status: 'signed-out', reason: undefined });
+  });
+
+  test('of a sign-in that comes meanwhile is not removed', async () => {
+    const client = newClient();
+    await client.register(ADA);
+    await app.database.pool.query('delete from auth_session');
+    const [, signedIn] = await Promise.all([client.refresh(), client.login(ADA)]);
+    expect(signedIn).toMatchObject({ status: 'signed-in' });
+    expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('is left alone where the tabs of a page have no locks', async () => {
+    vi.stubGlobal('location', new URL(app.url));
+    vi.stubGlobal('isSecureContext', true);
+    vi.stubGlobal('navigator', undefined);
+    const client = newClient();
+    await client.register(ADA);
+    await app.database.pool.query('delete from auth_session');
+    await client.refresh();
+    expect(network.log.filter((line) => line.includes('logout'))).toEqual([]);
+    expect(client.state).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
+  });
+
+  test.each([
+    ['of another site', 'https://app.example.com/', true],
+    ['without TLS', undefined, false],
+  ])('that a browser refuses a page %s is told at sign-in', async (_, href, isSecure) => {
+    vi.stubGlobal('location', new URL(href ?? app.url));
+    vi.stubGlobal('isSecureContext', isSecure);
+    const client = newClient();
+    await client.register(ADA);
+    expect(client.state.status).toBe('signed-in');
+    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+    const { fetch } = network;
+    const forgetful = new AuthClient({
+      url: `${app.url}/auth`,
+      fetch: async (request) => {
+        network.cookies.clear();
+        return fetch(request);
+      },
+    });
+    clients.push(forgetful);
+    expect(await failure(forgetful.login(ADA))).toMatchObject({ code: 'cookie_not_kept', isPassing: false });
+    expect(forgetful.state).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
+  });
+
+  test('that does not come back with the first refresh is told as the reason', async () => {
+    const client = newClient();
+    await client.register(ADA);
+    network.cookies.clear();
+    expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
+  });
+});
+
+test('an access token is renewed between a twentieth and a fifth of its life before its end, never punctually', async () => {
+  await start(true);
+  const client = newClient();
+  await client.register(ADA);
+  const text = (await client.accessToken()) as string;
+  const [earliest, latest] = [new AccessToken(text, 0, 1), new AccessToken(text, 0, 0)];
+  const secondsOf = (token: AccessToken) =>
+    Array.from({ length: 601 }, (_, s) => s).find((s) => !token.isFresh(s * 1000));
+  expect([secondsOf(earliest), secondsOf(latest)]).toEqual([480, 570]);
+  const drawn = new Set(Array.from({ length: 200 }, () => secondsOf(new AccessToken(text, 0))));
+  expect(drawn.size).toBeGreaterThan(30); // of 90 seconds, more than the grace of 10
+});
