@@ -1,5 +1,5 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
-import { createLoginAttemptEntity } from './accounts/login-attempt.entity.js';
+import { createLoginAttemptEntity } from './limits/login-attempt.entity.js';
 import { createOutboxMailEntity } from './mail/outbox-mail.entity.js';
 import { createAuditEventEntity } from './observability/audit-event.entity.js';
 import { createRevocationEntity } from './sessions/revocation.entity.js';

@@ -1,6 +1,6 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
-import { LOGIN_ATTEMPT_ENTITY } from './accounts/login-attempt.entity.js';
 import { entityMetadata, Table } from './database/table.js';
+import { LOGIN_ATTEMPT_ENTITY } from './limits/login-attempt.entity.js';
 import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
 import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';

@@ -37,6 +37,7 @@ import { Journal } from './observability/journal.js';
 import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
+import { KnownNetworks } from './sessions/known-networks.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
 import { RotationService } from './sessions/rotation.service.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
@@ -113,12 +114,13 @@ async function createFoundation({ orm, settings, logger, clock }: AuthServicesOp
 
 function createSessionServices(
   { orm, settings, logger, clock }: AuthServicesOptions,
-  { database, telemetry, journal, users, tokens }: Foundation,
+  { database, keys, telemetry, journal, users, tokens }: Foundation,
   make: ServiceMaker,
 ) {
   const store = new SessionStore(database, users, orm);
   const endings = new SessionEndings(database, orm, users, settings, clock);
-  const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock);
+  const known = new KnownNetworks(database, orm, settings, clock, keys.deriveSecret('known networks'));
+  const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock, known);
   const parts = [
     database,
     store,
@@ -135,7 +137,7 @@ function createSessionServices(
   const rotation = make(RotationService, ...parts);
   const listener = new RevocationListener(database, orm, settings, clock, telemetry, logger);
   const checker = new SessionChecker(listener, sessions, settings);
-  return { sessions, rotation, listener, checker };
+  return { sessions, rotation, listener, checker, known };
 }
 
 function createMailServices(
@@ -168,10 +170,11 @@ function createAccountServices(
   services: Foundation & SessionServices & MailServices,
   make: ServiceMaker,
 ) {
-  const { database, keys, telemetry, journal, users, tokens, sessions } = services;
+  const { database, keys, telemetry, journal, users, tokens, sessions, known } = services;
   const { oneTimeKeys, mails, mailLimiter, deferred, networks } = services;
   const hasher = make(PasswordHasher);
-  const limiter = make(LoginLimiter, database, orm, settings, clock, keys.deriveSecret('login limits'), networks);
+  const limits = keys.deriveSecret('login limits');
+  const limiter = make(LoginLimiter, database, orm, settings, clock, limits, networks, known);
   const failures = new LoginFailures(journal);
   const proof = new PasswordProof(users, hasher, limiter, failures, sessions);
   const abandoned = new AbandonedSignUps(database, orm, users, clock);

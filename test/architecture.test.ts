@@ -12,7 +12,7 @@ const LAYERS = [
   ['error', 'clock', 'settings', 'observability', 'database'],
   ['users'],
   ['tokens'],
-  ['mail'],
+  ['mail', 'limits'],
   ['sessions'],
   ['accounts'],
   ['authentication'],

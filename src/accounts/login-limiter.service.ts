@@ -1,17 +1,15 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
-import { Table } from '../database/table.js';
 import { ErrorCode, incorrectCredentials, JwtAllauthError, serviceUnavailable } from '../error.js';
+import type { KnownNetworks, KnownOwner } from '../sessions/known-networks.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 import type { ClientNetworks } from './client-networks.js';
-import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
-
-/** Milliseconds for which an account's owner is known at an address after a login from there. */
-const KNOWN_FOR = 30 * 86_400_000;
+import { type LoginCounter, LoginCounters } from './login-counters.js';
 
 /** Attempts for one account at one address that may wait for their turn. */
 const WAITING = 64;
@@ -23,54 +21,83 @@ export interface LoginAttempt {
   readonly ip: string | undefined;
 }
 
-interface CounterRow {
-  readonly key: string;
-  /** Whether this attempt was added to the counter. */
-  readonly isCounted: boolean;
-  readonly isReached: boolean;
-  /** Seconds until the count starts anew. */
-  readonly wait: number;
-}
-
-/** A counter that may apply. */
-interface Counter {
-  readonly limit: RateLimit;
-  readonly key: string;
-  /** What is counted instead where the owner is known at the address; null: nothing. */
-  readonly keyIfKnown: string | null;
+/** An attempt that the limits for strangers refused. */
+class Refusal {
+  constructor(
+    /** Seconds. */
+    readonly retryAfter: number,
+    readonly own: readonly LoginCounter[],
+  ) {}
 }
 
 /**
  * Bounds how often passwords can be guessed, over all servers. Every attempt is counted before the password is looked at,
  * so that parallel guesses cannot slip past, and taken back when it was no failure.
+ *
+ * Attempts to sign in are counted by e-mail address and network, whether or not there is such an account. When these limits
+ * are used up, a right password is still accepted at a network where the owner has opened a session (`KnownNetworks`),
+ * within counters of its own. A wrong one gets the answer of the used-up limit, so that nobody at that network can tell
+ * whether a password was looked at.
  */
 export class LoginLimiter {
-  readonly #sql: ReturnType<typeof statements>;
+  /** Milliseconds after which a refusal is answered: its time must not tell whether a password was looked at. */
+  protected readonly refusalMilliseconds: number = 300;
+  readonly #counters: LoginCounters;
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
   constructor(
-    private readonly database: Database,
+    database: Database,
     orm: MikroORM,
     private readonly settings: Settings,
-    private readonly clock: Clock,
+    clock: Clock,
     /** Hides whom the rows are about. With another key, all counts start anew. */
     private readonly key: KeyObject,
     private readonly networks: ClientNetworks,
+    private readonly known: KnownNetworks,
   ) {
-    this.#sql = statements(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
+    this.#counters = new LoginCounters(database, orm, clock);
   }
 
   /**
-   * Lets `guess` look at the password, if the limits allow one more failure. A guess that resolves to undefined was wrong
-   * and stays counted; one that throws does not count.
+   * Finds the account and lets `guess` look at the password, if the limits allow one more failure. A guess that resolves to
+   * undefined was wrong and stays counted; one that throws does not count.
    *
    * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same account
    */
-  async attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
+  async attempt<T, U extends KnownOwner>(
+    who: LoginAttempt,
+    find: () => Promise<U | undefined>,
+    guess: (owner: U | undefined) => Promise<T | undefined>,
+  ): Promise<T> {
+    const began = performance.now();
+    const network = this.networks.of(who.ip);
+    let owner: U | undefined;
+    const attempt = async () => {
+      owner = await find();
+      return this.#attempt(who, network, owner, () => guess(owner));
+    };
     // Clients without an address have nothing in common: none may keep another from its turn.
-    const isApart = this.settings.loginRateLimit.length === 0 || this.networks.of(who.ip) === undefined;
-    if (isApart) return this.#attempt(who, guess);
-    return this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), () => this.#attempt(who, guess));
+    const isAlone = this.settings.loginRateLimit.length === 0 || network === undefined;
+    const outcome = await (isAlone ? attempt() : this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), attempt));
+    if (!(outcome instanceof Refusal)) return outcome;
+    const result = await this.#lookAgain(outcome, () => guess(owner));
+    if (result !== undefined) return result;
+    await setTimeout(Math.max(0, began + this.refusalMilliseconds - performance.now()));
+    throw tooManyAttempts(outcome.retryAfter);
+  }
+
+  /**
+   * The same for a user who is signed in, whose guesses are counted for the session alone: no stranger can use them up.
+   *
+   * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same session
+   */
+  async attemptSignedIn<T>(session: string, guess: () => Promise<T | undefined>): Promise<T> {
+    const counters = this.#countersOf(this.settings.loginRateLimit, ['session', session]);
+    return this.#inTurn(`session ${session}`, async () => {
+      const { counted, retryAfter } = await this.#counters.reserve(counters);
+      if (retryAfter !== undefined) throw tooManyAttempts(retryAfter);
+      return this.#look(counted, pairsOf(counters), guess);
+    });
   }
 
   /** One attempt for an account at an address at a time: right passwords in parallel are not taken for guesses. */
@@ -89,124 +116,89 @@ export class LoginLimiter {
     }
   }
 
-  async #attempt<T>(who: LoginAttempt, guess: () => Promise<T | undefined>): Promise<T> {
-    const counters = this.#countersOf(who);
-    const counted = await this.#reserve(who, counters);
+  async #attempt<T>(
+    who: LoginAttempt,
+    network: string | undefined,
+    owner: KnownOwner | undefined,
+    guess: () => Promise<T | undefined>,
+  ): Promise<T | Refusal> {
+    const limits = this.settings.loginRateLimit;
+    const shared = (network === undefined ? limitsWithoutAddress(limits) : limits).map((limit) => {
+      return { limit, key: this.#keyOf(who, limit.scope, limit.seconds) };
+    });
+    const knownKey = this.known.keyOf(owner, who.ip);
+    const own = knownKey === undefined ? [] : this.#ownCounters(knownKey);
+    const { counted, retryAfter, isKnown } = await this.#counters.reserve([...shared, ...own], knownKey);
+    if (retryAfter !== undefined) return new Refusal(retryAfter, isKnown ? own : []);
+    return this.#look(counted, [...pairsOf(shared), ...own.map(({ key }) => key)], guess);
+  }
+
+  /** Looks at the password of a refused attempt, if its own counters allow it. Undefined: wrong, or not looked at. */
+  async #lookAgain<T>({ own }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
+    if (own.length === 0) return undefined;
+    const { counted, retryAfter } = await this.#counters.reserve(own.map(({ key, limit }) => ({ key, limit })));
+    if (retryAfter !== undefined) return undefined;
+    try {
+      return await this.#look(counted, counted, guess);
+    } catch (error) {
+      // Also when too many passwords wait for a look: another answer than the refusal would tell that this one did.
+      const isAlike = error instanceof JwtAllauthError && ALIKE_CODES.includes(error.code);
+      if (isAlike) return undefined;
+      throw error;
+    }
+  }
+
+  /** Looks at the password of an attempt that was counted. */
+  async #look<T>(
+    counted: readonly string[],
+    cleared: readonly string[],
+    guess: () => Promise<T | undefined>,
+  ): Promise<T> {
     let result: T | undefined;
     try {
       result = await guess();
     } catch (error) {
       // What failed the guess may have left a dead connection in the pool: the second try gets another.
-      await this.#release(counted).catch(() => this.#release(counted));
+      await this.#counters.release(counted).catch(() => this.#counters.release(counted));
       throw error;
     }
     if (result === undefined) throw incorrectCredentials();
-    await this.#recordSuccess(who, counters, counted);
+    await this.#counters.succeed(counted, cleared);
     return result;
   }
 
-  /**
-   * The counters that may apply. The limit of an account over all addresses leaves out those where its owner was seen lately:
-   * else a stranger's guesses, from any number of addresses, would lock the owner out. Where nothing else bounds the guesses
-   * from such an address, it is counted by itself.
-   */
-  #countersOf(who: LoginAttempt): Counter[] {
-    if (this.networks.of(who.ip) === undefined) {
-      return limitsWithoutAddress(this.settings.loginRateLimit).map((limit) => {
-        const key = this.#keyOf(who, limit.scope, limit.seconds);
-        return { limit, key, keyIfKnown: key };
-      });
-    }
-    const limits = this.settings.loginRateLimit;
-    const isBoundElsewhere = limits.some(({ scope }) => scope === 'account+ip');
-    return limits.map((limit) => {
-      const key = this.#keyOf(who, limit.scope, limit.seconds);
-      if (limit.scope !== 'account') return { limit, key, keyIfKnown: key };
-      return { limit, key, keyIfKnown: isBoundElsewhere ? null : this.#keyOf(who, 'account+ip', limit.seconds) };
-    });
+  /** What is counted at a known network: for this account alone, by the limits that come nearest to that. */
+  #ownCounters(knownKey: string): LoginCounter[] {
+    const limits = (['account+ip', 'account', 'ip'] as const)
+      .map((scope) => this.settings.loginRateLimit.filter((limit) => limit.scope === scope))
+      .find(({ length }) => length > 0);
+    return this.#countersOf(limits ?? [], ['known', knownKey]).map((counter) => ({ ...counter, isOwn: true }));
   }
 
-  /** Counts one more failure everywhere, or nowhere if a limit is reached. Returns the keys that were counted. */
-  async #reserve(who: LoginAttempt, counters: readonly Counter[]): Promise<string[]> {
-    if (counters.length === 0) return [];
-    const now = this.clock.now();
-    const rows = await this.database.query<CounterRow>(this.#sql.reserve, [
-      counters.map(({ key }) => key),
-      counters.map(({ keyIfKnown }) => keyIfKnown),
-      counters.map(({ limit }) => new Date(now + limit.seconds * 1000)),
-      counters.map(({ limit }) => limit.count),
-      this.#keyOf(who, 'account+ip', 'known'),
-      new Date(now),
-    ]);
-    const counted = rows.filter(({ isCounted }) => isCounted).map(({ key }) => key);
-    const reached = rows.filter(({ isReached }) => isReached);
-    if (reached.length === 0) return counted;
-    await this.#release(counted); // a refused attempt is no failure: it must not use up the other limits
-    const retryAfter = Math.max(1, ...reached.map(({ wait }) => Math.ceil(wait)));
-    const detail = 'There were too many failed attempts; try again later.';
-    throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter });
+  #countersOf(limits: readonly RateLimit[], whose: readonly string[]): LoginCounter[] {
+    return limits.map((limit) => ({ limit, key: this.#hash([...whose, limit.scope, limit.seconds]) }));
   }
 
-  async #release(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.database.query(this.#sql.release, [keys]);
+  #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'turn'): string {
+    const parts = { account: normalizeEmail(email), ip: this.networks.of(ip) };
+    return this.#hash([purpose, scope.split('+').map((part) => [part, parts[part as keyof typeof parts]])]);
   }
 
   /** A keyed hash, so that nobody reads or guesses addresses from the table. */
-  #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'known' | 'turn'): string {
-    const parts = { account: normalizeEmail(email), ip: this.networks.of(ip) };
-    const named = scope.split('+').map((part) => [part, parts[part as keyof typeof parts]]);
-    return createHmac('sha256', this.key)
-      .update(JSON.stringify([purpose, named]))
-      .digest('base64url');
-  }
-
-  /** A success costs nothing, clears the pair, and makes the owner known at this address. */
-  async #recordSuccess(who: LoginAttempt, counters: readonly Counter[], counted: readonly string[]): Promise<void> {
-    if (counters.length === 0) return;
-    const pairs = counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
-    const now = this.clock.now();
-    const isPlace = this.networks.of(who.ip) !== undefined; // where there is no address nobody is known
-    const known = [isPlace ? this.#keyOf(who, 'account+ip', 'known') : null, new Date(now + KNOWN_FOR)];
-    await this.database.query(this.#sql.succeed, [counted, pairs, ...known, new Date(now)]);
+  #hash(parts: readonly unknown[]): string {
+    return createHmac('sha256', this.key).update(JSON.stringify(parts)).digest('base64url');
   }
 }
 
-function statements(attempts: Table) {
-  const { name } = attempts;
-  const key = attempts.column('key');
-  const failures = attempts.column('failures');
-  const resetsAt = attempts.column('resetsAt');
-  // Rows are taken in the order of their keys everywhere, so that two attempts never wait for each other.
-  return {
-    reserve: `
-      with counter as (
-        select case when exists (select from ${name} where ${key} = $5 and ${resetsAt} > $6) then known else usual end as k,
-          ends, most
-        from unnest($1::text[], $2::text[], $3::timestamptz[], $4::int[]) as given (usual, known, ends, most)
-      ), reached as (
-        select k, a.${resetsAt} as ends from ${name} a join counter on a.${key} = k
-        where a.${resetsAt} > $6 and a.${failures} >= most
-      ), counted as (
-        insert into ${name} as a (${key}, ${failures}, ${resetsAt})
-        select k, 1, ends from counter where k is not null and not exists (select from reached) order by k
-        on conflict (${key}) do update set
-          ${failures} = case when a.${resetsAt} <= $6 then 1 else a.${failures} + 1 end,
-          ${resetsAt} = case when a.${resetsAt} <= $6 or a.${failures} = 0 then excluded.${resetsAt} else a.${resetsAt} end
-        returning a.${key} as k, a.${failures} as failures, a.${resetsAt} as ends
-      )
-      select k as key, false as "isCounted", true as "isReached", extract(epoch from ends - $6)::float8 as wait from reached
-      union all
-      select counted.k, true, counted.failures > most, extract(epoch from counted.ends - $6)::float8
-      from counted join counter on counter.k = counted.k`,
-    release: `
-      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
-      update ${name} a set ${failures} = greatest(a.${failures} - 1, 0) from taken where a.${key} = taken.${key}`,
-    succeed: `
-      insert into ${name} as a (${key}, ${failures}, ${resetsAt})
-      select k, 0, case when k = $3 then $4::timestamptz else $5::timestamptz end
-      from unnest($1::text[] || $3::text) as given (k) where k is not null order by k
-      on conflict (${key}) do update set
-        ${failures} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${failures} - 1, 0) end,
-        ${resetsAt} = case when a.${key} = $3 then excluded.${resetsAt} else a.${resetsAt} end`,
-  };
+/** Errors of a look at the password that must not show where a limit had refused the attempt. */
+const ALIKE_CODES: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.ServiceUnavailable];
+
+/** The counters that a success starts anew. */
+function pairsOf(counters: readonly LoginCounter[]): string[] {
+  return counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
+}
+
+function tooManyAttempts(retryAfter: number): JwtAllauthError {
+  const detail = 'There were too many failed attempts; try again later.';
+  return new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter });
 }

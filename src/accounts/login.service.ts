@@ -42,9 +42,12 @@ export class LoginService {
   }
 
   async #login({ email, password, ...client }: Credentials, isAbout: (user: string) => void): Promise<Tokens> {
-    const user = await this.limiter.attempt({ email, ip: client.ip }, async () => {
+    const find = async () => {
       const found = await this.users.findByEmail(email);
       if (found) isAbout(String(found.id));
+      return found;
+    };
+    const user = await this.limiter.attempt({ email, ip: client.ip }, find, async (found) => {
       const isRight = await this.hasher.verify(found?.passwordHash, password);
       return found && isRight ? found : undefined;
     });

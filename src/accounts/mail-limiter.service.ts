@@ -4,12 +4,12 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
+import { LOGIN_ATTEMPT_ENTITY } from '../limits/login-attempt.entity.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 import type { ClientNetworks } from './client-networks.js';
-import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /**
  * Why a mail is sent. Each counts by itself for a mailbox: what a stranger asks for in somebody's name must not use up what

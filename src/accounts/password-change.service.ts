@@ -38,7 +38,7 @@ export class PasswordChangeService {
 
   /**
    * Sets the new password, ends every older session (or, where LOGOUT_ON_PASSWORD_CHANGE is false, the caller's own) and
-   * opens a new one: all of it or nothing. Guesses at the old password count as failed logins.
+   * opens a new one: all of it or nothing. Guesses at the old password are limited like failed logins, for the session.
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
@@ -59,7 +59,7 @@ export class PasswordChangeService {
     const user = await this.users.getActiveWithPassword(caller.sub);
     const faults = this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw validationFailed(faults);
-    if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(user, oldPassword ?? '', client);
+    if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(caller, user, oldPassword ?? '', client);
     const next = await this.hasher.hash(newPassword);
     return this.database.transaction(async (em) => {
       if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();

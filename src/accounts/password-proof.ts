@@ -17,22 +17,27 @@ export class PasswordProof {
   ) {}
 
   /**
-   * The caller's user, with the hash that was checked. Guesses count as failed logins.
+   * The caller's user, with the hash that was checked. Guesses are limited like failed logins, for the caller's session.
    *
    * @throws incorrect_credentials, too_many_requests, token_not_valid when the caller's session has ended
    */
   async check(caller: SessionReference, password: string, client: SessionClient): Promise<BaseUser> {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
-    await this.checkFor(user, password, client);
+    await this.checkFor(caller, user, password, client);
     return user;
   }
 
-  /** Makes sure that a password is a user's. @throws incorrect_credentials, too_many_requests */
-  async checkFor(user: BaseUser, password: string, client: SessionClient): Promise<void> {
+  /** Makes sure that a password is that of the caller's user. @throws incorrect_credentials, too_many_requests */
+  async checkFor(
+    { session }: SessionReference,
+    user: BaseUser,
+    password: string,
+    client: SessionClient,
+  ): Promise<void> {
     await this.failures.watch(client, (isAbout) => {
       isAbout(String(user.id));
-      return this.limiter.attempt({ email: user.email, ip: client.ip }, async () => {
+      return this.limiter.attemptSignedIn(session, async () => {
         return (await this.hasher.verify(user.passwordHash, password)) || undefined;
       });
     });

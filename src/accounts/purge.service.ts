@@ -4,11 +4,11 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { TableSweep } from '../database/table-sweep.js';
+import { LOGIN_ATTEMPT_ENTITY } from '../limits/login-attempt.entity.js';
 import { OUTBOX_MAIL_ENTITY } from '../mail/outbox-mail.entity.js';
 import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.js';
 import type { Settings } from '../settings/settings.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
-import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /** How much longer than a statement takes is waited after it: a purge may load the database for a tenth of the time. */
 const REST = 9;

@@ -41,6 +41,12 @@ export interface SessionEvent extends UserEvent {
   readonly session: string;
 }
 
+/** A session was opened. */
+export interface SessionOpened extends SessionEvent {
+  /** Express's `req.ip` without port and zone id; undefined where it is not known. */
+  readonly ip?: string;
+}
+
 /** A session was ended. */
 export interface SessionRevoked extends SessionEvent {
   readonly reason: RevocationReason;
@@ -57,7 +63,7 @@ export interface LoginFailed extends AuthEvent {
   readonly code: string;
   /** Key of the user whose address was given; undefined where it belongs to nobody, or was not looked up. */
   readonly user?: string;
-  /** Express's `req.ip`. */
+  /** Express's `req.ip` without port and zone id; undefined where it is not known. */
   readonly ip?: string;
 }
 
@@ -71,7 +77,7 @@ export interface AuthEventMap {
   'email.changed': UserEvent;
   'login.failed': LoginFailed;
   'password.changed': UserEvent;
-  'session.opened': SessionEvent;
+  'session.opened': SessionOpened;
   'session.refreshed': SessionEvent;
   'session.revoked': SessionRevoked;
   'session.reuse-detected': SessionReuseDetected;

@@ -169,7 +169,9 @@ export class RotationService {
       if (rotated) await this.journal.record([['session.refreshed', refreshed]], em);
       return rotated;
     });
-    return isRotated ? tokens : undefined;
+    if (!isRotated) return undefined;
+    await this.sessions.keepNetworkKnown(claims, client);
+    return tokens;
   }
 
   /**

@@ -57,17 +57,17 @@ export class SessionStore {
    * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if it
    * was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
    *
-   * @returns false when the login came too late
+   * @returns the password hash that the user has, or undefined when the login came too late
    */
   async insert(
     session: { id: string; jti: string; openedAt: Date; expiresAt: Date } & ClientDevice,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     em: EntityManager,
-  ): Promise<boolean> {
+  ): Promise<{ readonly passwordHash: string | null } | undefined> {
     const { id, jti, openedAt, expiresAt, ip, browser, os, device } = session;
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
     const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device];
-    return (await this.database.query(this.#sql.insert, parameters, em)).length > 0;
+    return (await this.database.query<{ passwordHash: string | null }>(this.#sql.insert, parameters, em))[0];
   }
 
   /**
@@ -101,6 +101,12 @@ export class SessionStore {
   async isLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<boolean> {
     const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
     return (await this.database.query(sql, [id, user, at], em)).length > 0;
+  }
+
+  /** The password hash that a user has now. */
+  async passwordHashOf(user: UserId): Promise<string | null> {
+    const [row] = await this.database.query<{ hash: string | null }>(this.#sql.passwordHash, [user]);
+    return row?.hash ?? null;
   }
 
   /** The live sessions of a user, the one used last first, at most 200. */
@@ -144,7 +150,7 @@ function statements(session: Table, user: Table) {
     owner: `select ${user.columns('u')} from ${user.name} u where u.${u.id} = $1 and u.${u.isActive}`,
     insert: `
       with owner as (
-        select u.${u.id} from ${user.name} u
+        select u.${u.id}, u.${u.passwordHash} from ${user.name} u
         where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
         for share
       ), opened as (
@@ -152,7 +158,7 @@ function statements(session: Table, user: Table) {
           ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
         select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
       )
-      select 1 from owner`,
+      select ${u.passwordHash} as "passwordHash" from owner`,
     rotate: `
       update ${session.name} s
       set ${s.jti} = $4, ${s.previousJti} = s.${s.jti}, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
@@ -170,6 +176,7 @@ function statements(session: Table, user: Table) {
     live: `
       select 1 from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
+    passwordHash: `select u.${u.passwordHash} as hash from ${user.name} u where u.${u.id} = $1`,
     list: `
       select s.${s.id} as "id", ${milliseconds(s.createdAt)} as "created", ${milliseconds(s.rotatedAt)} as "used",
         ${milliseconds(s.expiresAt)} as "expires",

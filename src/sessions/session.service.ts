@@ -6,13 +6,18 @@ import { incorrectCredentials, tokenNotValid } from '../error.js';
 import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
+import type { TokenClaims } from '../tokens/claims.js';
 import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { deviceOf, type SessionClient } from './client-device.js';
+import { clientAddress } from './client-network.js';
+import type { KnownNetworks } from './known-networks.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
 import type { SessionInfo, SessionStore } from './session-store.js';
+
+const DAY_SECONDS = 86_400;
 
 /** A session as a signed token names it. */
 export interface SessionReference {
@@ -52,6 +57,7 @@ export class SessionService {
     private readonly journal: Journal,
     private readonly settings: Settings,
     private readonly clock: Clock,
+    private readonly known: KnownNetworks,
   ) {}
 
   /**
@@ -69,8 +75,10 @@ export class SessionService {
     const session = this.#newSession();
     const tokens = this.tokens.sign(prepared, session);
     const openIn = async (own: EntityManager) => {
-      await this.#insert(session, user, client, own);
-      await this.journal.record([['session.opened', { session: session.id, user: String(owner.id) }]], own);
+      const { passwordHash } = await this.#insert(session, user, client, own);
+      await this.known.remember({ id: owner.id, passwordHash }, client?.ip, own);
+      const opened = { session: session.id, user: String(owner.id), ip: clientAddress(client?.ip) };
+      await this.journal.record([['session.opened', opened]], own);
     };
     if (em) await openIn(em);
     else if (this.settings.maxSessionsPerUser !== undefined) await this.database.transaction(openIn);
@@ -134,6 +142,18 @@ export class SessionService {
     if (!isLive) throw tokenNotValid('session-ended');
   }
 
+  /**
+   * Keeps a network known from which a session is refreshed. It looks once in a day of the session's, so that all other
+   * refreshes cost nothing more, and never fails: the refresh is done.
+   */
+  async keepNetworkKnown({ sub, iat, session_iat: openedAt }: TokenClaims, client?: SessionClient): Promise<void> {
+    const dayOf = (seconds: number) => Math.floor((seconds - openedAt) / DAY_SECONDS);
+    if (!client?.ip || dayOf(iat) === dayOf(toSeconds(this.clock.now()))) return;
+    const id = this.users.keyOf(sub);
+    const renew = async () => this.known.renew({ id, passwordHash: await this.store.passwordHashOf(id) }, client.ip);
+    await renew().catch(() => {});
+  }
+
   #newSession(): TokenSession {
     const openedAt = toSeconds(this.clock.now());
     const expiresAt = this.tokens.refreshExpiry(openedAt, openedAt);
@@ -146,15 +166,17 @@ export class SessionService {
     user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     client: SessionClient | undefined,
     em: EntityManager,
-  ): Promise<void> {
+  ): Promise<{ readonly passwordHash: string | null }> {
     const cap = this.settings.maxSessionsPerUser;
     if (cap !== undefined) await this.endings.lockUser(user.id, em);
     const dates = { openedAt: new Date(this.clock.now()), expiresAt: new Date(expiresAt * 1000) };
     const session = { id, jti, ...dates, ...deviceOf(client, this.settings) };
-    if (!(await this.store.insert(session, user, em))) throw incorrectCredentials();
+    const opened = await this.store.insert(session, user, em);
+    if (!opened) throw incorrectCredentials();
     if (cap !== undefined) {
       await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);
     }
+    return opened;
   }
 
   /** Records what was ended, and tells how many sessions it was. */

@@ -1,0 +1,88 @@
+import { createHmac, type KeyObject } from 'node:crypto';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { Table } from '../database/table.js';
+import { LOGIN_ATTEMPT_ENTITY } from '../limits/login-attempt.entity.js';
+import type { Settings } from '../settings/settings.js';
+import type { UserId } from '../users/base-user.entity.js';
+import { clientNetwork } from './client-network.js';
+
+const DAY = 86_400_000;
+
+/** Milliseconds for which a network is known after a session was opened there, or refreshed. */
+const KNOWN_FOR = 30 * DAY;
+
+/** A user and the password that the user has now. */
+export interface KnownOwner {
+  readonly id: UserId;
+  readonly passwordHash?: string | null;
+}
+
+/**
+ * Remembers the networks where users have opened a session, so that the guesses of strangers cannot keep them out there.
+ * The rows are keyed by user and password hash: with any other password no network is known.
+ */
+export class KnownNetworks {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(
+    private readonly database: Database,
+    orm: MikroORM,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+    /** Hides whom the rows are about. */
+    private readonly key: KeyObject,
+  ) {
+    this.#sql = statements(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
+  }
+
+  /**
+   * The key of the row that says that a network is known. For a user without a password, or nobody, it is the key of no row;
+   * undefined for a client without an address.
+   */
+  keyOf(owner: KnownOwner | undefined, ip: string | undefined): string | undefined {
+    const network = clientNetwork(ip);
+    if (network === undefined) return undefined;
+    const parts = [String(owner?.id ?? ''), owner?.passwordHash ?? '', network];
+    return createHmac('sha256', this.key).update(JSON.stringify(parts)).digest('base64url');
+  }
+
+  /** Makes the network known from which a session was opened. Most of the time it is, and nothing is written. */
+  async remember(owner: KnownOwner, ip: string | undefined, em?: EntityManager): Promise<void> {
+    const key = this.#keyToStore(owner, ip);
+    if (key) await this.database.query(this.#sql.remember, [key, ...this.#dates()], em);
+  }
+
+  /** Keeps a network known where the user has a session. One that is not known does not become so. */
+  async renew(owner: KnownOwner, ip: string | undefined): Promise<void> {
+    const key = this.#keyToStore(owner, ip);
+    if (key) await this.database.query(this.#sql.renew, [key, ...this.#dates(), new Date(this.clock.now())]);
+  }
+
+  #keyToStore(owner: KnownOwner, ip: string | undefined): string | undefined {
+    const isUseful = this.settings.loginRateLimit.length > 0 && owner.passwordHash;
+    return isUseful ? this.keyOf(owner, ip) : undefined;
+  }
+
+  /** Until when the network is known, and the date before which a row is renewed: at most once a day. */
+  #dates(): [Date, Date] {
+    const until = this.clock.now() + KNOWN_FOR;
+    return [new Date(until), new Date(until - DAY)];
+  }
+}
+
+function statements(attempts: Table) {
+  const { name } = attempts;
+  const [key, failures, resetsAt] = ['key', 'failures', 'resetsAt'].map((property) => attempts.column(property));
+  return {
+    // The condition comes first, so that a session that is opened waits for no other that holds the row.
+    remember: `
+      insert into ${name} as a (${key}, ${failures}, ${resetsAt})
+      select $1::text, 0, $2::timestamptz
+      where not exists (select from ${name} where ${key} = $1 and ${resetsAt} >= $3)
+      on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
+    renew: `
+      update ${name} set ${resetsAt} = $2 where ${key} = $1 and ${resetsAt} < $3 and ${resetsAt} > $4`,
+  };
+}
