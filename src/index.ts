@@ -40,6 +40,7 @@ export {
   type LoginFailed,
   type RevocationReason,
   type SessionEvent,
+  type SessionOpened,
   type SessionReuseDetected,
   type SessionRevoked,
   type UserEvent,

@@ -60,7 +60,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     await client.logout();
     await expectEvents([
       ['user.registered', who],
-      ['session.opened', { ...who, session }],
+      ['session.opened', { ...who, session, ip: '127.0.0.1' }],
       ['session.refreshed', { ...who, session }],
       ['session.revoked', { ...who, session, reason: 'logout' }],
     ]);
@@ -105,7 +105,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect((await app.client().login('ada@example.com', 'a wrong sentence')).status).toBe(401);
     expect((await app.client().login('ada@example.com', 'a wrong sentence')).status).toBe(429);
     const failed = (code: string, user?: string): Told => ['login.failed', { code, user, ip: '127.0.0.1', at: now() }];
-    const limited = failed('too_many_requests');
+    const limited = failed('too_many_requests', user);
     const wrong = failed('incorrect_credentials', user);
     expect(told).toEqual([failed('incorrect_credentials'), wrong, limited]);
     const rows = await auditRows();
@@ -128,7 +128,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect(told).toEqual([
       ['session.revoked', { user, session: first, reason: 'password-change', at }],
       ['password.changed', { user, at }],
-      ['session.opened', { user, session: second, at }],
+      ['session.opened', { user, session: second, ip, at }],
       ['session.revoked', { user, session: second, reason: 'deactivation', at }],
       ['user.deactivated', { user, at }],
       ['login.failed', { code: 'no_active_account', user, ip, at }],
