@@ -166,7 +166,7 @@ function defaultMailer(settings: Settings): Mailer {
 }
 
 function createAccountServices(
-  { orm, settings, clock }: AuthServicesOptions,
+  { orm, settings, clock, logger }: AuthServicesOptions,
   services: Foundation & SessionServices & MailServices,
   make: ServiceMaker,
 ) {
@@ -236,7 +236,7 @@ function createAccountServices(
       journal,
       passwordRules,
     ),
-    accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal),
+    accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal, logger),
     profile: make(ProfileService, database, users),
     deactivation: make(DeactivationService, database, users, sessions, oneTimeKeys, journal),
     purge: make(PurgeService, database, orm, settings, clock),

@@ -1,7 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { isForeignKeyViolation, violatedConstraint } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
-import { incorrectCredentials } from '../error.js';
+import { ErrorCode, incorrectCredentials, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
+import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { BaseUser } from '../users/base-user.entity.js';
@@ -18,6 +20,7 @@ export class AccountDeletionService {
     private readonly mails: AccountMails,
     private readonly sessions: SessionService,
     private readonly journal: Journal,
+    private readonly logger: Logger,
   ) {}
 
   /**
@@ -25,13 +28,25 @@ export class AccountDeletionService {
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, too_many_requests, token_not_valid, service_unavailable
+   * @throws account_in_use when a foreign key of the app keeps the user's row; the log names it
    */
   async delete(caller: SessionReference, password: string, client: SessionClient): Promise<void> {
     const user = await this.proof.check(caller, password, client);
+    try {
+      await this.#delete(user, caller);
+    } catch (error) {
+      if (!isForeignKeyViolation(error)) throw error;
+      this.logger.warn(violatedConstraint(error), 'an account was not deleted');
+      const detail = 'The account cannot be deleted while other data belongs to it.';
+      throw new JwtAllauthError(ErrorCode.AccountInUse, 409, detail, { cause: error });
+    }
+  }
+
+  async #delete(user: BaseUser, caller: SessionReference): Promise<void> {
     await this.database.transaction(async (em) => {
       await this.sessions.revokeAll(user.id, { em, reason: 'deletion' });
       // A password that was changed meanwhile is not the one that was checked.
-      if (!(await this.users.replacePasswordHash(user, null, em))) throw incorrectCredentials();
+      if (!(await this.users.hasPassword(user, em))) throw incorrectCredentials();
       await this.deleteUser(user, em);
       await this.journal.record([['user.deleted', { user: caller.sub }]], em);
       await this.mails.sendNotice('account-deleted', user.email, em);
@@ -40,6 +55,6 @@ export class AccountDeletionService {
 
   /** Deletes the user's row; an app overrides this where its own tables do not cascade. */
   protected async deleteUser(user: BaseUser, em: EntityManager): Promise<void> {
-    await em.nativeDelete(this.users.entity, { id: user.id } as never);
+    await this.users.delete(user.id, em);
   }
 }

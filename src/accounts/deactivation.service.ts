@@ -22,8 +22,7 @@ export class DeactivationService {
    */
   async deactivate(id: UserId): Promise<boolean> {
     return this.database.transaction(async (em) => {
-      const active = { id, isActive: true } as never;
-      const isDeactivated = (await em.nativeUpdate(this.users.entity, active, { isActive: false } as never)) > 0;
+      const isDeactivated = await this.users.deactivate(id, em);
       await this.sessions.revokeAll(id, { em, reason: 'deactivation' });
       await this.keys.revokeAll(id, em);
       if (isDeactivated) await this.journal.record([['user.deactivated', { user: String(id) }]], em);

@@ -45,7 +45,7 @@ export class EmailChangeService {
     this.deferred.start('email change', async () => {
       await this.database.transaction(async (em) => {
         // Who has another password by now did not ask for this.
-        if (!(await this.users.replacePasswordHash(user, user.passwordHash ?? null, em))) return;
+        if (!(await this.users.hasPassword(user, em))) return;
         await this.sessions.assertLive(caller, em);
         if (!(await this.abandoned.isAddressTaken(email, em)))
           await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);

@@ -52,7 +52,7 @@ export class RequestAuthentication {
   /** The principal's user, managed by the request's EntityManager. @throws token_not_valid when there is no active one */
   user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {
     const em = requestEntityManager(this.orm) ?? this.orm.em.fork();
-    const user = this.#users.get(request) ?? this.users.getActive(em, principal.id);
+    const user = this.#users.get(request) ?? this.users.getActiveWithRelations(em, principal.id);
     this.#users.set(request, user);
     return user;
   }

@@ -8,6 +8,7 @@ import { SettingsError } from '../settings/settings-error.js';
 import { settingsFromEnv } from '../settings/settings-from-env.js';
 import { resolveTokenClass } from '../tokens/resolve-token-class.js';
 import { relationsOf } from '../tokens/user-attributes.js';
+import { assertUserEntity } from '../users/assert-user-entity.js';
 import { DatabaseChecks } from './database-checks.js';
 import type { Finding } from './finding.js';
 import { keyWarnings } from './key-strength.js';
@@ -77,6 +78,7 @@ function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
   const user = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const name = 'project';
   try {
+    assertUserEntity(user, orm.config.getSchema(true));
     if (settings) relationsOf(settings.userAttributes, user);
     return { name, status: 'ok', message: `the ORM knows ${user.className} and the entities of the library` };
   } catch (error) {

@@ -171,7 +171,11 @@ export class Database {
    * an EntityManager of the app's manages is neither refreshed nor flushed by us.
    */
   reader(em: EntityManager): EntityManager {
-    if (this.#own.has(em)) return em;
+    return this.#own.has(em) ? em : this.beside(em);
+  }
+
+  /** An empty EntityManager in the transaction of `em`. */
+  beside(em: EntityManager): EntityManager {
     const fork = this.fork();
     const transaction = em.getTransactionContext();
     if (transaction) fork.setTransactionContext(transaction);

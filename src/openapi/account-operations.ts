@@ -48,7 +48,7 @@ export function accountOperations(settings: Settings): Readonly<Record<string, A
       security: BEARER,
       body: 'AuthAccountDeletionInput',
       answers: { 204: signedOutAnswer('The account is gone.', settings) },
-      errors: { 401: [ErrorCode.IncorrectCredentials] },
+      errors: { 401: [ErrorCode.IncorrectCredentials], 409: [ErrorCode.AccountInUse] },
       isLimited: true,
     },
   };

@@ -4,7 +4,7 @@ import { type Clock, toSeconds } from '../clock.js';
 import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
 import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
-import { loadRelations } from '../users/look-up.js';
+import { withRelations } from '../users/look-up.js';
 import { AccessToken } from './access-token.js';
 import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
 import { assertText, saysExpired, signToken, verifySignature } from './json-web-token.js';
@@ -75,8 +75,8 @@ export class TokenFactory {
   /** Does the part of `issue` that runs code of the app and may take long, for a user who has just been read. */
   async prepare(user: BaseUser): Promise<PreparedTokens> {
     const preparedAt = toSeconds(this.clock.now());
-    if (this.relations.length > 0) await loadRelations(user, this.relations);
-    const refresh: unknown = await this.tokenClass.forUser(user, { attributes: this.settings.userAttributes });
+    const owner = this.relations.length > 0 ? await withRelations(user, this.relations) : user;
+    const refresh: unknown = await this.tokenClass.forUser(owner, { attributes: this.settings.userAttributes });
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
     return { refresh, preparedAt };

@@ -1,25 +1,35 @@
-import { type FindOneOptions, FlushMode, LoadStrategy, PopulateHint, wrap } from '@mikro-orm/core';
+import { type EntityManager, type FindOneOptions, FlushMode, LoadStrategy, PopulateHint, wrap } from '@mikro-orm/core';
 import type { BaseUser } from './base-user.entity.js';
 
 /**
- * The one rule of every look-up that decides something: from the primary, not from a cache, without filters, in one query,
- * into the identity map of the EntityManager that asks, and without a flush of what that has not written yet. Whatever the
- * app's MikroORM options say, these stand.
+ * The one rule of every look-up that decides something: from the primary, not from a cache, without filters, without what
+ * hangs on the user, into the identity map of the EntityManager that asks, and without a flush of what that has not written.
+ * Whatever the app's MikroORM options say, these stand. Statements through `Database` know no such options at all.
  */
-export const LOOK_UP = {
+const LOOK_UP = {
   connectionType: 'write',
   cache: false,
   filters: false,
+  populate: false,
+  populateWhere: PopulateHint.ALL,
   disableIdentityMap: false,
   flushMode: FlushMode.COMMIT,
-  populateWhere: PopulateHint.ALL,
-  strategy: LoadStrategy.JOINED,
 } as const satisfies FindOneOptions<BaseUser>;
 
-/** Loads relations of a user into the EntityManager that manages it. They lead to one row each. */
-export async function loadRelations(user: BaseUser, relations: readonly string[]): Promise<void> {
-  const em = wrap(user, true).__em;
+/**
+ * The options of a look-up by `em`, which may be the app's. The user is the one in the table that every statement of ours
+ * names, also where the app has given its EntityManager another schema.
+ */
+export function lookUpOptions(em: EntityManager): typeof LOOK_UP & { readonly schema?: string } {
+  if (em.schema === undefined) return LOOK_UP;
+  return { ...LOOK_UP, schema: em.config.get('schema') ?? em.getPlatform().getDefaultSchemaName() };
+}
+
+/** The user as read once more, together with relations that lead to one row each. */
+export async function withRelations(user: BaseUser, relations: readonly string[]): Promise<BaseUser> {
+  const em = wrap(user, true).__em?.fork({ keepTransactionContext: true, disableContextResolution: true });
   if (!em) throw new TypeError('the user is not managed by an EntityManager');
-  const options = { ...LOOK_UP, populate: relations, refresh: true };
-  await em.findOne(user.constructor as typeof BaseUser, { id: user.id }, options as never);
+  const options = { ...lookUpOptions(em), populate: relations, strategy: LoadStrategy.JOINED };
+  const found = await em.findOne(user.constructor as typeof BaseUser, { id: user.id }, options as never);
+  return found ?? user;
 }

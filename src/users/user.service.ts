@@ -1,11 +1,14 @@
-import type { EntityClass, EntityMetadata } from '@mikro-orm/core';
+import { type EntityClass, type EntityMetadata, LoadStrategy } from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { tokenNotValid } from '../error.js';
+import { assertUserEntity } from './assert-user-entity.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';
+import { lookUpOptions } from './look-up.js';
 import { parseUserId } from './user-key.js';
+import { UserWrites } from './user-writes.js';
 
 /** What a password is checked against; an app's user is one too. */
 export interface PasswordOwner {
@@ -20,18 +23,18 @@ export interface PasswordOwner {
 /** The app's users: found, made and loaded as the app's own entity, whatever its key and its columns. */
 export class UserService<U extends BaseUser = BaseUser> {
   readonly table: Table;
-  readonly #byEmail: string;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #writes: UserWrites<U>;
 
   constructor(
     private readonly database: Database,
     orm: MikroORM,
     private readonly meta: EntityMetadata<U>,
   ) {
+    assertUserEntity(meta as EntityMetadata, orm.config.getSchema(true));
     this.table = Table.of(orm, meta as EntityMetadata);
-    const columns = ['id', 'email', 'passwordHash', 'isActive', 'emailVerified'].map(
-      (name) => `${this.table.column(name)} as "${name}"`,
-    );
-    this.#byEmail = `select ${columns.join(', ')} from ${this.table.name} where ${this.table.column('email')} = $1`;
+    this.#sql = statements(this.table);
+    this.#writes = new UserWrites(database, this.table, meta, (em, row) => this.fromRow(em, row));
   }
 
   get entity(): EntityClass<U> {
@@ -67,64 +70,98 @@ export class UserService<U extends BaseUser = BaseUser> {
     });
   }
 
-  /** The active user of a `sub` claim, loaded and managed by `em`. @throws token_not_valid when there is none */
+  /**
+   * The active user of a `sub` claim, loaded and managed by `em`, which may be the app's: changes that it has not flushed
+   * stay. Filters, caches and replicas of the app's are passed over (`look-up.ts`).
+   *
+   * @throws token_not_valid when there is none
+   */
   async getActive(em: EntityManager, sub: string): Promise<U> {
-    const user = await em.findOne(this.entity, { id: this.keyOf(sub), isActive: true } as never);
+    return this.#getActive(em, sub, lookUpOptions(em));
+  }
+
+  /** `getActive`, with the relations that the app's entity always brings: they are looked up by the app's own options. */
+  async getActiveWithRelations(em: EntityManager, sub: string): Promise<U> {
+    const hasRelations = this.meta.relations.some(({ eager }) => eager);
+    if (!hasRelations) return this.getActive(em, sub);
+    if (em.config.get('disableIdentityMap')) {
+      // Then `populate` would load them into an EntityManager that nobody has.
+      return this.#getActive(em, sub, { ...lookUpOptions(em), populate: [], strategy: LoadStrategy.JOINED });
+    }
+    const user = await this.getActive(em, sub);
+    await em.populate(user, []);
+    return user;
+  }
+
+  async #getActive(em: EntityManager, sub: string, options: object): Promise<U> {
+    const user = await em.findOne(this.entity, { id: this.keyOf(sub), isActive: true } as never, options);
     if (!user) throw tokenNotValid('no-active-user');
     return user as U;
   }
 
   /** Whose address it is, active or not. */
   async findByEmail(email: string, em?: EntityManager): Promise<PasswordOwner | undefined> {
-    const [owner] = await this.database.query<PasswordOwner>(this.#byEmail, [normalizeEmail(email)], em);
+    const [owner] = await this.database.query<PasswordOwner>(this.#sql.byEmail, [normalizeEmail(email)], em);
     return owner;
   }
 
   /** The user of a `sub` claim together with the password hash. @throws token_not_valid when there is no active one */
   async getActiveWithPassword(sub: string): Promise<U> {
-    return this.database.read(async (em) => {
-      const user = await this.getActive(em, sub);
-      await em.populate(user, ['passwordHash'] as never);
-      return user;
-    });
+    const [row] = await this.database.query(this.#sql.active, [this.keyOf(sub)]);
+    if (!row) throw tokenNotValid('no-active-user');
+    return this.fromRow(this.database.fork(), row);
+  }
+
+  /**
+   * Whether a user is active and still has the password that was checked, as it stays until the transaction of `em` is over.
+   */
+  async hasPassword({ id, passwordHash }: PasswordOwner, em: EntityManager): Promise<boolean> {
+    return (await this.database.query(this.#sql.hasPassword, [id, passwordHash ?? null], em)).length > 0;
   }
 
   /** Sets a hash in place of exactly the one that was checked. False: the user has another password by now, or is gone. */
   async replacePasswordHash(user: PasswordOwner, next: string | null, em?: EntityManager): Promise<boolean> {
-    const { table } = this;
-    const rows = await this.database.query(
-      `update ${table.name} set ${table.column('passwordHash')} = $1
-       where ${table.column('id')} = $2 and ${table.column('passwordHash')} is not distinct from $3 and ${table.column('isActive')}
-       returning 1`,
-      [next, user.id, user.passwordHash ?? null],
-      em,
-    );
-    return rows.length > 0;
+    const checked = { passwordHash: user.passwordHash ?? null, isActive: true };
+    return this.#writes.update(user.id, checked as Partial<U>, { passwordHash: next } as Partial<U>, em);
   }
 
   /** Sets a password for an active user who has proved the mailbox, which also confirms the address. False: none active. */
   async setPassword(id: UserId, passwordHash: string, em: EntityManager): Promise<boolean> {
-    const { table } = this;
-    const rows = await this.database.query(
-      `update ${table.name} set ${table.column('passwordHash')} = $1, ${table.column('emailVerified')} = true
-       where ${table.column('id')} = $2 and ${table.column('isActive')} returning 1`,
-      [passwordHash, id],
-      em,
-    );
-    return rows.length > 0;
+    const proved = { passwordHash, emailVerified: true };
+    return this.#writes.update(id, { isActive: true } as Partial<U>, proved as Partial<U>, em);
   }
 
   /** Makes an address the user's confirmed one. False: somebody else has it by now, or there is no such user. */
   async confirmEmail(id: UserId, email: string, em: EntityManager): Promise<boolean> {
-    const { table } = this;
-    const rows = await this.database.query(
-      `update ${table.name} set ${table.column('email')} = $1, ${table.column('emailVerified')} = true
-       where ${table.column('id')} = $2
-         and not exists (select from ${table.name} where ${table.column('email')} = $1 and ${table.column('id')} <> $2)
-       returning 1`,
-      [normalizeEmail(email), id],
-      em,
-    );
-    return rows.length > 0;
+    const address = normalizeEmail(email);
+    if ((await this.database.query(this.#sql.otherWithEmail, [address, id], em)).length > 0) return false;
+    return this.#writes.update(id, {}, { email: address, emailVerified: true } as Partial<U>, em);
   }
+
+  /** Takes a user out of use. False: there is no such user, or not an active one. */
+  async deactivate(id: UserId, em: EntityManager): Promise<boolean> {
+    return this.#writes.update(id, { isActive: true } as Partial<U>, { isActive: false } as Partial<U>, em);
+  }
+
+  /** Deletes a user's row. False: there is none. */
+  async delete(id: UserId, em: EntityManager): Promise<boolean> {
+    return this.#writes.delete(id, em);
+  }
+}
+
+function statements(table: Table) {
+  const [id, email, passwordHash, isActive] = ['id', 'email', 'passwordHash', 'isActive'].map((name) =>
+    table.column(name),
+  );
+  const owner = ['id', 'email', 'passwordHash', 'isActive', 'emailVerified'].map(
+    (name) => `${table.column(name)} as "${name}"`,
+  );
+  return {
+    byEmail: `select ${owner.join(', ')} from ${table.name} where ${email} = $1`,
+    active: `select ${table.columns('u')}, u.${passwordHash} from ${table.name} u where u.${id} = $1 and u.${isActive}`,
+    hasPassword: `
+      select 1 from ${table.name} where ${id} = $1 and ${passwordHash} is not distinct from $2 and ${isActive}
+      for no key update`,
+    otherWithEmail: `select 1 from ${table.name} where ${email} = $1 and ${id} <> $2`,
+  };
 }
