@@ -119,7 +119,7 @@ function createSessionServices(
 ) {
   const store = new SessionStore(database, users, orm);
   const endings = new SessionEndings(database, orm, users, settings, clock);
-  const known = new KnownNetworks(database, orm, settings, clock, keys.deriveSecret('known networks'));
+  const known = new KnownNetworks(database, orm, settings, clock, keys.deriveCounterKey('known networks'));
   const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock, known);
   const parts = [
     database,
@@ -146,10 +146,11 @@ function createMailServices(
   make: ServiceMaker,
 ) {
   const secret = keys.deriveSecret('outbox');
-  const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, secret, logger);
+  const older = keys.deriveOlderSecrets('outbox');
+  const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, secret, logger, older);
   const oneTimeKeys = new OneTimeKeys(database, orm, users, clock);
   const networks = new ClientNetworks(logger);
-  const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveSecret('mail limits'), networks);
+  const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveCounterKey('mail limits'), networks);
   const templates = new MailTemplates(settings);
   const mails = new AccountMails(outbox, templates, oneTimeKeys, mailLimiter, settings, clock, prefix);
   const deferred = new DeferredWork(logger);
@@ -173,7 +174,7 @@ function createAccountServices(
   const { database, keys, telemetry, journal, users, tokens, sessions, known } = services;
   const { oneTimeKeys, mails, mailLimiter, deferred, networks } = services;
   const hasher = make(PasswordHasher);
-  const limits = keys.deriveSecret('login limits');
+  const limits = keys.deriveCounterKey('login limits');
   const limiter = make(LoginLimiter, database, orm, settings, clock, limits, networks, known);
   const failures = new LoginFailures(journal);
   const proof = new PasswordProof(users, hasher, limiter, failures, sessions);

@@ -4,12 +4,16 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
+import { isRefusedForGood } from './mail-refusal.js';
 import type { Mail, Mailer } from './mailer.js';
 import { OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
 import { seal, UnsealError, unseal } from './sealed-content.js';
 
 /** Milliseconds after which mails of a server that is no more, and those to be tried again, are looked for. */
 const LOOK_EVERY = 30_000;
+
+/** Mails sealed with a key that this server does not have, which it remembers so as to leave them to others. */
+const MOST_FOREIGN = 1000;
 
 /** Mails that are sent at the same time. */
 const PARALLEL = 5;
@@ -25,13 +29,15 @@ interface ClaimedMail {
  * Mails between the transaction that they tell of and the server that takes them. They are written together with what they
  * are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try five minutes on,
  * and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent once more. What they
- * say is encrypted: the links in it are keys, and who can read the database shall not use them.
+ * say is encrypted: the links in it are keys, and who can read the database shall not use them. What a server cannot decrypt
+ * it leaves to the others: while keys are replaced server by server one of them can.
  */
 export class Outbox {
   readonly #sql: ReturnType<typeof statements>;
   readonly #running = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  readonly #foreign = new Set<string>();
 
   constructor(
     private readonly database: Database,
@@ -41,6 +47,8 @@ export class Outbox {
     /** Encrypts what waits. */
     private readonly secret: KeyObject,
     private readonly logger: Logger,
+    /** Decrypt what waits since they were the first. */
+    private readonly older: readonly KeyObject[] = [],
   ) {
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
   }
@@ -80,7 +88,7 @@ export class Outbox {
     let sent = 0;
     for (;;) {
       const now = new Date(this.clock.now());
-      const claimed = await this.database.query<ClaimedMail>(this.#sql.claim, [now, PARALLEL]);
+      const claimed = await this.database.query<ClaimedMail>(this.#sql.claim, [now, PARALLEL, [...this.#foreign]]);
       if (claimed.length === 0) return sent;
       // All of them are waited for, though one fails: `stop` promises that nothing is being sent any more.
       const results = await Promise.allSettled(claimed.map((mail) => this.#send(mail)));
@@ -106,7 +114,8 @@ export class Outbox {
   async #send({ id, to, content, attempts }: ClaimedMail): Promise<boolean> {
     const isSent = await this.#tryToSend(id, to, content).catch(async (error) => {
       // Neither the address nor the server's words, which repeat it, belong into a log.
-      const isFinal = isRefusedForGood(error) || error instanceof UnsealError;
+      const isFinal = isRefusedForGood(error);
+      if (error instanceof UnsealError) this.#leave(id);
       this.logger.warn({ attempts, error: nameOf(error) }, isFinal ? 'a mail was dropped' : 'a mail has to wait');
       if (!isFinal) await this.database.query(this.#sql.wait, [id, new Date(this.clock.now())]);
       return isFinal ? 'never' : 'later';
@@ -115,21 +124,17 @@ export class Outbox {
     return isSent === 'sent';
   }
 
+  #leave(id: string): void {
+    const [oldest] = this.#foreign;
+    if (oldest !== undefined && this.#foreign.size >= MOST_FOREIGN) this.#foreign.delete(oldest);
+    this.#foreign.add(id);
+  }
+
   async #tryToSend(id: string, to: string, content: string): Promise<'sent'> {
-    const { subject, text, html } = JSON.parse(unseal(content, id, this.secret)) as Omit<Mail, 'to'>;
+    const { subject, text, html } = JSON.parse(unseal(content, id, [this.secret, ...this.older])) as Omit<Mail, 'to'>;
     await this.mailer.send({ to, subject, text, html, messageId: `<${id}@jwt-allauth>` });
     return 'sent';
   }
-}
-
-/**
- * Whether a server said that it will never take this mail (RFC 5321 §4.2.1), as for a mailbox that does not exist. A sender
- * that it refuses (MAIL FROM) is a fault of the settings, and would be the end of every mail.
- */
-function isRefusedForGood(error: unknown): boolean {
-  const { responseCode, command } = (error ?? {}) as { responseCode?: unknown; command?: unknown };
-  const isAboutMail = command === 'RCPT TO' || command === 'DATA';
-  return isAboutMail && Number(responseCode) >= 550 && Number(responseCode) <= 559;
 }
 
 function nameOf(error: unknown): string {
@@ -150,6 +155,7 @@ function statements(mail: Table) {
     claim: `
       with due as (
         select ${c('id')} from ${mail.name} where ${c('nextAttemptAt')} <= $1 and ${c('expiresAt')} > $1
+          and ${c('id')} <> all($3::uuid[])
         order by ${c('nextAttemptAt')}, ${c('id')} limit $2 for update skip locked
       )
       update ${mail.name} m set ${c('attempts')} = m.${c('attempts')} + 1,

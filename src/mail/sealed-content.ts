@@ -4,7 +4,7 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 const NONCE = 12;
 const TAG = 16;
 
-/** Something was not encrypted with this key: the app's has changed since. */
+/** Something was not encrypted with a key that is here: another server may have it. */
 export class UnsealError extends Error {
   override readonly name = 'UnsealError';
 }
@@ -17,14 +17,22 @@ export function seal(text: string, id: string, key: KeyObject): string {
   return Buffer.concat([nonce, ...encrypted, cipher.getAuthTag()]).toString('base64');
 }
 
-/** What was sealed. @throws UnsealError */
-export function unseal(sealed: string, id: string, key: KeyObject): string {
-  const bytes = Buffer.from(sealed, 'base64');
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE), { authTagLength: TAG });
-    decipher.setAAD(Buffer.from(id)).setAuthTag(bytes.subarray(-TAG));
-    return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString('utf8');
-  } catch (cause) {
-    throw new UnsealError('was encrypted with another key', { cause });
+/** What was sealed with one of some keys. @throws UnsealError */
+export function unseal(sealed: string, id: string, keys: readonly KeyObject[]): string {
+  let cause: unknown;
+  for (const key of keys) {
+    try {
+      return unsealWith(sealed, id, key);
+    } catch (error) {
+      cause = error;
+    }
   }
+  throw new UnsealError('was encrypted with another key', { cause });
+}
+
+function unsealWith(sealed: string, id: string, key: KeyObject): string {
+  const bytes = Buffer.from(sealed, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE), { authTagLength: TAG });
+  decipher.setAAD(Buffer.from(id)).setAuthTag(bytes.subarray(-TAG));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString('utf8');
 }

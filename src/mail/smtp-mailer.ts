@@ -5,7 +5,13 @@ import { type Mail, Mailer } from './mailer.js';
 /** Milliseconds that a mail server may take for its next word. */
 const PATIENCE = 15_000;
 
-/** Sends mails to the server of SMTP_URL. */
+/** Hosts to which nothing leaves the machine. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Sends mails to the server of SMTP_URL: in production over TLS alone, by STARTTLS or `smtps:`, for the links in mails are
+ * keys. A server on the machine itself needs none, unless it gets a password.
+ */
 export class SmtpMailer extends Mailer {
   readonly #transport: ReturnType<typeof createTransport>;
   readonly #from: string;
@@ -13,8 +19,9 @@ export class SmtpMailer extends Mailer {
   constructor({ smtpUrl = '', emailFrom = '', development }: Settings) {
     super();
     const timeouts = { connectionTimeout: PATIENCE, greetingTimeout: PATIENCE, socketTimeout: PATIENCE };
-    const hasPassword = URL.canParse(smtpUrl) && new URL(smtpUrl).password !== ''; // not to be sent in clear
-    this.#transport = createTransport({ url: smtpUrl, ...timeouts, requireTLS: hasPassword && !development });
+    const { password, hostname } = URL.canParse(smtpUrl) ? new URL(smtpUrl) : { password: '', hostname: '' };
+    const requireTLS = !development && (password !== '' || !LOOPBACK.test(hostname));
+    this.#transport = createTransport({ url: smtpUrl, ...timeouts, requireTLS });
     this.#from = emailFrom;
   }
 

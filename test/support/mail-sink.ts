@@ -10,8 +10,10 @@ export interface MailSink {
   readonly tries: number;
   /** Who has signed in, with whatever password. */
   readonly logins: string[];
-  /** Refuses every mail with this code from now on; 0: takes them again. */
-  refuseWith(code: number): void;
+  /** Refuses every mail with this code, and a text behind it, from now on; 0: takes them again. */
+  refuseWith(code: number, text?: string): void;
+  /** Refuses what every mail says, after DATA. */
+  refuseDataWith(code: number, text?: string): void;
   /** Refuses every sender with this code from now on, before it hears of a recipient; 0: takes them again. */
   refuseSendersWith(code: number): void;
   close(): Promise<void>;
@@ -20,10 +22,12 @@ export interface MailSink {
 export async function startMailSink(): Promise<MailSink> {
   const mails: ParsedMail[] = [];
   const logins: string[] = [];
-  let refusal = 0;
+  let refusal: readonly [code: number, text: string] = [0, ''];
+  let dataRefusal = refusal;
   let senderRefusal = 0;
   let tries = 0;
-  const answer = (code: number) => (code ? Object.assign(new Error('not now'), { responseCode: code }) : null);
+  const answer = (code: number, text = 'not now') =>
+    code ? Object.assign(new Error(text), { responseCode: code }) : null;
   const server = new SMTPServer({
     authOptional: true,
     allowInsecureAuth: true,
@@ -35,13 +39,14 @@ export async function startMailSink(): Promise<MailSink> {
     onMailFrom: (_address, _session, callback) => callback(answer(senderRefusal)),
     onRcptTo: (_address, _session, callback) => {
       tries++;
-      callback(answer(refusal));
+      callback(answer(...refusal));
     },
     onData: (stream, _session, callback) => {
       simpleParser(stream).then(
         (mail) => {
-          mails.push(mail);
-          callback();
+          const refused = answer(...dataRefusal);
+          if (!refused) mails.push(mail);
+          callback(refused);
         },
         (error) => callback(error),
       );
@@ -57,8 +62,11 @@ export async function startMailSink(): Promise<MailSink> {
     get tries() {
       return tries;
     },
-    refuseWith: (code) => {
-      refusal = code;
+    refuseWith: (code, text = 'not now') => {
+      refusal = [code, text];
+    },
+    refuseDataWith: (code, text = 'not now') => {
+      dataRefusal = [code, text];
     },
     refuseSendersWith: (code) => {
       senderRefusal = code;
