@@ -14,6 +14,7 @@ import { Clock } from './clock.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
+import { assertMountingWorks } from './http/mounting-check.js';
 import { OwnRequests } from './http/own-requests.js';
 import { LinkPages } from './http/pages/link-pages.js';
 import { PageTemplates } from './http/pages/page-templates.js';
@@ -78,7 +79,8 @@ export interface JwtAllauth {
    * checkers added.
    *
    * @throws controller_refused for a controller that would be less protected than it looks
-   * @throws TypeError where PUBLIC_URL does not end with `routePrefix`: mailed links would lead nowhere
+   * @throws TypeError for a `routePrefix` without its slash, where PUBLIC_URL does not end with it, and for a
+   * REFRESH_TOKEN_COOKIE_PATH that does not reach our routes below PUBLIC_URL
    */
   serverOptions(options?: AppServerOptions): RoutingControllersOptions;
   /** Ends what goes on beside requests: the sending of mails, and the connection on which revocations are told. */
@@ -113,7 +115,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     purge,
     outbox,
     serverOptions: (app = {}) => {
-      assertLinksMatch(settings.publicUrl, app.routePrefix);
+      assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
       if (settings.publicUrl !== undefined) outbox.start();
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       return serverOptions(own, app);
@@ -124,16 +126,6 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       await listener.stop();
     },
   };
-}
-
-/** Links in mails are built from PUBLIC_URL. @throws TypeError where they would not lead to our routes */
-function assertLinksMatch(publicUrl: string | undefined, routePrefix = ''): void {
-  if (publicUrl === undefined || routePrefix === '') return;
-  const isPlain = /^(\/[\w.~-]+)+$/.test(routePrefix);
-  if (isPlain && new URL(publicUrl).pathname.replace(/\/$/, '').endsWith(routePrefix)) return;
-  throw new TypeError(
-    `PUBLIC_URL must end with the app's routePrefix, a path such as /api, or mailed links would be 404`,
-  );
 }
 
 /** What this library brings into a server of routing-controllers. */
@@ -166,7 +158,7 @@ function createOwnParts(
     middlewares: [
       createRequestContextMiddleware(orm),
       createUnknownRouteMiddleware(prefix),
-      ...createErrorMiddlewares(logger, pages, requests),
+      ...createErrorMiddlewares(logger, services.telemetry, pages, requests),
     ],
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),

@@ -83,6 +83,7 @@ describe.each<Variant>([
     settings: { ...production, refreshTokenCookieSameSite: 'none' },
     name: '__Host-refresh_token',
     attributes: 'Path=/; HttpOnly; Secure; SameSite=None',
+    others: ['__Host-refresh_token=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None'],
   },
   {
     title: 'with PARTITIONED',

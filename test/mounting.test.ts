@@ -68,6 +68,35 @@ test.each(['', '/', 'auth', '/auth/', '//auth', '/a b', '/:tenant', '/auth*', '/
   },
 );
 
+test.each(['api', '/api/', 'api/'])('the routePrefix "%s" is refused at the start', async (routePrefix) => {
+  await expect(createTestApp({ server: { routePrefix } })).rejects.toThrow(/routePrefix must start with a slash/);
+});
+
+describe('a REFRESH_TOKEN_COOKIE_PATH', () => {
+  const publicUrl = 'https://app.example.com/v1/';
+  test.each(['/auth', '/v1/au', '/v1/auth/refresh', '/v'])('%s beside PUBLIC_URL is refused', async (path) => {
+    const settings = { publicUrl, refreshTokenCookiePath: path };
+    await expect(createTestApp({ settings })).rejects.toThrow(/REFRESH_TOKEN_COOKIE_PATH is .* below \/v1\/auth:/);
+  });
+
+  test.each(['/', '/v1', '/v1/', '/v1/auth', '/v1/auth/'])('%s beside PUBLIC_URL is taken', async (path) => {
+    const app = await createTestApp({ settings: { publicUrl, refreshTokenCookiePath: path } });
+    expect(app.log).toEqual([]);
+    await app.close();
+  });
+
+  test('that misses routePrefix is warned of without PUBLIC_URL, and is nothing to bodies', async () => {
+    const server = { routePrefix: '/api' };
+    const app = await createTestApp({ server, settings: { refreshTokenCookiePath: '/auth' } });
+    expect(app.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('are below /api/auth: unless') }]);
+    await app.close();
+    const settings = { publicUrl, refreshTokenAsCookie: false, refreshTokenCookiePath: '/auth' };
+    const bodies = await createTestApp({ settings });
+    expect(bodies.log).toEqual([]);
+    await bodies.close();
+  });
+});
+
 describe('two differently configured apps in one process', () => {
   let one: TestApp;
   let two: TestApp;

@@ -54,6 +54,11 @@ const changes: [title: string, before: SettingsInput, after: SettingsInput][] = 
     { development: false, refreshTokenCookieSameSite: 'none' },
     { development: false, refreshTokenCookieSameSite: 'none', refreshTokenCookiePartitioned: true },
   ],
+  [
+    'the cookie is partitioned no more',
+    { development: false, refreshTokenCookieSameSite: 'none', refreshTokenCookiePartitioned: true },
+    { development: false, refreshTokenCookieSameSite: 'none' },
+  ],
 ];
 
 describe.each(changes)('where %s', (_title, before, after) => {
@@ -193,4 +198,25 @@ describe('of two cookies of one name', () => {
     expect(answer.status).toBe(200);
     expect(app.events).toEqual([]);
   });
+});
+
+test('an Express that drops Partitioned is warned of once', async () => {
+  const [, , settings] = changes.find(([title]) => title === 'the cookie is partitioned') ?? [];
+  const app = await createTestApp({
+    settings,
+    configure: (express) => {
+      express.use((_request, response, next) => {
+        const cookie = response.cookie.bind(response);
+        response.cookie = ((
+          name: string,
+          value: string,
+          { partitioned: _, ...known }: object & { partitioned?: boolean },
+        ) => cookie(name, value, known)) as never;
+        next();
+      });
+    },
+  });
+  for (const email of ['a@example.com', 'b@example.com']) expect((await app.signedUp(email)).access).toBeTruthy();
+  expect(app.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('is not partitioned') }]);
+  await app.close();
 });

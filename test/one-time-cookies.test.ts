@@ -23,8 +23,9 @@ test('in production a one-time cookie is bound to its host, and one without the 
   await app.close();
 });
 
-test.each(['/api', 'api', '/api/'])('routePrefix %s beside a PUBLIC_URL without it is refused', async (routePrefix) => {
-  await expect(createMailApp({}, { server: { routePrefix } })).rejects.toThrow(/PUBLIC_URL must end with/);
+test('routePrefix beside a PUBLIC_URL without it is refused', async () => {
+  const options = { server: { routePrefix: '/api' } };
+  await expect(createMailApp({}, options)).rejects.toThrow(/PUBLIC_URL must end with/);
 });
 
 test('a mailed link, its cookie and its form work below routePrefix', async () => {

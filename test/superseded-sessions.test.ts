@@ -52,6 +52,36 @@ describe('a browser that is signed in', () => {
     expect((await ada.post('/auth/refresh')).status).toBe(200);
   });
 
+  test('at MAX_SESSIONS_PER_USER ends no session of another device: the replaced one makes room', async () => {
+    await start({ maxSessionsPerUser: 2 });
+    const phone = await app.signedUp('ada@example.com');
+    app.clock.advance(1);
+    const laptop = browser();
+    await laptop.post('/auth/login', credentials());
+    for (let times = 0; times < 3; times++) {
+      app.clock.advance(1);
+      const session = laptop.session();
+      expect((await laptop.post('/auth/login', credentials())).status).toBe(200);
+      expect(ended).toEqual([{ session, reason: 'superseded' }]);
+      ended.length = 0;
+    }
+    expect(await app.liveSessions()).toBe(2);
+    app.clock.advance(1);
+    expect((await phone.refresh()).status).toBe(200);
+    await app.client().login('ada@example.com'); // a third device
+    expect(ended).toEqual([{ session: laptop.session(), reason: 'session-cap' }]);
+  });
+
+  test('at MAX_SESSIONS_PER_USER gives no room to a cookie of somebody else', async () => {
+    await start({ maxSessionsPerUser: 1 });
+    const [grace, ada] = [await app.signedUp('grace@example.com'), await app.signedUp('ada@example.com')];
+    expect((await app.client().login('ada@example.com', PASSWORD, grace.cookieHeader)).status).toBe(200);
+    expect(ended).toEqual([
+      { session: sessionOf(ada), reason: 'session-cap' },
+      { session: sessionOf(grace), reason: 'superseded' },
+    ]);
+  });
+
   test("ends a session of another user and no other one of that user's", async () => {
     await start();
     const elsewhere = await app.signedUp('grace@example.com');

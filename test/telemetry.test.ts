@@ -6,8 +6,10 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { Authorized, Get, JsonController } from 'routing-controllers';
+import { Service } from 'typedi';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { AuthEvents } from '../src/index.js';
+import { AuthEvents, Role } from '../src/index.js';
 import { consoleLogger } from '../src/observability/logger.js';
 import { Telemetry } from '../src/observability/telemetry.js';
 import { createOwner } from './support/race.js';
@@ -37,9 +39,22 @@ async function valuesOf(name: string): Promise<Record<string, number>> {
   );
 }
 
+@Service()
+@JsonController('/staff')
+class StaffController {
+  @Get()
+  @Authorized(Role.STAFF)
+  read() {
+    return {};
+  }
+}
+
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ settings: { accessTokenSessionCheck: 'revocation-list' } });
+  app = await createTestApp({
+    settings: { accessTokenSessionCheck: 'revocation-list' },
+    controllers: [StaffController],
+  });
 });
 afterAll(async () => {
   await app.close();
@@ -85,6 +100,23 @@ test('spans, a histogram and counters tell operations by outcome and reuse class
   ]);
   expect(finished.every(({ status }) => status.code === 0)).toBe(true);
   expect(JSON.stringify(finished)).not.toMatch(/@example|eyJ|[0-9a-f]{8}-/);
+});
+
+test('refused requests are counted by code and reason', async () => {
+  const before = await valuesOf('jwt_allauth.refusals');
+  const client = await app.signedUp();
+  const foreign = { origin: 'https://evil.example' };
+  expect((await app.client().send('POST', '/auth/refresh', undefined, foreign)).status).toBe(403);
+  expect((await client.get('/staff')).status).toBe(403);
+  expect((await app.client().get('/staff')).status).toBe(401);
+  expect((await app.client().send('GET', '/nowhere')).status).toBe(404);
+  const after = await valuesOf('jwt_allauth.refusals');
+  const added = Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)] as const);
+  expect(Object.fromEntries(added.filter(([, value]) => value > 0))).toEqual({
+    csrf_failed: 1,
+    permission_denied: 1,
+    not_authenticated: 1,
+  });
 });
 
 test('an error that is no refusal marks its span', async () => {

@@ -20,6 +20,18 @@ export class LogoutService {
     if (refused.length === refreshTokens.length) throw refused[0];
   }
 
+  /** The sessions of the tokens that are valid; the others do nothing. */
+  sessionsOf(refreshTokens: readonly string[]): SessionReference[] {
+    return refreshTokens.flatMap((token) => {
+      try {
+        return [this.tokens.verifyRefresh(token)];
+      } catch (error) {
+        if (!isTokenNotValid(error)) throw error;
+        return [];
+      }
+    });
+  }
+
   /** Ends the sessions of tokens that a new sign-in of the same client has replaced; tokens that are not valid do nothing. */
   async supersede(refreshTokens: readonly string[]): Promise<void> {
     await this.#each(refreshTokens, (token) =>

@@ -3,6 +3,7 @@ import { Service } from 'typedi';
 import { bearerToken } from '../authentication/request-authentication.js';
 import { ErrorCode, type JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
+import type { Telemetry } from '../observability/telemetry.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 import { answerLast, isAnsweredLast } from './last-answer.js';
 import { loggableError } from './loggable-error.js';
@@ -17,7 +18,18 @@ import { toProblem } from './problem-details.js';
  * ours they see 5xx only: what our routes refuse is answered first, because our clients depend on its form. An error that is
  * not answered yet and is a 5xx goes on to what the app has registered behind us, such as an error tracker.
  */
-export function createErrorMiddlewares(logger: Logger, pages: LinkPages, own: OwnRequests): (new () => object)[] {
+export function createErrorMiddlewares(
+  logger: Logger,
+  telemetry: Telemetry,
+  pages: LinkPages,
+  own: OwnRequests,
+): (new () => object)[] {
+  const log = (error: unknown, problem: JwtAllauthError, request: HttpRequest) => {
+    if (problem.httpCode >= 500) report(error, problem, request, logger);
+    if (problem.httpCode !== 401 && problem.httpCode !== 403) return;
+    logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
+    telemetry.countRefusal(problem);
+  };
   const answerWith = (problem: JwtAllauthError, request: HttpRequest, response: HttpResponse) =>
     isPage(response) ? pages.error(response, problem) : answer(problem, request, response);
 
@@ -27,7 +39,7 @@ export function createErrorMiddlewares(logger: Logger, pages: LinkPages, own: Ow
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
       const isOwn = own.has(request) && !isAnsweredLast(request);
       const problem = toProblem(error);
-      if (isOwn) log(error, problem, request, logger);
+      if (isOwn) log(error, problem, request);
       if (isOwn && problem.httpCode < 500 && !response.headersSent) answerWith(problem, request, response);
       else next(error);
     }
@@ -39,19 +51,13 @@ export function createErrorMiddlewares(logger: Logger, pages: LinkPages, own: Ow
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
       const isDone = response.headersSent || isAnsweredLast(request);
       const problem = toProblem(error);
-      if (!own.has(request) && !isAnsweredLast(request)) log(error, problem, request, logger);
+      if (!own.has(request) && !isAnsweredLast(request)) log(error, problem, request);
       if (isDone) next(error);
       else if (problem.httpCode < 500) answerWith(problem, request, response);
       else answerLast(error, request, next, () => answerWith(problem, request, response));
     }
   }
   return [OwnErrorMiddleware, ErrorMiddleware];
-}
-
-function log(error: unknown, problem: JwtAllauthError, request: HttpRequest, logger: Logger): void {
-  if (problem.httpCode >= 500) report(error, problem, request, logger);
-  const isRefusal = problem.httpCode === 401 || problem.httpCode === 403;
-  if (isRefusal) logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
 }
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {

@@ -32,6 +32,7 @@ export interface CookieAttributes {
 export interface HttpResponse {
   readonly headersSent: boolean;
   status(code: number): this;
+  getHeader(name: string): unknown;
   setHeader(name: string, value: string): unknown;
   cookie(name: string, value: string, attributes: CookieAttributes): unknown;
   end(body: string): unknown;

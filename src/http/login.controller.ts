@@ -1,7 +1,7 @@
 import { Body, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { Service } from 'typedi';
 import type { LoginService } from '../accounts/login.service.js';
-import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
+import type { Before, HttpRequest, HttpResponse } from './http-message.js';
 import { LoginInput } from './inputs/login.input.js';
 import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
@@ -27,7 +27,7 @@ export function createLoginController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { email, password } = validateInput(LoginInput, body);
-      const tokens = await login.login({ email, password, ...clientOf(request) });
+      const tokens = await login.login({ email, password, ...transport.clientOf(request) });
       return transport.signIn(request, response, tokens);
     }
   }

@@ -17,16 +17,18 @@ export function ownIdentity(settings: Settings): CookieIdentity {
 
 /**
  * The identities that the refresh cookie may have had before: of OLDER_COOKIE_DOMAINS and OLDER_COOKIE_PATHS, the copy of
- * this host alone where there is a DOMAIN, and the unpartitioned copy where it is partitioned.
+ * this host alone where there is a DOMAIN, and the unpartitioned copy where it is partitioned. Where it could have been
+ * partitioned and is not, the partitioned copy.
  */
 export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
   const own = ownIdentity(settings);
   const domains = [undefined, own.domain, ...settings.olderCookieDomains];
   const paths = [own.path, ...settings.olderCookiePaths];
+  const canBePartitioned = isCookieSecure(settings) && settings.refreshTokenCookieSameSite === 'none';
   const older = new Map<string, CookieIdentity>();
   for (const domain of domains) {
     for (const path of paths) {
-      for (const isPartitioned of own.partitioned ? [true, false] : [false]) {
+      for (const isPartitioned of canBePartitioned ? [true, false] : [false]) {
         const each = identity(settings, domain, path, isPartitioned);
         if (isPossible(each)) older.set(keyOf(each), each);
       }

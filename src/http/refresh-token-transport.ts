@@ -2,9 +2,10 @@ import type { LogoutService } from '../accounts/logout.service.js';
 import type { Clock } from '../clock.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { HttpRequest, HttpResponse } from './http-message.js';
+import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RefreshInput } from './inputs/refresh.input.js';
 import type { RefreshCookie } from './refresh-cookie.js';
 import { validateInput } from './validate-input.js';
@@ -22,6 +23,7 @@ const WARNED_ORIGINS = 100;
 /** How refresh tokens travel: in a cookie or in bodies, as the settings say; never both ways. */
 export class RefreshTokenTransport {
   readonly #warned = new Set<string>();
+  #hasWarnedOfPartition = false;
 
   constructor(
     private readonly settings: Settings,
@@ -44,6 +46,12 @@ export class RefreshTokenTransport {
     return this.settings.refreshTokenAsCookie;
   }
 
+  /** Who signs in, with the sessions that `signIn` will end. */
+  clientOf(request: HttpRequest): SessionClient {
+    const client = clientOf(request);
+    return this.isCookie ? { ...client, replaces: this.logout.sessionsOf(this.cookie.read(request)) } : client;
+  }
+
   /**
    * Hands the tokens of a new session to the client, as `deliver` does. The sessions of the cookies that came along are
    * ended: the browser forgets them, and a copy of them would live on. If that fails, the sign-in is still good.
@@ -60,6 +68,7 @@ export class RefreshTokenTransport {
   deliver(response: HttpResponse, tokens: Tokens): TokenBody {
     if (!this.isCookie) return { access: tokens.access, refresh: tokens.refresh };
     this.cookie.set(response, tokens, this.clock.now());
+    this.#warnOfLostPartition(response);
     return { access: tokens.access };
   }
 
@@ -79,6 +88,15 @@ export class RefreshTokenTransport {
       { origin, set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true' },
       'the refresh cookie is not kept: the page is of another site',
     );
+  }
+
+  /** Tells the operator, once, that the app's Express does not know the attribute: its cookies are not partitioned. */
+  #warnOfLostPartition(response: HttpResponse): void {
+    if (!this.settings.refreshTokenCookiePartitioned || this.#hasWarnedOfPartition) return;
+    if (String(response.getHeader('set-cookie')).includes('Partitioned')) return;
+    this.#hasWarnedOfPartition = true;
+    const set = 'REFRESH_TOKEN_COOKIE_PARTITIONED=false, or a newer Express';
+    this.logger.warn({ set }, 'the refresh cookie is not partitioned: this Express drops the attribute');
   }
 
   async #endReplaced(replaced: readonly string[]): Promise<void> {

@@ -21,9 +21,13 @@ interface Histogram {
   record(value: number, attributes: Attributes): void;
 }
 
+interface Counter {
+  add(value: number, attributes: Attributes): void;
+}
+
 interface Meter {
   createHistogram(name: string, options: object): Histogram;
-  createCounter(name: string, options: object): { add(value: number, attributes: Attributes): void };
+  createCounter(name: string, options: object): Counter;
   createObservableGauge(name: string, options: object): ObservableGauge;
 }
 
@@ -47,6 +51,7 @@ export class Telemetry {
   readonly #tracer: Tracer | undefined;
   readonly #meter: Meter | undefined;
   readonly #duration: Histogram | undefined;
+  readonly #refusals: Counter | undefined;
 
   private constructor(api: OpenTelemetry | undefined) {
     this.#tracer = api?.trace.getTracer('jwt-allauth');
@@ -55,6 +60,9 @@ export class Telemetry {
       description: 'How long sign-ins, rotations and other operations take, by outcome.',
       unit: 's',
       advice: { explicitBucketBoundaries: BOUNDS },
+    });
+    this.#refusals = this.#meter?.createCounter('jwt_allauth.refusals', {
+      description: 'Requests that were refused with 401 or 403, by code and reason.',
     });
   }
 
@@ -99,6 +107,11 @@ export class Telemetry {
         counter.add(1, { event, ...(reason && { reason }) });
       });
     }
+  }
+
+  /** Counts requests that were refused with 401 or 403, by code and reason. */
+  countRefusal({ code, reason }: JwtAllauthError): void {
+    this.#refusals?.add(1, { code, ...(reason && { reason }) });
   }
 
   /** Shows a value whenever metrics are collected. */

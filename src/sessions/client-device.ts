@@ -8,6 +8,8 @@ export interface SessionClient {
   readonly ip?: string;
   /** The `User-Agent` header. */
   readonly userAgent?: string;
+  /** Sessions that a new one of this client replaces: they make room where MAX_SESSIONS_PER_USER is reached. */
+  readonly replaces?: readonly { readonly session: string; readonly sub: string }[];
 }
 
 /** What is kept of a client (COLLECT_USER_AGENT): plain words, good in any page, and null for what is not known. */

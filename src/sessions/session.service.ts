@@ -174,9 +174,17 @@ export class SessionService {
     const opened = await this.store.insert(session, user, em);
     if (!opened) throw incorrectCredentials();
     if (cap !== undefined) {
+      await this.#endReplaced(user.id, client, em);
       await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);
     }
     return opened;
+  }
+
+  /** Ends those sessions of a user that a new one of this client replaces, before others are counted. */
+  async #endReplaced(user: UserId, client: SessionClient | undefined, em: EntityManager): Promise<void> {
+    for (const { session } of client?.replaces?.filter(({ sub }) => sub === String(user)) ?? []) {
+      await this.#record(await this.endings.one(session, user, em), { reason: 'superseded' }, em);
+    }
   }
 
   /** Records what was ended, and tells how many sessions it was. */
