@@ -38,6 +38,7 @@ import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
 import { KnownNetworks } from './sessions/known-networks.js';
+import { ReuseReports } from './sessions/reuse-reports.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
 import { RotationService } from './sessions/rotation.service.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
@@ -132,7 +133,7 @@ function createSessionServices(
     clock,
     journal,
     telemetry,
-    logger,
+    new ReuseReports(journal, logger),
   ] as const;
   const rotation = make(RotationService, ...parts);
   const listener = new RevocationListener(database, orm, settings, clock, telemetry, logger);

@@ -58,11 +58,13 @@ export interface ProblemDetails {
  * How a refresh token that is not the live one of its session came to be presented:
  *
  * - `lost-response`: the immediate parent, within REFRESH_REUSE_GRACE: a retry, a second tab, a lost answer;
+ * - `recovered`: made after the last rotation that the database knows: the database has lost a rotation (a failover, a
+ *   backup that was restored), and the token is rotated on;
  * - `replay`: any other token of a live session: proof of theft, the session is revoked;
  * - `revoked-session`: a token of a session that has been ended;
  * - `unknown-session`: a token of a session that no longer has a row, or never belonged to this user.
  */
-export type TokenReuse = 'lost-response' | 'replay' | 'revoked-session' | 'unknown-session';
+export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-session' | 'unknown-session';
 
 /**
  * What was wrong with a token, or with its session, for the log; the client is told `token_not_valid` whatever it was:

@@ -12,7 +12,6 @@ import {
 } from '../error.js';
 import type { Happening } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
-import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
@@ -21,23 +20,18 @@ import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import { deviceOf, type SessionClient } from './client-device.js';
+import type { ReuseReports } from './reuse-reports.js';
 import type { SessionService } from './session.service.js';
 import type { SessionEndings } from './session-endings.js';
 import type { SessionRow, SessionStore } from './session-store.js';
+import { standingOf, type TokenStanding } from './token-standing.js';
 
-/** What one of several tokens is worth: the lowest is rotated. */
-const STANDING = {
-  /** The live token of its session. */
-  live: 0,
-  /** Its parent, within the grace. */
-  parent: 1,
-  /** Used before. */
-  used: 2,
-  /** Expired, or of no live session. */
-  dead: 3,
-  /** Not a token of this app. */
-  foreign: 4,
-} as const;
+/** The order in which one of several tokens is chosen. `dead`: expired, or of no live session; `foreign`: not a token of this app. */
+const CHOICE = ['live', 'newer', 'parent', 'used', 'dead', 'foreign'] as const satisfies readonly (
+  | TokenStanding
+  | 'dead'
+  | 'foreign'
+)[];
 
 /** Reads of a session that other requests may change each time before its next token is stored. */
 const ATTEMPTS = 3;
@@ -55,7 +49,7 @@ export class RotationService {
     private readonly clock: Clock,
     private readonly journal: Journal,
     private readonly telemetry: Telemetry,
-    private readonly logger: Logger,
+    private readonly reports: ReuseReports,
   ) {}
 
   /**
@@ -78,27 +72,27 @@ export class RotationService {
    * @throws what `rotate` throws
    */
   async rotateAny(tokens: readonly string[], client?: SessionClient): Promise<Tokens> {
+    if (tokens.length < 2) return this.rotate(tokens[0] ?? '', client);
     const em = this.database.fork();
-    let best = { token: tokens[0] ?? '', standing: STANDING.foreign as number };
-    for (const token of tokens.length > 1 ? tokens : []) {
-      const standing = await this.#standingOf(token, em);
-      if (standing < best.standing) best = { token, standing };
-      if (standing === STANDING.live) break;
+    let best = { token: '', choice: CHOICE.length as number };
+    for (const token of tokens) {
+      const choice = CHOICE.indexOf(await this.#look(token, em));
+      if (choice < best.choice) best = { token, choice };
+      if (choice === 0) break;
     }
     return this.rotate(best.token, client);
   }
 
-  /** Looks what a token is worth, and changes nothing. */
-  async #standingOf(token: string, em: EntityManager): Promise<number> {
+  /** Finds out what a token is, and changes nothing. */
+  async #look(token: string, em: EntityManager): Promise<(typeof CHOICE)[number]> {
     try {
       const claims = this.tokens.readRefresh(token);
-      if (claims.exp <= toSeconds(this.clock.now())) return STANDING.dead;
+      if (claims.exp <= toSeconds(this.clock.now())) return 'dead';
       const found = await this.store.find(claims.session, this.users.keyOf(claims.sub), em);
-      if (!found?.session.enabled || !found.session.isUserActive) return STANDING.dead;
-      if (found.session.jti === claims.jti) return STANDING.live;
-      return this.#isLostResponse(claims, found.session) ? STANDING.parent : STANDING.used;
+      if (!found?.session.enabled || !found.session.isUserActive) return 'dead';
+      return this.#standingOf(claims, found.session);
     } catch (error) {
-      if (isTokenNotValid(error)) return STANDING.foreign;
+      if (isTokenNotValid(error)) return 'foreign';
       throw error;
     }
   }
@@ -134,42 +128,56 @@ export class RotationService {
       await this.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
-    if (found.session.jti === claims.jti) {
-      return this.#rotateLive(claims, found.session, await this.tokens.prepare(found.user), client);
+    const standing = this.#standingOf(claims, found.session);
+    if (standing === 'used') {
+      return this.#refuse((await this.#endReplayed(claims)) ? 'replay' : 'revoked-session', claims);
     }
-    if (this.#isLostResponse(claims, found.session)) {
-      const tokens = await this.tokens.issue(found.user, liveToken(claims, found.session));
-      this.#tell('lost-response', claims);
-      outcome('lost-response');
-      return tokens;
-    }
-    return this.#refuse((await this.#endReplayed(claims)) ? 'replay' : 'revoked-session', claims);
+    if (found.session.expiresAt <= this.clock.now()) throw tokenNotValid('session-ended');
+    const prepared = await this.tokens.prepare(found.user);
+    const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
+    const tokens =
+      reuse === 'lost-response'
+        ? this.#repeat(claims, found.session, prepared)
+        : await this.#rotateOn(claims, found.session, prepared, client, reuse);
+    if (tokens && reuse) outcome(reuse);
+    return tokens;
+  }
+
+  /** The live token once more, for its parent. */
+  #repeat(claims: TokenClaims, row: SessionRow, prepared: PreparedTokens): Tokens {
+    const tokens = this.tokens.sign(prepared, liveToken(claims, row));
+    this.reports.tell('lost-response', claims);
+    return tokens;
   }
 
   /**
    * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was read
    * and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
    */
-  async #rotateLive(
+  async #rotateOn(
     claims: TokenClaims,
-    { rotatedAt }: SessionRow,
+    { jti: live, rotatedAt }: SessionRow,
     prepared: PreparedTokens,
     client: SessionClient | undefined,
+    reuse: 'recovered' | undefined,
   ): Promise<Tokens | undefined> {
     const now = Math.max(this.clock.now(), rotatedAt); // never earlier than the parent, by whichever server's clock
     const issuedAt = toSeconds(now);
     const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
     const next = { id: claims.session, openedAt: claims.session_iat, jti: randomUUID(), issuedAt, expiresAt };
     const tokens = this.tokens.sign(prepared, next);
-    const session = { id: claims.session, user: this.users.keyOf(claims.sub), presented: claims.jti, next: next.jti };
-    const dates = { at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const session = { id: claims.session, user: this.users.keyOf(claims.sub), live };
+    const change = { presented: claims.jti, next: next.jti, at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
     const isRotated = await this.journal.together(async (em) => {
-      const rotated = await this.store.rotate({ ...session, ...dates, ...deviceOf(client, this.settings) }, em);
-      const refreshed = { session: claims.session, user: claims.sub };
-      if (rotated) await this.journal.record([['session.refreshed', refreshed]], em);
-      return rotated;
+      const rotated = await this.store.rotate({ ...session, ...change, ...deviceOf(client, this.settings) }, em);
+      if (!rotated) return false;
+      const events: Happening[] = [['session.refreshed', { session: claims.session, user: claims.sub }]];
+      if (reuse) events.push(this.reports.event(reuse, claims));
+      await this.journal.record(events, em);
+      return true;
     });
     if (!isRotated) return undefined;
+    if (reuse) this.reports.log(reuse, claims);
     await this.sessions.keepNetworkKnown(claims, client);
     return tokens;
   }
@@ -183,44 +191,29 @@ export class RotationService {
     try {
       const isEnded = await this.journal.together(async (em) => {
         const ended = await this.sessions.revoke(claims, { em, reason: 'replay' });
-        if (ended) await this.journal.record([this.#reused('replay', claims)], em);
+        if (ended) await this.journal.record([this.reports.event('replay', claims)], em);
         return ended;
       });
-      if (isEnded) this.#log('replay', claims);
+      if (isEnded) this.reports.log('replay', claims);
       return isEnded;
     } catch (error) {
-      this.#tell('replay', claims);
+      this.reports.tell('replay', claims);
       if (this.journal.isWriting) await this.endings.one(claims.session, this.users.keyOf(claims.sub));
       throw error;
     }
   }
 
-  #isLostResponse({ jti }: TokenClaims, { previousJti, rotatedAt }: SessionRow): boolean {
-    const grace = this.settings.refreshReuseGrace * 1000;
-    return grace > 0 && jti === previousJti && this.clock.now() - rotatedAt <= grace;
+  #standingOf(claims: TokenClaims, row: SessionRow): TokenStanding {
+    return standingOf(claims, row, this.settings.refreshReuseGrace, this.clock.now());
   }
 
   #refuse(reuse: TokenReuse, claims: TokenClaims): never {
     if (reuse !== 'replay') {
-      this.#tell(reuse, claims);
+      this.reports.tell(reuse, claims);
       throw tokenNotValid(reuse);
     }
     const detail = 'The refresh token was used before. The session has been ended; sign in again.';
     throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reason: reuse });
-  }
-
-  #tell(reuse: TokenReuse, claims: TokenClaims): void {
-    this.#log(reuse, claims);
-    this.journal.tell(this.#reused(reuse, claims));
-  }
-
-  #log(reuse: TokenReuse, { session, sub }: TokenClaims): void {
-    const level = reuse === 'lost-response' ? 'info' : 'warn';
-    this.logger[level]({ reuse, session, user: sub }, 'refresh token reuse');
-  }
-
-  #reused(reuse: TokenReuse, { session, sub }: TokenClaims): Happening {
-    return ['session.reuse-detected', { reuse, session, user: sub }];
   }
 }
 

@@ -16,6 +16,14 @@ export interface SessionRow {
   readonly isUserActive: boolean;
 }
 
+/** What a rotation writes: ids of tokens, and dates of the next one. */
+export interface Rotation {
+  readonly presented: string;
+  readonly next: string;
+  readonly at: Date;
+  readonly expiresAt: Date;
+}
+
 /** A live session as its owner sees it. */
 export interface SessionInfo extends ClientDevice {
   readonly id: string;
@@ -71,16 +79,17 @@ export class SessionStore {
   }
 
   /**
-   * Puts `next` in the place of `presented`, provided that this is the live token of a live session of an active user.
+   * Puts `next` in the place of `live` and makes `presented` its parent, provided that `live` is still the live token of a
+   * live session of an active user. The two differ only where the database has lost a rotation.
    *
    * @returns false when there was nothing to rotate
    */
   async rotate(
-    session: { id: string; user: UserId; presented: string; next: string; at: Date; expiresAt: Date } & ClientDevice,
+    session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
   ): Promise<boolean> {
-    const { id, user, presented, next, at, expiresAt, ip, browser, os, device } = session;
-    const parameters = [id, user, presented, next, at, expiresAt, ip, browser, os, device];
+    const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented } = session;
+    const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented];
     return (await this.database.query(this.#sql.rotate, parameters, em)).length > 0;
   }
 
@@ -161,7 +170,7 @@ function statements(session: Table, user: Table) {
       select ${u.passwordHash} as "passwordHash" from owner`,
     rotate: `
       update ${session.name} s
-      set ${s.jti} = $4, ${s.previousJti} = s.${s.jti}, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
+      set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
         ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10
       from ${user.name} u
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
