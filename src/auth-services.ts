@@ -23,6 +23,7 @@ import { ProfileService } from './accounts/profile.service.js';
 import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
 import { SignUpBrowsers } from './accounts/sign-up-browsers.js';
+import { TheftNotices } from './accounts/theft-notices.js';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
@@ -172,7 +173,7 @@ function createAccountServices(
   services: Foundation & SessionServices & MailServices,
   make: ServiceMaker,
 ) {
-  const { database, keys, telemetry, journal, users, tokens, sessions, known } = services;
+  const { database, keys, telemetry, events, journal, users, tokens, sessions, known } = services;
   const { oneTimeKeys, mails, mailLimiter, deferred, networks } = services;
   const hasher = make(PasswordHasher);
   const limits = keys.deriveCounterKey('login limits');
@@ -184,6 +185,7 @@ function createAccountServices(
   const told = [sessions, journal, settings] as const;
   const passwordRules = new PasswordRules(settings);
   prepareStrengthEstimate();
+  new TheftNotices(database, users, mails, deferred).listen(events);
   const browsers = new SignUpBrowsers(keys.deriveSecret('sign-up browsers'));
   return {
     passwordRules,

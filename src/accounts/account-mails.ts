@@ -27,7 +27,7 @@ const LINKS = {
 } as const satisfies Partial<Record<KeyPurpose, { mail: MailName; path: string; lifetime: keyof Settings }>>;
 
 /** The notices after which somebody may want a new password. */
-const LEAD_TO_RESET: readonly MailName[] = ['account-exists', 'password-changed'];
+const LEAD_TO_RESET: readonly MailName[] = ['account-exists', 'password-changed', 'session-stolen'];
 
 /** The mails of accounts, put into the outbox in the transaction of what they are about. */
 export class AccountMails {
@@ -54,7 +54,7 @@ export class AccountMails {
 
   /** Mails a notice, unless no mails are sent (`isOn`) or the mailbox was sent too many. */
   async sendNotice(
-    name: 'account-exists' | 'password-changed' | 'email-change-notice' | 'account-deleted',
+    name: 'account-exists' | 'password-changed' | 'email-change-notice' | 'account-deleted' | 'session-stolen',
     email: string,
     em: EntityManager,
     data: { readonly newEmail?: string } = {},

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Settings } from '../settings/settings.js';
+import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import { believedFor } from './believed-for.js';
@@ -32,7 +33,9 @@ export class SessionEndings {
     private readonly settings: Settings,
     private readonly clock: Clock,
   ) {
-    this.#sql = statements(Table.named(orm, SESSION_ENTITY), Table.named(orm, REVOCATION_ENTITY), users.table);
+    const tables = [SESSION_ENTITY, REVOCATION_ENTITY, ONE_TIME_KEY_ENTITY] as const;
+    const [session, revocation, key] = tables.map((name) => Table.named(orm, name)) as [Table, Table, Table];
+    this.#sql = statements(session, revocation, key, users.table);
   }
 
   /** Ends one session. Empty: it had ended before. */
@@ -40,12 +43,12 @@ export class SessionEndings {
     return this.#end(this.#sql.one, [user, id], em);
   }
 
-  /** Ends every session of a user, under the lock of `lockUser`. */
+  /** Ends every session of a user, and a change of the address that waits, under the lock of `lockUser`. */
   async all(user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.all, [user], em);
   }
 
-  /** Ends every session of a user but one, under the lock of `lockUser`. */
+  /** Ends every session of a user but one, and a change of the address that waits, under the lock of `lockUser`. */
   async others(id: string, user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.others, [user, id], em);
   }
@@ -76,23 +79,27 @@ export class SessionEndings {
 }
 
 /** $1 is the instant, $2 that since when a session must have been good for an access token of it to be good still. */
-function statements(session: Table, revocation: Table, user: Table) {
+function statements(session: Table, revocation: Table, key: Table, user: Table) {
   const s = sessionColumns(session);
   const { insert, notify } = revocationOf(revocation);
-  const ending = (which: string) => `
+  // One of the ended sessions may have asked for it.
+  const voided = `, voided as (
+      delete from ${key.name} where ${key.column('user')} = $3 and ${key.column('purpose')} = 'email-change'
+    )`;
+  const ending = (which: string, more = '') => `
     with ended as (
       update ${session.name} s set ${s.enabled} = false
       where s.${s.user} = $3 and ${which} and s.${s.enabled} and s.${s.expiresAt} > $2
       returning s.${s.id} as session, s.${s.user} as owner
     ), told as (
       ${insert('$1', 'ended')}
-    )
+    )${more}
     select session::text as "session", owner::text as "user", ${notify}
     from ended`;
   return {
     one: ending(`s.${s.id} = $4`),
-    all: ending('true'),
-    others: ending(`s.${s.id} <> $4`),
+    all: ending('true', voided),
+    others: ending(`s.${s.id} <> $4`, voided),
     excess: ending(`s.${s.id} in (
         select ${s.id} from ${session.name}
         where ${s.user} = $3 and ${s.id} <> $4 and ${s.enabled} and ${s.expiresAt} > $1
