@@ -1,4 +1,5 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
+import { createPendingSignUpEntity } from './accounts/pending-sign-up.entity.js';
 import { createLoginAttemptEntity } from './limits/login-attempt.entity.js';
 import { createOutboxMailEntity } from './mail/outbox-mail.entity.js';
 import { createAuditEventEntity } from './observability/audit-event.entity.js';
@@ -16,7 +17,7 @@ export interface AuthEntitiesOptions {
 /**
  * The library's entities, to be listed beside the app's own in the MikroORM options: the whitelist of sessions, with a
  * cascading foreign key to the app's user, the sessions revoked lately, the counters of failed logins, the audit
- * log, the keys of mailed links, and the mails that wait to be sent.
+ * log, the keys of mailed links, the mails that wait to be sent, and the sign-ups that wait to be confirmed.
  */
 export function createAuthEntities({ user }: AuthEntitiesOptions): EntitySchema[] {
   return [
@@ -26,5 +27,6 @@ export function createAuthEntities({ user }: AuthEntitiesOptions): EntitySchema[
     createAuditEventEntity(),
     createOneTimeKeyEntity(user),
     createOutboxMailEntity(),
+    createPendingSignUpEntity(),
   ];
 }

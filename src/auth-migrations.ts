@@ -1,4 +1,5 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
+import { PENDING_SIGN_UP_ENTITY } from './accounts/pending-sign-up.entity.js';
 import { entityMetadata, Table } from './database/table.js';
 import { LOGIN_ATTEMPT_ENTITY } from './limits/login-attempt.entity.js';
 import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
@@ -160,6 +161,33 @@ class AddAccountsByMail extends AuthMigration {
   }
 }
 
+/** Adds the sign-ups that wait for their mail to be opened. Those who signed up before are users, and stay what they are. */
+class AddPendingSignUps extends AuthMigration {
+  up(): void {
+    const signUp = this.table(PENDING_SIGN_UP_ENTITY);
+    const key = this.table(ONE_TIME_KEY_ENTITY);
+    const purpose = key.column('purpose');
+    this.run(
+      `create table ${signUp.name} (
+        ${signUp.column('id')} bigserial primary key,
+        ${signUp.column('email')} varchar(254) not null,
+        ${signUp.column('passwordHash')} text not null,
+        ${signUp.column('fields')} jsonb not null,
+        ${signUp.column('keyHash')} varchar(43) null,
+        ${signUp.column('expiresAt')} timestamptz(3) not null,
+        constraint ${signUp.constraint('keyHash', 'unique')} unique (${signUp.column('keyHash')})
+      )`,
+      `create index ${signUp.constraint(['email', 'id'], 'index')} on ${signUp.name} (${signUp.column('email')}, ${signUp.column('id')})`,
+      `update ${key.name} k set ${purpose} = 'email-verification' where ${purpose} = 'registration' and not exists (
+        select from ${key.name} o where o.${key.column('user')} = k.${key.column('user')} and o.${purpose} = 'email-verification')`,
+    );
+  }
+
+  down(): void {
+    this.run(`drop table ${this.table(PENDING_SIGN_UP_ENTITY).name}`);
+  }
+}
+
 /**
  * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its entities
  * (`migration:create`) finds our tables there and does not list these.
@@ -168,4 +196,5 @@ export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
   { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
   { name: 'JwtAllauth_20261127_accounts_by_mail', class: AddAccountsByMail },
+  { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
 ];

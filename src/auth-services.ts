@@ -1,9 +1,9 @@
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
-import { AbandonedSignUps } from './accounts/abandoned-sign-ups.js';
 import { AccountDeletionService } from './accounts/account-deletion.service.js';
 import { AccountMails } from './accounts/account-mails.js';
+import { Addresses } from './accounts/addresses.js';
 import { ClientNetworks } from './accounts/client-networks.js';
 import { DeactivationService } from './accounts/deactivation.service.js';
 import { DeferredWork } from './accounts/deferred-work.js';
@@ -19,6 +19,7 @@ import { PasswordChangeService } from './accounts/password-change.service.js';
 import { PasswordProof } from './accounts/password-proof.js';
 import { PasswordResetService } from './accounts/password-reset.service.js';
 import { PasswordSetter } from './accounts/password-setter.service.js';
+import { PendingSignUps } from './accounts/pending-sign-ups.js';
 import { ProfileService } from './accounts/profile.service.js';
 import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
@@ -180,28 +181,31 @@ function createAccountServices(
   const limiter = make(LoginLimiter, database, orm, settings, clock, limits, networks, known);
   const failures = new LoginFailures(journal);
   const proof = new PasswordProof(users, hasher, limiter, failures, sessions);
-  const abandoned = new AbandonedSignUps(database, orm, users, clock);
+  const addresses = new Addresses(database, orm, users, clock);
+  const signUps = new PendingSignUps(database, orm, settings, clock, keys.deriveSecret('sign-up salts'));
   const mailed = [mailLimiter, mails] as const;
   const told = [sessions, journal, settings] as const;
   const passwordRules = new PasswordRules(settings);
   prepareStrengthEstimate();
   new TheftNotices(database, users, mails, deferred).listen(events);
   const browsers = new SignUpBrowsers(keys.deriveSecret('sign-up browsers'));
+  const registration = make(
+    RegistrationService,
+    database,
+    users,
+    hasher,
+    addresses,
+    signUps,
+    browsers,
+    ...mailed,
+    ...told,
+    telemetry,
+    passwordRules,
+  );
   return {
     passwordRules,
-    login: make(LoginService, users, hasher, limiter, failures, sessions, oneTimeKeys, settings, telemetry),
-    registration: make(
-      RegistrationService,
-      database,
-      users,
-      hasher,
-      abandoned,
-      browsers,
-      ...mailed,
-      ...told,
-      telemetry,
-      passwordRules,
-    ),
+    registration,
+    login: make(LoginService, users, hasher, limiter, failures, sessions, signUps, settings, telemetry),
     logout: make(LogoutService, tokens, sessions),
     passwordChange: make(
       PasswordChangeService,
@@ -221,14 +225,16 @@ function createAccountServices(
       database,
       users,
       oneTimeKeys,
-      abandoned,
+      addresses,
+      signUps,
+      registration,
       browsers,
       ...mailed,
       deferred,
       ...told,
     ),
-    emailChange: make(EmailChangeService, database, users, proof, abandoned, ...mailed, deferred, sessions),
-    invitation: make(InvitationService, database, users, abandoned, ...mailed, ...told),
+    emailChange: make(EmailChangeService, database, users, proof, addresses, ...mailed, deferred, sessions),
+    invitation: make(InvitationService, database, users, addresses, ...mailed, ...told),
     passwordSetter: make(
       PasswordSetter,
       database,

@@ -12,7 +12,12 @@ export { PasswordResetService } from './accounts/password-reset.service.js';
 export { type MailedPassword, type PasswordPurpose, PasswordSetter } from './accounts/password-setter.service.js';
 export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
 export { type PurgeOptions, type PurgeResult, PurgeService } from './accounts/purge.service.js';
-export { type Registration, RegistrationService, type SignUp } from './accounts/registration.service.js';
+export {
+  type HashedRegistration,
+  type Registration,
+  RegistrationService,
+  type SignUp,
+} from './accounts/registration.service.js';
 export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';

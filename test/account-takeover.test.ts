@@ -40,7 +40,7 @@ test('an owner takes back an address that a stranger signed up with, and the str
 test('a deactivated account is neither superseded nor mailed', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
-  await app.mailsTo('ada@example.com');
+  await app.open(await app.linkTo('ada@example.com'));
   await app.database.pool.query('update app_user set is_active = false');
   const [before] = await users();
   expect((await signUp('ada@example.com', NEW)).status).toBe(201);

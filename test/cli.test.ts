@@ -216,7 +216,8 @@ describe('purge', () => {
     const dry = await run(['purge', '--dry-run']);
     const counts = (verb: string) =>
       `expired sessions: 2 ${verb}\nold revocations: 1 ${verb}\ncounters of failed logins: 1 ${verb}\n` +
-      `keys of mailed links: 0 ${verb}\nmails that came too late: 0 ${verb}\n`;
+      `keys of mailed links: 0 ${verb}\nmails that came too late: 0 ${verb}\n` +
+      `sign-ups that were not confirmed: 0 ${verb}\n`;
     expect(dry).toEqual({ code: 0, stdout: counts('would be deleted'), stderr: '' });
     expect(await count()).toBe(3);
 
@@ -242,7 +243,7 @@ describe('purge', () => {
     expect(lines.length).toBeLessThanOrEqual(seconds);
     for (const line of lines) {
       expect(line).toMatch(
-        /^deleted so far: expired sessions \d+, old revocations 0, counters of failed logins 0, keys of mailed links 0, mails that came too late 0$/,
+        /^deleted so far: expired sessions \d+, old revocations 0, counters of failed logins 0, keys of mailed links 0, mails that came too late 0, sign-ups that were not confirmed 0$/,
       );
     }
   });

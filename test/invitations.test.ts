@@ -17,7 +17,8 @@ async function inviter(role: number): Promise<TestClient> {
   const client = app.client();
   const email = `role${role}@example.com`;
   await app.client().send('POST', '/auth/registration', { email, password: PASSWORD });
-  await app.database.pool.query('update app_user set role = $1, email_verified = true where email = $2', [role, email]);
+  await app.open(await app.linkTo(email));
+  await app.database.pool.query('update app_user set role = $1 where email = $2', [role, email]);
   await client.login(email);
   return client;
 }

@@ -14,6 +14,7 @@ const OURS = [
   'auth_login_attempt',
   'auth_one_time_key',
   'auth_outbox_mail',
+  'auth_pending_sign_up',
   'auth_revocation',
   'auth_session',
 ];
@@ -123,6 +124,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261124_create',
       'JwtAllauth_20261125_session_control',
       'JwtAllauth_20261127_accounts_by_mail',
+      'JwtAllauth_20261129_c_pending_sign_ups',
     ];
     expect(authMigrations.map(({ name }) => name)).toEqual(names);
   });

@@ -46,9 +46,18 @@ describe('a password reset', () => {
     },
   );
 
-  test('confirms the address of a sign-up that waits for it', async () => {
+  test('mails nothing to an address of which only a sign-up waits, which stays as it is', async () => {
     app = await createMailApp({ emailVerification: 'mandatory' });
     await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
+    const verification = await app.linkTo('ada@example.com');
+    expect((await ask('ada@example.com')).status).toBe(202);
+    expect(await app.mailCount()).toBe(1);
+    expect((await app.open(verification)).status).toBe(200);
+  });
+
+  test('confirms an address that waits for it', async () => {
+    app = await createMailApp({ emailVerification: 'optional' });
+    await app.signedUp('ada@example.com');
     const verification = await app.linkTo('ada@example.com');
     await ask('ada@example.com');
     expect((await setNew(await cookieOf(await app.linkTo('ada@example.com', 2)))).status).toBe(200);

@@ -6,12 +6,19 @@ import { createTestApp, type TestApp } from './support/test-app.js';
 import { AppUser } from './support/users.js';
 
 /** Keys that may go once they have expired, and those by which it is known that nobody has used the account. */
-const SWEPT: readonly KeyPurpose[] = ['password-reset', 'email-verification', 'email-verified', 'email-change'];
-const KEPT: readonly KeyPurpose[] = ['registration', 'invitation'];
+const SWEPT: readonly KeyPurpose[] = [
+  'password-reset',
+  'email-verification',
+  'email-verified',
+  'email-change',
+  'registration',
+  'invitation-used',
+];
+const KEPT: readonly KeyPurpose[] = ['invitation'];
 
 /** Without the rests between statements, which only real time would fill. */
 const HURRY = { pause: async () => {} } satisfies PurgeOptions;
-const NOTHING: PurgeResult = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0 };
+const NOTHING: PurgeResult = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
 
 let app: TestApp;
 beforeEach(async () => {
@@ -66,7 +73,7 @@ describe('a purge', () => {
   const MAILS_LEFT = ['soon and due', 'soon and not due'];
   const COUNTS = { ...NOTHING, oneTimeKeys: 2 * SWEPT.length, mails: 4 };
 
-  test('deletes expired keys and mails, but no key of a sign-up or an invitation, and counts them', async () => {
+  test('deletes expired keys and mails, but no key of an invitation that was not accepted, and counts them', async () => {
     expect(await app.auth.purge.run(HURRY)).toEqual(COUNTS);
     expect([(await keys()).sort(), await mails()]).toEqual([KEYS_LEFT(), MAILS_LEFT]);
     expect(await app.auth.purge.run(HURRY)).toEqual(NOTHING);
@@ -75,6 +82,21 @@ describe('a purge', () => {
     const kept = ['now', 'past', 'soon'].flatMap((name) => of(name, KEPT)).sort();
     expect([(await keys()).sort(), await mails()]).toEqual([kept, []]);
     expect(await column('select count(*)::int as value from app_user')).toEqual([3]);
+  });
+
+  test('deletes sign-ups that were not confirmed in time, and counts them', async () => {
+    const sql =
+      "insert into auth_pending_sign_up (email, password_hash, fields, key_hash, expires_at) values ($1, '', '{}', $2, $3)";
+    for (const [index, at] of [-1, 0, 1].entries()) {
+      await app.database.pool.query(sql, [`${at}@example.com`, 'x'.repeat(42) + index, inMs(at)]);
+      await app.database.pool.query(sql, [`taken ${at}@example.com`, null, inMs(at)]);
+    }
+    expect(await app.auth.purge.run({ dryRun: true })).toEqual({ ...COUNTS, signUps: 4 });
+    expect(await app.auth.purge.run(HURRY)).toEqual({ ...COUNTS, signUps: 4 });
+    expect(await column('select email as value from auth_pending_sign_up order by id')).toEqual([
+      '1@example.com',
+      'taken 1@example.com',
+    ]);
   });
 
   test('that is a dry run counts the same keys and mails and deletes none', async () => {
@@ -89,9 +111,11 @@ describe('a purge', () => {
     expect(told.map(({ oneTimeKeys, mails }) => [oneTimeKeys, mails])).toEqual([
       [3, 0],
       [6, 0],
-      [8, 0],
-      [8, 3],
-      [8, 4],
+      [9, 0],
+      [12, 0],
+      [12, 0], // whether there are more
+      [12, 3],
+      [12, 4],
     ]);
   });
 

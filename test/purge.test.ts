@@ -65,7 +65,7 @@ describe('a purge', () => {
 
     const result = await app.auth.purge.run(HURRY);
 
-    expect(result).toEqual({ sessions: 3, revocations: 2, loginAttempts: 2, oneTimeKeys: 0, mails: 0 });
+    expect(result).toEqual({ sessions: 3, revocations: 2, loginAttempts: 2, oneTimeKeys: 0, mails: 0, signUps: 0 });
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_login_attempt')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
@@ -76,6 +76,7 @@ describe('a purge', () => {
       loginAttempts: 0,
       oneTimeKeys: 0,
       mails: 0,
+      signUps: 0,
     });
   });
 
@@ -97,6 +98,7 @@ describe('a purge', () => {
       loginAttempts: 1,
       oneTimeKeys: 0,
       mails: 0,
+      signUps: 0,
     });
     expect(await all()).toEqual(before);
     expect(await app.auth.purge.run(HURRY)).toEqual({
@@ -105,6 +107,7 @@ describe('a purge', () => {
       loginAttempts: 1,
       oneTimeKeys: 0,
       mails: 0,
+      signUps: 0,
     });
   });
 
@@ -119,7 +122,14 @@ describe('a purge', () => {
     );
 
     expect(told.map(({ sessions }) => sessions)).toEqual([10, 20, 25, 25]);
-    expect(told.at(-1)).toEqual({ sessions: 25, revocations: 0, loginAttempts: 1, oneTimeKeys: 0, mails: 0 });
+    expect(told.at(-1)).toEqual({
+      sessions: 25,
+      revocations: 0,
+      loginAttempts: 1,
+      oneTimeKeys: 0,
+      mails: 0,
+      signUps: 0,
+    });
     const deletions = sent.filter(({ text }) => text.includes('delete from'));
     expect(deletions.map(({ values }) => values[3])).toEqual([10, 10, 10, 10]);
     expect(sent.filter(({ text }) => /^\s*(begin|start transaction)/i.test(text))).toEqual([]);
@@ -332,6 +342,7 @@ test('the app’s schema and its names of columns are followed', async () => {
     loginAttempts: 0,
     oneTimeKeys: 0,
     mails: 0,
+    signUps: 0,
   });
   const { rows: left } = await other.database.pool.query(
     'select (select count(*) from tenant.auth_session)::int as sessions, (select count(*) from tenant.auth_revocation)::int as revocations',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BeforeUpdate, Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
-import { type EventArgs, type EventSubscriber, type FlushEventArgs } from '@mikro-orm/postgresql';
+import type { EntityManager, EventArgs, EventSubscriber, FlushEventArgs } from '@mikro-orm/postgresql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BaseUser, createAuthEntities } from '../src/index.js';
+import { BaseUser, createAuthEntities, type HashedRegistration, RegistrationService } from '../src/index.js';
 import { createMailApp, type MailApp } from './support/mail-app.js';
 import { sentQueries } from './support/query-count.js';
 import { PASSWORD } from './support/test-client.js';
@@ -18,9 +18,20 @@ class VersionedUser extends BaseUser {
   @Property({ type: 'integer', onCreate: () => 0, onUpdate: (user: VersionedUser) => user.changes + 1 })
   changes!: number;
 
+  @Property({ type: 'string', nullable: true, unique: true })
+  username?: string;
+
   @BeforeUpdate()
   countHook(): void {
     hooks++;
+  }
+}
+
+class NamedRegistration extends RegistrationService {
+  protected override createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
+    const user = super.createUser(em, registration) as VersionedUser;
+    user.username = `${registration.firstName}.${registration.lastName}`.toLowerCase();
+    return user;
   }
 }
 
@@ -82,4 +93,36 @@ test('an invitation writes the invited user once', async () => {
     0,
     ['create'],
   ]);
+});
+
+test('a sign-up that is confirmed writes the user once, with the columns that the app fills', async () => {
+  hooks = 0;
+  watcher = new Watcher();
+  const entities = [VersionedUser, ...createAuthEntities({ user: () => VersionedUser })];
+  const orm = { entities, subscribers: [watcher] };
+  const services = [NamedRegistration];
+  const settings = { emailVerification: 'mandatory', sessionOnEmailVerification: true } as const;
+  app = await createMailApp(settings, { user: VersionedUser, orm, auth: { services } });
+  const signUp = async (email: string, firstName: string) =>
+    app.client().send('POST', '/auth/registration', { email, password: PASSWORD, firstName, lastName: 'L' });
+  const { headers } = await signUp('ada@example.com', 'Ada');
+  const cookie = headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  expect(watcher.changeSets).toEqual([]);
+  const link = await app.linkTo('ada@example.com');
+  const sent = await sentQueries(app.orm, async () => {
+    expect((await app.open(link, { headers: { cookie } })).status).toBe(200);
+  });
+  const writes = sent.map(({ text }) => text.trim()).filter((text) => /^(insert|update).*versioned_user/.test(text));
+  expect(writes).toEqual([expect.stringMatching(/^insert into "versioned_user"/)]);
+  const { rows } = await app.database.pool.query('select * from versioned_user');
+  const names = { first_name: 'Ada', last_name: 'L', username: 'ada.l' };
+  expect(rows).toMatchObject([{ ...names, version: 1, changes: 0, email_verified: true, role: 0 }]);
+  expect([hooks, watcher.changeSets.map(({ type }) => type), await app.liveSessions()]).toEqual([0, ['create'], 1]);
+
+  // Another unique column of the app's is no reason to say that the link is bad, and uses nothing up.
+  await signUp('adam@example.com', 'ADA');
+  const second = await app.linkTo('adam@example.com');
+  expect((await app.open(second)).status).toBe(500);
+  await app.database.pool.query("update versioned_user set username = 'free'");
+  expect((await app.open(second)).status).toBe(200);
 });

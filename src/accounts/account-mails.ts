@@ -15,7 +15,6 @@ const NOTICE_LIFETIME = 86_400;
 
 /** Which mail brings a key, and to which path it leads. */
 const LINKS = {
-  registration: { mail: 'email-verification', path: LINK_PATHS.confirmation, lifetime: 'emailConfirmationLifetime' },
   'email-verification': {
     mail: 'email-verification',
     path: LINK_PATHS.confirmation,
@@ -44,9 +43,18 @@ export class AccountMails {
 
   /** Mails a link (PUBLIC_URL must be set) with a new key, which supersedes the user's older one of that purpose. */
   async sendLink(purpose: keyof typeof LINKS, user: UserId, email: string, em: EntityManager): Promise<void> {
+    const key = await this.keys.issue(purpose, user, email, this.settings[LINKS[purpose].lifetime], em);
+    await this.#sendKey(purpose, key, email, em);
+  }
+
+  /** Mails the link of a sign-up that waits. */
+  async sendSignUpLink(key: string, email: string, em: EntityManager): Promise<void> {
+    await this.#sendKey('email-verification', key, email, em);
+  }
+
+  async #sendKey(purpose: keyof typeof LINKS, key: string, email: string, em: EntityManager): Promise<void> {
     const { mail, path, lifetime } = LINKS[purpose];
     const seconds = this.settings[lifetime];
-    const key = await this.keys.issue(purpose, user, email, seconds, em);
     const link = `${this.#baseUrl}${this.prefix}${path}/${key}`;
     const content = this.templates.render(mail, { app: this.#app, link, expiresIn: lifetimeInWords(seconds) });
     await this.outbox.enqueue({ to: email, ...content }, em, this.#in(seconds));

@@ -4,8 +4,8 @@ import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
-import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
+import type { Addresses } from './addresses.js';
 import type { DeferredWork } from './deferred-work.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 import type { PasswordProof } from './password-proof.js';
@@ -22,7 +22,7 @@ export class EmailChangeService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly proof: PasswordProof,
-    private readonly abandoned: AbandonedSignUps,
+    private readonly addresses: Addresses,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
@@ -47,7 +47,7 @@ export class EmailChangeService {
         // Who has another password by now did not ask for this.
         if (!(await this.users.hasPassword(user, em))) return;
         await this.sessions.assertLive(caller, em);
-        if (!(await this.abandoned.isAddressTaken(email, em)))
+        if (!(await this.addresses.isTaken(email, em)))
           await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
         await this.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
       });

@@ -5,13 +5,17 @@ import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
+import { createMailedKey } from '../tokens/mailed-key.js';
 import type { OneTimeKey, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
+import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
-import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
+import type { Addresses } from './addresses.js';
 import type { DeferredWork } from './deferred-work.js';
 import type { MailLimiter } from './mail-limiter.service.js';
+import type { PendingSignUp, PendingSignUps } from './pending-sign-ups.js';
+import type { RegistrationService } from './registration.service.js';
 import type { SignUpBrowsers } from './sign-up-browsers.js';
 
 /** The keys that prove a mailbox by being opened. */
@@ -35,7 +39,9 @@ export class EmailVerificationService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly keys: OneTimeKeys,
-    private readonly abandoned: AbandonedSignUps,
+    private readonly addresses: Addresses,
+    private readonly signUps: PendingSignUps,
+    private readonly registration: RegistrationService,
     private readonly browsers: SignUpBrowsers,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
@@ -45,62 +51,98 @@ export class EmailVerificationService {
     private readonly settings: Settings,
   ) {}
 
-  /** Mails a new link to an active user whose address is not confirmed, and nothing to others. @throws too_many_requests */
+  /**
+   * Mails a new link to an active user whose address is not confirmed, or for the newest sign-up of an address that waits;
+   * the older link of the same is good no more. To others nothing is mailed.
+   *
+   * @throws too_many_requests
+   */
   async resend(email: string, client: SessionClient): Promise<void> {
     await this.limiter.countMail('verification', email, client);
     this.deferred.start('resend', () => this.database.transaction((em) => this.#resend(email, em)));
   }
 
   async #resend(email: string, em: EntityManager): Promise<void> {
+    await this.addresses.lock(email, em);
+    const key = (await this.addresses.isTaken(email, em)) ? undefined : createMailedKey();
+    // Of a taken address too: a sign-in with the password of a sign-up must be answered alike for as long.
+    if (await this.signUps.renew(email, key, em))
+      return this.mails.sendSignUpLink(key as string, normalizeEmail(email), em);
     const user = await this.users.findByEmail(email, em);
     if (!user?.isActive || user.emailVerified || (await this.keys.has(['invitation'], user.id, em))) return;
-    const isSignUp = await this.keys.has(['registration'], user.id, em);
-    await this.mails.sendLink(isSignUp ? 'registration' : 'email-verification', user.id, user.email, em);
+    await this.mails.sendLink('email-verification', user.id, user.email, em);
   }
 
   /** Whether a link would be taken, without taking it. @throws too_many_requests */
   async isGood(key: string, { ip }: SessionClient): Promise<boolean> {
     await this.limiter.countKey(ip);
-    return (await this.keys.find(key, [...PURPOSES, 'email-verified'])) !== undefined;
+    if ((await this.keys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
+    return this.database.transaction(async (em) => {
+      const signUp = await this.signUps.find(key, em);
+      return signUp !== undefined && !(await this.addresses.isTaken(signUp.email, em));
+    });
   }
 
   /**
-   * Takes the key of a link: the address to which it was mailed is confirmed, or becomes the user's. Again it changes nothing
-   * and succeeds all the same: a scanner of mails may have come first.
+   * Takes the key of a link: the sign-up becomes a user, or the address to which it was mailed is confirmed, or becomes the
+   * user's. Again it changes nothing and succeeds all the same: a scanner of mails may have come first.
    *
    * @returns undefined for a key that is good for nothing, or when somebody else has the address by now
    * @throws too_many_requests, service_unavailable
    */
   async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {
     await this.limiter.countKey(client.ip);
+    const signUp = await this.signUps.find(key);
     try {
       const confirmed = await this.database.transaction(async (em) => {
+        if (signUp) return this.#complete(signUp, key, client, em);
         const claimed = await this.keys.claim(key, PURPOSES, em);
-        return claimed && this.#confirm(claimed, key, client, em);
+        return claimed && this.#confirm(claimed, key, em);
       });
       if (confirmed) return confirmed;
     } catch (error) {
-      if (!isUniqueViolation(error)) throw error; // somebody signed up with the address at this moment
+      // Somebody signed up with the address at this moment. An app's user can have other unique columns.
+      if (!isUniqueViolation(error)) throw error;
+      if (signUp && !(await this.users.findByEmail(signUp.email))) throw error;
     }
     return (await this.keys.find(key, ['email-verified'])) && {};
+  }
+
+  /** Makes the user of a sign-up, unless somebody has the address by now: of two sign-ups at the same moment, one wins. */
+  async #complete(
+    signUp: PendingSignUp,
+    key: string,
+    { marks = [], ...client }: Visitor,
+    em: EntityManager,
+  ): Promise<Confirmation | undefined> {
+    const isFree = await this.addresses.claim(signUp.email, em);
+    if (!isFree || !(await this.signUps.claim(signUp, key, em))) return undefined;
+    const { id, email, passwordHash } = await this.registration.complete(signUp, client, em);
+    await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
+    await this.journal.record([['email.verified', { user: String(id) }]], em);
+    if (!this.settings.sessionOnEmailVerification || !this.browsers.isKnown(marks, signUp.id)) return {};
+    return { tokens: await this.sessions.open({ id, passwordHash }, { em, client }) };
   }
 
   async #confirm(
     { purpose, user, email }: OneTimeKey,
     key: string,
-    { marks = [], ...client }: Visitor,
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
     const isChange = purpose === 'email-change';
-    if (isChange) await this.abandoned.remove(email, em); // nobody proved that it is theirs
+    if (isChange && !(await this.addresses.claim(email, em))) return undefined;
     if (!(await this.users.confirmEmail(user, email, em))) return undefined;
-    if (isChange) await this.keys.revokeAll(user, em); // what was mailed to the address before is good for nothing now
-    const seconds = this.settings.emailConfirmationLifetime;
-    await this.keys.remember(key, { purpose: 'email-verified', user, email }, seconds, em);
+    if (isChange) {
+      await this.keys.revokeAll(user, em); // what was mailed to the address before is good for nothing now
+      await this.signUps.voidAll(email, em);
+    }
+    await this.#remember(key, { purpose: 'email-verified', user, email }, em);
     await this.journal.record([[isChange ? 'email.changed' : 'email.verified', { user: String(user) }]], em);
-    if (purpose !== 'registration' || !this.settings.sessionOnEmailVerification) return {};
-    const owner = await this.users.findByEmail(email, em);
-    if (!owner || !this.browsers.isKnown(marks, owner.passwordHash)) return {};
-    return { tokens: await this.sessions.open(owner, { em, client }) };
+    return {};
+  }
+
+  /** Lets the link land on the same page again, for as long as it would have been good. */
+  #remember(key: string, what: OneTimeKey, em: EntityManager): Promise<void> {
+    return this.keys.remember(key, what, this.settings.emailConfirmationLifetime, em);
   }
 }

@@ -8,8 +8,8 @@ import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
-import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
+import type { Addresses } from './addresses.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 
 /** Whom an inviter wants to have in. */
@@ -25,7 +25,7 @@ export class InvitationService {
   constructor(
     private readonly database: Database,
     private readonly users: UserService,
-    private readonly abandoned: AbandonedSignUps,
+    private readonly addresses: Addresses,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly sessions: SessionService,
@@ -58,7 +58,7 @@ export class InvitationService {
   }
 
   async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
-    await this.abandoned.remove(invitation.email, em);
+    if (!(await this.addresses.claim(invitation.email, em))) throw emailAlreadyRegistered();
     const user = this.createUser(em, invitation);
     await em.persist(user).flush();
     await this.mails.sendLink('invitation', user.id, user.email, em);

@@ -3,12 +3,12 @@ import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
-import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { LoginFailures } from './login-failures.js';
 import type { LoginLimiter } from './login-limiter.service.js';
+import type { PendingSignUps } from './pending-sign-ups.js';
 
 /** What somebody who signs in gives. */
 export interface Credentials extends SessionClient {
@@ -24,7 +24,7 @@ export class LoginService {
     private readonly limiter: LoginLimiter,
     private readonly failures: LoginFailures,
     private readonly sessions: SessionService,
-    private readonly keys: OneTimeKeys,
+    private readonly signUps: PendingSignUps,
     private readonly settings: Settings,
     private readonly telemetry: Telemetry,
   ) {}
@@ -49,13 +49,27 @@ export class LoginService {
     };
     const user = await this.limiter.attempt({ email, ip: client.ip }, find, async (found) => {
       const isRight = await this.hasher.verify(found?.passwordHash, password);
-      return found && isRight ? found : undefined;
+      if (found && isRight) return found;
+      await this.#refusePending(email, password);
+      return undefined;
     });
     if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
     if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw emailNotVerified();
-    if (!user.emailVerified) await this.keys.keepSignUp(user.id);
     await this.#renewHash(user, password);
     return this.sessions.open(user, { client });
+  }
+
+  /**
+   * Refuses the password of a sign-up that waits, whether or not the address has a user. The work is the same for each wrong
+   * password, however many sign-ups wait. The limiter does not count what is thrown: a stranger's own sign-up neither costs
+   * guesses nor clears them.
+   *
+   * @throws email_not_verified
+   */
+  async #refusePending(email: string, password: string): Promise<void> {
+    if (this.settings.emailVerification !== 'mandatory') return;
+    const hashes = await this.signUps.passwordHashes(email);
+    if (await this.hasher.verifyAny(hashes, password)) throw emailNotVerified();
   }
 
   /** Stores the password with today's parameters, now that it is at hand. */

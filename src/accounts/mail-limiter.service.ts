@@ -20,6 +20,9 @@ export type MailReason = 'registration' | 'verification' | 'password-reset' | 'e
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
 const KEY_TRIES: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
 
+/** Networks whose sign-ups for one mailbox are let through up to the limit of the mailbox. */
+const NETWORKS = 4;
+
 /** Bounds how many mails are sent to a mailbox and at the wish of a client's address, over all servers. */
 export class MailLimiter {
   readonly #sql: string;
@@ -45,11 +48,14 @@ export class MailLimiter {
   async countMail(reason: MailReason, email: string, client?: SessionClient): Promise<void> {
     const network = client && this.networks.of(client.ip);
     for (const limit of this.#limitsOf(client, network)) {
-      const parts = [
-        limit.scope.includes('account') && [reason, normalizeEmail(email)],
-        limit.scope.includes('ip') && network,
-      ];
-      throwIfOver(await this.#count('mail', parts, limit), limit);
+      const mailbox = limit.scope.includes('account') && [reason, normalizeEmail(email)];
+      let bound = limit;
+      if (reason === 'registration' && limit.scope === 'account' && network) {
+        // Each network by itself first: a few tries of a stranger must not stop the sign-up of the mailbox's owner.
+        throwIfOver(await this.#count('mail', [mailbox, network], limit), limit);
+        bound = { ...limit, count: limit.count * NETWORKS };
+      }
+      throwIfOver(await this.#count('mail', [mailbox, limit.scope.includes('ip') && network], bound), bound);
     }
   }
 

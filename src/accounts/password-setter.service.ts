@@ -4,7 +4,7 @@ import { tokenNotValid } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
-import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
@@ -15,6 +15,12 @@ import type { MailLimiter } from './mail-limiter.service.js';
 
 /** What a mailed key allows to set a password for. */
 export type PasswordPurpose = 'password-reset' | 'invitation';
+
+/** The purposes of the keys that do. */
+const PURPOSES = {
+  'password-reset': ['password-reset'],
+  invitation: ['invitation', 'invitation-used'],
+} as const satisfies Record<PasswordPurpose, readonly KeyPurpose[]>;
 
 /** A password, and the key out of a mail that allows to set it. */
 export interface MailedPassword extends SessionClient {
@@ -45,7 +51,7 @@ export class PasswordSetter {
   ): Promise<{ readonly key: string; readonly user: UserId; readonly email: string } | undefined> {
     await this.limiter.countKey(ip);
     for (const key of keys) {
-      const found = await this.keys.find(key, [purpose]);
+      const found = await this.keys.find(key, PURPOSES[purpose]);
       if (found) return { key, user: found.user, email: found.email };
     }
     return undefined;
@@ -74,7 +80,7 @@ export class PasswordSetter {
     client: SessionClient,
     em: EntityManager,
   ): Promise<Tokens> {
-    const claimed = await this.keys.claim(key, [purpose], em);
+    const claimed = await this.keys.claim(key, PURPOSES[purpose], em);
     if (!claimed || !(await this.users.setPassword(claimed.user, passwordHash, em)))
       throw tokenNotValid('one-time-key');
     const { user: id, email } = claimed;

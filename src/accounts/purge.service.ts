@@ -9,6 +9,7 @@ import { OUTBOX_MAIL_ENTITY } from '../mail/outbox-mail.entity.js';
 import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.js';
 import type { Settings } from '../settings/settings.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
+import { PENDING_SIGN_UP_ENTITY } from './pending-sign-up.entity.js';
 
 /** How much longer than a statement takes is waited after it: a purge may load the database for a tenth of the time. */
 const REST = 9;
@@ -33,10 +34,12 @@ export interface PurgeResult {
   readonly revocations: number;
   /** Counters of failed logins, of mails and of tries of their keys, and addresses where owners were seen, whose time is over. */
   readonly loginAttempts: number;
-  /** Keys of mailed links that have expired, but for those of a user's first. */
+  /** Keys of mailed links that have expired, but for those of invitations that were never accepted. */
   readonly oneTimeKeys: number;
   /** Mails that could not be sent in time. */
   readonly mails: number;
+  /** Sign-ups that were not confirmed in time. */
+  readonly signUps: number;
 }
 
 /** Deletes what has expired. Nothing needs it but the disk: what has expired is never believed. */
@@ -51,13 +54,14 @@ export class PurgeService {
   ) {
     const key = Table.named(orm, ONE_TIME_KEY_ENTITY);
     // By these it is known for good that nobody has ever used the account.
-    const marksAbandoned = `${key.column('purpose')} in ('registration', 'invitation')`;
+    const marksUnaccepted = `${key.column('purpose')} = 'invitation'`;
     this.#sweeps = {
       sessions: sweepOfSessions(database, orm, settings),
       revocations: sweepOfRevocations(database, orm, settings),
       loginAttempts: new TableSweep(database, Table.named(orm, LOGIN_ATTEMPT_ENTITY), { since: 'resetsAt' }),
-      oneTimeKeys: new TableSweep(database, key, { since: 'expiresAt', unless: marksAbandoned }),
+      oneTimeKeys: new TableSweep(database, key, { since: 'expiresAt', unless: marksUnaccepted }),
       mails: new TableSweep(database, Table.named(orm, OUTBOX_MAIL_ENTITY), { since: 'expiresAt' }),
+      signUps: new TableSweep(database, Table.named(orm, PENDING_SIGN_UP_ENTITY), { since: 'expiresAt' }),
     };
   }
 
@@ -76,7 +80,7 @@ export class PurgeService {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
       throw new RangeError('batchSize must be a whole number, at least 1');
     const now = new Date(this.clock.now());
-    const result = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0 };
+    const result = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
     for (const name of Object.keys(result) as (keyof PurgeResult)[]) {
       const sweep = this.#sweeps[name];
       if (dryRun) {

@@ -8,6 +8,7 @@ import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
+import { createMailedKey } from '../tokens/mailed-key.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
@@ -15,9 +16,10 @@ import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { PasswordRules } from '../users/password-rules.js';
 import { Role } from '../users/role.js';
 import type { UserService } from '../users/user.service.js';
-import type { AbandonedSignUps } from './abandoned-sign-ups.js';
 import type { AccountMails } from './account-mails.js';
+import type { Addresses } from './addresses.js';
 import type { MailLimiter } from './mail-limiter.service.js';
+import type { PendingSignUp, PendingSignUps } from './pending-sign-ups.js';
 import type { SignUpBrowsers } from './sign-up-browsers.js';
 
 /**
@@ -34,6 +36,9 @@ export interface Registration extends SessionClient {
   readonly lastName?: string;
 }
 
+/** What a user is made of: a sign-up, with the hash in place of the password. */
+export type HashedRegistration = Omit<Registration, 'password'> & { readonly passwordHash: string };
+
 /** What a sign-up brought. */
 export interface SignUp {
   /** The first session; undefined where the address has to be confirmed first. */
@@ -48,7 +53,8 @@ export class RegistrationService {
     private readonly database: Database,
     private readonly users: UserService,
     private readonly hasher: PasswordHasher,
-    private readonly abandoned: AbandonedSignUps,
+    private readonly addresses: Addresses,
+    private readonly signUps: PendingSignUps,
     private readonly browsers: SignUpBrowsers,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
@@ -60,8 +66,8 @@ export class RegistrationService {
   ) {}
 
   /**
-   * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no session
-   * yet: a link is mailed, or, for an address that is taken, a notice to its owner; the caller cannot tell.
+   * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no user yet,
+   * but a sign-up that waits: a link is mailed, or, for an address that is taken, a notice to its owner; the caller cannot tell.
    *
    * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable
    */
@@ -69,70 +75,90 @@ export class RegistrationService {
     return this.telemetry.measure('register', () => this.#register(registration));
   }
 
-  async #register(registration: Registration): Promise<SignUp> {
-    const { email, password } = registration;
+  /**
+   * Makes the user of a sign-up that was confirmed, in the transaction of `em`.
+   *
+   * @returns the user as the app's `createUser` makes it; not managed by `em` any more
+   */
+  async complete(
+    { email, passwordHash, fields }: PendingSignUp,
+    client: SessionClient,
+    em: EntityManager,
+  ): Promise<BaseUser> {
+    const user = this.createUser(em, { ...client, ...fields, email, passwordHash });
+    user.emailVerified = true;
+    await this.#save(user, em);
+    return user;
+  }
+
+  async #register({ password, ...person }: Registration): Promise<SignUp> {
+    const { email } = person;
     const { emailVerification, preventEnumeration } = this.settings;
-    this.rules.assertAllowed('password', password, registration);
-    if (emailVerification !== 'none') await this.limiter.countMail('registration', email, registration);
-    const passwordHash = await this.hasher.hash(password);
-    const created = this.#createOrTell({ ...registration, passwordHash });
-    if (emailVerification !== 'mandatory' || !preventEnumeration) return created;
-    const [signUp] = await Promise.all([created, setTimeout(ALIKE)]);
+    const isMandatory = emailVerification === 'mandatory';
+    this.rules.assertAllowed('password', password, person);
+    if (emailVerification !== 'none') await this.limiter.countMail('registration', email, person);
+    const passwordHash = await this.hasher.hash(password, isMandatory ? this.signUps.saltFor(email) : undefined);
+    const newUser = { ...person, passwordHash };
+    if (!isMandatory) return this.#createUser(newUser);
+    const waiting = this.database.transaction((em) => this.#wait(newUser, em));
+    if (!preventEnumeration) return waiting;
+    const [signUp] = await Promise.all([waiting, setTimeout(ALIKE)]);
     return signUp;
   }
 
-  async #createOrTell(registration: Registration & { passwordHash: string }): Promise<SignUp> {
-    const create = (isRetry: boolean) => this.database.transaction((em) => this.#create(registration, isRetry, em));
+  /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
+  async #wait({ email, passwordHash, firstName, lastName }: HashedRegistration, em: EntityManager): Promise<SignUp> {
+    await this.addresses.lock(email, em);
+    const isTaken = await this.addresses.isTaken(email, em);
+    if (isTaken && !this.settings.preventEnumeration) throw emailAlreadyRegistered();
+    const key = isTaken ? undefined : createMailedKey();
+    const id = await this.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, key, em);
+    if (key) await this.mails.sendSignUpLink(key, normalizeEmail(email), em);
+    else await this.#notifyOwner(email, em);
+    return { mark: this.browsers.mark(id) };
+  }
+
+  async #notifyOwner(email: string, em: EntityManager): Promise<void> {
+    const owner = await this.users.findByEmail(email, em);
+    if (owner?.isActive) await this.mails.sendNotice('account-exists', owner.email, em);
+  }
+
+  async #createUser(newUser: HashedRegistration): Promise<SignUp> {
+    const create = (isRetry: boolean) => this.database.transaction((em) => this.#create(newUser, isRetry, em));
     try {
       return await create(false);
     } catch (error) {
       // An app's user can have other unique columns; only a taken address is ours to explain.
-      if (!isUniqueViolation(error) || !(await this.users.findByEmail(registration.email))) throw error;
+      if (!isUniqueViolation(error) || !(await this.users.findByEmail(newUser.email))) throw error;
       return create(true); // whoever has the address can be seen now
     }
   }
 
-  async #create(
-    registration: Registration & { passwordHash: string },
-    isRetry: boolean,
-    em: EntityManager,
-  ): Promise<SignUp> {
-    const { emailVerification } = this.settings;
-    const isMandatory = emailVerification === 'mandatory';
-    // Elsewhere the insert itself finds out, and nearly every address is free.
-    const isTaken = (isMandatory || isRetry) && (await this.#isTaken(registration.email, em));
-    const mark = this.browsers.mark(registration.passwordHash);
-    if (isTaken) return { mark };
-    const user = this.createUser(em, registration);
-    await em.persist(user).flush();
-    await this.journal.record([['user.registered', { user: String(user.id) }]], em);
-    if (isMandatory) {
-      await this.mails.sendLink('registration', user.id, user.email, em);
-      return { mark };
-    }
-    if (emailVerification === 'optional') await this.mails.sendLink('email-verification', user.id, user.email, em);
-    // The session reads the user anew, without the lazy hash. Were it still managed, the hash would be written once more.
-    em.clear();
-    return { tokens: await this.sessions.open(user, { em, client: registration }) };
+  async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<SignUp> {
+    // The insert itself finds out whether the address is taken, and nearly every one is free.
+    if (isRetry && !(await this.addresses.claim(newUser.email, em))) throw emailAlreadyRegistered();
+    const user = this.createUser(em, newUser);
+    await this.#save(user, em);
+    if (this.settings.emailVerification === 'optional')
+      await this.mails.sendLink('email-verification', user.id, user.email, em);
+    return { tokens: await this.sessions.open(user, { em, client: newUser }) };
   }
 
   /**
-   * Frees an abandoned address. Whether it is still somebody's, who then is told of the try.
-   *
-   * @throws email_already_registered if that may be known
+   * Inserts the user. A session reads the user anew, without the lazy hash: were the user still managed, the hash would be
+   * written once more.
    */
-  async #isTaken(email: string, em: EntityManager): Promise<boolean> {
-    const { emailVerification, preventEnumeration } = this.settings;
-    await this.abandoned.remove(email, em);
-    const owner = await this.users.findByEmail(email, em);
-    if (!owner) return false;
-    if (emailVerification !== 'mandatory' || !preventEnumeration) throw emailAlreadyRegistered();
-    if (owner.isActive) await this.mails.sendNotice('account-exists', owner.email, em);
-    return true;
+  async #save(user: BaseUser, em: EntityManager): Promise<void> {
+    await em.persist(user).flush();
+    em.clear();
+    await this.journal.record([['user.registered', { user: String(user.id) }]], em);
   }
 
-  /** The entity of a new user; an app overrides this to fill columns of its own. */
-  protected createUser(em: EntityManager, registration: Registration & { passwordHash: string }): BaseUser {
+  /**
+   * The entity of a new user; an app overrides this to fill columns of its own. Under EMAIL_VERIFICATION=`mandatory` it is
+   * called when the mail was opened.
+   */
+  protected createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
     return em.create(this.users.entity, {
       email: normalizeEmail(registration.email),
       passwordHash: registration.passwordHash,

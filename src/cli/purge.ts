@@ -15,7 +15,7 @@ export function addPurge(program: Command): void {
   const command = program
     .command('purge')
     .description(
-      'Deletes expired sessions, revocations and counters, keys of mailed links and mails that came too late, beside running servers.',
+      'Deletes expired sessions, revocations and counters, keys of mailed links, mails that came too late and sign-ups that were not confirmed, beside running servers.',
     )
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch-size <rows>', 'rows that one statement deletes at most', parseRows, 1000);
@@ -46,6 +46,7 @@ function rowsOf({
   loginAttempts,
   oneTimeKeys,
   mails,
+  signUps,
 }: PurgeResult): [name: string, count: number][] {
   return [
     ['expired sessions', sessions],
@@ -53,6 +54,7 @@ function rowsOf({
     ['counters of failed logins', loginAttempts],
     ['keys of mailed links', oneTimeKeys],
     ['mails that came too late', mails],
+    ['sign-ups that were not confirmed', signUps],
   ];
 }
 

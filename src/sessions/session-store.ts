@@ -1,6 +1,7 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
+import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { ClientDevice } from './client-device.js';
@@ -52,7 +53,7 @@ export class SessionStore {
     private readonly users: UserService,
     orm: MikroORM,
   ) {
-    this.#sql = statements(Table.named(orm, SESSION_ENTITY), users.table);
+    this.#sql = statements(Table.named(orm, SESSION_ENTITY), users.table, Table.named(orm, ONE_TIME_KEY_ENTITY));
   }
 
   /** An active user, just read, for whom a session may be opened. */
@@ -64,6 +65,8 @@ export class SessionStore {
   /**
    * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if it
    * was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
+   *
+   * An invitation that was not accepted yet is marked: its user came in, and is never deleted when it expires.
    *
    * @returns the password hash that the user has, or undefined when the login came too late
    */
@@ -151,7 +154,7 @@ export function sessionColumns(session: Table) {
   };
 }
 
-function statements(session: Table, user: Table) {
+function statements(session: Table, user: Table, key: Table) {
   const s = sessionColumns(session);
   const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
@@ -166,6 +169,9 @@ function statements(session: Table, user: Table) {
         insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt},
           ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
         select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
+      ), used as (
+        update ${key.name} k set ${key.column('purpose')} = 'invitation-used' from owner
+        where k.${key.column('user')} = owner.${u.id} and k.${key.column('purpose')} = 'invitation'
       )
       select ${u.passwordHash} as "passwordHash" from owner`,
     rotate: `

@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
@@ -6,15 +5,18 @@ import { Table } from '../database/table.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
+import { createMailedKey, hashOfMailedKey as hashOf, isMailedKey } from './mailed-key.js';
 import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
 
 /**
  * What a key allows:
  *
- * - `registration`: to confirm a sign-up that nobody can use before; `email-verification`: any other unconfirmed address;
+ * - `email-verification`: to confirm an address;
+ * - `registration`: the same, issued by older versions only;
  * - `email-verified`: nothing more; it was one of these, and its link was opened;
  * - `email-change`: to make the address to which it was mailed the user's;
- * - `password-reset`, `invitation`: to set a password.
+ * - `password-reset`, `invitation`: to set a password;
+ * - `invitation-used`: the same, for a user whom the app has let in before the invitation was accepted.
  */
 export type KeyPurpose =
   | 'registration'
@@ -22,7 +24,8 @@ export type KeyPurpose =
   | 'email-verified'
   | 'email-change'
   | 'password-reset'
-  | 'invitation';
+  | 'invitation'
+  | 'invitation-used';
 
 /** A key that was found. */
 export interface OneTimeKey {
@@ -31,9 +34,6 @@ export interface OneTimeKey {
   /** The address to which it was mailed. */
   readonly email: string;
 }
-
-/** 32 random bytes in base64url. */
-const FORM = /^[\w-]{43}$/;
 
 /**
  * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once. A user
@@ -54,7 +54,7 @@ export class OneTimeKeys {
 
   /** Makes a key that is good for so many seconds. */
   async issue(purpose: KeyPurpose, user: UserId, email: string, seconds: number, em: EntityManager): Promise<string> {
-    const key = randomBytes(32).toString('base64url');
+    const key = createMailedKey();
     await this.remember(key, { purpose, user, email }, seconds, em);
     return key;
   }
@@ -67,7 +67,7 @@ export class OneTimeKeys {
 
   /** Looks whether a key is good for one of some purposes, without using it. */
   async find(key: string, purposes: readonly KeyPurpose[], em?: EntityManager): Promise<OneTimeKey | undefined> {
-    if (!FORM.test(key)) return undefined;
+    if (!isMailedKey(key)) return undefined;
     const parameters = [hashOf(key), purposes, new Date(this.clock.now())];
     const [found] = await this.database.query<OneTimeKey>(this.#sql.find, parameters, em);
     return found;
@@ -78,7 +78,7 @@ export class OneTimeKeys {
    * and of two at the same moment one gets it. Undefined: it is good for none of the purposes.
    */
   async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
-    if (!FORM.test(key)) return undefined;
+    if (!isMailedKey(key)) return undefined;
     // The user first, as everywhere: what deactivates, deletes or renames the user beside this is over before we look.
     await this.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, purposes, em);
@@ -97,19 +97,10 @@ export class OneTimeKeys {
     return (await this.database.query(this.#sql.isExpired, [user, purpose, new Date(this.clock.now())], em)).length > 0;
   }
 
-  /** The user's account is used: its sign-up is not abandoned, and the link that was mailed for it stays good. */
-  async keepSignUp(user: UserId): Promise<void> {
-    await this.database.query(this.#sql.keepSignUp, [user]);
-  }
-
   /** Makes every key of a user good for nothing. */
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
     await this.database.query(this.#sql.revokeAll, [user], em);
   }
-}
-
-function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('base64url');
 }
 
 function statements(key: Table, user: Table) {
@@ -132,8 +123,6 @@ function statements(key: Table, user: Table) {
     remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,
     has: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])`,
     isExpired: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = $2 and ${expiresAt} <= $3`,
-    keepSignUp: `
-      update ${key.name} set ${purpose} = 'email-verification' where ${owner} = $1 and ${purpose} = 'registration'`,
     revokeAll: `delete from ${key.name} where ${owner} = $1`,
   };
 }

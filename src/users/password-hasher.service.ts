@@ -24,9 +24,12 @@ export class PasswordHasher {
   #running = 0;
   readonly #queue: (() => void)[] = [];
 
-  /** @throws service_unavailable when too many hashes are waiting already */
-  async hash(password: string): Promise<string> {
-    return this.#bounded(() => hash(normalizePassword(password), PARAMETERS));
+  /**
+   * @param salt at least 16 bytes; default: random ones
+   * @throws service_unavailable when too many hashes are waiting already
+   */
+  async hash(password: string, salt?: Uint8Array): Promise<string> {
+    return this.#bounded(() => hash(normalizePassword(password), { ...PARAMETERS, salt }));
   }
 
   /**
@@ -44,6 +47,22 @@ export class PasswordHasher {
       return check(DECOY); // a hash of another kind: wrong, but after the same work
     });
     return isRight && isPlausible;
+  }
+
+  /**
+   * Whether `password` belongs to one of some hashes, after the work of one `verify`, also where there is no hash. All hashes
+   * that have the salt of the first one are looked at.
+   *
+   * @throws service_unavailable when too many hashes are waiting already
+   */
+  async verifyAny(hashes: readonly string[], password: string): Promise<boolean> {
+    const [first] = hashes;
+    const salt = first?.startsWith(CURRENT) ? saltOf(first) : undefined;
+    if (!salt || password.length > LONGEST_PASSWORD) return this.verify(first, password);
+    const computed = await this.hash(password, salt);
+    if (hashes.includes(computed)) return true;
+    const isOurs = saltOf(computed)?.equals(salt) ?? false;
+    return isOurs ? false : this.verify(first, password); // a subclass that has its own way to hash
   }
 
   /** Whether a hash was made with other parameters than today's, and should be made again when the password is at hand. */
@@ -66,4 +85,10 @@ export class PasswordHasher {
       else this.#running--;
     }
   }
+}
+
+/** The salt of a hash in PHC form. */
+function saltOf(passwordHash: string): Buffer | undefined {
+  const [, , , , salt] = passwordHash.split('$');
+  return salt ? Buffer.from(salt, 'base64') : undefined;
 }

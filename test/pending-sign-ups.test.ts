@@ -1,0 +1,187 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { SettingsInput } from '../src/index.js';
+import { expectProblem } from './support/expect-problem.js';
+import { createMailApp, type MailApp } from './support/mail-app.js';
+import type { TestAppOptions } from './support/test-app.js';
+import { PASSWORD } from './support/test-client.js';
+
+const ADA = 'ada@example.com';
+const STRANGER = 'the password of a stranger';
+const BEHIND_PROXY: TestAppOptions = { express: 5, configure: (server) => server.set('trust proxy', true) };
+
+let app: MailApp;
+afterEach(() => app.close());
+
+const start = async (settings: SettingsInput = {}, options: TestAppOptions = {}) => {
+  app = await createMailApp({ emailVerification: 'mandatory', ...settings }, options);
+};
+const signUp = (email: string, password = PASSWORD, ip = '203.0.113.1') =>
+  app.client().send('POST', '/auth/registration', { email, password }, { 'x-forwarded-for': ip });
+const login = (email: string, password = PASSWORD) => app.client().login(email, password);
+const resend = (email: string) => app.client().send('POST', '/auth/registration/verification/resend', { email });
+const rows = async () =>
+  (await app.database.pool.query('select *, key_hash is not null as has_key from auth_pending_sign_up order by id'))
+    .rows;
+
+/** The link of the mail to an address that came as the n-th. */
+async function linkOf(email: string, which: number): Promise<string> {
+  const mail = (await app.mailsTo(email, which))[which - 1];
+  return /http:\S+/.exec(mail?.text ?? '')?.[0] ?? 'no link';
+}
+
+/** The address has a confirmed user. */
+async function confirmedUser(email = ADA, password = PASSWORD): Promise<void> {
+  await signUp(email, password);
+  expect((await app.open(await linkOf(email, 1))).status).toBe(200);
+}
+
+test('sign-ups of one address wait side by side, and the one whose mail is opened becomes the user', async () => {
+  await start();
+  const registered: string[] = [];
+  app.auth.events.on('user.registered', ({ user }) => registered.push(user));
+  const passwords = [STRANGER, PASSWORD, 'the third password of all'];
+  for (const password of passwords) expect((await signUp(ADA, password)).status).toBe(201);
+  const links = await Promise.all(passwords.map((_, index) => linkOf(ADA, index + 1)));
+  for (const password of passwords) expectProblem(await login(ADA, password), 401, 'email_not_verified');
+  expectProblem(await login(ADA, 'a password of nobody'), 401, 'incorrect_credentials');
+  expect([await rows(), registered, await app.liveSessions()]).toMatchObject([[{}, {}, {}], [], 0]);
+  expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
+
+  expect((await app.open(links[1] ?? '')).status).toBe(200);
+  expect((await app.open(links[0] ?? '')).status).toBe(400);
+  expect((await app.open(links[2] ?? '')).status).toBe(400);
+  expect((await app.open(links[1] ?? '')).status).toBe(200); // once more
+  const found = (await app.database.pool.query('select id, email, email_verified from app_user')).rows;
+  expect(found).toEqual([{ id: registered[0], email: ADA, email_verified: true }]);
+  expect([registered.length, (await rows()).map(({ has_key }) => has_key)]).toEqual([1, [false, false]]);
+  expect((await login(ADA)).status).toBe(200);
+  for (const password of [STRANGER, passwords[2]]) {
+    expectProblem(await login(ADA, password), 401, 'email_not_verified'); // as before: who chose it learns nothing
+  }
+});
+
+test('five tries of a stranger do not stop the sign-up of the owner, before or after it, with the default limits', async () => {
+  await start({ mailRateLimit: '5/1h/account,50/1h/ip' }, BEHIND_PROXY);
+  for (let i = 0; i < 5; i++) expect((await signUp(ADA, STRANGER)).status).toBe(201);
+  expectProblem(await signUp(ADA, STRANGER), 429, 'too_many_requests');
+  expect((await signUp(ADA, PASSWORD, '198.51.100.7')).status).toBe(201);
+  const link = await linkOf(ADA, 6);
+  for (let i = 0; i < 5; i++) expect((await signUp(ADA, STRANGER, '203.0.113.2')).status).toBe(201);
+  expect((await app.open(link)).status).toBe(200);
+  expect((await login(ADA)).status).toBe(200);
+});
+
+test('a mailbox is bounded over all networks, at four times its limit', async () => {
+  await start({ mailRateLimit: '2/1h/account,50/1h/ip' }, BEHIND_PROXY);
+  const answers: number[] = [];
+  for (let i = 1; i <= 5; i++)
+    for (let j = 0; j < 2; j++) answers.push((await signUp(ADA, STRANGER, `203.0.113.${i}`)).status);
+  expect(answers).toEqual([...Array(8).fill(201), 429, 429]);
+  expect(await app.mailCount()).toBe(8);
+});
+
+test('the newest fifty sign-ups of an address are kept', async () => {
+  await start();
+  await signUp('grace@example.com');
+  await signUp(ADA);
+  await app.database.pool.query(
+    `insert into auth_pending_sign_up (email, password_hash, fields, expires_at)
+    select 'ada@example.com', n::text, '{}', $1 from generate_series(1, 60) n`,
+    [new Date(app.clock.now() + 60_000)],
+  );
+  await signUp(ADA, STRANGER);
+  const kept = (await rows()).map(({ email, password_hash }) => [email, password_hash]);
+  expect(kept[0]).toEqual(['grace@example.com', expect.any(String)]);
+  expect(kept.slice(1, -1).map(([, hash]) => hash)).toEqual(Array.from({ length: 49 }, (_, index) => `${index + 12}`));
+});
+
+describe('a sign-up with an address that is taken', () => {
+  test('waits like any other: the same answer, and email_not_verified at a sign-in with its password', async () => {
+    await start();
+    await confirmedUser();
+    const [taken, free] = [await signUp(ADA, STRANGER), await signUp('nobody@example.com', STRANGER)];
+    expect([taken.status, taken.body]).toEqual([free.status, free.body]);
+    const [ofTaken, ofFree] = [await login(ADA, STRANGER), await login('nobody@example.com', STRANGER)];
+    expectProblem(ofTaken, 401, 'email_not_verified');
+    expect(ofTaken.body).toEqual(ofFree.body);
+    expect((await rows()).map(({ email, has_key }) => [email, has_key])).toEqual([
+      [ADA, false],
+      ['nobody@example.com', true],
+    ]);
+    expect((await login(ADA)).status).toBe(200);
+    expect((await app.mailsTo(ADA, 2))[1]?.text).not.toContain('/auth/registration');
+  });
+
+  test('is answered alike for as long, when a new link was asked for', async () => {
+    await start();
+    await confirmedUser();
+    for (const email of [ADA, 'nobody@example.com']) await signUp(email, STRANGER);
+    app.clock.advance('2d');
+    for (const email of [ADA, 'nobody@example.com']) await resend(email);
+    const link = await linkOf('nobody@example.com', 2); // of the later one: both are done
+    app.clock.advance('2d');
+    for (const email of [ADA, 'nobody@example.com'])
+      expectProblem(await login(email, STRANGER), 401, 'email_not_verified');
+    expect((await app.open(link)).status).toBe(200);
+    app.clock.advance('1d');
+    for (const email of [ADA]) expectProblem(await login(email, STRANGER), 401, 'incorrect_credentials');
+    expect(await app.mailCount()).toBe(4); // two links, the notice, and the link that was sent again
+  });
+
+  test('stops nothing that its owner does', async () => {
+    await start();
+    await confirmedUser();
+    for (let i = 0; i < 3; i++) await signUp(ADA, `${STRANGER} ${i}`);
+    await signUp(ADA, PASSWORD); // even with the same password
+    const owner = app.client();
+    expect((await owner.login(ADA)).status).toBe(200);
+    expect((await owner.changePassword(PASSWORD, 'a new sentence of some length')).status).toBe(200);
+    expect((await owner.login(ADA, 'a new sentence of some length')).status).toBe(200);
+  });
+});
+
+describe('a new link', () => {
+  test('is mailed for the newest sign-up, supersedes its older one, and leaves the other sign-ups as they are', async () => {
+    await start();
+    await signUp(ADA);
+    await signUp(ADA, STRANGER);
+    const [first, second] = [await linkOf(ADA, 1), await linkOf(ADA, 2)];
+    expect((await resend(ADA)).status).toBe(202);
+    const third = await linkOf(ADA, 3);
+    expect((await app.open(second)).status).toBe(400);
+    expect((await app.open(third, { method: 'HEAD' })).status).toBe(200);
+    expect((await app.open(first)).status).toBe(200);
+    expect((await login(ADA)).status).toBe(200);
+    expect((await app.open(third)).status).toBe(400);
+    expect((await app.open(third, { method: 'HEAD' })).status).toBe(400);
+  });
+
+  test('is not mailed once the sign-up has expired', async () => {
+    await start();
+    await signUp(ADA);
+    await linkOf(ADA, 1);
+    app.clock.advance('3d');
+    await resend(ADA);
+    expect(await app.mailCount()).toBe(1);
+    expectProblem(await login(ADA), 401, 'incorrect_credentials');
+  });
+});
+
+test('a browser is signed in by the link of its own sign-up only, even where two chose the same password', async () => {
+  await start({ sessionOnEmailVerification: true });
+  const [first, second] = [await signUp(ADA), await signUp(ADA)];
+  const markOf = ({ headers }: { headers: Headers }) => headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  expect(markOf(first)).not.toBe(markOf(second));
+  const opened = await app.open(await linkOf(ADA, 2), { headers: { cookie: markOf(first) } });
+  expect([opened.status, opened.cookies.get('refresh_token'), await app.liveSessions()]).toEqual([200, undefined, 0]);
+});
+
+test('where addresses may be found out, a taken one is refused and leaves nothing that waits', async () => {
+  await start({ preventEnumeration: false });
+  await confirmedUser();
+  expectProblem(await signUp(ADA, STRANGER), 409, 'email_already_registered');
+  await signUp('nobody@example.com', STRANGER);
+  expect((await rows()).map(({ email }) => email)).toEqual(['nobody@example.com']);
+  expectProblem(await login(ADA, STRANGER), 401, 'incorrect_credentials');
+  expectProblem(await login('nobody@example.com', STRANGER), 401, 'email_not_verified');
+});
