@@ -88,6 +88,18 @@ test('a stranger’s sign-up beside an account neither clears the count of guess
   expectProblem(await login(ADA, STRANGER), 429, 'too_many_requests');
 });
 
+test('at a network where the owner is known, a used-up limit answers a stranger’s sign-up like any wrong password', async () => {
+  app = await createMailApp({ emailVerification: 'mandatory', loginRateLimit: '3/15m/ip' });
+  await signUp(ADA, PASSWORD);
+  await app.open(await app.linkTo(ADA));
+  expect((await login(ADA)).status).toBe(200);
+  for (const email of [ADA, 'free@example.com']) await signUp(email, STRANGER);
+  for (let i = 0; i < 3; i++) await login('nobody@example.com', `${WRONG} ${i}`);
+  expectProblem(await login('free@example.com', STRANGER), 429, 'too_many_requests');
+  expectProblem(await login(ADA, STRANGER), 429, 'too_many_requests');
+  expect((await login(ADA)).status).toBe(200);
+});
+
 test('the users who were unconfirmed before stay what they are: confirmed by their own link, or signed in per mode', async () => {
   app = await createMailApp({ emailVerification: 'optional' });
   await app.signedUp(ADA);

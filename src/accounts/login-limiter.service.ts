@@ -191,7 +191,11 @@ export class LoginLimiter {
 }
 
 /** Errors of a look at the password that must not show where a limit had refused the attempt. */
-const ALIKE_CODES: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.ServiceUnavailable];
+const ALIKE_CODES: readonly string[] = [
+  ErrorCode.IncorrectCredentials,
+  ErrorCode.EmailNotVerified,
+  ErrorCode.ServiceUnavailable,
+];
 
 /** The counters that a success starts anew. */
 function pairsOf(counters: readonly LoginCounter[]): string[] {
