@@ -11,6 +11,7 @@ import { createCurrentUserChecker } from './authentication/current-user-checker.
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
+import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
@@ -18,6 +19,7 @@ import { assertMountingWorks } from './http/mounting-check.js';
 import { OwnRequests } from './http/own-requests.js';
 import { LinkPages } from './http/pages/link-pages.js';
 import { PageTemplates } from './http/pages/page-templates.js';
+import { createReadBodyMiddleware } from './http/read-body.middleware.js';
 import { RefreshCookie } from './http/refresh-cookie.js';
 import { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
@@ -157,7 +159,9 @@ function createOwnParts(
     requests,
     middlewares: [
       createRequestContextMiddleware(orm),
+      createReadBodyMiddleware(),
       createUnknownRouteMiddleware(prefix),
+      createAnsweredMiddleware(),
       ...createErrorMiddlewares(logger, services.telemetry, pages, requests),
     ],
     authorizationChecker: createAuthorizationChecker(authentication),

@@ -1,0 +1,18 @@
+import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+
+/**
+ * The last middleware of the server. It ends the chain of requests that have an answer, as in Express: routing-controllers calls
+ * `next` after each answer, and a handler for unknown addresses that the app registers behind us would answer a second time.
+ */
+export function createAnsweredMiddleware() {
+  @Service()
+  @Middleware({ type: 'after', priority: Number.MIN_SAFE_INTEGER })
+  class AnsweredMiddleware implements ExpressMiddlewareInterface {
+    use(_request: HttpRequest, response: HttpResponse, next: Next): void {
+      if (!response.headersSent) next();
+    }
+  }
+  return AnsweredMiddleware;
+}

@@ -1,0 +1,20 @@
+import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
+import { Service } from 'typedi';
+import type { HttpResponse, Next } from './http-message.js';
+import type { BodyRequest } from './read-body.js';
+
+/**
+ * The middleware that keeps a body which the app has parsed before us, for the app's own controllers: the body parser of
+ * routing-controllers does not know what Express 5 has parsed, and would fail on the empty stream.
+ */
+export function createReadBodyMiddleware() {
+  @Service()
+  @Middleware({ type: 'before', priority: 1000 })
+  class ReadBodyMiddleware implements ExpressMiddlewareInterface {
+    use(request: BodyRequest, _response: HttpResponse, next: Next): void {
+      if (request.readableEnded && request.body !== undefined) request._body = true;
+      next();
+    }
+  }
+  return ReadBodyMiddleware;
+}
