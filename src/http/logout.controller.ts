@@ -39,7 +39,7 @@ export function createLogoutController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<void> {
-      const presented = transport.receive(request, body);
+      const presented = transport.receiveAll(request, body);
       try {
         await logout.logoutAny(presented);
       } catch (error) {

@@ -49,9 +49,14 @@ function defaultName(settings: Settings, domain: string | undefined, path: strin
   return isHostCookie ? '__Host-refresh_token' : 'refresh_token';
 }
 
+/** Whether browsers take a cookie of this name from its own host alone. */
+export function isHostName(name: string): boolean {
+  return name.toLowerCase().startsWith('__host-');
+}
+
 /** Browsers refuse a `__Host-` cookie with a domain or a path, and so never had one. */
 function isPossible({ name, path, domain }: CookieIdentity): boolean {
-  return !name.toLowerCase().startsWith('__host-') || (path === '/' && !domain);
+  return !isHostName(name) || (path === '/' && !domain);
 }
 
 function keyOf({ name, path, domain = '', partitioned = false }: CookieIdentity): string {

@@ -2,7 +2,7 @@ import { isCookieSecure, type Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
-import { type CookieIdentity, olderIdentities, ownIdentity } from './refresh-cookie-identity.js';
+import { type CookieIdentity, isHostName, olderIdentities, ownIdentity } from './refresh-cookie-identity.js';
 
 /** Cookies that are looked at: an honest browser has one, or a few right after DOMAIN or PATH were changed. */
 const MOST = 4;
@@ -29,14 +29,17 @@ export class RefreshCookie {
   }
 
   /**
-   * The tokens of a request, at most four. A cookie for a parent domain or another path, and one that was set before DOMAIN
-   * or PATH were changed, can come beside ours.
+   * The tokens that may sign a request in, at most four. A cookie for a parent domain or another path, and one that was set
+   * before DOMAIN or PATH were changed, can come beside ours. Where ours has the `__Host-` prefix no other name counts: any
+   * host of the domain could have set it (RFC 6265bis §4.1.3.2).
    */
   read(request: HttpRequest): string[] {
-    const names = new Set([this.#own, ...this.#older].map(({ name }) => name));
-    const values = new Set([...names].flatMap((name) => cookieValues(request, name)));
-    const tokens = [...values].filter((value) => TOKEN.test(value));
-    return (tokens.length > 0 ? tokens : [...values]).slice(0, MOST);
+    return isHostName(this.name) ? tokensOf(request, new Set([this.name])) : this.readAll(request);
+  }
+
+  /** The tokens of a request whose sessions end with a new sign-in or a sign-out, at most four; ours come first. */
+  readAll(request: HttpRequest): string[] {
+    return tokensOf(request, new Set([this.#own, ...this.#older].map(({ name }) => name)));
   }
 
   /** Sets the cookie for as long as the token lives, and expires every other identity that it may have. */
@@ -55,4 +58,10 @@ export class RefreshCookie {
   #write(response: HttpResponse, { name, ...identity }: CookieIdentity, value: string, maxAge: number): void {
     response.cookie(name, value, { ...this.#attributes, ...identity, maxAge });
   }
+}
+
+function tokensOf(request: HttpRequest, names: ReadonlySet<string>): string[] {
+  const values = new Set([...names].flatMap((name) => cookieValues(request, name)));
+  const tokens = [...values].filter((value) => TOKEN.test(value));
+  return (tokens.length > 0 ? tokens : [...values]).slice(0, MOST);
 }

@@ -33,9 +33,18 @@ export class RefreshTokenTransport {
     private readonly logger: Logger,
   ) {}
 
-  /** The refresh tokens of a request: one, or where several cookies came up to four. @throws refresh_token_missing */
+  /** The tokens to refresh with: one, or where several cookies came up to four. @throws refresh_token_missing */
   receive(request: HttpRequest, body: unknown): readonly string[] {
-    const tokens = this.isCookie ? this.cookie.read(request) : [validateInput(RefreshInput, body).refresh ?? ''];
+    return this.#received(body, () => this.cookie.read(request));
+  }
+
+  /** The tokens to sign out: as `receive`, with cookies that could not sign in. @throws refresh_token_missing */
+  receiveAll(request: HttpRequest, body: unknown): readonly string[] {
+    return this.#received(body, () => this.cookie.readAll(request));
+  }
+
+  #received(body: unknown, cookies: () => readonly string[]): readonly string[] {
+    const tokens = this.isCookie ? cookies() : [validateInput(RefreshInput, body).refresh ?? ''];
     if (!tokens[0])
       throw new JwtAllauthError(ErrorCode.RefreshTokenMissing, 400, 'There is no refresh token in the request.');
     return tokens;
@@ -49,7 +58,7 @@ export class RefreshTokenTransport {
   /** Who signs in, with the sessions that `signIn` will end. */
   clientOf(request: HttpRequest): SessionClient {
     const client = clientOf(request);
-    return this.isCookie ? { ...client, replaces: this.logout.sessionsOf(this.cookie.read(request)) } : client;
+    return this.isCookie ? { ...client, replaces: this.logout.sessionsOf(this.cookie.readAll(request)) } : client;
   }
 
   /**
@@ -59,7 +68,7 @@ export class RefreshTokenTransport {
   async signIn(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody> {
     if (this.isCookie) {
       this.#warnOfLostCookie(request);
-      await this.#endReplaced(this.cookie.read(request));
+      await this.#endReplaced(this.cookie.readAll(request));
     }
     return this.deliver(response, tokens);
   }

@@ -106,12 +106,12 @@ export class Settings extends AccountSettings {
   )
   readonly refreshTokenCookiePartitioned: boolean = false;
 
-  /** Domains that the cookie had before. Its copies there are read and expired. */
+  /** Domains that the cookie had before. Its copies there are expired, and read unless ours is a `__Host-` cookie. */
   @Transform(({ value }) => parseList(value))
   @must('must be domains, separated by commas', (value) => Array.isArray(value) && value.every(isCookieDomain))
   readonly olderCookieDomains: readonly string[] = [];
 
-  /** Paths that the cookie had before. Its copies there are read and expired. */
+  /** Paths that the cookie had before. Its copies there are expired, and read unless ours is a `__Host-` cookie. */
   @Transform(({ value }) => parseList(value))
   @must(
     'must be paths that start with /, separated by commas',
