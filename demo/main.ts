@@ -59,6 +59,7 @@ function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): Node
     JWT_ALLAUTH_EMAIL_VERIFICATION: 'optional',
     JWT_ALLAUTH_PUBLIC_URL: url,
     JWT_ALLAUTH_INVITATIONS: 'true',
+    JWT_ALLAUTH_REGISTRATION_RATE_LIMIT: 'off',
     JWT_ALLAUTH_COLLECT_USER_AGENT: 'true',
     JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '1m',
   };

@@ -24,11 +24,13 @@ import { ProfileService } from './accounts/profile.service.js';
 import { PurgeService } from './accounts/purge.service.js';
 import { RegistrationService } from './accounts/registration.service.js';
 import { SignUpBrowsers } from './accounts/sign-up-browsers.js';
+import { SignUpLimiter } from './accounts/sign-up-limiter.js';
 import { TheftNotices } from './accounts/theft-notices.js';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
+import { EventCounters } from './limits/event-counters.js';
 import { ConsoleMailer } from './mail/console-mailer.js';
 import { MailTemplates } from './mail/mail-templates.js';
 import type { Mailer } from './mail/mailer.js';
@@ -153,11 +155,12 @@ function createMailServices(
   const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, secret, logger, older);
   const oneTimeKeys = new OneTimeKeys(database, orm, users, clock);
   const networks = new ClientNetworks(logger);
-  const mailLimiter = make(MailLimiter, database, orm, settings, clock, keys.deriveCounterKey('mail limits'), networks);
+  const counters = new EventCounters(database, orm, clock, keys.deriveCounterKey('mail limits'));
+  const mailLimiter = make(MailLimiter, counters, settings, networks);
   const templates = new MailTemplates(settings);
   const mails = new AccountMails(outbox, templates, oneTimeKeys, mailLimiter, settings, clock, prefix);
   const deferred = new DeferredWork(logger);
-  return { outbox, oneTimeKeys, mails, mailLimiter, deferred, networks };
+  return { outbox, oneTimeKeys, mails, mailLimiter, deferred, networks, counters };
 }
 
 /** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
@@ -175,7 +178,7 @@ function createAccountServices(
   make: ServiceMaker,
 ) {
   const { database, keys, telemetry, events, journal, users, tokens, sessions, known } = services;
-  const { oneTimeKeys, mails, mailLimiter, deferred, networks } = services;
+  const { oneTimeKeys, mails, mailLimiter, deferred, networks, counters } = services;
   const hasher = make(PasswordHasher);
   const limits = keys.deriveCounterKey('login limits');
   const limiter = make(LoginLimiter, database, orm, settings, clock, limits, networks, known);
@@ -201,6 +204,7 @@ function createAccountServices(
     ...told,
     telemetry,
     passwordRules,
+    new SignUpLimiter(counters, settings, networks),
   );
   return {
     passwordRules,

@@ -31,6 +31,12 @@ describe('the settings of accounts by mail', () => {
     ['registrationAllowedRoles', '1000, 700', [1000, 700]],
     ['smtpUrl', 'smtps://user:pass@mail.example.com:465', 'smtps://user:pass@mail.example.com:465'],
     ['emailFrom', 'Example <no-reply@example.com>', 'Example <no-reply@example.com>'],
+    ['registrationRateLimit', 'off', []],
+    [
+      'registrationRateLimit',
+      '5/1h/ip,20/1d/ip',
+      [5, 20].map((count, index) => ({ count, seconds: [3600, 86_400][index], scope: 'ip' })),
+    ],
     ['mailRateLimit', 'off', []],
     ['mailRateLimit', '3/1h/account', [{ count: 3, seconds: 3600, scope: 'account' }]],
   ])('%s=%s is understood', (property, text, value) => {
@@ -53,6 +59,9 @@ describe('the settings of accounts by mail', () => {
     ['emailFrom', { smtpUrl: 'smtp://mail.example.com' }],
     ['emailFrom', { emailFrom: 'a@example.com\nBcc: b@example.com' }],
     ['mailRateLimit', { mailRateLimit: 'many' }],
+    ['registrationRateLimit', { registrationRateLimit: 'many' }],
+    ['registrationRateLimit', { registrationRateLimit: '5/1h/account' }],
+    ['registrationRateLimit', { registrationRateLimit: '5/1h/ip,6/60m/ip' }],
     ['passwordResetLifetime', { passwordResetLifetime: '0s' }],
   ])('%s is refused where it cannot be used (%o)', (property, input) => {
     expect(refused(input)).toEqual([property]);

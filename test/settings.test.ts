@@ -68,6 +68,7 @@ describe('settingsFromEnv', () => {
       publicUrl: undefined,
       smtpUrl: undefined,
       emailFrom: undefined,
+      registrationRateLimit: [{ count: 20, seconds: 3600, scope: 'ip' }],
       mailRateLimit: [
         { count: 5, seconds: 3600, scope: 'account' },
         { count: 50, seconds: 3600, scope: 'ip' },

@@ -40,6 +40,7 @@ const ACCOUNTS = {
   publicUrl: 'https://app.example.com',
   loginRateLimit: [],
   mailRateLimit: [],
+  registrationRateLimit: [],
 } as const;
 
 /** The mails of nobody. */

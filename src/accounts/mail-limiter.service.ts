@@ -1,10 +1,5 @@
-import { createHmac, type KeyObject } from 'node:crypto';
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { Clock } from '../clock.js';
-import type { Database } from '../database/database.js';
-import { Table } from '../database/table.js';
-import { ErrorCode, JwtAllauthError } from '../error.js';
-import { LOGIN_ATTEMPT_ENTITY } from '../limits/login-attempt.entity.js';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type EventCount, type EventCounters, throwIfOver } from '../limits/event-counters.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
@@ -25,19 +20,11 @@ const NETWORKS = 4;
 
 /** Bounds how many mails are sent to a mailbox and at the wish of a client's address, over all servers. */
 export class MailLimiter {
-  readonly #sql: string;
-
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
+    private readonly counters: EventCounters,
     private readonly settings: Settings,
-    private readonly clock: Clock,
-    /** Hides whom the rows are about. */
-    private readonly key: KeyObject,
     private readonly networks: ClientNetworks,
-  ) {
-    this.#sql = statement(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
-  }
+  ) {}
 
   /**
    * Counts a mail that is about to be sent, whether or not there is an account. Without a client it is sent at the wish of
@@ -92,36 +79,7 @@ export class MailLimiter {
     parts: readonly unknown[],
     { seconds, scope }: RateLimit,
     em?: EntityManager,
-  ): Promise<Count> {
-    const name = JSON.stringify([what, scope, seconds, parts]);
-    const key = createHmac('sha256', this.key).update(name).digest('base64url');
-    const now = this.clock.now();
-    const parameters = [key, new Date(now + seconds * 1000), new Date(now)];
-    const [row] = await this.database.query<Count>(this.#sql, parameters, em);
-    return row ?? { count: 0, wait: 0 };
+  ): Promise<EventCount> {
+    return this.counters.count([what, scope, seconds, parts], seconds, em);
   }
-}
-
-/** How often something was counted in its time, and for how many seconds more that lasts. */
-interface Count {
-  readonly count: number;
-  readonly wait: number;
-}
-
-function throwIfOver({ count, wait }: Count, limit: RateLimit): void {
-  if (count <= limit.count) return;
-  const retryAfter = Math.max(1, Math.ceil(wait));
-  throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, 'There were too many requests; try again later.', {
-    retryAfter,
-  });
-}
-
-function statement(attempts: Table): string {
-  const [key, failures, resetsAt] = ['key', 'failures', 'resetsAt'].map((name) => attempts.column(name));
-  return `
-    insert into ${attempts.name} as a (${key}, ${failures}, ${resetsAt}) values ($1, 1, $2)
-    on conflict (${key}) do update set
-      ${failures} = case when a.${resetsAt} <= $3 then 1 else least(a.${failures}, 1000000) + 1 end,
-      ${resetsAt} = case when a.${resetsAt} <= $3 then excluded.${resetsAt} else a.${resetsAt} end
-    returning a.${failures} as count, extract(epoch from a.${resetsAt} - $3)::float8 as wait`;
 }

@@ -21,6 +21,7 @@ import type { Addresses } from './addresses.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 import type { PendingSignUp, PendingSignUps } from './pending-sign-ups.js';
 import type { SignUpBrowsers } from './sign-up-browsers.js';
+import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
  * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new user
@@ -63,6 +64,7 @@ export class RegistrationService {
     private readonly settings: Settings,
     private readonly telemetry: Telemetry,
     private readonly rules: PasswordRules,
+    private readonly signUpLimiter: SignUpLimiter,
   ) {}
 
   /**
@@ -96,6 +98,7 @@ export class RegistrationService {
     const { emailVerification, preventEnumeration } = this.settings;
     const isMandatory = emailVerification === 'mandatory';
     this.rules.assertAllowed('password', password, person);
+    await this.signUpLimiter.count(person); // before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox
     if (emailVerification !== 'none') await this.limiter.countMail('registration', email, person);
     const passwordHash = await this.hasher.hash(password, isMandatory ? this.signUps.saltFor(email) : undefined);
     const newUser = { ...person, passwordHash };

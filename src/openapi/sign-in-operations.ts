@@ -32,7 +32,7 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
       },
       errors: isSilent ? {} : { 409: [ErrorCode.EmailAlreadyRegistered] },
       isGuarded: isCookie,
-      isLimited: settings.emailVerification !== 'none',
+      isLimited: settings.emailVerification !== 'none' || settings.registrationRateLimit.length > 0,
       isMinting: !isMandatory,
     },
     'POST /login': {

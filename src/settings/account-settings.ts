@@ -1,5 +1,5 @@
 import { Transform } from 'class-transformer';
-import { areDistinct, isRateLimit, parseRateLimits, type RateLimit } from './rate-limit.js';
+import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
 import { Duration, Flag, matches, must, optional, Page, parseNumbers, Text } from './setting-rules.js';
 
 /** Whether an address has to be confirmed, and when. */
@@ -114,12 +114,17 @@ export abstract class AccountSettings {
   )
   readonly emailFrom?: string = undefined;
 
-  /** How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number. */
+  /** How many sign-ups a client's address may make; an empty list: any number. */
   @Transform(({ value }) => parseRateLimits(value))
   @must(
-    'must be off or limits such as 5/1h/account,50/1h/ip',
-    (value) => Array.isArray(value) && value.every(isRateLimit) && areDistinct(value),
+    'must be off or limits such as 20/1h/ip',
+    (value) => isListOfLimits(value) && value.every(({ scope }) => scope === 'ip'),
   )
+  readonly registrationRateLimit: readonly RateLimit[] = [{ count: 20, seconds: 3600, scope: 'ip' }];
+
+  /** How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number. */
+  @Transform(({ value }) => parseRateLimits(value))
+  @must('must be off or limits such as 5/1h/account,50/1h/ip', isListOfLimits)
   readonly mailRateLimit: readonly RateLimit[] = [
     { count: 5, seconds: 3600, scope: 'account' },
     { count: 50, seconds: 3600, scope: 'ip' },

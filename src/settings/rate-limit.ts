@@ -39,7 +39,12 @@ export function limitsWithoutAddress(limits: readonly RateLimit[]): RateLimit[] 
   return limits.filter(({ scope }) => scope === 'account+ip').map((limit) => ({ ...limit, scope: 'account' }));
 }
 
+/** Whether a value is a list of limits of which no two count the same thing over the same time. */
+export function isListOfLimits(value: unknown): value is RateLimit[] {
+  return Array.isArray(value) && value.every(isRateLimit) && areDistinct(value);
+}
+
 /** Whether no two limits count the same thing over the same time. */
-export function areDistinct(limits: readonly RateLimit[]): boolean {
+function areDistinct(limits: readonly RateLimit[]): boolean {
   return new Set(limits.map(({ seconds, scope }) => `${seconds}/${scope}`)).size === limits.length;
 }

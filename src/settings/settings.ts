@@ -5,7 +5,7 @@ import { closestMatch } from 'leven';
 import { AccountSettings } from './account-settings.js';
 import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithm.js';
 import { resolveKeys } from './key-rules.js';
-import { areDistinct, isRateLimit, parseRateLimits, type RateLimit } from './rate-limit.js';
+import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
 import { type NameOf, namesOf, rememberNames, withNames } from './setting-names.js';
 import {
   Count,
@@ -212,10 +212,7 @@ export class Settings extends AccountSettings {
 
   /** How many failed logins are let through; an empty list: any number. */
   @Transform(({ value }) => parseRateLimits(value))
-  @must(
-    'must be off or limits such as 10/15m/account+ip,100/15m/ip,100/1h/account',
-    (value) => Array.isArray(value) && value.every(isRateLimit) && areDistinct(value),
-  )
+  @must('must be off or limits such as 10/15m/account+ip,100/15m/ip,100/1h/account', isListOfLimits)
   readonly loginRateLimit: readonly RateLimit[] = [
     { count: 10, seconds: 900, scope: 'account+ip' },
     { count: 100, seconds: 900, scope: 'ip' },

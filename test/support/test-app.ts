@@ -93,6 +93,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     settings: {
       secretKey: SECRET,
       loginRateLimit: 'off',
+      registrationRateLimit: 'off',
       ...(user === AppUser && { refreshToken: AppRefreshToken }),
       ...options.settings,
     },
