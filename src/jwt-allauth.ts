@@ -6,7 +6,7 @@ import type { PurgeService } from './accounts/purge.service.js';
 import { createAuthControllers } from './auth-controllers.js';
 import { type AuthServices, createAuthServices } from './auth-services.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
-import { assertControllersAreSafe } from './authentication/controller-check.js';
+import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
@@ -173,6 +173,7 @@ function serverOptions(
   { controllers, middlewares, requests, ...checkers }: OwnParts,
   app: AppServerOptions,
 ): RoutingControllersOptions {
+  assertNoOtherCheckers(app);
   assertControllersAreSafe(app.controllers ?? []);
   const { controllers: own = [], middlewares: before = [], interceptors = [] } = app;
   assertInjectionWorks([...own, ...before, ...interceptors]);

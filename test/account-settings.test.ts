@@ -54,6 +54,8 @@ describe('the settings of accounts by mail', () => {
     ['publicUrl', { publicUrl: 'http://api.example.com' }],
     ['publicUrl', { publicUrl: 'api.example.com', development: true }],
     ['publicUrl', { publicUrl: 'https://user:pass@api.example.com' }],
+    ['publicUrl', { publicUrl: 'https://api.example.com/?from=mail' }],
+    ['publicUrl', { publicUrl: 'https://api.example.com/#/home' }],
     ['emailVerifiedRedirect', { emailVerifiedRedirect: 'javascript:alert(1)' }],
     ['smtpUrl', { smtpUrl: 'mail.example.com', emailFrom: 'a@example.com' }],
     ['emailFrom', { smtpUrl: 'smtp://mail.example.com' }],

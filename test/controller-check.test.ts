@@ -256,3 +256,12 @@ test('a controller that declares every inherited action anew is accepted, and pr
     await started.close();
   }
 });
+
+test.each(['authorizationChecker', 'currentUserChecker'])(
+  'an %s of the app is refused, because ours would replace it',
+  (name) => {
+    const options = { [name]: () => true };
+    expect(() => app.auth.serverOptions({ ...options, controllers: [] })).toThrow(`${name} is this library's`);
+    expect(() => app.auth.serverOptions({ [name]: undefined, controllers: [] })).not.toThrow();
+  },
+);

@@ -190,13 +190,14 @@ describe.each([4, 5] as const)('behind a proxy that rewrites Host, on Express %i
     expect(app.log).toHaveLength(FLOWS.length);
     expect(app.log[0]).toMatchObject({
       level: 'warn',
-      message: 'request from a foreign origin refused',
+      message: expect.stringMatching(/foreign origin refused.*PUBLIC_URL, TRUSTED_ORIGINS or Express's trust proxy$/),
       code: 'csrf_failed',
       origin: 'https://shop.test:8443',
       host: 'upstream:3000',
       protocol: 'http',
       trusted: [],
     });
+    expect(app.log[0]?.['site']).toBeUndefined();
     expect(app.refusals.filter(({ code }) => code === 'csrf_failed')).toHaveLength(FLOWS.length);
   });
 

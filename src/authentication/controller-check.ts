@@ -86,6 +86,19 @@ function assertMarksAreGuarded(controller: Controller): void {
   }
 }
 
+/**
+ * Refuses checkers of the app's own, which an object that is spread brings past the compiler: ours would replace them silently,
+ * and the app's rules would not be asked.
+ *
+ * @throws controller_refused
+ */
+export function assertNoOtherCheckers(options: object): void {
+  for (const name of ['authorizationChecker', 'currentUserChecker'] as const) {
+    if ((options as Record<string, unknown>)[name] === undefined) continue;
+    throw refused(`${name} is this library's; write rules of your own as predicates: @Authorized(predicate)`);
+  }
+}
+
 const ADVICE = 'decorate the controller itself, and share code through a service';
 
 function assertRulesUnderstood(controller: Controller): void {

@@ -45,7 +45,8 @@ function assertOneRoutingControllers(): void {
   if (isOurs && loaded.length < 2) return;
   throw refused(
     `there are two copies of routing-controllers (${loaded.join(' and ')}): decorators and containers of one are unknown to ` +
-      'the other; install it once, and let jwt-allauth find it as a peer (npm dedupe; no npm link without --preserve-symlinks)',
+      'the other; install it once, and let jwt-allauth find it as a peer (npm dedupe; in place of npm link install what ' +
+      'npm pack makes)',
   );
 }
 

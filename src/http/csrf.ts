@@ -3,6 +3,10 @@ import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
+/** The log line of a refusal, with what to set where the origin is the app's own. */
+const REFUSED =
+  "request from a foreign origin refused; if it is your app's: set PUBLIC_URL, TRUSTED_ORIGINS or Express's trust proxy";
+
 /** Characters of a header that a log line repeats. */
 const LOGGED_LENGTH = 200;
 
@@ -24,8 +28,8 @@ export function createCsrfGuard(
     if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
     const { origin, 'sec-fetch-site': site } = request.headers;
     const compared = { host: hostOf(request)?.slice(0, LOGGED_LENGTH), protocol: request.protocol, trusted };
-    const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: String(site).slice(0, LOGGED_LENGTH) };
-    logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared }, 'request from a foreign origin refused');
+    const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: site?.slice(0, LOGGED_LENGTH) };
+    logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared }, REFUSED);
     next(new JwtAllauthError(ErrorCode.CsrfFailed, 403, 'The request comes from an origin that is not trusted.'));
   };
 }

@@ -94,6 +94,10 @@ export abstract class AccountSettings {
     'must be https in production: its links carry keys',
     (value, { development }: AccountSettings) => development || !matches(value, /^http:/),
   )
+  @must(
+    'must end with its path: links are built by adding to it, so that a query or a fragment would break them',
+    (value) => !matches(value, /[?#]/),
+  )
   readonly publicUrl?: string = undefined;
 
   /** The server that takes mails, as `smtp://` or `smtps://` with user and password in it. Default: none. */
