@@ -149,7 +149,13 @@ describe.each([
     const again = bearerOf(await expectDescribed(200, 'POST', '/login', login));
     await expectDescribed(204, 'POST', '/logout-all', { headers: again });
     const last = bearerOf(await expectDescribed(200, 'POST', '/login', login));
-    await expectDescribed(204, 'DELETE', '/user', { headers: last, body: { password: passwords.newPassword } });
+    const leave = { headers: last, body: { password: passwords.newPassword } };
+    const { pool } = app.database;
+    await pool.query('create table invoice as select id from app_user where email = $1', [email]);
+    await pool.query('alter table invoice add foreign key (id) references app_user');
+    await expectDescribed(409, 'DELETE', '/user', leave);
+    await pool.query('drop table invoice');
+    await expectDescribed(204, 'DELETE', '/user', leave);
   });
 
   test('by mail', async () => {

@@ -39,7 +39,7 @@ export function createRefreshController(
       @Body({ type: RefreshInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
-      @QueryParam('quiet') quiet?: string,
+      @QueryParam('quiet', { required: false }) quiet?: string,
     ): Promise<TokenBody | undefined> {
       const presented = quiet === 'true' ? receiveIfAny(request, body) : transport.receive(request, body);
       if (presented === undefined) return undefined;
