@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { PasswordHasher } from '../src/index.js';
+import { type HashOptions, PasswordHasher } from '../src/index.js';
 import { expectProblem } from './support/expect-problem.js';
 import { createMailApp, type MailApp } from './support/mail-app.js';
 import { PASSWORD } from './support/test-client.js';
@@ -13,9 +13,9 @@ afterEach(() => app.close());
 let computations = 0;
 /** Counts the computations of argon2. */
 class CountingHasher extends PasswordHasher {
-  override async hash(password: string, salt?: Uint8Array): Promise<string> {
+  override async hash(password: string, options?: HashOptions): Promise<string> {
     computations++;
-    return super.hash(password, salt);
+    return super.hash(password, options);
   }
   override async verify(passwordHash: string | null | undefined, password: string): Promise<boolean> {
     computations++;

@@ -1,9 +1,11 @@
 import { ErrorCode, emailNotVerified, JwtAllauthError } from '../error.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
+import { clientNetwork } from '../sessions/client-network.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
+import type { HashWork } from '../users/hash-queue.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { LoginFailures } from './login-failures.js';
@@ -47,15 +49,16 @@ export class LoginService {
       if (found) isAbout(String(found.id));
       return found;
     };
+    const work = { network: clientNetwork(client.ip) };
     const user = await this.limiter.attempt({ email, ip: client.ip }, find, async (found) => {
-      const isRight = await this.hasher.verify(found?.passwordHash, password);
+      const isRight = await this.hasher.verify(found?.passwordHash, password, work);
       if (found && isRight) return found;
-      await this.#refusePending(email, password);
+      await this.#refusePending(email, password, work);
       return undefined;
     });
     if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
     if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw emailNotVerified();
-    await this.#renewHash(user, password);
+    await this.#renewHash(user, password, work);
     return this.sessions.open(user, { client });
   }
 
@@ -66,22 +69,22 @@ export class LoginService {
    *
    * @throws email_not_verified
    */
-  async #refusePending(email: string, password: string): Promise<void> {
+  async #refusePending(email: string, password: string, work: HashWork): Promise<void> {
     if (this.settings.emailVerification !== 'mandatory') return;
     const hashes = await this.signUps.passwordHashes(email);
-    if (await this.hasher.verifyAny(hashes, password)) throw emailNotVerified();
+    if (await this.hasher.verifyAny(hashes, password, work)) throw emailNotVerified();
   }
 
   /** Stores the password with today's parameters, now that it is at hand. */
-  async #renewHash(user: PasswordOwner, password: string): Promise<void> {
+  async #renewHash(user: PasswordOwner, password: string, work: HashWork): Promise<void> {
     if (!user.passwordHash || !this.hasher.isOutdated(user.passwordHash)) return;
-    const next = await this.hasher.hash(password);
+    const next = await this.hasher.hash(password, work);
     if (await this.users.replacePasswordHash(user, next)) {
       user.passwordHash = next;
       return;
     }
     // Somebody else was faster: the same password once more, from another login, or a new one.
     const current = await this.users.findByEmail(user.email);
-    if (await this.hasher.verify(current?.passwordHash, password)) user.passwordHash = current?.passwordHash;
+    if (await this.hasher.verify(current?.passwordHash, password, work)) user.passwordHash = current?.passwordHash;
   }
 }

@@ -3,6 +3,7 @@ import { type FieldError, incorrectCredentials, validationFailed } from '../erro
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
+import { clientNetwork } from '../sessions/client-network.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
@@ -60,7 +61,7 @@ export class PasswordChangeService {
     const faults = this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw validationFailed(faults);
     if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(caller, user, oldPassword ?? '', client);
-    const next = await this.hasher.hash(newPassword);
+    const next = await this.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return this.database.transaction(async (em) => {
       if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();
       await this.sessions.assertLive(caller, em);

@@ -1,4 +1,5 @@
 import type { SessionClient } from '../sessions/client-device.js';
+import { clientNetwork } from '../sessions/client-network.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { PasswordHasher } from '../users/password-hasher.service.js';
@@ -35,10 +36,11 @@ export class PasswordProof {
     password: string,
     client: SessionClient,
   ): Promise<void> {
+    const work = { network: clientNetwork(client.ip) };
     await this.failures.watch(client, (isAbout) => {
       isAbout(String(user.id));
       return this.limiter.attemptSignedIn(session, async () => {
-        return (await this.hasher.verify(user.passwordHash, password)) || undefined;
+        return (await this.hasher.verify(user.passwordHash, password, work)) || undefined;
       });
     });
   }

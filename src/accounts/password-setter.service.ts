@@ -3,6 +3,7 @@ import type { Database } from '../database/database.js';
 import { tokenNotValid } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
+import { clientNetwork } from '../sessions/client-network.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -69,7 +70,7 @@ export class PasswordSetter {
     const { key, user } = found;
     const owner = await this.database.read((em) => this.users.getActive(em, String(user)));
     this.rules.assertAllowed('newPassword', newPassword, owner);
-    const passwordHash = await this.hasher.hash(newPassword);
+    const passwordHash = await this.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return this.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
   }
 

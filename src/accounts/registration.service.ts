@@ -6,6 +6,7 @@ import { emailAlreadyRegistered } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
+import { clientNetwork } from '../sessions/client-network.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
 import { createMailedKey } from '../tokens/mailed-key.js';
@@ -100,7 +101,9 @@ export class RegistrationService {
     this.rules.assertAllowed('password', password, person);
     await this.signUpLimiter.count(person); // before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox
     if (emailVerification !== 'none') await this.limiter.countMail('registration', email, person);
-    const passwordHash = await this.hasher.hash(password, isMandatory ? this.signUps.saltFor(email) : undefined);
+    const work = { network: clientNetwork(person.ip), isSignUp: true };
+    const salt = isMandatory ? this.signUps.saltFor(email) : undefined;
+    const passwordHash = await this.hasher.hash(password, { ...work, salt });
     const newUser = { ...person, passwordHash };
     if (!isMandatory) return this.#createUser(newUser);
     const waiting = this.database.transaction((em) => this.#wait(newUser, em));

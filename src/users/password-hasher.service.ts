@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
-import { JwtAllauthError, serviceUnavailable } from '../error.js';
+import { JwtAllauthError } from '../error.js';
+import { HashQueue, type HashWork } from './hash-queue.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
@@ -16,20 +17,26 @@ const PARALLEL = Math.min(3, availableParallelism());
 /** Requests that may wait for a hash; a flood beyond them is turned away instead of kept in memory. */
 const WAITING = 256;
 
+/** How many of these may be of one network. */
+const SHARE = 64;
+
+/** How a password is hashed, and for whom. */
+export interface HashOptions extends HashWork {
+  /** At least 16 bytes; default: random ones. */
+  readonly salt?: Uint8Array;
+}
+
 /**
  * Passwords at rest: argon2id, computed on the thread pool so that the event loop goes on, and bounded in parallel so that
- * a flood of logins cannot exhaust memory.
+ * a flood of logins cannot exhaust memory. Clients take turns by their network, and sign-ins come before sign-ups: one address
+ * cannot keep the others out.
  */
 export class PasswordHasher {
-  #running = 0;
-  readonly #queue: (() => void)[] = [];
+  readonly #queue = new HashQueue({ parallel: PARALLEL, waiting: WAITING, share: SHARE });
 
-  /**
-   * @param salt at least 16 bytes; default: random ones
-   * @throws service_unavailable when too many hashes are waiting already
-   */
-  async hash(password: string, salt?: Uint8Array): Promise<string> {
-    return this.#bounded(() => hash(normalizePassword(password), { ...PARAMETERS, salt }));
+  /** @throws service_unavailable when too many hashes are waiting already */
+  async hash(password: string, { salt, ...work }: HashOptions = {}): Promise<string> {
+    return this.#queue.run(() => hash(normalizePassword(password), { ...PARAMETERS, salt }), work);
   }
 
   /**
@@ -38,10 +45,10 @@ export class PasswordHasher {
    *
    * @throws service_unavailable when too many hashes are waiting already
    */
-  async verify(passwordHash: string | null | undefined, password: string): Promise<boolean> {
+  async verify(passwordHash: string | null | undefined, password: string, work?: HashWork): Promise<boolean> {
     const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
     const candidate = isPlausible ? normalizePassword(password) : '';
-    const check = (expected: string) => this.#bounded(() => verify(expected, candidate));
+    const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || DECOY).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
       return check(DECOY); // a hash of another kind: wrong, but after the same work
@@ -55,35 +62,19 @@ export class PasswordHasher {
    *
    * @throws service_unavailable when too many hashes are waiting already
    */
-  async verifyAny(hashes: readonly string[], password: string): Promise<boolean> {
+  async verifyAny(hashes: readonly string[], password: string, work?: HashWork): Promise<boolean> {
     const [first] = hashes;
     const salt = first?.startsWith(CURRENT) ? saltOf(first) : undefined;
-    if (!salt || password.length > LONGEST_PASSWORD) return this.verify(first, password);
-    const computed = await this.hash(password, salt);
+    if (!salt || password.length > LONGEST_PASSWORD) return this.verify(first, password, work);
+    const computed = await this.hash(password, { ...work, salt });
     if (hashes.includes(computed)) return true;
     const isOurs = saltOf(computed)?.equals(salt) ?? false;
-    return isOurs ? false : this.verify(first, password); // a subclass that has its own way to hash
+    return isOurs ? false : this.verify(first, password, work); // a subclass that has its own way to hash
   }
 
   /** Whether a hash was made with other parameters than today's, and should be made again when the password is at hand. */
   isOutdated(passwordHash: string): boolean {
     return !passwordHash.startsWith(CURRENT);
-  }
-
-  async #bounded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= PARALLEL) {
-      if (this.#queue.length >= WAITING) throw serviceUnavailable();
-      await new Promise<void>((resolve) => this.#queue.push(resolve)); // the one that ends hands its place over
-    } else {
-      this.#running++;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = this.#queue.shift();
-      if (next) next();
-      else this.#running--;
-    }
   }
 }
 
