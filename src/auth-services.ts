@@ -159,7 +159,7 @@ function createMailServices(
   const mailLimiter = make(MailLimiter, counters, settings, networks);
   const templates = new MailTemplates(settings);
   const mails = new AccountMails(outbox, templates, oneTimeKeys, mailLimiter, settings, clock, prefix);
-  const deferred = new DeferredWork(logger);
+  const deferred = new DeferredWork(database, orm, outbox, clock, secret, older, logger);
   return { outbox, oneTimeKeys, mails, mailLimiter, deferred, networks, counters };
 }
 
@@ -190,7 +190,7 @@ function createAccountServices(
   const told = [sessions, journal, settings] as const;
   const passwordRules = new PasswordRules(settings);
   prepareStrengthEstimate();
-  new TheftNotices(database, users, mails, deferred).listen(events);
+  new TheftNotices(users, mails, deferred).listen(events);
   const browsers = new SignUpBrowsers(keys.deriveSecret('sign-up browsers'));
   const registration = make(
     RegistrationService,
@@ -223,7 +223,7 @@ function createAccountServices(
       telemetry,
       passwordRules,
     ),
-    passwordReset: make(PasswordResetService, database, users, oneTimeKeys, ...mailed, deferred),
+    passwordReset: make(PasswordResetService, users, oneTimeKeys, ...mailed, deferred),
     emailVerification: make(
       EmailVerificationService,
       database,
@@ -237,7 +237,7 @@ function createAccountServices(
       deferred,
       ...told,
     ),
-    emailChange: make(EmailChangeService, database, users, proof, addresses, ...mailed, deferred, sessions),
+    emailChange: make(EmailChangeService, users, proof, addresses, ...mailed, deferred, sessions),
     invitation: make(InvitationService, database, users, addresses, ...mailed, ...told),
     passwordSetter: make(
       PasswordSetter,

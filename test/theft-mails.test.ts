@@ -51,7 +51,7 @@ test('a theft ends the session though its mail cannot be written', async () => {
   await steal({ app, isFirst: true });
   expect(await app.liveSessions()).toBe(0);
   expect(await app.mailCount()).toBe(0);
-  expect(app.log.map(({ message }) => message)).toContain('deferred work failed');
+  expect(app.log.map(({ message }) => message)).toContain('event listener failed');
 });
 
 test('an app that sends no mails tells nobody', async () => {

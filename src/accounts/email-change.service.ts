@@ -1,9 +1,10 @@
-import type { Database } from '../database/database.js';
+import { createHash } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { validationFailed } from '../error.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import { normalizeEmail } from '../users/email.js';
-import type { UserService } from '../users/user.service.js';
+import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { Addresses } from './addresses.js';
 import type { DeferredWork } from './deferred-work.js';
@@ -16,10 +17,17 @@ export interface EmailChange extends SessionClient {
   readonly password: string;
 }
 
+/** A change that was asked for, until its mails are written. */
+interface AskedChange {
+  readonly caller: SessionReference;
+  readonly email: string;
+  /** Digest of the hash of the password that was checked. */
+  readonly password: string;
+}
+
 /** Changes the address of a signed-in user, once the new mailbox is proved (`EmailVerificationService.confirm`). */
 export class EmailChangeService {
   constructor(
-    private readonly database: Database,
     private readonly users: UserService,
     private readonly proof: PasswordProof,
     private readonly addresses: Addresses,
@@ -27,7 +35,9 @@ export class EmailChangeService {
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
     private readonly sessions: SessionService,
-  ) {}
+  ) {
+    deferred.handle<AskedChange>('email change', (asked, em) => this.#mail(asked, em));
+  }
 
   /**
    * Mails a link to the new address and a notice to the old one. To an address that is taken no link is mailed, which the
@@ -42,15 +52,27 @@ export class EmailChangeService {
       throw validationFailed([{ field: 'email', messages: ['is your address already'] }]);
     }
     await this.limiter.countMail('email-change', email, client);
-    this.deferred.start('email change', async () => {
-      await this.database.transaction(async (em) => {
-        // Who has another password by now did not ask for this.
-        if (!(await this.users.hasPassword(user, em))) return;
-        await this.sessions.assertLive(caller, em);
-        if (!(await this.addresses.isTaken(email, em)))
-          await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
-        await this.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
-      });
+    await this.deferred.later('email change', {
+      caller: { session: caller.session, sub: caller.sub },
+      email,
+      password: digestOf(user),
     });
   }
+
+  async #mail({ caller, email, password }: AskedChange, em: EntityManager): Promise<void> {
+    const user = await this.users.getActiveWithPassword(caller.sub);
+    // Who has another password by now did not ask for this.
+    if (digestOf(user) !== password || !(await this.users.hasPassword(user, em))) return;
+    await this.sessions.assertLive(caller, em);
+    if (!(await this.addresses.isTaken(email, em)))
+      await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
+    await this.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
+  }
+}
+
+/** Says which password was checked, without its hash. */
+function digestOf({ passwordHash }: PasswordOwner): string {
+  return createHash('sha256')
+    .update(passwordHash ?? '')
+    .digest('base64url');
 }

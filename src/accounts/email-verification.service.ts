@@ -49,7 +49,9 @@ export class EmailVerificationService {
     private readonly sessions: SessionService,
     private readonly journal: Journal,
     private readonly settings: Settings,
-  ) {}
+  ) {
+    deferred.handle<{ email: string }>('resend', ({ email }, em) => this.#resend(email, em));
+  }
 
   /**
    * Mails a new link to an active user whose address is not confirmed, or for the newest sign-up of an address that waits;
@@ -59,7 +61,7 @@ export class EmailVerificationService {
    */
   async resend(email: string, client: SessionClient): Promise<void> {
     await this.limiter.countMail('verification', email, client);
-    this.deferred.start('resend', () => this.database.transaction((em) => this.#resend(email, em)));
+    await this.deferred.later('resend', { email });
   }
 
   async #resend(email: string, em: EntityManager): Promise<void> {

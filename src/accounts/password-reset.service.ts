@@ -1,4 +1,4 @@
-import type { Database } from '../database/database.js';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserService } from '../users/user.service.js';
@@ -9,25 +9,31 @@ import type { MailLimiter } from './mail-limiter.service.js';
 /** Mails who forgot their password a link to set a new one (`PasswordSetter`). */
 export class PasswordResetService {
   constructor(
-    private readonly database: Database,
     private readonly users: UserService,
     private readonly keys: OneTimeKeys,
     private readonly limiter: MailLimiter,
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
-  ) {}
+  ) {
+    deferred.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
+  }
 
-  /** Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing happens, in the same time. @throws too_many_requests */
+  /**
+   * Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing happens, in
+   * the same time: what is done is written down first, and follows the answer.
+   *
+   * @throws too_many_requests, service_unavailable
+   */
   async request(email: string, client: SessionClient): Promise<void> {
     await this.limiter.countMail('password-reset', email, client);
-    this.deferred.start('password reset', async () => {
-      const user = await this.users.findByEmail(email);
-      if (!user?.isActive) return;
-      await this.database.transaction(async (em) => {
-        // Who let an invitation expire is invited no more, and must not come in this way.
-        if (await this.keys.isExpired('invitation', user.id, em)) return;
-        await this.mails.sendLink('password-reset', user.id, user.email, em);
-      });
-    });
+    await this.deferred.later('password reset', { email });
+  }
+
+  async #mail(email: string, em: EntityManager): Promise<void> {
+    const user = await this.users.findByEmail(email, em);
+    if (!user?.isActive) return;
+    // Who let an invitation expire is invited no more, and must not come in this way.
+    if (await this.keys.isExpired('invitation', user.id, em)) return;
+    await this.mails.sendLink('password-reset', user.id, user.email, em);
   }
 }

@@ -1,4 +1,4 @@
-import type { Database } from '../database/database.js';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthEvents } from '../observability/auth-events.js';
 import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
@@ -7,24 +7,23 @@ import type { DeferredWork } from './deferred-work.js';
 /** Mails the owner of a session that was ended because its refresh token was copied. The mail never delays that end. */
 export class TheftNotices {
   constructor(
-    private readonly database: Database,
     private readonly users: UserService,
     private readonly mails: AccountMails,
     private readonly deferred: DeferredWork,
-  ) {}
+  ) {
+    deferred.handle<{ user: string }>('theft notice', ({ user }, em) => this.#notify(user, em));
+  }
 
   /** Begins to listen, where mails are sent. */
   listen(events: AuthEvents): void {
     if (!this.mails.isOn) return;
     events.on('session.reuse-detected', ({ reuse, user }) => {
-      if (reuse === 'replay') this.deferred.start('theft notice', () => this.#notify(user));
+      return reuse === 'replay' && this.deferred.later('theft notice', { user });
     });
   }
 
-  async #notify(sub: string): Promise<void> {
-    await this.database.transaction(async (em) => {
-      const { email } = await this.users.getActive(em, sub);
-      await this.mails.sendNotice('session-stolen', email, em);
-    });
+  async #notify(sub: string, em: EntityManager): Promise<void> {
+    const { email } = await this.users.getActive(em, sub);
+    await this.mails.sendNotice('session-stolen', email, em);
   }
 }

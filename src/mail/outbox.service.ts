@@ -6,7 +6,7 @@ import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
 import { isRefusedForGood } from './mail-refusal.js';
 import type { Mail, Mailer } from './mailer.js';
-import { OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
+import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
 import { seal, UnsealError, unseal } from './sealed-content.js';
 
 /** Milliseconds after which mails of a server that is no more, and those to be tried again, are looked for. */
@@ -37,6 +37,7 @@ export class Outbox {
   readonly #running = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #work: (id: string) => Promise<void> = () => Promise.reject(new TypeError('no work is done here'));
   readonly #foreign = new Set<string>();
 
   constructor(
@@ -60,6 +61,11 @@ export class Outbox {
     const content = seal(JSON.stringify({ subject, text, html }), id, this.secret);
     await this.database.query(this.#sql.insert, [id, to, content, now, expiresAt], em);
     this.database.afterCommit(em, () => this.#wake());
+  }
+
+  /** Says how to do work that another server has written down and left; it crosses the work off itself. */
+  useForWork(work: (id: string) => Promise<void>): void {
+    this.#work = work;
   }
 
   /** Looks for mails that wait, now and then, until `stop`. It does not keep the process alive. */
@@ -112,16 +118,22 @@ export class Outbox {
   }
 
   async #send({ id, to, content, attempts }: ClaimedMail): Promise<boolean> {
-    const isSent = await this.#tryToSend(id, to, content).catch(async (error) => {
+    const doing = to === WORK_RECIPIENT ? this.#doWork(id) : this.#tryToSend(id, to, content);
+    const outcome = await doing.catch(async (error) => {
       // Neither the address nor the server's words, which repeat it, belong into a log.
       const isFinal = isRefusedForGood(error);
       if (error instanceof UnsealError) this.#leave(id);
       this.logger.warn({ attempts, error: nameOf(error) }, isFinal ? 'a mail was dropped' : 'a mail has to wait');
       if (!isFinal) await this.database.query(this.#sql.wait, [id, new Date(this.clock.now())]);
-      return isFinal ? 'never' : 'later';
+      return isFinal ? 'dropped' : 'waits';
     });
-    if (isSent !== 'later') await this.database.query(this.#sql.remove, [id]);
-    return isSent === 'sent';
+    if (outcome === 'sent' || outcome === 'dropped') await this.database.query(this.#sql.remove, [id]);
+    return outcome === 'sent';
+  }
+
+  async #doWork(id: string): Promise<'worked'> {
+    await this.#work(id);
+    return 'worked';
   }
 
   #leave(id: string): void {
