@@ -10,6 +10,7 @@ import { assertControllersAreSafe, assertNoOtherCheckers } from './authenticatio
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
+import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
 import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
@@ -120,6 +121,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
       if (settings.publicUrl !== undefined) outbox.start();
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
+      if (settings.emailVerification === 'none') warnOfEmailVerified(app.controllers ?? [], logger);
       return serverOptions(own, app);
     },
     close: async () => {
@@ -128,6 +130,13 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       await listener.stop();
     },
   };
+}
+
+/** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */
+function warnOfEmailVerified(app: readonly unknown[], logger: Logger): void {
+  const controllers = usesOfEmailVerified(app);
+  if (controllers.length === 0) return;
+  logger.warn({ controllers }, 'EmailVerified proves nothing under EMAIL_VERIFICATION none: use optional or mandatory');
 }
 
 /** What this library brings into a server of routing-controllers. */

@@ -25,7 +25,12 @@ afterAll(async () => {
 });
 
 const run = (more: Record<string, string> = {}, ...args: string[]) =>
-  runCli(['check', '--orm', ORM, ...args], { DATABASE_URL: database.url, JWT_ALLAUTH_SECRET_KEY: SECRET, ...more });
+  runCli(['check', '--orm', ORM, ...args], {
+    DATABASE_URL: database.url,
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_SESSION_LIFETIME: '90d',
+    ...more,
+  });
 
 /** What is found, by name. */
 async function findings(more?: Record<string, string>) {
@@ -47,7 +52,9 @@ async function changed(change: string, back: string, work: () => Promise<void>):
   }
 }
 
-const NAMES = ['settings', 'keys', 'project', 'database', 'isolation', 'clock', 'tables', 'fillfactor'];
+const OF_SETTINGS = ['settings', 'keys', 'audience', 'session-lifetime'];
+const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
+const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
 describe('check', () => {
   test('finds nothing wrong where nothing is, in a line for each thing, and ends with 0', async () => {
@@ -73,7 +80,8 @@ describe('check', () => {
       JWT_ALLAUTH_ISSUERR: 'x',
       JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: 'soon',
     });
-    expect([ok, Object.keys(byName)]).toEqual([false, NAMES.filter((name) => name !== 'keys')]);
+    const needSettings = [...OF_SETTINGS.slice(1), 'verification'];
+    expect([ok, Object.keys(byName)]).toEqual([false, NAMES.filter((name) => !needSettings.includes(name))]);
     const { status, message } = byName.settings;
     expect(status).toBe('failed');
     for (const part of [
@@ -110,9 +118,11 @@ describe('check', () => {
       expect(checks.map(({ name, status }: Record<string, string>) => [name, status])).toEqual([
         ['settings', 'ok'],
         ['keys', 'ok'],
+        ['audience', 'ok'],
+        ['session-lifetime', 'ok'],
         ['project', 'failed'],
       ]);
-      expect(checks[2].message).toMatch(found);
+      expect(checks.at(-1).message).toMatch(found);
     }
   });
 
@@ -218,6 +228,22 @@ describe('check', () => {
     const { ok, byName } = await findings({ JWT_ALLAUTH_SECRET_KEY: weak });
     expect([ok, byName.keys]).toEqual([true, { status: 'warning', message: expect.stringContaining('generate-keys') }]);
   });
+});
+
+test('sessions without an end are warned of, and a published key without an audience', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = {
+    JWT_ALLAUTH_ALGORITHM: 'ES256',
+    JWT_ALLAUTH_SECRET_KEY: '',
+    JWT_ALLAUTH_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+  };
+  const bad = async (more: Record<string, string>) => {
+    const { ok, byName } = await findings(more);
+    return [ok, ...Object.keys(byName).filter((name) => byName[name].status === 'warning')];
+  };
+  expect(await bad({ JWT_ALLAUTH_SESSION_LIFETIME: '' })).toEqual([true, 'session-lifetime']);
+  expect(await bad(key)).toEqual([true, 'audience']);
+  expect(await bad({ ...key, JWT_ALLAUTH_AUDIENCE: 'https://api.example.com' })).toEqual([true]);
 });
 
 describe('a secret', () => {

@@ -1,4 +1,3 @@
-import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import type { BaseUser, TokenFactory } from '../../src/index.js';
 import { DATABASE_URL } from './serve.js';
@@ -10,12 +9,7 @@ const SAMPLE = 5000;
  * Fills the whitelist with COPY, its sessions spread evenly over the users and every tenth expired, and makes the live
  * refresh tokens of a sample. BENCH_DIRECTORY is a folder that PostgreSQL can write to.
  */
-export async function addSessions(
-  count: number,
-  orm: MikroORM,
-  users: readonly BaseUser[],
-  tokens: TokenFactory,
-): Promise<string[]> {
+export async function addSessions(count: number, users: readonly BaseUser[], tokens: TokenFactory): Promise<string[]> {
   const openedAt = Math.floor(Date.now() / 1000);
   const expiresAt = openedAt + 14 * 86_400;
   const file = `${process.env['BENCH_DIRECTORY']}/sessions.copy`;
@@ -37,11 +31,10 @@ export async function addSessions(
   );
   await client.end();
   const owner = new Map(users.map((user) => [user.id, user]));
-  const em = orm.em.fork();
   const refresh: string[] = [];
   for (const { id, user, jti } of rows) {
     const session = { id, jti, openedAt, issuedAt: openedAt, expiresAt };
-    refresh.push((await tokens.issue(owner.get(user) as BaseUser, session, em)).refresh);
+    refresh.push((await tokens.issue(owner.get(user) as BaseUser, session)).refresh);
   }
   return refresh;
 }

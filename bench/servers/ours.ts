@@ -76,7 +76,7 @@ const tokens = [];
 // The refresh tokens are of sessions of their own: replays that are tried out end these, and their access tokens with them.
 for (let index = 0; index < SESSIONS + USERS; index++)
   tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
-const many = Number(variant) > 0 ? await addSessions(Number(variant), orm, users, Container.get(TokenFactory)) : [];
+const many = Number(variant) > 0 ? await addSessions(Number(variant), users, Container.get(TokenFactory)) : [];
 
 async function createTables(): Promise<void> {
   await em.execute(`

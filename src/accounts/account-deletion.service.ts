@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isForeignKeyViolation, violatedConstraint } from '../database/constraint-violation.js';
+import { isForeignKeyViolation, isNotNullViolation, violatedConstraint } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, incorrectCredentials, JwtAllauthError } from '../error.js';
 import type { Journal } from '../observability/journal.js';
@@ -35,7 +35,7 @@ export class AccountDeletionService {
     try {
       await this.#delete(user, caller);
     } catch (error) {
-      if (!isForeignKeyViolation(error)) throw error;
+      if (!isForeignKeyViolation(error) && !isNotNullViolation(error)) throw error;
       this.logger.warn(violatedConstraint(error), 'an account was not deleted');
       const detail = 'The account cannot be deleted while other data belongs to it.';
       throw new JwtAllauthError(ErrorCode.AccountInUse, 409, detail, { cause: error });

@@ -14,12 +14,15 @@ import type { Finding } from './finding.js';
 import { keyWarnings } from './key-strength.js';
 import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
 import { sentenceOf, withoutSecrets } from './sentence-of.js';
+import { settingWarnings } from './setting-warnings.js';
 
 /** Adds `check`. */
 export function addCheck(program: Command): void {
   const command = program
     .command('check')
-    .description('Looks at settings, keys, database, tables and clocks. Ends with 1 if anything failed, else with 0.')
+    .description(
+      'Looks at settings, keys, database, tables, users and clocks. Ends with 1 if anything failed, else with 0.',
+    )
     .option('--json', 'print { ok, checks: [{ name, status, message }] }');
   addProjectOptions(command).action(run);
 }
@@ -42,10 +45,11 @@ async function checkSettings(): Promise<{ checks: Finding[]; found?: Settings }>
   try {
     found = settingsFromEnv(process.env);
     await resolveTokenClass(found.refreshToken, process.cwd());
-    return { checks: [{ name, status: 'ok', message: 'all settings can be used' }, checkKeys(found)], found };
+    const usable: Finding = { name, status: 'ok', message: 'all settings can be used' };
+    return { checks: [usable, checkKeys(found), ...settingWarnings(found)], found };
   } catch (error) {
     const failed: Finding = { name, status: 'failed', message: faultsOf(error) };
-    return { checks: found ? [failed, checkKeys(found)] : [failed], found };
+    return { checks: found ? [failed, checkKeys(found), ...settingWarnings(found)] : [failed], found };
   }
 }
 
@@ -65,7 +69,7 @@ async function checkProject(options: ProjectOptions, settings: Settings | undefi
   }
   try {
     const project = checkEntities(orm, settings);
-    return [project, ...(await new DatabaseChecks(orm).run())];
+    return [project, ...(await new DatabaseChecks(orm, settings).run())];
   } catch (error) {
     return [{ name: 'project', status: 'failed', message: sentenceOf(error) }];
   } finally {

@@ -4,9 +4,13 @@ import { createAuthEntities } from '../auth-entities.js';
 import { Database } from '../database/database.js';
 import { entityMetadata, Table } from '../database/table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
+import type { Settings } from '../settings/settings.js';
 import { BaseUser } from '../users/base-user.entity.js';
 import type { Finding } from './finding.js';
 import { sentenceOf } from './sentence-of.js';
+import { UserAccounts } from './user-accounts.js';
+import { UserAddresses } from './user-addresses.js';
+import { UserColumns } from './user-columns.js';
 
 /** Milliseconds by which a clock may differ from the database's before that is told, and before it is a fault. */
 const SKEW = { warning: 1000, failed: 5000 };
@@ -20,11 +24,15 @@ const FILLFACTOR = 90;
 /** What the library needs of every user. */
 const USER_PROPERTIES = ['id', 'email', 'passwordHash', 'firstName', 'lastName', 'role', 'isActive', 'emailVerified'];
 
-/** Looks at a database: whether it can be reached, its clock, and the library's tables in it. */
+/** Looks at a database: whether it can be reached, its clock, the library's tables in it, and the users. */
 export class DatabaseChecks {
   readonly #database: Database;
 
-  constructor(private readonly orm: MikroORM) {
+  constructor(
+    private readonly orm: MikroORM,
+    /** Undefined where they cannot be used. */
+    private readonly settings: Settings | undefined,
+  ) {
     this.#database = new Database(orm);
   }
 
@@ -37,7 +45,9 @@ export class DatabaseChecks {
         [],
       );
       const reached = { name: 'database', status: 'ok', message: `PostgreSQL ${row?.version} answers` } as const;
-      return [reached, await this.#isolation(), await this.#clock(), await this.#tables(), await this.#fillfactor()];
+      const found = [reached, await this.#isolation(), await this.#clock(), await this.#fillfactor()];
+      const tables = await this.#tables();
+      return [...found, tables, ...(tables.status === 'ok' ? await this.#users() : [])];
     } catch (error) {
       return [{ name: 'database', status: 'failed', message: sentenceOf(error) }];
     }
@@ -84,7 +94,7 @@ export class DatabaseChecks {
   /** The tables that the library needs, with the columns that it uses. */
   #expected(): { table: Table; columns: string[] }[] {
     const ours = createAuthEntities({ user: () => BaseUser as never }).map(({ meta }) => this.#meta(meta.className));
-    const user = this.#meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
+    const user = this.#user;
     const columnsOf = (meta: EntityMetadata, properties = Object.keys(meta.properties)) =>
       properties.flatMap((property) => meta.properties[property]?.fieldNames ?? []);
     const expected = ours.map((meta) => ({ table: Table.of(this.orm, meta), columns: columnsOf(meta) }));
@@ -114,6 +124,20 @@ export class DatabaseChecks {
     if (full.length === 0) return { name, status: 'ok', message: 'the pages of sessions leave room for rotations' };
     const remedy = full.map((table) => `alter table ${table.name} set (fillfactor = 75)`).join('; ');
     return { name, status: 'warning', message: `rotations of new sessions write every index: ${remedy}` };
+  }
+
+  /** The users' rows, in a table that has every column of the library. */
+  async #users(): Promise<Finding[]> {
+    const users = Table.of(this.orm, this.#user);
+    const columns = new UserColumns(this.#database, users);
+    const accounts = new UserAccounts(this.#database, users);
+    const addresses = await new UserAddresses(this.#database, users).run();
+    const found = [await columns.widths(), await columns.addressIndex(), ...addresses, await accounts.hashes()];
+    return this.settings ? [...found, await accounts.verification(this.settings)] : found;
+  }
+
+  get #user(): EntityMetadata {
+    return this.#meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   }
 
   #meta(name: string): EntityMetadata {

@@ -9,15 +9,30 @@ export function isUniqueViolation(error: unknown): boolean {
   return codeOf(error) === UNIQUE_VIOLATION;
 }
 
+/** SQLSTATE of a null where none may be: ON DELETE SET NULL on such a column prevents a deletion as well. */
+const NOT_NULL_VIOLATION = '23502';
+
+/** Whether a statement failed because it would leave a column without a value. */
+export function isNotNullViolation(error: unknown): boolean {
+  return codeOf(error) === NOT_NULL_VIOLATION;
+}
+
 /** Whether a statement failed because another row points to what it would delete. */
 export function isForeignKeyViolation(error: unknown): boolean {
   return FOREIGN_KEY_VIOLATIONS.includes(String(codeOf(error)));
 }
 
-/** What a violation is about, without any value of a row: the names of the constraint and of its table. */
-export function violatedConstraint(error: unknown): { readonly constraint?: string; readonly table?: string } {
-  const { constraint, table } = (error ?? {}) as { constraint?: string; table?: string };
-  return { constraint, table };
+/** Names in the app's schema. */
+interface Violation {
+  readonly constraint?: string;
+  readonly table?: string;
+  readonly column?: string;
+}
+
+/** What a violation is about, without any value of a row: the names of the constraint, or of the column, and of its table. */
+export function violatedConstraint(error: unknown): Violation {
+  const { constraint, table, column } = (error ?? {}) as Violation;
+  return { ...(constraint && { constraint }), table, ...(column && { column }) };
 }
 
 /** The SQLSTATE of an error of pg, which the ORM passes on in its own. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
 import type { Settings } from '../settings/settings.js';
@@ -68,7 +67,7 @@ export class TokenFactory {
    * @throws reserved_claim when the app's class adds a claim of ours; claim_not_serializable when JSON cannot carry one
    * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
-  async issue(user: BaseUser, session: TokenSession, _em?: EntityManager): Promise<Tokens> {
+  async issue(user: BaseUser, session: TokenSession): Promise<Tokens> {
     return this.sign(await this.prepare(user), session);
   }
 

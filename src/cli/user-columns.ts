@@ -1,0 +1,90 @@
+import type { Database } from '../database/database.js';
+import type { Table } from '../database/table.js';
+import { HASH_LENGTH } from '../users/assert-user-entity.js';
+import type { Finding } from './finding.js';
+
+/** Characters that sign-up accepts, and those of a hash, by property. */
+const WIDTHS = { email: 254, passwordHash: HASH_LENGTH, firstName: 150, lastName: 150 };
+
+/** An index on the address column or on an expression of it. */
+interface AddressIndex {
+  readonly name: string;
+  readonly isUnique: boolean;
+  readonly isPartial: boolean;
+  readonly isExpression: boolean;
+}
+
+/** Looks at the columns of the users' table as they are in the database, which the entity may describe otherwise. */
+export class UserColumns {
+  constructor(
+    private readonly database: Database,
+    private readonly users: Table,
+  ) {}
+
+  /** Whether each text of a user fits into its column. */
+  async widths(): Promise<Finding> {
+    const name = 'columns';
+    const limits = new Map((await this.#limits()).map(({ column, limit }) => [column, limit]));
+    const faults = Object.entries(WIDTHS).flatMap(([property, needed]) => {
+      const column = this.users.column(property);
+      const limit = limits.get(column) ?? Number.POSITIVE_INFINITY;
+      return limit < needed ? [{ column, fault: `${column} holds ${limit} characters of ${needed}` }] : [];
+    });
+    if (faults.length === 0)
+      return { name, status: 'ok', message: 'addresses, hashes and names fit into their columns' };
+    const remedy = faults.map(({ column }) => `alter column ${column} type text`).join(', ');
+    const found = faults.map(({ fault }) => fault).join('; ');
+    return { name, status: 'failed', message: `${found}: alter table ${this.users.name} ${remedy}` };
+  }
+
+  /** Columns of limited width, also by a domain. */
+  async #limits(): Promise<{ column: string; limit: number }[]> {
+    return this.database.query(
+      `select '"' || attname || '"' as "column", modifier - 4 as limit from (
+         select attname, case typtype when 'd' then typbasetype else t.oid end as type,
+           case typtype when 'd' then typtypmod else atttypmod end as modifier
+         from pg_attribute join pg_type t on t.oid = atttypid
+         where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
+       ) columns where type in ('varchar'::regtype, 'bpchar'::regtype) and modifier >= 4`,
+      [this.users.name],
+    );
+  }
+
+  /**
+   * Whether an address can be in two rows. What counts is a valid unique index on the address alone: on the column, or on an
+   * expression that reads nothing else, such as `lower(email)`. A partial one leaves rows out that look-ups do find.
+   */
+  async addressIndex(): Promise<Finding> {
+    const name = 'address-index';
+    const unique = (await this.#addressIndexes()).filter(({ isUnique }) => isUnique);
+    const [column, table] = [this.users.column('email'), this.users.name];
+    const remedy = `create unique index concurrently on ${table} (${column})`;
+    const whole = unique.filter(({ isPartial }) => !isPartial);
+    if (whole.some(({ isExpression }) => !isExpression)) {
+      return { name, status: 'ok', message: 'a unique index keeps each address to one user' };
+    }
+    const [expression] = whole;
+    if (expression) {
+      const message = `${expression.name} keeps addresses unique, but look-ups compare ${column} itself and read the whole table`;
+      return { name, status: 'warning', message: `${message}: ${remedy}` };
+    }
+    const partial = unique.map((index) => `; ${index.name} leaves rows out (where …), which does not count`).join('');
+    const message = `two users can have the same address, because ${table} has no unique index on ${column}${partial}`;
+    return { name, status: 'failed', message: `${message}: ${remedy}` };
+  }
+
+  /** Valid indexes with one key, which reads the address and no other column. */
+  async #addressIndexes(): Promise<AddressIndex[]> {
+    return this.database.query(
+      `select indexrelid::regclass::text as name, indisunique as "isUnique", indpred is not null as "isPartial",
+         indexprs is not null as "isExpression"
+       from pg_index join pg_attribute on attrelid = indrelid and '"' || attname || '"' = $2
+       where indrelid = to_regclass($1) and indisvalid and indnkeyatts = 1
+         and (indkey[0] = attnum or indkey[0] = 0 and array[attnum::int] = (
+           select array_agg(distinct refobjsubid) from pg_depend
+           where classid = 'pg_class'::regclass and objid = indexrelid and refobjid = indrelid and refobjsubid > 0))
+       order by 1`,
+      [this.users.name, this.users.column('email')],
+    );
+  }
+}
