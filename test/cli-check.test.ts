@@ -24,16 +24,17 @@ afterAll(async () => {
   secrets.assertNoneShown();
 });
 
-const run = (more: Record<string, string> = {}, ...args: string[]) =>
+/** Variables that are undefined are not set. */
+const run = (more: Record<string, string | undefined> = {}, ...args: string[]) =>
   runCli(['check', '--orm', ORM, ...args], {
     DATABASE_URL: database.url,
     JWT_ALLAUTH_SECRET_KEY: SECRET,
     JWT_ALLAUTH_SESSION_LIFETIME: '90d',
     ...more,
-  });
+  } as Record<string, string>);
 
 /** What is found, by name. */
-async function findings(more?: Record<string, string>) {
+async function findings(more?: Record<string, string | undefined>) {
   const { code, stdout, stderr } = await run(more, '--json');
   const { ok, checks } = JSON.parse(stdout);
   expect([stderr, code]).toEqual(['', ok ? 0 : 1]);
@@ -234,14 +235,14 @@ test('sessions without an end are warned of, and a published key without an audi
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = {
     JWT_ALLAUTH_ALGORITHM: 'ES256',
-    JWT_ALLAUTH_SECRET_KEY: '',
+    JWT_ALLAUTH_SECRET_KEY: undefined,
     JWT_ALLAUTH_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
   };
-  const bad = async (more: Record<string, string>) => {
+  const bad = async (more: Record<string, string | undefined>) => {
     const { ok, byName } = await findings(more);
     return [ok, ...Object.keys(byName).filter((name) => byName[name].status === 'warning')];
   };
-  expect(await bad({ JWT_ALLAUTH_SESSION_LIFETIME: '' })).toEqual([true, 'session-lifetime']);
+  expect(await bad({ JWT_ALLAUTH_SESSION_LIFETIME: undefined })).toEqual([true, 'session-lifetime']);
   expect(await bad(key)).toEqual([true, 'audience']);
   expect(await bad({ ...key, JWT_ALLAUTH_AUDIENCE: 'https://api.example.com' })).toEqual([true]);
 });
