@@ -161,6 +161,27 @@ class AddAccountsByMail extends AuthMigration {
   }
 }
 
+/** Adds to each session where it was rotated from, so that a thief who follows the owner is found. */
+class AddRotationOrigin extends AuthMigration {
+  up(): void {
+    const session = this.table(SESSION_ENTITY);
+    this.run(
+      `alter table ${session.name}
+        add column ${session.column('previousRotatedAt')} timestamptz(3) null,
+        add column ${session.column('rotatedFrom')} bigint null,
+        add column ${session.column('isFollowed')} boolean not null default false,
+        add column ${session.column('followedGenerations')} smallint not null default 0`,
+    );
+  }
+
+  down(): void {
+    const session = this.table(SESSION_ENTITY);
+    const added = ['previousRotatedAt', 'rotatedFrom', 'isFollowed', 'followedGenerations'];
+    const columns = added.map((name) => `drop column ${session.column(name)}`);
+    this.run(`alter table ${session.name} ${columns.join(', ')}`);
+  }
+}
+
 /** Adds the sign-ups that wait for their mail to be opened. Those who signed up before are users, and stay what they are. */
 class AddPendingSignUps extends AuthMigration {
   up(): void {
@@ -196,5 +217,6 @@ export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
   { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
   { name: 'JwtAllauth_20261127_accounts_by_mail', class: AddAccountsByMail },
+  { name: 'JwtAllauth_20261129_a_rotation_origin', class: AddRotationOrigin },
   { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
 ];

@@ -42,14 +42,17 @@ import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
 import { KnownNetworks } from './sessions/known-networks.js';
+import { Replays } from './sessions/replays.js';
 import { ReuseReports } from './sessions/reuse-reports.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
 import { RotationService } from './sessions/rotation.service.js';
+import { RotationOrigins } from './sessions/rotation-origins.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
+import { TokenChoice } from './sessions/token-choice.js';
 import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
@@ -126,20 +129,12 @@ function createSessionServices(
   const endings = new SessionEndings(database, orm, users, settings, clock);
   const known = new KnownNetworks(database, orm, settings, clock, keys.deriveCounterKey('known networks'));
   const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock, known);
-  const parts = [
-    database,
-    store,
-    endings,
-    sessions,
-    users,
-    tokens,
-    settings,
-    clock,
-    journal,
-    telemetry,
-    new ReuseReports(journal, logger),
-  ] as const;
-  const rotation = make(RotationService, ...parts);
+  const reports = new ReuseReports(journal, logger);
+  const replays = new Replays(sessions, endings, users, journal, reports);
+  const origins = new RotationOrigins(keys.deriveSecret('rotation origins'));
+  const choice = new TokenChoice(database, store, users, tokens, settings, clock);
+  const parts = [journal, telemetry, reports, replays, origins, choice] as const;
+  const rotation = make(RotationService, database, store, sessions, users, tokens, settings, clock, ...parts);
   const listener = new RevocationListener(database, orm, settings, clock, telemetry, logger);
   const checker = new SessionChecker(listener, sessions, settings);
   return { sessions, rotation, listener, checker, known };

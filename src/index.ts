@@ -59,7 +59,7 @@ export {
   type SessionReference,
   SessionService,
 } from './sessions/session.service.js';
-export type { SessionInfo } from './sessions/session-store.js';
+export type { SessionInfo } from './sessions/session-info.js';
 export type { EmailVerificationMode } from './settings/account-settings.js';
 export type { Algorithm } from './settings/algorithm.js';
 export type { RateLimit, RateLimitScope } from './settings/rate-limit.js';

@@ -95,8 +95,17 @@ describe('the shipped migrations', () => {
     await orm.migrator.up();
     expect((await orm.migrator.getExecuted()).map(({ name }) => name)).toEqual(['App_1_users', first, ...later]);
     expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
-    expect(await query('select enabled, ip, device from auth_session')).toEqual([
-      { enabled: true, ip: null, device: null },
+    const columns = 'enabled, ip, device, previous_rotated_at, rotated_from, is_followed, followed_generations';
+    expect(await query(`select ${columns} from auth_session`)).toEqual([
+      {
+        enabled: true,
+        ip: null,
+        device: null,
+        previous_rotated_at: null,
+        rotated_from: null,
+        is_followed: false,
+        followed_generations: 0,
+      },
     ]);
   });
 
@@ -124,6 +133,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261124_create',
       'JwtAllauth_20261125_session_control',
       'JwtAllauth_20261127_accounts_by_mail',
+      'JwtAllauth_20261129_a_rotation_origin',
       'JwtAllauth_20261129_c_pending_sign_ups',
     ];
     expect(authMigrations.map(({ name }) => name)).toEqual(names);
@@ -150,7 +160,8 @@ test('with another naming strategy everything works on the migrated tables', asy
   expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
   const columns = await query(`select column_name from information_schema.columns where table_name = 'auth_session'`);
   const stored = ['id', 'user', 'jti', 'previousJti', 'rotatedAt', 'enabled', 'createdAt', 'expiresAt'];
-  const names = [...stored, 'ip', 'browser', 'os', 'device'];
+  const followers = ['previousRotatedAt', 'rotatedFrom', 'isFollowed', 'followedGenerations'];
+  const names = [...stored, 'ip', 'browser', 'os', 'device', ...followers];
   expect(columns.map(({ column_name }) => column_name).sort()).toEqual(names.sort());
 
   const app = await appFor(AppUser, naming, '3/15m/account+ip,50/15m/ip,50/1h/account');
@@ -219,6 +230,7 @@ describe('a rotation', () => {
     const changed = Object.keys(after ?? {}).filter(
       (column) => String(after?.[column as 'id']) !== String(before?.[column as 'id']),
     );
-    expect(changed.sort()).toEqual(['expires_at', 'jti', 'previous_jti', 'rotated_at']);
+    const written = ['expires_at', 'jti', 'previous_jti', 'previous_rotated_at', 'rotated_at', 'rotated_from'];
+    expect(changed.sort()).toEqual(written);
   });
 });

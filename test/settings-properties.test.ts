@@ -45,7 +45,7 @@ const VALID = fc.record(
     accessTokenLifetime: duration,
     refreshTokenLifetime: duration,
     sessionLifetime: duration,
-    refreshReuseGrace: duration,
+    refreshReuseGrace: fc.integer({ min: 0, max: 120 }).map((value) => ({ text: `${value}s`, value })),
     userAttributes: attributes,
     logoutOnPasswordChange: flag,
     oldPasswordFieldEnabled: flag,

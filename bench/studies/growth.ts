@@ -97,6 +97,8 @@ class Whitelist {
       'now()',
       `now() + interval '14 days'`,
       ...device,
+      'live.jti',
+      'null', // nothing is known of where it comes from
     ];
     const statement = values.reduceRight((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
     await this.pool.query(`

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SessionInfo } from '../sessions/session-store.js';
+import type { SessionInfo } from '../sessions/session-info.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import { isUuid } from '../users/user-key.js';

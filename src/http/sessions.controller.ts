@@ -13,7 +13,7 @@ import { Service } from 'typedi';
 import { Principal } from '../authentication/principal.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { SessionService } from '../sessions/session.service.js';
-import type { SessionInfo } from '../sessions/session-store.js';
+import type { SessionInfo } from '../sessions/session-info.js';
 import { isUuid } from '../users/user-key.js';
 import { noStore } from './no-store.js';
 import { untransformed } from './untransformed.js';

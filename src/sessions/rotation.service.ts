@@ -1,15 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
-import {
-  ErrorCode,
-  isTokenNotValid,
-  JwtAllauthError,
-  serviceUnavailable,
-  type TokenReuse,
-  tokenNotValid,
-} from '../error.js';
+import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
 import type { Happening } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
@@ -20,18 +12,27 @@ import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import { deviceOf, type SessionClient } from './client-device.js';
+import type { Replays } from './replays.js';
 import type { ReuseReports } from './reuse-reports.js';
+import type { RotationOrigins } from './rotation-origins.js';
 import type { SessionService } from './session.service.js';
-import type { SessionEndings } from './session-endings.js';
 import type { SessionRow, SessionStore } from './session-store.js';
+import type { TokenChoice } from './token-choice.js';
 import { standingOf, type TokenStanding } from './token-standing.js';
 
-/** The order in which one of several tokens is chosen. `dead`: expired, or of no live session; `foreign`: not a token of this app. */
-const CHOICE = ['live', 'newer', 'parent', 'used', 'dead', 'foreign'] as const satisfies readonly (
-  | TokenStanding
-  | 'dead'
-  | 'foreign'
-)[];
+/**
+ * Generations in a row whose parent may come again from elsewhere: an answer that was lost while a client changed networks,
+ * and the same once more. At the next one it is a thief who follows.
+ */
+const FOLLOWED_AT_MOST = 2;
+
+/** A refresh token that was verified, with who sends it and from where. */
+interface Presented {
+  readonly claims: TokenClaims;
+  readonly user: UserId;
+  readonly client: SessionClient | undefined;
+  readonly origin: string | null;
+}
 
 /** Reads of a session that other requests may change each time before its next token is stored. */
 const ATTEMPTS = 3;
@@ -41,7 +42,6 @@ export class RotationService {
   constructor(
     private readonly database: Database,
     private readonly store: SessionStore,
-    private readonly endings: SessionEndings,
     private readonly sessions: SessionService,
     private readonly users: UserService,
     private readonly tokens: TokenFactory,
@@ -50,6 +50,9 @@ export class RotationService {
     private readonly journal: Journal,
     private readonly telemetry: Telemetry,
     private readonly reports: ReuseReports,
+    private readonly replays: Replays,
+    private readonly origins: RotationOrigins,
+    private readonly choice: TokenChoice,
   ) {}
 
   /**
@@ -72,29 +75,7 @@ export class RotationService {
    * @throws what `rotate` throws
    */
   async rotateAny(tokens: readonly string[], client?: SessionClient): Promise<Tokens> {
-    if (tokens.length < 2) return this.rotate(tokens[0] ?? '', client);
-    const em = this.database.fork();
-    let best = { token: '', choice: CHOICE.length as number };
-    for (const token of tokens) {
-      const choice = CHOICE.indexOf(await this.#look(token, em));
-      if (choice < best.choice) best = { token, choice };
-      if (choice === 0) break;
-    }
-    return this.rotate(best.token, client);
-  }
-
-  /** Finds out what a token is, and changes nothing. */
-  async #look(token: string, em: EntityManager): Promise<(typeof CHOICE)[number]> {
-    try {
-      const claims = this.tokens.readRefresh(token);
-      if (claims.exp <= toSeconds(this.clock.now())) return 'dead';
-      const found = await this.store.find(claims.session, this.users.keyOf(claims.sub), em);
-      if (!found?.session.enabled || !found.session.isUserActive) return 'dead';
-      return this.#standingOf(claims, found.session);
-    } catch (error) {
-      if (isTokenNotValid(error)) return 'foreign';
-      throw error;
-    }
+    return this.rotate(await this.choice.best(tokens), client);
   }
 
   async #rotate(token: string, client: SessionClient | undefined, outcome: (name: string) => void): Promise<Tokens> {
@@ -105,47 +86,52 @@ export class RotationService {
       throw new JwtAllauthError(ErrorCode.SessionExpired, 401, 'The session has reached its end; sign in again.');
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
-    const user = this.users.keyOf(claims.sub);
+    const origin = this.origins.of(claims.session, client);
+    const presented = { claims, user: this.users.keyOf(claims.sub), client, origin };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const tokens = await this.#answer(claims, user, client, outcome);
+      const tokens = await this.#answer(presented, outcome);
       if (tokens) return tokens;
     }
     throw serviceUnavailable();
   }
 
-  /** Does what follows from the state of the session. Undefined: it changed before the successor was stored. */
-  async #answer(
-    claims: TokenClaims,
-    user: UserId,
-    client: SessionClient | undefined,
-    outcome: (name: TokenReuse) => void,
-  ): Promise<Tokens | undefined> {
+  /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
+  async #answer(presented: Presented, outcome: (name: TokenReuse) => void): Promise<Tokens | undefined> {
+    const { claims, user } = presented;
     const em = this.database.fork();
     const found = await this.store.find(claims.session, user, em);
     if (!found) return this.#refuse('unknown-session', claims);
-    if (!found.session.enabled) return this.#refuse('revoked-session', claims);
-    if (!found.session.isUserActive) {
+    const { session } = found;
+    if (!session.enabled) return this.#refuse('revoked-session', claims);
+    if (!session.isUserActive) {
       await this.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
-    const standing = this.#standingOf(claims, found.session);
-    if (standing === 'used') {
-      return this.#refuse((await this.#endReplayed(claims)) ? 'replay' : 'revoked-session', claims);
-    }
-    if (found.session.expiresAt <= this.clock.now()) throw tokenNotValid('session-ended');
+    const standing = this.#standingOf(claims, session);
+    const isFollowing = standing === 'parent' && isElsewhere(presented, session);
+    const isThief = isFollowing && session.followedGenerations >= FOLLOWED_AT_MOST;
+    if (standing === 'used' || isThief) return this.replays.refuse(claims);
+    if (session.expiresAt <= this.clock.now()) throw tokenNotValid('session-ended');
     const prepared = await this.tokens.prepare(found.user);
     const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
-        ? this.#repeat(claims, found.session, prepared)
-        : await this.#rotateOn(claims, found.session, prepared, client, reuse);
+        ? await this.#repeat(presented, session, prepared, isFollowing)
+        : await this.#rotateOn(presented, session, prepared, reuse);
     if (tokens && reuse) outcome(reuse);
     return tokens;
   }
 
-  /** The live token once more, for its parent. */
-  #repeat(claims: TokenClaims, row: SessionRow, prepared: PreparedTokens): Tokens {
+  /** The live token once more, for its parent. Undefined: it is not the live one any more. */
+  async #repeat(
+    { claims, user }: Presented,
+    row: SessionRow,
+    prepared: PreparedTokens,
+    isFollowing: boolean,
+  ): Promise<Tokens | undefined> {
     const tokens = this.tokens.sign(prepared, liveToken(claims, row));
+    const isToMark = isFollowing && !row.isFollowed; // once a generation, however often its parent comes
+    if (isToMark && !(await this.store.markFollowed({ id: claims.session, user, live: row.jti }))) return undefined;
     this.reports.tell('lost-response', claims);
     return tokens;
   }
@@ -155,10 +141,9 @@ export class RotationService {
    * and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
    */
   async #rotateOn(
-    claims: TokenClaims,
+    { claims, user, client, origin }: Presented,
     { jti: live, rotatedAt }: SessionRow,
     prepared: PreparedTokens,
-    client: SessionClient | undefined,
     reuse: 'recovered' | undefined,
   ): Promise<Tokens | undefined> {
     const now = Math.max(this.clock.now(), rotatedAt); // never earlier than the parent, by whichever server's clock
@@ -166,8 +151,9 @@ export class RotationService {
     const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
     const next = { id: claims.session, openedAt: claims.session_iat, jti: randomUUID(), issuedAt, expiresAt };
     const tokens = this.tokens.sign(prepared, next);
-    const session = { id: claims.session, user: this.users.keyOf(claims.sub), live };
-    const change = { presented: claims.jti, next: next.jti, at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
+    const session = { id: claims.session, user, live };
+    const ids = { presented: claims.jti, next: next.jti, origin };
+    const change = { ...ids, at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
     const isRotated = await this.journal.together(async (em) => {
       const rotated = await this.store.rotate({ ...session, ...change, ...deviceOf(client, this.settings) }, em);
       if (!rotated) return false;
@@ -182,42 +168,22 @@ export class RotationService {
     return tokens;
   }
 
-  /**
-   * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it back,
-   * and none of the audit log keeps it alive. False: somebody else has ended it meanwhile. A theft is told even if we never
-   * learn whether the statement arrived.
-   */
-  async #endReplayed(claims: TokenClaims): Promise<boolean> {
-    try {
-      const isEnded = await this.journal.together(async (em) => {
-        const ended = await this.sessions.revoke(claims, { em, reason: 'replay' });
-        if (ended) await this.journal.record([this.reports.event('replay', claims)], em);
-        return ended;
-      });
-      if (isEnded) this.reports.log('replay', claims);
-      return isEnded;
-    } catch (error) {
-      this.reports.tell('replay', claims);
-      if (this.journal.isWriting) await this.endings.one(claims.session, this.users.keyOf(claims.sub));
-      throw error;
-    }
-  }
-
   #standingOf(claims: TokenClaims, row: SessionRow): TokenStanding {
     return standingOf(claims, row, this.settings.refreshReuseGrace, this.clock.now());
   }
 
-  #refuse(reuse: TokenReuse, claims: TokenClaims): never {
-    if (reuse !== 'replay') {
-      this.reports.tell(reuse, claims);
-      throw tokenNotValid(reuse);
-    }
-    const detail = 'The refresh token was used before. The session has been ended; sign in again.';
-    throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reason: reuse });
+  #refuse(reuse: Exclude<TokenReuse, 'replay'>, claims: TokenClaims): never {
+    this.reports.tell(reuse, claims);
+    throw tokenNotValid(reuse);
   }
 }
 
 /** The live token of a session once more: same id, same instants. */
 function liveToken({ session, session_iat }: TokenClaims, { jti, rotatedAt, expiresAt }: SessionRow) {
   return { id: session, openedAt: session_iat, jti, issuedAt: toSeconds(rotatedAt), expiresAt: toSeconds(expiresAt) };
+}
+
+/** Whether a token comes from another place than the one that rotated its session last. What is not known is no other. */
+function isElsewhere({ origin }: Presented, { rotatedFrom }: SessionRow): boolean {
+  return origin !== null && rotatedFrom !== null && origin !== rotatedFrom;
 }

@@ -10,7 +10,7 @@ import { believedFor } from './believed-for.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { revocationOf } from './revocation-statement.js';
 import { SESSION_ENTITY } from './session.entity.js';
-import { sessionColumns } from './session-store.js';
+import { sessionColumns } from './session-statements.js';
 
 /** A session that was ended. */
 export interface EndedSession {

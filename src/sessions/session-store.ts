@@ -6,54 +6,54 @@ import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { ClientDevice } from './client-device.js';
 import { SESSION_ENTITY } from './session.entity.js';
+import { SESSION_PREFIX, sessionStatements } from './session-statements.js';
 
 /** A session as its row has it. Instants are milliseconds since the epoch. */
 export interface SessionRow {
   readonly jti: string;
   readonly previousJti: string | null;
   readonly rotatedAt: number;
+  readonly rotatedFrom: string | null;
+  readonly isFollowed: boolean;
+  readonly followedGenerations: number;
   readonly expiresAt: number;
   readonly enabled: boolean;
   readonly isUserActive: boolean;
 }
 
-/** What a rotation writes: ids of tokens, and dates of the next one. */
+/** What a rotation writes: ids of tokens, where it comes from, and dates of the next token. */
 export interface Rotation {
+  readonly origin: string | null;
   readonly presented: string;
   readonly next: string;
   readonly at: Date;
   readonly expiresAt: Date;
 }
 
-/** A live session as its owner sees it. */
-export interface SessionInfo extends ClientDevice {
+/** A live session in a list. Instants are milliseconds since the epoch. */
+export interface ListedSession extends ClientDevice {
   readonly id: string;
-  readonly createdAt: Date;
-  /** When it was last refreshed; at first, when it was opened. */
-  readonly lastUsedAt: Date;
-  /** When it ends if it is not used. */
-  readonly expiresAt: Date;
+  readonly created: number;
+  /** When it was last rotated, but for a rotation that is not shown yet. */
+  readonly used: number;
+  readonly expires: number;
+  /** Whether a rotation is not shown yet. */
+  readonly isHiding: boolean;
 }
-
-/** Sessions that are listed at most: whoever signs in all day must not make an answer that fills the memory. */
-const LISTED = 200;
-
-/** Names of the result columns that are the session's; no column of a user begins like this. */
-const PREFIX = 'session:';
 
 /**
  * The statements on the whitelist. Each names the user as an equality, and the session where it is about one, so that the
  * table can be partitioned by user.
  */
 export class SessionStore {
-  readonly #sql: ReturnType<typeof statements>;
+  readonly #sql: ReturnType<typeof sessionStatements>;
 
   constructor(
     private readonly database: Database,
     private readonly users: UserService,
     orm: MikroORM,
   ) {
-    this.#sql = statements(Table.named(orm, SESSION_ENTITY), users.table, Table.named(orm, ONE_TIME_KEY_ENTITY));
+    this.#sql = sessionStatements(Table.named(orm, SESSION_ENTITY), users.table, Table.named(orm, ONE_TIME_KEY_ENTITY));
   }
 
   /** An active user, just read, for whom a session may be opened. */
@@ -91,9 +91,18 @@ export class SessionStore {
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
   ): Promise<boolean> {
-    const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented } = session;
-    const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented];
+    const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin } = session;
+    const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin];
     return (await this.database.query(this.#sql.rotate, parameters, em)).length > 0;
+  }
+
+  /**
+   * Notes that the parent of the live token came again from elsewhere.
+   *
+   * @returns false when `live` is not the live token any more
+   */
+  async markFollowed({ id, user, live }: { id: string; user: UserId; live: string }): Promise<boolean> {
+    return (await this.database.query(this.#sql.markFollowed, [id, user, live])).length > 0;
   }
 
   /** The session as it is now, with its user. */
@@ -104,8 +113,8 @@ export class SessionStore {
   ): Promise<{ session: SessionRow; user: BaseUser } | undefined> {
     const [row] = await this.database.query(this.#sql.find, [id, user], em);
     if (!row) return undefined;
-    const session = Object.entries(row).filter(([column]) => column.startsWith(PREFIX));
-    const columns = Object.fromEntries(session.map(([column, value]) => [column.slice(PREFIX.length), value]));
+    const session = Object.entries(row).filter(([column]) => column.startsWith(SESSION_PREFIX));
+    const columns = Object.fromEntries(session.map(([column, value]) => [column.slice(SESSION_PREFIX.length), value]));
     return { session: columns as unknown as SessionRow, user: this.users.fromRow(em, row) };
   }
 
@@ -121,83 +130,12 @@ export class SessionStore {
     return row?.hash ?? null;
   }
 
-  /** The live sessions of a user, the one used last first, at most 200. */
-  async list(user: UserId, at: Date): Promise<SessionInfo[]> {
-    const rows = await this.database.query<
-      ClientDevice & { id: string; created: number; used: number; expires: number }
-    >(this.#sql.list, [user, at]);
-    return rows.map(({ id, created, used, expires, ...device }) => ({
-      id,
-      createdAt: new Date(created),
-      lastUsedAt: new Date(used),
-      expiresAt: new Date(expires),
-      ...device,
-    }));
+  /**
+   * The live sessions of a user, the one used last first, at most 200.
+   *
+   * @param hiddenSince a rotation since then is not shown yet
+   */
+  async list(user: UserId, at: Date, hiddenSince: Date): Promise<ListedSession[]> {
+    return this.database.query<ListedSession>(this.#sql.list, [user, at, hiddenSince]);
   }
-}
-
-/** The columns of the whitelist, quoted. */
-export function sessionColumns(session: Table) {
-  return {
-    id: session.column('id'),
-    user: session.column('user'),
-    jti: session.column('jti'),
-    previousJti: session.column('previousJti'),
-    rotatedAt: session.column('rotatedAt'),
-    enabled: session.column('enabled'),
-    createdAt: session.column('createdAt'),
-    expiresAt: session.column('expiresAt'),
-    ip: session.column('ip'),
-    browser: session.column('browser'),
-    os: session.column('os'),
-    device: session.column('device'),
-  };
-}
-
-function statements(session: Table, user: Table, key: Table) {
-  const s = sessionColumns(session);
-  const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
-  const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
-  return {
-    owner: `select ${user.columns('u')} from ${user.name} u where u.${u.id} = $1 and u.${u.isActive}`,
-    insert: `
-      with owner as (
-        select u.${u.id}, u.${u.passwordHash} from ${user.name} u
-        where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
-        for share
-      ), opened as (
-        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt},
-          ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
-        select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
-      ), used as (
-        update ${key.name} k set ${key.column('purpose')} = 'invitation-used' from owner
-        where k.${key.column('user')} = owner.${u.id} and k.${key.column('purpose')} = 'invitation'
-      )
-      select ${u.passwordHash} as "passwordHash" from owner`,
-    rotate: `
-      update ${session.name} s
-      set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
-        ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10
-      from ${user.name} u
-      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
-        and u.${u.id} = $2 and u.${u.isActive}
-      returning 1`,
-    find: `
-      select s.${s.jti} as "${PREFIX}jti", s.${s.previousJti} as "${PREFIX}previousJti",
-        ${milliseconds(s.rotatedAt)} as "${PREFIX}rotatedAt", ${milliseconds(s.expiresAt)} as "${PREFIX}expiresAt",
-        s.${s.enabled} as "${PREFIX}enabled", u.${u.isActive} as "${PREFIX}isUserActive", ${user.columns('u')}
-      from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
-      where s.${s.id} = $1 and s.${s.user} = $2`,
-    live: `
-      select 1 from ${session.name} s
-      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
-    passwordHash: `select u.${u.passwordHash} as hash from ${user.name} u where u.${u.id} = $1`,
-    list: `
-      select s.${s.id} as "id", ${milliseconds(s.createdAt)} as "created", ${milliseconds(s.rotatedAt)} as "used",
-        ${milliseconds(s.expiresAt)} as "expires",
-        s.${s.ip} as "ip", s.${s.browser} as "browser", s.${s.os} as "os", s.${s.device} as "device"
-      from ${session.name} s
-      where s.${s.user} = $1 and s.${s.enabled} and s.${s.expiresAt} > $2
-      order by s.${s.rotatedAt} desc, s.${s.createdAt} desc, s.${s.id} limit ${LISTED}`,
-  };
 }

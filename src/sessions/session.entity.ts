@@ -21,6 +21,14 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       previousJti: p.uuid().nullable(),
       /** When the live token was made; at first, when the session was opened. */
       rotatedAt: p.datetime(3),
+      /** When its parent was made; null until the first rotation. */
+      previousRotatedAt: p.datetime(3).nullable(),
+      /** Where the live token was rotated from: 64 bits of a keyed hash of network and user agent; null where that is not known. */
+      rotatedFrom: p.bigint().nullable(),
+      /** Whether the parent came again from elsewhere since the last rotation. */
+      isFollowed: p.boolean().default(false),
+      /** In how many generations in a row before this one the parent did so. */
+      followedGenerations: p.smallint().default(0),
       /** False once the session was revoked. The row stays until it expires, to tell a late token what happened. */
       enabled: p.boolean().default(true),
       createdAt: p.datetime(3),

@@ -15,7 +15,8 @@ import { deviceOf, type SessionClient } from './client-device.js';
 import { clientAddress } from './client-network.js';
 import type { KnownNetworks } from './known-networks.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
-import type { SessionInfo, SessionStore } from './session-store.js';
+import { type SessionInfo, toSessionInfo } from './session-info.js';
+import type { SessionStore } from './session-store.js';
 
 const DAY_SECONDS = 86_400;
 
@@ -88,7 +89,10 @@ export class SessionService {
 
   /** The live sessions of a user, the one used last first, at most 200. */
   async list(user: UserId): Promise<SessionInfo[]> {
-    return this.store.list(user, new Date(this.clock.now()));
+    const now = this.clock.now();
+    const hiddenSince = new Date(now - this.settings.refreshReuseGrace * 1000);
+    const sessions = await this.store.list(user, new Date(now), hiddenSince);
+    return sessions.map((session) => toSessionInfo(session, this.settings));
   }
 
   /** The live sessions of the caller's user, as `list` has them. @throws token_not_valid when the caller's own has ended */

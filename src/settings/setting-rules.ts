@@ -44,14 +44,18 @@ export const Flag = () => (target: object, key: string) => {
 /** Seconds of the longest duration: beyond it a date would soon have no form. */
 const CENTURY = 100 * 366 * 86_400;
 
-/** A setting of so many seconds at least. */
-export const Duration = (minimum: number) => (target: object, key: string) => {
-  Transform(({ value }) => parseDuration(value))(target, key);
-  must(
-    `must be a duration such as 30s, 15m, 12h or 14d${minimum > 0 ? `, at least ${minimum}s` : ''}`,
-    optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= CENTURY),
-  )(target, key);
-};
+/** A setting of so many seconds at least, and at most. */
+export const Duration =
+  (minimum: number, maximum = CENTURY) =>
+  (target: object, key: string) => {
+    Transform(({ value }) => parseDuration(value))(target, key);
+    const atLeast = minimum > 0 ? `, at least ${minimum}s` : '';
+    const atMost = maximum < CENTURY ? `, at most ${maximum / 60}m` : '';
+    must(
+      `must be a duration such as 30s, 15m, 12h or 14d${atLeast}${atMost}`,
+      optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum),
+    )(target, key);
+  };
 
 /** A setting that is a whole number, of so much at least. */
 export const Count = (minimum: number) => (target: object, key: string) => {

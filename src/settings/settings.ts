@@ -163,7 +163,7 @@ export class Settings extends AccountSettings {
   readonly sessionLifetime?: number = undefined;
 
   /** Seconds after a rotation in which the parent still gets the same successor; 0: never. */
-  @Duration(0)
+  @Duration(0, 120)
   readonly refreshReuseGrace: number = 10;
 
   /** Claim name to dotted path on the user. */

@@ -1,0 +1,54 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
+import type { Journal } from '../observability/journal.js';
+import type { TokenClaims } from '../tokens/claims.js';
+import type { UserService } from '../users/user.service.js';
+import type { ReuseReports } from './reuse-reports.js';
+import type { SessionService } from './session.service.js';
+import type { SessionEndings } from './session-endings.js';
+
+/** Ends the sessions of which a copied refresh token was found. */
+export class Replays {
+  constructor(
+    private readonly sessions: SessionService,
+    private readonly endings: SessionEndings,
+    private readonly users: UserService,
+    private readonly journal: Journal,
+    private readonly reports: ReuseReports,
+  ) {}
+
+  /**
+   * Ends the session of a replayed token and refuses the token.
+   *
+   * @throws refresh_token_reused; token_not_valid where somebody else has ended the session meanwhile
+   */
+  async refuse(claims: TokenClaims): Promise<never> {
+    if (!(await this.#end(claims))) {
+      this.reports.tell('revoked-session', claims);
+      throw tokenNotValid('revoked-session');
+    }
+    const detail = 'The refresh token was used before. The session has been ended; sign in again.';
+    throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reason: 'replay' });
+  }
+
+  /**
+   * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it back,
+   * and none of the audit log keeps it alive. False: somebody else has ended it meanwhile. A theft is told even if we never
+   * learn whether the statement arrived.
+   */
+  async #end(claims: TokenClaims): Promise<boolean> {
+    try {
+      const isEnded = await this.journal.together(async (em: EntityManager) => {
+        const ended = await this.sessions.revoke(claims, { em, reason: 'replay' });
+        if (ended) await this.journal.record([this.reports.event('replay', claims)], em);
+        return ended;
+      });
+      if (isEnded) this.reports.log('replay', claims);
+      return isEnded;
+    } catch (error) {
+      this.reports.tell('replay', claims);
+      if (this.journal.isWriting) await this.endings.one(claims.session, this.users.keyOf(claims.sub));
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type { Table } from '../database/table.js';
+
+/** Sessions that are listed at most: whoever signs in all day must not make an answer that fills the memory. */
+const LISTED = 200;
+
+/** Names of the result columns that are the session's; no column of a user begins like this. */
+export const SESSION_PREFIX = 'session:';
+
+/** The columns of the whitelist, quoted. */
+export function sessionColumns(session: Table) {
+  return {
+    id: session.column('id'),
+    user: session.column('user'),
+    jti: session.column('jti'),
+    previousJti: session.column('previousJti'),
+    rotatedAt: session.column('rotatedAt'),
+    previousRotatedAt: session.column('previousRotatedAt'),
+    rotatedFrom: session.column('rotatedFrom'),
+    isFollowed: session.column('isFollowed'),
+    followedGenerations: session.column('followedGenerations'),
+    enabled: session.column('enabled'),
+    createdAt: session.column('createdAt'),
+    expiresAt: session.column('expiresAt'),
+    ip: session.column('ip'),
+    browser: session.column('browser'),
+    os: session.column('os'),
+    device: session.column('device'),
+  };
+}
+
+/** The statements on the whitelist, with `$1`-style parameters. */
+export function sessionStatements(session: Table, user: Table, key: Table) {
+  const s = sessionColumns(session);
+  const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
+  const shown = `case when s.${s.rotatedAt} >= $3 then coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt}) else s.${s.rotatedAt} end`;
+  const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
+  return {
+    owner: `select ${user.columns('u')} from ${user.name} u where u.${u.id} = $1 and u.${u.isActive}`,
+    insert: `
+      with owner as (
+        select u.${u.id}, u.${u.passwordHash} from ${user.name} u
+        where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
+        for share
+      ), opened as (
+        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt},
+          ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
+        select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
+      ), used as (
+        update ${key.name} k set ${key.column('purpose')} = 'invitation-used' from owner
+        where k.${key.column('user')} = owner.${u.id} and k.${key.column('purpose')} = 'invitation'
+      )
+      select ${u.passwordHash} as "passwordHash" from owner`,
+    rotate: `
+      update ${session.name} s
+      set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
+        ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10, ${s.rotatedFrom} = $12,
+        ${s.followedGenerations} = case when s.${s.isFollowed} then s.${s.followedGenerations} + 1 else 0 end,
+        ${s.isFollowed} = false, ${s.previousRotatedAt} = s.${s.rotatedAt}
+      from ${user.name} u
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
+        and u.${u.id} = $2 and u.${u.isActive}
+      returning 1`,
+    markFollowed: `
+      update ${session.name} s set ${s.isFollowed} = true
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled}
+      returning 1`,
+    find: `
+      select s.${s.jti} as "${SESSION_PREFIX}jti", s.${s.previousJti} as "${SESSION_PREFIX}previousJti",
+        s.${s.rotatedFrom}::text as "${SESSION_PREFIX}rotatedFrom", s.${s.isFollowed} as "${SESSION_PREFIX}isFollowed",
+        s.${s.followedGenerations} as "${SESSION_PREFIX}followedGenerations",
+        ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt", ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
+        s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive", ${user.columns('u')}
+      from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
+      where s.${s.id} = $1 and s.${s.user} = $2`,
+    live: `
+      select 1 from ${session.name} s
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
+    passwordHash: `select u.${u.passwordHash} as hash from ${user.name} u where u.${u.id} = $1`,
+    list: `
+      select s.${s.id} as "id", ${milliseconds(s.createdAt)} as "created",
+        (extract(epoch from ${shown}) * 1000)::float8 as "used", ${milliseconds(s.expiresAt)} as "expires",
+        s.${s.rotatedAt} >= $3 as "isHiding",
+        s.${s.ip} as "ip", s.${s.browser} as "browser", s.${s.os} as "os", s.${s.device} as "device"
+      from ${session.name} s
+      where s.${s.user} = $1 and s.${s.enabled} and s.${s.expiresAt} > $2
+      order by ${shown} desc, s.${s.createdAt} desc, s.${s.id} limit ${LISTED}`,
+  };
+}

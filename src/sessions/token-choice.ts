@@ -1,0 +1,55 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Clock, toSeconds } from '../clock.js';
+import type { Database } from '../database/database.js';
+import { isTokenNotValid } from '../error.js';
+import type { Settings } from '../settings/settings.js';
+import type { TokenFactory } from '../tokens/token-factory.js';
+import type { UserService } from '../users/user.service.js';
+import type { SessionStore } from './session-store.js';
+import { standingOf, type TokenStanding } from './token-standing.js';
+
+/** The order of choice. `dead`: expired, or of no live session; `foreign`: not a token of this app. */
+const ORDER = ['live', 'newer', 'parent', 'used', 'dead', 'foreign'] as const satisfies readonly (
+  | TokenStanding
+  | 'dead'
+  | 'foreign'
+)[];
+
+/** Chooses one of several refresh tokens of one client. */
+export class TokenChoice {
+  constructor(
+    private readonly database: Database,
+    private readonly store: SessionStore,
+    private readonly users: UserService,
+    private readonly tokens: TokenFactory,
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The token that stands first in the order; nothing is changed. With one token there is no query. */
+  async best(tokens: readonly string[]): Promise<string> {
+    if (tokens.length < 2) return tokens[0] ?? '';
+    const em = this.database.fork();
+    let best = { token: '', place: ORDER.length as number };
+    for (const token of tokens) {
+      const place = ORDER.indexOf(await this.#look(token, em));
+      if (place < best.place) best = { token, place };
+      if (place === 0) break;
+    }
+    return best.token;
+  }
+
+  async #look(token: string, em: EntityManager): Promise<(typeof ORDER)[number]> {
+    try {
+      const claims = this.tokens.readRefresh(token);
+      const now = this.clock.now();
+      if (claims.exp <= toSeconds(now)) return 'dead';
+      const found = await this.store.find(claims.session, this.users.keyOf(claims.sub), em);
+      if (!found?.session.enabled || !found.session.isUserActive) return 'dead';
+      return standingOf(claims, found.session, this.settings.refreshReuseGrace, now);
+    } catch (error) {
+      if (isTokenNotValid(error)) return 'foreign';
+      throw error;
+    }
+  }
+}
