@@ -10,6 +10,7 @@ const REASONS = {
   refresh_token_reused: 'The refresh token was used twice: somebody has a copy. The session has been ended.',
   token_not_valid: 'The session has been ended.',
   session_expired: 'The session has reached its end.',
+  cookie_not_kept: 'The browser did not keep the refresh cookie. Allow cookies for this page, or open the demo by TLS.',
 };
 
 /** Signing up, in and out. */
@@ -105,6 +106,7 @@ export class AccountPanel {
         tell(this.#outcome, await action(fields));
         form.reset();
       } catch (error) {
+        if (isCookieRefused(error)) return; // `update` has shown the reason
         showErrors(form, this.#outcome, error);
         if (error instanceof AuthError && error.code === 'email_not_verified') this.#offerResend(fields.email);
       } finally {
@@ -112,4 +114,9 @@ export class AccountPanel {
       }
     });
   }
+}
+
+/** @param {unknown} error */
+function isCookieRefused(error) {
+  return error instanceof AuthError && error.code === 'cookie_not_kept';
 }

@@ -119,7 +119,7 @@ describe.each([
       '  - text: New password',
       '  - textbox "New password" [invalid]',
       '  - paragraph: At least 8 characters. A sentence is a good one.',
-      '  - alert: It is one of the most common passwords.',
+      '  - alert: It is one of the most common passwords; use several words that have nothing to do with each other.',
       '  - button "Set password"',
     ]);
     await field.fill(NEW);
