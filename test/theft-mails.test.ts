@@ -66,3 +66,20 @@ test('an app that sends no mails tells nobody', async () => {
   expect((await silent.database.pool.query('select * from auth_outbox_mail')).rows).toEqual([]);
   await silent.close();
 });
+
+test('strangers who sign up with the address of the owner do not use up what tells of a theft', async () => {
+  app = await createMailApp({ emailVerification: 'mandatory', mailRateLimit: '2/1h/account' });
+  await app.client().register(OWNER);
+  await app.open(await app.linkTo(OWNER));
+  app.clock.advance('1h');
+  for (let i = 0; i < 2; i++) expect((await app.client().register(OWNER)).status).toBe(201);
+  await app.mailsTo(OWNER, 3);
+  await steal({ app, isFirst: false });
+  expect((await app.client().register(OWNER)).status).toBe(429); // what strangers can have mailed stays bounded
+  expect(await app.mailCount()).toBe(4);
+  expect(app.sink.mails.slice(1).map(({ subject }) => subject)).toEqual([
+    'You have an account already',
+    'You have an account already',
+    'Somebody else may have used your account',
+  ]);
+});

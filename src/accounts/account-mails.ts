@@ -67,7 +67,8 @@ export class AccountMails {
     em: EntityManager,
     data: { readonly newEmail?: string } = {},
   ): Promise<void> {
-    if (!this.isOn || !(await this.limiter.admitsNotice(email, em))) return;
+    const kind = name === 'account-exists' ? name : 'notice';
+    if (!this.isOn || !(await this.limiter.admitsNotice(kind, email, em))) return;
     const link = LEAD_TO_RESET.includes(name) ? this.settings.passwordResetRequestUrl : undefined;
     const content = this.templates.render(name, { app: this.#app, link, ...data });
     await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));

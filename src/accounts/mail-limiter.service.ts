@@ -10,7 +10,10 @@ import type { ClientNetworks } from './client-networks.js';
  * Why a mail is sent. Each counts by itself for a mailbox: what a stranger asks for in somebody's name must not use up what
  * the owner needs.
  */
-export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation' | 'notice';
+export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation';
+
+/** Which notices count together for a mailbox. Strangers bring about `account-exists`: they must not use up the others. */
+export type NoticeKind = 'account-exists' | 'notice';
 
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
 const KEY_TRIES: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
@@ -47,10 +50,10 @@ export class MailLimiter {
   }
 
   /** Counts a notice that is about to be put into the outbox, in the transaction of `em`. False: there were too many. */
-  async admitsNotice(email: string, em: EntityManager): Promise<boolean> {
+  async admitsNotice(kind: NoticeKind, email: string, em: EntityManager): Promise<boolean> {
     let isAdmitted = true;
     for (const limit of this.#limits('account')) {
-      const { count } = await this.#count('mail', [['notice', normalizeEmail(email)], false], limit, em);
+      const { count } = await this.#count('mail', [[kind, normalizeEmail(email)], false], limit, em);
       isAdmitted &&= count <= limit.count;
     }
     return isAdmitted;
