@@ -19,7 +19,8 @@ const start = async (settings: SettingsInput = {}, options: TestAppOptions = {})
 const signUp = (email: string, password = PASSWORD, ip = '203.0.113.1') =>
   app.client().send('POST', '/auth/registration', { email, password }, { 'x-forwarded-for': ip });
 const login = (email: string, password = PASSWORD) => app.client().login(email, password);
-const resend = (email: string) => app.client().send('POST', '/auth/registration/verification/resend', { email });
+const RESEND = '/auth/registration/verification/resend';
+const resend = (email: string) => app.client().send('POST', RESEND, { email });
 const rows = async () =>
   (await app.database.pool.query('select *, key_hash is not null as has_key from auth_pending_sign_up order by id'))
     .rows;
@@ -163,6 +164,34 @@ describe('a new link', () => {
     expect((await login(ADA)).status).toBe(200);
     expect((await app.open(third)).status).toBe(400);
     expect((await app.open(third, { method: 'HEAD' })).status).toBe(400);
+  });
+
+  test('is for the sign-up of the browser that asks, though a stranger has signed up with the address since', async () => {
+    await start({ sessionOnEmailVerification: true });
+    const cookie = (await signUp(ADA)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const first = await linkOf(ADA, 1);
+    await signUp(ADA, STRANGER);
+    const ofStranger = await linkOf(ADA, 2);
+    expect((await app.client().send('POST', RESEND, { email: ADA }, { cookie })).status).toBe(202);
+    const third = await linkOf(ADA, 3);
+    expect((await app.open(first)).status).toBe(400);
+    expect((await app.open(third, { headers: { cookie } })).cookies.get('refresh_token')).toContain('HttpOnly');
+    expect((await login(ADA)).status).toBe(200);
+    expectProblem(await login(ADA, STRANGER), 401, 'email_not_verified');
+    expect((await app.open(ofStranger)).status).toBe(400);
+  });
+
+  test('is mailed to the address that was given alone, whatever sign-up the browser is of', async () => {
+    await start({ sessionOnEmailVerification: true });
+    const cookie = (await signUp(ADA)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    await linkOf(ADA, 1);
+    await signUp('grace@example.com', STRANGER);
+    const older = await linkOf('grace@example.com', 1);
+    await app.client().send('POST', RESEND, { email: 'grace@example.com' }, { cookie });
+    await linkOf('grace@example.com', 2);
+    expect((await app.open(older)).status).toBe(400);
+    expect((await app.open(await linkOf(ADA, 1))).status).toBe(200);
+    expect(await app.mailCount()).toBe(3);
   });
 
   test('is not mailed once the sign-up has expired', async () => {

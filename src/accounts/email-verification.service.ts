@@ -33,6 +33,13 @@ export interface Confirmation {
   readonly tokens?: Tokens;
 }
 
+/** A new link that was asked for, until its mail is written. */
+interface AskedResend {
+  readonly email: string;
+  /** Missing in what older versions have written down. */
+  readonly marks?: readonly string[];
+}
+
 /** Confirms addresses by links in mails. */
 export class EmailVerificationService {
   constructor(
@@ -50,25 +57,28 @@ export class EmailVerificationService {
     private readonly journal: Journal,
     private readonly settings: Settings,
   ) {
-    deferred.handle<{ email: string }>('resend', ({ email }, em) => this.#resend(email, em));
+    deferred.handle<AskedResend>('resend', (asked, em) => this.#resend(asked, em));
   }
 
   /**
-   * Mails a new link to an active user whose address is not confirmed, or for the newest sign-up of an address that waits;
-   * the older link of the same is good no more. To others nothing is mailed.
+   * Mails a new link to an active user whose address is not confirmed, or for a sign-up of an address that waits: that of
+   * the same browser, or else the newest. The older link of the same is good no more. To others nothing is mailed.
    *
    * @throws too_many_requests
    */
-  async resend(email: string, client: SessionClient): Promise<void> {
+  async resend(email: string, { marks = [], ...client }: Visitor): Promise<void> {
     await this.limiter.countMail('verification', email, client);
-    await this.deferred.later('resend', { email });
+    await this.deferred.later('resend', { email, marks });
   }
 
-  async #resend(email: string, em: EntityManager): Promise<void> {
+  async #resend({ email, marks = [] }: AskedResend, em: EntityManager): Promise<void> {
     await this.addresses.lock(email, em);
+    const waiting = await this.signUps.ids(email, em);
+    // A stranger may have signed up with the address since: whoever asks for a link must not get one for that password.
+    const signUp = waiting.find((id) => this.browsers.isKnown(marks, id)) ?? waiting[0];
     const key = (await this.addresses.isTaken(email, em)) ? undefined : createMailedKey();
     // Of a taken address too: a sign-in with the password of a sign-up must be answered alike for as long.
-    if (await this.signUps.renew(email, key, em))
+    if (signUp !== undefined && (await this.signUps.renew(signUp, key, em)))
       return this.mails.sendSignUpLink(key as string, normalizeEmail(email), em);
     const user = await this.users.findByEmail(email, em);
     if (!user?.isActive || user.emailVerified || (await this.keys.has(['invitation'], user.id, em))) return;

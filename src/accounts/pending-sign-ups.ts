@@ -26,7 +26,7 @@ export interface PendingSignUp {
   readonly fields: { readonly firstName?: string; readonly lastName?: string };
 }
 
-/** The statements on sign-ups that wait for their mail to be opened. Each names the address or the key as an equality. */
+/** The statements on sign-ups that wait for their mail to be opened. Each names the address, the id or the key as an equality. */
 export class PendingSignUps {
   readonly #sql: ReturnType<typeof statements>;
 
@@ -84,14 +84,20 @@ export class PendingSignUps {
   }
 
   /**
-   * Lets the newest sign-up of an address wait for its full time again, under a new key if one is given and the sign-up can
-   * be confirmed at all. False: no sign-up has got the key.
+   * Lets a sign-up wait for its full time again, under a new key if one is given and the sign-up can be confirmed at all.
+   * False: no sign-up has got the key.
    */
-  async renew(email: string, key: string | undefined, em: EntityManager): Promise<boolean> {
+  async renew(id: string, key: string | undefined, em: EntityManager): Promise<boolean> {
     const hash = key === undefined ? null : hashOfMailedKey(key);
-    const parameters = [normalizeEmail(email), hash, this.#expiry, this.#now];
+    const parameters = [id, hash, this.#expiry, this.#now];
     const [row] = await this.database.query<{ hash: string | null }>(this.#sql.renew, parameters, em);
     return hash !== null && row?.hash === hash;
+  }
+
+  /** The ids of the sign-ups of an address that wait, the newest first. */
+  async ids(email: string, em: EntityManager): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(this.#sql.ids, [normalizeEmail(email), this.#now], em);
+    return rows.map(({ id }) => String(id));
   }
 
   /** The password hashes of the sign-ups of an address, the newest first. */
@@ -134,8 +140,11 @@ function statements(signUp: Table) {
     void: `update ${name} set ${keyHash} = null where ${email} = $1 and ${keyHash} is not null`,
     renew: `
       update ${name} set ${expiresAt} = $3, ${keyHash} = case when ${keyHash} is null then null else coalesce($2, ${keyHash}) end
-      where ${email} = $1 and ${expiresAt} > $4 and ${id} = (select max(${id}) from ${name} where ${email} = $1)
+      where ${id} = $1 and ${expiresAt} > $4
       returning ${keyHash} as "hash"`,
+    ids: `
+      select ${id} as "id" from ${name} where ${email} = $1 and ${expiresAt} > $2
+      order by ${id} desc limit ${KEPT}`,
     hashes: `
       select ${passwordHash} as "hash" from ${name} where ${email} = $1 and ${expiresAt} > $2
       order by ${id} desc limit ${KEPT}`,

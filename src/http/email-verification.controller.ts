@@ -29,7 +29,8 @@ export function createEmailVerificationController(
     @UseBefore(requireJson)
     @HttpCode(202)
     async resend(@Body({ type: EmailInput, required: false }) body: unknown, @Req() request: HttpRequest) {
-      await verification.resend(validateInput(EmailInput, body).email, clientOf(request));
+      const { email } = validateInput(EmailInput, body);
+      await verification.resend(email, { ...clientOf(request), marks: browser.read(request) });
       return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
     }
 
