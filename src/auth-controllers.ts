@@ -2,6 +2,7 @@ import type { AuthServices } from './auth-services.js';
 import { createAccountDeletionController } from './http/account-deletion.controller.js';
 import { createCsrfGuard } from './http/csrf.js';
 import { createEmailChangeController } from './http/email-change.controller.js';
+import { createEmailUndoController } from './http/email-undo.controller.js';
 import { createEmailVerificationController } from './http/email-verification.controller.js';
 import { createInvitationController } from './http/invitation.controller.js';
 import { createJwksController } from './http/jwks.controller.js';
@@ -98,6 +99,7 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
       oneTimeCookie('email_verification_access_token', parts, publicUrl),
     ),
     createEmailChangeController(prefix, emailChange),
+    createEmailUndoController(prefix, services.emailUndo, pages, publicPath(publicUrl, prefix)),
     createPasswordResetController(prefix, passwordReset),
     passwordController(passwordResetFlow(settings)),
     ...(settings.invitations

@@ -8,6 +8,7 @@ import { ClientNetworks } from './accounts/client-networks.js';
 import { DeactivationService } from './accounts/deactivation.service.js';
 import { DeferredWork } from './accounts/deferred-work.js';
 import { EmailChangeService } from './accounts/email-change.service.js';
+import { EmailUndoService } from './accounts/email-undo.service.js';
 import { EmailVerificationService } from './accounts/email-verification.service.js';
 import { InvitationService } from './accounts/invitation.service.js';
 import { LoginService } from './accounts/login.service.js';
@@ -201,6 +202,7 @@ function createAccountServices(
     passwordRules,
     new SignUpLimiter(counters, settings, networks),
   );
+  const emailUndo = make(EmailUndoService, database, users, oneTimeKeys, addresses, signUps, ...mailed, ...told);
   return {
     passwordRules,
     registration,
@@ -231,7 +233,9 @@ function createAccountServices(
       ...mailed,
       deferred,
       ...told,
+      emailUndo,
     ),
+    emailUndo,
     emailChange: make(EmailChangeService, users, proof, addresses, ...mailed, deferred, sessions),
     invitation: make(InvitationService, database, users, addresses, ...mailed, ...told),
     passwordSetter: make(

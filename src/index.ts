@@ -1,6 +1,7 @@
 export { AccountDeletionService } from './accounts/account-deletion.service.js';
 export { DeactivationService } from './accounts/deactivation.service.js';
 export { type EmailChange, EmailChangeService } from './accounts/email-change.service.js';
+export { type ChangedEmail, EmailUndoService } from './accounts/email-undo.service.js';
 export { type Confirmation, EmailVerificationService } from './accounts/email-verification.service.js';
 export { type Invitation, InvitationService } from './accounts/invitation.service.js';
 export { type Credentials, LoginService } from './accounts/login.service.js';

@@ -90,6 +90,7 @@ describe('work after an answer', () => {
   test.each<[what: string, spoil: () => Promise<unknown>]>([
     ['the session that asked has ended', () => owner.logout()],
     ['the password was changed', () => owner.changePassword(PASSWORD, 'another sentence, as long')],
+    ['the password hash is another', () => first.database.pool.query(`update app_user set password_hash = 'x'`)],
     ['the user was deactivated', () => first.database.pool.query('update app_user set is_active = false')],
   ])('on the address is dropped where %s meanwhile', async (_, spoil) => {
     await first.database.pool.query('alter table auth_one_time_key add constraint broken check (false) not valid');

@@ -74,6 +74,17 @@ export class AccountMails {
     await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
   }
 
+  /** Reports a change to the old address, with a link that undoes it if there is a key. Limits do not hold it back. */
+  async sendChangedEmail(
+    email: string,
+    { newEmail, key, seconds }: { readonly newEmail: string; readonly key?: string; readonly seconds: number },
+    em: EntityManager,
+  ): Promise<void> {
+    const link = key && `${this.#baseUrl}${this.prefix}${LINK_PATHS.emailUndo}/${key}`;
+    const data = { app: this.#app, newEmail, link, expiresIn: lifetimeInWords(seconds) };
+    await this.outbox.enqueue({ to: email, ...this.templates.render('email-changed', data) }, em, this.#in(seconds));
+  }
+
   /** Whether mails are sent at all: links can be built. */
   get isOn(): boolean {
     return this.settings.publicUrl !== undefined;

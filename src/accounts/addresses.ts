@@ -5,12 +5,14 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
+import type { UserId } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
 
 /**
  * Who holds an address: each user, but for one whose invitation has expired. That is a user who never came in – by a password,
  * by the mailed link, or by any session – and who is active, has no confirmed address, and no row of the app's points to.
+ * A user also holds a former address for as long as a link can bring it back.
  */
 export class Addresses {
   readonly #sql: ReturnType<typeof statements>;
@@ -24,9 +26,16 @@ export class Addresses {
     this.#sql = statements(users.table, Table.named(orm, SESSION_ENTITY), Table.named(orm, ONE_TIME_KEY_ENTITY));
   }
 
-  /** Whether somebody holds an address. */
-  async isTaken(email: string, em: EntityManager): Promise<boolean> {
-    return (await this.database.query(this.#sql.find, this.#parameters(email), em)).length > 0;
+  /** Whether somebody holds an address, or held it: but for the former ones of `user`. */
+  async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
+    const found = await this.database.query(this.#sql.find, this.#parameters(email), em);
+    return found.length > 0 || this.isHeld(email, em, user);
+  }
+
+  /** Whether an address is a former one that a link can bring back to somebody other than `user`. */
+  async isHeld(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
+    const parameters = [...this.#parameters(email), user === undefined ? null : String(user)];
+    return (await this.database.query(this.#sql.former, parameters, em)).length > 0;
   }
 
   /** Waits until no other transaction holds the address in this way, and holds it until the transaction of `em` is over. */
@@ -34,13 +43,14 @@ export class Addresses {
     await this.database.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [normalizeEmail(email)], em);
   }
 
-  /** Locks an address, and deletes a user whose invitation has expired. Whether the address is free now. */
-  async claim(email: string, em: EntityManager): Promise<boolean> {
+  /** Locks an address, and deletes a user whose invitation has expired. Whether the address is free now, for `user`. */
+  async claim(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     await this.lock(email, em);
     // A session that is being opened holds the user's row. The deletion has to see it, and so must not begin before.
     const unaccepted = await this.database.query(this.#sql.lock, this.#parameters(email), em);
     if (unaccepted.length > 0) await this.#deleteUnaccepted(email, em);
-    return (await this.database.query(this.#sql.holder, [normalizeEmail(email)], em)).length === 0;
+    if ((await this.database.query(this.#sql.holder, [normalizeEmail(email)], em)).length > 0) return false;
+    return !(await this.isHeld(email, em, user));
   }
 
   async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {
@@ -71,6 +81,9 @@ function statements(user: Table, session: Table, key: Table) {
   const hasAddress = `u.${user.column('email')} = $1`;
   return {
     find: `select 1 from ${user.name} u where ${hasAddress} and not (${isUnaccepted})`,
+    former: `
+      select 1 from ${key.name} k where k.${key.column('email')} = $1 and k.${key.column('expiresAt')} > $2
+        and k.${key.column('purpose')} like 'email-undo-%' and ($3::text is null or k.${key.column('user')}::text <> $3)`,
     holder: `select 1 from ${user.name} u where ${hasAddress}`,
     lock: `select 1 from ${user.name} u where ${hasAddress} and ${isUnaccepted} for update`,
     remove: `delete from ${user.name} u where ${hasAddress} and ${isUnaccepted}`,

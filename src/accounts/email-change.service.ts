@@ -64,7 +64,7 @@ export class EmailChangeService {
     // Who has another password by now did not ask for this.
     if (digestOf(user) !== password || !(await this.users.hasPassword(user, em))) return;
     await this.sessions.assertLive(caller, em);
-    if (!(await this.addresses.isTaken(email, em)))
+    if (!(await this.addresses.isTaken(email, em, user.id)))
       await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
     await this.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
   }

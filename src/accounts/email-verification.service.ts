@@ -13,6 +13,7 @@ import type { UserService } from '../users/user.service.js';
 import type { AccountMails } from './account-mails.js';
 import type { Addresses } from './addresses.js';
 import type { DeferredWork } from './deferred-work.js';
+import type { EmailUndoService } from './email-undo.service.js';
 import type { MailLimiter } from './mail-limiter.service.js';
 import type { PendingSignUp, PendingSignUps } from './pending-sign-ups.js';
 import type { RegistrationService } from './registration.service.js';
@@ -56,6 +57,7 @@ export class EmailVerificationService {
     private readonly sessions: SessionService,
     private readonly journal: Journal,
     private readonly settings: Settings,
+    private readonly undo: EmailUndoService,
   ) {
     deferred.handle<AskedResend>('resend', (asked, em) => this.#resend(asked, em));
   }
@@ -142,11 +144,13 @@ export class EmailVerificationService {
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
     const isChange = purpose === 'email-change';
-    if (isChange && !(await this.addresses.claim(email, em))) return undefined;
+    const before = isChange ? await this.users.findAddress(user, em) : undefined;
+    if (isChange && !(await this.addresses.claim(email, em, user))) return undefined;
     if (!(await this.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {
       await this.keys.revokeAll(user, em); // what was mailed to the address before is good for nothing now
       await this.signUps.voidAll(email, em);
+      if (before) await this.undo.notify({ user, from: before.email, isProved: before.emailVerified, to: email }, em);
     }
     await this.#remember(key, { purpose: 'email-verified', user, email }, em);
     await this.journal.record([[isChange ? 'email.changed' : 'email.verified', { user: String(user) }]], em);

@@ -2,5 +2,6 @@
 export const LINK_PATHS = {
   confirmation: '/registration/verification',
   passwordReset: '/password/reset/confirm',
+  emailUndo: '/email/undo',
   invitation: '/registration/set-password',
 } as const;

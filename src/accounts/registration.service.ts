@@ -143,6 +143,8 @@ export class RegistrationService {
   async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<SignUp> {
     // The insert itself finds out whether the address is taken, and nearly every one is free.
     if (isRetry && !(await this.addresses.claim(newUser.email, em))) throw emailAlreadyRegistered();
+    // Only where mails are sent can there be a link that brings the address back to somebody.
+    if (this.mails.isOn && (await this.addresses.isHeld(newUser.email, em))) throw emailAlreadyRegistered();
     const user = this.createUser(em, newUser);
     await this.#save(user, em);
     if (this.settings.emailVerification === 'optional')

@@ -57,6 +57,14 @@ const WORDS = {
       'Somebody who knows your password asked to change the address of your account at <%= it.app %> to <%= it.newEmail %>. It changes when the link that was sent there is opened.',
     after: 'If it was not you, change your password at once: that ends it.',
   },
+  'email-changed': {
+    subject: 'Your e-mail address was changed',
+    title: 'Your e-mail address was changed',
+    before: 'The address of your account at <%= it.app %> was changed from this one to <%= it.newEmail %>.',
+    action: 'Undo the change',
+    after:
+      '<% if (it.link) { %>If it was you, you need do nothing. If it was not you, open the link within <%= it.expiresIn %>: this address comes back, everybody is signed out, and you choose a new password.<% } else { %>If it was not you, ask for help at <%= it.app %>.<% } %>',
+  },
   invitation: {
     subject: 'You are invited',
     title: 'You are invited',

@@ -16,6 +16,7 @@ export function mailOperations(settings: Settings): Readonly<Record<string, Auth
   return {
     ...requestOperations(),
     ...confirmationOperations(settings),
+    ...undoOperations(),
     ...passwordOperations(passwordResetFlow(settings), settings, {
       id: 'PasswordReset',
       setNewId: 'resetPassword',
@@ -92,6 +93,26 @@ function confirmationOperations(settings: Settings): Record<string, AuthOperatio
       isLimited: true,
       isMinting: settings.sessionOnEmailVerification,
       isPage: true,
+    },
+  };
+}
+
+function undoOperations(): Record<string, AuthOperation> {
+  const page = { tag: TAG, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
+  return {
+    [`GET ${LINK_PATHS.emailUndo}/:key`]: {
+      ...page,
+      id: 'openEmailUndo',
+      summary: 'Open the link that takes a changed address back',
+      description: 'Asks only; uses nothing up.',
+      answers: { 200: pageAnswer('The question.') },
+    },
+    [`POST ${LINK_PATHS.emailUndo}/:key`]: {
+      ...page,
+      id: 'undoEmailChange',
+      summary: 'Take a changed address back',
+      description: 'Every session and the password end. The page leads to a new password.',
+      answers: { 200: pageAnswer('The address is back.') },
     },
   };
 }

@@ -25,7 +25,16 @@ export type KeyPurpose =
   | 'email-change'
   | 'password-reset'
   | 'invitation'
-  | 'invitation-used';
+  | 'invitation-used'
+  | 'email-undo-1'
+  | 'email-undo-2'
+  | 'email-undo-3';
+
+/**
+ * To take a changed address back. A user can have several, so that a further change supersedes none: that of the first change
+ * leads to the owner. They outlive `revokeAll`.
+ */
+export const UNDO_PURPOSES = ['email-undo-1', 'email-undo-2', 'email-undo-3'] as const satisfies readonly KeyPurpose[];
 
 /** A key that was found. */
 export interface OneTimeKey {
@@ -37,8 +46,8 @@ export interface OneTimeKey {
 
 /**
  * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once. A user
- * has one of each purpose: a newer one supersedes it. None is good for a user who is not active, nor, but for `email-change`,
- * once the user has another address.
+ * has one of each purpose: a newer one supersedes it. None is good for a user who is not active, nor, but for `email-change`
+ * and `UNDO_PURPOSES`, once the user has another address.
  */
 export class OneTimeKeys {
   readonly #sql: ReturnType<typeof statements>;
@@ -97,9 +106,26 @@ export class OneTimeKeys {
     return (await this.database.query(this.#sql.isExpired, [user, purpose, new Date(this.clock.now())], em)).length > 0;
   }
 
-  /** Makes every key of a user good for nothing. */
+  /** A purpose of `UNDO_PURPOSES` that no good key of the user has, under the lock of the user's row; undefined: all have. */
+  async freeUndoPurpose(user: UserId, em: EntityManager): Promise<KeyPurpose | undefined> {
+    const parameters = [user, UNDO_PURPOSES, new Date(this.clock.now())];
+    const used = await this.database.query<{ purpose: string }>(this.#sql.usedPurposes, parameters, em);
+    return UNDO_PURPOSES.find((each) => !used.some(({ purpose }) => purpose === each));
+  }
+
+  /** `claim` for `UNDO_PURPOSES`, which also voids those that were issued later. */
+  async claimUndo(key: string, em: EntityManager): Promise<OneTimeKey | undefined> {
+    if (!isMailedKey(key)) return undefined;
+    await this.database.query(this.#sql.lockUser, [hashOf(key)], em);
+    const found = await this.find(key, UNDO_PURPOSES, em);
+    if (!found) return undefined;
+    const deleted = await this.database.query(this.#sql.removeSince, [found.user, UNDO_PURPOSES, hashOf(key)], em);
+    return deleted.length > 0 ? found : undefined;
+  }
+
+  /** Makes every key of a user good for nothing, but for those of `UNDO_PURPOSES`. */
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.revokeAll, [user], em);
+    await this.database.query(this.#sql.revokeAll, [user, UNDO_PURPOSES], em);
   }
 }
 
@@ -117,12 +143,19 @@ function statements(key: Table, user: Table) {
       select k.${purpose} as "purpose", u.${id} as "user", k.${email} as "email"
       from ${key.name} k join ${user.name} u on u.${id} = k.${owner}
       where k.${hash} = $1 and k.${purpose} = any($2::text[]) and k.${expiresAt} > $3 and u.${user.column('isActive')}
-        and (k.${purpose} = 'email-change' or u.${user.column('email')} = k.${email})`,
+        and (k.${purpose} = 'email-change' or k.${purpose} like 'email-undo-%' or u.${user.column('email')} = k.${email})`,
     lockUser: `
       select 1 from ${user.name} where ${id} = (select ${owner} from ${key.name} where ${hash} = $1) for no key update`,
     remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,
     has: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])`,
     isExpired: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = $2 and ${expiresAt} <= $3`,
-    revokeAll: `delete from ${key.name} where ${owner} = $1`,
+    usedPurposes: `
+      select ${purpose} as "purpose" from ${key.name}
+      where ${owner} = $1 and ${purpose} = any($2::text[]) and ${expiresAt} > $3`,
+    removeSince: `
+      delete from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])
+        and (${expiresAt}, ${purpose}) >= (select ${expiresAt}, ${purpose} from ${key.name} where ${hash} = $3)
+      returning 1`,
+    revokeAll: `delete from ${key.name} where ${owner} = $1 and ${purpose} <> all($2::text[])`,
   };
 }

@@ -105,6 +105,15 @@ export class UserService<U extends BaseUser = BaseUser> {
     return owner;
   }
 
+  /** The address of a user, active or not, and whether it is confirmed. */
+  async findAddress(
+    id: UserId,
+    em: EntityManager,
+  ): Promise<Pick<PasswordOwner, 'email' | 'emailVerified'> | undefined> {
+    const [owner] = await this.database.query<PasswordOwner>(this.#sql.address, [id], em);
+    return owner;
+  }
+
   /** The user of a `sub` claim together with the password hash. @throws token_not_valid when there is no active one */
   async getActiveWithPassword(sub: string): Promise<U> {
     const [row] = await this.database.query(this.#sql.active, [this.keyOf(sub)]);
@@ -138,6 +147,12 @@ export class UserService<U extends BaseUser = BaseUser> {
     return this.#writes.update(id, {}, { email: address, emailVerified: true } as Partial<U>, em);
   }
 
+  /** Gives an active user an address back, as a confirmed one, and takes the password. False: there is no such user. */
+  async restoreEmail(id: UserId, email: string, em: EntityManager): Promise<boolean> {
+    const changes = { email: normalizeEmail(email), emailVerified: true, passwordHash: null };
+    return this.#writes.update(id, { isActive: true } as Partial<U>, changes as Partial<U>, em);
+  }
+
   /** Takes a user out of use. False: there is no such user, or not an active one. */
   async deactivate(id: UserId, em: EntityManager): Promise<boolean> {
     return this.#writes.update(id, { isActive: true } as Partial<U>, { isActive: false } as Partial<U>, em);
@@ -158,6 +173,7 @@ function statements(table: Table) {
   );
   return {
     byEmail: `select ${owner.join(', ')} from ${table.name} where ${email} = $1`,
+    address: `select ${owner.join(', ')} from ${table.name} where ${id} = $1`,
     active: `select ${table.columns('u')}, u.${passwordHash} from ${table.name} u where u.${id} = $1 and u.${isActive}`,
     hasPassword: `
       select 1 from ${table.name} where ${id} = $1 and ${passwordHash} is not distinct from $2 and ${isActive}

@@ -11,6 +11,14 @@ const PAGES = {
 </form>`,
   'email-verified': `<h1>Your address is confirmed</h1>
 <p>Thank you. You can close this page and sign in at <%= it.app %>.</p>`,
+  'undo-email': `<h1>Undo the change of your address?</h1>
+<p>Your account at <%= it.app %> gets <strong><%= it.email %></strong> back. Everybody is signed out, and you choose a new password.</p>
+<form method="post" action="<%= it.action %>">
+<button>Undo the change</button>
+</form>`,
+  'email-undone': `<h1>Your address is back</h1>
+<p>Everybody was signed out of your account at <%= it.app %>, and its old password is good no more.</p>
+<p><a href="<%= it.link %>">Choose a new password</a></p>`,
   'link-failed': `<h1>This link cannot be used</h1>
 <p>It has expired, was used already, or a newer mail has taken its place. Look for the latest mail that you asked for, or ask for a new one.</p>
 <% if (it.requestUrl) { %><p><a href="<%= it.requestUrl %>">Ask for a new link</a></p><% } %>`,

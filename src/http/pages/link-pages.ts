@@ -24,6 +24,16 @@ export class LinkPages {
     return sendPage(response, 400, this.templates.render('link-failed', { app: this.#app, requestUrl }));
   }
 
+  /** Asks whether a changed address shall be taken back. */
+  askUndo(response: HttpResponse, form: { readonly email: string; readonly action: string }): HttpResponse {
+    return sendPage(response, 200, this.templates.render('undo-email', { app: this.#app, ...form }));
+  }
+
+  /** A changed address was taken back; the link leads to a new password. */
+  undone(response: HttpResponse, link: string): HttpResponse {
+    return sendPage(response, 200, this.templates.render('email-undone', { app: this.#app, link }));
+  }
+
   /** The form for a new password, with what was wrong with the last try. */
   setPassword(
     response: HttpResponse,

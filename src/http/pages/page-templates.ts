@@ -11,6 +11,8 @@ export interface PageData {
   /** Path to which the form is sent. */
   readonly action?: string;
   readonly email?: string;
+  /** Where to go on. */
+  readonly link?: string;
   /** What was wrong with the last try. */
   readonly error?: string;
   /** Whether the same will do later. */
@@ -25,6 +27,7 @@ const SAMPLE: PageData = {
   title: 'a',
   action: '/',
   email: 'a',
+  link: '/',
   error: 'a',
   isPassing: true,
   requestUrl: '/',

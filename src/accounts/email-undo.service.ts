@@ -1,0 +1,89 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../database/constraint-violation.js';
+import type { Database } from '../database/database.js';
+import type { Journal } from '../observability/journal.js';
+import type { SessionClient } from '../sessions/client-device.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { Settings } from '../settings/settings.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import { UNDO_PURPOSES } from '../tokens/one-time-keys.service.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import type { AccountMails } from './account-mails.js';
+import type { Addresses } from './addresses.js';
+import type { MailLimiter } from './mail-limiter.service.js';
+import type { PendingSignUps } from './pending-sign-ups.js';
+
+/** Seconds for which a changed address can be taken back. */
+const LIFETIME_SECONDS = 72 * 3600;
+
+/** A change of an address that has happened. */
+export interface ChangedEmail {
+  readonly user: UserId;
+  readonly from: string;
+  /** Whether the mailbox of the old address was proved. */
+  readonly isProved: boolean;
+  readonly to: string;
+}
+
+/**
+ * The way back after an address was changed: a link in a mail to the old one. Neither another password nor further changes
+ * void it, for a thief could make them. Using one voids those that were mailed later.
+ */
+export class EmailUndoService {
+  constructor(
+    private readonly database: Database,
+    private readonly users: UserService,
+    private readonly keys: OneTimeKeys,
+    private readonly addresses: Addresses,
+    private readonly signUps: PendingSignUps,
+    private readonly limiter: MailLimiter,
+    private readonly mails: AccountMails,
+    private readonly sessions: SessionService,
+    private readonly journal: Journal,
+    private readonly settings: Settings,
+  ) {}
+
+  /** Mails the old address, in the transaction of the change: with a link if the mailbox was proved. */
+  async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
+    const purpose = isProved ? await this.keys.freeUndoPurpose(user, em) : undefined;
+    const key = purpose && (await this.keys.issue(purpose, user, from, LIFETIME_SECONDS, em));
+    await this.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);
+  }
+
+  /** The address that a link would bring back, without using it. @throws too_many_requests */
+  async find(key: string, { ip }: SessionClient): Promise<string | undefined> {
+    await this.limiter.countKey(ip);
+    return (await this.keys.find(key, UNDO_PURPOSES))?.email;
+  }
+
+  /**
+   * Gives the old address back as a confirmed one, ends every session and every pending link, and takes the password, which a
+   * thief knows: all of it or nothing.
+   *
+   * @returns a key to set a new password; undefined for a key that is good for nothing, or if somebody has the address
+   * @throws too_many_requests, service_unavailable
+   */
+  async undo(key: string, { ip }: SessionClient): Promise<string | undefined> {
+    await this.limiter.countKey(ip);
+    try {
+      return await this.database.transaction((em) => this.#undo(key, em));
+    } catch (error) {
+      if (isUniqueViolation(error)) return undefined; // somebody got the address at this moment
+      throw error;
+    }
+  }
+
+  async #undo(key: string, em: EntityManager): Promise<string | undefined> {
+    const found = await this.keys.claimUndo(key, em);
+    if (!found) return undefined;
+    const { user, email } = found;
+    if (!(await this.addresses.claim(email, em, user))) return undefined;
+    if (!(await this.users.restoreEmail(user, email, em))) return undefined;
+    await this.sessions.revokeAll(user, { em, reason: 'password-change' });
+    await this.keys.revokeAll(user, em);
+    await this.signUps.voidAll(email, em);
+    await this.journal.record([['email.changed', { user: String(user) }]], em);
+    return this.keys.issue('password-reset', user, email, this.settings.passwordResetLifetime, em);
+  }
+}
