@@ -30,9 +30,13 @@ export class Journal {
     return this.settings.auditLog;
   }
 
-  /** Runs `work` in a transaction where its events are written, and without one where they are not. */
-  async together<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    return this.isWriting ? this.database.transaction(work) : work(this.database.fork());
+  /**
+   * Runs `work` in a transaction where its events are written, and without one where they are not.
+   *
+   * @param em what `work` is given without a transaction; a new one is not for free
+   */
+  async together<T>(work: (em: EntityManager) => Promise<T>, em?: EntityManager): Promise<T> {
+    return this.isWriting ? this.database.transaction(work) : work(em ?? this.database.fork());
   }
 
   /** Writes what happened in the transaction of `em`, if it is to be written, and tells it once that has committed. */

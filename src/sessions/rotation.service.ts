@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
@@ -117,7 +118,7 @@ export class RotationService {
     const tokens =
       reuse === 'lost-response'
         ? await this.#repeat(presented, session, prepared, isFollowing)
-        : await this.#rotateOn(presented, session, prepared, reuse);
+        : await this.#rotateOn(presented, session, prepared, reuse, em);
     if (tokens && reuse) outcome(reuse);
     return tokens;
   }
@@ -145,6 +146,7 @@ export class RotationService {
     { jti: live, rotatedAt }: SessionRow,
     prepared: PreparedTokens,
     reuse: 'recovered' | undefined,
+    reader: EntityManager,
   ): Promise<Tokens | undefined> {
     const now = Math.max(this.clock.now(), rotatedAt); // never earlier than the parent, by whichever server's clock
     const issuedAt = toSeconds(now);
@@ -161,7 +163,7 @@ export class RotationService {
       if (reuse) events.push(this.reports.event(reuse, claims));
       await this.journal.record(events, em);
       return true;
-    });
+    }, reader);
     if (!isRotated) return undefined;
     if (reuse) this.reports.log(reuse, claims);
     await this.sessions.keepNetworkKnown(claims, client);

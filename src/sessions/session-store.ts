@@ -21,6 +21,19 @@ export interface SessionRow {
   readonly isUserActive: boolean;
 }
 
+/** What is read of a session. */
+const ROW = Object.keys({
+  jti: true,
+  previousJti: true,
+  rotatedAt: true,
+  rotatedFrom: true,
+  isFollowed: true,
+  followedGenerations: true,
+  expiresAt: true,
+  enabled: true,
+  isUserActive: true,
+} satisfies Record<keyof SessionRow, true>);
+
 /** What a rotation writes: ids of tokens, where it comes from, and dates of the next token. */
 export interface Rotation {
   readonly origin: string | null;
@@ -113,9 +126,9 @@ export class SessionStore {
   ): Promise<{ session: SessionRow; user: BaseUser } | undefined> {
     const [row] = await this.database.query(this.#sql.find, [id, user], em);
     if (!row) return undefined;
-    const session = Object.entries(row).filter(([column]) => column.startsWith(SESSION_PREFIX));
-    const columns = Object.fromEntries(session.map(([column, value]) => [column.slice(SESSION_PREFIX.length), value]));
-    return { session: columns as unknown as SessionRow, user: this.users.fromRow(em, row) };
+    const session: Record<string, unknown> = {};
+    for (const name of ROW) session[name] = row[SESSION_PREFIX + name];
+    return { session: session as unknown as SessionRow, user: this.users.fromRow(em, row) };
   }
 
   /** Whether the session can still be rotated. Within the transaction of `em`, nobody can end it until that is over. */
