@@ -55,7 +55,10 @@ export async function load(
   return { rate: latencies.length / took, seconds: took, latencies, unexpected };
 }
 
-/** One request. undici's `dispatch` is asked directly: its promises and streams would cost the loader more than the wire. */
+/**
+ * One request. undici's `dispatch` is asked directly: its promises and streams would cost the loader more than the
+ * wire.
+ */
 export function ask(client: Client, request: Request): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let status = 0;

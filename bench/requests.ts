@@ -5,7 +5,9 @@ import type { ServerProcess } from './server-process.js';
 
 const GARBAGE = { authorization: `Bearer ${'garbage'.repeat(80)}` };
 
-/** The requests of one kind to a server. Kept from slice to slice, because a refreshed token has its successor in there. */
+/**
+ * The requests of one kind to a server. Kept from slice to slice, because a refreshed token has its successor in there.
+ */
 export function requestsOf(kind: Kind, server: ServerProcess, connections: number): Load {
   const { get, refresh, signIn, expired } = server.traffic;
   if (kind === 'refresh' && refresh) {

@@ -50,8 +50,8 @@ function urlOf(host: string, port: number): string {
 }
 
 /**
- * Accounts by mail are switched on where mails can be printed and links may be http; devices are shown, and access tokens end
- * soon enough to watch it.
+ * Accounts by mail are switched on where mails can be printed and links may be http; devices are shown, and access
+ * tokens end soon enough to watch it.
  */
 function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
   if (NODE_ENV !== 'development') return {};

@@ -22,7 +22,9 @@ function setHeaders(response: Response): void {
   response.setHeader('Cache-Control', 'no-cache');
 }
 
-/** Serves the demo's page at `/`, the client that it uses at `/client/`, and what the page must know of the settings. */
+/**
+ * Serves the demo's page at `/`, the client that it uses at `/client/`, and what the page must know of the settings.
+ */
 export function servePage(app: Express, settings: Settings, isDevelopment: boolean): void {
   app.get('/demo.json', (_request, response) => {
     setHeaders(response);

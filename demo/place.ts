@@ -10,7 +10,10 @@ export interface Place {
   leave(): Promise<void>;
 }
 
-/** Takes the first place below `directory` that no living demo has: the directory itself, then `beside-1` and so on in it. */
+/**
+ * Takes the first place below `directory` that no living demo has: the directory itself, then `beside-1` and so on in
+ * it.
+ */
 export async function takePlace(directory: string): Promise<Place> {
   for (let index = 0; ; index++) {
     const own = index === 0 ? directory : join(directory, `beside-${index}`);

@@ -6,8 +6,8 @@ import { type CookieToken, TokenFamilies } from './token-families.js';
 import { shortOf } from './token-family.js';
 
 /**
- * Plays malware on the owner's machine: it can copy the cookie that no script of a page can read. Only in development, only
- * with the caller's own session; no answer has a token in it.
+ * Plays malware on the owner's machine: it can copy the cookie that no script of a page can read. Only in development,
+ * only with the caller's own session; no answer has a token in it.
  */
 @Service()
 @Authorized()

@@ -6,7 +6,8 @@ import { TokenFamilies } from './token-families.js';
 
 /**
  * Lets the page show what becomes of a stolen refresh token: it watches the traffic of the auth endpoints, by whom each
- * token was presented and which came back. For a machine of one's own only; where tokens travel in bodies there is nothing.
+ * token was presented and which came back. For a machine of one's own only; where tokens travel in bodies there is
+ * nothing.
  */
 export function stageTheft(app: Express, { events, settings, tokens }: JwtAllauth) {
   if (!settings.refreshTokenAsCookie) return [];

@@ -20,7 +20,9 @@ export type Happening =
 /** The name of a token, by which nobody can use it. */
 export const shortOf = (jti: string) => jti.slice(0, 8);
 
-/** All refresh tokens of one session, by what was seen of them. It holds no token but the thief's copy, and shows none. */
+/**
+ * All refresh tokens of one session, by what was seen of them. It holds no token but the thief's copy, and shows none.
+ */
 export class TokenFamily {
   /** Private at run time as well: what the answers of this demo are made of must never see a token. */
   #loot: string | undefined;

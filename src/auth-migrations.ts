@@ -182,7 +182,10 @@ class AddRotationOrigin extends AuthMigration {
   }
 }
 
-/** Adds the sign-ups that wait for their mail to be opened. Those who signed up before are users, and stay what they are. */
+/**
+ * Adds the sign-ups that wait for their mail to be opened. Those who signed up before are users, and stay what they
+ * are.
+ */
 class AddPendingSignUps extends AuthMigration {
   up(): void {
     const signUp = this.table(PENDING_SIGN_UP_ENTITY);
@@ -210,8 +213,8 @@ class AddPendingSignUps extends AuthMigration {
 }
 
 /**
- * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its entities
- * (`migration:create`) finds our tables there and does not list these.
+ * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its
+ * entities (`migration:create`) finds our tables there and does not list these.
  */
 export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },

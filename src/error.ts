@@ -69,7 +69,8 @@ export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-ses
 /**
  * What was wrong with a token, or with its session, for the log; the client is told `token_not_valid` whatever it was:
  *
- * - `malformed`: it is no token of ours, in its form, its header or its claims; `unknown-key`; `wrong-signature`; `expired`;
+ * - `malformed`: it is no token of ours, in its form, its header or its claims; `unknown-key`; `wrong-signature`;
+ *   `expired`;
  * - `session-ended`, `no-active-user`: what it names is no more;
  * - `one-time-key`: the key of a mailed link that is unknown, used, superseded or expired, or is missing;
  * - a `TokenReuse`.
@@ -97,8 +98,8 @@ export interface JwtAllauthErrorOptions {
 }
 
 /**
- * Every error that this library raises on purpose. It knows its HTTP status, a stable code and a sentence that is safe to
- * show: neither a submitted value nor a token nor SQL is ever part of it.
+ * Every error that this library raises on purpose. It knows its HTTP status, a stable code and a sentence that is safe
+ * to show: neither a submitted value nor a token nor SQL is ever part of it.
  */
 export class JwtAllauthError extends Error {
   readonly errors?: readonly FieldError[];

@@ -91,8 +91,8 @@ export interface JwtAllauth {
 }
 
 /**
- * Puts the library together for one app. Nothing is shared between two calls, so that two differently configured apps can
- * live in one process.
+ * Puts the library together for one app. Nothing is shared between two calls, so that two differently configured apps
+ * can live in one process.
  *
  * @throws SettingsError with every setting that cannot be used; TypeError for a prefix, an ORM or services that cannot
  */

@@ -32,7 +32,9 @@ interface ModelKey {
   readonly expiresAt: number;
 }
 
-/** What the rules say, without a database or a hash: keys have numbers, and are good for something while they are kept. */
+/**
+ * What the rules say, without a database or a hash: keys have numbers, and are good for something while they are kept.
+ */
 class Model {
   now = 0;
   readonly users = [0, 1].map(() => ({ address: 0, isActive: true }));

@@ -43,7 +43,9 @@ async function start(settings: SettingsInput = {}): Promise<TestApp> {
 
 const document = async (settings?: SettingsInput) => documentOf(await start(settings));
 
-/** Sends each request that we describe in any case of settings: it finds something if, and only if, the document has it. */
+/**
+ * Sends each request that we describe in any case of settings: it finds something if, and only if, the document has it.
+ */
 async function expectServed({ url }: TestApp, document: OpenApiDocument, prefix: string) {
   const all = Object.keys(ownOperations(new Settings())).map((request) => request.replace(' ', ` ${prefix}`));
   const found = await Promise.all(

@@ -23,7 +23,8 @@ describe('how long a password is judged', () => {
       weaknessOf(password, context);
       return (process.cpuUsage().user - user) / 1000;
     });
-    // Milliseconds of the processor. Without the bound some of these take 200 to 1500. The fewest of five: the code gets warm.
+    // Milliseconds of the processor. Without the bound some of these take 200 to 1500. The fewest of five: the code
+    // gets warm.
     expect(Math.min(...times)).toBeLessThan(40);
   });
 });

@@ -13,7 +13,9 @@ const RIGHT = { email: EMAIL, password: PASSWORD };
 const JSON_TYPE = { 'content-type': 'application/json' };
 const VERSIONS = { 4: createRequire(import.meta.url)('express4') as typeof express5, 5: express5 };
 
-/** Reads the body as some hosts of functions do: the bytes are kept beside the request, and the stream is at its end. */
+/**
+ * Reads the body as some hosts of functions do: the bytes are kept beside the request, and the stream is at its end.
+ */
 const rawBody: RequestHandler = (request, _response, next) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk) => chunks.push(chunk));

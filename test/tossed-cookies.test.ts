@@ -15,7 +15,9 @@ let app: TestApp;
 let ended: { session: string; reason: string }[];
 afterEach(() => app.close());
 
-/** An app where the attacker has an account; the cookie is one that a page on a sub-domain sets for the whole domain. */
+/**
+ * An app where the attacker has an account; the cookie is one that a page on a sub-domain sets for the whole domain.
+ */
 async function attacked(settings: SettingsInput): Promise<{ attacker: TestClient; tossed: string }> {
   app = await createTestApp({ settings: { development: false, ...settings } });
   ended = [];

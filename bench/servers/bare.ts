@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { createExpressServer, Get, JsonController } from 'routing-controllers';
 import { LEAN, lean, PERMISSIONS, serve } from './serve.js';
 
-/** routing-controllers and nothing else: what the framework itself costs. BENCH_VARIANT `lean` leaves out what it can. */
+/**
+ * routing-controllers and nothing else: what the framework itself costs. BENCH_VARIANT `lean` leaves out what it can.
+ */
 @JsonController('/profile')
 class ProfileController {
   @Get('/id')

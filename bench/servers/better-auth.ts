@@ -8,8 +8,8 @@ import pg from 'pg';
 import { ARGON2, DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
 /**
- * better-auth on Express 5. BENCH_VARIANT with `scrypt` keeps its own password hash in place of argon2id, and with `cache`
- * it keeps the session in a signed cookie for five minutes in place of a look-up for each request.
+ * better-auth on Express 5. BENCH_VARIANT with `scrypt` keeps its own password hash in place of argon2id, and with
+ * `cache` it keeps the session in a signed cookie for five minutes in place of a look-up for each request.
  */
 const variant = process.env['BENCH_VARIANT'] ?? '';
 const cached = variant.includes('cache');

@@ -49,8 +49,9 @@ class NoMailer extends Mailer {
 }
 
 /**
- * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`, `no login limit`, `accounts`, `partitioned`, or a number of
- * sessions that are there already. A database that has its tables is shared with the processes that made them.
+ * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`,
+ * `no login limit`, `accounts`, `partitioned`, or a number of sessions that are there already. A database that has its
+ * tables is shared with the processes that made them.
  */
 const variant = process.env['BENCH_VARIANT'] ?? '';
 const orm = await MikroORM.init(options);
@@ -73,7 +74,8 @@ const yesterday = { now: () => Date.now() - 86_400_000 };
 const past = await createJwtAllauth({ orm, settings, mailer, clock: yesterday, container: Container.of('past') });
 
 const tokens = [];
-// The refresh tokens are of sessions of their own: replays that are tried out end these, and their access tokens with them.
+// The refresh tokens are of sessions of their own: replays that are tried out end these, and their access tokens with
+// them.
 for (let index = 0; index < SESSIONS + USERS; index++)
   tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
 const many = Number(variant) > 0 ? await addSessions(Number(variant), users, Container.get(TokenFactory)) : [];

@@ -7,7 +7,9 @@ import type { Study } from './study.js';
 
 type Headers = Record<string, string>;
 
-/** How long an access token is still believed on one server after its session was ended on another, both of them busy. */
+/**
+ * How long an access token is still believed on one server after its session was ended on another, both of them busy.
+ */
 export const crossing: Study = {
   id: 'crossing',
   title: 'From the end of a session on one server to the refusal of its access token on another, both under load',
@@ -57,7 +59,9 @@ async function keepBusy({ origin, traffic }: ServerProcess, users: readonly Head
   return rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
 }
 
-/** Ends the session of an access token on one server, and returns the milliseconds until the other refuses the token. */
+/**
+ * Ends the session of an access token on one server, and returns the milliseconds until the other refuses the token.
+ */
 async function cross(here: ServerProcess, there: ServerProcess, headers: Headers): Promise<number> {
   const [one, other] = [new Client(here.origin), new Client(there.origin)];
   const ask = async () => {

@@ -20,8 +20,8 @@ const ORM = fileURLToPath(new URL('../servers/app-orm.js', import.meta.url));
 const PARALLEL = 4;
 
 /**
- * What a million rotations leave behind. The statement is the library's own, as pg_stat_activity shows it after a refresh
- * over HTTP; a procedure repeats it for random sessions, each in a transaction of its own.
+ * What a million rotations leave behind. The statement is the library's own, as pg_stat_activity shows it after a
+ * refresh over HTTP; a procedure repeats it for random sessions, each in a transaction of its own.
  */
 export const growth: Study = {
   id: 'growth',

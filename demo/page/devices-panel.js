@@ -38,7 +38,10 @@ export class DevicesPanel {
     tell(this.#outcome, '');
   }
 
-  /** Keeps what is there already, so that a button does not lose the focus. @param {readonly DeviceSession[]} sessions */
+  /**
+   * Keeps what is there already, so that a button does not lose the focus.
+   * @param {readonly DeviceSession[]} sessions
+   */
   #show(sessions) {
     const ids = new Set(sessions.map(({ id }) => id));
     for (const [id, item] of this.#items) {

@@ -2,8 +2,8 @@
 const PAUSE = 2000;
 
 /**
- * Asks again and again while somebody is signed in and looks at the page, one question at a time. A question that fails is
- * asked again.
+ * Asks again and again while somebody is signed in and looks at the page, one question at a time. A question that fails
+ * is asked again.
  *
  * @param {() => boolean} isWanted
  * @param {() => Promise<void>} ask

@@ -128,7 +128,10 @@ export class TheftPanel {
     }
   }
 
-  /** The last line of the story that is about one of the two, and how it ended. @param {'owner' | 'thief' | 'copied'} whom */
+  /**
+   * The last line of the story that is about one of the two, and how it ended.
+   * @param {'owner' | 'thief' | 'copied'} whom
+   */
   #last(whom) {
     const { happenings = [] } = this.#family ?? {};
     const isIt = (/** @type {import('./family-story.js').Happening} */ each) =>

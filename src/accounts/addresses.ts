@@ -10,9 +10,9 @@ import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
 
 /**
- * Who holds an address: each user, but for one whose invitation has expired. That is a user who never came in – by a password,
- * by the mailed link, or by any session – and who is active, has no confirmed address, and no row of the app's points to.
- * A user also holds a former address for as long as a link can bring it back.
+ * Who holds an address: each user, but for one whose invitation has expired. That is a user who never came in – by a
+ * password, by the mailed link, or by any session – and who is active, has no confirmed address, and no row of the
+ * app's points to. A user also holds a former address for as long as a link can bring it back.
  */
 export class Addresses {
   readonly #sql: ReturnType<typeof statements>;
@@ -38,7 +38,9 @@ export class Addresses {
     return (await this.database.query(this.#sql.former, parameters, em)).length > 0;
   }
 
-  /** Waits until no other transaction holds the address in this way, and holds it until the transaction of `em` is over. */
+  /**
+   * Waits until no other transaction holds the address in this way, and holds it until the transaction of `em` is over.
+   */
   async lock(email: string, em: EntityManager): Promise<void> {
     await this.database.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [normalizeEmail(email)], em);
   }

@@ -10,7 +10,9 @@ export class ClientNetworks {
 
   constructor(private readonly logger: Logger) {}
 
-  /** The client's network by Express's `req.ip`; undefined for what is no address, which no counter may be shared for. */
+  /**
+   * The client's network by Express's `req.ip`; undefined for what is no address, which no counter may be shared for.
+   */
   of(ip: string | undefined): string | undefined {
     const network = clientNetwork(ip);
     if (network === undefined && !this.#hasWarned) {

@@ -16,9 +16,10 @@ export class DeactivationService {
   ) {}
 
   /**
-   * Deactivates a user and ends every session and every mailed link, in one transaction. When it returns, no login and no rotation that was under
-   * way can leave a live session behind. A user who is set inactive in any other way loses the sessions at their next use.
-   * False: there is no such user, or not an active one; sessions are ended all the same.
+   * Deactivates a user and ends every session and every mailed link, in one transaction. When it returns, no login and
+   * no rotation that was under way can leave a live session behind. A user who is set inactive in any other way loses
+   * the sessions at their next use. False: there is no such user, or not an active one; sessions are ended all the
+   * same.
    */
   async deactivate(id: UserId): Promise<boolean> {
     return this.database.transaction(async (em) => {

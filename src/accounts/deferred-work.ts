@@ -10,7 +10,9 @@ import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from '../mail/outbox-mail.entity.j
 import { seal, unseal } from '../mail/sealed-content.js';
 import type { Logger } from '../observability/logger.js';
 
-/** Milliseconds before each piece of work, at least and at most: the answer goes out, and no load follows it at once. */
+/**
+ * Milliseconds before each piece of work, at least and at most: the answer goes out, and no load follows it at once.
+ */
 const REST_AT_LEAST = 20;
 const REST_AT_MOST = 120;
 
@@ -22,9 +24,9 @@ const LIFETIME_SECONDS = 3600;
 type Handler<P> = (payload: P, em: EntityManager) => Promise<unknown>;
 
 /**
- * Work that goes on after the answer, where the time to the answer would tell whether an address is known. It is written down
- * before the answer, sealed, and done once: by this server shortly after, one piece after another, or by another one if this
- * one is no more. What fails is tried again.
+ * Work that goes on after the answer, where the time to the answer would tell whether an address is known. It is
+ * written down before the answer, sealed, and done once: by this server shortly after, one piece after another, or by
+ * another one if this one is no more. What fails is tried again.
  */
 export class DeferredWork {
   readonly #sql: ReturnType<typeof statements>;
@@ -47,7 +49,9 @@ export class DeferredWork {
     outbox.useForWork((id) => this.#perform(id));
   }
 
-  /** Says how work of a name is done, on every server. What it throws of the client's fault (below 500) ends the work. */
+  /**
+   * Says how work of a name is done, on every server. What it throws of the client's fault (below 500) ends the work.
+   */
   handle<P extends object>(name: string, handler: Handler<P>): void {
     this.#handlers.set(name, handler as Handler<never>);
   }

@@ -40,8 +40,8 @@ export class EmailChangeService {
   }
 
   /**
-   * Mails a link to the new address and a notice to the old one. To an address that is taken no link is mailed, which the
-   * caller is not told.
+   * Mails a link to the new address and a notice to the old one. To an address that is taken no link is mailed, which
+   * the caller is not told.
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable

@@ -27,8 +27,8 @@ export interface ChangedEmail {
 }
 
 /**
- * The way back after an address was changed: a link in a mail to the old one. Neither another password nor further changes
- * void it, for a thief could make them. Using one voids those that were mailed later.
+ * The way back after an address was changed: a link in a mail to the old one. Neither another password nor further
+ * changes void it, for a thief could make them. Using one voids those that were mailed later.
  */
 export class EmailUndoService {
   constructor(
@@ -58,8 +58,8 @@ export class EmailUndoService {
   }
 
   /**
-   * Gives the old address back as a confirmed one, ends every session and every pending link, and takes the password, which a
-   * thief knows: all of it or nothing.
+   * Gives the old address back as a confirmed one, ends every session and every pending link, and takes the password,
+   * which a thief knows: all of it or nothing.
    *
    * @returns a key to set a new password; undefined for a key that is good for nothing, or if somebody has the address
    * @throws too_many_requests, service_unavailable

@@ -63,8 +63,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Mails a new link to an active user whose address is not confirmed, or for a sign-up of an address that waits: that of
-   * the same browser, or else the newest. The older link of the same is good no more. To others nothing is mailed.
+   * Mails a new link to an active user whose address is not confirmed, or for a sign-up of an address that waits: that
+   * of the same browser, or else the newest. The older link of the same is good no more. To others nothing is mailed.
    *
    * @throws too_many_requests
    */
@@ -98,8 +98,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Takes the key of a link: the sign-up becomes a user, or the address to which it was mailed is confirmed, or becomes the
-   * user's. Again it changes nothing and succeeds all the same: a scanner of mails may have come first.
+   * Takes the key of a link: the sign-up becomes a user, or the address to which it was mailed is confirmed, or becomes
+   * the user's. Again it changes nothing and succeeds all the same: a scanner of mails may have come first.
    *
    * @returns undefined for a key that is good for nothing, or when somebody else has the address by now
    * @throws too_many_requests, service_unavailable
@@ -122,7 +122,9 @@ export class EmailVerificationService {
     return (await this.keys.find(key, ['email-verified'])) && {};
   }
 
-  /** Makes the user of a sign-up, unless somebody has the address by now: of two sign-ups at the same moment, one wins. */
+  /**
+   * Makes the user of a sign-up, unless somebody has the address by now: of two sign-ups at the same moment, one wins.
+   */
   async #complete(
     signUp: PendingSignUp,
     key: string,

@@ -10,7 +10,9 @@ const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.EmailNotVe
 export class LoginFailures {
   constructor(private readonly journal: Journal) {}
 
-  /** Makes an attempt and records it if it is refused. The attempt tells whose account it is about as soon as it knows. */
+  /**
+   * Makes an attempt and records it if it is refused. The attempt tells whose account it is about as soon as it knows.
+   */
   async watch<T>({ ip }: SessionClient, attempt: (isAbout: (user: string) => void) => Promise<T>): Promise<T> {
     let user: string | undefined;
     try {

@@ -31,13 +31,13 @@ class Refusal {
 }
 
 /**
- * Bounds how often passwords can be guessed, over all servers. Every attempt is counted before the password is looked at,
- * so that parallel guesses cannot slip past, and taken back when it was no failure.
+ * Bounds how often passwords can be guessed, over all servers. Every attempt is counted before the password is looked
+ * at, so that parallel guesses cannot slip past, and taken back when it was no failure.
  *
- * Attempts to sign in are counted by e-mail address and network, whether or not there is such an account. When these limits
- * are used up, a right password is still accepted at a network where the owner has opened a session (`KnownNetworks`),
- * within counters of its own. A wrong one gets the answer of the used-up limit, so that nobody at that network can tell
- * whether a password was looked at.
+ * Attempts to sign in are counted by e-mail address and network, whether or not there is such an account. When these
+ * limits are used up, a right password is still accepted at a network where the owner has opened a session
+ * (`KnownNetworks`), within counters of its own. A wrong one gets the answer of the used-up limit, so that nobody at
+ * that network can tell whether a password was looked at.
  */
 export class LoginLimiter {
   /** Milliseconds after which a refusal is answered: its time must not tell whether a password was looked at. */
@@ -59,8 +59,8 @@ export class LoginLimiter {
   }
 
   /**
-   * Finds the account and lets `guess` look at the password, if the limits allow one more failure. A guess that resolves to
-   * undefined was wrong and stays counted; one that throws does not count.
+   * Finds the account and lets `guess` look at the password, if the limits allow one more failure. A guess that
+   * resolves to undefined was wrong and stays counted; one that throws does not count.
    *
    * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same account
    */

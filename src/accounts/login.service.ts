@@ -63,9 +63,9 @@ export class LoginService {
   }
 
   /**
-   * Refuses the password of a sign-up that waits, whether or not the address has a user. The work is the same for each wrong
-   * password, however many sign-ups wait. The limiter does not count what is thrown: a stranger's own sign-up neither costs
-   * guesses nor clears them.
+   * Refuses the password of a sign-up that waits, whether or not the address has a user. The work is the same for each
+   * wrong password, however many sign-ups wait. The limiter does not count what is thrown: a stranger's own sign-up
+   * neither costs guesses nor clears them.
    *
    * @throws email_not_verified
    */

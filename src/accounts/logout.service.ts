@@ -32,7 +32,10 @@ export class LogoutService {
     });
   }
 
-  /** Ends the sessions of tokens that a new sign-in of the same client has replaced; tokens that are not valid do nothing. */
+  /**
+   * Ends the sessions of tokens that a new sign-in of the same client has replaced; tokens that are not valid do
+   * nothing.
+   */
   async supersede(refreshTokens: readonly string[]): Promise<void> {
     await this.#each(refreshTokens, (token) =>
       this.sessions.revoke(this.tokens.verifyRefresh(token), { reason: 'superseded' }),

@@ -7,12 +7,14 @@ import { normalizeEmail } from '../users/email.js';
 import type { ClientNetworks } from './client-networks.js';
 
 /**
- * Why a mail is sent. Each counts by itself for a mailbox: what a stranger asks for in somebody's name must not use up what
- * the owner needs.
+ * Why a mail is sent. Each counts by itself for a mailbox: what a stranger asks for in somebody's name must not use up
+ * what the owner needs.
  */
 export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation';
 
-/** Which notices count together for a mailbox. Strangers bring about `account-exists`: they must not use up the others. */
+/**
+ * Which notices count together for a mailbox. Strangers bring about `account-exists`: they must not use up the others.
+ */
 export type NoticeKind = 'account-exists' | 'notice';
 
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
@@ -30,8 +32,8 @@ export class MailLimiter {
   ) {}
 
   /**
-   * Counts a mail that is about to be sent, whether or not there is an account. Without a client it is sent at the wish of
-   * somebody who is trusted, and counts for the mailbox alone.
+   * Counts a mail that is about to be sent, whether or not there is an account. Without a client it is sent at the wish
+   * of somebody who is trusted, and counts for the mailbox alone.
    *
    * @throws too_many_requests
    */
@@ -49,7 +51,9 @@ export class MailLimiter {
     }
   }
 
-  /** Counts a notice that is about to be put into the outbox, in the transaction of `em`. False: there were too many. */
+  /**
+   * Counts a notice that is about to be put into the outbox, in the transaction of `em`. False: there were too many.
+   */
   async admitsNotice(kind: NoticeKind, email: string, em: EntityManager): Promise<boolean> {
     let isAdmitted = true;
     for (const limit of this.#limits('account')) {
@@ -59,7 +63,10 @@ export class MailLimiter {
     return isAdmitted;
   }
 
-  /** Counts a try of a key out of a mail, unless MAIL_RATE_LIMIT is off or the client has no address. @throws too_many_requests */
+  /**
+   * Counts a try of a key out of a mail, unless MAIL_RATE_LIMIT is off or the client has no address.
+   * @throws too_many_requests
+   */
   async countKey(ip: string | undefined): Promise<void> {
     if (this.settings.mailRateLimit.length === 0) return;
     const network = this.networks.of(ip);

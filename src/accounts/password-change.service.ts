@@ -38,8 +38,9 @@ export class PasswordChangeService {
   ) {}
 
   /**
-   * Sets the new password, ends every older session (or, where LOGOUT_ON_PASSWORD_CHANGE is false, the caller's own) and
-   * opens a new one: all of it or nothing. Guesses at the old password are limited like failed logins, for the session.
+   * Sets the new password, ends every older session (or, where LOGOUT_ON_PASSWORD_CHANGE is false, the caller's own)
+   * and opens a new one: all of it or nothing. Guesses at the old password are limited like failed logins, for the
+   * session.
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable

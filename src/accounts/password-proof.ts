@@ -18,7 +18,8 @@ export class PasswordProof {
   ) {}
 
   /**
-   * The caller's user, with the hash that was checked. Guesses are limited like failed logins, for the caller's session.
+   * The caller's user, with the hash that was checked. Guesses are limited like failed logins, for the caller's
+   * session.
    *
    * @throws incorrect_credentials, too_many_requests, token_not_valid when the caller's session has ended
    */

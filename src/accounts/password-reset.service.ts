@@ -19,8 +19,8 @@ export class PasswordResetService {
   }
 
   /**
-   * Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing happens, in
-   * the same time: what is done is written down first, and follows the answer.
+   * Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing
+   * happens, in the same time: what is done is written down first, and follows the answer.
    *
    * @throws too_many_requests, service_unavailable
    */

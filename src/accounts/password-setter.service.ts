@@ -59,8 +59,8 @@ export class PasswordSetter {
   }
 
   /**
-   * Sets the password, confirms the address, ends every older session, pending key and unconfirmed address change, and opens
-   * a session: all of it or nothing. Of two at the same moment, one wins.
+   * Sets the password, confirms the address, ends every older session, pending key and unconfirmed address change, and
+   * opens a session: all of it or nothing. Of two at the same moment, one wins.
    *
    * @throws token_not_valid, validation_failed (the key stays good), too_many_requests, service_unavailable
    */

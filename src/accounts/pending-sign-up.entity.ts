@@ -4,8 +4,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const PENDING_SIGN_UP_ENTITY = 'AuthPendingSignUp';
 
 /**
- * Sign-ups under EMAIL_VERIFICATION=`mandatory`. None is a user before its own mail is opened; several of one address wait
- * side by side. A row without a key can never become a user: the address was taken.
+ * Sign-ups under EMAIL_VERIFICATION=`mandatory`. None is a user before its own mail is opened; several of one address
+ * wait side by side. A row without a key can never become a user: the address was taken.
  */
 export function createPendingSignUpEntity(): EntitySchema {
   return defineEntity({

@@ -9,8 +9,8 @@ import { normalizeEmail } from '../users/email.js';
 import { PENDING_SIGN_UP_ENTITY } from './pending-sign-up.entity.js';
 
 /**
- * Sign-ups of one address that are kept, the newest. MAIL_RATE_LIMIT lets 20 an hour through for one mailbox by default: a
- * flood of strangers needs hours to push out the sign-up of the owner.
+ * Sign-ups of one address that are kept, the newest. MAIL_RATE_LIMIT lets 20 an hour through for one mailbox by
+ * default: a flood of strangers needs hours to push out the sign-up of the owner.
  */
 const KEPT = 50;
 
@@ -26,7 +26,10 @@ export interface PendingSignUp {
   readonly fields: { readonly firstName?: string; readonly lastName?: string };
 }
 
-/** The statements on sign-ups that wait for their mail to be opened. Each names the address, the id or the key as an equality. */
+/**
+ * The statements on sign-ups that wait for their mail to be opened. Each names the address, the id or the key as an
+ * equality.
+ */
 export class PendingSignUps {
   readonly #sql: ReturnType<typeof statements>;
 
@@ -42,14 +45,17 @@ export class PendingSignUps {
   }
 
   /**
-   * The salt of an address, the same for each of its sign-ups: so that one computation tells whether a password is that of
-   * any of them (`PasswordHasher.verifyAny`).
+   * The salt of an address, the same for each of its sign-ups: so that one computation tells whether a password is that
+   * of any of them (`PasswordHasher.verifyAny`).
    */
   saltFor(email: string): Uint8Array {
     return createHmac('sha256', this.secret).update(normalizeEmail(email)).digest().subarray(0, SALT_BYTES);
   }
 
-  /** Stores a sign-up and drops the oldest of its address beyond 50. Without a key it can never be confirmed. Returns its id. */
+  /**
+   * Stores a sign-up and drops the oldest of its address beyond 50. Without a key it can never be confirmed. Returns
+   * its id.
+   */
   async add(
     { email, passwordHash, fields }: Omit<PendingSignUp, 'id'>,
     key: string | undefined,
@@ -84,8 +90,8 @@ export class PendingSignUps {
   }
 
   /**
-   * Lets a sign-up wait for its full time again, under a new key if one is given and the sign-up can be confirmed at all.
-   * False: no sign-up has got the key.
+   * Lets a sign-up wait for its full time again, under a new key if one is given and the sign-up can be confirmed at
+   * all. False: no sign-up has got the key.
    */
   async renew(id: string, key: string | undefined, em: EntityManager): Promise<boolean> {
     const hash = key === undefined ? null : hashOfMailedKey(key);

@@ -32,7 +32,10 @@ export interface PurgeResult {
   readonly sessions: number;
   /** Revocations of sessions of which every access token has expired. */
   readonly revocations: number;
-  /** Counters of failed logins, of mails and of tries of their keys, and addresses where owners were seen, whose time is over. */
+  /**
+   * Counters of failed logins, of mails and of tries of their keys, and addresses where owners were seen, whose time is
+   * over.
+   */
   readonly loginAttempts: number;
   /** Keys of mailed links that have expired, but for those of invitations that were never accepted. */
   readonly oneTimeKeys: number;
@@ -67,7 +70,8 @@ export class PurgeService {
 
   /**
    * Deletes what has expired when it is called, to be called from a scheduler: once a day is often enough. It may run
-   * beside requests and beside itself: its statements are short, it waits for nobody's lock, and most of the time it rests.
+   * beside requests and beside itself: its statements are short, it waits for nobody's lock, and most of the time it
+   * rests.
    *
    * @throws RangeError for a batch of no rows; service_unavailable, after which it can be called again
    */

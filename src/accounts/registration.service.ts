@@ -25,8 +25,8 @@ import type { SignUpBrowsers } from './sign-up-browsers.js';
 import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
- * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new user
- * takes one or two more than a notice, and both are done long before.
+ * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new
+ * user takes one or two more than a notice, and both are done long before.
  */
 const ALIKE = 100;
 
@@ -69,8 +69,9 @@ export class RegistrationService {
   ) {}
 
   /**
-   * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no user yet,
-   * but a sign-up that waits: a link is mailed, or, for an address that is taken, a notice to its owner; the caller cannot tell.
+   * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no
+   * user yet, but a sign-up that waits: a link is mailed, or, for an address that is taken, a notice to its owner; the
+   * caller cannot tell.
    *
    * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable
    */
@@ -153,8 +154,8 @@ export class RegistrationService {
   }
 
   /**
-   * Inserts the user. A session reads the user anew, without the lazy hash: were the user still managed, the hash would be
-   * written once more.
+   * Inserts the user. A session reads the user anew, without the lazy hash: were the user still managed, the hash would
+   * be written once more.
    */
   async #save(user: BaseUser, em: EntityManager): Promise<void> {
     await em.persist(user).flush();
@@ -163,8 +164,8 @@ export class RegistrationService {
   }
 
   /**
-   * The entity of a new user; an app overrides this to fill columns of its own. Under EMAIL_VERIFICATION=`mandatory` it is
-   * called when the mail was opened.
+   * The entity of a new user; an app overrides this to fill columns of its own. Under EMAIL_VERIFICATION=`mandatory` it
+   * is called when the mail was opened.
    */
   protected createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
     return em.create(this.users.entity, {

@@ -1,7 +1,10 @@
 import { Role } from '../users/role.js';
 import type { Principal } from './principal.js';
 
-/** A condition on who sent the request, for `@Authorized(predicate)`. It must look at the principal only, and never throw. */
+/**
+ * A condition on who sent the request, for `@Authorized(predicate)`. It must look at the principal only, and never
+ * throw.
+ */
 export type AccessPredicate = (principal: Principal) => boolean | Promise<boolean>;
 
 /** What `@Authorized` takes: a role number or a predicate, or an array of them. */
@@ -16,8 +19,8 @@ export function isAccessRule(rule: unknown): rule is AccessRule {
 }
 
 /**
- * Whether the principal may pass: every predicate AND, if roles are named, any of the roles. Staff and superusers pass every
- * role. routing-controllers joins the rules of a controller and of its action into one list, so both count.
+ * Whether the principal may pass: every predicate AND, if roles are named, any of the roles. Staff and superusers pass
+ * every role. routing-controllers joins the rules of a controller and of its action into one list, so both count.
  *
  * @throws TypeError for a rule of another kind: a mistyped rule must not let anybody through
  */
@@ -32,7 +35,10 @@ export async function isPermitted(principal: Principal, rules: readonly unknown[
   return true;
 }
 
-/** Asks a predicate. What it throws must be an error: Express goes on to the action when it is told of `undefined` or `'route'`. */
+/**
+ * Asks a predicate. What it throws must be an error: Express goes on to the action when it is told of `undefined` or
+ * `'route'`.
+ */
 async function ask(predicate: AccessPredicate, principal: Principal): Promise<boolean> {
   try {
     return await predicate(principal);

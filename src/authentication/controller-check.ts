@@ -87,8 +87,8 @@ function assertMarksAreGuarded(controller: Controller): void {
 }
 
 /**
- * Refuses checkers of the app's own, which an object that is spread brings past the compiler: ours would replace them silently,
- * and the app's rules would not be asked.
+ * Refuses checkers of the app's own, which an object that is spread brings past the compiler: ours would replace them
+ * silently, and the app's rules would not be asked.
  *
  * @throws controller_refused
  */

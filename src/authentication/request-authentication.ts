@@ -15,7 +15,9 @@ interface AuthenticatedRequest {
   [principal: symbol]: Principal | Promise<Principal> | undefined;
 }
 
-/** Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request. */
+/**
+ * Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request.
+ */
 export class RequestAuthentication {
   /** Where the request keeps its principal: a WeakMap would cost the garbage collector more. Each app has its own. */
   readonly #principal = Symbol('principal');
@@ -49,7 +51,10 @@ export class RequestAuthentication {
     return found;
   }
 
-  /** The principal's user, managed by the request's EntityManager. @throws token_not_valid when there is no active one */
+  /**
+   * The principal's user, managed by the request's EntityManager.
+   * @throws token_not_valid when there is no active one
+   */
   user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {
     const em = requestEntityManager(this.orm) ?? this.orm.em.fork();
     const user = this.#users.get(request) ?? this.users.getActiveWithRelations(em, principal.id);

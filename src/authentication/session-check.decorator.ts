@@ -19,8 +19,9 @@ const marks: Readonly<Record<SessionCheckMode, Mark>> = {
 };
 
 /**
- * Chooses for an action, or for every action of a controller, how an access token's session is looked at before the token is
- * believed, in place of ACCESS_TOKEN_SESSION_CHECK. What stands on the action counts before what stands on its controller.
+ * Chooses for an action, or for every action of a controller, how an access token's session is looked at before the
+ * token is believed, in place of ACCESS_TOKEN_SESSION_CHECK. What stands on the action counts before what stands on its
+ * controller.
  */
 export function SessionCheck(mode: SessionCheckMode): MethodDecorator & ClassDecorator {
   if (!Object.hasOwn(marks, mode)) throw new TypeError('@SessionCheck takes none, revocation-list or database');

@@ -1,7 +1,10 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { EmailVerified } from './access-rule.js';
 
-/** Where controllers ask for `EmailVerified`, as `Class` or `Class.method`. A predicate that asks within itself is not seen. */
+/**
+ * Where controllers ask for `EmailVerified`, as `Class` or `Class.method`. A predicate that asks within itself is not
+ * seen.
+ */
 export function usesOfEmailVerified(controllers: readonly unknown[]): string[] {
   return getMetadataArgsStorage()
     .responseHandlers.filter(({ target, type }) => type === 'authorized' && controllers.includes(target))

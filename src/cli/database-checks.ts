@@ -66,7 +66,9 @@ export class DatabaseChecks {
     return { name, status: 'warning', message };
   }
 
-  /** The difference of the clocks, by the fastest of a few questions: its answer is from about the middle of its time. */
+  /**
+   * The difference of the clocks, by the fastest of a few questions: its answer is from about the middle of its time.
+   */
   async #clock(): Promise<Finding> {
     let fastest = Number.POSITIVE_INFINITY;
     let skew = 0;

@@ -27,8 +27,8 @@ function secretWarnings(secret: string): string[] {
 }
 
 /**
- * Bits of a text of which the characters were drawn as often as they occur in it, without its repetitions and steps such as
- * `abc`. Random texts that are long enough for a setting have more than is asked.
+ * Bits of a text of which the characters were drawn as often as they occur in it, without its repetitions and steps
+ * such as `abc`. Random texts that are long enough for a setting have more than is asked.
  */
 function bitsOf(text: string): number {
   const all = [...text];

@@ -45,7 +45,10 @@ export function addProjectOptions(command: Command): Command {
     .option('--env <file>', 'read variables from this file first; those that are set already stay');
 }
 
-/** Runs `work` on the app, with settings from the environment, and closes its ORM. @throws CommandError, SettingsError */
+/**
+ * Runs `work` on the app, with settings from the environment, and closes its ORM.
+ * @throws CommandError, SettingsError
+ */
 export async function withProject<T>(options: ProjectOptions, work: (project: Project) => Promise<T>): Promise<T> {
   loadEnv(options);
   const settings = settingsFromEnv(process.env);

@@ -21,7 +21,9 @@ export function reasonOf(error: unknown): string {
   return withoutSecrets(error.message.split('\n')[0] || code || error.name);
 }
 
-/** A text without the passwords of addresses and the values of variables that are secret: modules of the app wrote it. */
+/**
+ * A text without the passwords of addresses and the values of variables that are secret: modules of the app wrote it.
+ */
 export function withoutSecrets(text: string): string {
   const secrets = Object.entries(process.env).filter(([name]) => SECRET_VARIABLE.test(name));
   let clean = text.replace(/:\/\/[^\s/]*@/g, '://[redacted]@');

@@ -7,7 +7,10 @@ export function settingWarnings(settings: Settings): Finding[] {
   return [audience(settings), sessionLifetime(settings)];
 }
 
-/** A public key verifies tokens in other services, and only `aud` says for which of them a token was made (RFC 8725 §3.9). */
+/**
+ * A public key verifies tokens in other services, and only `aud` says for which of them a token was made (RFC 8725
+ * §3.9).
+ */
 function audience({ algorithm, audience: set }: Settings): Finding {
   const name = 'audience';
   if (set !== undefined) return { name, status: 'ok', message: 'tokens say for which service they are' };

@@ -41,8 +41,8 @@ interface Row {
 }
 
 /**
- * Looks for addresses that are not stored in their normal form: no look-up finds them, and their mailbox can be registered
- * again. No finding shows an address.
+ * Looks for addresses that are not stored in their normal form: no look-up finds them, and their mailbox can be
+ * registered again. No finding shows an address.
  */
 export class UserAddresses {
   readonly #sql: ReturnType<typeof statements>;

@@ -51,8 +51,9 @@ export class UserColumns {
   }
 
   /**
-   * Whether an address can be in two rows. What counts is a valid unique index on the address alone: on the column, or on an
-   * expression that reads nothing else, such as `lower(email)`. A partial one leaves rows out that look-ups do find.
+   * Whether an address can be in two rows. What counts is a valid unique index on the address alone: on the column, or
+   * on an expression that reads nothing else, such as `lower(email)`. A partial one leaves rows out that look-ups do
+   * find.
    */
   async addressIndex(): Promise<Finding> {
     const name = 'address-index';

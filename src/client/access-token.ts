@@ -3,7 +3,9 @@ import { unexpected } from './auth-error.js';
 /** Milliseconds before its end at which a token is renewed at the earliest; a fifth of its life, if that is less. */
 const LONGEST_MARGIN = 300_000;
 
-/** Claims of every access token; an app's own come beside them. Instants are seconds since 1970 by the server's clock. */
+/**
+ * Claims of every access token; an app's own come beside them. Instants are seconds since 1970 by the server's clock.
+ */
 export interface AccessTokenClaims {
   /** The user's id. */
   readonly sub: string;
@@ -18,8 +20,8 @@ export interface AccessTokenClaims {
 }
 
 /**
- * An access token as this machine sees it: how old it is counts from when it came, because the machine's clock may be wrong
- * by hours. The claims are read, not verified: that is for servers.
+ * An access token as this machine sees it: how old it is counts from when it came, because the machine's clock may be
+ * wrong by hours. The claims are read, not verified: that is for servers.
  */
 export class AccessToken<Claims extends object = object> {
   readonly claims: Readonly<AccessTokenClaims & Claims>;
@@ -29,8 +31,8 @@ export class AccessToken<Claims extends object = object> {
 
   /**
    * @param receivedAt milliseconds since 1970, by the clock of this machine
-   * @param chance from 0 to 1, the same in every tab: decides when the token is renewed. A thief who has copied the refresh
-   * token must not know when its owner will use it.
+   * @param chance from 0 to 1, the same in every tab: decides when the token is renewed. A thief who has copied the
+   * refresh token must not know when its owner will use it.
    * @throws AuthError `unexpected_answer` if it is no token
    */
   constructor(
@@ -56,7 +58,10 @@ export class AccessToken<Claims extends object = object> {
     return now < this.#renewedAt && this.isAlive(now);
   }
 
-  /** Whether a server would still take it. A clock that was set back says nothing about an age: then the token counts as old. */
+  /**
+   * Whether a server would still take it. A clock that was set back says nothing about an age: then the token counts as
+   * old.
+   */
   isAlive(now: number): boolean {
     return now < this.expiresAt && now >= this.receivedAt;
   }

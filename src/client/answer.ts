@@ -11,15 +11,18 @@ export async function resultOf<Result>(answer: Response): Promise<Result> {
   });
 }
 
-/** Whether a 401 is about the token, and not about a password in the request. Servers that are none of ours tell it by 401. */
+/**
+ * Whether a 401 is about the token, and not about a password in the request. Servers that are none of ours tell it
+ * by 401.
+ */
 export async function isTokenRefused(response: Response): Promise<boolean> {
   const { code } = await errorOf(response);
   return ['token_not_valid', 'not_authenticated', 'unexpected_answer'].includes(code);
 }
 
 /**
- * The error that an answer stands for, whoever fetched it: `if (!answer.ok) throw await errorOf(answer)`. It keeps nothing of
- * an answer that is not problem details with a code (RFC 9457): that is an `unexpected_answer`.
+ * The error that an answer stands for, whoever fetched it: `if (!answer.ok) throw await errorOf(answer)`. It keeps
+ * nothing of an answer that is not problem details with a code (RFC 9457): that is an `unexpected_answer`.
  */
 export async function errorOf(response: Response): Promise<AuthError> {
   const { status, headers } = response;

@@ -40,11 +40,11 @@ interface Call extends Content {
 }
 
 /**
- * The client of one server. The access token is in the memory of this object alone; it is renewed when a request needs it,
- * and never by a timer, so that an open tab does not keep a session alive.
+ * The client of one server. The access token is in the memory of this object alone; it is renewed when a request needs
+ * it, and never by a timer, so that an open tab does not keep a session alive.
  *
- * Every method that asks the server fails with an `AuthError`, and one that gets tokens with a TypeError where `store` does
- * not fit the server.
+ * Every method that asks the server fails with an `AuthError`, and one that gets tokens with a TypeError where `store`
+ * does not fit the server.
  *
  * @typeParam Claims what the app's own refresh token adds
  */
@@ -105,22 +105,26 @@ export class AuthClient<Claims extends object = object> {
     return this.state;
   }
 
-  /** The access token, for what cannot be sent through `fetch`, a WebSocket say; undefined where nobody is signed in. */
+  /**
+   * The access token, for what cannot be sent through `fetch`, a WebSocket say; undefined where nobody is signed in.
+   */
   async accessToken(): Promise<string | undefined> {
     return (await this.#keeper.token())?.text;
   }
 
   /**
-   * The access token in the place of one that a server has refused with 401, for HTTP clients other than `fetch`: the newer one
-   * where there is one already, else that of one refresh which all callers share. Undefined where its user is no longer signed in.
+   * The access token in the place of one that a server has refused with 401, for HTTP clients other than `fetch`: the
+   * newer one where there is one already, else that of one refresh which all callers share. Undefined where its user is
+   * no longer signed in.
    */
   async replaceToken(refused: string): Promise<string | undefined> {
     return (await this.#keeper.replaceToken(new AccessToken(refused, 0)))?.text;
   }
 
   /**
-   * `fetch` with the access token of whoever is signed in, and without where nobody is. A request that is refused for its
-   * token is repeated once with another of the same user; every other answer is the caller's. `errorOf` reads one of ours.
+   * `fetch` with the access token of whoever is signed in, and without where nobody is. A request that is refused for
+   * its token is repeated once with another of the same user; every other answer is the caller's. `errorOf` reads one
+   * of ours.
    *
    * @throws TypeError for a request that would take the token to a foreign origin
    * @throws AuthError if no answer came (`network_error`), or the token has become another user's (`user_changed`)
@@ -215,7 +219,10 @@ export class AuthClient<Claims extends object = object> {
     await this.#call('POST', '/email/change', { body: to, isBearer: true });
   }
 
-  /** Mails an invitation to become a user of that role, one's own at most, where one may invite (REGISTRATION_ALLOWED_ROLES). */
+  /**
+   * Mails an invitation to become a user of that role, one's own at most, where one may invite
+   * (REGISTRATION_ALLOWED_ROLES).
+   */
   async invite(whom: { readonly email: string; readonly role: number } & Names): Promise<void> {
     await this.#call('POST', '/registration/user-register', { body: whom, isBearer: true });
   }

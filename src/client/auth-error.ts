@@ -41,7 +41,10 @@ export class AuthError extends Error {
   }
 }
 
-/** Whether a refresh failed because there is nothing to refresh any more: the session has ended, or no refresh token came. */
+/**
+ * Whether a refresh failed because there is nothing to refresh any more: the session has ended, or no refresh token
+ * came.
+ */
 export function isEnd({ code, status }: AuthError): boolean {
   return code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer');
 }

@@ -2,13 +2,17 @@
 const ANSWERED = 2000;
 
 /**
- * Marks for all tabs that an answer which changes the cookie is under way. A page that is left meanwhile loses its turn, but
- * the answer still arrives, and would put its cookie in the place of a newer one: whoever has the next turn gives it time.
+ * Marks for all tabs that an answer which changes the cookie is under way. A page that is left meanwhile loses its
+ * turn, but the answer still arrives, and would put its cookie in the place of a newer one: whoever has the next turn
+ * gives it time.
  */
 export interface PendingAnswer {
   /** Waits for the answer to a request of a page that was left. */
   arrived(): Promise<unknown>;
-  /** Sends, with a mark until the answer has come. That of a request that failed stays: browsers fail it in leaving a page. */
+  /**
+   * Sends, with a mark until the answer has come. That of a request that failed stays: browsers fail it in leaving a
+   * page.
+   */
   during<T>(send: () => Promise<T>): Promise<T>;
 }
 

@@ -1,8 +1,8 @@
 import { AuthError } from './auth-error.js';
 
 /**
- * Where the refresh token is kept when it travels in bodies (REFRESH_TOKEN_AS_COOKIE is false). What scripts of a page can
- * read, an injected script can steal: in browsers prefer the cookie.
+ * Where the refresh token is kept when it travels in bodies (REFRESH_TOKEN_AS_COOKIE is false). What scripts of a page
+ * can read, an injected script can steal: in browsers prefer the cookie.
  */
 export interface RefreshTokenStore {
   /** Whether every tab of the browser reads the same token here: only then do tabs share sessions. */

@@ -16,7 +16,10 @@ export type AuthState<Claims extends object = object> =
       /** When the access token ends and is renewed, in milliseconds since 1970 by this machine's clock. */
       readonly expiresAt: number;
     }
-  /** `reason`: the server's code, `refresh_token_reused` say; undefined where the user wished it, or was never signed in. */
+  /**
+   * `reason`: the server's code, `refresh_token_reused` say; undefined where the user wished it, or was never signed
+   * in.
+   */
   | { readonly status: 'signed-out'; readonly reason: string | undefined };
 
 /** The body of a token answer. */
@@ -81,8 +84,8 @@ export class SessionKeeper<Claims extends object> {
   }
 
   /**
-   * A token to send; undefined where nobody is signed in. One that is about to end is renewed beside the request; one that
-   * has ended, before it.
+   * A token to send; undefined where nobody is signed in. One that is about to end is renewed beside the request; one
+   * that has ended, before it.
    */
   async token(): Promise<AccessToken<Claims> | undefined> {
     const now = Date.now();
@@ -94,7 +97,9 @@ export class SessionKeeper<Claims extends object> {
     return this.#token;
   }
 
-  /** Another token of the same user, in the place of one that was refused; undefined where that user is not signed in. */
+  /**
+   * Another token of the same user, in the place of one that was refused; undefined where that user is not signed in.
+   */
   async replaceToken({ text, claims }: AccessToken): Promise<AccessToken<Claims> | undefined> {
     if (this.#token?.text === text) await this.renew();
     const token = await this.token();
@@ -132,8 +137,9 @@ export class SessionKeeper<Claims extends object> {
   }
 
   /**
-   * Asks again where an answer may have been lost: within its grace the server gives the same successor once more. No try is
-   * given up, because its answer changes the cookie whenever it comes: the first counts, and the turn lasts for all.
+   * Asks again where an answer may have been lost: within its grace the server gives the same successor once more. No
+   * try is given up, because its answer changes the cookie whenever it comes: the first counts, and the turn lasts for
+   * all.
    */
   async #rotate(linger: Linger): Promise<void> {
     const latest = Date.now() + LAST_TRY;

@@ -15,7 +15,9 @@ export type Linger = (pending: Promise<unknown>) => void;
 /** Handles an error that somebody else is told. */
 export const ignore = () => {};
 
-/** Milliseconds for which a tab stays first after it has got a token: longer than its message to the others can take. */
+/**
+ * Milliseconds for which a tab stays first after it has got a token: longer than its message to the others can take.
+ */
 const HOLD = 5000;
 
 /**
@@ -73,9 +75,9 @@ export class Tabs {
   }
 
   /**
-   * Runs what changes the refresh token, one at a time over all tabs. A tab that has got a new token stays first until its
-   * message has surely arrived everywhere, so that nobody who waited for the same token fetches one more. It makes room at
-   * once for a tab that knows its token.
+   * Runs what changes the refresh token, one at a time over all tabs. A tab that has got a new token stays first until
+   * its message has surely arrived everywhere, so that nobody who waited for the same token fetches one more. It makes
+   * room at once for a tab that knows its token.
    *
    * @param signal ends the wait, not what already runs
    */

@@ -29,7 +29,10 @@ interface Violation {
   readonly column?: string;
 }
 
-/** What a violation is about, without any value of a row: the names of the constraint, or of the column, and of its table. */
+/**
+ * What a violation is about, without any value of a row: the names of the constraint, or of the column, and of its
+ * table.
+ */
 export function violatedConstraint(error: unknown): Violation {
   const { constraint, table, column } = (error ?? {}) as Violation;
   return { ...(constraint && { constraint }), table, ...(column && { column }) };

@@ -22,7 +22,9 @@ interface Pool {
 /** SQLSTATE of a prepared statement whose tables have changed since. It was not executed. */
 const OUTDATED = '0A000';
 
-/** SQLSTATEs of a name that the connection does not have, or has already: a pooler behind the pool swaps connections. */
+/**
+ * SQLSTATEs of a name that the connection does not have, or has already: a pooler behind the pool swaps connections.
+ */
 const SWAPPED = ['26000', '42P05'];
 
 /**
@@ -64,8 +66,8 @@ export class Database {
   }
 
   /**
-   * Runs one statement with `$1`-style parameters and returns its rows: in the transaction of `em` if one is given, else
-   * on a connection of its own, committed when this returns and out of reach of any transaction of the app.
+   * Runs one statement with `$1`-style parameters and returns its rows: in the transaction of `em` if one is given,
+   * else on a connection of its own, committed when this returns and out of reach of any transaction of the app.
    */
   async query<Row = Record<string, unknown>>(
     sql: string,
@@ -104,10 +106,10 @@ export class Database {
   }
 
   /**
-   * Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app, and flushes it before the
-   * commit. Kysely's own transaction is used because `em.transactional` never gives a connection back to the pool that is
-   * lost on the way: a few cut connections would exhaust it. READ COMMITTED whatever the database's default is: a statement
-   * that had to wait for a row must see what the row has become.
+   * Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app, and flushes it before
+   * the commit. Kysely's own transaction is used because `em.transactional` never gives a connection back to the pool
+   * that is lost on the way: a few cut connections would exhaust it. READ COMMITTED whatever the database's default is:
+   * a statement that had to wait for a row must see what the row has become.
    */
   async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     const em = this.fork();
@@ -130,7 +132,9 @@ export class Database {
     return result;
   }
 
-  /** Calls back when the transaction of `em` has committed: at once where there is none, or where it is the app's own. */
+  /**
+   * Calls back when the transaction of `em` has committed: at once where there is none, or where it is the app's own.
+   */
   afterCommit(em: EntityManager | undefined, callback: () => void): void {
     const waiting = em && this.#afterCommit.get(em);
     if (waiting) waiting.push(callback);
@@ -142,7 +146,9 @@ export class Database {
     return this.#available(() => work(this.fork()));
   }
 
-  /** A connection beside the pool, made as the pool makes its own. A statement on it fails after so many milliseconds. */
+  /**
+   * A connection beside the pool, made as the pool makes its own. A statement on it fails after so many milliseconds.
+   */
   async connect(queryTimeout: number): Promise<DedicatedConnection> {
     return this.#available(async () => {
       const pool = await this.#pool();
@@ -167,8 +173,8 @@ export class Database {
   }
 
   /**
-   * An EntityManager to read with in the transaction of `em`: that itself where it is one of ours, else one beside it. What
-   * an EntityManager of the app's manages is neither refreshed nor flushed by us.
+   * An EntityManager to read with in the transaction of `em`: that itself where it is one of ours, else one beside it.
+   * What an EntityManager of the app's manages is neither refreshed nor flushed by us.
    */
   reader(em: EntityManager): EntityManager {
     return this.#own.has(em) ? em : this.beside(em);

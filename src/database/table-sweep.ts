@@ -15,9 +15,10 @@ interface SweepFollowUp {
 }
 
 /**
- * Deletes what has had its day in a large table. It walks once through the table's pages, in short statements that commit by
- * themselves, so that it needs no index – one on a column that rotation writes would cost each rotation its HOT update – and
- * holds no lock for long. A row that somebody else holds is left for the next time and never waited for.
+ * Deletes what has had its day in a large table. It walks once through the table's pages, in short statements that
+ * commit by themselves, so that it needs no index – one on a column that rotation writes would cost each rotation its
+ * HOT update – and holds no lock for long. A row that somebody else holds is left for the next time and never waited
+ * for.
  */
 export class TableSweep {
   readonly #due: string;
@@ -69,8 +70,8 @@ export class TableSweep {
   }
 
   /**
-   * The rows are locked first, because only a SELECT can skip those that others hold. Each is named by its partition and its
-   * place there; the places alone are what PostgreSQL goes to without a look at the rest of the table.
+   * The rows are locked first, because only a SELECT can skip those that others hold. Each is named by its partition
+   * and its place there; the places alone are what PostgreSQL goes to without a look at the rest of the table.
    */
   #deletion(): string {
     const { name } = this.table;

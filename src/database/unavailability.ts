@@ -1,4 +1,6 @@
-/** SQLSTATE classes that say "not now": connection lost, out of resources, conflict with others, stopped by an operator. */
+/**
+ * SQLSTATE classes that say "not now": connection lost, out of resources, conflict with others, stopped by an operator.
+ */
 const CLASSES = ['08', '40', '53', '57'];
 
 const NETWORK = new Set([

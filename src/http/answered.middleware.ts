@@ -3,8 +3,9 @@ import { Service } from 'typedi';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
 /**
- * The last middleware of the server. It ends the chain of requests that have an answer, as in Express: routing-controllers calls
- * `next` after each answer, and a handler for unknown addresses that the app registers behind us would answer a second time.
+ * The last middleware of the server. It ends the chain of requests that have an answer, as in Express:
+ * routing-controllers calls `next` after each answer, and a handler for unknown addresses that the app registers behind
+ * us would answer a second time.
  */
 export function createAnsweredMiddleware() {
   @Service()

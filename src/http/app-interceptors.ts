@@ -10,8 +10,9 @@ import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { OwnRequests } from './own-requests.js';
 
 /**
- * The app's interceptors as routing-controllers runs them, kept off our routes: an app that wraps its answers would wrap our
- * tokens, and no client could sign in. Each keeps its priority, and its instance comes from the app's container.
+ * The app's interceptors as routing-controllers runs them, kept off our routes: an app that wraps its answers would
+ * wrap our tokens, and no client could sign in. Each keeps its priority, and its instance comes from the app's
+ * container.
  *
  * @throws controller_refused for one that is not given as a class
  */

@@ -14,8 +14,9 @@ interface Registration {
 }
 
 /**
- * Refuses at start what would fail at the first request: two copies of routing-controllers or TypeDI, a container that does
- * not know our classes, and constructors whose parameters TypeDI cannot find because a compiler has emitted no metadata.
+ * Refuses at start what would fail at the first request: two copies of routing-controllers or TypeDI, a container that
+ * does not know our classes, and constructors whose parameters TypeDI cannot find because a compiler has emitted no
+ * metadata.
  *
  * @throws controller_refused with the cause and what to do
  */

@@ -13,10 +13,11 @@ import type { LinkPages } from './pages/link-pages.js';
 import { toProblem } from './problem-details.js';
 
 /**
- * The middlewares that answer every error, ours and the app's: with problem details (RFC 9457), or with a page where a person
- * has opened one. The app's own error middlewares come before the second one and see every error of the app's routes. Of
- * ours they see 5xx only: what our routes refuse is answered first, because our clients depend on its form. An error that is
- * not answered yet and is a 5xx goes on to what the app has registered behind us, such as an error tracker.
+ * The middlewares that answer every error, ours and the app's: with problem details (RFC 9457), or with a page where a
+ * person has opened one. The app's own error middlewares come before the second one and see every error of the app's
+ * routes. Of ours they see 5xx only: what our routes refuse is answered first, because our clients depend on its form.
+ * An error that is not answered yet and is a 5xx goes on to what the app has registered behind us, such as an error
+ * tracker.
  */
 export function createErrorMiddlewares(
   logger: Logger,
@@ -75,7 +76,9 @@ function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): str
   return `Bearer error="invalid_token", error_description="${description}"`;
 }
 
-/** Tells the operator: `err` is the error itself where it holds no secret; of what is no error only the kind is told. */
+/**
+ * Tells the operator: `err` is the error itself where it holds no secret; of what is no error only the kind is told.
+ */
 function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpRequest, logger: Logger): void {
   const reason = cause ?? error;
   logger.error(

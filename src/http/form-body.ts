@@ -4,12 +4,14 @@ import { type BodyRequest, faultOfReadBody, mediaTypeOf, takeForm, takeNothing }
 const FORM = 'application/x-www-form-urlencoded';
 
 /**
- * Options of `@Body` for a form that a browser sends without a script. In an action that is not of JSON (`@ContentType`)
- * routing-controllers reads the body as text, provided that the parameter's type is `string`.
+ * Options of `@Body` for a form that a browser sends without a script. In an action that is not of JSON
+ * (`@ContentType`) routing-controllers reads the body as text, provided that the parameter's type is `string`.
  */
 export const formBody = { options: { type: FORM, limit: '10kb' }, required: false };
 
-/** For `@UseBefore` beside `formBody`: takes a form that something before us has read. What is no form counts as empty. */
+/**
+ * For `@UseBefore` beside `formBody`: takes a form that something before us has read. What is no form counts as empty.
+ */
 export function acceptReadForm(request: BodyRequest, _response: HttpResponse, next: Next): void {
   next(faultOfReadBody(request, mediaTypeOf(request) === FORM ? takeForm : takeNothing));
 }

@@ -4,12 +4,15 @@ import type { KeyRing, PublicJwk } from '../tokens/key-ring.js';
 import { untransformed } from './untransformed.js';
 
 /**
- * Seconds for which a resource server may keep the keys: what a rotation has to wait between the publication of a key and
- * its first signature. Short enough for that, and long enough that nobody asks at every request.
+ * Seconds for which a resource server may keep the keys: what a rotation has to wait between the publication of a key
+ * and its first signature. Short enough for that, and long enough that nobody asks at every request.
  */
 const MAX_AGE = 300;
 
-/** The public keys of our tokens, so that a server elsewhere can verify them by itself (RFC 7517 §5). No secret is among them. */
+/**
+ * The public keys of our tokens, so that a server elsewhere can verify them by itself (RFC 7517 §5). No secret is among
+ * them.
+ */
 export function createJwksController(prefix: string, keys: KeyRing) {
   const body: { readonly keys: readonly PublicJwk[] } = { keys: keys.publicKeys() };
 

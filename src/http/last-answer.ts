@@ -11,8 +11,9 @@ const waiting = new WeakMap<object, () => void>();
 const equipped = new WeakSet<object>();
 
 /**
- * Hands an error on to what the app has registered behind us, such as an error tracker, and answers the request when nothing
- * there has. For this a handler is put at the end of the app, at the first such error: everything else is registered then.
+ * Hands an error on to what the app has registered behind us, such as an error tracker, and answers the request when
+ * nothing there has. For this a handler is put at the end of the app, at the first such error: everything else is
+ * registered then.
  */
 export function answerLast(error: unknown, request: HttpRequest, next: Next, answer: () => void): void {
   const app = rootOf(request.app as ExpressApp);

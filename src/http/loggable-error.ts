@@ -11,9 +11,9 @@ const CREDENTIALS = /\b(?:Bearer|Basic)\s+\S{6,}|(?<=:\/\/)[^\s/@]*:[^\s/@]+(?=@
 const MOST_VALUES = 5000;
 
 /**
- * An error as a logger may have it: the error itself, unless it or what hangs on it has a secret, of this request (a token,
- * a cookie, a password) or of one that the app has made, or it comes from the database, whose errors have whole rows in
- * them. Then it is a copy with kind, first line and frames.
+ * An error as a logger may have it: the error itself, unless it or what hangs on it has a secret, of this request (a
+ * token, a cookie, a password) or of one that the app has made, or it comes from the database, whose errors have whole
+ * rows in them. Then it is a copy with kind, first line and frames.
  */
 export function loggableError(error: Error, request: RequestWithSecrets): Error {
   const secrets = secretsOf(request);

@@ -2,8 +2,8 @@ import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 
 /**
- * Makes sure that mailed links, the refresh cookie and our middlewares reach our routes, as far as can be seen at start: the
- * app may be mounted below another path, which only PUBLIC_URL tells. Without it a cookie path is warned of.
+ * Makes sure that mailed links, the refresh cookie and our middlewares reach our routes, as far as can be seen at
+ * start: the app may be mounted below another path, which only PUBLIC_URL tells. Without it a cookie path is warned of.
  *
  * @throws TypeError for a routePrefix, a PUBLIC_URL or a REFRESH_TOKEN_COOKIE_PATH that cannot match
  */

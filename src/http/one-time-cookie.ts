@@ -11,7 +11,10 @@ export type OneTimeCookieName =
 /** Cookies of one name that are looked at: a sibling domain may have set one before ours. */
 const MOST = 3;
 
-/** The cookie that carries the key of a mailed link from its opening to the new password, or what a sign-up leaves behind. */
+/**
+ * The cookie that carries the key of a mailed link from its opening to the new password, or what a sign-up leaves
+ * behind.
+ */
 export class OneTimeCookie {
   readonly #attributes: CookieAttributes;
   readonly #name: string;

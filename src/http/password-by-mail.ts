@@ -13,8 +13,8 @@ import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport
 import { validateInput } from './validate-input.js';
 
 /**
- * From a mailed link to a password, over HTTP: opening the link moves its key into a cookie, so that it stays neither in the
- * address bar nor in a referrer, and uses nothing up; setting the password does.
+ * From a mailed link to a password, over HTTP: opening the link moves its key into a cookie, so that it stays neither
+ * in the address bar nor in a referrer, and uses nothing up; setting the password does.
  */
 export class PasswordByMail {
   constructor(

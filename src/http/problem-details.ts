@@ -77,8 +77,8 @@ function describe(error: unknown): { status: number; type: string } {
 const isErrorStatus = (status: number) => Number.isInteger(status) && status >= 400 && status <= 599;
 
 /**
- * The app's own words where it threw an HttpError of its own, or an error of http-errors whose words may be shown; a set
- * sentence everywhere else. What has a `type` or a `code` is of a framework, whose messages repeat what was sent.
+ * The app's own words where it threw an HttpError of its own, or an error of http-errors whose words may be shown; a
+ * set sentence everywhere else. What has a `type` or a `code` is of a framework, whose messages repeat what was sent.
  */
 function detailOf(error: unknown, status: number): string {
   const isOfTheApp = error instanceof HttpError && !FRAMEWORK_ERRORS.includes(error.name);
@@ -94,7 +94,9 @@ function isExposed(error: unknown): error is Error {
 /** Members of an error that a client has no use for, or that must not be sent. */
 const INTERNAL_MEMBERS = ['name', 'message', 'stack', 'cause', 'status', 'statusCode', 'httpCode', 'errors'];
 
-/** What an HttpError of the app says of itself in `toJSON`, apart from what every problem has. Nothing of a 5xx is sent. */
+/**
+ * What an HttpError of the app says of itself in `toJSON`, apart from what every problem has. Nothing of a 5xx is sent.
+ */
 function membersOf(
   error: unknown,
   status: number,

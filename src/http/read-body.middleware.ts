@@ -4,8 +4,8 @@ import type { HttpResponse, Next } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
 
 /**
- * The middleware that keeps a body which the app has parsed before us, for the app's own controllers: the body parser of
- * routing-controllers does not know what Express 5 has parsed, and would fail on the empty stream.
+ * The middleware that keeps a body which the app has parsed before us, for the app's own controllers: the body parser
+ * of routing-controllers does not know what Express 5 has parsed, and would fail on the empty stream.
  */
 export function createReadBodyMiddleware() {
   @Service()

@@ -22,8 +22,8 @@ export function mediaTypeOf({ headers }: HttpRequest): string {
 }
 
 /**
- * Takes the body if something before us has read it, such as `express.json()`: the parser of routing-controllers would fail on
- * the empty stream, because version 1 of body-parser does not know what Express 5 has parsed.
+ * Takes the body if something before us has read it, such as `express.json()`: the parser of routing-controllers would
+ * fail on the empty stream, because version 1 of body-parser does not know what Express 5 has parsed.
  *
  * @returns what `take` throws
  */
@@ -38,8 +38,8 @@ export function faultOfReadBody(request: BodyRequest, take: (request: BodyReques
 }
 
 /**
- * Takes a JSON body that something before us has read: parsed, as text or as bytes. Our limit holds as far as the length is
- * known.
+ * Takes a JSON body that something before us has read: parsed, as text or as bytes. Our limit holds as far as the
+ * length is known.
  *
  * @throws payload_too_large, malformed_json, validation_failed; TypeError where the body was read and not kept
  */
@@ -51,7 +51,10 @@ export function takeJson(request: BodyRequest): void {
   keep(request, body);
 }
 
-/** Takes the body of a form that something before us has read. @throws payload_too_large; TypeError where it was not kept */
+/**
+ * Takes the body of a form that something before us has read.
+ * @throws payload_too_large; TypeError where it was not kept
+ */
 export function takeForm(request: BodyRequest): void {
   const read = keptBody(request);
   keep(request, textOf(read, request) ?? read);

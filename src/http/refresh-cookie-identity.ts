@@ -16,9 +16,9 @@ export function ownIdentity(settings: Settings): CookieIdentity {
 }
 
 /**
- * The identities that the refresh cookie may have had before: of OLDER_COOKIE_DOMAINS and OLDER_COOKIE_PATHS, the copy of
- * this host alone where there is a DOMAIN, and the unpartitioned copy where it is partitioned. Where it could have been
- * partitioned and is not, the partitioned copy.
+ * The identities that the refresh cookie may have had before: of OLDER_COOKIE_DOMAINS and OLDER_COOKIE_PATHS, the copy
+ * of this host alone where there is a DOMAIN, and the unpartitioned copy where it is partitioned. Where it could have
+ * been partitioned and is not, the partitioned copy.
  */
 export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
   const own = ownIdentity(settings);

@@ -29,9 +29,9 @@ export class RefreshCookie {
   }
 
   /**
-   * The tokens that may sign a request in, at most four. A cookie for a parent domain or another path, and one that was set
-   * before DOMAIN or PATH were changed, can come beside ours. Where ours has the `__Host-` prefix no other name counts: any
-   * host of the domain could have set it (RFC 6265bis §4.1.3.2).
+   * The tokens that may sign a request in, at most four. A cookie for a parent domain or another path, and one that was
+   * set before DOMAIN or PATH were changed, can come beside ours. Where ours has the `__Host-` prefix no other name
+   * counts: any host of the domain could have set it (RFC 6265bis §4.1.3.2).
    */
   read(request: HttpRequest): string[] {
     return isHostName(this.name) ? tokensOf(request, new Set([this.name])) : this.readAll(request);

@@ -16,7 +16,9 @@ export function createRefreshController(
   transport: RefreshTokenTransport,
   csrf: Before,
 ) {
-  /** Browsers print each failed request to the console, also the one by which a page asks whether anybody is signed in. */
+  /**
+   * Browsers print each failed request to the console, also the one by which a page asks whether anybody is signed in.
+   */
   const receiveIfAny = (
     request: HttpRequest,
     body: unknown,

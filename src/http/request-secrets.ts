@@ -16,8 +16,8 @@ const MOST_VALUES = 1000;
 export type RequestWithSecrets = HttpRequest & { readonly body?: unknown; readonly originalUrl?: string };
 
 /**
- * The secrets of a request: tokens, cookies, mailed keys, and passwords however deep in the body. Each also as it is written
- * in JSON and in a URL.
+ * The secrets of a request: tokens, cookies, mailed keys, and passwords however deep in the body. Each also as it is
+ * written in JSON and in a URL.
  */
 export function secretsOf(request: RequestWithSecrets): string[] {
   const { authorization = '', cookie = '' } = request.headers;

@@ -13,7 +13,8 @@ const FAULTS = 20;
  * Makes an input of a parsed JSON body. It depends on no option of the app: routing-controllers skips validation for an
  * array, without its class-transformer, or under a compiler that emits no metadata, and its errors echo what was sent.
  *
- * @param others finds what a later step would refuse; asked only where the input is refused already, to list all at once
+ * @param others finds what a later step would refuse; asked only where the input is refused already, to list all at
+ *   once
  * @throws validation_failed with every fault, without any value
  */
 export function validateInput<T extends object>(
@@ -24,7 +25,8 @@ export function validateInput<T extends object>(
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw notAnObject();
   }
-  // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no end.
+  // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no
+  // end.
   const known = fieldsOf(type);
   const plain: [string, unknown][] = [];
   const faults: FieldError[] = [];

@@ -12,7 +12,10 @@ export interface EventCount {
   readonly wait: number;
 }
 
-/** Counters of events in PostgreSQL, which all servers share. One statement counts, so that parallel events are all seen. */
+/**
+ * Counters of events in PostgreSQL, which all servers share. One statement counts, so that parallel events are all
+ * seen.
+ */
 export class EventCounters {
   readonly #sql: string;
 

@@ -26,14 +26,16 @@ const SAMPLE = {
 };
 
 /**
- * The words and the looks of mails. A file `<name>.text.eta`, `<name>.html.eta` or `layout.html.eta` in TEMPLATES_DIR stands in
- * the place of ours; the first line of a text is `Subject: …`.
+ * The words and the looks of mails. A file `<name>.text.eta`, `<name>.html.eta` or `layout.html.eta` in TEMPLATES_DIR
+ * stands in the place of ours; the first line of a text is `Subject: …`.
  */
 export class MailTemplates {
   readonly #text = new Eta({ autoEscape: false, autoTrim: false });
   readonly #html = new Eta({ autoEscape: true, autoTrim: false });
 
-  /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in */
+  /**
+   * @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in
+   */
   constructor(settings: Settings) {
     const folder = new TemplateFolder(settings);
     folder.use('layout.html', DEFAULT_LAYOUT, (template) => {

@@ -26,11 +26,11 @@ interface ClaimedMail {
 }
 
 /**
- * Mails between the transaction that they tell of and the server that takes them. They are written together with what they
- * are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try five minutes on,
- * and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent once more. What they
- * say is encrypted: the links in it are keys, and who can read the database shall not use them. What a server cannot decrypt
- * it leaves to the others: while keys are replaced server by server one of them can.
+ * Mails between the transaction that they tell of and the server that takes them. They are written together with what
+ * they are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try five
+ * minutes on, and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent
+ * once more. What they say is encrypted: the links in it are keys, and who can read the database shall not use them.
+ * What a server cannot decrypt it leaves to the others: while keys are replaced server by server one of them can.
  */
 export class Outbox {
   readonly #sql: ReturnType<typeof statements>;
@@ -156,8 +156,8 @@ function nameOf(error: unknown): string {
 
 function statements(mail: Table) {
   const c = (name: string) => mail.column(name);
-  // A minute, five, a quarter, an hour, then every three hours; but not more than a third of the time that is left, and for
-  // a mail that is about to expire once more in a minute.
+  // A minute, five, a quarter, an hour, then every three hours; but not more than a third of the time that is left, and
+  // for a mail that is about to expire once more in a minute.
   const wait = `coalesce((array[1, 5, 15, 60])[${c('attempts')}], 180) * interval '1 minute'`;
   const third = `greatest((${c('expiresAt')} - $2) / 3, interval '1 minute')`;
   return {

@@ -9,8 +9,8 @@ const PATIENCE = 15_000;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Sends mails to the server of SMTP_URL: in production over TLS alone, by STARTTLS or `smtps:`, for the links in mails are
- * keys. A server on the machine itself needs none, unless it gets a password.
+ * Sends mails to the server of SMTP_URL: in production over TLS alone, by STARTTLS or `smtps:`, for the links in mails
+ * are keys. A server on the machine itself needs none, unless it gets a password.
  */
 export class SmtpMailer extends Mailer {
   readonly #transport: ReturnType<typeof createTransport>;

@@ -59,7 +59,9 @@ export interface SessionReuseDetected extends SessionEvent {
 
 /** Somebody could not sign in, or gave a wrong password where it was asked for once more. */
 export interface LoginFailed extends AuthEvent {
-  /** The code of the answer: `incorrect_credentials`, `no_active_account`, `email_not_verified` or `too_many_requests`. */
+  /**
+   * The code of the answer: `incorrect_credentials`, `no_active_account`, `email_not_verified` or `too_many_requests`.
+   */
   readonly code: string;
   /** Key of the user whose address was given; undefined where it belongs to nobody, or was not looked up. */
   readonly user?: string;
@@ -106,7 +108,9 @@ export type Happening = {
 
 type Listener<E> = (event: E) => unknown;
 
-/** Tells the app what happened, for audit trails and mails. A listener that throws or rejects never breaks a request. */
+/**
+ * Tells the app what happened, for audit trails and mails. A listener that throws or rejects never breaks a request.
+ */
 export class AuthEvents {
   readonly #listeners = new Map<keyof AuthEventMap, Set<Listener<never>>>();
 

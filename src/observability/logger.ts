@@ -1,6 +1,6 @@
 /**
- * Where the library reports what an operator should know. A pino logger fits as it is. No field ever contains a token, a
- * password or a key.
+ * Where the library reports what an operator should know. A pino logger fits as it is. No field ever contains a token,
+ * a password or a key.
  */
 export interface Logger {
   info(fields: object, message: string): void;

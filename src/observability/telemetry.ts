@@ -44,8 +44,8 @@ const ERROR = 2;
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
- * Spans and metrics for OpenTelemetry, where `@opentelemetry/api` is installed; nothing elsewhere. No attribute ever has an
- * id, an address or a token.
+ * Spans and metrics for OpenTelemetry, where `@opentelemetry/api` is installed; nothing elsewhere. No attribute ever
+ * has an id, an address or a token.
  */
 export class Telemetry {
   readonly #tracer: Tracer | undefined;
@@ -72,8 +72,8 @@ export class Telemetry {
   }
 
   /**
-   * Runs an operation in a span and measures it. Its outcome is `ok`, what `work` says of it, or for an error the reason or
-   * code of ours, or `error`.
+   * Runs an operation in a span and measures it. Its outcome is `ok`, what `work` says of it, or for an error the
+   * reason or code of ours, or `error`.
    */
   async measure<T>(operation: string, work: (outcome: (name: string) => void) => Promise<T>): Promise<T> {
     if (!this.#tracer) return work(() => {});

@@ -10,8 +10,8 @@ import { toJsonSchema } from './schema-dialect.js';
 import { schemaReference } from './schema-reference.js';
 
 /**
- * A route of the app as a document has it: what routing-controllers and `@OpenAPI` say, and what our checkers and our error
- * middleware add to it. Where both describe an answer, the app's words count.
+ * A route of the app as a document has it: what routing-controllers and `@OpenAPI` say, and what our checkers and our
+ * error middleware add to it. Where both describe an answer, the app's words count.
  *
  * @param schemas those of its parameters, whose fields become parameters themselves
  */

@@ -14,7 +14,9 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 /** What an `@All` route is told of as. */
 const ALL = ['get', 'put', 'post', 'delete', 'patch'];
 
-/** The routes of these controllers. Regular expressions and wildcards are left out: no path of a document can say them. */
+/**
+ * The routes of these controllers. Regular expressions and wildcards are left out: no path of a document can say them.
+ */
 export function appRoutes(controllers: readonly unknown[], options: IRoute['options']): AppRoute[] {
   return parseRoutes(getMetadataArgsStorage(), options)
     .filter(

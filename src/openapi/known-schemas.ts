@@ -22,8 +22,9 @@ const { defaultMetadataStorage } = load('class-transformer/cjs/storage.js') as {
 };
 
 /**
- * The schemas that a document may have, by the names that refer to them: ours, those that the app gives, and those of its
- * classes. Rules of class-validator are kept for all of the process, so a class is looked for only when its name is asked for.
+ * The schemas that a document may have, by the names that refer to them: ours, those that the app gives, and those of
+ * its classes. Rules of class-validator are kept for all of the process, so a class is looked for only when its name is
+ * asked for.
  */
 export class KnownSchemas {
   readonly #given: Readonly<Record<string, JsonSchema>>;
@@ -38,13 +39,19 @@ export class KnownSchemas {
     this.#given = mapValues(given, toJsonSchema);
   }
 
-  /** The schemas of classes that a route refers to. @throws TypeError for a name that is ours, or another class's too */
+  /**
+   * The schemas of classes that a route refers to.
+   * @throws TypeError for a name that is ours, or another class's too
+   */
   ofTypes(types: readonly TypeClass[]): Record<string, JsonSchema> {
     for (const type of types) this.#add(type);
     return Object.fromEntries(types.map(({ name }) => [name, this.find(name) ?? {}]));
   }
 
-  /** The schema of that name; undefined where nothing is known of it. @throws TypeError where the name means two classes */
+  /**
+   * The schema of that name; undefined where nothing is known of it.
+   * @throws TypeError where the name means two classes
+   */
   find(name: string): JsonSchema | undefined {
     for (const named of [this.own, this.#given]) if (Object.hasOwn(named, name)) return named[name];
     const type = this.#classes.get(name) ?? decorated(name);

@@ -5,8 +5,9 @@ import ipaddr from 'ipaddr.js';
 const LONGEST_ADDRESS = 128;
 
 /**
- * The address of a client in its usual form, as Express's `req.ip` has it: without the port, brackets and zone id that some
- * proxies write into `X-Forwarded-For`; an IPv4-mapped one as the IPv4 address that it is. Undefined for what is no address.
+ * The address of a client in its usual form, as Express's `req.ip` has it: without the port, brackets and zone id that
+ * some proxies write into `X-Forwarded-For`; an IPv4-mapped one as the IPv4 address that it is. Undefined for what is
+ * no address.
  */
 export function clientAddress(ip: string | undefined): string | undefined {
   return parseAddress(ip)?.toString();

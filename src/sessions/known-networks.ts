@@ -20,8 +20,8 @@ export interface KnownOwner {
 }
 
 /**
- * Remembers the networks where users have opened a session, so that the guesses of strangers cannot keep them out there.
- * The rows are keyed by user and password hash: with any other password no network is known.
+ * Remembers the networks where users have opened a session, so that the guesses of strangers cannot keep them out
+ * there. The rows are keyed by user and password hash: with any other password no network is known.
  */
 export class KnownNetworks {
   readonly #sql: ReturnType<typeof statements>;
@@ -38,8 +38,8 @@ export class KnownNetworks {
   }
 
   /**
-   * The key of the row that says that a network is known. For a user without a password, or nobody, it is the key of no row;
-   * undefined for a client without an address.
+   * The key of the row that says that a network is known. For a user without a password, or nobody, it is the key of no
+   * row; undefined for a client without an address.
    */
   keyOf(owner: KnownOwner | undefined, ip: string | undefined): string | undefined {
     const network = clientNetwork(ip);

@@ -94,8 +94,8 @@ export class RevocationChannel {
   }
 
   /**
-   * Sends a notification to this channel through the app's pool. It finds a transaction pooler between the two, which accepts
-   * LISTEN but delivers nothing. Does nothing while another ping is being sent.
+   * Sends a notification to this channel through the app's pool. It finds a transaction pooler between the two, which
+   * accepts LISTEN but delivers nothing. Does nothing while another ping is being sent.
    *
    * @throws when the pool does not send it within five seconds
    */

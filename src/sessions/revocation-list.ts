@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.js';
 
-/** Parts of the time for which an entry is kept: an entry goes together with its part, so at most this much too late. */
+/**
+ * Parts of the time for which an entry is kept: an entry goes together with its part, so at most this much too late.
+ */
 const PARTS = 4;
 
 /**
- * The sessions that were ended lately, in memory: a look-up in a few sets, a million entries in less than 100 MB. Entries go
- * by themselves once no access token of their session can be good any more.
+ * The sessions that were ended lately, in memory: a look-up in a few sets, a million entries in less than 100 MB.
+ * Entries go by themselves once no access token of their session can be good any more.
  */
 export class RevocationList {
   /** Sessions by the part of time in which they were ended. */

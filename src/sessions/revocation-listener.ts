@@ -11,7 +11,10 @@ import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { channelNameOf, RevocationChannel } from './revocation-channel.js';
 import { RevocationList } from './revocation-list.js';
 
-/** Milliseconds between two questions to the server, and those within which it has to answer for the list to be believed. */
+/**
+ * Milliseconds between two questions to the server, and those within which it has to answer for the list to be
+ * believed.
+ */
 const BEAT = 450;
 
 /** Milliseconds for which an answer is good, from its question on. */
@@ -33,9 +36,9 @@ const FIRST = '00000000-0000-0000-0000-000000000000';
 type State = 'starting' | 'current' | 'disconnected' | 'silent' | 'deaf';
 
 /**
- * Keeps the list of revoked sessions up to date. It is current while the server answers within a second on the connection on
- * which it tells of revocations. After a new connection everything that may still matter is read once more, after LISTEN: what
- * commits before is read, what commits later is heard, and nothing lies between.
+ * Keeps the list of revoked sessions up to date. It is current while the server answers within a second on the
+ * connection on which it tells of revocations. After a new connection everything that may still matter is read once
+ * more, after LISTEN: what commits before is read, what commits later is heard, and nothing lies between.
  */
 export class RevocationListener {
   readonly #list: RevocationList;
@@ -68,8 +71,8 @@ export class RevocationListener {
   }
 
   /**
-   * Whether the list has every session whose end was committed more than a second ago. That the server has answered since
-   * then counts, and not what was true before this process was perhaps suspended; hence the system's clock.
+   * Whether the list has every session whose end was committed more than a second ago. That the server has answered
+   * since then counts, and not what was true before this process was perhaps suspended; hence the system's clock.
    */
   get isCurrent(): boolean {
     return this.#state === 'current' && Math.abs(Date.now() - this.#answeredFrom) < FRESH;

@@ -2,8 +2,8 @@ import type { Table } from '../database/table.js';
 import { channelNameOf } from './revocation-channel.js';
 
 /**
- * The parts of a statement that tell every server of ended sessions: a row for each, for who is not there to hear it, and a
- * notification, which PostgreSQL sends when the statement's transaction commits.
+ * The parts of a statement that tell every server of ended sessions: a row for each, for who is not there to hear it,
+ * and a notification, which PostgreSQL sends when the statement's transaction commits.
  */
 export function revocationOf(revocation: Table) {
   const columns = [revocation.column('revokedAt'), revocation.column('session')].join(', ');

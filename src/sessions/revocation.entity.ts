@@ -4,8 +4,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const REVOCATION_ENTITY = 'AuthRevocation';
 
 /**
- * Sessions that were ended while access tokens of theirs were still good: what a server reads that starts, or that lost its
- * connection. The instant comes first in the key, because they are read and purged in its order.
+ * Sessions that were ended while access tokens of theirs were still good: what a server reads that starts, or that lost
+ * its connection. The instant comes first in the key, because they are read and purged in its order.
  */
 export function createRevocationEntity(): EntitySchema {
   return defineEntity({

@@ -22,8 +22,8 @@ import type { TokenChoice } from './token-choice.js';
 import { standingOf, type TokenStanding } from './token-standing.js';
 
 /**
- * Generations in a row whose parent may come again from elsewhere: an answer that was lost while a client changed networks,
- * and the same once more. At the next one it is a thief who follows.
+ * Generations in a row whose parent may come again from elsewhere: an answer that was lost while a client changed
+ * networks, and the same once more. At the next one it is a thief who follows.
  */
 const FOLLOWED_AT_MOST = 2;
 
@@ -57,8 +57,8 @@ export class RotationService {
   ) {}
 
   /**
-   * Consumes a refresh token and returns its one successor with a fresh access token. Any number of requests with the same
-   * token, on any number of servers, get the same successor within REFRESH_REUSE_GRACE.
+   * Consumes a refresh token and returns its one successor with a fresh access token. Any number of requests with the
+   * same token, on any number of servers, get the same successor within REFRESH_REUSE_GRACE.
    *
    * @param client who sends it, for COLLECT_USER_AGENT
    * @throws token_not_valid for a token that is forged, expired, of an ended session or of a deactivated user
@@ -70,8 +70,8 @@ export class RotationService {
   }
 
   /**
-   * Rotates the live one of several refresh tokens of one client: a used one beside it is no theft, and one that is foreign
-   * or forged does nothing. Without a live one, all is as if a used one had come alone.
+   * Rotates the live one of several refresh tokens of one client: a used one beside it is no theft, and one that is
+   * foreign or forged does nothing. Without a live one, all is as if a used one had come alone.
    *
    * @throws what `rotate` throws
    */
@@ -138,8 +138,8 @@ export class RotationService {
   }
 
   /**
-   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was read
-   * and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
+   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was
+   * read and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
    */
   async #rotateOn(
     { claims, user, client, origin }: Presented,
@@ -185,7 +185,9 @@ function liveToken({ session, session_iat }: TokenClaims, { jti, rotatedAt, expi
   return { id: session, openedAt: session_iat, jti, issuedAt: toSeconds(rotatedAt), expiresAt: toSeconds(expiresAt) };
 }
 
-/** Whether a token comes from another place than the one that rotated its session last. What is not known is no other. */
+/**
+ * Whether a token comes from another place than the one that rotated its session last. What is not known is no other.
+ */
 function isElsewhere({ origin }: Presented, { rotatedFrom }: SessionRow): boolean {
   return origin !== null && rotatedFrom !== null && origin !== rotatedFrom;
 }

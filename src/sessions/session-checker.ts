@@ -14,7 +14,8 @@ export class SessionChecker {
   /**
    * Refuses the token of an ended session. Where no question is needed nothing is returned, so that nobody waits.
    *
-   * @throws token_not_valid; service_unavailable where the list is not current and REVOCATION_LIST_FALLBACK is `fail-closed`
+   * @throws token_not_valid; service_unavailable where the list is not current and REVOCATION_LIST_FALLBACK is
+   *   `fail-closed`
    */
   check(session: SessionReference, mode: SessionCheckMode): void | Promise<void> {
     if (mode === 'none') return;

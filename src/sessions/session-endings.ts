@@ -20,8 +20,8 @@ export interface EndedSession {
 }
 
 /**
- * The statements that end sessions. Each tells every server, in the moment in which it commits: by a notification, and by a
- * row for those who are not there to hear it. A session whose access tokens have all expired need not be ended.
+ * The statements that end sessions. Each tells every server, in the moment in which it commits: by a notification, and
+ * by a row for those who are not there to hear it. A session whose access tokens have all expired need not be ended.
  */
 export class SessionEndings {
   readonly #sql: ReturnType<typeof statements>;

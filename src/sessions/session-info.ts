@@ -7,15 +7,18 @@ import type { ListedSession } from './session-store.js';
 export interface SessionInfo extends ClientDevice {
   readonly id: string;
   readonly createdAt: Date;
-  /** When it was last refreshed; at first, when it was opened. To the minute, and not before REFRESH_REUSE_GRACE is over. */
+  /**
+   * When it was last refreshed; at first, when it was opened. To the minute, and not before REFRESH_REUSE_GRACE is
+   * over.
+   */
   readonly lastUsedAt: Date;
   /** When it ends if it is not used, to the minute. */
   readonly expiresAt: Date;
 }
 
 /**
- * What is shown of a session. A thief with an access token must not see when the owner refreshes: a rotation is shown when
- * its grace is over, and in steps of whole minutes that are longer than the grace.
+ * What is shown of a session. A thief with an access token must not see when the owner refreshes: a rotation is shown
+ * when its grace is over, and in steps of whole minutes that are longer than the grace.
  */
 export function toSessionInfo(
   { created, used, expires, isHiding, ...session }: ListedSession,

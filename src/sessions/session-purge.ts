@@ -9,8 +9,8 @@ import { revocationOf } from './revocation-statement.js';
 import { SESSION_ENTITY } from './session.entity.js';
 
 /**
- * Takes expired sessions out of the whitelist. One that nobody had ended, and access tokens of which may still be good, is
- * revoked in the same statement: without its row it is no session any more.
+ * Takes expired sessions out of the whitelist. One that nobody had ended, and access tokens of which may still be good,
+ * is revoked in the same statement: without its row it is no session any more.
  */
 export function sweepOfSessions(database: Database, orm: MikroORM, settings: Settings): TableSweep {
   const session = Table.named(orm, SESSION_ENTITY);

@@ -55,8 +55,8 @@ export interface ListedSession extends ClientDevice {
 }
 
 /**
- * The statements on the whitelist. Each names the user as an equality, and the session where it is about one, so that the
- * table can be partitioned by user.
+ * The statements on the whitelist. Each names the user as an equality, and the session where it is about one, so that
+ * the table can be partitioned by user.
  */
 export class SessionStore {
   readonly #sql: ReturnType<typeof sessionStatements>;
@@ -76,8 +76,9 @@ export class SessionStore {
   }
 
   /**
-   * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if it
-   * was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one to commit, or this one for theirs.
+   * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if
+   * it was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one
+   * to commit, or this one for theirs.
    *
    * An invitation that was not accepted yet is marked: its user came in, and is never deleted when it expires.
    *
@@ -95,8 +96,8 @@ export class SessionStore {
   }
 
   /**
-   * Puts `next` in the place of `live` and makes `presented` its parent, provided that `live` is still the live token of a
-   * live session of an active user. The two differ only where the database has lost a rotation.
+   * Puts `next` in the place of `live` and makes `presented` its parent, provided that `live` is still the live token
+   * of a live session of an active user. The two differ only where the database has lost a rotation.
    *
    * @returns false when there was nothing to rotate
    */

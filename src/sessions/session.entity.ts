@@ -23,7 +23,10 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       rotatedAt: p.datetime(3),
       /** When its parent was made; null until the first rotation. */
       previousRotatedAt: p.datetime(3).nullable(),
-      /** Where the live token was rotated from: 64 bits of a keyed hash of network and user agent; null where that is not known. */
+      /**
+       * Where the live token was rotated from: 64 bits of a keyed hash of network and user agent; null where that is
+       * not known.
+       */
       rotatedFrom: p.bigint().nullable(),
       /** Whether the parent came again from elsewhere since the last rotation. */
       isFollowed: p.boolean().default(false),

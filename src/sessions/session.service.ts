@@ -62,9 +62,10 @@ export class SessionService {
   ) {}
 
   /**
-   * Opens a session for a user who has just proved who they are: by a password, then with the hash that was checked, or in
-   * another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only way into
-   * the whitelist. The tokens are made before one statement checks and inserts: where none can be made there is no session.
+   * Opens a session for a user who has just proved who they are: by a password, then with the hash that was checked, or
+   * in another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only
+   * way into the whitelist. The tokens are made before one statement checks and inserts: where none can be made there
+   * is no session.
    *
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
@@ -95,7 +96,10 @@ export class SessionService {
     return sessions.map((session) => toSessionInfo(session, this.settings));
   }
 
-  /** The live sessions of the caller's user, as `list` has them. @throws token_not_valid when the caller's own has ended */
+  /**
+   * The live sessions of the caller's user, as `list` has them.
+   * @throws token_not_valid when the caller's own has ended
+   */
   async listFor({ session, sub }: SessionReference): Promise<SessionInfo[]> {
     const sessions = await this.list(this.users.keyOf(sub));
     if (!sessions.some(({ id }) => id === session)) await this.assertLive({ session, sub });

@@ -15,8 +15,9 @@ export type TokenStanding = 'live' | 'newer' | 'parent' | 'used';
 /**
  * Compares a token with the row of its session.
  *
- * Each rotation is dated no earlier than the one before, whatever the clocks of the servers say. So every older generation has
- * an `iat` of at most the second of the last rotation, and only a later one proves a loss. In the same second nothing is proved.
+ * Each rotation is dated no earlier than the one before, whatever the clocks of the servers say. So every older
+ * generation has an `iat` of at most the second of the last rotation, and only a later one proves a loss. In the same
+ * second nothing is proved.
  *
  * @param grace seconds
  * @param now milliseconds since the epoch

@@ -11,8 +11,8 @@ export abstract class AccountSettings {
   abstract readonly refreshTokenAsCookie: boolean;
 
   /**
-   * `mandatory`: no session before the address is confirmed; `optional`: usable at once, `EmailVerified` gates features;
-   * `none`: an address counts as confirmed from sign-up, and no mail is sent for it.
+   * `mandatory`: no session before the address is confirmed; `optional`: usable at once, `EmailVerified` gates
+   * features; `none`: an address counts as confirmed from sign-up, and no mail is sent for it.
    */
   @must('must be none, optional or mandatory', (value) => matches(value, /^(none|optional|mandatory)$/))
   @must(
@@ -126,7 +126,9 @@ export abstract class AccountSettings {
   )
   readonly registrationRateLimit: readonly RateLimit[] = [{ count: 20, seconds: 3600, scope: 'ip' }];
 
-  /** How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number. */
+  /**
+   * How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number.
+   */
   @Transform(({ value }) => parseRateLimits(value))
   @must('must be off or limits such as 5/1h/account,50/1h/ip', isListOfLimits)
   readonly mailRateLimit: readonly RateLimit[] = [

@@ -54,9 +54,9 @@ export function readPrivateKey(text: string, algorithm: KeyPairAlgorithm, settin
 }
 
 /**
- * The keys that verify beside the one that signs: public keys in PEM, and lines of `secret:` and an older secret. Each is
- * bound to one algorithm: an EC key to that of its curve, an RSA key and a secret to the configured algorithm if that is one
- * of their kind, else to RS256 and HS256.
+ * The keys that verify beside the one that signs: public keys in PEM, and lines of `secret:` and an older secret. Each
+ * is bound to one algorithm: an EC key to that of its curve, an RSA key and a secret to the configured algorithm if
+ * that is one of their kind, else to RS256 and HS256.
  *
  * @throws SettingsError when there is anything else, a private key above all
  */

@@ -12,7 +12,9 @@ export interface RateLimit {
 
 const SCOPES: readonly RateLimitScope[] = ['account', 'ip', 'account+ip'];
 
-/** Reads `10/15m/account+ip,100/1h/account`, or `off`. Anything else comes back as it is, for the validation to refuse. */
+/**
+ * Reads `10/15m/account+ip,100/1h/account`, or `off`. Anything else comes back as it is, for the validation to refuse.
+ */
 export function parseRateLimits(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (value.trim() === 'off') return [];
@@ -30,8 +32,8 @@ export function isRateLimit(value: unknown): value is RateLimit {
 }
 
 /**
- * The limits that hold for a client without an address: those of the account or, where there are none, those of the pair,
- * for the account alone.
+ * The limits that hold for a client without an address: those of the account or, where there are none, those of the
+ * pair, for the account alone.
  */
 export function limitsWithoutAddress(limits: readonly RateLimit[]): RateLimit[] {
   const ofAccount = limits.filter(({ scope }) => scope === 'account');

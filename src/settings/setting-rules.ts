@@ -5,7 +5,9 @@ import { parseDuration } from './duration.js';
 /** Whether a value of a setting can be used, beside the other settings. */
 export type Test<S = never> = (value: unknown, settings: S) => boolean;
 
-/** A check of one setting: a fault with this message unless the test holds. `{property}` in it names another setting. */
+/**
+ * A check of one setting: a fault with this message unless the test holds. `{property}` in it names another setting.
+ */
 export function must<S = never>(
   message: string | ((value: unknown) => string),
   test: Test<S>,

@@ -234,8 +234,8 @@ export class Settings extends AccountSettings {
 }
 
 /**
- * What an app may give: any subset, and what is no text also as the text that a variable would have. Everything left out,
- * or undefined, has its default.
+ * What an app may give: any subset, and what is no text also as the text that a variable would have. Everything left
+ * out, or undefined, has its default.
  */
 export type SettingsInput = {
   readonly [K in keyof Settings as Settings[K] extends (...args: never[]) => unknown ? never : K]?:
@@ -269,7 +269,8 @@ function isPrefixAllowed(name: string, settings: Settings): boolean {
 /**
  * The settings with their defaults, checked.
  *
- * @param nameOf gives the name under which a fault is reported; default: the one it was given under before, else the property
+ * @param nameOf gives the name under which a fault is reported; default: the one it was given under before, else the
+ *   property
  * @throws SettingsError with every fault
  */
 export function resolveSettings(input: SettingsInput | Settings, nameOf: NameOf = namesOf(input)): Settings {

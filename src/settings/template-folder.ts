@@ -13,7 +13,10 @@ export class TemplateFolder {
     throw this.#fault('is no folder that can be read');
   }
 
-  /** Puts the text of `<name>.eta` to use, or, where the app has none, ours. @throws SettingsError that names the file */
+  /**
+   * Puts the text of `<name>.eta` to use, or, where the app has none, ours.
+   * @throws SettingsError that names the file
+   */
   use(name: string, ours: string, put: (template: string) => void): void {
     try {
       put(this.#read(name) ?? ours);

@@ -17,8 +17,8 @@ export class CollectedMails extends Mailer {
   }
 
   /**
-   * The latest mail to an address, once there are so many: mails leave shortly after the answer. Addresses are compared as the
-   * library compares them.
+   * The latest mail to an address, once there are so many: mails leave shortly after the answer. Addresses are compared
+   * as the library compares them.
    *
    * @throws after 10 seconds
    */

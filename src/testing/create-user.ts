@@ -7,8 +7,8 @@ import { PasswordHasher } from '../users/password-hasher.service.js';
 export type NewUser<U extends BaseUser> = Partial<Omit<U, 'passwordHash'>> & { readonly password?: string };
 
 /**
- * Makes a user in the database: active, with a confirmed address that nobody else has, and without a password, unless `data`
- * says otherwise. No rule is checked; a password costs the time of its hash.
+ * Makes a user in the database: active, with a confirmed address that nobody else has, and without a password, unless
+ * `data` says otherwise. No rule is checked; a password costs the time of its hash.
  *
  * @param hasher the app's, where it has one of its own
  */

@@ -41,8 +41,9 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
 }
 
 /**
- * Runs the binaries; as root, in the name of nobody. Where nobody may not pass the folders above (a clone below /root or in
- * a private temporary folder), the one capability that lets them through goes along; the secure bit makes access(2) heed it.
+ * Runs the binaries; as root, in the name of nobody. Where nobody may not pass the folders above (a clone below /root
+ * or in a private temporary folder), the one capability that lets them through goes along; the secure bit makes
+ * access(2) heed it.
  */
 export function commandRunner(binaries: PostgresBinaries, directory: string): PostgresCommand {
   const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};

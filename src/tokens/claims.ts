@@ -1,4 +1,6 @@
-/** Claims that this library sets. A custom claim of one of these names is refused at sign-in, never silently replaced. */
+/**
+ * Claims that this library sets. A custom claim of one of these names is refused at sign-in, never silently replaced.
+ */
 export const RESERVED_CLAIMS = [
   'sub',
   'jti',

@@ -3,16 +3,16 @@ import { promisify } from 'node:util';
 import { type Algorithm, CURVES, isHmac, SECRET_BYTES } from '../settings/algorithm.js';
 
 /**
- * Bits of a new RSA key. RFC 7518 §3.3 asks for 2048 at least, which is as strong as 112 bits; 3072 are as strong as the 128
- * of ES256 and HS256 (NIST SP 800-57 part 1, table 2).
+ * Bits of a new RSA key. RFC 7518 §3.3 asks for 2048 at least, which is as strong as 112 bits; 3072 are as strong as
+ * the 128 of ES256 and HS256 (NIST SP 800-57 part 1, table 2).
  */
 export const NEW_RSA_BITS = 3072;
 
 const generate = promisify(generateKeyPair);
 
 /**
- * A new key for an algorithm: a random secret with as many bytes as the hash gives, in base64url; or a key pair in PEM, the
- * private key as PKCS#8 and without a passphrase, the public one as SPKI.
+ * A new key for an algorithm: a random secret with as many bytes as the hash gives, in base64url; or a key pair in PEM,
+ * the private key as PKCS#8 and without a passphrase, the public one as SPKI.
  */
 export async function generateKeys(
   algorithm: Algorithm,

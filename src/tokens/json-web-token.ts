@@ -53,8 +53,8 @@ export function assertText(token: unknown): void {
 }
 
 /**
- * Whether the token says of itself that it is over at `now` (seconds since the epoch). Nothing was verified: it is good for
- * refusing such a token without the work of a signature, and for nothing else.
+ * Whether the token says of itself that it is over at `now` (seconds since the epoch). Nothing was verified: it is good
+ * for refusing such a token without the work of a signature, and for nothing else.
  */
 export function saysExpired(token: string, now: number): boolean {
   const { exp } = readPart(token.split('.', 2)[1] ?? '');
@@ -71,7 +71,10 @@ function readPart(part: string): Record<string, unknown> {
   }
 }
 
-/** Whether a signature is written the one way that base64url has for it; the last character may have bits that no byte has. */
+/**
+ * Whether a signature is written the one way that base64url has for it; the last character may have bits that no byte
+ * has.
+ */
 function isCanonical(signature: string): boolean {
   return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }

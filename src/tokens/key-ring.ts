@@ -50,14 +50,16 @@ export class KeyRing implements SigningKeys {
   }
 
   /**
-   * A secret for another purpose than signatures, always the same for the same key and purpose, from which nothing can be
-   * learned about the key (HKDF, RFC 5869).
+   * A secret for another purpose than signatures, always the same for the same key and purpose, from which nothing can
+   * be learned about the key (HKDF, RFC 5869).
    */
   deriveSecret(purpose: string): KeyObject {
     return derive(this.signing.key, purpose);
   }
 
-  /** What `deriveSecret` gave while older secrets signed. An older key pair signed with a private key that is not here. */
+  /**
+   * What `deriveSecret` gave while older secrets signed. An older key pair signed with a private key that is not here.
+   */
   deriveOlderSecrets(purpose: string): KeyObject[] {
     const { signing } = this;
     const older = [...this.#verifying.values()].filter(({ id, key }) => key.type === 'secret' && id !== signing.id);
@@ -65,9 +67,9 @@ export class KeyRing implements SigningKeys {
   }
 
   /**
-   * The key of hashes in counters that servers share. While a key is replaced server by server, all of them know the old and
-   * the new one, whichever signs: it comes from the same one of them on each server. Of key pairs they share the public
-   * keys alone: then it is no secret, and hides what is counted only from those who do not look for it.
+   * The key of hashes in counters that servers share. While a key is replaced server by server, all of them know the
+   * old and the new one, whichever signs: it comes from the same one of them on each server. Of key pairs they share
+   * the public keys alone: then it is no secret, and hides what is counted only from those who do not look for it.
    */
   deriveCounterKey(purpose: string): KeyObject {
     const all = [...this.#verifying.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));

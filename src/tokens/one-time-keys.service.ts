@@ -31,8 +31,8 @@ export type KeyPurpose =
   | 'email-undo-3';
 
 /**
- * To take a changed address back. A user can have several, so that a further change supersedes none: that of the first change
- * leads to the owner. They outlive `revokeAll`.
+ * To take a changed address back. A user can have several, so that a further change supersedes none: that of the first
+ * change leads to the owner. They outlive `revokeAll`.
  */
 export const UNDO_PURPOSES = ['email-undo-1', 'email-undo-2', 'email-undo-3'] as const satisfies readonly KeyPurpose[];
 
@@ -45,9 +45,9 @@ export interface OneTimeKey {
 }
 
 /**
- * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once. A user
- * has one of each purpose: a newer one supersedes it. None is good for a user who is not active, nor, but for `email-change`
- * and `UNDO_PURPOSES`, once the user has another address.
+ * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once.
+ * A user has one of each purpose: a newer one supersedes it. None is good for a user who is not active, nor, but for
+ * `email-change` and `UNDO_PURPOSES`, once the user has another address.
  */
 export class OneTimeKeys {
   readonly #sql: ReturnType<typeof statements>;
@@ -83,8 +83,8 @@ export class OneTimeKeys {
   }
 
   /**
-   * Uses a key up, in the transaction of `em`, which from then on holds the user's row: that the key was deleted is the claim,
-   * and of two at the same moment one gets it. Undefined: it is good for none of the purposes.
+   * Uses a key up, in the transaction of `em`, which from then on holds the user's row: that the key was deleted is the
+   * claim, and of two at the same moment one gets it. Undefined: it is good for none of the purposes.
    */
   async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
@@ -106,7 +106,10 @@ export class OneTimeKeys {
     return (await this.database.query(this.#sql.isExpired, [user, purpose, new Date(this.clock.now())], em)).length > 0;
   }
 
-  /** A purpose of `UNDO_PURPOSES` that no good key of the user has, under the lock of the user's row; undefined: all have. */
+  /**
+   * A purpose of `UNDO_PURPOSES` that no good key of the user has, under the lock of the user's row; undefined: all
+   * have.
+   */
   async freeUndoPurpose(user: UserId, em: EntityManager): Promise<KeyPurpose | undefined> {
     const parameters = [user, UNDO_PURPOSES, new Date(this.clock.now())];
     const used = await this.database.query<{ purpose: string }>(this.#sql.usedPurposes, parameters, em);

@@ -24,14 +24,14 @@ export class RefreshToken {
   ) {}
 
   /**
-   * The token of a user who was just read from the database. Runs at sign-in and at every rotation, so that a claim is as
-   * fresh as the last rotation. It runs before anything is stored: an error thrown here at a sign-in leaves no session, and
-   * one thrown at a rotation leaves the presented token good. Neither holds a connection or a lock meanwhile. At a sign-up,
-   * at a change of the password and where the app opens a session in its own transaction, it runs within that transaction:
-   * a query of its own on another connection keeps the user's row locked that long.
+   * The token of a user who was just read from the database. Runs at sign-in and at every rotation, so that a claim is
+   * as fresh as the last rotation. It runs before anything is stored: an error thrown here at a sign-in leaves no
+   * session, and one thrown at a rotation leaves the presented token good. Neither holds a connection or a lock
+   * meanwhile. At a sign-up, at a change of the password and where the app opens a session in its own transaction, it
+   * runs within that transaction: a query of its own on another connection keeps the user's row locked that long.
    *
-   * @returns a token of the class it is called on. The type says `any` because TypeScript gives `super.forUser()` the type
-   * of the base class, and an override could not call its own methods on the result.
+   * @returns a token of the class it is called on. The type says `any` because TypeScript gives `super.forUser()` the
+   * type of the base class, and an override could not call its own methods on the result.
    */
   // biome-ignore lint/suspicious/noExplicitAny: see @returns
   static async forUser(user: BaseUser, options: ForUserOptions = {}): Promise<any> {

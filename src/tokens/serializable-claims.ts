@@ -1,10 +1,10 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
 
 /**
- * Refuses a claim that JSON would change or drop without a word, so that a resource server would read something else than the
- * app has written: Map, Set, NaN, Infinity, bigint, functions, symbols, typed arrays, an invalid Date, undefined in an array, a
- * cycle. A claim or a property that is undefined is left out, as everywhere in JSON. What has a `toJSON`, such as a Date, is
- * judged by what that returns.
+ * Refuses a claim that JSON would change or drop without a word, so that a resource server would read something else
+ * than the app has written: Map, Set, NaN, Infinity, bigint, functions, symbols, typed arrays, an invalid Date,
+ * undefined in an array, a cycle. A claim or a property that is undefined is left out, as everywhere in JSON. What has
+ * a `toJSON`, such as a Date, is judged by what that returns.
  *
  * @throws claim_not_serializable that names the claim by its path, and never its value
  */

@@ -13,6 +13,8 @@ export interface SigningKey {
 /** The keys of an app: the one that signs, and those that verify. */
 export interface SigningKeys {
   readonly signing: SigningKey;
-  /** The key that verifies tokens of that `kid`, or undefined when it is none of ours. Unknown ones must cost nothing. */
+  /**
+   * The key that verifies tokens of that `kid`, or undefined when it is none of ours. Unknown ones must cost nothing.
+   */
   find(id: string): SigningKey | undefined;
 }

@@ -30,8 +30,8 @@ export interface TokenSession {
 export interface PreparedTokens {
   readonly refresh: RefreshToken;
   /**
-   * When the preparation began, in seconds since the epoch. The access token counts from here: if its session is ended while
-   * `forUser` runs, the list of ended sessions must keep the session until the access token expires.
+   * When the preparation began, in seconds since the epoch. The access token counts from here: if its session is ended
+   * while `forUser` runs, the list of ended sessions must keep the session until the access token expires.
    */
   readonly preparedAt: number;
 }
@@ -98,8 +98,8 @@ export class TokenFactory {
   }
 
   /**
-   * The claims of an access token. It is over at its `exp`, and after ACCESS_TOKEN_LIFETIME as it is today: what was made
-   * when that was longer must not outlive what is remembered of ended sessions.
+   * The claims of an access token. It is over at its `exp`, and after ACCESS_TOKEN_LIFETIME as it is today: what was
+   * made when that was longer must not outlive what is remembered of ended sessions.
    *
    * @throws token_not_valid
    */

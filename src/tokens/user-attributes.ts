@@ -16,8 +16,8 @@ export function readAttribute(user: object, path: string): unknown {
 }
 
 /**
- * Checks USER_ATTRIBUTES against the user entity and finds the relations that have to be loaded for it: those of which more
- * than the key is asked.
+ * Checks USER_ATTRIBUTES against the user entity and finds the relations that have to be loaded for it: those of which
+ * more than the key is asked.
  *
  * @throws SettingsError that names every claim that is reserved and every path that does not exist
  */

@@ -11,8 +11,8 @@ const LONGEST = 2048;
 
 /**
  * Access tokens whose signature was verified a moment ago, so that it need not be verified again. Only a token that was
- * found good comes in here: whoever sends garbage displaces nothing. A hit says no more than the signature does; whoever asks
- * still has to look at `exp`, and at whether the session was revoked.
+ * found good comes in here: whoever sends garbage displaces nothing. A hit says no more than the signature does;
+ * whoever asks still has to look at `exp`, and at whether the session was revoked.
  */
 export class VerifiedTokens {
   readonly #verified = new QuickLRU<string, VerifiedToken>({ maxSize: REMEMBERED });

@@ -6,8 +6,8 @@ import { Role } from './role.js';
 export type UserId = string | number | bigint;
 
 /**
- * What every user of an app has. The app's own entity extends it, adds a primary key named `id` (integer, bigint or uuid)
- * and whatever else its users have. Nothing is registered until the app hands its entity to MikroORM.
+ * What every user of an app has. The app's own entity extends it, adds a primary key named `id` (integer, bigint or
+ * uuid) and whatever else its users have. Nothing is registered until the app hands its entity to MikroORM.
  */
 export abstract class BaseUser {
   abstract id: UserId;
@@ -17,8 +17,8 @@ export abstract class BaseUser {
   email!: string;
 
   /**
-   * argon2id hash in PHC form, or null for a user who cannot sign in with a password. It is loaded only where a password
-   * is checked (`lazy`) and never serialized (`hidden`).
+   * argon2id hash in PHC form, or null for a user who cannot sign in with a password. It is loaded only where a
+   * password is checked (`lazy`) and never serialized (`hidden`).
    */
   @Property({ type: 'text', nullable: true, lazy: true, hidden: true })
   passwordHash?: string | null;

@@ -1,7 +1,9 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { Type } from '@mikro-orm/core';
 
-/** What a domain consists of before it is mapped: a parser of hosts would cut off a path, and decode percent-escapes. */
+/**
+ * What a domain consists of before it is mapped: a parser of hosts would cut off a path, and decode percent-escapes.
+ */
 const DOMAIN = /^[\w.\-\u0080-\u{10ffff}]+$/u;
 
 /** Characters that are not seen, by which one address could pretend to be another. */
@@ -18,8 +20,8 @@ export function mailDomain(domain: string): string {
 }
 
 /**
- * The one form of an e-mail address that is stored and compared: trimmed, composed (NFC), without case, and with its domain
- * as mail servers see it (UTS 46): `ada@exampℓe.com` is the mailbox of `ada@example.com`.
+ * The one form of an e-mail address that is stored and compared: trimmed, composed (NFC), without case, and with its
+ * domain as mail servers see it (UTS 46): `ada@exampℓe.com` is the mailbox of `ada@example.com`.
  */
 export function normalizeEmail(email: string): string {
   const text = email.trim().normalize('NFC').toLowerCase().normalize('NFC'); // lower case can bring what composes

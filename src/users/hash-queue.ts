@@ -27,12 +27,15 @@ interface Waiting {
 /** What waits, by network. The network that is next comes first. */
 type Lanes = Map<string | undefined, Waiting[]>;
 
-/** Sign-ins that may start, while a sign-up waits, before that sign-up: so that it waits longer, but not without end. */
+/**
+ * Sign-ins that may start, while a sign-up waits, before that sign-up: so that it waits longer, but not without end.
+ */
 const SIGN_INS_IN_A_ROW = 4;
 
 /**
- * Shares the work of hashing. Sign-ins come before sign-ups, and networks take turns. When too many wait, the newest sign-up
- * of the network with the most of them is refused, and where none waits the newest request of the network with the most.
+ * Shares the work of hashing. Sign-ins come before sign-ups, and networks take turns. When too many wait, the newest
+ * sign-up of the network with the most of them is refused, and where none waits the newest request of the network with
+ * the most.
  */
 export class HashQueue {
   readonly #signIns: Lanes = new Map();

@@ -2,9 +2,10 @@ import { type EntityManager, type FindOneOptions, FlushMode, LoadStrategy, Popul
 import type { BaseUser } from './base-user.entity.js';
 
 /**
- * The one rule of every look-up that decides something: from the primary, not from a cache, without filters, without what
- * hangs on the user, into the identity map of the EntityManager that asks, and without a flush of what that has not written.
- * Whatever the app's MikroORM options say, these stand. Statements through `Database` know no such options at all.
+ * The one rule of every look-up that decides something: from the primary, not from a cache, without filters, without
+ * what hangs on the user, into the identity map of the EntityManager that asks, and without a flush of what that has
+ * not written. Whatever the app's MikroORM options say, these stand. Statements through `Database` know no such options
+ * at all.
  */
 const LOOK_UP = {
   connectionType: 'write',
@@ -17,8 +18,8 @@ const LOOK_UP = {
 } as const satisfies FindOneOptions<BaseUser>;
 
 /**
- * The options of a look-up by `em`, which may be the app's. The user is the one in the table that every statement of ours
- * names, also where the app has given its EntityManager another schema.
+ * The options of a look-up by `em`, which may be the app's. The user is the one in the table that every statement of
+ * ours names, also where the app has given its EntityManager another schema.
  */
 export function lookUpOptions(em: EntityManager): typeof LOOK_UP & { readonly schema?: string } {
   if (em.schema === undefined) return LOOK_UP;

@@ -11,7 +11,9 @@ const CURRENT = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCo
 /** The hash of random bytes that nobody kept, to be checked where there is no other. */
 const DECOY = '$argon2id$v=19$m=19456,t=2,p=1$op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
-/** Hashes at work at the same time: each holds 19 MiB, and libuv's four threads serve the app's files and DNS as well. */
+/**
+ * Hashes at work at the same time: each holds 19 MiB, and libuv's four threads serve the app's files and DNS as well.
+ */
 const PARALLEL = Math.min(3, availableParallelism());
 
 /** Requests that may wait for a hash; a flood beyond them is turned away instead of kept in memory. */
@@ -27,9 +29,9 @@ export interface HashOptions extends HashWork {
 }
 
 /**
- * Passwords at rest: argon2id, computed on the thread pool so that the event loop goes on, and bounded in parallel so that
- * a flood of logins cannot exhaust memory. Clients take turns by their network, and sign-ins come before sign-ups: one address
- * cannot keep the others out.
+ * Passwords at rest: argon2id, computed on the thread pool so that the event loop goes on, and bounded in parallel so
+ * that a flood of logins cannot exhaust memory. Clients take turns by their network, and sign-ins come before sign-ups:
+ * one address cannot keep the others out.
  */
 export class PasswordHasher {
   readonly #queue = new HashQueue({ parallel: PARALLEL, waiting: WAITING, share: SHARE });
@@ -57,8 +59,8 @@ export class PasswordHasher {
   }
 
   /**
-   * Whether `password` belongs to one of some hashes, after the work of one `verify`, also where there is no hash. All hashes
-   * that have the salt of the first one are looked at.
+   * Whether `password` belongs to one of some hashes, after the work of one `verify`, also where there is no hash. All
+   * hashes that have the salt of the first one are looked at.
    *
    * @throws service_unavailable when too many hashes are waiting already
    */
@@ -72,7 +74,9 @@ export class PasswordHasher {
     return isOurs ? false : this.verify(first, password, work); // a subclass that has its own way to hash
   }
 
-  /** Whether a hash was made with other parameters than today's, and should be made again when the password is at hand. */
+  /**
+   * Whether a hash was made with other parameters than today's, and should be made again when the password is at hand.
+   */
   isOutdated(passwordHash: string): boolean {
     return !passwordHash.startsWith(CURRENT);
   }

@@ -30,8 +30,8 @@ export class PasswordRules {
   }
 
   /**
-   * What is wrong with a new password, in sentences for people that do not repeat it; empty when it may be used, and for
-   * what is no string.
+   * What is wrong with a new password, in sentences for people that do not repeat it; empty when it may be used, and
+   * for what is no string.
    */
   faults(field: string, password: unknown, owner: PasswordOwnerFacts): FieldError[] {
     const fault = typeof password === 'string' ? this.#fault(password, owner) : undefined;

@@ -5,8 +5,8 @@ import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common';
 const LEAST_GUESSES = 1e8;
 
 /**
- * Characters that are estimated at once. The time grows faster than the length: 128 characters can take more than a second
- * of the event loop, 32 take some milliseconds.
+ * Characters that are estimated at once. The time grows faster than the length: 128 characters can take more than a
+ * second of the event loop, 32 take some milliseconds.
  */
 const WINDOW = 32;
 
@@ -28,8 +28,8 @@ export function prepareStrengthEstimate(): ZxcvbnFactory {
 }
 
 /**
- * Why a password is easily guessed, by the estimator zxcvbn; undefined when it is not. It must be hard to guess as a whole,
- * and without the words that a guesser knows.
+ * Why a password is easily guessed, by the estimator zxcvbn; undefined when it is not. It must be hard to guess as a
+ * whole, and without the words that a guesser knows.
  *
  * @param context such words, in lower case
  */

@@ -9,8 +9,8 @@ export function isUuid(value: unknown): value is string {
 }
 
 /**
- * The key that a `sub` claim names, as the primary key's column takes it. A token of another app that shares the secret can
- * be signed correctly and still name no key of ours.
+ * The key that a `sub` claim names, as the primary key's column takes it. A token of another app that shares the secret
+ * can be signed correctly and still name no key of ours.
  *
  * @returns undefined when no row can have that key
  */

@@ -6,8 +6,8 @@ import type { BaseUser, UserId } from './base-user.entity.js';
 import { lookUpOptions } from './look-up.js';
 
 /**
- * The statements that write a user beside the unit of work, so that what is written depends on what the row says at that
- * moment. The version is raised and `onUpdate` is called as a flush would do; hooks and subscribers do not run.
+ * The statements that write a user beside the unit of work, so that what is written depends on what the row says at
+ * that moment. The version is raised and `onUpdate` is called as a flush would do; hooks and subscribers do not run.
  */
 export class UserWrites<U extends BaseUser> {
   readonly #lock: string;

@@ -57,8 +57,8 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * The user of a row that has `table.columns()`, managed by `database.reader(em)`: `em.map`, without a walk over what hangs
-   * on the user, and never into an EntityManager of the app's.
+   * The user of a row that has `table.columns()`, managed by `database.reader(em)`: `em.map`, without a walk over what
+   * hangs on the user, and never into an EntityManager of the app's.
    */
   fromRow(em: EntityManager, row: object): U {
     const data = em.getDriver().mapResult(row as never, this.meta);
@@ -71,8 +71,8 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * The active user of a `sub` claim, loaded and managed by `em`, which may be the app's: changes that it has not flushed
-   * stay. Filters, caches and replicas of the app's are passed over (`look-up.ts`).
+   * The active user of a `sub` claim, loaded and managed by `em`, which may be the app's: changes that it has not
+   * flushed stay. Filters, caches and replicas of the app's are passed over (`look-up.ts`).
    *
    * @throws token_not_valid when there is none
    */
@@ -80,7 +80,9 @@ export class UserService<U extends BaseUser = BaseUser> {
     return this.#getActive(em, sub, lookUpOptions(em));
   }
 
-  /** `getActive`, with the relations that the app's entity always brings: they are looked up by the app's own options. */
+  /**
+   * `getActive`, with the relations that the app's entity always brings: they are looked up by the app's own options.
+   */
   async getActiveWithRelations(em: EntityManager, sub: string): Promise<U> {
     const hasRelations = this.meta.relations.some(({ eager }) => eager);
     if (!hasRelations) return this.getActive(em, sub);
@@ -122,19 +124,24 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * Whether a user is active and still has the password that was checked, as it stays until the transaction of `em` is over.
+   * Whether a user is active and still has the password that was checked, as it stays until the transaction of `em` is
+   * over.
    */
   async hasPassword({ id, passwordHash }: PasswordOwner, em: EntityManager): Promise<boolean> {
     return (await this.database.query(this.#sql.hasPassword, [id, passwordHash ?? null], em)).length > 0;
   }
 
-  /** Sets a hash in place of exactly the one that was checked. False: the user has another password by now, or is gone. */
+  /**
+   * Sets a hash in place of exactly the one that was checked. False: the user has another password by now, or is gone.
+   */
   async replacePasswordHash(user: PasswordOwner, next: string | null, em?: EntityManager): Promise<boolean> {
     const checked = { passwordHash: user.passwordHash ?? null, isActive: true };
     return this.#writes.update(user.id, checked as Partial<U>, { passwordHash: next } as Partial<U>, em);
   }
 
-  /** Sets a password for an active user who has proved the mailbox, which also confirms the address. False: none active. */
+  /**
+   * Sets a password for an active user who has proved the mailbox, which also confirms the address. False: none active.
+   */
   async setPassword(id: UserId, passwordHash: string, em: EntityManager): Promise<boolean> {
     const proved = { passwordHash, emailVerified: true };
     return this.#writes.update(id, { isActive: true } as Partial<U>, proved as Partial<U>, em);

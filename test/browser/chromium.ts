@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
 /**
- * Debian's Chromium, with an empty profile. A host of ours that nobody serves is led to a port of this machine, so that the
- * links of mails are opened as they are.
+ * Debian's Chromium, with an empty profile. A host of ours that nobody serves is led to a port of this machine, so that
+ * the links of mails are opened as they are.
  */
 export async function launchChromium(host: string, port: number): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';

@@ -1,6 +1,6 @@
 /**
- * A process that uses the client on a platform as bare as React Native: told the server's URL, it tells its parent what it
- * has seen. Removing the globals in the process of the server would break the server.
+ * A process that uses the client on a platform as bare as React Native: told the server's URL, it tells its parent what
+ * it has seen. Removing the globals in the process of the server would break the server.
  */
 const [, , url = ''] = process.argv;
 for (const name of ['navigator', 'localStorage', 'BroadcastChannel']) {

@@ -1,6 +1,9 @@
 import type { TestDatabase } from './test-database.js';
 
-/** A value that changes with any row of the users, the sessions or the counters: two equal ones mean that nothing happened. */
+/**
+ * A value that changes with any row of the users, the sessions or the counters: two equal ones mean that nothing
+ * happened.
+ */
 export async function fingerprint({ pool }: TestDatabase, userTable = 'app_user'): Promise<string> {
   const hash = (table: string) =>
     `(select md5(coalesce(string_agg(t::text, ',' order by t::text), '')) from ${table} t)`;

@@ -7,7 +7,10 @@ declare module 'vitest' {
   }
 }
 
-/** One PostgreSQL for the whole run: DATABASE_URL, or one that npm brought. Every test app makes a database of its own there. */
+/**
+ * One PostgreSQL for the whole run: DATABASE_URL, or one that npm brought. Every test app makes a database of its own
+ * there.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.DATABASE_URL;
   if (given) {

@@ -6,8 +6,8 @@ import type { Answer } from './test-client.js';
 const INTERNALS = /node_modules|\.[tj]s:\d|\n\s*at |select |insert |update .* set/i;
 
 /**
- * Asserts that an answer is exactly the problem of this status and code (RFC 9457), with the challenge that a 401 needs, and
- * that none of `values`, which were submitted, is repeated in it.
+ * Asserts that an answer is exactly the problem of this status and code (RFC 9457), with the challenge that a 401
+ * needs, and that none of `values`, which were submitted, is repeated in it.
  */
 export function expectProblemDetails(
   answer: Answer,

@@ -37,8 +37,8 @@ export async function createOwner(app: TestApp, passwordHash: string | null = nu
 }
 
 /**
- * Forces an interleaving: holds a row, lets `first` and then `second` run into it, and lets go. PostgreSQL serves those who
- * wait for a row in the order in which they came.
+ * Forces an interleaving: holds a row, lets `first` and then `second` run into it, and lets go. PostgreSQL serves those
+ * who wait for a row in the order in which they came.
  */
 export async function race<A, B>(
   app: TestApp,

@@ -2,7 +2,10 @@ import { inspect } from 'node:util';
 
 const TOKEN = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 
-/** Every password and token of a test file beside everything that was printed, so that the one can be looked for in the other. */
+/**
+ * Every password and token of a test file beside everything that was printed, so that the one can be looked for in the
+ * other.
+ */
 class Secrets {
   /** Signatures of tokens: what makes a token more than what anybody may read. */
   readonly #signatures = new Set<string>();

@@ -15,7 +15,9 @@ export const Optional = () => ValidateIf((_, value) => value !== undefined);
 /** A secret of any form; the rules for new passwords need more than the field (see users/password-rules). */
 export const Password = () => IsString(message('must be a string'));
 
-/** Characters of the longest text that is normalised: the time for it grows with the square of what an attacker sends. */
+/**
+ * Characters of the longest text that is normalised: the time for it grows with the square of what an attacker sends.
+ */
 const LONGEST = 1000;
 const isNormalizable = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= LONGEST && value.isWellFormed();

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { HttpResponse } from '../http-message.js';
 
 /**
- * Answers with a page that may load nothing, run nothing, be framed by nobody, and tells no other site where it was. Its own
- * styles are allowed by their hashes (CSP Level 3 §8.2).
+ * Answers with a page that may load nothing, run nothing, be framed by nobody, and tells no other site where it was.
+ * Its own styles are allowed by their hashes (CSP Level 3 §8.2).
  */
 export function sendPage(response: HttpResponse, status: number, html: string): HttpResponse {
   const styles = [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)].map(([, style = '']) => `'sha256-${sha256(style)}'`);

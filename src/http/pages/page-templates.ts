@@ -34,13 +34,15 @@ const SAMPLE: PageData = {
 };
 
 /**
- * The words and the looks of the built-in pages. A file `<name>.page.eta` or `layout.page.eta` in TEMPLATES_DIR stands in the
- * place of ours.
+ * The words and the looks of the built-in pages. A file `<name>.page.eta` or `layout.page.eta` in TEMPLATES_DIR stands
+ * in the place of ours.
  */
 export class PageTemplates {
   readonly #eta = new Eta({ autoEscape: true, autoTrim: false });
 
-  /** @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in */
+  /**
+   * @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in
+   */
   constructor(settings: Settings) {
     const folder = new TemplateFolder(settings);
     folder.use('layout.page', DEFAULT_LAYOUT, (template) => {
