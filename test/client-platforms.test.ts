@@ -1,43 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AccessToken } from '../src/client/access-token.js';
-import { AuthClient, AuthError, memoryStore, type RefreshTokenStore } from '../src/client/index.js';
-import { ClientNetwork } from './support/client-network.js';
-import { createTestApp, type TestApp } from './support/test-app.js';
+import { AuthClient, AuthError, memoryStore } from '../src/client/index.js';
+import { ClientApps, failure } from './support/client-apps.js';
+import type { ClientNetwork } from './support/client-network.js';
+import type { TestApp } from './support/test-app.js';
 import { PASSWORD } from './support/test-client.js';
 
 const ADA = { email: 'ada@example.com', password: PASSWORD };
 const MINUTE = 60_000;
 
+const apps = new ClientApps();
 let app: TestApp;
 let network: ClientNetwork;
-const clients: AuthClient[] = [];
 
-async function start(isCookie: boolean): Promise<void> {
-  app = await createTestApp({ settings: { accessTokenLifetime: '10m', refreshTokenAsCookie: isCookie } });
-  network = new ClientNetwork();
+async function start(refreshTokenAsCookie: boolean): Promise<void> {
+  ({ app, network } = await apps.start({ refreshTokenAsCookie }));
 }
-function newClient(store?: RefreshTokenStore): AuthClient {
-  const client = new AuthClient({ url: `${app.url}/auth`, fetch: network.fetch, ...(store && { store }) });
-  clients.push(client);
-  return client;
-}
-const refreshes = () => network.log.filter((line) => line.startsWith('POST /auth/refresh'));
-const failure = (promise: Promise<unknown>): Promise<AuthError> =>
-  promise.then(
-    () => expect.unreachable(),
-    (error) => error,
-  );
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-  for (const each of clients.splice(0)) each.close();
-  await app.close();
-});
 
 describe('on a platform without browser APIs, as React Native is', () => {
   const { timeout, any } = AbortSignal;
@@ -95,7 +73,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
 describe('a refused token', () => {
   test('is replaced once for eight callers, and for a later one without asking', async () => {
     await start(true);
-    const client = newClient();
+    const client = apps.newClient();
     await client.register(ADA);
     const refused = (await client.accessToken()) as string;
     app.clock.advance('11m');
@@ -103,12 +81,12 @@ describe('a refused token', () => {
     expect(new Set(replaced)).toEqual(new Set([await client.accessToken()]));
     expect(replaced[0]).not.toBe(refused);
     expect(await client.replaceToken(refused)).toBe(replaced[0]);
-    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
   });
 
   test('is not replaced by that of another user, nor where nobody is signed in', async () => {
     await start(true);
-    const client = newClient();
+    const client = apps.newClient();
     await client.register(ADA);
     const refused = (await client.accessToken()) as string;
     await client.register({ email: 'other@example.com', password: PASSWORD });
@@ -116,14 +94,14 @@ describe('a refused token', () => {
     await client.logout();
     expect(await client.replaceToken(refused)).toBeUndefined();
     expect(await failure(client.replaceToken('no token'))).toBeInstanceOf(AuthError);
-    expect(refreshes()).toEqual([]);
+    expect(apps.refreshes()).toEqual([]);
   });
 });
 
 test.each(['get', 'set'] as const)('what a store throws in %s is an AuthError', async (method) => {
   await start(false);
   const store = memoryStore();
-  const client = newClient(store);
+  const client = apps.newClient(store);
   await client.register(ADA);
   const cause = new Error('the keychain is locked');
   const broken = vi.spyOn(store, method).mockImplementation(() => {
@@ -134,81 +112,21 @@ test.each(['get', 'set'] as const)('what a store throws in %s is an AuthError', 
   broken.mockRestore();
 });
 
-describe('the cookie', () => {
-  beforeEach(() => start(true));
-
-  test('that is good for nothing is removed once, when a refresh is finally refused', async () => {
-    const client = newClient();
-    await client.register(ADA);
-    await app.database.pool.query('delete from auth_session');
-    network.log.length = 0;
-    const ended = await Promise.all([client.refresh(), client.refresh()]);
-    expect(ended).toEqual(Array(2).fill({ status: 'signed-out', reason: 'token_not_valid' }));
-    await vi.waitFor(() => expect(network.cookies).toEqual(new Map()));
-    expect(network.log).toEqual([
-      'POST /auth/refresh 401',
-      expect.stringMatching(/^POST \/auth\/logout/),
-      'POST /auth/refresh 204',
-    ]);
-    expect(await newClient().restore()).toEqual({ status: 'signed-out', reason: undefined });
-  });
-
-  test('of a sign-in that comes meanwhile is not removed', async () => {
-    const client = newClient();
-    await client.register(ADA);
-    await app.database.pool.query('delete from auth_session');
-    const [, signedIn] = await Promise.all([client.refresh(), client.login(ADA)]);
-    expect(signedIn).toMatchObject({ status: 'signed-in' });
-    expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
-    expect(await app.liveSessions()).toBe(1);
-  });
-
-  test('is left alone where the tabs of a page have no locks', async () => {
-    vi.stubGlobal('location', new URL(app.url));
-    vi.stubGlobal('isSecureContext', true);
-    vi.stubGlobal('navigator', undefined);
-    const client = newClient();
-    await client.register(ADA);
-    await app.database.pool.query('delete from auth_session');
-    await client.refresh();
-    expect(network.log.filter((line) => line.includes('logout'))).toEqual([]);
-    expect(client.state).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
-  });
-
-  test.each([
-    ['of another site', 'https://app.example.com/', true],
-    ['without TLS', undefined, false],
-  ])('that a browser refuses a page %s is told at sign-in', async (_, href, isSecure) => {
-    vi.stubGlobal('location', new URL(href ?? app.url));
-    vi.stubGlobal('isSecureContext', isSecure);
-    const client = newClient();
-    await client.register(ADA);
-    expect(client.state.status).toBe('signed-in');
-    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
-    const { fetch } = network;
-    const forgetful = new AuthClient({
-      url: `${app.url}/auth`,
-      fetch: async (request) => {
-        network.cookies.clear();
-        return fetch(request);
-      },
-    });
-    clients.push(forgetful);
-    expect(await failure(forgetful.login(ADA))).toMatchObject({ code: 'cookie_not_kept', isPassing: false });
-    expect(forgetful.state).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
-  });
-
-  test('that does not come back with the first refresh is told as the reason', async () => {
-    const client = newClient();
-    await client.register(ADA);
-    network.cookies.clear();
-    expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
-  });
+test('a refresh token in a store is forgotten when it is finally refused, and nothing more is asked', async () => {
+  await start(false);
+  const store = memoryStore();
+  const client = apps.newClient(store);
+  await client.register(ADA);
+  await app.database.pool.query('delete from auth_session');
+  expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
+  await app.signedUp('meanwhile@example.com'); // longer than a request takes
+  expect(network.log).toEqual(['POST /auth/registration 201', 'POST /auth/refresh 401']);
+  expect(await store.get()).toBeUndefined();
 });
 
 test('an access token is renewed between a twentieth and a fifth of its life before its end, never punctually', async () => {
   await start(true);
-  const client = newClient();
+  const client = apps.newClient();
   await client.register(ADA);
   const text = (await client.accessToken()) as string;
   const [earliest, latest] = [new AccessToken(text, 0, 1), new AccessToken(text, 0, 0)];

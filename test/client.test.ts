@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AuthClient, AuthError, memoryStore, type RefreshTokenStore } from '../src/client/index.js';
 import type { SettingsInput } from '../src/index.js';
-import { ClientNetwork } from './support/client-network.js';
-import { createTestApp, type TestApp } from './support/test-app.js';
+import { ClientApps, failure } from './support/client-apps.js';
+import type { ClientNetwork } from './support/client-network.js';
+import type { TestApp } from './support/test-app.js';
 import { PASSWORD } from './support/test-client.js';
 
 const EMAIL = 'client@example.com';
@@ -12,43 +13,19 @@ interface Custom {
   readonly permissions: string[];
 }
 
+const apps = new ClientApps<Custom>();
 let app: TestApp;
 let network: ClientNetwork;
 let client: AuthClient<Custom>;
-const clients: AuthClient<Custom>[] = [];
 
 async function start(settings: SettingsInput = {}, store?: RefreshTokenStore): Promise<void> {
-  app = await createTestApp({ settings: { accessTokenLifetime: '10m', ...settings } });
-  network = new ClientNetwork();
-  client = another(store);
-}
-
-/** A client beside the first, on the same network. */
-function another(store?: RefreshTokenStore): AuthClient<Custom> {
-  const made = new AuthClient<Custom>({ url: `${app.url}/auth`, fetch: network.fetch, ...(store && { store }) });
-  clients.push(made);
-  return made;
+  ({ app, network } = await apps.start(settings));
+  client = apps.newClient(store);
 }
 
 /** The whole machine's clock, and with it the client's, goes on without the server's; or the other way round. */
 const moveClientClock = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 const user = () => client.fetch(`${app.url}/auth/user`).then(({ status }) => status);
-const refreshes = () => network.log.filter((line) => line.startsWith('POST /auth/refresh'));
-const failure = (promise: Promise<unknown>): Promise<AuthError> =>
-  promise.then(
-    () => expect.unreachable(),
-    (error) => error,
-  );
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  for (const each of clients.splice(0)) each.close();
-  await app.close();
-});
 
 describe.each([
   ['cookies', {}, undefined],
@@ -79,7 +56,7 @@ describe.each([
     expect(await app.liveSessions()).toBe(0);
     expect(await user()).toBe(401);
     expect(network.cookies).toEqual(new Map());
-    expect(refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of a visitor whom nobody knows
+    expect(apps.refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of a visitor whom nobody knows
   });
 
   test('survives the loss of the answer to a refresh, before it, in it and after it', async () => {
@@ -128,7 +105,7 @@ describe.each([
     expect(error).toBeInstanceOf(AuthError);
     expect(error).toMatchObject({ code: 'incorrect_credentials', status: 401, isPassing: false, errors: [] });
     expect(network.log.filter((line) => line.includes('/password/change'))).toHaveLength(1);
-    expect(refreshes()).toEqual([]);
+    expect(apps.refreshes()).toEqual([]);
     const invalid = await failure(client.register({ email: 'nobody', password: 'short' }));
     expect(invalid).toMatchObject({ code: 'validation_failed', status: 400 });
     const messages = expect.arrayContaining([expect.any(String)]);
@@ -158,13 +135,13 @@ describe('the renewal of the access token', () => {
     network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
     expect(await user()).toBe(200);
     expect(await user()).toBe(200);
-    expect(refreshes()).toEqual([]);
+    expect(apps.refreshes()).toEqual([]);
     answer();
-    await vi.waitFor(() => expect(refreshes()).toHaveLength(1));
+    await vi.waitFor(() => expect(apps.refreshes()).toHaveLength(1));
     network.pause = undefined;
     expect(await user()).toBe(200);
     expect(new Set(network.bearers.filter(Boolean).slice(-3)).size).toBe(2);
-    expect(refreshes()).toHaveLength(1);
+    expect(apps.refreshes()).toHaveLength(1);
   });
 
   test('does not come early nor late because a clock is an hour wrong', async () => {
@@ -177,12 +154,12 @@ describe('the renewal of the access token', () => {
       app.clock.advance('8m');
       moveClientClock(8 * MINUTE);
       expect(await user()).toBe(200);
-      expect(refreshes()).toEqual([]);
+      expect(apps.refreshes()).toEqual([]);
       app.clock.advance('3m');
       moveClientClock(3 * MINUTE);
       expect(await user()).toBe(200);
       expect(network.log.filter((line) => line.endsWith('401'))).toEqual([]);
-      expect(refreshes()).toHaveLength(1);
+      expect(apps.refreshes()).toHaveLength(1);
     }
   });
 
@@ -191,7 +168,7 @@ describe('the renewal of the access token', () => {
     const rename = (firstName: string) => client.updateUser({ firstName });
     const renamed = await Promise.all([rename('Ada'), rename('Grace'), user()]);
     expect(renamed).toMatchObject([{ firstName: 'Ada' }, { firstName: 'Grace' }, 200]);
-    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
     expect(network.log.filter((line) => line.endsWith('401'))).toHaveLength(3);
     expect(network.log).toHaveLength(7);
   });
@@ -214,6 +191,19 @@ describe('the renewal of the access token', () => {
     expect(network.bearers.at(-1)).toBeNull();
   });
 
+  test('that waits behind a sign-in takes the token of that, and asks for no other', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/login' ? promise : undefined);
+    const signedIn = client.login({ email: EMAIL, password: PASSWORD });
+    const asked = user();
+    answer();
+    expect(await signedIn).toMatchObject({ status: 'signed-in' });
+    expect(await asked).toBe(200);
+    expect(network.log).toEqual(['POST /auth/login 200', 'GET /auth/user 200']);
+  });
+
   test('that is asked for brings the claims of now, though another is under way', async () => {
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
@@ -226,7 +216,7 @@ describe('the renewal of the access token', () => {
     answer();
     expect(await waiting).toBe(200);
     expect(await refreshed).toMatchObject({ claims: { permissions: ['write'] } });
-    expect(refreshes()).toHaveLength(2);
+    expect(apps.refreshes()).toHaveLength(2);
   });
 
   test('says that a replay ended the session', async () => {
@@ -243,7 +233,7 @@ describe('the renewal of the access token', () => {
     moveClientClock(11 * MINUTE);
     network.fails('/auth/refresh', 'lost', 'lost');
     expect(await user()).toBe(200);
-    expect(refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
   });
 
   describe('of which answers come late', () => {
@@ -336,7 +326,7 @@ describe('the renewal of the access token', () => {
     for (const name of ['one', 'two', 'three']) await app.signedUp(`${name}@example.com`); // longer than a request takes
     answer();
     await left;
-    expect(refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
     expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
     expect(network.cookies).toEqual(new Map());
     expect(await app.liveSessions()).toBe(3); // those of the other users
@@ -431,7 +421,7 @@ describe('two clients', () => {
   async function startTwo() {
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
+    const other = apps.newClient(store);
     await client.register({ email: EMAIL, password: PASSWORD });
     await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
     return { other, store };
@@ -439,7 +429,7 @@ describe('two clients', () => {
 
   test('of one process share nothing, because two users may stand behind them', async () => {
     await start({ refreshTokenAsCookie: false }, memoryStore());
-    const other = another(memoryStore());
+    const other = apps.newClient(memoryStore());
     await client.register({ email: EMAIL, password: PASSWORD });
     await other.register({ email: 'other@example.com', password: PASSWORD });
     await client.logout();
@@ -453,7 +443,7 @@ describe('two clients', () => {
     moveClientClock(11 * MINUTE);
     const emails = await Promise.all([client.getUser(), other.getUser()]);
     expect(emails.map(({ email }) => email)).toEqual([EMAIL, EMAIL]);
-    expect(refreshes()).toHaveLength(1);
+    expect(apps.refreshes()).toHaveLength(1);
     await other.logout();
     await vi.waitFor(() => expect(client.state.status).toBe('signed-out'));
     expect(await store.get()).toBeUndefined();
@@ -464,7 +454,7 @@ describe('two clients', () => {
     vi.stubGlobal('BroadcastChannel', undefined);
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
-    const other = another(store);
+    const other = apps.newClient(store);
     await client.register({ email: EMAIL, password: PASSWORD });
     for (let round = 0; round < 20; round++) {
       app.clock.advance('11m');
@@ -485,7 +475,7 @@ describe('two clients', () => {
     const channel = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
     channel.postMessage({ wantedBy: await client.accessToken() }); // the first is at rest, and tells a new one nothing
     channel.close();
-    const other = another(store);
+    const other = apps.newClient(store);
     const states: string[] = [];
     other.subscribe(() => states.push(other.state.status));
     await other.logout();
@@ -572,7 +562,7 @@ describe('a request of one user', () => {
     network.pause = (path) => (path === '/auth/user' ? promise : undefined);
     const renamed = failure(client.updateUser({ firstName: 'Ada' }));
     const before = client.state;
-    await another(store).register({ email: 'other@example.com', password: PASSWORD });
+    await apps.newClient(store).register({ email: 'other@example.com', password: PASSWORD });
     await vi.waitFor(() => expect(client.state).not.toBe(before));
     expect(client.state.status).toBe('signed-in');
     answer();
@@ -584,7 +574,7 @@ describe('a request of one user', () => {
   test('is not sent when another signs in while it waits for its turn', async () => {
     await app.signedUp('other@example.com');
     const { promise, resolve: answer } = Promise.withResolvers<void>();
-    const other = another(store);
+    const other = apps.newClient(store);
     network.pause = (path) => (path === '/auth/login' ? promise : undefined);
     const entered = other.login({ email: 'other@example.com', password: PASSWORD });
     await vi.waitFor(async () => expect(await app.liveSessions()).toBe(3));

@@ -5,7 +5,7 @@ import { AuthError, isEnd } from './auth-error.js';
 import { pendingAnswer } from './pending-answer.js';
 import { type RefreshTokenStore, withAuthErrors } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
-import { ignore } from './tabs.js';
+import { ignore, type Linger } from './tabs.js';
 import { type Content, type Send, type Transport, transportTo } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
 
@@ -36,7 +36,7 @@ interface Call extends Content {
   /** Sent with the access token. */
   readonly isBearer?: boolean;
   /** What comes of a good answer in the same turn, where the request changes the refresh token. */
-  readonly change?: (answer: Response) => Promise<void>;
+  readonly change?: (answer: Response, linger: Linger) => Promise<void>;
 }
 
 /**
@@ -249,20 +249,14 @@ export class AuthClient<Claims extends object = object> {
     const { change } = call;
     const send: Send = change
       ? (each, token) =>
-          this.#keeper.tabs.next(async () => {
+          this.#keeper.tabs.next(async (linger) => {
             this.#assertUser(token, this.#keeper.user);
             const answer = await this.#transport.change(each, token);
-            if (answer.ok) await change(answer.clone());
+            if (answer.ok) await change(answer.clone(), linger);
             return answer;
           })
       : this.#transport.send;
-    const result = await resultOf<Result>(await (call.isBearer ? this.#authorized(request, send) : send(request)));
-    if (this.#isCookieAtRisk && change && this.#keeper.user) {
-      // Whether the cookie comes back is found out now, and not when the user is signed out for it.
-      await this.#keeper.renew().catch(ignore);
-      if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser has refused the cookie.');
-    }
-    return result;
+    return resultOf(await (call.isBearer ? this.#authorized(request, send) : send(request)));
   }
 
   /** Sends with the token of whoever is signed in; once more with another of the same user, if it is refused. */
@@ -282,9 +276,14 @@ export class AuthClient<Claims extends object = object> {
     }
   }
 
-  readonly #signIn = async (answer: Response): Promise<void> => {
+  readonly #signIn = async (answer: Response, linger: Linger): Promise<void> => {
     const tokens = await resultOf<(Tokens & { readonly detail?: string }) | null>(answer);
-    if (!tokens?.detail) await this.#keeper.adopt(tokens); // it is there where the address has to be confirmed first
+    if (tokens?.detail) return; // it is there where the address has to be confirmed first
+    await this.#keeper.adopt(tokens);
+    if (!this.#isCookieAtRisk) return;
+    // Whether the cookie comes back is found out in this turn, before another tab or a renewal can change it.
+    await this.#keeper.rotate(linger).catch(ignore);
+    if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser has refused the cookie.');
   };
 
   readonly #signOut = (): Promise<void> => this.#keeper.end();

@@ -116,7 +116,7 @@ export class SessionKeeper<Claims extends object> {
 
   /** Gets an access token that is made from now on, whatever others are about. */
   refresh(): Promise<void> {
-    return this.tabs.next((linger) => this.#rotate(linger));
+    return this.tabs.next((linger) => this.rotate(linger));
   }
 
   async #renew(): Promise<void> {
@@ -126,7 +126,7 @@ export class SessionKeeper<Claims extends object> {
       this.#told = resolve;
     });
     const own = this.tabs.next(async (linger) => {
-      if (this.#token?.text === old) await this.#rotate(linger);
+      if (this.#token?.text === old) await this.rotate(linger);
     }, wait.signal);
     try {
       await Promise.race([told, own]);
@@ -141,7 +141,7 @@ export class SessionKeeper<Claims extends object> {
    * try is given up, because its answer changes the cookie whenever it comes: the first counts, and the turn lasts for
    * all.
    */
-  async #rotate(linger: Linger): Promise<void> {
+  async rotate(linger: Linger): Promise<void> {
     const latest = Date.now() + LAST_TRY;
     const { state } = this;
     const tries: Promise<void>[] = [];

@@ -15,6 +15,8 @@ export class ClientNetwork {
   readonly log: string[] = [];
   readonly cookies = new Map<string, string>();
   isOffline = false;
+  /** Whether the browser refuses every cookie. */
+  isWithoutCookies = false;
   /** Called before an answer is handed on. */
   pause?: (path: string) => Promise<void> | undefined;
 
@@ -45,7 +47,7 @@ export class ClientNetwork {
       throw new TypeError('terminated');
     }
     this.log.push(`${line} ${response.status}`);
-    for (const cookie of response.headers.getSetCookie()) this.#keep(cookie);
+    if (!this.isWithoutCookies) for (const cookie of response.headers.getSetCookie()) this.#keep(cookie);
     return mishap === 'answer cut' ? cut(response) : response;
   };
 
