@@ -4,6 +4,8 @@ import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql'
 import { Container } from 'typedi';
 import { expect, test } from 'vitest';
 import { BaseUser, createAuthEntities, createJwtAllauth } from '../src/index.js';
+import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from './support/odd-users.js';
+import { ORM, runCli } from './support/run-cli.js';
 import { SECRET } from './support/test-app.js';
 import { AppUser, Organization } from './support/users.js';
 
@@ -20,45 +22,11 @@ async function start(user: EntityClass<BaseUser>, options: Options = {}): Promis
   }
 }
 
-@Entity({ tableName: 'numbered' })
-class Numbered extends BaseUser {
-  declare id: number;
-
-  @PrimaryKey({ type: 'integer' })
-  number!: number;
-}
-
-@Entity({ tableName: 'member' })
-class TenantMember extends BaseUser {
-  @PrimaryKey({ type: 'integer' })
-  override id!: number;
-
-  @PrimaryKey({ type: 'integer' })
-  tenant!: number;
-}
-
-@Entity({ tableName: 'anywhere', schema: '*' })
-class Anywhere extends BaseUser {
-  @PrimaryKey({ type: 'uuid' })
-  override id: string = randomUUID();
-}
-
-@Entity({ tableName: 'narrow' })
-class Narrow extends BaseUser {
-  @PrimaryKey({ type: 'uuid' })
-  override id: string = randomUUID();
-
-  @Property({ type: 'string', length: 60, nullable: true, lazy: true, hidden: true })
-  override passwordHash?: string | null;
-}
-
-@Entity({ tableName: 'legacy' })
-class Legacy extends BaseUser {
-  @PrimaryKey({ type: 'uuid' })
-  override id: string = randomUUID();
-
-  @Property({ columnType: 'varchar(96)', type: 'string', nullable: true, lazy: true, hidden: true })
-  override passwordHash?: string | null;
+/** What `check` says about the ORM that cli-orm.ts exports by a name, without a database. */
+async function projectFinding(name: string): Promise<unknown> {
+  const env = { DATABASE_URL: 'postgresql://127.0.0.1:1/nowhere', JWT_ALLAUTH_SECRET_KEY: SECRET };
+  const { stdout } = await runCli(['check', '--json', '--orm', `${ORM}#${name}`], env);
+  return JSON.parse(stdout).checks.find((finding: { name: string }) => finding.name === 'project');
 }
 
 @Entity({ tableName: 'wide' })
@@ -73,11 +41,22 @@ class Wide extends BaseUser {
 test.each<[string, EntityClass<BaseUser>, RegExp]>([
   ['a key of another name', Numbered, /The user entity Numbered .* primary key is \(number\), and must be one column/],
   ['a key of two columns', TenantMember, /TenantMember .* primary key is \(id, tenant\), and must be one column/],
+  ['columns in two tables', Staff, /Staff .* its columns are in more tables than "staff" \(TPT inheritance\)$/],
   ['no schema that could be known', Anywhere, /Anywhere .* schema is "\*" and the MikroORM options have no "schema"/],
   ['a password hash that is too short', Narrow, /Narrow .* "passwordHash" holds 60 characters, and a hash has 97/],
   ['the same by its column', Legacy, /Legacy .* "passwordHash" holds 96 characters, and a hash has 97/],
-])('a user entity with %s stops the start', async (_what, user, found) => {
-  await expect(start(user)).rejects.toThrow(found);
+])('a user entity with %s stops the start, and `check` says the same', async (_what, user, found) => {
+  const { message } = await start(user).then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  );
+  expect(message).toMatch(found);
+  expect(await projectFinding(`of${user.name}`)).toEqual({ name: 'project', status: 'failed', message });
+});
+
+test('`check` takes the schema "*" where the MikroORM options name one, as the start does', async () => {
+  const message = 'the ORM knows Anywhere and the entities of the library';
+  expect(await projectFinding('ofAnywhereInPeople')).toEqual({ name: 'project', status: 'ok', message });
 });
 
 test.each<[string, EntityClass<BaseUser>, Options?]>([

@@ -1,5 +1,6 @@
-import { MikroORM } from '@mikro-orm/postgresql';
-import { createAuthEntities } from '../../src/index.js';
+import { type EntityClass, MikroORM } from '@mikro-orm/postgresql';
+import { type BaseUser, createAuthEntities } from '../../src/index.js';
+import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from './odd-users.js';
 import { AppUser, Organization } from './users.js';
 
 /** What the command line may find where an app has its MikroORM options. */
@@ -27,3 +28,16 @@ export const fails = () => {
   throw new Error(`no answer from ${process.env['DATABASE_URL']} for ${process.env['JWT_ALLAUTH_SECRET_KEY']}`);
 };
 export const failsLater = async () => fails();
+
+/** Apps with user entities that the library cannot use. */
+const withUser = (user: EntityClass<BaseUser>) => ({
+  ...options,
+  entities: [user, Organization, ...createAuthEntities({ user: () => user })],
+});
+export const ofNumbered = withUser(Numbered);
+export const ofTenantMember = withUser(TenantMember);
+export const ofAnywhere = withUser(Anywhere);
+export const ofAnywhereInPeople = { ...ofAnywhere, schema: 'people' };
+export const ofStaff = withUser(Staff);
+export const ofNarrow = withUser(Narrow);
+export const ofLegacy = withUser(Legacy);
