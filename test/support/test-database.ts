@@ -2,6 +2,9 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import * as testing from '../../src/testing/index.js';
 
+/** Milliseconds after which nothing will come to wait for a lock any more. */
+const BLOCKED_MILLISECONDS = 20_000;
+
 /** A database that lives as long as one test app. */
 export interface TestDatabase extends testing.TestDatabase {
   /** Connections beside those of the app, to look at rows and to hold locks. */
@@ -23,12 +26,14 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** Waits until so many statements on this database are waiting for a lock. */
+/** Waits until so many statements on this database are waiting for a lock. @throws Error if they do not come */
 export async function waitForBlocked(pool: pg.Pool, count: number): Promise<void> {
+  const latest = performance.now() + BLOCKED_MILLISECONDS;
   for (;;) {
     const { rows } = await pool.query(
       `select count(*)::int as blocked from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
     );
     if (rows[0].blocked >= count) return;
+    if (performance.now() > latest) throw new Error(`${rows[0].blocked} statements wait for a lock, and not ${count}`);
   }
 }
