@@ -3,6 +3,7 @@ export const SERVERS = {
   ours: ['ours', 'HS256'],
   'ours, RS256': ['ours', 'RS256'],
   'ours, ES256': ['ours', 'ES256'],
+  'ours, shipped token class': ['ours', 'shipped token class'],
   'ours, no login limit': ['ours', 'no login limit'],
   'ours, revocation list': ['ours', 'revocation-list'],
   'ours, database check': ['ours', 'database'],
@@ -151,9 +152,13 @@ export const CONTESTS: readonly Contest[] = [
     connections: 16,
     cuts: 2,
     warmUp: 5,
-    contestants: [...all('refresh', 'ours', 'hand', 'oidc-provider'), { name: 'pgbench', kind: 'pgbench' }],
+    contestants: [
+      ...all('refresh', 'ours', 'ours, shipped token class', 'hand', 'oidc-provider'),
+      { name: 'pgbench', kind: 'pgbench' },
+    ],
     targets: [
       { of: 'ours', over: 'hand', least: 0.9 },
+      { of: 'ours, shipped token class', over: 'hand', least: 0.9 },
       { of: 'ours', over: 'oidc-provider', least: 2.8 },
       { of: 'ours', over: 'pgbench', least: 0.3 },
     ],

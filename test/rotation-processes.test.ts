@@ -10,7 +10,11 @@ const PARALLEL = 50;
 async function startServers(refreshReuseGrace: string) {
   const app = await createTestApp();
   const settings = { secretKey: SECRET, development: true, refreshReuseGrace };
-  const servers = await Promise.all([1, 2].map(() => startServerProcess(app.database.url, settings)));
+  // One of the shipped class of tokens, one of a class of the app's: they are rotated by different statements.
+  const classes = [{}, { refreshToken: './dist/test/support/users.js#AppRefreshToken' }];
+  const servers = await Promise.all(
+    classes.map((refreshToken) => startServerProcess(app.database.url, { ...settings, ...refreshToken })),
+  );
   return {
     app,
     /** Presents one token 50 times at once, half of them to each process. */

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RefreshToken } from '../src/index.js';
 import { claimsOf, createOwner, type Owner } from './support/race.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
 import type { Answer, TestClient } from './support/test-client.js';
+import { AppRefreshToken } from './support/users.js';
 
 /** Seconds, as the app below is set. */
 const IDLE = 100;
@@ -177,11 +179,11 @@ const commands = [
   ),
 ];
 
-describe('the whitelist', () => {
+describe.each([AppRefreshToken, RefreshToken])('the whitelist, with tokens of %o', (refreshToken) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({
-      settings: { refreshTokenLifetime: IDLE, sessionLifetime: ABSOLUTE, refreshReuseGrace: GRACE },
+      settings: { refreshToken, refreshTokenLifetime: IDLE, sessionLifetime: ABSOLUTE, refreshReuseGrace: GRACE },
     });
   });
   afterAll(() => app.close());
@@ -195,7 +197,7 @@ describe('the whitelist', () => {
         const real = { app, owner, tokens: [[owner.client.refreshToken]] };
         await fc.asyncModelRun(() => ({ model, real }), steps);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });

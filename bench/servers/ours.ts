@@ -62,7 +62,7 @@ const users = await em.find(AppUser, {}, { orderBy: { email: 'asc' }, populate: 
 
 const settings = {
   ...(variant === 'RS256' || variant === 'ES256' ? keyPairSettings(variant) : { secretKey: SECRET }),
-  refreshToken: PermissionToken,
+  ...(variant !== 'shipped token class' && { refreshToken: PermissionToken }),
   refreshTokenAsCookie: false,
   ...(variant === 'no login limit' && { loginRateLimit: [] }),
   ...(variant === 'accounts' && ACCOUNTS),

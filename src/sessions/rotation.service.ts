@@ -8,7 +8,7 @@ import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
-import type { PreparedTokens, TokenFactory } from '../tokens/token-factory.js';
+import type { PlainClaims, PreparedTokens, TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
@@ -33,6 +33,12 @@ interface Presented {
   readonly user: UserId;
   readonly client: SessionClient | undefined;
   readonly origin: string | null;
+}
+
+/** A token that is to become the live one of its session. */
+interface NextToken extends TokenSession {
+  /** When it is made, in milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /** Reads of a session that other requests may change each time before its next token is stored. */
@@ -89,11 +95,26 @@ export class RotationService {
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const origin = this.origins.of(claims.session, client);
     const presented = { claims, user: this.users.keyOf(claims.sub), client, origin };
+    const successor = this.#isAtOnce ? await this.#rotateAtOnce(presented) : undefined;
+    if (successor) return successor;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const tokens = await this.#answer(presented, outcome);
       if (tokens) return tokens;
     }
     throw serviceUnavailable();
+  }
+
+  /** Whether no code of the app runs for a successor, which then cannot fail, and which one statement makes. */
+  get #isAtOnce(): boolean {
+    return this.tokens.isPlain && this.users.hasPlainClaims;
+  }
+
+  /** Rotates the live token of a live session, in one statement that also reads the user. Undefined: it is not that. */
+  async #rotateAtOnce(presented: Presented): Promise<Tokens | undefined> {
+    const { claims } = presented;
+    const next = this.#nextOf(claims, this.clock.now());
+    const owner = await this.#store(presented, claims.jti, next, undefined, this.database.fork());
+    return owner && this.tokens.sign(this.tokens.preparePlain(claims.sub, owner, next.issuedAt), next);
   }
 
   /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
@@ -138,36 +159,51 @@ export class RotationService {
   }
 
   /**
-   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was
-   * read and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
+   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was read
+   * and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
    */
   async #rotateOn(
-    { claims, user, client, origin }: Presented,
+    presented: Presented,
     { jti: live, rotatedAt }: SessionRow,
     prepared: PreparedTokens,
     reuse: 'recovered' | undefined,
     reader: EntityManager,
   ): Promise<Tokens | undefined> {
-    const now = Math.max(this.clock.now(), rotatedAt); // never earlier than the parent, by whichever server's clock
-    const issuedAt = toSeconds(now);
-    const expiresAt = this.tokens.refreshExpiry(issuedAt, claims.session_iat);
-    const next = { id: claims.session, openedAt: claims.session_iat, jti: randomUUID(), issuedAt, expiresAt };
+    // Never earlier than the parent, by whichever server's clock.
+    const next = this.#nextOf(presented.claims, Math.max(this.clock.now(), rotatedAt));
     const tokens = this.tokens.sign(prepared, next);
-    const session = { id: claims.session, user, live };
-    const ids = { presented: claims.jti, next: next.jti, origin };
-    const change = { ...ids, at: new Date(now), expiresAt: new Date(expiresAt * 1000) };
-    const isRotated = await this.journal.together(async (em) => {
-      const rotated = await this.store.rotate({ ...session, ...change, ...deviceOf(client, this.settings) }, em);
-      if (!rotated) return false;
+    return (await this.#store(presented, live, next, reuse, reader)) && tokens;
+  }
+
+  /** The session with a new live token, made at an instant in milliseconds. */
+  #nextOf({ session, session_iat }: TokenClaims, at: number): NextToken {
+    const issuedAt = toSeconds(at);
+    const expiresAt = this.tokens.refreshExpiry(issuedAt, session_iat);
+    return { id: session, openedAt: session_iat, jti: randomUUID(), at, issuedAt, expiresAt };
+  }
+
+  /** Puts the next token in the place of the live one. Undefined: that is not the live one of a live session any more. */
+  async #store(
+    { claims, user, client, origin }: Presented,
+    live: string,
+    next: NextToken,
+    reuse: 'recovered' | undefined,
+    reader: EntityManager,
+  ): Promise<PlainClaims | undefined> {
+    const ids = { id: claims.session, user, live, presented: claims.jti, next: next.jti, origin };
+    const dates = { at: new Date(next.at), expiresAt: new Date(next.expiresAt * 1000) };
+    const owner = await this.journal.together(async (em) => {
+      const rotated = await this.store.rotate({ ...ids, ...dates, ...deviceOf(client, this.settings) }, em);
+      if (!rotated) return undefined;
       const events: Happening[] = [['session.refreshed', { session: claims.session, user: claims.sub }]];
       if (reuse) events.push(this.reports.event(reuse, claims));
       await this.journal.record(events, em);
-      return true;
+      return rotated;
     }, reader);
-    if (!isRotated) return undefined;
+    if (!owner) return undefined;
     if (reuse) this.reports.log(reuse, claims);
     await this.sessions.keepNetworkKnown(claims, client);
-    return tokens;
+    return owner;
   }
 
   #standingOf(claims: TokenClaims, row: SessionRow): TokenStanding {

@@ -29,9 +29,16 @@ export function sessionColumns(session: Table) {
 }
 
 /** The statements on the whitelist, with `$1`-style parameters. */
-export function sessionStatements(session: Table, user: Table, key: Table) {
+export function sessionStatements(session: Table, user: Table, key: Table, hasPlainClaims: boolean) {
   const s = sessionColumns(session);
-  const u = { id: user.column('id'), passwordHash: user.column('passwordHash'), isActive: user.column('isActive') };
+  const u = {
+    id: user.column('id'),
+    passwordHash: user.column('passwordHash'),
+    isActive: user.column('isActive'),
+  };
+  const claims = hasPlainClaims
+    ? ['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`)
+    : ['1'];
   const shown = `case when s.${s.rotatedAt} >= $3 then coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt}) else s.${s.rotatedAt} end`;
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
   return {
@@ -58,8 +65,8 @@ export function sessionStatements(session: Table, user: Table, key: Table) {
         ${s.isFollowed} = false, ${s.previousRotatedAt} = s.${s.rotatedAt}
       from ${user.name} u
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
-        and u.${u.id} = $2 and u.${u.isActive}
-      returning 1`,
+        and s.${s.rotatedAt} <= $5 and u.${u.id} = $2 and u.${u.isActive}
+      returning ${claims.join(', ')}`,
     markFollowed: `
       update ${session.name} s set ${s.isFollowed} = true
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled}

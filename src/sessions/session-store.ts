@@ -2,6 +2,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
+import type { PlainClaims } from '../tokens/token-factory.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { ClientDevice } from './client-device.js';
@@ -66,7 +67,11 @@ export class SessionStore {
     private readonly users: UserService,
     orm: MikroORM,
   ) {
-    this.#sql = sessionStatements(Table.named(orm, SESSION_ENTITY), users.table, Table.named(orm, ONE_TIME_KEY_ENTITY));
+    const [sessions, keys] = [SESSION_ENTITY, ONE_TIME_KEY_ENTITY].map((name) => Table.named(orm, name)) as [
+      Table,
+      Table,
+    ];
+    this.#sql = sessionStatements(sessions, users.table, keys, users.hasPlainClaims);
   }
 
   /** An active user, just read, for whom a session may be opened. */
@@ -99,15 +104,15 @@ export class SessionStore {
    * Puts `next` in the place of `live` and makes `presented` its parent, provided that `live` is still the live token
    * of a live session of an active user. The two differ only where the database has lost a rotation.
    *
-   * @returns false when there was nothing to rotate
+   * @returns what the user's row says in a token, where it `hasPlainClaims`; undefined when there was nothing to rotate
    */
   async rotate(
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
-  ): Promise<boolean> {
+  ): Promise<PlainClaims | undefined> {
     const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin } = session;
     const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin];
-    return (await this.database.query(this.#sql.rotate, parameters, em)).length > 0;
+    return (await this.database.query<PlainClaims>(this.#sql.rotate, parameters, em))[0];
   }
 
   /**

@@ -36,6 +36,9 @@ export interface PreparedTokens {
   readonly preparedAt: number;
 }
 
+/** What a token of the shipped class says about a user. */
+export type PlainClaims = Pick<BaseUser, 'role' | 'emailVerified'>;
+
 /** Makes and verifies every token of an app, with the refresh token class that its settings name. */
 export class TokenFactory {
   readonly #verified: VerifiedTokens;
@@ -79,6 +82,17 @@ export class TokenFactory {
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
     return { refresh, preparedAt };
+  }
+
+  /** Whether no code of the app runs in `prepare`, so that `preparePlain` does the same. */
+  get isPlain(): boolean {
+    const isOurs = this.tokenClass === RefreshToken && this.prepare === TokenFactory.prototype.prepare;
+    return isOurs && Object.keys(this.settings.userAttributes).length === 0;
+  }
+
+  /** What `prepare` would have made at `preparedAt` (seconds since the epoch), where it `isPlain`. It cannot fail. */
+  preparePlain(subject: string, { role, emailVerified }: PlainClaims, preparedAt: number): PreparedTokens {
+    return { refresh: new RefreshToken(subject, role, emailVerified), preparedAt };
   }
 
   /** Signs what was prepared. @throws reserved_claim, token_too_large, as `issue` */

@@ -1,4 +1,10 @@
-import { type EntityClass, type EntityMetadata, LoadStrategy } from '@mikro-orm/core';
+import {
+  type EntityClass,
+  type EntityMetadata,
+  type EntityProperty,
+  LoadStrategy,
+  ReferenceKind,
+} from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
@@ -35,6 +41,12 @@ export class UserService<U extends BaseUser = BaseUser> {
     this.table = Table.of(orm, meta as EntityMetadata);
     this.#sql = statements(this.table);
     this.#writes = new UserWrites(database, this.table, meta, (em, row) => this.fromRow(em, row));
+  }
+
+  /** Whether the columns of `role` and `emailVerified` have their values, so that no code of the app is between. */
+  get hasPlainClaims(): boolean {
+    const { role, emailVerified } = this.meta.properties as Readonly<Record<string, EntityProperty>>;
+    return [role, emailVerified].every(isPlain);
   }
 
   get entity(): EntityClass<U> {
@@ -169,6 +181,11 @@ export class UserService<U extends BaseUser = BaseUser> {
   async delete(id: UserId, em: EntityManager): Promise<boolean> {
     return this.#writes.delete(id, em);
   }
+}
+
+function isPlain(property: EntityProperty | undefined): boolean {
+  if (property?.kind !== ReferenceKind.SCALAR || property.persist === false) return false;
+  return !property.customType && !property.getter && !property.setter && !property.formula;
 }
 
 function statements(table: Table) {
