@@ -112,7 +112,8 @@ class AddSessionControl extends AuthMigration {
         ${audit.column('session')} uuid null,
         ${audit.column('details')} jsonb not null
       )`,
-      `create index ${audit.constraint(['user', 'at'], 'index')} on ${audit.name} (${audit.column('user')}, ${audit.column('at')})`,
+      `create index ${audit.constraint(['user', 'at'], 'index')}
+        on ${audit.name} (${audit.column('user')}, ${audit.column('at')})`,
     );
   }
 
@@ -140,7 +141,8 @@ class AddAccountsByMail extends AuthMigration {
         ${key.column('user')} ${key.columnType('user')} not null,
         ${key.column('email')} varchar(254) not null,
         ${key.column('expiresAt')} timestamptz(3) not null,
-        constraint ${key.constraint(['user', 'purpose'], 'unique')} unique (${key.column('user')}, ${key.column('purpose')}),
+        constraint ${key.constraint(['user', 'purpose'], 'unique')}
+          unique (${key.column('user')}, ${key.column('purpose')}),
         constraint ${key.constraint('user', 'foreign')} foreign key (${key.column('user')})
           references ${user.name} (${user.column('id')}) on delete cascade
       )`,
@@ -201,9 +203,11 @@ class AddPendingSignUps extends AuthMigration {
         ${signUp.column('expiresAt')} timestamptz(3) not null,
         constraint ${signUp.constraint('keyHash', 'unique')} unique (${signUp.column('keyHash')})
       )`,
-      `create index ${signUp.constraint(['email', 'id'], 'index')} on ${signUp.name} (${signUp.column('email')}, ${signUp.column('id')})`,
+      `create index ${signUp.constraint(['email', 'id'], 'index')}
+        on ${signUp.name} (${signUp.column('email')}, ${signUp.column('id')})`,
       `update ${key.name} k set ${purpose} = 'email-verification' where ${purpose} = 'registration' and not exists (
-        select from ${key.name} o where o.${key.column('user')} = k.${key.column('user')} and o.${purpose} = 'email-verification')`,
+        select from ${key.name} o where o.${key.column('user')} = k.${key.column('user')}
+          and o.${purpose} = 'email-verification')`,
     );
   }
 

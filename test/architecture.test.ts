@@ -34,6 +34,7 @@ interface Import {
 
 interface SourceFile {
   readonly path: string;
+  readonly text: string;
   /** Without comments. */
   readonly code: string;
   readonly imports: readonly Import[];
@@ -44,15 +45,14 @@ const IMPORT = /^(import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
 const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
   .map((path) => {
-    const code = readFileSync(join(SRC, path), 'utf8')
-      .replace(/\/\*[\s\S]*?\*\//g, '')
-      .replace(/(^|\s)\/\/.*$/gm, '');
+    const text = readFileSync(join(SRC, path), 'utf8');
+    const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '');
     const imports = [...code.matchAll(IMPORT)].map(([, keyword, type, from]) => ({
       from: from ?? '',
       isType: Boolean(type),
       isReExport: keyword === 'export',
     }));
-    return { path, code, imports };
+    return { path, text, code, imports };
   });
 
 /** The files of ours that a file imports. */
@@ -141,6 +141,13 @@ describe('the sources', () => {
 
   test('stay small enough to be read', () => {
     for (const { path, code } of files) expect(code.split('\n').length, path).toBeLessThanOrEqual(300);
+  });
+
+  test('have no line over 120 columns, not even in comments and templates, which no formatter wraps', () => {
+    const long = files.flatMap(({ path, text }) =>
+      text.split('\n').flatMap((line, at) => (line.length > 120 ? [`${path}:${at + 1}`] : [])),
+    );
+    expect(long).toEqual([]);
   });
 
   test('get their settings from the app and never from the process', () => {

@@ -85,7 +85,8 @@ function statements(user: Table, session: Table, key: Table) {
     find: `select 1 from ${user.name} u where ${hasAddress} and not (${isUnaccepted})`,
     former: `
       select 1 from ${key.name} k where k.${key.column('email')} = $1 and k.${key.column('expiresAt')} > $2
-        and k.${key.column('purpose')} like 'email-undo-%' and ($3::text is null or k.${key.column('user')}::text <> $3)`,
+        and k.${key.column('purpose')} like 'email-undo-%'
+        and ($3::text is null or k.${key.column('user')}::text <> $3)`,
     holder: `select 1 from ${user.name} u where ${hasAddress}`,
     lock: `select 1 from ${user.name} u where ${hasAddress} and ${isUnaccepted} for update`,
     remove: `delete from ${user.name} u where ${hasAddress} and ${isUnaccepted}`,

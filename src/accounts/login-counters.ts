@@ -102,7 +102,9 @@ function statements(attempts: Table) {
         select k, 1, ends from counter where not exists (select from reached) order by k
         on conflict (${key}) do update set
           ${failures} = case when a.${resetsAt} <= $6 then 1 else a.${failures} + 1 end,
-          ${resetsAt} = case when a.${resetsAt} <= $6 or a.${failures} = 0 then excluded.${resetsAt} else a.${resetsAt} end
+          ${resetsAt} = case
+            when a.${resetsAt} <= $6 or a.${failures} = 0 then excluded.${resetsAt} else a.${resetsAt}
+          end
         returning a.${key} as k, a.${failures} as failures, a.${resetsAt} as ends
       )
       select k as key, false as "isCounted", true as "isReached", extract(epoch from ends - $6)::float8 as wait,

@@ -145,7 +145,8 @@ function statements(signUp: Table) {
     claim: `delete from ${name} where ${id} = $1 and ${keyHash} = $2 and ${expiresAt} > $3 returning 1`,
     void: `update ${name} set ${keyHash} = null where ${email} = $1 and ${keyHash} is not null`,
     renew: `
-      update ${name} set ${expiresAt} = $3, ${keyHash} = case when ${keyHash} is null then null else coalesce($2, ${keyHash}) end
+      update ${name} set ${expiresAt} = $3,
+        ${keyHash} = case when ${keyHash} is null then null else coalesce($2, ${keyHash}) end
       where ${id} = $1 and ${expiresAt} > $4
       returning ${keyHash} as "hash"`,
     ids: `

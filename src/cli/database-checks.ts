@@ -81,7 +81,8 @@ export class DatabaseChecks {
       fastest = Math.min(fastest, took);
     }
     const difference = Math.abs(skew);
-    const message = `this machine's clock is ${(difference / 1000).toFixed(1)} s ${skew > 0 ? 'behind' : 'ahead of'} the database's`;
+    const direction = skew > 0 ? 'behind' : 'ahead of';
+    const message = `this machine's clock is ${(difference / 1000).toFixed(1)} s ${direction} the database's`;
     const status = difference > SKEW.failed ? 'failed' : difference > SKEW.warning ? 'warning' : 'ok';
     return { name: 'clock', status, message: status === 'ok' ? message : `${message}: synchronise both (NTP)` };
   }
@@ -105,7 +106,8 @@ export class DatabaseChecks {
 
   async #faultsOf({ table: { name }, columns }: { table: Table; columns: string[] }): Promise<string[]> {
     const rows = await this.#database.query<{ column: string }>(
-      'select attname as "column" from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped',
+      `select attname as "column" from pg_attribute
+       where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
       [name],
     );
     const missing = columns.filter((column) => !rows.some((row) => row.column === column));
@@ -118,7 +120,8 @@ export class DatabaseChecks {
     const session = Table.of(this.orm, this.#meta(SESSION_ENTITY));
     const full = await this.#database.query<{ name: string }>(
       `select oid::regclass::text as name from pg_class
-       where oid in (select to_regclass($1) union select relid from pg_partition_tree(to_regclass($1))) and relkind = 'r'
+       where oid in (select to_regclass($1) union select relid from pg_partition_tree(to_regclass($1)))
+         and relkind = 'r'
          and coalesce(substring(array_to_string(reloptions, ' ') from 'fillfactor=(\\d+)')::int, 100) > $2
        order by 1`,
       [session.name, FILLFACTOR],

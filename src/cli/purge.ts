@@ -15,7 +15,8 @@ export function addPurge(program: Command): void {
   const command = program
     .command('purge')
     .description(
-      'Deletes expired sessions, revocations and counters, keys of mailed links, mails that came too late and sign-ups that were not confirmed, beside running servers.',
+      'Deletes expired sessions, revocations and counters, keys of mailed links, mails that came too late and ' +
+        'sign-ups that were not confirmed, beside running servers.',
     )
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch-size <rows>', 'rows that one statement deletes at most', parseRows, 1000);

@@ -66,7 +66,7 @@ async function find(users: UserService, given: string): Promise<UserId> {
 
 /** A session in one line. What a client once said of itself must not steer a terminal. */
 function describe({ id, createdAt, lastUsedAt, expiresAt, ip, browser, os, device }: SessionInfo): string {
-  const instants = `used ${lastUsedAt.toISOString()}  opened ${createdAt.toISOString()}  expires ${expiresAt.toISOString()}`;
+  const [used, opened, expires] = [lastUsedAt, createdAt, expiresAt].map((instant) => instant.toISOString());
   const client = [browser, os, device, ip].filter(Boolean).join(', ');
-  return `${id}  ${instants}${client && `  ${client.replace(/\p{Cc}/gu, '?')}`}`;
+  return `${id}  used ${used}  opened ${opened}  expires ${expires}${client && `  ${client.replace(/\p{Cc}/gu, '?')}`}`;
 }

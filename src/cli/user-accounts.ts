@@ -19,7 +19,9 @@ export class UserAccounts {
     const hash = this.users.column('passwordHash');
     const count = await this.#count(`${hash} <> '' and ${hash}::text !~ '${ARGON2}'`);
     if (count === 0) return { name, status: 'ok', message: 'all password hashes are argon2' };
-    const reason = `${usersOf(count)} a password hash of another kind than argon2, which matches no password unless a PasswordHasher of yours knows it`;
+    const reason =
+      `${usersOf(count)} a password hash of another kind than argon2, which matches no password unless ` +
+      'a PasswordHasher of yours knows it';
     return { name, status: 'warning', message: `${reason}: else a password reset by mail helps` };
   }
 
@@ -32,7 +34,8 @@ export class UserAccounts {
     const verified = this.users.column('emailVerified');
     const count = await this.#count(verified);
     if (count === 0) return { name, status: 'ok', message: 'no address is marked as confirmed' };
-    const reason = `${usersOf(count)} an address that is marked as confirmed, but EMAIL_VERIFICATION none proves none of them`;
+    const reason =
+      `${usersOf(count)} an address that is marked as confirmed, but ` + 'EMAIL_VERIFICATION none proves none of them';
     const remedy = `update ${this.users.name} set ${verified} = false`;
     return { name, status: 'warning', message: `${reason}: before you choose another mode, ${remedy}` };
   }

@@ -65,7 +65,9 @@ export class UserAddresses {
         : {
             name: 'addresses',
             status: 'failed',
-            message: `${odd} cannot sign in, because the address is not in its normal form (lower case, trimmed): ${mend}`,
+            message:
+              `${odd} cannot sign in, because the address is not in its normal form ` +
+              `(lower case, trimmed): ${mend}`,
           },
       doubles.count === 0
         ? { name: 'address-doubles', status: 'ok', message: 'no two users have the same address' }
@@ -127,7 +129,8 @@ function statements(users: Table, page: number) {
         select ${id} as id, ${email}::text as email, row_number() over (partition by ${email} order by ${id}) as place
         from ${users.name} where ${email} is not null) numbered
       where place > 1`,
-    caseless: `select 1 from pg_attribute join pg_type t on t.oid = atttypid left join pg_collation c on c.oid = attcollation
+    caseless: `
+      select 1 from pg_attribute join pg_type t on t.oid = atttypid left join pg_collation c on c.oid = attcollation
       where attrelid = to_regclass('${users.name.replaceAll("'", "''")}') and '"' || attname || '"' = '${email}'
         and (typname = 'citext' or collisdeterministic = false)`,
   };

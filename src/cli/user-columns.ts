@@ -66,8 +66,8 @@ export class UserColumns {
     }
     const [expression] = whole;
     if (expression) {
-      const message = `${expression.name} keeps addresses unique, but look-ups compare ${column} itself and read the whole table`;
-      return { name, status: 'warning', message: `${message}: ${remedy}` };
+      const message = `${expression.name} keeps addresses unique, but look-ups compare ${column} itself`;
+      return { name, status: 'warning', message: `${message} and read the whole table: ${remedy}` };
     }
     const partial = unique.map((index) => `; ${index.name} leaves rows out (where …), which does not count`).join('');
     const message = `two users can have the same address, because ${table} has no unique index on ${column}${partial}`;

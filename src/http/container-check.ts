@@ -35,8 +35,9 @@ export function assertInjectionWorks(classes: readonly unknown[]): void {
 function assertHasMetadata(type: object & { length?: number; name?: string }): void {
   if (!type.length || Reflect.getMetadata('design:paramtypes', type)) return;
   throw refused(
-    `${type.name} has constructor parameters and no decorator metadata, so that TypeDI would give it nothing; compile with ` +
-      'emitDecoratorMetadata (tsc or swc; esbuild and tsx cannot), or inject properties: @Inject(() => Service)',
+    `${type.name} has constructor parameters and no decorator metadata, so that TypeDI would give it nothing; ` +
+      'compile with emitDecoratorMetadata (tsc or swc; esbuild and tsx cannot), or inject properties: ' +
+      '@Inject(() => Service)',
   );
 }
 
@@ -45,9 +46,9 @@ function assertOneRoutingControllers(): void {
   const loaded = loadedCopies('routing-controllers');
   if (isOurs && loaded.length < 2) return;
   throw refused(
-    `there are two copies of routing-controllers (${loaded.join(' and ')}): decorators and containers of one are unknown to ` +
-      'the other; install it once, and let jwt-allauth find it as a peer (npm dedupe; in place of npm link install what ' +
-      'npm pack makes)',
+    `there are two copies of routing-controllers (${loaded.join(' and ')}): decorators and containers of one are ` +
+      'unknown to the other; install it once, and let jwt-allauth find it as a peer (npm dedupe; in place of npm ' +
+      'link install what npm pack makes)',
   );
 }
 
@@ -67,10 +68,10 @@ function assertContainerKnowsOurs(): void {
     const isOtherTypeDi = error instanceof Error && error.name === NOT_FOUND;
     throw refused(
       isOtherTypeDi
-        ? `the container given to useContainer is of another copy of typedi than ours (${ourTypeDi()}): install it once, and ` +
-            'let jwt-allauth find it as a peer (npm dedupe)'
-        : "the container given to useContainer does not know our classes; give TypeDI's: useContainer(Container), or let it " +
-            'construct what it does not know: { fallback: true, fallbackOnErrors: true }',
+        ? `the container given to useContainer is of another copy of typedi than ours (${ourTypeDi()}): install it ` +
+            'once, and let jwt-allauth find it as a peer (npm dedupe)'
+        : "the container given to useContainer does not know our classes; give TypeDI's: useContainer(Container), " +
+            'or let it construct what it does not know: { fallback: true, fallbackOnErrors: true }',
     );
   } finally {
     Container.remove(Registered);

@@ -5,7 +5,8 @@ import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
 /** The log line of a refusal, with what to set where the origin is the app's own. */
 const REFUSED =
-  "request from a foreign origin refused; if it is your app's: set PUBLIC_URL, TRUSTED_ORIGINS or Express's trust proxy";
+  "request from a foreign origin refused; if it is your app's: set PUBLIC_URL, TRUSTED_ORIGINS or Express's trust " +
+  'proxy';
 
 /** Characters of a header that a log line repeats. */
 const LOGGED_LENGTH = 200;

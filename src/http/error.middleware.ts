@@ -72,7 +72,8 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
 /** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
 function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
   if (bearerToken(request) === undefined || code === ErrorCode.IncorrectCredentials) return 'Bearer';
-  const description = detail.replace(/[^\x20-\x7e]|["\\]/g, ''); // the words may be the app's: they must not end the string
+  // The words may be the app's: they must not end the string.
+  const description = detail.replace(/[^\x20-\x7e]|["\\]/g, '');
   return `Bearer error="invalid_token", error_description="${description}"`;
 }
 

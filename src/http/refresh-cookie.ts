@@ -47,7 +47,8 @@ export class RefreshCookie {
     const left = refreshExpiresAt * 1000 - now;
     const limit = (this.settings.refreshTokenCookieMaxAge ?? Infinity) * 1000;
     for (const identity of this.#older) this.#write(response, identity, '', 0);
-    this.#write(response, this.#own, refresh, Math.min(left, limit)); // last: clients with a simple jar keep the last one
+    // Last: clients with a simple jar keep the last one.
+    this.#write(response, this.#own, refresh, Math.min(left, limit));
   }
 
   /** Expires the cookie under every identity that it may have. */

@@ -25,7 +25,8 @@ const WORDS = {
     subject: 'You have an account already',
     title: 'You have an account already',
     before:
-      'Somebody tried to sign up at <%= it.app %> with this address, for which there is an account. If it was you, sign in.',
+      'Somebody tried to sign up at <%= it.app %> with this address, for which there is an account. ' +
+      'If it was you, sign in.',
     hint: FORGOTTEN,
     after: 'If it was not you, you need do nothing: nobody was let in.',
   },
@@ -54,7 +55,8 @@ const WORDS = {
     subject: 'Your e-mail address is about to change',
     title: 'Your e-mail address is about to change',
     before:
-      'Somebody who knows your password asked to change the address of your account at <%= it.app %> to <%= it.newEmail %>. It changes when the link that was sent there is opened.',
+      'Somebody who knows your password asked to change the address of your account at <%= it.app %> to ' +
+      '<%= it.newEmail %>. It changes when the link that was sent there is opened.',
     after: 'If it was not you, change your password at once: that ends it.',
   },
   'email-changed': {
@@ -63,7 +65,9 @@ const WORDS = {
     before: 'The address of your account at <%= it.app %> was changed from this one to <%= it.newEmail %>.',
     action: 'Undo the change',
     after:
-      '<% if (it.link) { %>If it was you, you need do nothing. If it was not you, open the link within <%= it.expiresIn %>: this address comes back, everybody is signed out, and you choose a new password.<% } else { %>If it was not you, ask for help at <%= it.app %>.<% } %>',
+      '<% if (it.link) { %>If it was you, you need do nothing. If it was not you, open the link within ' +
+      '<%= it.expiresIn %>: this address comes back, everybody is signed out, and you choose a new password.' +
+      '<% } else { %>If it was not you, ask for help at <%= it.app %>.<% } %>',
   },
   invitation: {
     subject: 'You are invited',
@@ -76,7 +80,8 @@ const WORDS = {
     subject: 'Somebody else may have used your account',
     title: 'Somebody else may have used your account',
     before:
-      'A sign-in of your account at <%= it.app %> was used from two places. It may have been copied, so we ended it; your other devices stay signed in.',
+      'A sign-in of your account at <%= it.app %> was used from two places. It may have been copied, so we ended it; ' +
+      'your other devices stay signed in.',
     hint: 'If this surprises you, set a new password. It signs you out everywhere:',
     after: 'Sign in again to go on. Look at the list of your devices, and sign out those that you do not know.',
   },
@@ -97,15 +102,20 @@ export const MAIL_NAMES = Object.keys(WORDS) as readonly MailName[];
 /** The default template of a mail as text: its first line is the subject. */
 export function defaultText(name: MailName): string {
   const { subject, before, hint, after }: Words = WORDS[name];
-  return `Subject: ${subject}\n\n${before}\n<% if (it.link) { %>\n${hint ? `${hint}\n` : ''}<%~ it.link %>\n<% } %>\n${after}\n`;
+  const link = `<% if (it.link) { %>\n${hint ? `${hint}\n` : ''}<%~ it.link %>\n<% } %>`;
+  return `Subject: ${subject}\n\n${before}\n${link}\n${after}\n`;
 }
+
+const BUTTON_STYLE =
+  'display:inline-block;background:#1d4ed8;color:#ffffff;font-weight:600;text-decoration:none;padding:12px 20px;' +
+  'border-radius:8px';
 
 /** The default template of a mail as HTML, to stand in the layout. */
 export function defaultHtml(name: MailName): string {
   const { title, before, action, hint, after }: Words = WORDS[name];
   const link = '<a href="<%= it.link %>" style="color:#1d4ed8;word-break:break-all"><%= it.link %></a>';
   const button = action
-    ? `<p style="margin:24px 0"><a href="<%= it.link %>" style="display:inline-block;background:#1d4ed8;color:#ffffff;font-weight:600;text-decoration:none;padding:12px 20px;border-radius:8px">${action}</a></p>`
+    ? `<p style="margin:24px 0"><a href="<%= it.link %>" style="${BUTTON_STYLE}">${action}</a></p>`
     : `<p style="margin:0">${hint ?? ''}</p>`;
   return `<h1 style="font-size:22px;line-height:1.3;margin:0 0 16px">${title}</h1>
 <p style="margin:0 0 16px">${before}</p>
@@ -122,7 +132,8 @@ export const DEFAULT_LAYOUT = `<!doctype html>
 <meta name="color-scheme" content="light">
 <title><%= it.subject %></title>
 </head>
-<body style="margin:0;padding:24px 12px;background:#f3f4f6;color:#111827;font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif">
+<body style="margin:0;padding:24px 12px;background:#f3f4f6;color:#111827;
+font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif">
 <div style="max-width:520px;margin:0 auto;background:#ffffff;border-radius:12px;padding:32px">
 <%~ it.body %>
 </div>

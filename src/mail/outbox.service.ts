@@ -162,7 +162,8 @@ function statements(mail: Table) {
   const third = `greatest((${c('expiresAt')} - $2) / 3, interval '1 minute')`;
   return {
     insert: `
-      insert into ${mail.name} (${c('id')}, ${c('recipient')}, ${c('content')}, ${c('attempts')}, ${c('nextAttemptAt')}, ${c('expiresAt')})
+      insert into ${mail.name}
+        (${c('id')}, ${c('recipient')}, ${c('content')}, ${c('attempts')}, ${c('nextAttemptAt')}, ${c('expiresAt')})
       values ($1, $2, $3, 0, $4, $5)`,
     claim: `
       with due as (
@@ -173,7 +174,8 @@ function statements(mail: Table) {
       update ${mail.name} m set ${c('attempts')} = m.${c('attempts')} + 1,
         ${c('nextAttemptAt')} = $1::timestamptz + interval '5 minutes'
       from due where m.${c('id')} = due.${c('id')}
-      returning m.${c('id')} as "id", m.${c('recipient')} as "to", m.${c('content')} as "content", m.${c('attempts')} as "attempts"`,
+      returning m.${c('id')} as "id", m.${c('recipient')} as "to", m.${c('content')} as "content",
+        m.${c('attempts')} as "attempts"`,
     wait: `
       update ${mail.name} set ${c('nextAttemptAt')} = $2::timestamptz + least(${wait}, ${third}) where ${c('id')} = $1`,
     remove: `delete from ${mail.name} where ${c('id')} = $1`,

@@ -14,7 +14,8 @@ export const consoleLogger: Logger = {
   info() {},
   warn: (fields, message) => console.warn(JSON.stringify({ level: 'warn', message, ...fields })),
   error: (fields, message) => {
-    const { err: _, ...told } = fields as { err?: unknown }; // it is told in the other fields, and JSON shows none of it
-    console.error(JSON.stringify({ level: 'error', message, ...told }));
+    // JSON shows nothing of an error; the other fields say what it was.
+    const { err: _, ...others } = fields as { err?: unknown };
+    console.error(JSON.stringify({ level: 'error', message, ...others }));
   },
 };

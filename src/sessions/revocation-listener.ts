@@ -119,7 +119,8 @@ export class RevocationListener {
       }
       onTried();
       this.#channel?.close();
-      await delay(wait * (0.5 + Math.random()), undefined, { ref: false }); // servers that lost the same connection come one by one
+      // Servers that lost the same connection come back one by one.
+      await delay(wait * (0.5 + Math.random()), undefined, { ref: false });
       wait = Math.min(wait * 2, RETRY.most);
     }
   }

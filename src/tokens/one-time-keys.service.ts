@@ -146,7 +146,8 @@ function statements(key: Table, user: Table) {
       select k.${purpose} as "purpose", u.${id} as "user", k.${email} as "email"
       from ${key.name} k join ${user.name} u on u.${id} = k.${owner}
       where k.${hash} = $1 and k.${purpose} = any($2::text[]) and k.${expiresAt} > $3 and u.${user.column('isActive')}
-        and (k.${purpose} = 'email-change' or k.${purpose} like 'email-undo-%' or u.${user.column('email')} = k.${email})`,
+        and (k.${purpose} = 'email-change' or k.${purpose} like 'email-undo-%'
+          or u.${user.column('email')} = k.${email})`,
     lockUser: `
       select 1 from ${user.name} where ${id} = (select ${owner} from ${key.name} where ${hash} = $1) for no key update`,
     remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,

@@ -28,7 +28,8 @@ export class VerifiedTokens {
   /** Remembers a token that `key` has verified. */
   add(token: string, verified: VerifiedToken): void {
     if (token.length > LONGEST) return;
-    const copy = Buffer.from(token, 'latin1').toString('latin1'); // a part of a header would keep the whole header in memory
+    // The token is a slice of a header: kept as it is, it would keep the whole header in memory.
+    const copy = Buffer.from(token, 'latin1').toString('latin1');
     this.#verified.set(copy, verified);
   }
 }
