@@ -64,12 +64,8 @@ export type { SessionInfo } from './sessions/session-info.js';
 export type { EmailVerificationMode } from './settings/account-settings.js';
 export type { Algorithm } from './settings/algorithm.js';
 export type { RateLimit, RateLimitScope } from './settings/rate-limit.js';
-export {
-  type RevocationListFallback,
-  type SessionCheckMode,
-  Settings,
-  type SettingsInput,
-} from './settings/settings.js';
+export type { RevocationListFallback, SessionCheckMode } from './settings/session-settings.js';
+export { Settings, type SettingsInput } from './settings/settings.js';
 export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';

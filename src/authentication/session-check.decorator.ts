@@ -1,5 +1,5 @@
 import { getMetadataArgsStorage, UseBefore } from 'routing-controllers';
-import type { SessionCheckMode } from '../settings/settings.js';
+import type { SessionCheckMode } from '../settings/session-settings.js';
 
 const modes = new WeakMap<object, SessionCheckMode>();
 

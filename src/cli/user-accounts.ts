@@ -34,8 +34,8 @@ export class UserAccounts {
     const verified = this.users.column('emailVerified');
     const count = await this.#count(verified);
     if (count === 0) return { name, status: 'ok', message: 'no address is marked as confirmed' };
-    const reason =
-      `${usersOf(count)} an address that is marked as confirmed, but ` + 'EMAIL_VERIFICATION none proves none of them';
+    const found = `${usersOf(count)} an address that is marked as confirmed`;
+    const reason = `${found}, but EMAIL_VERIFICATION none proves none of them`;
     const remedy = `update ${this.users.name} set ${verified} = false`;
     return { name, status: 'warning', message: `${reason}: before you choose another mode, ${remedy}` };
   }

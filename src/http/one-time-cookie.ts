@@ -1,4 +1,5 @@
-import { isCookieSecure, type Settings } from '../settings/settings.js';
+import { isCookieSecure } from '../settings/cookie-settings.js';
+import type { Settings } from '../settings/settings.js';
 import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
 

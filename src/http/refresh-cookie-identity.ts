@@ -1,4 +1,5 @@
-import { isCookieSecure, type Settings } from '../settings/settings.js';
+import { isCookieSecure } from '../settings/cookie-settings.js';
+import type { Settings } from '../settings/settings.js';
 
 /** What makes a cookie another one for a browser (RFC 6265 §5.3, and its partition). */
 export interface CookieIdentity {

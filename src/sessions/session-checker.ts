@@ -1,5 +1,6 @@
 import { serviceUnavailable, tokenNotValid } from '../error.js';
-import type { SessionCheckMode, Settings } from '../settings/settings.js';
+import type { SessionCheckMode } from '../settings/session-settings.js';
+import type { Settings } from '../settings/settings.js';
 import type { RevocationListener } from './revocation-listener.js';
 import type { SessionReference, SessionService } from './session.service.js';
 

@@ -1,15 +1,13 @@
 import { Transform } from 'class-transformer';
 import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
+import { SessionSettings } from './session-settings.js';
 import { Duration, Flag, matches, must, optional, Page, parseNumbers, Text } from './setting-rules.js';
 
 /** Whether an address has to be confirmed, and when. */
 export type EmailVerificationMode = 'none' | 'optional' | 'mandatory';
 
 /** The settings of accounts by mail: a part of `Settings`. */
-export abstract class AccountSettings {
-  abstract readonly development: boolean;
-  abstract readonly refreshTokenAsCookie: boolean;
-
+export abstract class AccountSettings extends SessionSettings {
   /**
    * `mandatory`: no session before the address is confirmed; `optional`: usable at once, `EmailVerified` gates
    * features; `none`: an address counts as confirmed from sign-up, and no mail is sent for it.
