@@ -1,4 +1,5 @@
 import { isDatabaseError } from '../database/database-error.js';
+import { membersBelow } from './members-below.js';
 import { type RequestWithSecrets, secretsOf } from './request-secrets.js';
 
 /** Members whose values are secrets, such as the headers of a request that the app has made. */
@@ -7,8 +8,8 @@ const SECRET_MEMBERS = /passw|token|secret|authorization|cookie|credential|api[-
 /** Credentials within a text: of a header, or of an address. */
 const CREDENTIALS = /\b(?:Bearer|Basic)\s+\S{6,}|(?<=:\/\/)[^\s/@]*:[^\s/@]+(?=@)/gi;
 
-/** Values that are looked at. An error with more is taken for one that has a secret. */
-const MOST_VALUES = 5000;
+/** Objects that are looked at. An error with more is taken for one that has a secret. */
+const MOST_OBJECTS = 5000;
 
 /**
  * An error as a logger may have it: the error itself, unless it or what hangs on it has a secret, of this request (a
@@ -27,14 +28,11 @@ export function loggableError(error: Error, request: RequestWithSecrets): Error 
 
 /** Whether a logger that follows the properties and causes of an error would print a secret. */
 function shows(error: Error, secrets: readonly string[]): boolean {
-  const seen = new Set<unknown>([error]);
+  let objects = 0;
   try {
-    for (const value of seen) {
-      if (seen.size > MOST_VALUES) return true;
-      for (const [name, member] of membersOf(value as object)) {
-        if (isSecret(name, member, secrets)) return true;
-        if (typeof member === 'object' && member !== null) seen.add(member);
-      }
+    for (const { name, value } of membersBelow(error)) {
+      if (isSecret(name, value, secrets)) return true;
+      if (typeof value === 'object' && value !== null && ++objects > MOST_OBJECTS) return true;
     }
     return false;
   } catch {
@@ -42,18 +40,10 @@ function shows(error: Error, secrets: readonly string[]): boolean {
   }
 }
 
-function membersOf(value: object): [name: string, member: unknown][] {
-  if (value instanceof Uint8Array) return [['', Buffer.from(value).toString()]];
-  const entries = value instanceof Map ? [...value] : value instanceof Set ? [...value].map((each) => ['', each]) : [];
-  // A getter is not called: it may do anything.
-  const own = Reflect.ownKeys(value).map((key) => [key, Object.getOwnPropertyDescriptor(value, key)?.value]);
-  return [...entries, ...own].map(([name, member]) => [String(name), member]);
-}
-
-function isSecret(name: string, member: unknown, secrets: readonly string[]): boolean {
-  if (typeof member !== 'string') return false;
-  if (member !== '' && SECRET_MEMBERS.test(name)) return true;
-  return member.search(CREDENTIALS) >= 0 || secrets.some((secret) => member.includes(secret));
+function isSecret(name: string, value: unknown, secrets: readonly string[]): boolean {
+  if (typeof value !== 'string') return false;
+  if (value !== '' && SECRET_MEMBERS.test(name)) return true;
+  return value.search(CREDENTIALS) >= 0 || secrets.some((secret) => value.includes(secret));
 }
 
 function redact(text: string, secrets: readonly string[]): string {

@@ -1,4 +1,5 @@
 import type { HttpRequest } from './http-message.js';
+import { type Member, membersBelow } from './members-below.js';
 
 /** Fields of a body or a query whose values are secrets. */
 const SECRET_FIELDS = /passw|token|secret|refresh|key|credential|otp/i;
@@ -43,14 +44,17 @@ function parsed(body: unknown): unknown {
 /** The texts below a field that is named like a secret. */
 function secretValues(body: unknown): string[] {
   const found: string[] = [];
-  const left: [value: unknown, isSecret: boolean][] = [[body, false]];
-  for (let count = 0; left.length > 0 && count < MOST_VALUES; count++) {
-    const [value, isSecret] = left.pop() as [unknown, boolean];
-    if (typeof value === 'string' && isSecret) found.push(value);
-    if (typeof value !== 'object' || value === null) continue;
-    for (const [name, each] of Object.entries(value)) left.push([each, isSecret || SECRET_FIELDS.test(name)]);
+  let count = 0;
+  for (const member of membersBelow(body)) {
+    if (++count > MOST_VALUES) break;
+    if (typeof member.value === 'string' && isBelowSecret(member)) found.push(member.value);
   }
   return found;
+}
+
+function isBelowSecret(member: Member | undefined): boolean {
+  for (let each = member; each; each = each.owner) if (SECRET_FIELDS.test(each.name)) return true;
+  return false;
 }
 
 function escaped(text: string): string {

@@ -1,0 +1,38 @@
+/** A value that hangs on another one, under a name. */
+export interface Member {
+  readonly name: string;
+  readonly value: unknown;
+  /** What it hangs on; undefined where that is the root. */
+  readonly owner?: Member;
+}
+
+/**
+ * Everything that hangs on a value, the nearest first: properties of every kind, entries of maps, items of sets, and
+ * bytes as text. What hangs on an object comes once, so that circles end. No getter is called: it may do anything.
+ */
+export function* membersBelow(root: unknown): Generator<Member> {
+  const seen = new Set([root]);
+  const owners: { readonly object: unknown; readonly member?: Member }[] = [{ object: root }];
+  for (const { object, member: owner } of owners) {
+    if (!isObject(object)) continue;
+    for (const [name, value] of membersOf(object)) {
+      const member = { name, value, owner };
+      yield member;
+      if (!isObject(value) || seen.has(value)) continue;
+      seen.add(value);
+      owners.push({ object: value, member });
+    }
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function membersOf(object: object): [name: string, value: unknown][] {
+  if (object instanceof Uint8Array) return [['', Buffer.from(object).toString()]];
+  const entries =
+    object instanceof Map ? [...object] : object instanceof Set ? [...object].map((each) => ['', each]) : [];
+  const own = Reflect.ownKeys(object).map((key) => [key, Object.getOwnPropertyDescriptor(object, key)?.value]);
+  return [...entries, ...own].map(([name, value]) => [String(name), value]);
+}
