@@ -100,7 +100,7 @@ type Foundation = Awaited<ReturnType<typeof createFoundation>>;
 type SessionServices = ReturnType<typeof createSessionServices>;
 type MailServices = ReturnType<typeof createMailServices>;
 
-/** What everything else stands on: the database, the users, the tokens, and where is told what happens. */
+/** What everything else needs: the database, the users, the tokens, and the journal of what happens. */
 async function createFoundation({ orm, settings, logger, clock }: AuthServicesOptions, make: ServiceMaker) {
   const database = new Database(orm);
   await database.usePool().catch((error) => {

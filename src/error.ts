@@ -67,11 +67,11 @@ export interface ProblemDetails {
 export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-session' | 'unknown-session';
 
 /**
- * What was wrong with a token, or with its session, for the log; the client is told `token_not_valid` whatever it was:
+ * What was wrong with a token, or with its session, for the log. The client gets `token_not_valid` in each case:
  *
  * - `malformed`: it is no token of ours, in its form, its header or its claims; `unknown-key`; `wrong-signature`;
  *   `expired`;
- * - `session-ended`, `no-active-user`: what it names is no more;
+ * - `session-ended`, `no-active-user`: the session or the user that it names is gone;
  * - `one-time-key`: the key of a mailed link that is unknown, used, superseded or expired, or is missing;
  * - a `TokenReuse`.
  */

@@ -26,7 +26,7 @@ export class Addresses {
     this.#sql = statements(users.table, Table.named(orm, SESSION_ENTITY), Table.named(orm, ONE_TIME_KEY_ENTITY));
   }
 
-  /** Whether somebody holds an address, or held it: but for the former ones of `user`. */
+  /** Whether a user has an address, or had it and can get it back; former addresses of `user` do not count. */
   async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const found = await this.database.query(this.#sql.find, this.#parameters(email), em);
     return found.length > 0 || this.isHeld(email, em, user);

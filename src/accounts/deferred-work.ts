@@ -26,7 +26,7 @@ type Handler<P> = (payload: P, em: EntityManager) => Promise<unknown>;
 /**
  * Work that goes on after the answer, where the time to the answer would tell whether an address is known. It is
  * written down before the answer, sealed, and done once: by this server shortly after, one piece after another, or by
- * another one if this one is no more. What fails is tried again.
+ * another one if this one has died. What fails is tried again.
  */
 export class DeferredWork {
   readonly #sql: ReturnType<typeof statements>;
@@ -106,8 +106,8 @@ export class DeferredWork {
         await this.database.query(this.#sql.take, [id, WORK_RECIPIENT]);
         return;
       }
-      const told = error instanceof Error ? error.name : typeof error;
-      this.logger.error({ work: name, error: told }, 'deferred work failed');
+      const kind = error instanceof Error ? error.name : typeof error;
+      this.logger.error({ work: name, error: kind }, 'deferred work failed');
       throw error;
     }
   }

@@ -64,7 +64,7 @@ export class EmailVerificationService {
 
   /**
    * Mails a new link to an active user whose address is not confirmed, or for a sign-up of an address that waits: that
-   * of the same browser, or else the newest. The older link of the same is good no more. To others nothing is mailed.
+   * of the same browser, or else the newest. The older link of the same stops working. To others nothing is mailed.
    *
    * @throws too_many_requests
    */
@@ -76,7 +76,7 @@ export class EmailVerificationService {
   async #resend({ email, marks = [] }: AskedResend, em: EntityManager): Promise<void> {
     await this.addresses.lock(email, em);
     const waiting = await this.signUps.ids(email, em);
-    // A stranger may have signed up with the address since: whoever asks for a link must not get one for that password.
+    // A stranger may have signed up with the address since: the link must not confirm the stranger's password.
     const signUp = waiting.find((id) => this.browsers.isKnown(marks, id)) ?? waiting[0];
     const key = (await this.addresses.isTaken(email, em)) ? undefined : createMailedKey();
     // Of a taken address too: a sign-in with the password of a sign-up must be answered alike for as long.

@@ -3,10 +3,10 @@ import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { clientAddress } from '../sessions/client-network.js';
 
-/** Refusals that are only told: no limit bounds how many there are. */
-const TOLD: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.EmailNotVerified, ErrorCode.TooManyRequests];
+/** Refusals that are emitted and not written to the audit log: no limit bounds how many there are. */
+const EMITTED: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.EmailNotVerified, ErrorCode.TooManyRequests];
 
-/** Tells of the passwords that were refused. */
+/** Records sign-ins and passwords that were refused. */
 export class LoginFailures {
   constructor(private readonly journal: Journal) {}
 
@@ -28,6 +28,6 @@ export class LoginFailures {
   async #record(code: string, ip: string | undefined, user: string | undefined): Promise<void> {
     const failure = ['login.failed', { code, user, ip: clientAddress(ip) }] as const;
     if (code === ErrorCode.IncorrectCredentials) await this.journal.record([failure]);
-    else if (TOLD.includes(code)) this.journal.tell(failure);
+    else if (EMITTED.includes(code)) this.journal.tell(failure);
   }
 }

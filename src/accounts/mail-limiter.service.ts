@@ -73,7 +73,7 @@ export class MailLimiter {
     if (network) throwIfOver(await this.#count('key', [network], KEY_TRIES), KEY_TRIES);
   }
 
-  /** The client's address first: whoever is over that limit must not use up the one of somebody's mailbox. */
+  /** The client's address first: a client that is over its own limit must not use up the limit of a mailbox. */
   #limitsOf(client: SessionClient | undefined, network: string | undefined): RateLimit[] {
     if (!client) return this.#limits('account');
     if (network === undefined) return limitsWithoutAddress(this.settings.mailRateLimit);

@@ -32,7 +32,7 @@ export class PasswordResetService {
   async #mail(email: string, em: EntityManager): Promise<void> {
     const user = await this.users.findByEmail(email, em);
     if (!user?.isActive) return;
-    // Who let an invitation expire is invited no more, and must not come in this way.
+    // An invitation that has expired is over: a reset must not take its place.
     if (await this.keys.isExpired('invitation', user.id, em)) return;
     await this.mails.sendLink('password-reset', user.id, user.email, em);
   }

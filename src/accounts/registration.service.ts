@@ -137,7 +137,7 @@ export class RegistrationService {
     } catch (error) {
       // An app's user can have other unique columns; only a taken address is ours to explain.
       if (!isUniqueViolation(error) || !(await this.users.findByEmail(newUser.email))) throw error;
-      return create(true); // whoever has the address can be seen now
+      return create(true); // the user who has the address can be seen now
     }
   }
 

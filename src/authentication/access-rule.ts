@@ -36,7 +36,7 @@ export async function isPermitted(principal: Principal, rules: readonly unknown[
 }
 
 /**
- * Asks a predicate. What it throws must be an error: Express goes on to the action when it is told of `undefined` or
+ * Asks a predicate. What it throws must be an error: Express goes on to the action when it is given `undefined` or
  * `'route'`.
  */
 async function ask(predicate: AccessPredicate, principal: Principal): Promise<boolean> {

@@ -21,8 +21,9 @@ export async function isTokenRefused(response: Response): Promise<boolean> {
 }
 
 /**
- * The error that an answer stands for, whoever fetched it: `if (!answer.ok) throw await errorOf(answer)`. It keeps
- * nothing of an answer that is not problem details with a code (RFC 9457): that is an `unexpected_answer`.
+ * The error that an answer stands for, also where the app fetched it itself:
+ * `if (!answer.ok) throw await errorOf(answer)`. It keeps nothing of an answer that is not problem details with a code
+ * (RFC 9457): that is an `unexpected_answer`.
  */
 export async function errorOf(response: Response): Promise<AuthError> {
   const { status, headers } = response;

@@ -122,9 +122,9 @@ export class AuthClient<Claims extends object = object> {
   }
 
   /**
-   * `fetch` with the access token of whoever is signed in, and without where nobody is. A request that is refused for
-   * its token is repeated once with another of the same user; every other answer is the caller's. `errorOf` reads one
-   * of ours.
+   * `fetch` with the access token of the user who is signed in, or without one where nobody is. A request that is
+   * refused for its token is repeated once with another of the same user; every other answer is the caller's. `errorOf`
+   * reads one of ours.
    *
    * @throws TypeError for a request that would take the token to a foreign origin
    * @throws AuthError if no answer came (`network_error`), or the token has become another user's (`user_changed`)
@@ -209,7 +209,7 @@ export class AuthClient<Claims extends object = object> {
     await this.#call('POST', '/password/reset', { body: to });
   }
 
-  /** Sets the password of whoever has opened the link of a reset in this browser, and signs in. */
+  /** Sets the password of the user whose reset link was opened in this browser, and signs in. */
   async resetPassword(to: { readonly newPassword: string }): Promise<void> {
     await this.#call('POST', '/password/reset/set-new', { body: to, change: this.#signIn, credentials: 'include' });
   }
@@ -227,7 +227,7 @@ export class AuthClient<Claims extends object = object> {
     await this.#call('POST', '/registration/user-register', { body: whom, isBearer: true });
   }
 
-  /** Sets the first password of whoever has opened the link of an invitation in this browser, and signs in. */
+  /** Sets the first password of the user whose invitation was opened in this browser, and signs in. */
   async acceptInvitation(to: { readonly newPassword: string }): Promise<void> {
     await this.#call('POST', '/registration/set-password', { body: to, change: this.#signIn, credentials: 'include' });
   }
@@ -259,7 +259,7 @@ export class AuthClient<Claims extends object = object> {
     return resultOf(await (call.isBearer ? this.#authorized(request, send) : send(request)));
   }
 
-  /** Sends with the token of whoever is signed in; once more with another of the same user, if it is refused. */
+  /** Sends with the token of the user who is signed in; once more with another of the same user, if it is refused. */
   async #authorized(request: Request, send: Send): Promise<Response> {
     const { user } = this.#keeper;
     const token = await this.#keeper.token();

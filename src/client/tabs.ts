@@ -12,7 +12,7 @@ export type TabMessage =
 /** Makes a turn last until this has settled, too. */
 export type Linger = (pending: Promise<unknown>) => void;
 
-/** Handles an error that somebody else is told. */
+/** Handles an error that is reported elsewhere. */
 export const ignore = () => {};
 
 /**

@@ -78,17 +78,17 @@ function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): str
 }
 
 /**
- * Tells the operator: `err` is the error itself where it holds no secret; of what is no error only the kind is told.
+ * Logs an error: `err` is the error itself where it holds no secret; of what is no Error only the type is logged.
  */
 function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpRequest, logger: Logger): void {
   const reason = cause ?? error;
   logger.error(
-    { code, ...(reason instanceof Error ? told(reason, request) : { error: typeof reason }) },
+    { code, ...(reason instanceof Error ? fieldsOf(reason, request) : { error: typeof reason }) },
     'request failed',
   );
 }
 
-function told(reason: Error, request: HttpRequest): object {
+function fieldsOf(reason: Error, request: HttpRequest): object {
   const shown = loggableError(reason, request);
   const frames = shown.stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
   return { error: shown.name, reason: shown.message.split('\n')[0], stack: frames?.join('\n'), err: shown };

@@ -9,7 +9,7 @@ import type { Mail, Mailer } from './mailer.js';
 import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
 import { seal, UnsealError, unseal } from './sealed-content.js';
 
-/** Milliseconds after which mails of a server that is no more, and those to be tried again, are looked for. */
+/** Milliseconds after which mails of a server that has died, and those to be tried again, are looked for. */
 const LOOK_EVERY = 30_000;
 
 /** Mails sealed with a key that this server does not have, which it remembers so as to leave them to others. */

@@ -26,7 +26,7 @@ export function clientNetwork(ip: string | undefined): string | undefined {
 
 function parseAddress(ip: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (!ip || ip.length > LONGEST_ADDRESS) return undefined;
-  // With brackets the port is told apart for sure; without them a text that is an address as it stands has none.
+  // In brackets an address ends for sure. Without them, a text that is an address as it stands has no port.
   const [, bracketed] = /^\[([^[\]]+)\](?::\d{1,5})?$/.exec(ip.trim()) ?? [];
   const bare = (bracketed ?? ip.trim()).replace(/%[^%:[\]]+$/, '');
   const address = [bare, bracketed ? '' : bare.replace(/:\d{1,5}$/, '')].find((text) => isIP(text));

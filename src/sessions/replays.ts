@@ -33,8 +33,8 @@ export class Replays {
 
   /**
    * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it
-   * back, and none of the audit log keeps it alive. False: somebody else has ended it meanwhile. A theft is told even
-   * if we never learn whether the statement arrived.
+   * back, and none of the audit log keeps it alive. False: somebody else has ended it meanwhile. A theft is reported
+   * even if we never learn whether the statement arrived.
    */
   async #end(claims: TokenClaims): Promise<boolean> {
     try {

@@ -1,6 +1,6 @@
 import type { Table } from '../database/table.js';
 
-/** Sessions that are listed at most: whoever signs in all day must not make an answer that fills the memory. */
+/** Sessions that are listed at most: a client that signs in all day must not make an answer that fills the memory. */
 const LISTED = 200;
 
 /** Names of the result columns that are the session's; no column of a user begins like this. */

@@ -48,7 +48,7 @@ export interface Rotation {
 export interface ListedSession extends ClientDevice {
   readonly id: string;
   readonly created: number;
-  /** When it was last rotated, but for a rotation that is not shown yet. */
+  /** When it was last rotated; a rotation that is not shown yet does not count. */
   readonly used: number;
   readonly expires: number;
   /** Whether a rotation is not shown yet. */

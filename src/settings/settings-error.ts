@@ -1,7 +1,8 @@
 import { ErrorCode, JwtAllauthError } from '../error.js';
 
 /**
- * One value of one setting that cannot be used, and why. The value is not repeated, but for a path of REFRESH_TOKEN.
+ * One value of one setting that cannot be used, and why. The value is repeated only where it is a path of
+ * REFRESH_TOKEN.
  */
 export interface SettingFault {
   /** The environment variable, or the property when the settings came as an object. */

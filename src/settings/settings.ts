@@ -76,7 +76,7 @@ export class Settings extends AccountSettings {
     { count: 100, seconds: 3600, scope: 'account' },
   ];
 
-  /** Without the keys, whoever prints it. */
+  /** Without the keys, however it is printed. */
   [inspect.custom](): object {
     return this.toJSON();
   }

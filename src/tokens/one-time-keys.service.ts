@@ -46,8 +46,8 @@ export interface OneTimeKey {
 
 /**
  * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once.
- * A user has one of each purpose: a newer one supersedes it. None is good for a user who is not active, nor, but for
- * `email-change` and `UNDO_PURPOSES`, once the user has another address.
+ * A user has one of each purpose: a newer one supersedes it. None works for a user who is not active. When the
+ * user gets another address, only `email-change` and `UNDO_PURPOSES` go on working.
  */
 export class OneTimeKeys {
   readonly #sql: ReturnType<typeof statements>;
@@ -96,7 +96,7 @@ export class OneTimeKeys {
     return deleted.length > 0 ? found : undefined;
   }
 
-  /** Whether a user has a key of some purposes, be it expired. */
+  /** Whether a user has a key of one of some purposes, expired or not. */
   async has(purposes: readonly KeyPurpose[], user: UserId, em: EntityManager): Promise<boolean> {
     return (await this.database.query(this.#sql.has, [user, purposes], em)).length > 0;
   }
@@ -126,7 +126,7 @@ export class OneTimeKeys {
     return deleted.length > 0 ? found : undefined;
   }
 
-  /** Makes every key of a user good for nothing, but for those of `UNDO_PURPOSES`. */
+  /** Deletes every key of a user except those of `UNDO_PURPOSES`. */
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
     await this.database.query(this.#sql.revokeAll, [user, UNDO_PURPOSES], em);
   }

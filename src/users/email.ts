@@ -9,12 +9,12 @@ const DOMAIN = /^[\w.\-\u0080-\u{10ffff}]+$/u;
 /** Characters that are not seen, by which one address could pretend to be another. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** Whether a text has characters that are not seen, but for those that are trimmed off its ends. */
+/** Whether a text has invisible characters, apart from those that are trimmed off its ends. */
 export function hasInvisible(text: string): boolean {
   return INVISIBLE.test(text.trim());
 }
 
-/** A domain as mail servers see it (UTS 46); empty when it is none. */
+/** A domain as mail servers see it (UTS 46); empty for what is no domain. */
 export function mailDomain(domain: string): string {
   return DOMAIN.test(domain) ? domainToUnicode(domainToASCII(domain)) : '';
 }

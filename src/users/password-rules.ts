@@ -69,7 +69,7 @@ function contextOf(email: string, { firstName, lastName }: PasswordOwnerFacts): 
   ];
 }
 
-/** A host, and its labels but for the top level, which says nothing of its own. */
+/** A host, and its labels except the top level, which many hosts share. */
 function wordsOfHost(host: string): string[] {
   const labels = host.toLowerCase().split('.');
   return [host.toLowerCase(), ...wordsOf(labels.slice(0, Math.max(1, labels.length - 1)).join(' '))];

@@ -20,7 +20,7 @@ Everybody is signed out, and you choose a new password.</p>
 <button>Undo the change</button>
 </form>`,
   'email-undone': `<h1>Your address is back</h1>
-<p>Everybody was signed out of your account at <%= it.app %>, and its old password is good no more.</p>
+<p>Everybody was signed out of your account at <%= it.app %>, and its old password does not work any more.</p>
 <p><a href="<%= it.link %>">Choose a new password</a></p>`,
   'link-failed': `<h1>This link cannot be used</h1>
 <p>It has expired, was used already, or a newer mail has taken its place.
