@@ -60,7 +60,7 @@ export class EmailChangeService {
   }
 
   async #mail({ caller, email, password }: AskedChange, em: EntityManager): Promise<void> {
-    const user = await this.users.getActiveWithPassword(caller.sub);
+    const user = await this.users.getActiveWithPassword(caller.sub, em);
     // Who has another password by now did not ask for this.
     if (digestOf(user) !== password || !(await this.users.hasPassword(user, em))) return;
     await this.sessions.assertLive(caller, em);

@@ -128,9 +128,14 @@ export class UserService<U extends BaseUser = BaseUser> {
     return owner;
   }
 
-  /** The user of a `sub` claim together with the password hash. @throws token_not_valid when there is no active one */
-  async getActiveWithPassword(sub: string): Promise<U> {
-    const [row] = await this.database.query(this.#sql.active, [this.keyOf(sub)]);
+  /**
+   * The user of a `sub` claim together with the password hash, read in the transaction of `em` if one is given, and
+   * not managed by it.
+   *
+   * @throws token_not_valid when there is no active one
+   */
+  async getActiveWithPassword(sub: string, em?: EntityManager): Promise<U> {
+    const [row] = await this.database.query(this.#sql.active, [this.keyOf(sub)], em);
     if (!row) throw tokenNotValid('no-active-user');
     return this.fromRow(this.database.fork(), row);
   }
