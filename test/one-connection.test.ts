@@ -21,7 +21,7 @@ test('a sign-up, a change of address, a reset, a new password and a deletion nee
   expect((await ada.send('POST', '/auth/email/change', change, ada.bearer)).status).toBe(202);
   expect((await app.open(await app.linkTo('countess@example.com'))).status).toBe(200);
   await app.client().send('POST', '/auth/password/reset', { email: 'countess@example.com' });
-  expect((await app.open(await app.linkTo('countess@example.com', 2))).status).toBe(200);
+  expect((await app.open(await app.linkTo('countess@example.com', 2))).status).toBe(303);
   const newPassword = 'a violet anvil under snow';
   const passwords = { oldPassword: PASSWORD, newPassword };
   expect((await ada.send('POST', '/auth/password/change', passwords, ada.bearer)).status).toBe(200);
