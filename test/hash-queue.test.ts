@@ -74,6 +74,20 @@ describe('the queue of hashes', () => {
     expect((await orderOf([a, a, b, b, c, c], bounds)).refused).toEqual([1, 5]);
   });
 
+  test('of equal networks that had a turn, drops the newest of the one whose turn was last', async () => {
+    const queue = controlled({ ...BOUNDS, parallel: 1, waiting: 3 });
+    for (const [id, work] of [a, b, c].entries()) queue.submit(id, work);
+    for (let turn = 0; turn < 3; turn++) await queue.endOne();
+    queue.submit(10, { network: 'other' });
+    for (const [id, work] of [b, c, a].entries()) queue.submit(20 + id, work);
+    queue.submit(30, { network: 'new' });
+    await queue.settle();
+    expect(queue.refused).toEqual([21]); // of c
+    queue.submit(40, c);
+    await queue.settle();
+    expect(queue.refused).toEqual([21, 40]);
+  });
+
   test('a network that comes once waits for one turn of each other, however many of these come after it', async () => {
     const queue = controlled({ ...BOUNDS, parallel: 1 });
     queue.submit(-1);

@@ -32,10 +32,14 @@ type Lanes = Map<string | undefined, Waiting[]>;
  */
 const SIGN_INS_IN_A_ROW = 4;
 
+/** Networks whose last turn is remembered. At a hundred hashes a second these are the turns of at least 100 seconds. */
+const REMEMBERED = 10_000;
+
 /**
  * Shares the work of hashing. Sign-ins come before sign-ups, and networks take turns. When too many wait, the newest
  * sign-up of the network with the most of them is refused, and where none waits the newest request of the network with
- * the most.
+ * the most. Of networks with equally many, the one that had a turn last gives way, so that many that come again and
+ * again do not keep out one that comes once; of networks that had none, the newcomer.
  */
 export class HashQueue {
   readonly #signIns: Lanes = new Map();
@@ -43,6 +47,9 @@ export class HashQueue {
   #running = 0;
   #waiting = 0;
   #signInsInARow = 0;
+  /** The number of the last turn of each network, the longest ago first. */
+  readonly #lastTurns = new Map<string | undefined, number>();
+  #turns = 0;
 
   constructor(private readonly bounds: HashQueueBounds) {}
 
@@ -50,6 +57,7 @@ export class HashQueue {
   async run<T>(work: () => Promise<T>, { network, isSignUp = false }: HashWork = {}): Promise<T> {
     if (this.#running < this.bounds.parallel) this.#running++;
     else await this.#wait(network, isSignUp); // the one that ends hands its place over
+    this.#remember(network);
     try {
       return await work();
     } finally {
@@ -86,6 +94,12 @@ export class HashQueue {
     return next;
   }
 
+  #remember(network: string | undefined): void {
+    this.#lastTurns.delete(network); // last now
+    this.#lastTurns.set(network, ++this.#turns);
+    if (this.#lastTurns.size > REMEMBERED) this.#lastTurns.delete(this.#lastTurns.keys().next().value);
+  }
+
   #countOf(network: string | undefined): number {
     return (this.#signIns.get(network)?.length ?? 0) + (this.#signUps.get(network)?.length ?? 0);
   }
@@ -101,12 +115,16 @@ export class HashQueue {
     newest.shed();
   }
 
-  /** Of networks that have equally many, the one that came last gives way. */
   #shedHeaviest(newcomer: string | undefined): void {
     const lanes = this.#signUps.size > 0 ? this.#signUps : this.#signIns;
-    let heaviest = lanes.has(newcomer) ? newcomer : lanes.keys().next().value;
+    let heaviest = newcomer;
+    let most = lanes.get(newcomer)?.length ?? 0;
+    let latest = this.#lastTurns.get(newcomer) ?? 0;
     for (const [network, { length }] of lanes) {
-      if (length > (lanes.get(heaviest)?.length ?? 0)) heaviest = network;
+      if (length < most) continue;
+      const turn = this.#lastTurns.get(network) ?? 0;
+      if (length === most && turn <= latest) continue;
+      [heaviest, most, latest] = [network, length, turn];
     }
     this.#shedOf(heaviest);
   }
