@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly path: string;
   /** The Express app that is handling the request. */
   readonly app?: unknown;
-  readonly socket?: { readonly remoteAddress?: string };
+  readonly socket?: { readonly remoteAddress?: string; readonly localAddress?: string; readonly destroyed?: boolean };
   /** Set by routing-controllers once an action has begun. */
   readonly routingControllersStarted?: boolean;
 }

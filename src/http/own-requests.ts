@@ -1,5 +1,8 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import { isClientGone } from './gone-client.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+import type { BodyRequest } from './read-body.js';
 import { isBelow } from './unknown-route.middleware.js';
 
 /** Tells the requests that our controllers answer from those of the app. */
@@ -8,11 +11,11 @@ export class OwnRequests {
 
   constructor(private readonly prefix: string) {}
 
-  /** Makes every request to these controllers known, before anything else of theirs runs. */
+  /** Makes every request to these controllers known before anything else of theirs runs, or refuses it. */
   watch(controllers: readonly object[]): void {
-    const mark = (request: HttpRequest, _response: HttpResponse, next: Next) => {
+    const mark = (request: BodyRequest, _response: HttpResponse, next: Next) => {
       this.#known.add(request);
-      next();
+      next(isClientGone(request) ? new JwtAllauthError(ErrorCode.BadRequest, 400, 'The client has left.') : undefined);
     };
     const { uses } = getMetadataArgsStorage();
     for (const target of controllers) uses.unshift({ target: target as never, middleware: mark, afterAction: false });
