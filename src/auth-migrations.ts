@@ -216,6 +216,19 @@ class AddPendingSignUps extends AuthMigration {
   }
 }
 
+/** Indexes the keys of mailed links by address: every sign-up looks whether a link can bring its address back to somebody. */
+class IndexFormerAddresses extends AuthMigration {
+  up(): void {
+    const key = this.table(ONE_TIME_KEY_ENTITY);
+    this.run(`create index ${key.constraint('email', 'index')} on ${key.name} (${key.column('email')})`);
+  }
+
+  down(): void {
+    const key = this.table(ONE_TIME_KEY_ENTITY);
+    this.run(`drop index ${key.schema}${key.constraint('email', 'index')}`);
+  }
+}
+
 /**
  * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its
  * entities (`migration:create`) finds our tables there and does not list these.
@@ -226,4 +239,5 @@ export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261127_accounts_by_mail', class: AddAccountsByMail },
   { name: 'JwtAllauth_20261129_a_rotation_origin', class: AddRotationOrigin },
   { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
+  { name: 'JwtAllauth_20261129_d_former_addresses', class: IndexFormerAddresses },
 ];

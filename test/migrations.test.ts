@@ -135,6 +135,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261127_accounts_by_mail',
       'JwtAllauth_20261129_a_rotation_origin',
       'JwtAllauth_20261129_c_pending_sign_ups',
+      'JwtAllauth_20261129_d_former_addresses',
     ];
     expect(authMigrations.map(({ name }) => name)).toEqual(names);
   });
@@ -150,6 +151,8 @@ describe('the shipped migrations', () => {
     const app = await appFor(IntegerUser, { schema: 'tenant' });
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);
+    await orm.migrator.down({ migrations: authMigrations.map(({ name }) => name).reverse() });
+    expect(await query(`select 1 from information_schema.tables where table_name like 'auth%'`)).toEqual([]);
   });
 });
 

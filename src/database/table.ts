@@ -11,6 +11,8 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 export class Table {
   /** The table, with its schema where there is one. */
   readonly name: string;
+  /** The schema with a dot behind it, or nothing: in which an index of the table is dropped. */
+  readonly schema: string;
 
   constructor(
     private readonly platform: Platform,
@@ -18,7 +20,8 @@ export class Table {
     defaultSchema: string | undefined,
   ) {
     const schema = meta.schema && meta.schema !== '*' ? meta.schema : defaultSchema;
-    this.name = (schema ? `${this.#quote(schema)}.` : '') + this.#quote(meta.tableName);
+    this.schema = schema ? `${this.#quote(schema)}.` : '';
+    this.name = this.schema + this.#quote(meta.tableName);
   }
 
   static of(orm: MikroORM, meta: EntityMetadata): Table {

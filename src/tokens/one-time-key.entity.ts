@@ -19,5 +19,7 @@ export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): Entit
       expiresAt: p.datetime(3),
     },
     uniques: [{ properties: ['user', 'purpose'] }],
+    // Every sign-up asks whether an address is a former one (`Addresses.isHeld`).
+    indexes: [{ properties: ['email'] }],
   });
 }
