@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { createMailApp, type MailApp } from './support/mail-app.js';
-import { PASSWORD } from './support/test-client.js';
+import type { TestAppOptions } from './support/test-app.js';
+import { PASSWORD, type TestClient } from './support/test-client.js';
 
 let app: MailApp;
 afterEach(() => app.close());
@@ -57,4 +58,49 @@ test('a mailbox is not flooded by sign-up and deletion in turn', async () => {
     await stranger.send('DELETE', '/auth/user', { password: PASSWORD }, stranger.bearer);
   }
   expect(await app.mailCount()).toBe(5);
+});
+
+const BEHIND_PROXY: TestAppOptions = { express: 5, configure: (server) => server.set('trust proxy', true) };
+const CHANGED = 'Your e-mail address was changed';
+
+/** Signs up with the victim's address and moves the account to another one. */
+async function moveAwayFrom(victim: string, to: string, ip: string): Promise<TestClient> {
+  const stranger = app.client();
+  const headers = { 'x-forwarded-for': ip };
+  const signUp = await stranger.send('POST', '/auth/registration', { email: victim, password: PASSWORD }, headers);
+  expect(signUp.status).toBe(201);
+  stranger.access = signUp.body.access;
+  const change = { email: to, password: PASSWORD };
+  expect((await stranger.send('POST', '/auth/email/change', change, stranger.bearer)).status).toBe(202);
+  expect((await app.open(await app.linkTo(to))).status).toBe(200);
+  return stranger;
+}
+
+test('a mailbox that nobody proved is not flooded by changed addresses', async () => {
+  app = await createMailApp({ emailVerification: 'optional', mailRateLimit: '5/1h/account' }, BEHIND_PROXY);
+  for (let i = 0; i < 8; i++) await moveAwayFrom('victim@example.com', `other${i}@example.com`, `203.0.113.${i % 4}`);
+  await app.auth.close();
+  expect(app.sink.mails.filter(({ subject }) => subject === CHANGED)).toHaveLength(5);
+});
+
+test('nor where nobody proves any address, by sign-up, change and deletion in turn', async () => {
+  app = await createMailApp({ emailVerification: 'none', mailRateLimit: '3/1h/account' }, BEHIND_PROXY);
+  for (let i = 0; i < 5; i++) {
+    const stranger = await moveAwayFrom('victim@example.com', `other${i}@example.com`, '203.0.113.1');
+    expect((await stranger.send('DELETE', '/auth/user', { password: PASSWORD }, stranger.bearer)).status).toBe(204);
+  }
+  await app.auth.close();
+  const mails = app.sink.mails.filter(({ subject }) => subject === CHANGED);
+  expect(mails.map(({ text }) => text?.includes('/auth/email/undo/'))).toEqual([true, true, true]);
+});
+
+test('the notice with the way back comes though other notices have used up their limit', async () => {
+  app = await createMailApp({ emailVerification: 'none', mailRateLimit: '1/1h/account' });
+  const thief = await app.signedUp('owner@example.com');
+  expect((await thief.changePassword(PASSWORD, 'another sentence of some length')).status).toBe(200);
+  const change = { email: 'thief@example.com', password: 'another sentence of some length' };
+  expect((await thief.send('POST', '/auth/email/change', change, thief.bearer)).status).toBe(202);
+  expect((await app.open(await app.linkTo('thief@example.com'))).status).toBe(200);
+  const mails = await app.mailsTo('owner@example.com', 2);
+  expect(mails.map(({ subject }) => subject)).toEqual(['Your password was changed', CHANGED]);
 });

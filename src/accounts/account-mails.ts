@@ -74,7 +74,7 @@ export class AccountMails {
     await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
   }
 
-  /** Reports a change to the old address, with a link that undoes it if there is a key. Limits do not hold it back. */
+  /** Reports a change to the old address, with a link that undoes it if there is a key. The caller limits it. */
   async sendChangedEmail(
     email: string,
     { newEmail, key, seconds }: { readonly newEmail: string; readonly key?: string; readonly seconds: number },

@@ -21,7 +21,7 @@ const LIFETIME_SECONDS = 72 * 3600;
 export interface ChangedEmail {
   readonly user: UserId;
   readonly from: string;
-  /** Whether the mailbox of the old address was proved. */
+  /** Whether the old address counts as confirmed. */
   readonly isProved: boolean;
   readonly to: string;
 }
@@ -44,8 +44,13 @@ export class EmailUndoService {
     private readonly settings: Settings,
   ) {}
 
-  /** Mails the old address, in the transaction of the change: with a link if the mailbox was proved. */
+  /**
+   * Mails the old address, in the transaction of the change: with a link if the mailbox was proved. One that may be a
+   * stranger's, because nobody had to prove it, is mailed within the limit of a mailbox only.
+   */
   async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
+    const isSure = isProved && this.settings.emailVerification !== 'none'; // where every address counts as confirmed
+    if (!isSure && !(await this.limiter.admitsNotice('email-changed', from, em))) return;
     const purpose = isProved ? await this.keys.freeUndoPurpose(user, em) : undefined;
     const key = purpose && (await this.keys.issue(purpose, user, from, LIFETIME_SECONDS, em));
     await this.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);

@@ -13,9 +13,10 @@ import type { ClientNetworks } from './client-networks.js';
 export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation';
 
 /**
- * Which notices count together for a mailbox. Strangers bring about `account-exists`: they must not use up the others.
+ * Which notices count together for a mailbox. Strangers bring about `account-exists`, and `email-changed` has the way
+ * back: neither must be used up by the others, nor use them up.
  */
-export type NoticeKind = 'account-exists' | 'notice';
+export type NoticeKind = 'account-exists' | 'email-changed' | 'notice';
 
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
 const KEY_TRIES: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
