@@ -20,6 +20,7 @@ import { createRefreshController } from './http/refresh.controller.js';
 import type { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRegistrationController } from './http/registration.controller.js';
 import { createSessionsController } from './http/sessions.controller.js';
+import type { SignUpCookie } from './http/sign-up-cookie.js';
 import type { Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
 import type { Settings } from './settings/settings.js';
@@ -39,11 +40,8 @@ export interface ControllerParts {
 export function createAuthControllers(services: AuthServices, parts: ControllerParts): Class<object>[] {
   const { transport, prefix, settings } = parts;
   const csrf = createCsrfGuard(settings, parts.logger);
-  const { publicUrl, sessionOnEmailVerification, emailConfirmationLifetime: lifetime } = settings;
-  const signUpCookie =
-    sessionOnEmailVerification && publicUrl !== undefined
-      ? { cookie: oneTimeCookie('email_verification_access_token', parts, publicUrl), lifetime }
-      : undefined;
+  const { publicUrl } = settings;
+  const waits = settings.emailVerification === 'mandatory' && publicUrl !== undefined;
   return [
     ...(settings.adminManagedRegistration
       ? []
@@ -54,7 +52,7 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
             services.passwordRules,
             transport,
             csrf,
-            signUpCookie,
+            waits ? signUpCookie(parts, publicUrl) : undefined,
           ),
         ]),
     createLoginController(prefix, services.login, transport, csrf),
@@ -91,13 +89,7 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
     return createMailedPasswordController(prefix, flow, byMail, csrf);
   };
   return [
-    createEmailVerificationController(
-      prefix,
-      emailVerification,
-      pages,
-      transport,
-      oneTimeCookie('email_verification_access_token', parts, publicUrl),
-    ),
+    createEmailVerificationController(prefix, emailVerification, pages, transport, signUpCookie(parts, publicUrl)),
     createEmailChangeController(prefix, emailChange),
     createEmailUndoController(prefix, services.emailUndo, pages, publicPath(publicUrl, prefix)),
     createPasswordResetController(prefix, passwordReset),
@@ -111,6 +103,11 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
 /** Where browsers reach our controllers. */
 function publicPath(publicUrl: string, prefix: string): URL {
   return new URL(`${publicUrl.replace(/\/$/, '')}${prefix}`);
+}
+
+function signUpCookie(parts: ControllerParts, publicUrl: string): SignUpCookie {
+  const cookie = oneTimeCookie('email_verification_access_token', parts, publicUrl);
+  return { cookie, lifetime: parts.settings.emailConfirmationLifetime };
 }
 
 function oneTimeCookie(

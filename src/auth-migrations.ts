@@ -216,7 +216,10 @@ class AddPendingSignUps extends AuthMigration {
   }
 }
 
-/** Indexes the keys of mailed links by address: every sign-up looks whether a link can bring its address back to somebody. */
+/**
+ * Indexes the keys of mailed links by address: every sign-up looks whether a link can bring its address back to
+ * somebody.
+ */
 class IndexFormerAddresses extends AuthMigration {
   up(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
@@ -226,6 +229,25 @@ class IndexFormerAddresses extends AuthMigration {
   down(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
     this.run(`drop index ${key.schema}${key.constraint('email', 'index')}`);
+  }
+}
+
+/** Adds to each sign-up that waits when and from where it was made, for its mail, and an end of its own for its key. */
+class AddSignUpOrigins extends AuthMigration {
+  up(): void {
+    const signUp = this.table(PENDING_SIGN_UP_ENTITY);
+    this.run(
+      `alter table ${signUp.name}
+        add column ${signUp.column('keyExpiresAt')} timestamptz(3) null,
+        add column ${signUp.column('createdAt')} timestamptz(3) null,
+        add column ${signUp.column('signedUpFrom')} varchar(160) null`,
+    );
+  }
+
+  down(): void {
+    const signUp = this.table(PENDING_SIGN_UP_ENTITY);
+    const columns = ['keyExpiresAt', 'createdAt', 'signedUpFrom'].map((name) => `drop column ${signUp.column(name)}`);
+    this.run(`alter table ${signUp.name} ${columns.join(', ')}`);
   }
 }
 
@@ -240,4 +262,5 @@ export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261129_a_rotation_origin', class: AddRotationOrigin },
   { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
   { name: 'JwtAllauth_20261129_d_former_addresses', class: IndexFormerAddresses },
+  { name: 'JwtAllauth_20261129_e_sign_up_origins', class: AddSignUpOrigins },
 ];

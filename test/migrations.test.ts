@@ -136,6 +136,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261129_a_rotation_origin',
       'JwtAllauth_20261129_c_pending_sign_ups',
       'JwtAllauth_20261129_d_former_addresses',
+      'JwtAllauth_20261129_e_sign_up_origins',
     ];
     expect(authMigrations.map(({ name }) => name)).toEqual(names);
   });

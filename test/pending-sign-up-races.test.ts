@@ -8,6 +8,8 @@ const STRANGER = 'the password of a stranger';
 const LOCK = "select pg_advisory_xact_lock(hashtextextended('ada@example.com', 0))";
 let app: MailApp;
 let links: string[];
+/** Of the browser that signed up last. */
+let cookie: string;
 let grace: TestClient;
 
 beforeEach(async () => {
@@ -18,7 +20,7 @@ beforeEach(async () => {
   await grace.login('grace@example.com');
   await app.database.pool.query('update app_user set role = 1000');
   for (const [index, password] of [PASSWORD, STRANGER].entries()) {
-    await signUp(ADA, password);
+    cookie = (await signUp(ADA, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
     await app.mailsTo(ADA, index + 1); // mails can overtake each other
   }
   links = (await app.mailsTo(ADA, 2)).map(({ text }) => /http:\S+/.exec(text ?? '')?.[0] ?? '');
@@ -109,7 +111,7 @@ test('beside a user whom another server inserts the link fails, and nothing of i
 
 test.each(['the link', 'the new link'])('beside a new link for the same sign-up: %s first', async (which) => {
   const resend = async () =>
-    (await app.client().send('POST', '/auth/registration/verification/resend', { email: ADA })).status;
+    (await app.client().send('POST', '/auth/registration/verification/resend', { email: ADA }, { cookie })).status;
   const isLinkFirst = which === 'the link';
   const steps = isLinkFirst ? [() => open(1), resend] : [resend, () => open(1)];
   expect(await behind(LOCK, steps)).toEqual(isLinkFirst ? [200, 202] : [202, 400]);

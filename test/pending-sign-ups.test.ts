@@ -8,6 +8,7 @@ import { until } from './support/until.js';
 
 const ADA = 'ada@example.com';
 const STRANGER = 'the password of a stranger';
+const COOKIE = 'email_verification_access_token';
 const BEHIND_PROXY: TestAppOptions = { express: 5, configure: (server) => server.set('trust proxy', true) };
 
 let app: MailApp;
@@ -20,7 +21,8 @@ const signUp = (email: string, password = PASSWORD, ip = '203.0.113.1') =>
   app.client().send('POST', '/auth/registration', { email, password }, { 'x-forwarded-for': ip });
 const login = (email: string, password = PASSWORD) => app.client().login(email, password);
 const RESEND = '/auth/registration/verification/resend';
-const resend = (email: string) => app.client().send('POST', RESEND, { email });
+const resend = (email: string, cookie = '') => app.client().send('POST', RESEND, { email }, cookie ? { cookie } : {});
+const cookieOf = ({ headers }: { headers: Headers }) => headers.getSetCookie()[0]?.split(';')[0] ?? '';
 const rows = async () =>
   (await app.database.pool.query('select *, key_hash is not null as has_key from auth_pending_sign_up order by id'))
     .rows;
@@ -102,6 +104,16 @@ test('the newest fifty sign-ups of an address are kept', async () => {
 });
 
 describe('a sign-up with an address that is taken', () => {
+  test('gives the browser the same cookie as any other', async () => {
+    await start();
+    await confirmedUser();
+    const cookies = [await signUp(ADA, STRANGER), await signUp('nobody@example.com', STRANGER)].map(({ headers }) =>
+      headers.getSetCookie().map((cookie) => cookie.replace(/=[\w-]{43};/, '=MARK;').replace(/Expires=[^;]+/, '')),
+    );
+    expect(cookies[0]).toEqual([expect.stringMatching(`^${COOKIE}=MARK; .*Path=/auth; .*HttpOnly; SameSite=Lax`)]);
+    expect(cookies[0]).toEqual(cookies[1]);
+  });
+
   test('waits like any other: the same answer, and email_not_verified at a sign-in with its password', async () => {
     await start();
     await confirmedUser();
@@ -150,13 +162,13 @@ describe('a sign-up with an address that is taken', () => {
 });
 
 describe('a new link', () => {
-  test('is mailed for the newest sign-up, supersedes its older one, and leaves the other sign-ups as they are', async () => {
+  test('supersedes the older one of the same sign-up, and leaves the other sign-ups as they are', async () => {
     await start();
     await signUp(ADA);
     const first = await linkOf(ADA, 1);
-    await signUp(ADA, STRANGER);
+    const cookie = cookieOf(await signUp(ADA, STRANGER));
     const second = await linkOf(ADA, 2);
-    expect((await resend(ADA)).status).toBe(202);
+    expect((await resend(ADA, cookie)).status).toBe(202);
     const third = await linkOf(ADA, 3);
     expect((await app.open(second)).status).toBe(400);
     expect((await app.open(third, { method: 'HEAD' })).status).toBe(200);
@@ -166,28 +178,67 @@ describe('a new link', () => {
     expect((await app.open(third, { method: 'HEAD' })).status).toBe(400);
   });
 
-  test('is for the sign-up of the browser that asks, though a stranger has signed up with the address since', async () => {
-    await start({ sessionOnEmailVerification: true });
-    const cookie = (await signUp(ADA)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    const first = await linkOf(ADA, 1);
+  test.each([false, true])(
+    'is for the sign-up of the browser that asks, though a stranger has signed up since (session: %s)',
+    async (isSession) => {
+      await start({ sessionOnEmailVerification: isSession });
+      const cookie = cookieOf(await signUp(ADA));
+      const first = await linkOf(ADA, 1);
+      await signUp(ADA, STRANGER);
+      const ofStranger = await linkOf(ADA, 2);
+      const asked = await resend(ADA, cookie);
+      expect([asked.status, cookieOf(asked)]).toEqual([202, cookie]); // which is kept for longer
+      const third = await linkOf(ADA, 3);
+      expect((await app.open(first)).status).toBe(400);
+      const { status, cookies } = await app.open(third, { headers: { cookie } });
+      expect([status, cookies.has('refresh_token')]).toEqual([200, isSession]);
+      expect(cookies.get('email_verification_access_token')).toContain('Max-Age=0');
+      expect((await login(ADA)).status).toBe(200);
+      expectProblem(await login(ADA, STRANGER), 401, 'email_not_verified');
+      expect((await app.open(ofStranger)).status).toBe(400);
+    },
+  );
+
+  test('is not mailed to a browser that cannot be known while several sign-ups wait', async () => {
+    await start();
+    await signUp(ADA);
+    const own = await linkOf(ADA, 1);
     await signUp(ADA, STRANGER);
-    const ofStranger = await linkOf(ADA, 2);
-    expect((await app.client().send('POST', RESEND, { email: ADA }, { cookie })).status).toBe(202);
-    const third = await linkOf(ADA, 3);
-    expect((await app.open(first)).status).toBe(400);
-    expect((await app.open(third, { headers: { cookie } })).cookies.get('refresh_token')).toContain('HttpOnly');
+    await linkOf(ADA, 2);
+    const cookie = 'email_verification_access_token=of-no-sign-up';
+    for (const asked of [await resend(ADA), await resend(ADA, cookie)]) expect(asked.status).toBe(202);
+    const [, , ...mails] = await app.mailsTo(ADA, 4);
+    for (const mail of mails) {
+      expect(mail.subject).toBe('Several sign-ups wait to be confirmed');
+      expect(`${mail.text}${mail.html}`).not.toContain('/auth/registration/');
+    }
+    expect((await app.open(own)).status).toBe(200); // it was not superseded
     expect((await login(ADA)).status).toBe(200);
-    expectProblem(await login(ADA, STRANGER), 401, 'email_not_verified');
+    expect(await app.mailCount()).toBe(4);
+  });
+
+  test('does not make the link of another sign-up good for longer', async () => {
+    await start();
+    await signUp(ADA, STRANGER);
+    const ofStranger = await linkOf(ADA, 1);
+    app.clock.advance('2d');
+    const cookie = cookieOf(await signUp(ADA));
+    await linkOf(ADA, 2);
+    await resend(ADA, cookie);
+    const own = await linkOf(ADA, 3);
+    app.clock.advance('1d');
     expect((await app.open(ofStranger)).status).toBe(400);
+    expectProblem(await login(ADA, STRANGER), 401, 'email_not_verified'); // it goes on waiting, as for a taken address
+    expect((await app.open(own)).status).toBe(200);
   });
 
   test('is mailed to the address that was given alone, whatever sign-up the browser is of', async () => {
-    await start({ sessionOnEmailVerification: true });
-    const cookie = (await signUp(ADA)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    await start();
+    const cookie = cookieOf(await signUp(ADA));
     await linkOf(ADA, 1);
     await signUp('grace@example.com', STRANGER);
     const older = await linkOf('grace@example.com', 1);
-    await app.client().send('POST', RESEND, { email: 'grace@example.com' }, { cookie });
+    await resend('grace@example.com', cookie);
     await linkOf('grace@example.com', 2);
     expect((await app.open(older)).status).toBe(400);
     expect((await app.open(await linkOf(ADA, 1))).status).toBe(200);
@@ -210,9 +261,8 @@ test('a browser is signed in by the link of its own sign-up only, even where two
   const first = await signUp(ADA);
   await app.mailsTo(ADA);
   const second = await signUp(ADA);
-  const markOf = ({ headers }: { headers: Headers }) => headers.getSetCookie()[0]?.split(';')[0] ?? '';
-  expect(markOf(first)).not.toBe(markOf(second));
-  const opened = await app.open(await linkOf(ADA, 2), { headers: { cookie: markOf(first) } });
+  expect(cookieOf(first)).not.toBe(cookieOf(second));
+  const opened = await app.open(await linkOf(ADA, 2), { headers: { cookie: cookieOf(first) } });
   expect([opened.status, opened.cookies.get('refresh_token'), await app.liveSessions()]).toEqual([200, undefined, 0]);
 });
 

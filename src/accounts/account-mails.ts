@@ -4,11 +4,13 @@ import type { MailName } from '../mail/default-templates.js';
 import { lifetimeInWords } from '../mail/lifetime-in-words.js';
 import type { MailTemplates } from '../mail/mail-templates.js';
 import type { Outbox } from '../mail/outbox.service.js';
+import { clientInWords, type SessionClient } from '../sessions/client-device.js';
 import type { Settings } from '../settings/settings.js';
 import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { LINK_PATHS } from './link-paths.js';
 import type { MailLimiter } from './mail-limiter.service.js';
+import { originInWords, type SignUpOrigin } from './sign-up-origin.js';
 
 /** Seconds for which a mail without a link is worth sending. */
 const NOTICE_LIFETIME = 86_400;
@@ -41,23 +43,50 @@ export class AccountMails {
     private readonly prefix: string,
   ) {}
 
-  /** Mails a link (PUBLIC_URL must be set) with a new key, which supersedes the user's older one of that purpose. */
-  async sendLink(purpose: keyof typeof LINKS, user: UserId, email: string, em: EntityManager): Promise<void> {
+  /**
+   * Mails a link (PUBLIC_URL must be set) with a new key, which supersedes the user's older one of that purpose.
+   *
+   * @param client who has just signed up, if this is the mail of a sign-up
+   */
+  async sendLink(
+    purpose: keyof typeof LINKS,
+    user: UserId,
+    email: string,
+    em: EntityManager,
+    client?: SessionClient,
+  ): Promise<void> {
     const key = await this.keys.issue(purpose, user, email, this.settings[LINKS[purpose].lifetime], em);
-    await this.#sendKey(purpose, key, email, em);
+    await this.#sendKey(purpose, key, email, em, client && this.originOf(client));
   }
 
   /** Mails the link of a sign-up that waits. */
-  async sendSignUpLink(key: string, email: string, em: EntityManager): Promise<void> {
-    await this.#sendKey('email-verification', key, email, em);
+  async sendSignUpLink(key: string, email: string, origin: SignUpOrigin, em: EntityManager): Promise<void> {
+    await this.#sendKey('email-verification', key, email, em, origin);
   }
 
-  async #sendKey(purpose: keyof typeof LINKS, key: string, email: string, em: EntityManager): Promise<void> {
+  /** Says without a link that several sign-ups of an address wait. The caller limits it. */
+  async sendSeveralSignUps(email: string, em: EntityManager): Promise<void> {
+    const content = this.templates.render('several-sign-ups', { app: this.#app });
+    await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+  }
+
+  /** What a mail says of a sign-up that is made now. */
+  originOf(client: SessionClient): SignUpOrigin {
+    return { at: new Date(this.clock.now()), from: clientInWords(client, this.settings) };
+  }
+
+  async #sendKey(
+    purpose: keyof typeof LINKS,
+    key: string,
+    email: string,
+    em: EntityManager,
+    origin: SignUpOrigin = {},
+  ): Promise<void> {
     const { mail, path, lifetime } = LINKS[purpose];
     const seconds = this.settings[lifetime];
     const link = `${this.#baseUrl}${this.prefix}${path}/${key}`;
-    const content = this.templates.render(mail, { app: this.#app, link, expiresIn: lifetimeInWords(seconds) });
-    await this.outbox.enqueue({ to: email, ...content }, em, this.#in(seconds));
+    const data = { app: this.#app, link, expiresIn: lifetimeInWords(seconds), ...originInWords(origin) };
+    await this.outbox.enqueue({ to: email, ...this.templates.render(mail, data) }, em, this.#in(seconds));
   }
 
   /** Mails a notice, unless no mails are sent (`isOn`) or the mailbox was sent too many. */

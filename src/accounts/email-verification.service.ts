@@ -30,6 +30,8 @@ export interface Visitor extends SessionClient {
 
 /** What opening a link brought. */
 export interface Confirmation {
+  /** Whether it was the sign-up of this very browser, which need not be known any longer. */
+  readonly isOwn?: boolean;
   /** A session, under SESSION_ON_EMAIL_VERIFICATION, for the browser that signed up. */
   readonly tokens?: Tokens;
 }
@@ -64,7 +66,8 @@ export class EmailVerificationService {
 
   /**
    * Mails a new link to an active user whose address is not confirmed, or for a sign-up of an address that waits: that
-   * of the same browser, or else the newest. The older link of the same stops working. To others nothing is mailed.
+   * of the same browser, or else the only one. The older link of the same stops working. Where it is not clear which
+   * of several is meant, the mail says so and has no link. To others nothing is mailed.
    *
    * @throws too_many_requests
    */
@@ -75,13 +78,18 @@ export class EmailVerificationService {
 
   async #resend({ email, marks = [] }: AskedResend, em: EntityManager): Promise<void> {
     await this.addresses.lock(email, em);
-    const waiting = await this.signUps.ids(email, em);
-    // A stranger may have signed up with the address since: the link must not confirm the stranger's password.
-    const signUp = waiting.find((id) => this.browsers.isKnown(marks, id)) ?? waiting[0];
-    const key = (await this.addresses.isTaken(email, em)) ? undefined : createMailedKey();
-    // Of a taken address too: a sign-in with the password of a sign-up must be answered alike for as long.
-    if (signUp !== undefined && (await this.signUps.renew(signUp, key, em)))
-      return this.mails.sendSignUpLink(key as string, normalizeEmail(email), em);
+    await this.signUps.prolong(email, em); // also those of a taken address: a sign-in is answered alike for as long
+    const isTaken = await this.addresses.isTaken(email, em);
+    const waiting = isTaken ? [] : await this.signUps.waiting(email, em);
+    const own = waiting.find(({ id }) => this.browsers.isKnown(marks, id));
+    // A stranger may have signed up with the address too: whoever asks for a link must not get one for that password.
+    if (!own && waiting.length > 1) return this.mails.sendSeveralSignUps(normalizeEmail(email), em);
+    const signUp = own ?? waiting[0];
+    if (signUp) {
+      const key = createMailedKey();
+      await this.signUps.renewKey(signUp.id, key, em);
+      return this.mails.sendSignUpLink(key, normalizeEmail(email), signUp, em);
+    }
     const user = await this.users.findByEmail(email, em);
     if (!user?.isActive || user.emailVerified || (await this.keys.has(['invitation'], user.id, em))) return;
     await this.mails.sendLink('email-verification', user.id, user.email, em);
@@ -136,8 +144,9 @@ export class EmailVerificationService {
     const { id, email, passwordHash } = await this.registration.complete(signUp, client, em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.journal.record([['email.verified', { user: String(id) }]], em);
-    if (!this.settings.sessionOnEmailVerification || !this.browsers.isKnown(marks, signUp.id)) return {};
-    return { tokens: await this.sessions.open({ id, passwordHash }, { em, client }) };
+    const isOwn = this.browsers.isKnown(marks, signUp.id);
+    if (!isOwn || !this.settings.sessionOnEmailVerification) return { isOwn };
+    return { isOwn, tokens: await this.sessions.open({ id, passwordHash }, { em, client }) };
   }
 
   async #confirm(

@@ -22,7 +22,13 @@ export function createPendingSignUpEntity(): EntitySchema {
       fields: p.json<object>(),
       /** SHA-256 of the mailed key, in base64url; null where no link was mailed. */
       keyHash: p.string().length(43).nullable().unique(),
+      /** When the key of the latest mail ends; null: with the sign-up. */
+      keyExpiresAt: p.datetime(3).nullable(),
       expiresAt: p.datetime(3),
+      /** Null where an older version of the library stored it. */
+      createdAt: p.datetime(3).nullable(),
+      /** From where, in words (COLLECT_USER_AGENT). */
+      signedUpFrom: p.string().length(160).nullable(),
     },
     indexes: [{ properties: ['email', 'id'] }],
   });

@@ -7,6 +7,7 @@ import type { Settings } from '../settings/settings.js';
 import { hashOfMailedKey, isMailedKey } from '../tokens/mailed-key.js';
 import { normalizeEmail } from '../users/email.js';
 import { PENDING_SIGN_UP_ENTITY } from './pending-sign-up.entity.js';
+import type { SignUpOrigin } from './sign-up-origin.js';
 
 /**
  * Sign-ups of one address that are kept, the newest. MAIL_RATE_LIMIT lets 20 an hour through for one mailbox by
@@ -24,6 +25,11 @@ export interface PendingSignUp {
   readonly passwordHash: string;
   /** What else was given. */
   readonly fields: { readonly firstName?: string; readonly lastName?: string };
+}
+
+/** A sign-up that can still be confirmed. */
+export interface WaitingSignUp extends SignUpOrigin {
+  readonly id: string;
 }
 
 /**
@@ -58,12 +64,13 @@ export class PendingSignUps {
    */
   async add(
     { email, passwordHash, fields }: Omit<PendingSignUp, 'id'>,
+    { at, from }: SignUpOrigin,
     key: string | undefined,
     em: EntityManager,
   ): Promise<string> {
     const address = normalizeEmail(email);
     const hash = key === undefined ? null : hashOfMailedKey(key);
-    const parameters = [address, passwordHash, JSON.stringify(fields), hash, this.#expiry];
+    const parameters = [address, passwordHash, JSON.stringify(fields), hash, this.#expiry, at ?? null, from ?? null];
     const [row] = await this.database.query<{ id: string }>(this.#sql.insert, parameters, em);
     await this.database.query(this.#sql.trim, [address], em);
     return String(row?.id);
@@ -90,20 +97,23 @@ export class PendingSignUps {
   }
 
   /**
-   * Lets a sign-up wait for its full time again, under a new key if one is given and the sign-up can be confirmed at
-   * all. False: no sign-up has got the key.
+   * Lets all sign-ups of an address wait for their full time again, whether or not they can be confirmed: a sign-in
+   * with the password of one must be answered alike for as long. Their keys end when their mails said.
    */
-  async renew(id: string, key: string | undefined, em: EntityManager): Promise<boolean> {
-    const hash = key === undefined ? null : hashOfMailedKey(key);
-    const parameters = [id, hash, this.#expiry, this.#now];
-    const [row] = await this.database.query<{ hash: string | null }>(this.#sql.renew, parameters, em);
-    return hash !== null && row?.hash === hash;
+  async prolong(email: string, em: EntityManager): Promise<void> {
+    await this.database.query(this.#sql.prolong, [normalizeEmail(email), this.#expiry, this.#now], em);
   }
 
-  /** The ids of the sign-ups of an address that wait, the newest first. */
-  async ids(email: string, em: EntityManager): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(this.#sql.ids, [normalizeEmail(email), this.#now], em);
-    return rows.map(({ id }) => String(id));
+  /** Gives a sign-up that can be confirmed a new key, in place of the one that it had. */
+  async renewKey(id: string, key: string, em: EntityManager): Promise<void> {
+    await this.database.query(this.#sql.renewKey, [id, hashOfMailedKey(key), this.#expiry], em);
+  }
+
+  /** The sign-ups of an address that can be confirmed, the newest first. */
+  async waiting(email: string, em: EntityManager): Promise<WaitingSignUp[]> {
+    const parameters = [normalizeEmail(email), this.#now];
+    const rows = await this.database.query<WaitingSignUp>(this.#sql.waiting, parameters, em);
+    return rows.map(({ id, at, from }) => ({ id: String(id), at: at ? new Date(at) : undefined, from }));
   }
 
   /** The password hashes of the sign-ups of an address, the newest first. */
@@ -124,33 +134,38 @@ export class PendingSignUps {
 
 function statements(signUp: Table) {
   const { name } = signUp;
-  const [id, email, passwordHash, fields, keyHash, expiresAt] = [
+  const [id, email, passwordHash, fields, keyHash, expiresAt, keyExpiresAt, createdAt, signedUpFrom] = [
     'id',
     'email',
     'passwordHash',
     'fields',
     'keyHash',
     'expiresAt',
+    'keyExpiresAt',
+    'createdAt',
+    'signedUpFrom',
   ].map((property) => signUp.column(property));
+  const keyEnd = `coalesce(${keyExpiresAt}, ${expiresAt})`;
   return {
     insert: `
-      insert into ${name} (${email}, ${passwordHash}, ${fields}, ${keyHash}, ${expiresAt})
-      values ($1, $2, $3::jsonb, $4, $5) returning ${id} as "id"`,
+      insert into ${name} (
+        ${email}, ${passwordHash}, ${fields}, ${keyHash}, ${expiresAt}, ${keyExpiresAt}, ${createdAt}, ${signedUpFrom})
+      values ($1, $2, $3::jsonb, $4, $5, $5, $6, $7) returning ${id} as "id"`,
     trim: `
       delete from ${name} where ${email} = $1
         and ${id} <= (select ${id} from ${name} where ${email} = $1 order by ${id} desc offset ${KEPT} limit 1)`,
     find: `
       select ${id} as "id", ${email} as "email", ${passwordHash} as "passwordHash", ${fields} as "fields"
-      from ${name} where ${keyHash} = $1 and ${expiresAt} > $2`,
-    claim: `delete from ${name} where ${id} = $1 and ${keyHash} = $2 and ${expiresAt} > $3 returning 1`,
+      from ${name} where ${keyHash} = $1 and ${keyEnd} > $2`,
+    claim: `delete from ${name} where ${id} = $1 and ${keyHash} = $2 and ${keyEnd} > $3 returning 1`,
     void: `update ${name} set ${keyHash} = null where ${email} = $1 and ${keyHash} is not null`,
-    renew: `
-      update ${name} set ${expiresAt} = $3,
-        ${keyHash} = case when ${keyHash} is null then null else coalesce($2, ${keyHash}) end
-      where ${id} = $1 and ${expiresAt} > $4
-      returning ${keyHash} as "hash"`,
-    ids: `
-      select ${id} as "id" from ${name} where ${email} = $1 and ${expiresAt} > $2
+    prolong: `
+      update ${name} set ${keyExpiresAt} = ${keyEnd}, ${expiresAt} = $2 where ${email} = $1 and ${expiresAt} > $3`,
+    renewKey: `
+      update ${name} set ${keyHash} = $2, ${keyExpiresAt} = $3 where ${id} = $1 and ${keyHash} is not null`,
+    waiting: `
+      select ${id} as "id", ${createdAt} as "at", ${signedUpFrom} as "from" from ${name}
+      where ${email} = $1 and ${expiresAt} > $2 and ${keyHash} is not null
       order by ${id} desc limit ${KEPT}`,
     hashes: `
       select ${passwordHash} as "hash" from ${name} where ${email} = $1 and ${expiresAt} > $2

@@ -45,7 +45,10 @@ export type HashedRegistration = Omit<Registration, 'password'> & { readonly pas
 export interface SignUp {
   /** The first session; undefined where the address has to be confirmed first. */
   readonly tokens?: Tokens;
-  /** What the browser shall keep until the link is opened; undefined with `tokens`. */
+  /**
+   * What the browser shall keep until the link is opened, to be known by when it asks for another; undefined with
+   * `tokens`.
+   */
   readonly mark?: string;
 }
 
@@ -114,13 +117,15 @@ export class RegistrationService {
   }
 
   /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
-  async #wait({ email, passwordHash, firstName, lastName }: HashedRegistration, em: EntityManager): Promise<SignUp> {
+  async #wait(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
+    const { email, passwordHash, firstName, lastName } = newUser;
     await this.addresses.lock(email, em);
     const isTaken = await this.addresses.isTaken(email, em);
     if (isTaken && !this.settings.preventEnumeration) throw emailAlreadyRegistered();
     const key = isTaken ? undefined : createMailedKey();
-    const id = await this.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, key, em);
-    if (key) await this.mails.sendSignUpLink(key, normalizeEmail(email), em);
+    const origin = this.mails.originOf(newUser);
+    const id = await this.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, origin, key, em);
+    if (key) await this.mails.sendSignUpLink(key, normalizeEmail(email), origin, em);
     else await this.#notifyOwner(email, em);
     return { mark: this.browsers.mark(id) };
   }
@@ -149,7 +154,7 @@ export class RegistrationService {
     const user = this.createUser(em, newUser);
     await this.#save(user, em);
     if (this.settings.emailVerification === 'optional')
-      await this.mails.sendLink('email-verification', user.id, user.email, em);
+      await this.mails.sendLink('email-verification', user.id, user.email, em, newUser);
     return { tokens: await this.sessions.open(user, { em, client: newUser }) };
   }
 

@@ -1,8 +1,9 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /**
- * Knows the browser that signed up when the mailed link of that sign-up is opened there. Whoever else opens it confirms
- * the address, and is not signed in to an account that may be a stranger's.
+ * Knows the browser that signed up: when it asks for another link, which must not be that of a stranger's sign-up with
+ * the same address, and when the link is opened there. Whoever else opens it confirms the address, and is not signed in
+ * to an account that may be a stranger's.
  */
 export class SignUpBrowsers {
   constructor(private readonly secret: KeyObject) {}

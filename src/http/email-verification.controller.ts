@@ -5,11 +5,11 @@ import { LINK_PATHS } from '../accounts/link-paths.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { EmailInput } from './inputs/email.input.js';
 import { noStore } from './no-store.js';
-import type { OneTimeCookie } from './one-time-cookie.js';
 import { asPage } from './pages/as-page.js';
 import type { LinkPages } from './pages/link-pages.js';
 import type { RefreshTokenTransport } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import type { SignUpCookie } from './sign-up-cookie.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
@@ -19,7 +19,8 @@ export function createEmailVerificationController(
   verification: EmailVerificationService,
   pages: LinkPages,
   transport: RefreshTokenTransport,
-  browser: OneTimeCookie,
+  /** By which the browser that signed up is known again, for so many seconds. */
+  { cookie: browser, lifetime }: SignUpCookie,
 ) {
   @Service()
   @JsonController(prefix, untransformed)
@@ -28,9 +29,16 @@ export function createEmailVerificationController(
     @Post('/registration/verification/resend')
     @UseBefore(requireJson)
     @HttpCode(202)
-    async resend(@Body({ type: EmailInput, required: false }) body: unknown, @Req() request: HttpRequest) {
+    async resend(
+      @Body({ type: EmailInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ) {
       const { email } = validateInput(EmailInput, body);
-      await verification.resend(email, { ...clientOf(request), marks: browser.read(request) });
+      const marks = browser.read(request);
+      await verification.resend(email, { ...clientOf(request), marks });
+      // The sign-up waits for its full time again, and so does its browser.
+      if (marks.length === 1) browser.set(response, marks[0] as string, lifetime);
       return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
     }
 
@@ -44,10 +52,8 @@ export function createEmailVerificationController(
       }
       const confirmed = await verification.confirm(key, { ...client, marks: browser.read(request) });
       if (!confirmed) return pages.failed(response);
-      if (confirmed.tokens) {
-        await transport.signIn(request, response, confirmed.tokens);
-        browser.clear(response);
-      }
+      if (confirmed.tokens) await transport.signIn(request, response, confirmed.tokens);
+      if (confirmed.isOwn) browser.clear(response);
       return pages.verified(response);
     }
   }

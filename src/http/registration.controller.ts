@@ -5,9 +5,9 @@ import type { PasswordRules } from '../users/password-rules.js';
 import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RegistrationInput } from './inputs/registration.input.js';
 import { noStore } from './no-store.js';
-import type { OneTimeCookie } from './one-time-cookie.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
+import type { SignUpCookie } from './sign-up-cookie.js';
 import { untransformed } from './untransformed.js';
 import { validateInput } from './validate-input.js';
 
@@ -18,8 +18,8 @@ export function createRegistrationController(
   rules: PasswordRules,
   transport: RefreshTokenTransport,
   csrf: Before,
-  /** By which the browser is known again when the link is opened; undefined where that would bring nothing. */
-  browser?: { readonly cookie: OneTimeCookie; readonly lifetime: number },
+  /** Undefined where no sign-up waits for its mail. */
+  browser?: SignUpCookie,
 ) {
   @Service()
   @JsonController(prefix, untransformed)

@@ -13,6 +13,9 @@ export interface MailData {
   readonly expiresIn?: string;
   /** The address that somebody wants to change to. */
   readonly newEmail?: string;
+  /** When somebody signed up, in UTC, and from where; what is not known is not there. */
+  readonly signedUpAt?: string;
+  readonly signedUpFrom?: string;
 }
 
 const SUBJECT = /^Subject: *(\S.*)\r?\n(?:\r?\n)?/;
@@ -23,6 +26,8 @@ const SAMPLE = {
   link: 'https://app.example.com/',
   expiresIn: '1 hour',
   newEmail: 'a@example.com',
+  signedUpAt: '2026-11-29 20:46 UTC',
+  signedUpFrom: '203.0.113.1 (Firefox, Linux)',
 };
 
 /**

@@ -40,6 +40,7 @@ function requestOperations(): Record<string, AuthOperation> {
       id: 'resendVerification',
       tag: TAG,
       summary: 'Ask for another link that confirms an address',
+      description: 'It is for the sign-up of this browser, known by its cookie, or for the only one that waits.',
       body: 'AuthEmailInput',
       answers: { 202: detail('Always the same.') },
       isLimited: true,

@@ -13,9 +13,7 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
   const isCookie = settings.refreshTokenAsCookie;
   const isMandatory = settings.emailVerification === 'mandatory';
   const isSilent = isMandatory && settings.preventEnumeration;
-  const mark: Record<string, string> = settings.sessionOnEmailVerification
-    ? { 'Set-Cookie': 'Sets the cookie by which the link knows this browser.' }
-    : {};
+  const mark = { 'Set-Cookie': 'Sets the cookie by which another link is for the sign-up of this browser.' };
   const nothing: Record<number, OpenApiResponse> = isCookie
     ? { 204: emptyAnswer('There is no refresh token, and the query has `quiet=true`.') }
     : {};

@@ -34,16 +34,43 @@ export function deviceOf(client: SessionClient | undefined, { collectUserAgent }
   return collectUserAgent && client ? describeClient(client) : NO_DEVICE;
 }
 
-/** Tells browser, system and device by the `User-Agent` header, which says whatever the client likes. */
-function describeClient({ ip, userAgent = '' }: SessionClient): ClientDevice {
-  const header = userAgent.slice(0, LONGEST_HEADER);
-  const { browser, os, platform } = header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
+/**
+ * Address, browser and system in words, for a mail; undefined for what is not known or not collected. The mail is read
+ * by somebody else than the client, and the `User-Agent` header says whatever the client likes: names stand there only
+ * if they are names of browsers and systems.
+ */
+export function clientInWords(
+  client: SessionClient | undefined,
+  { collectUserAgent }: Pick<Settings, 'collectUserAgent'>,
+): string | undefined {
+  if (!collectUserAgent || !client) return undefined;
+  const { browser, os } = parseHeader(client.userAgent);
+  const isName = (name: string | undefined, names: Record<string, string>) =>
+    name !== undefined && Object.values(names).includes(name);
+  const names = [
+    isName(browser.name, Bowser.BROWSER_MAP) ? browser.name : undefined,
+    isName(os.name, Bowser.OS_MAP) ? os.name : undefined,
+  ];
+  const told = names.filter(Boolean).join(', ');
+  const ip = clientAddress(client.ip);
+  if (!ip) return told || undefined;
+  return told ? `${ip} (${told})` : ip;
+}
+
+/** Tells browser, system and device by the `User-Agent` header. */
+function describeClient({ ip, userAgent }: SessionClient): ClientDevice {
+  const { browser, os, platform } = parseHeader(userAgent);
   return {
     ip: clientAddress(ip) ?? null,
     browser: words(browser.name, browser.version),
     os: words(os.name, os.versionName ?? os.version),
     device: words(platform.vendor, platform.model) ?? words(platform.type),
   };
+}
+
+function parseHeader(userAgent = ''): Pick<Bowser.Parser.ParsedResult, 'browser' | 'os' | 'platform'> {
+  const header = userAgent.slice(0, LONGEST_HEADER);
+  return header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
 }
 
 /** The words without anything that has a meaning in HTML, a URL, a script or a terminal. */
