@@ -18,18 +18,23 @@ const WORDS = {
     subject: 'Confirm your e-mail address',
     title: 'Confirm your e-mail address',
     before:
-      'Somebody signed up at <%= it.app %> with this address<% if (it.signedUpAt) { %>, at <%= it.signedUpAt %><% if (it.signedUpFrom) { %>, from <%= it.signedUpFrom %><% } } %>. If it was you, open this link:',
+      'Somebody signed up at <%= it.app %> with this address' +
+      '<% if (it.signedUpAt) { %>, at <%= it.signedUpAt %><% if (it.signedUpFrom) { %>, from <%= it.signedUpFrom %>' +
+      '<% } } %>. If it was you, open this link:',
     action: 'Confirm address',
     after:
-      'It is good for <%= it.expiresIn %>. If it was not you, or not at that time, do not open it: it confirms the password that somebody else chose. You need do nothing.',
+      'It is good for <%= it.expiresIn %>. If it was not you, or not at that time, do not open it: it confirms the ' +
+      'password that somebody else chose. You need do nothing.',
   },
   'several-sign-ups': {
     subject: 'Several sign-ups wait to be confirmed',
     title: 'Several sign-ups wait to be confirmed',
     before:
-      'Somebody asked at <%= it.app %> for another link to confirm this address. Several sign-ups with it wait, and some may be of somebody else, with a password that you do not know. So there is no link in this mail.',
+      'Somebody asked at <%= it.app %> for another link to confirm this address. Several sign-ups with it wait, and ' +
+      'somebody else may have made one of them, with a password that you do not know. So there is no link in this mail.',
     after:
-      'If it was you who asked, open the mail of your own sign-up: it says when it was made. Or ask again in the browser in which you signed up, or sign up once more. If it was not you, you need do nothing.',
+      'If it was you who asked, open the mail of your own sign-up: it says when it was made. Or ask again in the ' +
+      'browser in which you signed up, or sign up once more. If it was not you, you need do nothing.',
   },
   'account-exists': {
     subject: 'You have an account already',
