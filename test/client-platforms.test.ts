@@ -60,6 +60,34 @@ describe('on a platform without browser APIs, as React Native is', () => {
     expect(sent.map((line) => line.split('.com')[1])).toEqual(paths);
   });
 
+  /** A client of a server that never answers. */
+  function newSilenced() {
+    return new AuthClient({
+      url: 'https://api.example.com/auth',
+      store: memoryStore(),
+      fetch: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    });
+  }
+
+  test('an answer that does not come is waited for 30 seconds', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout'] });
+    const settled = vi.fn();
+    const failed = failure(newSilenced().login(ADA));
+    failed.then(settled);
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await failed).toMatchObject({ code: 'network_error', isPassing: true });
+  });
+
+  test('a request that its caller aborts fails with an error, though the signal has no reason', async () => {
+    vi.spyOn(AbortSignal.prototype, 'reason', 'get').mockReturnValue(undefined);
+    const caller = new AbortController();
+    const asked = failure(newSilenced().fetch('https://api.example.com/orders', { signal: caller.signal }));
+    caller.abort();
+    expect(await asked).toEqual(new Error('Aborted'));
+  });
+
   test('the access token goes to no URL that only begins like the own origin', async () => {
     const { client, sent } = newStub();
     await client.login(ADA);
@@ -112,6 +140,16 @@ test.each(['get', 'set'] as const)('what a store throws in %s is an AuthError', 
   broken.mockRestore();
 });
 
+test('a refresh token that a store has lost is the reason of the next sign-out', async () => {
+  await start(false);
+  const store = memoryStore();
+  const client = apps.newClient(store);
+  await client.register(ADA);
+  await store.set(undefined);
+  expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'refresh_token_missing' });
+  expect(network.log).toEqual(['POST /auth/registration 201']);
+});
+
 test('a refresh token in a store is forgotten when it is finally refused, and nothing more is asked', async () => {
   await start(false);
   const store = memoryStore();
@@ -135,4 +173,11 @@ test('an access token is renewed between a twentieth and a fifth of its life bef
   expect([secondsOf(earliest), secondsOf(latest)]).toEqual([480, 570]);
   const drawn = new Set(Array.from({ length: 200 }, () => secondsOf(new AccessToken(text, 0))));
   expect(drawn.size).toBeGreaterThan(30); // of 90 seconds, more than the grace of 10
+});
+
+test('an access token that lasts for an hour is renewed in its last five minutes', () => {
+  const text = `e30.${btoa(JSON.stringify({ iat: 1, exp: 3601 }))}.`;
+  const isFresh = (chance: number, seconds: number) => new AccessToken(text, 0, chance).isFresh(seconds * 1000);
+  expect([isFresh(1, 3299), isFresh(1, 3300)]).toEqual([true, false]);
+  expect([isFresh(0, 3524), isFresh(0, 3525)]).toEqual([true, false]);
 });

@@ -393,21 +393,27 @@ describe('the renewal of the access token', () => {
     expect(await asked).toBe(why);
   });
 
-  test('tells an answer that is not JSON, and one that says to wait', async () => {
-    const answers = [
-      new Response('<html>', { status: 200 }),
-      new Response(JSON.stringify({ code: 'too_many_requests', detail: 'Wait.' }), {
-        status: 429,
-        headers: { 'Retry-After': '7' },
-      }),
-    ];
-    const other = new AuthClient({ url: app.url, fetch: async () => answers.shift() as Response });
-    expect(await failure(other.keys())).toMatchObject({ code: 'unexpected_answer', status: 200 });
-    expect(await failure(other.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({
-      code: 'too_many_requests',
-      retryAfter: 7,
+  test('tells an answer that is not JSON', async () => {
+    const other = new AuthClient({ url: app.url, fetch: async () => new Response('<html>', { status: 200 }) });
+    expect(await failure(other.keys())).toMatchObject({
+      code: 'unexpected_answer',
+      status: 200,
+      retryAfter: undefined,
       isPassing: false,
     });
+  });
+
+  const WAIT = JSON.stringify({ code: 'too_many_requests', detail: 'Wait.' });
+
+  test.each<[string, string, number, string, Partial<AuthError>]>([
+    ['seconds of our server', WAIT, 429, '7', { code: 'too_many_requests', retryAfter: 7, isPassing: false }],
+    ['seconds of a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isPassing: true }],
+    ['a date says nothing', WAIT, 429, 'Wed, 21 Oct 2026 07:28:00 GMT', { retryAfter: undefined }],
+    ['an empty header says nothing', WAIT, 429, '', { retryAfter: undefined }],
+  ])('tells how long to wait: %s', async (_, body, status, after, expected) => {
+    const answer = new Response(body, { status, headers: { 'Retry-After': after } });
+    const other = new AuthClient({ url: app.url, fetch: async () => answer });
+    expect(await failure(other.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({ status, ...expected });
   });
 });
 
@@ -447,6 +453,21 @@ describe('two clients', () => {
     await other.logout();
     await vi.waitFor(() => expect(client.state.status).toBe('signed-out'));
     expect(await store.get()).toBeUndefined();
+  });
+
+  test('that share a store renew at the same moment, which chance has given to the first', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.999); // after 480 of 600 seconds
+    await client.register({ email: EMAIL, password: PASSWORD });
+    random.mockReturnValue(0); // after 570
+    const other = apps.newClient(store);
+    expect(await other.restore()).toMatchObject({ status: 'signed-in' });
+    expect(apps.refreshes()).toEqual([]);
+    app.clock.advance(500);
+    moveClientClock(500_000);
+    await other.getUser();
+    await vi.waitFor(() => expect(apps.refreshes()).toHaveLength(1));
   });
 
   test('that share a store are kept apart by the grace where there are no locks', async () => {

@@ -6,7 +6,7 @@ import { createTestApp, type TestApp } from './test-app.js';
 
 /** An app, and clients of it that share one network with one cookie jar. */
 export class ClientApps<Claims extends object = object> {
-  #app?: TestApp;
+  #app: TestApp | undefined;
   #network = new ClientNetwork();
   readonly #clients: AuthClient<Claims>[] = [];
 
@@ -21,6 +21,7 @@ export class ClientApps<Claims extends object = object> {
       vi.unstubAllGlobals();
       for (const each of this.#clients.splice(0)) each.close();
       await this.#app?.close();
+      this.#app = undefined;
     });
   }
 
