@@ -70,6 +70,14 @@ test.each([
   expect(await holders()).toMatchObject([{ email_verified: true }]);
 });
 
+test('of two links that both wait for their rows one wins, and the other is refused without an error', async () => {
+  const rows = 'select 1 from auth_pending_sign_up for update';
+  expect(await behind(rows, [() => open(0), () => open(1)])).toEqual([200, 400]);
+  expect(await holders()).toMatchObject([{ email_verified: true }]);
+  expect([await code(PASSWORD), await code(STRANGER), await open(1)]).toEqual([200, 'email_not_verified', 400]);
+  expect(app.log).toEqual([]);
+});
+
 test('one link that is opened twice at the same moment makes one user, and both land on the same page', async () => {
   expect(await behind(LOCK, [() => open(0), () => open(0)])).toEqual([200, 200]);
   expect(await holders()).toHaveLength(1);
