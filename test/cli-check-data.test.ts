@@ -178,6 +178,12 @@ describe('check, about the index on addresses', () => {
     ['there is none', 'select 1', isMissing],
     ['it is not unique', 'create index on app_user (email)', isMissing],
     ['it has a second column', 'create unique index on app_user (email, role)', isMissing],
+    [
+      'it was left invalid by a build that failed',
+      `create unique index broken on app_user (email);
+        update pg_index set indisvalid = false where indexrelid = 'broken'::regclass`,
+      isMissing,
+    ],
     ['it reads another column', 'create unique index on app_user ((email || role))', isMissing],
     [
       'it leaves rows out',
@@ -264,6 +270,7 @@ describe('check, about hashes', () => {
     ['bcrypt', '$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW'],
     ['Django', 'argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHQ$Z29vZCBoYXNoIG9mIDMyIGJ5dGVz'],
     ['a column that was too short', '$argon2id$v=19$m=19456,t=2,p=1$op0sx3mg0rrd0UvDlbGKuQ$Si06k3'],
+    ['argon2 with a space behind it', '$argon2i$v=19$m=512,t=2,p=2$aI2R0hpDyLm3ltLa+1/rvQ$LqPKjd6n8yniKtAithoR7A '],
   ])('warns of one of %s, and never shows it', async (_what, hash) => {
     secrets.add(hash);
     await hashed(hash);

@@ -126,13 +126,19 @@ describe('a refused token', () => {
   });
 });
 
-test.each(['get', 'set'] as const)('what a store throws in %s is an AuthError', async (method) => {
+test.each([
+  ['throws', 'get'],
+  ['throws', 'set'],
+  ['rejects', 'get'],
+  ['rejects', 'set'],
+] as const)('what a store %s with in %s is an AuthError', async (how, method) => {
   await start(false);
   const store = memoryStore();
   const client = apps.newClient(store);
   await client.register(ADA);
   const cause = new Error('the keychain is locked');
   const broken = vi.spyOn(store, method).mockImplementation(() => {
+    if (how === 'rejects') return Promise.reject(cause) as never;
     throw cause;
   });
   const error = await failure(client.logout());
