@@ -131,7 +131,7 @@ test.each([
   ['throws', 'set'],
   ['rejects', 'get'],
   ['rejects', 'set'],
-] as const)('what a store %s with in %s is an AuthError', async (how, method) => {
+] as const)('a store that %s in %s fails the call with an AuthError', async (how, method) => {
   await start(false);
   const store = memoryStore();
   const client = apps.newClient(store);
