@@ -31,7 +31,7 @@ const WORDS = {
     title: 'Several sign-ups wait to be confirmed',
     before:
       'Somebody asked at <%= it.app %> for another link to confirm this address. Several sign-ups with it wait, and ' +
-      'somebody else may have made one of them, with a password that you do not know. So there is no link in this mail.',
+      'somebody else may have made one, with a password that you do not know. So there is no link in this mail.',
     after:
       'If it was you who asked, open the mail of your own sign-up: it says when it was made. Or ask again in the ' +
       'browser in which you signed up, or sign up once more. If it was not you, you need do nothing.',
