@@ -110,6 +110,8 @@ export class JwtAllauthError extends Error {
   readonly #members: Readonly<Record<string, unknown>> | undefined;
 
   /**
+   * For an error of the app's own. Those of the library and of modules are made from their table (`error-table.ts`).
+   *
    * @param code one of `ErrorCode`, or a code of the app's
    * @param httpCode the status of the answer
    * @param detail a sentence for people, which is sent
@@ -142,42 +144,7 @@ export class JwtAllauthError extends Error {
   }
 }
 
-/** 401: the token is missing a valid signature, is expired, or belongs to nobody who may use it. */
-export function tokenNotValid(reason: RefusalReason): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.TokenNotValid, 401, 'The token is not valid.', { reason });
-}
-
 /** Whether an error says that a token is not valid. */
 export function isTokenNotValid(error: unknown): boolean {
   return error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid;
-}
-
-/** 400: some input fields do not have the form that they must have. */
-export function validationFailed(errors: readonly FieldError[]): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.ValidationFailed, 400, 'The input is not valid; see errors.', { errors });
-}
-
-/** 401: the e-mail address or the password is wrong; which of them is never told. */
-export function incorrectCredentials(): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.IncorrectCredentials, 401, 'The credentials are not correct.');
-}
-
-/** 503: something this service depends on is away or overloaded; the same request may be sent again. */
-export function serviceUnavailable(cause?: unknown): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.ServiceUnavailable, 503, 'The service is not available right now.', {
-    retryAfter: 5,
-    cause,
-  });
-}
-
-/** 401: the right password of an account whose address is not confirmed, where it has to be. */
-export function emailNotVerified(): JwtAllauthError {
-  const detail = 'The e-mail address is not confirmed yet; open the link in the mail.';
-  return new JwtAllauthError(ErrorCode.EmailNotVerified, 401, detail);
-}
-
-/** 409: the address belongs to somebody. */
-export function emailAlreadyRegistered(): JwtAllauthError {
-  const detail = 'There is an account with this e-mail address.';
-  return new JwtAllauthError(ErrorCode.EmailAlreadyRegistered, 409, detail);
 }

@@ -9,7 +9,7 @@ const SRC = join(dirname(fileURLToPath(import.meta.url)), '../src');
 
 /** Folders and single files in the order in which they may know each other: each only those before it, and itself. */
 const LAYERS = [
-  ['error', 'clock', 'settings', 'observability', 'database'],
+  ['error', 'error-table', 'clock', 'settings', 'observability', 'database'],
   ['users'],
   ['tokens'],
   ['mail', 'limits'],
@@ -74,6 +74,11 @@ describe('the sources', () => {
     }
     const paths = new Set(files.map(({ path }) => path));
     for (const file of files) for (const path of importedBy(file)) expect(paths, file.path).toContain(path);
+  });
+
+  test('make their errors from the table, where each status stands', () => {
+    const makers = files.filter(({ code }) => code.includes('new JwtAllauthError(')).map(({ path }) => path);
+    expect(makers.toSorted()).toEqual(['error-table.ts', 'http/problem-details.ts']); // the second for errors of the app
   });
 
   test('lie in folders that have a place in the order', () => {

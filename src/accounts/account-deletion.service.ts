@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isForeignKeyViolation, isNotNullViolation, violatedConstraint } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
-import { ErrorCode, incorrectCredentials, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
@@ -37,8 +37,7 @@ export class AccountDeletionService {
     } catch (error) {
       if (!isForeignKeyViolation(error) && !isNotNullViolation(error)) throw error;
       this.logger.warn(violatedConstraint(error), 'an account was not deleted');
-      const detail = 'The account cannot be deleted while other data belongs to it.';
-      throw new JwtAllauthError(ErrorCode.AccountInUse, 409, detail, { cause: error });
+      throw authError('account_in_use', { cause: error });
     }
   }
 
@@ -46,7 +45,7 @@ export class AccountDeletionService {
     await this.database.transaction(async (em) => {
       await this.sessions.revokeAll(user.id, { em, reason: 'deletion' });
       // A password that was changed meanwhile is not the one that was checked.
-      if (!(await this.users.hasPassword(user, em))) throw incorrectCredentials();
+      if (!(await this.users.hasPassword(user, em))) throw authError('incorrect_credentials');
       await this.deleteUser(user, em);
       await this.journal.record([['user.deleted', { user: caller.sub }]], em);
       await this.mails.sendNotice('account-deleted', user.email, em);

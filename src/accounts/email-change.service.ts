@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { validationFailed } from '../error.js';
+import { authError } from '../error-table.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import { normalizeEmail } from '../users/email.js';
@@ -49,7 +49,7 @@ export class EmailChangeService {
   async request(caller: SessionReference, { email, password, ...client }: EmailChange): Promise<void> {
     const user = await this.proof.check(caller, password, client);
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
-      throw validationFailed([{ field: 'email', messages: ['is your address already'] }]);
+      throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is your address already'] }] });
     }
     await this.limiter.countMail('email-change', email, client);
     await this.deferred.later('email change', {

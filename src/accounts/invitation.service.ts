@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
-import { ErrorCode, emailAlreadyRegistered, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { Settings } from '../settings/settings.js';
@@ -44,21 +44,21 @@ export class InvitationService {
     await this.sessions.assertLive(caller);
     const { role } = await this.database.read((em) => this.users.getActive(em, caller.sub)); // not as old as the token
     if (!this.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
-      throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You may not invite somebody with this role.');
+      throw authError('permission_denied', { detail: 'You may not invite somebody with this role.' });
     }
     await this.limiter.countMail('invitation', invitation.email);
     try {
       await this.database.transaction((em) => this.#invite(invitation, em));
     } catch (error) {
       if (isUniqueViolation(error) && (await this.users.findByEmail(invitation.email))) {
-        throw emailAlreadyRegistered();
+        throw authError('email_already_registered');
       }
       throw error;
     }
   }
 
   async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
-    if (!(await this.addresses.claim(invitation.email, em))) throw emailAlreadyRegistered();
+    if (!(await this.addresses.claim(invitation.email, em))) throw authError('email_already_registered');
     const user = this.createUser(em, invitation);
     await em.persist(user).flush();
     await this.mails.sendLink('invitation', user.id, user.email, em);

@@ -3,7 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
-import { ErrorCode, incorrectCredentials, JwtAllauthError, serviceUnavailable } from '../error.js';
+import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError, serviceUnavailable } from '../error-table.js';
 import type { KnownNetworks, KnownOwner } from '../sessions/known-networks.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
@@ -162,7 +163,7 @@ export class LoginLimiter {
       await this.#counters.release(counted).catch(() => this.#counters.release(counted));
       throw error;
     }
-    if (result === undefined) throw incorrectCredentials();
+    if (result === undefined) throw authError('incorrect_credentials');
     await this.#counters.succeed(counted, cleared);
     return result;
   }
@@ -204,5 +205,5 @@ function pairsOf(counters: readonly LoginCounter[]): string[] {
 
 function tooManyAttempts(retryAfter: number): JwtAllauthError {
   const detail = 'There were too many failed attempts; try again later.';
-  return new JwtAllauthError(ErrorCode.TooManyRequests, 429, detail, { retryAfter });
+  return authError('too_many_requests', { detail, retryAfter });
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, emailNotVerified, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { clientNetwork } from '../sessions/client-network.js';
@@ -56,8 +56,8 @@ export class LoginService {
       await this.#refusePending(email, password, work);
       return undefined;
     });
-    if (!user.isActive) throw new JwtAllauthError(ErrorCode.NoActiveAccount, 401, 'The account is not active.');
-    if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw emailNotVerified();
+    if (!user.isActive) throw authError('no_active_account');
+    if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw authError('email_not_verified');
     await this.#renewHash(user, password, work);
     return this.sessions.open(user, { client });
   }
@@ -72,7 +72,7 @@ export class LoginService {
   async #refusePending(email: string, password: string, work: HashWork): Promise<void> {
     if (this.settings.emailVerification !== 'mandatory') return;
     const hashes = await this.signUps.passwordHashes(email);
-    if (await this.hasher.verifyAny(hashes, password, work)) throw emailNotVerified();
+    if (await this.hasher.verifyAny(hashes, password, work)) throw authError('email_not_verified');
   }
 
   /** Stores the password with today's parameters, now that it is at hand. */

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
-import { type FieldError, incorrectCredentials, validationFailed } from '../error.js';
+import type { FieldError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
@@ -60,11 +61,11 @@ export class PasswordChangeService {
     await this.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.users.getActiveWithPassword(caller.sub);
     const faults = this.faults({ oldPassword, newPassword }, user);
-    if (faults.length > 0) throw validationFailed(faults);
+    if (faults.length > 0) throw authError('validation_failed', { errors: faults });
     if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(caller, user, oldPassword ?? '', client);
     const next = await this.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return this.database.transaction(async (em) => {
-      if (!(await this.users.replacePasswordHash(user, next, em))) throw incorrectCredentials();
+      if (!(await this.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
       await this.sessions.assertLive(caller, em);
       const ending = { em, reason: 'password-change' } as const;
       if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, ending);

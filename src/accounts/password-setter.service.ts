@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
-import { tokenNotValid } from '../error.js';
+import { tokenNotValid } from '../error-table.js';
 import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { clientNetwork } from '../sessions/client-network.js';

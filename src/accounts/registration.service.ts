@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
-import { emailAlreadyRegistered } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { SessionClient } from '../sessions/client-device.js';
@@ -121,7 +121,7 @@ export class RegistrationService {
     const { email, passwordHash, firstName, lastName } = newUser;
     await this.addresses.lock(email, em);
     const isTaken = await this.addresses.isTaken(email, em);
-    if (isTaken && !this.settings.preventEnumeration) throw emailAlreadyRegistered();
+    if (isTaken && !this.settings.preventEnumeration) throw authError('email_already_registered');
     const key = isTaken ? undefined : createMailedKey();
     const origin = this.mails.originOf(newUser);
     const id = await this.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, origin, key, em);
@@ -148,9 +148,10 @@ export class RegistrationService {
 
   async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<SignUp> {
     // The insert itself finds out whether the address is taken, and nearly every one is free.
-    if (isRetry && !(await this.addresses.claim(newUser.email, em))) throw emailAlreadyRegistered();
+    if (isRetry && !(await this.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
     // Only where mails are sent can there be a link that brings the address back to somebody.
-    if (this.mails.isOn && (await this.addresses.isHeld(newUser.email, em))) throw emailAlreadyRegistered();
+    if (this.mails.isOn && (await this.addresses.isHeld(newUser.email, em)))
+      throw authError('email_already_registered');
     const user = this.createUser(em, newUser);
     await this.#save(user, em);
     if (this.settings.emailVerification === 'optional')

@@ -1,5 +1,5 @@
 import type { Action } from 'routing-controllers';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import { isPermitted } from './access-rule.js';
 import { isMarkedForLoading } from './load-user.decorator.js';
 import { notAuthenticated, type RequestAuthentication } from './request-authentication.js';
@@ -15,7 +15,7 @@ export function createAuthorizationChecker(authentication: RequestAuthentication
     const principal = found instanceof Promise ? await found : found;
     if (!principal) throw notAuthenticated();
     if (!(await isPermitted(principal, rules))) {
-      throw new JwtAllauthError(ErrorCode.PermissionDenied, 403, 'You are not allowed to do this.');
+      throw authError('permission_denied');
     }
     if (isMarkedForLoading(request)) await authentication.user(request, principal);
     return true;

@@ -1,5 +1,6 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import { isAccessRule } from './access-rule.js';
 import { isLoadUser } from './load-user.decorator.js';
 import { isSessionCheck } from './session-check.decorator.js';
@@ -118,5 +119,5 @@ function assertRulesUnderstood(controller: Controller): void {
 
 /** 500: the app's controllers cannot be served as they are. */
 export function refused(detail: string): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.ControllerRefused, 500, detail);
+  return authError('controller_refused', { detail });
 }

@@ -1,6 +1,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { requestEntityManager } from '../database/request-context.js';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { SessionChecker } from '../sessions/session-checker.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
@@ -65,7 +66,7 @@ export class RequestAuthentication {
 
 /** 401: there is no access token, and there has to be one. */
 export function notAuthenticated(): JwtAllauthError {
-  return new JwtAllauthError(ErrorCode.NotAuthenticated, 401, 'This needs an access token.');
+  return authError('not_authenticated');
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place where one is taken from. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager, Kysely, MikroORM } from '@mikro-orm/postgresql';
-import { serviceUnavailable } from '../error.js';
+import { serviceUnavailable } from '../error-table.js';
 import { DedicatedConnection, type PgClient } from './dedicated-connection.js';
 import { isDatabaseUnavailable } from './unavailability.js';
 

@@ -6,7 +6,7 @@ import {
   type InterceptorInterface,
 } from 'routing-controllers';
 import { Service } from 'typedi';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { OwnRequests } from './own-requests.js';
 
 /**
@@ -19,7 +19,7 @@ import type { OwnRequests } from './own-requests.js';
 export function createAppInterceptors(classes: readonly unknown[], own: OwnRequests): (new () => object)[] {
   if (!classes.every((each) => typeof each === 'function')) {
     const detail = 'interceptors must be given as classes, so that they can be kept off the routes of jwt-allauth';
-    throw new JwtAllauthError(ErrorCode.ControllerRefused, 500, detail);
+    throw authError('controller_refused', { detail });
   }
   const listed = getMetadataArgsStorage().interceptors.filter(({ target }) => classes.includes(target));
   const wrapped = listed.map(({ target, priority }) => createAppInterceptor(target, priority, own));

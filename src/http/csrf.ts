@@ -1,4 +1,5 @@
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { ErrorCode } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
@@ -31,7 +32,7 @@ export function createCsrfGuard(
     const compared = { host: hostOf(request)?.slice(0, LOGGED_LENGTH), protocol: request.protocol, trusted };
     const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: site?.slice(0, LOGGED_LENGTH) };
     logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared }, REFUSED);
-    next(new JwtAllauthError(ErrorCode.CsrfFailed, 403, 'The request comes from an origin that is not trusted.'));
+    next(authError('csrf_failed'));
   };
 }
 

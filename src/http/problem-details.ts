@@ -1,9 +1,11 @@
 import type { ValidationError } from 'class-validator';
 import { HttpError } from 'routing-controllers';
 import { isDatabaseUnavailable } from '../database/unavailability.js';
-import { ErrorCode, type FieldError, JwtAllauthError, serviceUnavailable, validationFailed } from '../error.js';
+import { ErrorCode, type FieldError, JwtAllauthError } from '../error.js';
+import { authError, ERRORS, serviceUnavailable } from '../error-table.js';
 import { notAnObject } from './read-body.js';
 
+/** What an error of the app or of a framework is called, by its status. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: ErrorCode.NotAuthenticated,
   403: ErrorCode.PermissionDenied,
@@ -15,15 +17,9 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   503: ErrorCode.ServiceUnavailable,
 };
 
-const DETAILS: Readonly<Record<number, string>> = {
-  400: 'The request is not valid.',
-  401: 'This needs an access token.',
-  403: 'You are not allowed to do this.',
-  404: 'There is nothing at this address.',
-  413: 'The body is too large.',
-  415: 'The body must be application/json.',
-  503: 'The service is not available right now.',
-};
+function codeOf(status: number): ErrorCode {
+  return CODES[status] ?? (status >= 500 ? ErrorCode.InternalError : ErrorCode.BadRequest);
+}
 
 /** Errors of routing-controllers itself: their messages repeat what was sent, or the address. */
 const FRAMEWORK_ERRORS = [
@@ -47,11 +43,13 @@ const MULTIPART_FAULTS = [
 export function toProblem(error: unknown): JwtAllauthError {
   if (error instanceof JwtAllauthError) return error;
   if (isDatabaseUnavailable(error)) return serviceUnavailable(error);
-  if (hasValidationErrors(error)) return validationFailed(error.errors.flatMap((fault) => toFieldErrors(fault)));
+  if (hasValidationErrors(error)) {
+    return authError('validation_failed', { errors: error.errors.flatMap((fault) => toFieldErrors(fault)) });
+  }
   const { status, type } = describe(error);
   if (type === 'entity.parse.failed') return unparsed(error as { body?: unknown });
   const members = membersOf(error, status);
-  const code = members.code ?? CODES[status] ?? (status >= 500 ? ErrorCode.InternalError : ErrorCode.BadRequest);
+  const code = members.code ?? codeOf(status);
   const detail = members.detail ?? detailOf(error, status);
   return new JwtAllauthError(code, status, detail, { cause: error, members: members.others });
 }
@@ -62,7 +60,7 @@ function unparsed({ body }: { readonly body?: unknown }): JwtAllauthError {
     JSON.parse(String(body));
     return notAnObject();
   } catch {
-    return new JwtAllauthError(ErrorCode.MalformedJson, 400, 'The body is not well-formed JSON.');
+    return authError('malformed_json');
   }
 }
 
@@ -83,7 +81,7 @@ const isErrorStatus = (status: number) => Number.isInteger(status) && status >= 
 function detailOf(error: unknown, status: number): string {
   const isOfTheApp = error instanceof HttpError && !FRAMEWORK_ERRORS.includes(error.name);
   if (status < 500 && (isOfTheApp || isExposed(error)) && error.message) return error.message;
-  return DETAILS[status] ?? (status >= 500 ? 'Something went wrong.' : 'The request cannot be served.');
+  return ERRORS[codeOf(status)].detail;
 }
 
 function isExposed(error: unknown): error is Error {

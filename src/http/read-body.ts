@@ -1,4 +1,5 @@
-import { ErrorCode, JwtAllauthError, validationFailed } from '../error.js';
+import { JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { HttpRequest } from './http-message.js';
 
 /** Bytes of the longest body: the default limit of the body parser. */
@@ -67,7 +68,7 @@ export function takeNothing(request: BodyRequest): void {
 
 /** 400: the body is well-formed JSON, but it is no object. */
 export function notAnObject(): JwtAllauthError {
-  return validationFailed([{ field: '', messages: ['must be a JSON object'] }]);
+  return authError('validation_failed', { errors: [{ field: '', messages: ['must be a JSON object'] }] });
 }
 
 function keep(request: BodyRequest, body: unknown): void {
@@ -82,7 +83,7 @@ function keptBody(request: BodyRequest): unknown {
   const isCompressed = (headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity';
   const length = typeof kept === 'string' || kept instanceof Uint8Array ? Buffer.byteLength(kept) : 0;
   if (Math.max(length, isCompressed ? 0 : Number(headers['content-length'] ?? 0)) > MAX_BYTES) {
-    throw new JwtAllauthError(ErrorCode.PayloadTooLarge, 413, 'The body is too large.');
+    throw authError('payload_too_large');
   }
   return kept;
 }
@@ -97,7 +98,7 @@ function textOf(body: unknown, { headers }: BodyRequest): string | undefined {
   } catch {
     // a charset that does not exist
   }
-  throw new JwtAllauthError(ErrorCode.UnsupportedMediaType, 415, 'The body must be application/json.');
+  throw authError('unsupported_media_type');
 }
 
 function parse(text: string): unknown {
@@ -105,6 +106,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new JwtAllauthError(ErrorCode.MalformedJson, 400, 'The body is not well-formed JSON.');
+    throw authError('malformed_json');
   }
 }

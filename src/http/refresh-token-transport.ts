@@ -1,6 +1,6 @@
 import type { LogoutService } from '../accounts/logout.service.js';
 import type { Clock } from '../clock.js';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { Settings } from '../settings/settings.js';
@@ -45,8 +45,7 @@ export class RefreshTokenTransport {
 
   #received(body: unknown, cookies: () => readonly string[]): readonly string[] {
     const tokens = this.isCookie ? cookies() : [validateInput(RefreshInput, body).refresh ?? ''];
-    if (!tokens[0])
-      throw new JwtAllauthError(ErrorCode.RefreshTokenMissing, 400, 'There is no refresh token in the request.');
+    if (!tokens[0]) throw authError('refresh_token_missing');
     return tokens;
   }
 

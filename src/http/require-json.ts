@@ -1,4 +1,4 @@
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { HttpResponse, Next } from './http-message.js';
 import { type BodyRequest, faultOfReadBody, mediaTypeOf, takeJson, takeNothing } from './read-body.js';
 
@@ -10,9 +10,5 @@ export function requireJson(request: BodyRequest, _response: HttpResponse, next:
   const { headers } = request;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   const isUnread = hasBody && mediaTypeOf(request) !== 'application/json';
-  next(
-    isUnread
-      ? new JwtAllauthError(ErrorCode.UnsupportedMediaType, 415, 'The body must be application/json.')
-      : faultOfReadBody(request, hasBody ? takeJson : takeNothing),
-  );
+  next(isUnread ? authError('unsupported_media_type') : faultOfReadBody(request, hasBody ? takeJson : takeNothing));
 }

@@ -11,7 +11,7 @@ import {
 } from 'routing-controllers';
 import { Service } from 'typedi';
 import { Principal } from '../authentication/principal.js';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { SessionInfo } from '../sessions/session-info.js';
 import { isUuid } from '../users/user-key.js';
@@ -38,7 +38,7 @@ export function createSessionsController(prefix: string, sessions: SessionServic
     @OnUndefined(204)
     async revoke(@CurrentUser() { claims }: Principal, @Param('id') id: string): Promise<void> {
       const ended = isUuid(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
-      if (ended === 0) throw new JwtAllauthError(ErrorCode.SessionNotFound, 404, 'You have no such session.');
+      if (ended === 0) throw authError('session_not_found');
     }
 
     @Post('/sessions/revoke-others')

@@ -1,6 +1,6 @@
 import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
 import { Service } from 'typedi';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
 /** The middleware that answers what no controller did below our prefix; other paths stay the app's business. */
@@ -10,9 +10,7 @@ export function createUnknownRouteMiddleware(prefix: string) {
   class UnknownRouteMiddleware implements ExpressMiddlewareInterface {
     use({ path }: HttpRequest, response: HttpResponse, next: Next): void {
       const isUnanswered = isBelow(prefix, path) && !response.headersSent;
-      next(
-        isUnanswered ? new JwtAllauthError(ErrorCode.NotFound, 404, 'There is nothing at this address.') : undefined,
-      );
+      next(isUnanswered ? authError('not_found') : undefined);
     }
   }
   return UnknownRouteMiddleware;

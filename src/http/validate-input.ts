@@ -1,6 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
-import { type FieldError, validationFailed } from '../error.js';
+import type { FieldError } from '../error.js';
+import { authError } from '../error-table.js';
 import { notAnObject } from './read-body.js';
 
 /** Characters of a field name that an error repeats. */
@@ -42,7 +43,7 @@ export function validateInput<T extends object>(
   if (faults.length === 0) return input;
   const wrong = new Set(faults.map(({ field }) => field));
   faults.push(...others(input).filter(({ field }) => !wrong.has(field)));
-  throw validationFailed(faults.slice(0, FAULTS));
+  throw authError('validation_failed', { errors: faults.slice(0, FAULTS) });
 }
 
 const fields = new Map<new () => object, readonly string[]>();

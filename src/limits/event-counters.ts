@@ -3,7 +3,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import { LOGIN_ATTEMPT_ENTITY } from './login-attempt.entity.js';
 
 /** How often something was counted in its time, and for how many seconds more that lasts. */
@@ -48,7 +48,7 @@ export class EventCounters {
 export function throwIfOver({ count, wait }: EventCount, limit: { readonly count: number }): void {
   if (count <= limit.count) return;
   const retryAfter = Math.max(1, Math.ceil(wait));
-  throw new JwtAllauthError(ErrorCode.TooManyRequests, 429, 'There were too many requests; try again later.', {
+  throw authError('too_many_requests', {
     retryAfter,
   });
 }

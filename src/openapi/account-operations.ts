@@ -37,7 +37,7 @@ export function accountOperations(settings: Settings): Readonly<Record<string, A
       security: BEARER,
       body: 'AuthPasswordChangeInput',
       answers: { 200: tokenAnswer('Tokens of a new session.', settings) },
-      errors: { 401: [ErrorCode.IncorrectCredentials] },
+      errors: [ErrorCode.IncorrectCredentials],
       isLimited: true,
       isMinting: true,
     },
@@ -48,7 +48,7 @@ export function accountOperations(settings: Settings): Readonly<Record<string, A
       security: BEARER,
       body: 'AuthAccountDeletionInput',
       answers: { 204: signedOutAnswer('The account is gone.', settings) },
-      errors: { 401: [ErrorCode.IncorrectCredentials], 409: [ErrorCode.AccountInUse] },
+      errors: [ErrorCode.IncorrectCredentials, ErrorCode.AccountInUse],
       isLimited: true,
     },
   };

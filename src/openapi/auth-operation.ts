@@ -1,4 +1,5 @@
 import { ErrorCode } from '../error.js';
+import { ERRORS } from '../error-table.js';
 import { pageAnswer } from './answer.js';
 import type {
   JsonSchema,
@@ -29,7 +30,7 @@ export interface AuthOperation {
   /** The answers of success, by status. */
   readonly answers: Readonly<Record<number, OpenApiResponse>>;
   /** Codes of errors that are special to it. */
-  readonly errors?: Readonly<Record<number, readonly ErrorCode[]>>;
+  readonly errors?: readonly ErrorCode[];
   /** Whether foreign origins are refused. */
   readonly isGuarded?: boolean;
   /** Whether it can have been asked for too often. */
@@ -54,7 +55,7 @@ export function toOpenApi(operation: AuthOperation, path: string): OpenApiOperat
     ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema })),
     ...Object.entries(query).map(([name, text]) => ({ name, in: 'query', description: text, schema })),
   ];
-  const errors = Object.entries(errorsOf(operation)).filter(([, codes]) => codes.length > 0);
+  const errors = [...errorsOf(operation)];
   const toAnswer = (status: number, codes: readonly string[]) =>
     isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);
   return {
@@ -67,7 +68,7 @@ export function toOpenApi(operation: AuthOperation, path: string): OpenApiOperat
     ...(body !== undefined && { requestBody: requestBody(body) }),
     responses: {
       ...operation.answers,
-      ...Object.fromEntries(errors.map(([status, codes]) => [status, toAnswer(Number(status), codes)])),
+      ...Object.fromEntries(errors.map(([status, codes]) => [status, toAnswer(status, codes)])),
     },
   };
 }
@@ -80,28 +81,26 @@ const PAGES: Readonly<Record<number, string>> = {
 };
 
 /** The codes of all errors by status, in the order of the statuses. */
-function errorsOf(operation: AuthOperation): Record<number, ErrorCode[]> {
-  const { errors = {}, body, isParsed, isGuarded, isLimited, isMinting, isPage, isStatic, security } = operation;
+function errorsOf(operation: AuthOperation): Map<number, ErrorCode[]> {
+  const { errors = [], body, isParsed, isGuarded, isLimited, isMinting, isPage, isStatic, security } = operation;
+  if (isStatic) return new Map();
   const isRead = isParsed || body !== undefined;
   const isJson = isRead && !isPage;
-  const isBearer = security === BEARER;
-  const own = (status: number, ...derived: (ErrorCode | false | undefined)[]) => [
-    ...derived.filter((code) => typeof code === 'string'),
-    ...(errors[status] ?? []),
+  const codes = [
+    ...(isJson && body !== undefined ? [ValidationFailed] : []),
+    ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
+    ...(security === BEARER ? [NotAuthenticated, TokenNotValid] : []),
+    ...(isGuarded ? [CsrfFailed] : []),
+    ...(isRead ? [PayloadTooLarge] : []),
+    ...(isLimited ? [TooManyRequests] : []),
+    InternalError,
+    ...(isMinting ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : []),
+    ServiceUnavailable,
+    ...errors,
   ];
-  if (isStatic) return {};
-  return {
-    400: own(400, isJson && body !== undefined && ValidationFailed, isJson && MalformedJson),
-    401: own(401, isBearer && NotAuthenticated, isBearer && TokenNotValid),
-    403: own(403, isGuarded && CsrfFailed),
-    404: own(404),
-    409: own(409),
-    413: own(413, isRead && PayloadTooLarge),
-    415: own(415, isJson && UnsupportedMediaType),
-    429: own(429, isLimited && TooManyRequests),
-    500: own(500, InternalError, ...(isMinting ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : [])),
-    503: own(503, ServiceUnavailable),
-  };
+  // A person who opens a bad link gets a page that says so, and no challenge.
+  const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : ERRORS[code].status));
+  return new Map([...byStatus].toSorted(([a], [b]) => a - b));
 }
 
 function requestBody(body: NonNullable<AuthOperation['body']>): OpenApiRequestBody {

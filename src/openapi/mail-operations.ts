@@ -61,7 +61,7 @@ function requestOperations(): Record<string, AuthOperation> {
       security: BEARER,
       body: 'AuthEmailChangeInput',
       answers: { 202: detail('Always the same, also for an address that is taken.') },
-      errors: { 401: [ErrorCode.IncorrectCredentials] },
+      errors: [ErrorCode.IncorrectCredentials],
       isLimited: true,
     },
     'POST /registration/user-register': {
@@ -71,7 +71,7 @@ function requestOperations(): Record<string, AuthOperation> {
       security: BEARER,
       body: 'AuthInvitationInput',
       answers: { 201: detail('The invitation is mailed.') },
-      errors: { 403: [ErrorCode.PermissionDenied], 409: [ErrorCode.EmailAlreadyRegistered] },
+      errors: [ErrorCode.PermissionDenied, ErrorCode.EmailAlreadyRegistered],
       isLimited: true,
     },
   };
@@ -90,7 +90,7 @@ function confirmationOperations(settings: Settings): Record<string, AuthOperatio
       answers: settings.emailVerifiedRedirect
         ? { 303: emptyAnswer(`${said} On to the app's page.`, { Location: 'EMAIL_VERIFIED_REDIRECT.', ...cookies }) }
         : { 200: pageAnswer(said, cookies) },
-      errors: { 400: [ErrorCode.TokenNotValid] },
+      errors: [ErrorCode.TokenNotValid],
       isLimited: true,
       isMinting: settings.sessionOnEmailVerification,
       isPage: true,
@@ -99,7 +99,7 @@ function confirmationOperations(settings: Settings): Record<string, AuthOperatio
 }
 
 function undoOperations(): Record<string, AuthOperation> {
-  const page = { tag: TAG, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
+  const page = { tag: TAG, errors: [ErrorCode.TokenNotValid], isLimited: true, isPage: true } as const;
   return {
     [`GET ${LINK_PATHS.emailUndo}/:key`]: {
       ...page,
@@ -124,7 +124,7 @@ function passwordOperations(
   settings: Settings,
   { id, setNewId, cookie, subject }: Readonly<Record<'id' | 'setNewId' | 'cookie' | 'subject', string>>,
 ): Record<string, AuthOperation> {
-  const page = { tag: TAG, errors: { 400: [ErrorCode.TokenNotValid] }, isLimited: true, isPage: true } as const;
+  const page = { tag: TAG, errors: [ErrorCode.TokenNotValid], isLimited: true, isPage: true } as const;
   const cleared = 'Clears the cookie of the link.';
   return {
     [`GET ${link}/:key`]: {
@@ -146,7 +146,7 @@ function passwordOperations(
       security: cookie,
       body: 'AuthNewPasswordInput',
       answers: { 200: tokenAnswer('The password is set; whoever set it is signed in.', settings, [cleared]) },
-      errors: { 401: [ErrorCode.TokenNotValid] },
+      errors: [ErrorCode.TokenNotValid],
       isGuarded: true,
       isLimited: true,
       isMinting: true,

@@ -18,7 +18,7 @@ export function sessionOperations(settings: Settings): Readonly<Record<string, A
       description: 'Ends the session of the refresh token. Doing it again is no error.',
       ...refreshCredential(settings),
       answers: { 204: signedOutAnswer('Signed out.', settings) },
-      errors: { 400: [ErrorCode.RefreshTokenMissing], 401: [ErrorCode.TokenNotValid] },
+      errors: [ErrorCode.RefreshTokenMissing, ErrorCode.TokenNotValid],
       isGuarded: settings.refreshTokenAsCookie,
     },
     'POST /logout-all': {
@@ -43,7 +43,7 @@ export function sessionOperations(settings: Settings): Readonly<Record<string, A
       summary: 'End one of the own sessions',
       security: BEARER,
       answers: { 204: emptyAnswer('The session has ended.') },
-      errors: { 404: [ErrorCode.SessionNotFound] },
+      errors: [ErrorCode.SessionNotFound],
     },
     'POST /sessions/revoke-others': {
       id: 'revokeOtherSessions',

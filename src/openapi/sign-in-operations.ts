@@ -28,7 +28,7 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
           ? jsonAnswer('A mail is on its way; its link confirms the address.', schemaReference('AuthDetail'), mark)
           : tokenAnswer('Signed up and signed in.', settings),
       },
-      errors: isSilent ? {} : { 409: [ErrorCode.EmailAlreadyRegistered] },
+      errors: isSilent ? [] : [ErrorCode.EmailAlreadyRegistered],
       isGuarded: isCookie,
       isLimited: settings.emailVerification !== 'none' || settings.registrationRateLimit.length > 0,
       isMinting: !isMandatory,
@@ -39,13 +39,11 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
       summary: 'Sign in',
       body: 'AuthLoginInput',
       answers: { 200: tokenAnswer('Signed in.', settings) },
-      errors: {
-        401: [
-          ErrorCode.IncorrectCredentials,
-          ErrorCode.NoActiveAccount,
-          ...(isMandatory ? [ErrorCode.EmailNotVerified] : []),
-        ],
-      },
+      errors: [
+        ErrorCode.IncorrectCredentials,
+        ErrorCode.NoActiveAccount,
+        ...(isMandatory ? [ErrorCode.EmailNotVerified] : []),
+      ],
       isGuarded: isCookie,
       isLimited: true,
       isMinting: true,
@@ -61,10 +59,12 @@ export function signInOperations(settings: Settings): Readonly<Record<string, Au
         200: tokenAnswer('The successors of both tokens.', settings),
         ...nothing,
       },
-      errors: {
-        400: [ErrorCode.RefreshTokenMissing],
-        401: [ErrorCode.TokenNotValid, ErrorCode.RefreshTokenReused, ErrorCode.SessionExpired],
-      },
+      errors: [
+        ErrorCode.RefreshTokenMissing,
+        ErrorCode.TokenNotValid,
+        ErrorCode.RefreshTokenReused,
+        ErrorCode.SessionExpired,
+      ],
       isGuarded: isCookie,
       isMinting: true,
     },

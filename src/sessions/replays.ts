@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
+import { authError, tokenNotValid } from '../error-table.js';
 import type { Journal } from '../observability/journal.js';
 import type { TokenClaims } from '../tokens/claims.js';
 import type { UserService } from '../users/user.service.js';
@@ -27,8 +27,7 @@ export class Replays {
       this.reports.tell('revoked-session', claims);
       throw tokenNotValid('revoked-session');
     }
-    const detail = 'The refresh token was used before. The session has been ended; sign in again.';
-    throw new JwtAllauthError(ErrorCode.RefreshTokenReused, 401, detail, { reason: 'replay' });
+    throw authError('refresh_token_reused', { reason: 'replay' });
   }
 
   /**

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
-import { ErrorCode, JwtAllauthError, serviceUnavailable, type TokenReuse, tokenNotValid } from '../error.js';
+import type { TokenReuse } from '../error.js';
+import { authError, serviceUnavailable, tokenNotValid } from '../error-table.js';
 import type { Happening } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
@@ -90,7 +91,7 @@ export class RotationService {
     const now = this.clock.now();
     if (this.tokens.deadline(claims.session_iat) <= toSeconds(now)) {
       await this.sessions.revoke(claims, { reason: 'session-lifetime' });
-      throw new JwtAllauthError(ErrorCode.SessionExpired, 401, 'The session has reached its end; sign in again.');
+      throw authError('session_expired');
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const origin = this.origins.of(claims.session, client);

@@ -1,4 +1,4 @@
-import { serviceUnavailable, tokenNotValid } from '../error.js';
+import { serviceUnavailable, tokenNotValid } from '../error-table.js';
 import type { SessionCheckMode } from '../settings/session-settings.js';
 import type { Settings } from '../settings/settings.js';
 import type { RevocationListener } from './revocation-listener.js';

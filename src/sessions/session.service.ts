@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
-import { incorrectCredentials, tokenNotValid } from '../error.js';
+import { authError, tokenNotValid } from '../error-table.js';
 import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
@@ -72,7 +72,7 @@ export class SessionService {
   async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, { em, client }: OpenOptions = {}): Promise<Tokens> {
     const reader = em ?? this.database.fork();
     const owner = await this.store.findOwner(user.id, reader);
-    if (!owner) throw incorrectCredentials();
+    if (!owner) throw authError('incorrect_credentials');
     const prepared = await this.tokens.prepare(owner);
     const session = this.#newSession();
     const tokens = this.tokens.sign(prepared, session);
@@ -180,7 +180,7 @@ export class SessionService {
     const dates = { openedAt: new Date(this.clock.now()), expiresAt: new Date(expiresAt * 1000) };
     const session = { id, jti, ...dates, ...deviceOf(client, this.settings) };
     const opened = await this.store.insert(session, user, em);
-    if (!opened) throw incorrectCredentials();
+    if (!opened) throw authError('incorrect_credentials');
     if (cap !== undefined) {
       await this.#endReplaced(user.id, client, em);
       await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);

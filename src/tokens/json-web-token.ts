@@ -1,5 +1,5 @@
 import jwt from 'jsonwebtoken';
-import { tokenNotValid } from '../error.js';
+import { tokenNotValid } from '../error-table.js';
 import { isUuid } from '../users/user-key.js';
 import type { TokenClaims, TokenType } from './claims.js';
 import type { SigningKey, SigningKeys } from './signing-keys.js';

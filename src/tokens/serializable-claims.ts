@@ -1,4 +1,5 @@
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 
 /**
  * Refuses a claim that JSON would change or drop without a word, so that a resource server would read something else
@@ -39,5 +40,5 @@ function definedOf(value: object): [string, unknown][] {
 
 function refused(path: string, what: string): JwtAllauthError {
   const detail = `The claim "${path}" holds ${what}, which JSON cannot carry; give it another form.`;
-  return new JwtAllauthError(ErrorCode.ClaimNotSerializable, 500, detail);
+  return authError('claim_not_serializable', { detail });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, toSeconds } from '../clock.js';
-import { ErrorCode, JwtAllauthError, tokenNotValid } from '../error.js';
+import { authError, tokenNotValid } from '../error-table.js';
 import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { withRelations } from '../users/look-up.js';
@@ -102,7 +102,7 @@ export class TokenFactory {
     const signed = this.#sign('refresh', refresh, session);
     if (this.settings.refreshTokenAsCookie && signed.length > cookieCapacity(this.settings)) {
       const detail = `The refresh token has ${signed.length} bytes, too many for a cookie: put less into its payload.`;
-      throw new JwtAllauthError(ErrorCode.TokenTooLarge, 500, detail);
+      throw authError('token_too_large', { detail });
     }
     return new Tokens(
       this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: preparedAt, expiresAt: expiry }),
@@ -169,8 +169,7 @@ export class TokenFactory {
 
 function customClaims({ payload }: RefreshToken | AccessToken): Record<string, unknown> {
   const taken = RESERVED_CLAIMS.find((claim) => Object.hasOwn(payload, claim));
-  if (taken)
-    throw new JwtAllauthError(ErrorCode.ReservedClaim, 500, `The claim "${taken}" is reserved; choose another name.`);
+  if (taken) throw authError('reserved_claim', { detail: `The claim "${taken}" is reserved; choose another name.` });
   assertSerializable(payload);
   return payload;
 }

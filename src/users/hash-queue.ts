@@ -1,4 +1,4 @@
-import { serviceUnavailable } from '../error.js';
+import { serviceUnavailable } from '../error-table.js';
 
 /** For whom a password is hashed: nobody shall keep others from their turn. */
 export interface HashWork {

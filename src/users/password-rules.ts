@@ -1,4 +1,5 @@
-import { type FieldError, validationFailed } from '../error.js';
+import type { FieldError } from '../error.js';
+import { authError } from '../error-table.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from './email.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
@@ -41,7 +42,7 @@ export class PasswordRules {
   /** @throws validation_failed that names `field` unless the password may be used */
   assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): void {
     const faults = this.faults(field, password, owner);
-    if (faults.length > 0) throw validationFailed(faults);
+    if (faults.length > 0) throw authError('validation_failed', { errors: faults });
   }
 
   #fault(password: string, owner: PasswordOwnerFacts): string | undefined {

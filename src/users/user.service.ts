@@ -8,7 +8,7 @@ import {
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import { tokenNotValid } from '../error.js';
+import { tokenNotValid } from '../error-table.js';
 import { assertUserEntity } from './assert-user-entity.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';

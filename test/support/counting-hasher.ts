@@ -1,4 +1,4 @@
-import { serviceUnavailable } from '../../src/error.js';
+import { serviceUnavailable } from '../../src/error-table.js';
 import { PasswordHasher } from '../../src/users/password-hasher.service.js';
 
 /** What a counting hasher was asked for, and whether it fails as if too many were waiting. */
