@@ -7,5 +7,6 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 60_000,
+    maxWorkers: '100%', // of the cores; by default one of them does nothing but serve the others
   },
 });

@@ -1,3 +1,5 @@
+import { existsSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import type { TestProject } from 'vitest/node';
 import { startTestPostgres } from '../../src/testing/index.js';
 
@@ -6,6 +8,10 @@ declare module 'vitest' {
     databaseUrl: string;
   }
 }
+
+/** A folder in memory, as Linux has it: a new database costs a fifth of what it costs on a disk. */
+const MEMORY = '/dev/shm';
+const ROOM_BYTES = 4 * 2 ** 30;
 
 /**
  * One PostgreSQL for the whole run: DATABASE_URL, or one that npm brought. Every test app makes a database of its own
@@ -17,7 +23,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('databaseUrl', given);
     return async () => {};
   }
+  const folder = tmpdir();
+  process.env.TMPDIR = hasRoom(MEMORY) ? MEMORY : folder;
   const server = await startTestPostgres({ max_connections: '400' });
+  process.env.TMPDIR = folder; // the tests write to the disk
   project.provide('databaseUrl', server.url);
   return () => server.stop();
+}
+
+/** Whether a folder exists that can take the databases of a run. In a container it is often small. */
+function hasRoom(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize > ROOM_BYTES;
 }
