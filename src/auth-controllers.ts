@@ -1,3 +1,4 @@
+import { LINK_PATHS } from './accounts/link-paths.js';
 import type { AuthServices } from './auth-services.js';
 import { createAccountDeletionController } from './http/account-deletion.controller.js';
 import { createCsrfGuard } from './http/csrf.js';
@@ -21,6 +22,7 @@ import type { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRegistrationController } from './http/registration.controller.js';
 import { createSessionsController } from './http/sessions.controller.js';
 import type { SignUpCookie } from './http/sign-up-cookie.js';
+import { UndoByMail } from './http/undo-by-mail.js';
 import type { Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
 import type { Settings } from './settings/settings.js';
@@ -91,13 +93,21 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
   return [
     createEmailVerificationController(prefix, emailVerification, pages, transport, signUpCookie(parts, publicUrl)),
     createEmailChangeController(prefix, emailChange),
-    createEmailUndoController(prefix, services.emailUndo, pages, publicPath(publicUrl, prefix)),
+    createEmailUndoController(prefix, undoByMail(services, parts, publicUrl), csrf),
     createPasswordResetController(prefix, passwordReset),
     passwordController(passwordResetFlow(settings)),
     ...(settings.invitations
       ? [createInvitationController(prefix, invitation), passwordController(invitationFlow(settings))]
       : []),
   ];
+}
+
+function undoByMail({ emailUndo }: AuthServices, parts: ControllerParts, publicUrl: string): UndoByMail {
+  const baseUrl = publicPath(publicUrl, parts.prefix).href;
+  const { appForm, form, cookie, lifetime } = passwordResetFlow(parts.settings);
+  const password = { url: appForm ?? baseUrl + form, cookie: oneTimeCookie(cookie, parts, publicUrl), lifetime };
+  const undoCookie = oneTimeCookie('email_undo_access_token', parts, publicUrl);
+  return new UndoByMail(emailUndo, baseUrl + LINK_PATHS.emailUndoForm, undoCookie, password, parts.pages);
 }
 
 /** Where browsers reach our controllers. */

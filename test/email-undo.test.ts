@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createMailApp, type MailApp } from './support/mail-app.js';
+import { createMailApp, type MailApp, type PageAnswer, PUBLIC_URL } from './support/mail-app.js';
 import { PASSWORD, type TestClient } from './support/test-client.js';
 import { until } from './support/until.js';
 
@@ -32,7 +32,18 @@ async function moveTo(email: string, client = thief): Promise<void> {
 
 /** The link in the mail to an old address, which tells of the notice first. */
 const undoLink = (email: string, count = 2) => app.linkTo(email, count);
-const undo = (link: string) => app.open(link, { method: 'POST' });
+
+/** What the browser keeps of an answer. */
+const cookieOf = ({ cookies }: PageAnswer, name: string) => cookies.get(name)?.split(';')[0] ?? '';
+const FORM = `${PUBLIC_URL}/auth/email/undo-form`;
+
+/** Opens the link and presses the button. */
+async function undo(link: string): Promise<PageAnswer> {
+  const opened = await app.open(link);
+  if (opened.status !== 303) return opened;
+  expect([opened.location, opened.html]).toEqual([FORM, '']);
+  return app.open(FORM, { method: 'POST', headers: { cookie: cookieOf(opened, 'email_undo_access_token') } });
+}
 
 test('the old address is told of a change, and gets back what was its own', async () => {
   await moveTo(THIEF);
@@ -42,9 +53,11 @@ test('the old address is told of a change, and gets back what was its own', asyn
   const link = await undoLink(OWN);
 
   // A scanner of mails that opens the link changes nothing.
-  const page = await app.open(link);
+  const opened = await app.open(link);
+  const page = await app.open(FORM, { headers: { cookie: cookieOf(opened, 'email_undo_access_token') } });
   expect([page.status, page.html.includes('<form method="post"'), page.html.includes(OWN)]).toEqual([200, true, true]);
-  expect((await app.open(link, { method: 'HEAD' })).status).toBe(200);
+  expect(page.html).not.toMatch(/[\w-]{43}/); // the key is in the cookie alone
+  expect((await app.open(link, { method: 'HEAD' })).status).toBe(303);
   expect((await user()).email).toBe(THIEF);
 
   const done = await undo(link);
@@ -53,9 +66,10 @@ test('the old address is told of a change, and gets back what was its own', asyn
   expect(await app.liveSessions()).toBe(0);
   for (const email of [OWN, THIEF]) expect((await app.client().login(email)).status).toBe(401);
 
-  const [reset = ''] = done.html.match(/http:\/\/accounts\.test\/auth\/password\/reset\/confirm\/[\w-]+/) ?? [];
-  const form = await app.open(reset);
-  const cookie = [...form.cookies.values()][0]?.split(';')[0] ?? '';
+  expect(done.html).toContain(`href="${PUBLIC_URL}/auth/password/reset/form"`);
+  expect(done.html).not.toMatch(/[\w-]{43}/);
+  expect(done.cookies.get('email_undo_access_token')).toContain('Max-Age=0');
+  const cookie = cookieOf(done, 'password_reset_access_token');
   const body = { newPassword: 'tiger lamp cloud river' };
   const answer = await app.client().send('POST', '/auth/password/reset/set-new', body, { cookie });
   expect(answer.status).toBe(200);
@@ -138,6 +152,27 @@ test('an old address that nobody had proved is told, and gets no link', async ()
   expect(mail?.subject).toBe('Your e-mail address was changed');
   expect(mail?.text).not.toContain('http');
   expect((await app.client().register(OWN)).status).toBe(201); // nobody can claim it
+});
+
+test('another site cannot press the button, and a link opened there is no key', async () => {
+  await moveTo(THIEF);
+  const cookie = cookieOf(await app.open(await undoLink(OWN)), 'email_undo_access_token');
+  const foreign = await app.open(FORM, { method: 'POST', headers: { cookie, origin: 'https://evil.example' } });
+  expect(foreign.status).toBe(403);
+  for (const method of ['GET', 'POST']) expect((await app.open(FORM, { method })).status).toBe(400);
+  expect((await user()).email).toBe(THIEF);
+});
+
+test('where the app has a form of its own, the page leads there', async () => {
+  const form = 'https://app.example.com/new-password';
+  const own = await createMailApp({ mailRateLimit: 'off', passwordResetRedirect: form }, { database: app.database });
+  await moveTo(THIEF);
+  const opened = await own.open(await undoLink(OWN));
+  const headers = { cookie: cookieOf(opened, 'email_undo_access_token') };
+  const done = await own.open(FORM, { method: 'POST', headers });
+  expect([done.status, done.html.includes(`href="${form}"`)]).toEqual([200, true]);
+  expect(cookieOf(done, 'password_reset_access_token')).not.toBe('');
+  await own.close();
 });
 
 test('a deactivated account stays as it is', async () => {

@@ -173,7 +173,7 @@ describe.each([
     await expectDescribed(202, 'POST', '/email/change', { headers, body: change });
     await expectOpened(200, await app.linkTo('new@example.com'), '/registration/verification/{key}');
     const undo = await app.linkTo('old@example.com', isMandatory ? 3 : 2);
-    await expectOpened(200, undo, '/email/undo/{key}');
+    const cookie = await expectOpened(303, undo, '/email/undo/{key}');
     const invitation = { email: 'guest@example.com', role: 0 };
     await expectDescribed(403, 'POST', '/registration/user-register', { headers, body: invitation });
     await app.database.pool.query(`update app_user set role = 1000 where email = 'new@example.com'`);
@@ -186,11 +186,11 @@ describe.each([
     });
     const taken = { ...invitation, email: 'new@example.com' };
     await expectDescribed(409, 'POST', '/registration/user-register', { headers: staff, body: taken });
-    const key = undo.slice(undo.lastIndexOf('/'));
     expect((await app.client().send('GET', '/admin/report', undefined, staff)).status).toBe(200);
     const refused = await app.client().send('GET', '/admin/report', undefined, headers);
     expect([refused.status, ...faults('GET', '/admin/report', refused)]).toEqual([403]);
-    await expectDescribed(200, 'POST', `/email/undo${key}`, { template: '/email/undo/{key}' });
+    await expectDescribed(200, 'GET', '/email/undo-form', { headers: { cookie } });
+    await expectDescribed(200, 'POST', '/email/undo-form', { headers: { cookie } });
   });
 
   test('to requests that are wrong', async () => {

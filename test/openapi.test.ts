@@ -82,7 +82,7 @@ describe('the document of our endpoints', () => {
     const methods = Object.getOwnPropertyNames(AuthClient.prototype).filter((name) => !withoutEndpoint.includes(name));
     const openedByPeople = [
       'openVerification',
-      ...['openEmailUndo', 'undoEmailChange'],
+      ...['openEmailUndo', 'showEmailUndoForm', 'undoEmailChange'],
       ...['PasswordReset', 'Invitation'].flatMap((id) => [`open${id}`, `show${id}Form`, `submit${id}Form`]),
     ];
     expect(ids.sort()).toEqual([...methods, ...openedByPeople].sort());

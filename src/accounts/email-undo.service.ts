@@ -56,23 +56,35 @@ export class EmailUndoService {
     await this.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);
   }
 
-  /** The address that a link would bring back, without using it. @throws too_many_requests */
-  async find(key: string, { ip }: SessionClient): Promise<string | undefined> {
+  /**
+   * The first good one of some keys, and the address that it would bring back, without using it. @throws
+   * too_many_requests
+   */
+  async find(
+    keys: readonly string[],
+    { ip }: SessionClient,
+  ): Promise<{ readonly key: string; readonly email: string } | undefined> {
     await this.limiter.countKey(ip);
-    return (await this.keys.find(key, UNDO_PURPOSES))?.email;
+    for (const key of keys) {
+      const found = await this.keys.find(key, UNDO_PURPOSES);
+      if (found) return { key, email: found.email };
+    }
+    return undefined;
   }
 
   /**
    * Gives the old address back as a confirmed one, ends every session and every pending link, and takes the password,
    * which a thief knows: all of it or nothing.
    *
-   * @returns a key to set a new password; undefined for a key that is good for nothing, or if somebody has the address
+   * @param keys of several the first that is good is used
+   * @returns a key to set a new password; undefined for keys that are good for nothing, or if somebody has the address
    * @throws too_many_requests, service_unavailable
    */
-  async undo(key: string, { ip }: SessionClient): Promise<string | undefined> {
-    await this.limiter.countKey(ip);
+  async undo(keys: readonly string[], client: SessionClient): Promise<string | undefined> {
+    const found = await this.find(keys, client);
+    if (!found) return undefined;
     try {
-      return await this.database.transaction((em) => this.#undo(key, em));
+      return await this.database.transaction((em) => this.#undo(found.key, em));
     } catch (error) {
       if (isUniqueViolation(error)) return undefined; // somebody got the address at this moment
       throw error;

@@ -3,10 +3,11 @@ import type { Settings } from '../settings/settings.js';
 import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
 
-/** The cookies of a password reset, of an invitation, and of the browser that signed up. */
+/** The cookies of a password reset, of an invitation, of a changed address, and of the browser that signed up. */
 export type OneTimeCookieName =
   | 'password_reset_access_token'
   | 'set_password_access_token'
+  | 'email_undo_access_token'
   | 'email_verification_access_token';
 
 /** Cookies of one name that are looked at: a sibling domain may have set one before ours. */

@@ -149,7 +149,7 @@ export const DEFAULT_LAYOUT = `<!doctype html>
 </head>
 <body style="margin:0;padding:24px 12px;background:#f3f4f6;color:#111827;
 font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif">
-<div style="max-width:520px;margin:0 auto;background:#ffffff;border-radius:12px;padding:32px">
+<div style="max-width:520px;margin:0 auto;background:#ffffff;border-radius:12px;padding:32px;overflow-wrap:anywhere">
 <%~ it.body %>
 </div>
 <p style="max-width:520px;margin:16px auto 0;text-align:center;color:#4b5563;font-size:13px"><%= it.app %></p>

@@ -6,7 +6,7 @@ import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
 import type { AuthOperation } from './auth-operation.js';
 import { newPasswordSchema } from './input-schema.js';
 import { schemaReference } from './schema-reference.js';
-import { BEARER, INVITATION_COOKIE, RESET_COOKIE } from './security-schemes.js';
+import { BEARER, INVITATION_COOKIE, RESET_COOKIE, UNDO_COOKIE } from './security-schemes.js';
 import { tokenAnswer } from './token-transport.js';
 
 const TAG = 'Accounts by mail';
@@ -105,15 +105,33 @@ function undoOperations(): Record<string, AuthOperation> {
       ...page,
       id: 'openEmailUndo',
       summary: 'Open the link that takes a changed address back',
-      description: 'Asks only; uses nothing up.',
+      description: 'Moves the key of the link into a cookie; uses nothing up.',
+      answers: {
+        303: emptyAnswer('On to the question.', {
+          Location: 'The question.',
+          'Set-Cookie': 'Sets the cookie of the link.',
+        }),
+      },
+    },
+    [`GET ${LINK_PATHS.emailUndoForm}`]: {
+      ...page,
+      id: 'showEmailUndoForm',
+      summary: 'The question whether to take a changed address back',
+      security: UNDO_COOKIE,
       answers: { 200: pageAnswer('The question.') },
     },
-    [`POST ${LINK_PATHS.emailUndo}/:key`]: {
+    [`POST ${LINK_PATHS.emailUndoForm}`]: {
       ...page,
       id: 'undoEmailChange',
       summary: 'Take a changed address back',
       description: 'Every session and the password end. The page leads to a new password.',
-      answers: { 200: pageAnswer('The address is back.') },
+      security: UNDO_COOKIE,
+      answers: {
+        200: pageAnswer('The address is back.', {
+          'Set-Cookie': 'Clears the cookie of the link, and sets that of a new password.',
+        }),
+      },
+      isGuarded: true,
     },
   };
 }

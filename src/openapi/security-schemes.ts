@@ -11,6 +11,7 @@ export const REFRESH_COOKIE = 'refreshCookie';
 /** The schemes of the cookies that a mailed link leaves behind. */
 export const RESET_COOKIE = 'passwordResetCookie';
 export const INVITATION_COOKIE = 'invitationCookie';
+export const UNDO_COOKIE = 'emailUndoCookie';
 
 /** How requests can show who sends them, by name. */
 export function securitySchemes(settings: Settings): Record<string, Record<string, string>> {
@@ -21,5 +22,6 @@ export function securitySchemes(settings: Settings): Record<string, Record<strin
     [REFRESH_COOKIE]: cookie(new RefreshCookie(settings).name, 'The refresh token.'),
     [RESET_COOKIE]: oneTime('password_reset_access_token'),
     [INVITATION_COOKIE]: oneTime('set_password_access_token'),
+    [UNDO_COOKIE]: oneTime('email_undo_access_token'),
   };
 }

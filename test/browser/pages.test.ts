@@ -5,25 +5,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createMailApp, type MailApp, PUBLIC_URL } from '../support/mail-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { launchChromium } from './chromium.js';
+import { LOOK, WELL, watch } from './watched-page.js';
 
 const NEW = 'a new sentence of some length';
 const HOST = new URL(PUBLIC_URL).host;
-/** Looks at a page, in the browser. */
-const LOOK = `({
-  isWide: document.documentElement.scrollWidth > innerWidth,
-  background: getComputedStyle(document.body).backgroundColor,
-  small: [...document.querySelectorAll('a, button, input:not([hidden])')]
-    .filter((element) => element.getBoundingClientRect().height < 44)
-    .map(({ tagName }) => tagName),
-  headings: document.querySelectorAll('h1').length,
-})`;
 const PHONE = { width: 320, height: 640 };
 
 let app: MailApp;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
-/** What a page must not do: errors and refusals on its console, and requests that go elsewhere or tell a key. */
+/** What a page did that it must not do. */
 let faults: string[];
 
 beforeEach(async () => {
@@ -46,17 +38,7 @@ async function visit(options: BrowserContextOptions): Promise<void> {
   await context?.close().catch(() => {});
   context = await browser.newContext(options);
   page = await context.newPage();
-  faults = [];
-  page.on('console', (message) => {
-    const isExpected = /status of (400|403|429)/.test(message.text());
-    if (message.type() === 'error' && !isExpected) faults.push(message.text());
-  });
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('request', (request) => {
-    if (new URL(request.url()).origin !== PUBLIC_URL) faults.push(`a request to ${new URL(request.url()).origin}`);
-    const { referer = '' } = request.headers();
-    if (/[\w-]{43}/.test(referer)) faults.push('a key in a Referer');
-  });
+  faults = watch(page);
 }
 
 /** The link of the latest mail to an address, as it stands in the mail. */
@@ -195,12 +177,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
       for (const open of pages) {
         await open();
         const seen = await page.evaluate(LOOK);
-        expect(seen, await page.title()).toEqual({
-          isWide: false,
-          background: colorScheme === 'dark' ? 'rgb(17, 24, 39)' : 'rgb(243, 244, 246)',
-          small: [],
-          headings: 1,
-        });
+        expect(seen, await page.title()).toEqual(WELL(colorScheme));
       }
     },
   );
