@@ -17,6 +17,10 @@ import { AppRefreshToken } from './support/users.js';
 
 class DomainError extends Error {}
 
+class OrderClosed extends Error {
+  readonly statusCode = 409;
+}
+
 class Closed extends HttpError {
   constructor(status = 409) {
     super(status, 'The order is closed.');
@@ -50,6 +54,29 @@ const ERRORS: Readonly<Record<string, unknown>> = {
   ours: new JwtAllauthError('order_closed', 422, 'The order is closed.'),
   text: 'a text',
   cyclic,
+  subclass: new OrderClosed('secret words'),
+  unauthorized: Object.assign(new Error('secret words'), { status: 401 }),
+  forbidden: Object.assign(new Error('secret words'), { statusCode: 403 }),
+  exposed401: Object.assign(new Error('Say who you are.'), { status: 401, statusCode: 401, expose: true }),
+  thrown403: new HttpError(403, 'It is not yours.'),
+};
+
+/** Errors of clients with which the app has asked another service: their status is the answer to the app. */
+const UPSTREAM: Readonly<Record<string, (status: number) => object>> = {
+  axios: (status) => ({
+    isAxiosError: true,
+    name: 'AxiosError',
+    code: status < 500 ? 'ERR_BAD_REQUEST' : 'ERR_BAD_RESPONSE',
+    status,
+    config: { url: 'https://upstream.example/' },
+    request: {},
+    response: { status, headers: {}, data: 'secret words' },
+  }),
+  superagent: (status) => ({ status, response: { status, text: 'secret words' } }),
+  undici: (status) => ({ code: 'UND_ERR_RESPONSE_STATUS_CODE', status, statusCode: status, headers: {}, body: {} }),
+  octokit: (status) => ({ name: 'HttpError', status, request: { url: 'https://upstream.example/' } }),
+  openai: (status) => ({ status, headers: {}, requestID: 'req_1', error: {} }),
+  stripe: (status) => ({ statusCode: status, requestId: 'req_1', raw: {}, type: 'StripeAuthenticationError' }),
 };
 
 @Service()
@@ -58,6 +85,8 @@ class ThrowingController {
   @Get('/:what')
   what(@Param('what') what: string, @Req() request: { headers: Record<string, string> }) {
     if (what === 'bearer') throw Object.assign(new Error('upstream'), { config: { headers: request.headers } });
+    const [client = '', status] = what.split('-');
+    if (status) throw Object.assign(new Error(`Request failed with ${status}`), UPSTREAM[client]?.(Number(status)));
     throw ERRORS[what];
   }
 }
@@ -99,7 +128,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     }) as express5.ErrorRequestHandler);
   });
   beforeEach(() => {
-    app.log.length = seen.length = tracked.length = 0;
+    app.log.length = app.refusals.length = seen.length = tracked.length = 0;
   });
   afterAll(() => app.close());
 
@@ -144,6 +173,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
 
   test.each([
     ['statusCode', 404, 'not_found', 'There is nothing at this address.'],
+    ['subclass', 409, 'conflict', 'The request cannot be served.'],
     ['file', 404, 'not_found', 'There is nothing at this address.'],
     ['exposed', 409, 'conflict', 'It was changed meanwhile.'],
     ['fileSize', 413, 'payload_too_large', 'The body is too large.'],
@@ -154,6 +184,30 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     expectProblemDetails(answer, status, code, ['secret words', '/srv']);
     expect(answer.body.detail).toBe(detail);
     expect(app.log).toEqual([]);
+  });
+
+  test.each(Object.keys(UPSTREAM))(
+    'what a service behind the app has refused (%s) is a fault of the app',
+    async (from) => {
+      for (const status of [400, 401, 403, 404, 429, 503]) {
+        const answer = await get(`${from}-${status}`);
+        expectProblemDetails(answer, 500, 'internal_error', ['secret words', 'upstream', 'Request failed']);
+        expect([answer.headers.get('www-authenticate'), answer.headers.get('retry-after')]).toEqual([null, null]);
+      }
+      expect([app.log.length, tracked.length, app.refusals.length]).toEqual([6, 6, 0]);
+    },
+  );
+
+  test('an error that only has the status 401 or 403 does not refuse the client: who means that says so', async () => {
+    for (const what of ['unauthorized', 'forbidden']) {
+      expectProblemDetails(await get(what), 500, 'internal_error', ['secret words']);
+    }
+    expect([app.log.length, app.refusals]).toEqual([2, []]);
+    const refused = await get('exposed401');
+    expectProblemDetails(refused, 401, 'not_authenticated');
+    expect(refused.body.detail).toBe('Say who you are.');
+    expectProblemDetails(await get('thrown403'), 403, 'permission_denied');
+    expect(app.refusals.map(({ code }) => code)).toEqual(['not_authenticated', 'permission_denied']);
   });
 
   test('an HttpError with toJSON keeps its members, without its inner life', async () => {

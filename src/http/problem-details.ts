@@ -3,6 +3,7 @@ import { HttpError } from 'routing-controllers';
 import { isDatabaseUnavailable } from '../database/unavailability.js';
 import { ErrorCode, type FieldError, JwtAllauthError } from '../error.js';
 import { authError, ERRORS, serviceUnavailable } from '../error-table.js';
+import { statusOf } from './error-status.js';
 import { notAnObject } from './read-body.js';
 
 /** What an error of the app or of a framework is called, by its status. */
@@ -30,15 +31,6 @@ const FRAMEWORK_ERRORS = [
   'ParameterParseJsonError',
 ];
 
-/** What the parser of multer says of a body that is broken. */
-const MULTIPART_FAULTS = [
-  'Malformed content type',
-  'Malformed part header',
-  'Malformed urlencoded form',
-  'Multipart: Boundary not found',
-  'Unexpected end of form',
-];
-
 /** What is sent for an error: ours as it is, one of the app's or of a framework without anything that was submitted. */
 export function toProblem(error: unknown): JwtAllauthError {
   if (error instanceof JwtAllauthError) return error;
@@ -46,8 +38,9 @@ export function toProblem(error: unknown): JwtAllauthError {
   if (hasValidationErrors(error)) {
     return authError('validation_failed', { errors: error.errors.flatMap((fault) => toFieldErrors(fault)) });
   }
-  const { status, type } = describe(error);
-  if (type === 'entity.parse.failed') return unparsed(error as { body?: unknown });
+  const status = statusOf(error);
+  if ((error as { type?: unknown } | null | undefined)?.type === 'entity.parse.failed')
+    return unparsed(error as { body?: unknown });
   const members = membersOf(error, status);
   const code = members.code ?? codeOf(status);
   const detail = members.detail ?? detailOf(error, status);
@@ -63,16 +56,6 @@ function unparsed({ body }: { readonly body?: unknown }): JwtAllauthError {
     return authError('malformed_json');
   }
 }
-
-function describe(error: unknown): { status: number; type: string } {
-  const { httpCode, status, statusCode, name, code, message, type } = (error ?? {}) as Record<string, unknown>;
-  if (name === 'MulterError') return { status: code === 'LIMIT_FILE_SIZE' ? 413 : 400, type: 'multipart' };
-  const candidate = [httpCode, status, statusCode].map(Number).find(isErrorStatus);
-  const isMultipart = error instanceof Error && MULTIPART_FAULTS.includes(String(message));
-  return { status: candidate ?? (isMultipart ? 400 : 500), type: String(type) };
-}
-
-const isErrorStatus = (status: number) => Number.isInteger(status) && status >= 400 && status <= 599;
 
 /**
  * The app's own words where it threw an HttpError of its own, or an error of http-errors whose words may be shown; a
