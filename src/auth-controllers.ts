@@ -24,6 +24,7 @@ import { createSessionsController } from './http/sessions.controller.js';
 import type { SignUpCookie } from './http/sign-up-cookie.js';
 import { UndoByMail } from './http/undo-by-mail.js';
 import type { Logger } from './observability/logger.js';
+import type { WarningLimit } from './observability/warning-limit.js';
 import type { Class } from './service-maker.js';
 import type { Settings } from './settings/settings.js';
 import type { Tokens } from './tokens/tokens.js';
@@ -36,12 +37,14 @@ export interface ControllerParts {
   readonly prefix: string;
   readonly settings: Settings;
   readonly logger: Logger;
+  /** Bounds what is logged of requests from foreign origins. */
+  readonly warnings: WarningLimit;
 }
 
 /** Makes the controllers of one app, as its settings want them. */
 export function createAuthControllers(services: AuthServices, parts: ControllerParts): Class<object>[] {
   const { transport, prefix, settings } = parts;
-  const csrf = createCsrfGuard(settings, parts.logger);
+  const csrf = createCsrfGuard(settings, parts.logger, parts.warnings);
   const { publicUrl } = settings;
   const waits = settings.emailVerification === 'mandatory' && publicUrl !== undefined;
   return [
@@ -73,7 +76,7 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
 function createMailControllers(services: AuthServices, parts: ControllerParts, publicUrl: string): Class<object>[] {
   const { passwordReset, emailVerification, emailChange, invitation } = services;
   const { pages, transport, prefix, settings } = parts;
-  const csrf = createCsrfGuard(settings, parts.logger, { isAlwaysCookie: true });
+  const csrf = createCsrfGuard(settings, parts.logger, parts.warnings, { isAlwaysCookie: true });
   const discard = (tokens: Tokens) => services.logout.logout(tokens.refresh);
   const passwordController = (flow: MailedPasswordFlow) => {
     const formUrl = `${publicPath(publicUrl, prefix).href}${flow.form}`;

@@ -29,6 +29,7 @@ import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
+import { WarningLimit } from './observability/warning-limit.js';
 import type { Class } from './service-maker.js';
 import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
@@ -160,7 +161,8 @@ function createOwnParts(
   const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
   const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock, services.logout, logger);
   const pages = new LinkPages(new PageTemplates(settings), settings);
-  const controllers = createAuthControllers(services, { transport, pages, prefix, settings, logger });
+  const warnings = new WarningLimit(clock);
+  const controllers = createAuthControllers(services, { transport, pages, prefix, settings, logger, warnings });
   const requests = new OwnRequests(prefix);
   requests.watch(controllers);
   return {

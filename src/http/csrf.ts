@@ -1,6 +1,7 @@
 import { ErrorCode } from '../error.js';
 import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
+import type { WarningLimit } from '../observability/warning-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
@@ -15,25 +16,35 @@ const LOGGED_LENGTH = 200;
 /**
  * Refuses a browser's request from a foreign site where a cookie is a credential or is about to become one: otherwise a
  * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). Clients that are no
- * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass. Each refusal is logged with what was compared.
+ * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass. An origin's refusals are logged once a minute, with what
+ * was compared.
  *
  * @param isAlwaysCookie for routes that take a cookie wherever the refresh token travels
  */
 export function createCsrfGuard(
   { refreshTokenAsCookie, trustedOrigins, publicUrl }: Settings,
   logger: Logger,
+  warnings: WarningLimit,
   { isAlwaysCookie = false }: { readonly isAlwaysCookie?: boolean } = {},
 ): Before {
   const isCookie = refreshTokenAsCookie || isAlwaysCookie;
   const trusted = publicUrl === undefined ? trustedOrigins : [...trustedOrigins, new URL(publicUrl).origin];
   return (request, _response, next) => {
     if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
-    const { origin, 'sec-fetch-site': site } = request.headers;
-    const compared = { host: hostOf(request)?.slice(0, LOGGED_LENGTH), protocol: request.protocol, trusted };
-    const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: site?.slice(0, LOGGED_LENGTH) };
-    logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared }, REFUSED);
+    warn(request, { logger, warnings, trusted });
     next(authError('csrf_failed'));
   };
+}
+
+function warn(
+  request: HttpRequest,
+  { logger, warnings, trusted }: { logger: Logger; warnings: WarningLimit; trusted: readonly string[] },
+): void {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  const compared = { host: hostOf(request)?.slice(0, LOGGED_LENGTH), protocol: request.protocol, trusted };
+  const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: site?.slice(0, LOGGED_LENGTH) };
+  const admitted = warnings.admit(JSON.stringify(sent));
+  if (admitted) logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared, ...admitted }, REFUSED);
 }
 
 function isOwnOrTrusted(request: HttpRequest, trusted: readonly string[]): boolean {
