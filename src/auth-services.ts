@@ -187,7 +187,10 @@ function createAccountServices(
   const passwordRules = new PasswordRules(settings);
   prepareStrengthEstimate();
   new TheftNotices(users, mails, deferred).listen(events);
-  const browsers = new SignUpBrowsers(keys.deriveSecret('sign-up browsers'));
+  const browsers = new SignUpBrowsers(
+    keys.deriveSecret('sign-up browsers'),
+    keys.deriveOlderSecrets('sign-up browsers'),
+  );
   const registration = make(
     RegistrationService,
     database,

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyWarnings } from '../src/cli/key-strength.js';
 import { Settings } from '../src/index.js';
@@ -53,7 +53,7 @@ async function changed(change: string, back: string, work: () => Promise<void>):
   }
 }
 
-const OF_SETTINGS = ['settings', 'keys', 'audience', 'session-lifetime'];
+const OF_SETTINGS = ['settings', 'keys', 'audience', 'session-lifetime', 'refresh-cookie'];
 const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
@@ -121,6 +121,7 @@ describe('check', () => {
         ['keys', 'ok'],
         ['audience', 'ok'],
         ['session-lifetime', 'ok'],
+        ['refresh-cookie', 'ok'],
         ['project', 'failed'],
       ]);
       expect(checks.at(-1).message).toMatch(found);
@@ -247,6 +248,26 @@ test('sessions without an end are warned of, and a published key without an audi
   expect(await bad({ ...key, JWT_ALLAUTH_AUDIENCE: 'https://api.example.com' })).toEqual([true]);
 });
 
+test.each([
+  ['COOKIE_DOMAIN', 'example.com', 'REFRESH_TOKEN_COOKIE_DOMAIN is set'],
+  ['COOKIE_PATH', '/auth', 'REFRESH_TOKEN_COOKIE_PATH is set'],
+  ['COOKIE_NAME', 'session', 'REFRESH_TOKEN_COOKIE_NAME does not begin with it'],
+])(
+  'a refresh cookie that other hosts of the domain can set (%s) is warned of in production',
+  async (name, value, why) => {
+    const variables = { [`JWT_ALLAUTH_REFRESH_TOKEN_${name}`]: value };
+    const { ok, byName } = await findings(variables);
+    expect([ok, byName['refresh-cookie'].status]).toEqual([true, 'warning']);
+    const { message } = byName['refresh-cookie'];
+    expect(message).toContain(`has no __Host- prefix because ${why}`);
+    expect(message).toContain('any host of the domain can set a cookie of its own account beside it');
+    expect(message).toContain(`unset REFRESH_TOKEN_${name}`);
+    expect((await findings({ ...variables, NODE_ENV: 'development' })).byName['refresh-cookie'].status).toBe('ok');
+    const body = await findings({ ...variables, JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
+    expect(body.byName['refresh-cookie'].status).toBe('ok');
+  },
+);
+
 describe('a secret', () => {
   const warningsOf = (secretKey: string) => keyWarnings(Object.assign(new Settings(), { secretKey }));
 
@@ -263,13 +284,17 @@ describe('a secret', () => {
     expect(warningsOf(secret)).toEqual([expect.stringMatching(found)]);
   });
 
-  test('that is random is not warned of, 3000 times', () => {
+  test('that looks random is not warned of, 3000 times', () => {
     for (let round = 0; round < 1000; round++) {
       for (const form of ['hex', 'base64', 'base64url'] as const) {
-        const secret = randomBytes(32).toString(form);
-        expect(warningsOf(secret), form).toEqual([]);
+        const secret = createHash('sha256').update(`round ${round}`).digest(form); // the same in each run
+        expect(warningsOf(secret), secret).toEqual([]);
       }
     }
+  });
+
+  test('that is random and has digits in a row is not warned of', () => {
+    expect(warningsOf('9f123456c07be2a4d81f5360b9e7c2d4a6f81b3e5d7092c4')).toEqual([]);
   });
 });
 

@@ -76,6 +76,23 @@ describe.each(['HS256', 'ES256'] as const)('while the signing key %s is changed 
     expect(young.log.filter(({ message }) => message === 'a mail was dropped')).toEqual([]);
   });
 
+  test('the browser that signed up at one server is known at the other, where both have the secrets', async () => {
+    const [old, young] = await rolling(algorithm, { emailVerification: 'mandatory', sessionOnEmailVerification: true });
+    for (const [here, there, email] of [
+      [old, young, 'ada@example.com'],
+      [young, old, 'bob@example.com'],
+    ] as const) {
+      const { headers } = await here.client().send('POST', '/auth/registration', { email, password: PASSWORD });
+      const cookie = headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      const opened = await there.open((await here.linkTo(email)).replace(here.url, there.url), { headers: { cookie } });
+      // Of key pairs a server has only its own private key. The address is confirmed, and the user has to sign in.
+      expect([...opened.cookies.keys()]).toEqual(
+        algorithm === 'HS256' ? expect.arrayContaining(['refresh_token']) : [],
+      );
+      expect((await there.client().login(email, PASSWORD)).status).toBe(200);
+    }
+  });
+
   test('signing in goes on', async () => {
     const [old, young] = await rolling(algorithm, { emailVerification: 'none' });
     await old.client().register('ada@example.com');

@@ -6,18 +6,26 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
  * to an account that may be a stranger's.
  */
 export class SignUpBrowsers {
-  constructor(private readonly secret: KeyObject) {}
+  constructor(
+    private readonly secret: KeyObject,
+    /** Secrets of marks that other servers have made, or this one before its signing key was changed. */
+    private readonly older: readonly KeyObject[] = [],
+  ) {}
 
   /** What the browser shall keep of a sign-up. */
   mark(signUp: string): string {
-    return createHmac('sha256', this.secret).update(`sign-up ${signUp}`).digest('base64url');
+    return markBy(this.secret, signUp);
   }
 
   /** Whether one of some marks is of this sign-up. */
   isKnown(marks: readonly string[], signUp: string): boolean {
-    const expected = Buffer.from(this.mark(signUp));
+    const expected = [this.secret, ...this.older].map((secret) => Buffer.from(markBy(secret, signUp)));
     return marks
       .map((mark) => Buffer.from(mark))
-      .some((mark) => mark.length === expected.length && timingSafeEqual(mark, expected));
+      .some((mark) => expected.some((each) => mark.length === each.length && timingSafeEqual(mark, each)));
   }
+}
+
+function markBy(secret: KeyObject, signUp: string): string {
+  return createHmac('sha256', secret).update(`sign-up ${signUp}`).digest('base64url');
 }

@@ -6,7 +6,8 @@ import { NEW_RSA_BITS } from '../tokens/generate-keys.js';
 /** Estimated bits below which a secret is warned of. Of 32 random hexadecimal digits it is about 90. */
 const SECRET_BITS = 50;
 
-const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|placeholder|qwerty|123456|jwt.?allauth/i;
+/** No digits alone: they stand in random hexadecimal texts as well, and `bitsOf` leaves such steps out. */
+const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|placeholder|qwerty|jwt.?allauth/i;
 
 /** What is weak about the key that signs, though the settings take it, in sentences that do not repeat it. */
 export function keyWarnings({ algorithm, secretKey, privateKey = '' }: Settings): string[] {

@@ -27,7 +27,7 @@ const UPSTREAM_MEMBERS = [
   'request_id',
 ];
 
-/** Statuses by which clients sign their user out or show that something is forbidden: nobody may mean them by accident. */
+/** Statuses that sign a user out or say that something is forbidden. Nobody may ask for them by accident. */
 const REFUSALS = [401, 403];
 
 /**

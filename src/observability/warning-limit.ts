@@ -6,7 +6,7 @@ const WINDOW = 60_000;
 /** Subjects within a window. */
 const MOST = 20;
 
-/** Bounds warnings that strangers bring about, so that nobody can fill the log: one a minute for each of 20 subjects. */
+/** Bounds warnings that strangers cause, so that nobody can fill the log: one a minute for each of 20 subjects. */
 export class WarningLimit {
   readonly #seen = new Set<string>();
   #begun = -Infinity;
