@@ -1,5 +1,5 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
 import { isClientGone } from './gone-client.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
@@ -15,7 +15,7 @@ export class OwnRequests {
   watch(controllers: readonly object[]): void {
     const mark = (request: BodyRequest, _response: HttpResponse, next: Next) => {
       this.#known.add(request);
-      next(isClientGone(request) ? new JwtAllauthError(ErrorCode.BadRequest, 400, 'The client has left.') : undefined);
+      next(isClientGone(request) ? authError('bad_request', { detail: 'The client has left.' }) : undefined);
     };
     const { uses } = getMetadataArgsStorage();
     for (const target of controllers) uses.unshift({ target: target as never, middleware: mark, afterAction: false });
