@@ -4,6 +4,7 @@ import { keyWarnings } from '../src/cli/key-strength.js';
 import { Settings } from '../src/index.js';
 import { generateKeys } from '../src/tokens/generate-keys.js';
 import { ORM, runCli } from './support/run-cli.js';
+import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { secrets } from './support/secrets.js';
 import { createTestApp } from './support/test-app.js';
 import { createTestDatabase, type TestDatabase } from './support/test-database.js';
@@ -25,17 +26,19 @@ afterAll(async () => {
 });
 
 /** Variables that are undefined are not set. */
-const run = (more: Record<string, string | undefined> = {}, ...args: string[]) =>
-  runCli(['check', '--orm', ORM, ...args], {
+const variables = (more: Record<string, string | undefined> = {}) =>
+  ({
     DATABASE_URL: database.url,
     JWT_ALLAUTH_SECRET_KEY: SECRET,
     JWT_ALLAUTH_SESSION_LIFETIME: '90d',
     ...more,
-  } as Record<string, string>);
+  }) as Record<string, string>;
+const run = (more: Record<string, string | undefined> = {}, ...args: string[]) =>
+  runCli(['check', '--orm', ORM, ...args], variables(more));
 
 /** What is found, by name. */
 async function findings(more?: Record<string, string | undefined>) {
-  const { code, stdout, stderr } = await run(more, '--json');
+  const { code, stdout, stderr } = await runInProcess(['check', '--json', '--orm', SOURCE_ORM], variables(more));
   const { ok, checks } = JSON.parse(stdout);
   expect([stderr, code]).toEqual(['', ok ? 0 : 1]);
   const byName = Object.fromEntries(checks.map(({ name, ...finding }: { name: string }) => [name, finding]));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { settingsFromEnv } from '../src/index.js';
-import { runCli } from './support/run-cli.js';
+import { runInProcess } from './support/run-in-process.js';
 import { secrets } from './support/secrets.js';
 
 let directory: string;
@@ -17,7 +17,7 @@ afterEach(async () => {
   secrets.assertNoneShown();
 });
 
-const run = (...args: string[]) => runCli(['generate-keys', ...args], {}, directory);
+const run = (...args: string[]) => runInProcess(['generate-keys', ...args], {}, directory);
 const read = (name: string) => readFile(join(directory, name), 'utf8');
 const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777;
 

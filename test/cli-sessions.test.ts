@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createOwner, type Owner, sessionOf } from './support/race.js';
-import { ORM, runCli } from './support/run-cli.js';
+import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 
 let app: TestApp;
@@ -17,7 +17,10 @@ beforeEach(async () => {
 });
 
 const run = (...args: string[]) =>
-  runCli(['sessions', ...args, '--orm', ORM], { DATABASE_URL: app.database.url, JWT_ALLAUTH_SECRET_KEY: SECRET });
+  runInProcess(['sessions', ...args, '--orm', SOURCE_ORM], {
+    DATABASE_URL: app.database.url,
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+  });
 
 /** Two live sessions, the second used last, beside one that was revoked and one that has expired. */
 async function fourSessions() {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateKeys } from '../src/tokens/generate-keys.js';
 import { createOwner } from './support/race.js';
 import { ORM, runCli } from './support/run-cli.js';
+import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { secrets } from './support/secrets.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
 
@@ -61,10 +62,19 @@ describe('help', () => {
     ['generate-keys', [/--algorithm <name>/, /--out <folder>/, /--force/]],
     ['check', [/--json/, /--orm/, /--env/]],
   ])('of "%s" says what there is, without an app', async (command, contents) => {
-    const { code, stdout, stderr } = await runCli([...command.split(' ').filter(Boolean), '--help'], {}, directory);
+    const { code, stdout, stderr } = await runInProcess([...command.split(' ').filter(Boolean), '--help']);
     expect([code, stderr]).toEqual([0, '']);
     for (const content of contents) expect(stdout).toMatch(content);
   });
+});
+
+test.each([
+  [['--help'], 0],
+  [['purg'], 2],
+  [['purge', '--orm', '@app/nowhere'], 1],
+])('the process of "%s" ends with %i', async (args, expected) => {
+  const { code, stdout, stderr } = await runCli(args, {}, directory);
+  expect([code, stdout === '', stderr === '']).toEqual([expected, expected > 0, expected === 0]);
 });
 
 describe('what cannot be understood', () => {
@@ -80,7 +90,7 @@ describe('what cannot be understood', () => {
     ['sessions revoke --session x', /required option '--user/],
     ['generate-keys --algorithm none', /Allowed choices are HS256, .*ES512/],
   ])('"%s" ends with 2 and says why on standard error', async (args, complaint) => {
-    const { code, stdout, stderr } = await runCli(args.split(' ').filter(Boolean), {}, directory);
+    const { code, stdout, stderr } = await runInProcess(args.split(' ').filter(Boolean));
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(complaint);
   });
@@ -118,16 +128,16 @@ describe('the app', () => {
   test.each<[reference: string, complaint: RegExp]>([
     ['./nowhere.js', /names the module \.\/nowhere\.js, which cannot be loaded/],
     ['@app/nowhere', /names the module @app\/nowhere, which is not installed/],
-    [`${ORM}#nobody`, /names nobody, but .* exports .*makeInstance/],
-    [`${ORM}#text`, /names text, which is neither MikroORM options nor an instance/],
-    [`${ORM}#nothing`, /names nothing, which is neither MikroORM options nor an instance/],
-    [`${ORM}#fails`, /names fails, which fails: no answer from postgresql:\/\/\[redacted\]@/],
-    [`${ORM}#failsLater`, /names failsLater, which fails: no answer from .* for \[redacted\]/],
-    [`${ORM}#withoutEntities`, /names withoutEntities, from which no ORM can be made: /],
-    [`${ORM}#withoutOurs`, /The ORM does not know AuthSession: add \.\.\.createAuthEntities/],
+    [`${SOURCE_ORM}#nobody`, /names nobody, but .* exports .*makeInstance/],
+    [`${SOURCE_ORM}#text`, /names text, which is neither MikroORM options nor an instance/],
+    [`${SOURCE_ORM}#nothing`, /names nothing, which is neither MikroORM options nor an instance/],
+    [`${SOURCE_ORM}#fails`, /names fails, which fails: no answer from postgresql:\/\/\[redacted\]@/],
+    [`${SOURCE_ORM}#failsLater`, /names failsLater, which fails: no answer from .* for \[redacted\]/],
+    [`${SOURCE_ORM}#withoutEntities`, /names withoutEntities, from which no ORM can be made: /],
+    [`${SOURCE_ORM}#withoutOurs`, /The ORM does not know AuthSession: add \.\.\.createAuthEntities/],
   ])('that is given as %s is refused in one sentence', async (reference, complaint) => {
     for (const command of [['purge'], ['sessions', 'list', '--user', 'ada@example.com']]) {
-      const { code, stdout, stderr } = await runCli([...command, '--orm', reference], env(), directory);
+      const { code, stdout, stderr } = await runInProcess([...command, '--orm', reference], env(), directory);
       expect([code, stdout]).toEqual([1, '']);
       expect(stderr).toMatch(complaint);
       expect(stderr).toMatch(/^jwt-allauth: [^\n]+\n$/);

@@ -5,7 +5,9 @@ import { AppUser, Organization } from './users.js';
 
 /** What the command line may find where an app has its MikroORM options. */
 const options = {
-  clientUrl: process.env['DATABASE_URL'],
+  get clientUrl() {
+    return process.env['DATABASE_URL'];
+  },
   entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })],
 };
 
