@@ -1,5 +1,4 @@
 import { LINK_PATHS } from './accounts/link-paths.js';
-import type { AuthServices } from './auth-services.js';
 import { createAccountDeletionController } from './http/account-deletion.controller.js';
 import { createCsrfGuard } from './http/csrf.js';
 import { createEmailChangeController } from './http/email-change.controller.js';
@@ -23,11 +22,11 @@ import { createRegistrationController } from './http/registration.controller.js'
 import { createSessionsController } from './http/sessions.controller.js';
 import type { SignUpCookie } from './http/sign-up-cookie.js';
 import { UndoByMail } from './http/undo-by-mail.js';
+import type { AuthKernel } from './kernel.js';
 import type { Logger } from './observability/logger.js';
 import type { WarningLimit } from './observability/warning-limit.js';
 import type { Class } from './service-maker.js';
 import type { Settings } from './settings/settings.js';
-import type { Tokens } from './tokens/tokens.js';
 
 /** What controllers have in common. */
 export interface ControllerParts {
@@ -42,7 +41,7 @@ export interface ControllerParts {
 }
 
 /** Makes the controllers of one app, as its settings want them. */
-export function createAuthControllers(services: AuthServices, parts: ControllerParts): Class<object>[] {
+export function createAuthControllers(services: AuthKernel, parts: ControllerParts): Class<object>[] {
   const { transport, prefix, settings } = parts;
   const csrf = createCsrfGuard(settings, parts.logger, parts.warnings);
   const { publicUrl } = settings;
@@ -73,24 +72,14 @@ export function createAuthControllers(services: AuthServices, parts: ControllerP
 }
 
 /** The controllers of what goes by mail, where links can be built. */
-function createMailControllers(services: AuthServices, parts: ControllerParts, publicUrl: string): Class<object>[] {
+function createMailControllers(services: AuthKernel, parts: ControllerParts, publicUrl: string): Class<object>[] {
   const { passwordReset, emailVerification, emailChange, invitation } = services;
   const { pages, transport, prefix, settings } = parts;
   const csrf = createCsrfGuard(settings, parts.logger, parts.warnings, { isAlwaysCookie: true });
-  const discard = (tokens: Tokens) => services.logout.logout(tokens.refresh);
   const passwordController = (flow: MailedPasswordFlow) => {
     const formUrl = `${publicPath(publicUrl, prefix).href}${flow.form}`;
     const cookie = oneTimeCookie(flow.cookie, parts, publicUrl);
-    const byMail = new PasswordByMail(
-      services.passwordSetter,
-      services.passwordRules,
-      flow,
-      formUrl,
-      cookie,
-      pages,
-      transport,
-      discard,
-    );
+    const byMail = new PasswordByMail({ ...services, pages, transport }, flow, { formUrl, cookie });
     return createMailedPasswordController(prefix, flow, byMail, csrf);
   };
   return [
@@ -105,12 +94,15 @@ function createMailControllers(services: AuthServices, parts: ControllerParts, p
   ];
 }
 
-function undoByMail({ emailUndo }: AuthServices, parts: ControllerParts, publicUrl: string): UndoByMail {
+function undoByMail(kernel: AuthKernel, parts: ControllerParts, publicUrl: string): UndoByMail {
   const baseUrl = publicPath(publicUrl, parts.prefix).href;
   const { appForm, form, cookie, lifetime } = passwordResetFlow(parts.settings);
+  const browser = {
+    formUrl: baseUrl + LINK_PATHS.emailUndoForm,
+    cookie: oneTimeCookie('email_undo_access_token', parts, publicUrl),
+  };
   const password = { url: appForm ?? baseUrl + form, cookie: oneTimeCookie(cookie, parts, publicUrl), lifetime };
-  const undoCookie = oneTimeCookie('email_undo_access_token', parts, publicUrl);
-  return new UndoByMail(emailUndo, baseUrl + LINK_PATHS.emailUndoForm, undoCookie, password, parts.pages);
+  return new UndoByMail({ ...kernel, pages: parts.pages }, browser, password);
 }
 
 /** Where browsers reach our controllers. */

@@ -1,31 +1,23 @@
 import { ErrorCode, JwtAllauthError, type JwtAllauthErrorOptions, type RefusalReason } from './error.js';
 
 /** How an error is answered. */
-export interface ErrorRow {
-  /** The HTTP status. */
-  readonly status: number;
-  /** A sentence for people, which is sent where the error has none of its own. */
-  readonly detail: string;
-}
+export type ErrorRow = Pick<JwtAllauthErrorOptions, 'status' | 'detail'>;
 
 /** The errors of the library, or those that a module adds: each code with its status and its sentence. */
 export type ErrorTable<Code extends string = string> = Readonly<Record<Code, ErrorRow>>;
 
-/** What an error of a table may carry beside its code. */
-export interface TableErrorOptions extends JwtAllauthErrorOptions {
-  /** A sentence that says more than the one in the table. It is sent: no value that was submitted may be in it. */
-  readonly detail?: string;
-}
+/**
+ * What an error of a table may carry beside its code. A `detail` that says more than the one in the table is sent: no
+ * value that was submitted may be in it.
+ */
+export type TableErrorOptions = Partial<Omit<JwtAllauthErrorOptions, 'status'>>;
 
 /** Makes errors by their code. The status is in the table, and nowhere else. */
 export type ErrorMaker<Code extends string> = (code: Code, options?: TableErrorOptions) => JwtAllauthError;
 
 /** The maker of the errors of a table. */
 export function errorsOf<Code extends string>(table: ErrorTable<Code>): ErrorMaker<Code> {
-  return (code, { detail, ...options } = {}) => {
-    const row = table[code];
-    return new JwtAllauthError(code, row.status, detail ?? row.detail, options);
-  };
+  return (code, options) => new JwtAllauthError(code, { ...table[code], ...options });
 }
 
 /** Every error that the library raises on purpose. */

@@ -85,8 +85,12 @@ export type RefusalReason =
   | 'no-active-user'
   | 'one-time-key';
 
-/** What an error may carry beside its code. */
+/** How an error is answered: what it carries beside its code. */
 export interface JwtAllauthErrorOptions {
+  /** The HTTP status. */
+  readonly status: number;
+  /** A sentence for people, which is sent. */
+  readonly detail: string;
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense; sent as `Retry-After`. */
   readonly retryAfter?: number;
@@ -102,6 +106,10 @@ export interface JwtAllauthErrorOptions {
  * to show: neither a submitted value nor a token nor SQL is ever part of it.
  */
 export class JwtAllauthError extends Error {
+  /** The HTTP status. */
+  readonly httpCode: number;
+  /** A sentence for people, which is sent. */
+  readonly detail: string;
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
@@ -113,21 +121,19 @@ export class JwtAllauthError extends Error {
    * For an error of the app's own. Those of the library and of modules are made from their table (`error-table.ts`).
    *
    * @param code one of `ErrorCode`, or a code of the app's
-   * @param httpCode the status of the answer
-   * @param detail a sentence for people, which is sent
    */
   constructor(
     readonly code: string,
-    readonly httpCode: number,
-    readonly detail: string,
-    extras: JwtAllauthErrorOptions = {},
+    { status, detail, errors, retryAfter, reason, cause, members }: JwtAllauthErrorOptions,
   ) {
-    super(detail, { cause: extras.cause });
+    super(detail, { cause });
     this.name = 'JwtAllauthError';
-    this.errors = extras.errors;
-    this.retryAfter = extras.retryAfter;
-    this.reason = extras.reason;
-    this.#members = extras.members;
+    this.httpCode = status;
+    this.detail = detail;
+    this.errors = errors;
+    this.retryAfter = retryAfter;
+    this.reason = reason;
+    this.#members = members;
   }
 
   /** The problem details of this error, as they are sent (RFC 9457 §3). */

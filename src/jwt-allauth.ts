@@ -4,7 +4,6 @@ import { Container, type ContainerInstance } from 'typedi';
 import type { DeactivationService } from './accounts/deactivation.service.js';
 import type { PurgeService } from './accounts/purge.service.js';
 import { createAuthControllers } from './auth-controllers.js';
-import { type AuthServices, createAuthServices } from './auth-services.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
@@ -25,6 +24,7 @@ import { RefreshCookie } from './http/refresh-cookie.js';
 import { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
+import { type AuthKernel, createAuthKernel } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
 import type { AuthEvents } from './observability/auth-events.js';
@@ -44,8 +44,8 @@ export interface JwtAllauthOptions {
   /** Path below which the auth controllers answer. Default: `/auth`. */
   readonly prefix?: string;
   /**
-   * Subclasses of this library's services, to stand in their place; each is constructed with the arguments of the class
-   * that it extends.
+   * Subclasses of this library's services, to stand in their place; each is constructed with what the class that it
+   * extends is constructed with, and reaches it as `this.kernel`.
    */
   readonly services?: readonly Class<object>[];
   /** Default: warnings and errors on the console. */
@@ -104,10 +104,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
   const parts = { orm, settings, services, logger, container, clock, prefix, mailer: options.mailer };
-  const made = await createAuthServices(parts);
-  const { events, tokens, sessions, deactivation, purge, outbox, listener } = made;
+  const kernel = await createAuthKernel(parts);
+  const { events, tokens, sessions, deactivation, purge, outbox, listener } = kernel;
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
-  const own = createOwnParts(made, { orm, prefix, settings, logger, clock });
+  const own = createOwnParts(kernel);
   return {
     settings,
     prefix,
@@ -126,7 +126,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       return serverOptions(own, app);
     },
     close: async () => {
-      await made.deferred.settled();
+      await kernel.deferredWork.settled();
       await outbox.stop();
       await listener.stop();
     },
@@ -147,22 +147,13 @@ type OwnParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' 
   readonly requests: OwnRequests;
 };
 
-function createOwnParts(
-  services: AuthServices,
-  {
-    orm,
-    prefix,
-    settings,
-    logger,
-    clock,
-  }: Required<Omit<JwtAllauthOptions, 'container' | 'services' | 'mailer'>> & { settings: Settings },
-): OwnParts {
-  const { tokens, users, checker } = services;
-  const authentication = new RequestAuthentication(tokens, users, orm, checker, settings);
-  const transport = new RefreshTokenTransport(settings, new RefreshCookie(settings), clock, services.logout, logger);
+function createOwnParts(kernel: AuthKernel): OwnParts {
+  const { orm, prefix, settings, logger } = kernel;
+  const authentication = new RequestAuthentication(kernel);
+  const transport = new RefreshTokenTransport(kernel, new RefreshCookie(settings));
   const pages = new LinkPages(new PageTemplates(settings), settings);
-  const warnings = new WarningLimit(clock);
-  const controllers = createAuthControllers(services, { transport, pages, prefix, settings, logger, warnings });
+  const warnings = new WarningLimit(kernel.clock);
+  const controllers = createAuthControllers(kernel, { transport, pages, prefix, settings, logger, warnings });
   const requests = new OwnRequests(prefix);
   requests.watch(controllers);
   return {
@@ -173,7 +164,7 @@ function createOwnParts(
       createReadBodyMiddleware(),
       createUnknownRouteMiddleware(prefix),
       createAnsweredMiddleware(),
-      ...createErrorMiddlewares(logger, services.telemetry, pages, requests),
+      ...createErrorMiddlewares(logger, kernel.telemetry, pages, requests),
     ],
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),

@@ -51,7 +51,7 @@ const ERRORS: Readonly<Record<string, unknown>> = {
     field: 'secret words',
   }),
   endOfForm: new Error('Unexpected end of form'),
-  ours: new JwtAllauthError('order_closed', 422, 'The order is closed.'),
+  ours: new JwtAllauthError('order_closed', { status: 422, detail: 'The order is closed.' }),
   text: 'a text',
   cyclic,
   subclass: new OrderClosed('secret words'),

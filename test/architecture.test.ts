@@ -17,7 +17,7 @@ const LAYERS = [
   ['accounts'],
   ['authentication'],
   ['http'],
-  ['jwt-allauth', 'auth-services', 'auth-controllers', 'service-maker', 'auth-entities', 'auth-migrations'],
+  ['jwt-allauth', 'kernel', 'auth-controllers', 'service-maker', 'auth-entities', 'auth-migrations'],
   ['cli', 'index', 'client', 'openapi'],
   ['testing'],
 ];
@@ -79,6 +79,17 @@ describe('the sources', () => {
   test('make their errors from the table, where each status stands', () => {
     const makers = files.filter(({ code }) => code.includes('new JwtAllauthError(')).map(({ path }) => path);
     expect(makers.toSorted()).toEqual(['error-table.ts', 'http/problem-details.ts']); // the second for errors of the app
+  });
+
+  test('construct nothing from more than three positional parameters, but for the client, where each byte counts', () => {
+    for (const { path, code } of files) {
+      if (partOf(path) === 'client') continue;
+      for (const [, parameters = ''] of code.matchAll(/^ {2}(?:private )?constructor\(((?:.*\n)*?.*?)\) \{/gm)) {
+        if (parameters.startsWith('{')) continue; // one object
+        const lines = parameters.includes('\n') ? parameters.match(/^ {4}[^\s}].*[,{]$/gm) : parameters.split(', ');
+        expect(lines?.length, `${path}: ${parameters}`).toBeLessThanOrEqual(3);
+      }
+    }
   });
 
   test('lie in folders that have a place in the order', () => {

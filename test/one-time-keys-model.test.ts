@@ -280,7 +280,12 @@ describe('the keys of mailed links', () => {
   test('behave as the model of their rules in every sequence of steps, and none is claimed twice', async () => {
     const database = new Database(app.orm);
     const meta = entityMetadata(app.orm.getMetadata(), 'AppUser');
-    const keys = new OneTimeKeys(database, app.orm, new UserService(database, app.orm, meta as never), app.clock);
+    const keys = new OneTimeKeys({
+      database,
+      orm: app.orm,
+      users: new UserService(database, app.orm, meta as never),
+      clock: app.clock,
+    });
     const outcomes = { claimed: 0, unclaimed: 0 };
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 40, size: 'max' }), async (steps) => {

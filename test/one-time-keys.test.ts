@@ -19,7 +19,12 @@ async function start(type: TestAppOptions['user'] = AppUser): Promise<void> {
   app = await createTestApp({ user: type });
   database = new Database(app.orm);
   const meta = entityMetadata(app.orm.getMetadata(), (type as { name: string }).name);
-  keys = new OneTimeKeys(database, app.orm, new UserService(database, app.orm, meta as never), app.clock);
+  keys = new OneTimeKeys({
+    database,
+    orm: app.orm,
+    users: new UserService(database, app.orm, meta as never),
+    clock: app.clock,
+  });
   const em = app.orm.em.fork();
   const entity = em.create(type as typeof AppUser, { email: 'ada@example.com', isActive: true } as never);
   await em.persist(entity).flush();

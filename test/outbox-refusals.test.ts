@@ -26,7 +26,7 @@ const smtp = (smtpUrl: string, development = false) =>
 /** Sends a mail that is refused, then lets the server take it, and tells how many arrive. */
 async function arrivingAfter(refuse: (code: number, text?: string) => void, code: number, text: string) {
   const database = new Database(app.orm);
-  const box = new Outbox(database, app.orm, smtp(sink.url), app.clock, KEY, quiet);
+  const box = new Outbox({ database, orm: app.orm, mailer: smtp(sink.url), clock: app.clock, logger: quiet }, KEY);
   refuse(code, text);
   await database.transaction((em) => box.enqueue(MAIL, em, new Date(app.clock.now() + 86_400_000)));
   await box.stop();

@@ -37,7 +37,7 @@ class SlowMailer extends Mailer {
 test('a mail that a slow server takes more than a minute for is not sent twice', async () => {
   const database = new Database(app.orm);
   const mailer = new SlowMailer();
-  const box = new Outbox(database, app.orm, mailer, app.clock, KEY, quiet);
+  const box = new Outbox({ database, orm: app.orm, mailer, clock: app.clock, logger: quiet }, KEY);
   await database.transaction((em) => box.enqueue(MAIL, em, new Date(app.clock.now() + 3_600_000)));
   await until(() => mailer.begun.length === 1);
   app.clock.advance('299s'); // the 15 s of patience hold for each word of the server, of which there are seven
@@ -57,7 +57,7 @@ test('a mail whose link is good for an hour is tried again before it expires', a
       sent++;
     }
   }
-  const box = new Outbox(database, app.orm, new Away(), app.clock, KEY, quiet);
+  const box = new Outbox({ database, orm: app.orm, mailer: new Away(), clock: app.clock, logger: quiet }, KEY);
   await database.transaction((em) => box.enqueue(MAIL, em, new Date(app.clock.now() + 3_600_000))); // PASSWORD_RESET_LIFETIME
   await box.stop();
   for (let minute = 1; minute < 60; minute++) {
@@ -83,13 +83,15 @@ test('a mail that was encrypted with a key that is not here is kept for a server
   };
   const later = new Date(app.clock.now() + 3_600_000);
   const put = async (to: string, key: KeyObject) => {
-    const idle = new Outbox(database, app.orm, new Collecting(), app.clock, key, quiet);
+    const idle = new Outbox({ database, orm: app.orm, mailer: new Collecting(), clock: app.clock, logger: quiet }, key);
     await idle.stop();
     await database.transaction((em) => idle.enqueue({ ...MAIL, to }, em, later));
   };
   await put('old@example.com', createSecretKey(randomBytes(32)));
   await put('new@example.com', KEY);
-  expect(await new Outbox(database, app.orm, new Collecting(), app.clock, KEY, logger).deliver()).toBe(1);
+  expect(
+    await new Outbox({ database, orm: app.orm, mailer: new Collecting(), clock: app.clock, logger }, KEY).deliver(),
+  ).toBe(1);
   expect(sent).toEqual(['new@example.com']);
   expect(told).toEqual([JSON.stringify([{ attempts: 1, error: 'UnsealError' }, 'a mail has to wait'])]);
   expect((await app.database.pool.query('select recipient from auth_outbox_mail')).rows).toEqual([
@@ -101,7 +103,7 @@ test('an outbox that was stopped sends nothing more until it is started again', 
   const database = new Database(app.orm);
   const mailer = new SlowMailer();
   mailer.free();
-  const box = new Outbox(database, app.orm, mailer, app.clock, KEY, quiet);
+  const box = new Outbox({ database, orm: app.orm, mailer, clock: app.clock, logger: quiet }, KEY);
   await box.stop();
   await database.transaction((em) => box.enqueue(MAIL, em, new Date(app.clock.now() + 3_600_000)));
   await box.stop();

@@ -26,7 +26,7 @@ function outbox(url = sink.url): Outbox {
   const settings = resolveSettings({ secretKey: SECRET, smtpUrl: url, emailFrom: 'Example <no-reply@example.com>' });
   const note = (fields: object, message: string) => void log.push(JSON.stringify({ ...fields, message }));
   const logger = { info: note, warn: note, error: note };
-  return new Outbox(database, app.orm, new SmtpMailer(settings), app.clock, KEY, logger);
+  return new Outbox({ database, orm: app.orm, mailer: new SmtpMailer(settings), clock: app.clock, logger }, KEY);
 }
 
 const KEY = createSecretKey(randomBytes(32));
@@ -144,7 +144,7 @@ describe('the outbox', () => {
     }
     const logger = { info: () => {}, warn: () => void steps.push('told'), error: () => {} };
     const failing = new Failing(app.orm);
-    const box = new Outbox(failing, app.orm, new Slow(), app.clock, KEY, logger);
+    const box = new Outbox({ database: failing, orm: app.orm, mailer: new Slow(), clock: app.clock, logger }, KEY);
     const later = new Date(app.clock.now() + 60_000);
     await failing.transaction(async (em) => {
       for (const to of ['ada@example.com', 'slow@example.com']) await box.enqueue({ ...MAIL, to }, em, later);

@@ -54,7 +54,7 @@ describe('a claim that is', () => {
   test.each(CHANGED)('%s is an error that names it', (_, value, path, kind) => {
     const detail = `The claim "${path}" holds ${kind}, which JSON cannot carry; give it another form.`;
     const check = () => assertSerializable({ fine: 1, claim: value });
-    expect(check).toThrow(new JwtAllauthError(ErrorCode.ClaimNotSerializable, 500, detail));
+    expect(check).toThrow(new JwtAllauthError(ErrorCode.ClaimNotSerializable, { status: 500, detail }));
   });
 
   test.each(CARRIED)('%s is carried', (_, claim, read) => {

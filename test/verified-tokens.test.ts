@@ -34,9 +34,10 @@ let withdrawn = false;
 
 /** Keys that can be withdrawn, as a rotation of the key does. */
 class WithdrawableKeys extends TokenFactory {
-  constructor(...[tokenClass, relations, keys, settings, clock]: ConstructorParameters<typeof TokenFactory>) {
+  constructor(...[kernel, ...others]: ConstructorParameters<typeof TokenFactory>) {
+    const { keys } = kernel;
     const own: SigningKeys = { signing: keys.signing, find: (id) => (withdrawn ? undefined : keys.find(id)) };
-    super(tokenClass, relations, own, settings, clock);
+    super({ ...kernel, keys: own }, ...others);
   }
 }
 

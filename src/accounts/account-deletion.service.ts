@@ -14,13 +14,15 @@ import type { PasswordProof } from './password-proof.js';
 /** Lets users leave. */
 export class AccountDeletionService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly proof: PasswordProof,
-    private readonly mails: AccountMails,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly logger: Logger,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly passwordProof: PasswordProof;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly logger: Logger;
+    },
   ) {}
 
   /**
@@ -31,29 +33,29 @@ export class AccountDeletionService {
    * @throws account_in_use when a foreign key of the app keeps the user's row; the log names it
    */
   async delete(caller: SessionReference, password: string, client: SessionClient): Promise<void> {
-    const user = await this.proof.check(caller, password, client);
+    const user = await this.kernel.passwordProof.check(caller, password, client);
     try {
       await this.#delete(user, caller);
     } catch (error) {
       if (!isForeignKeyViolation(error) && !isNotNullViolation(error)) throw error;
-      this.logger.warn(violatedConstraint(error), 'an account was not deleted');
+      this.kernel.logger.warn(violatedConstraint(error), 'an account was not deleted');
       throw authError('account_in_use', { cause: error });
     }
   }
 
   async #delete(user: BaseUser, caller: SessionReference): Promise<void> {
-    await this.database.transaction(async (em) => {
-      await this.sessions.revokeAll(user.id, { em, reason: 'deletion' });
+    await this.kernel.database.transaction(async (em) => {
+      await this.kernel.sessions.revokeAll(user.id, { em, reason: 'deletion' });
       // A password that was changed meanwhile is not the one that was checked.
-      if (!(await this.users.hasPassword(user, em))) throw authError('incorrect_credentials');
+      if (!(await this.kernel.users.hasPassword(user, em))) throw authError('incorrect_credentials');
       await this.deleteUser(user, em);
-      await this.journal.record([['user.deleted', { user: caller.sub }]], em);
-      await this.mails.sendNotice('account-deleted', user.email, em);
+      await this.kernel.journal.record([['user.deleted', { user: caller.sub }]], em);
+      await this.kernel.mails.sendNotice('account-deleted', user.email, em);
     });
   }
 
   /** Deletes the user's row; an app overrides this where its own tables do not cascade. */
   protected async deleteUser(user: BaseUser, em: EntityManager): Promise<void> {
-    await this.users.delete(user.id, em);
+    await this.kernel.users.delete(user.id, em);
   }
 }

@@ -33,14 +33,16 @@ const LEAD_TO_RESET: readonly MailName[] = ['account-exists', 'password-changed'
 /** The mails of accounts, put into the outbox in the transaction of what they are about. */
 export class AccountMails {
   constructor(
-    private readonly outbox: Outbox,
-    private readonly templates: MailTemplates,
-    private readonly keys: OneTimeKeys,
-    private readonly limiter: MailLimiter,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
-    /** Path of the auth controllers. */
-    private readonly prefix: string,
+    protected readonly kernel: {
+      readonly outbox: Outbox;
+      readonly mailTemplates: MailTemplates;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly mailLimiter: MailLimiter;
+      readonly settings: Settings;
+      readonly clock: Clock;
+      /** Path of the auth controllers. */
+      readonly prefix: string;
+    },
   ) {}
 
   /**
@@ -55,7 +57,13 @@ export class AccountMails {
     em: EntityManager,
     client?: SessionClient,
   ): Promise<void> {
-    const key = await this.keys.issue(purpose, user, email, this.settings[LINKS[purpose].lifetime], em);
+    const key = await this.kernel.oneTimeKeys.issue(
+      purpose,
+      user,
+      email,
+      this.kernel.settings[LINKS[purpose].lifetime],
+      em,
+    );
     await this.#sendKey(purpose, key, email, em, client && this.originOf(client));
   }
 
@@ -66,13 +74,13 @@ export class AccountMails {
 
   /** Says without a link that several sign-ups of an address wait. The caller limits it. */
   async sendSeveralSignUps(email: string, em: EntityManager): Promise<void> {
-    const content = this.templates.render('several-sign-ups', { app: this.#app });
-    await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+    const content = this.kernel.mailTemplates.render('several-sign-ups', { app: this.#app });
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
   }
 
   /** What a mail says of a sign-up that is made now. */
   originOf(client: SessionClient): SignUpOrigin {
-    return { at: new Date(this.clock.now()), from: clientInWords(client, this.settings) };
+    return { at: new Date(this.kernel.clock.now()), from: clientInWords(client, this.kernel.settings) };
   }
 
   async #sendKey(
@@ -83,10 +91,14 @@ export class AccountMails {
     origin: SignUpOrigin = {},
   ): Promise<void> {
     const { mail, path, lifetime } = LINKS[purpose];
-    const seconds = this.settings[lifetime];
-    const link = `${this.#baseUrl}${this.prefix}${path}/${key}`;
+    const seconds = this.kernel.settings[lifetime];
+    const link = `${this.#baseUrl}${this.kernel.prefix}${path}/${key}`;
     const data = { app: this.#app, link, expiresIn: lifetimeInWords(seconds), ...originInWords(origin) };
-    await this.outbox.enqueue({ to: email, ...this.templates.render(mail, data) }, em, this.#in(seconds));
+    await this.kernel.outbox.enqueue(
+      { to: email, ...this.kernel.mailTemplates.render(mail, data) },
+      em,
+      this.#in(seconds),
+    );
   }
 
   /** Mails a notice, unless no mails are sent (`isOn`) or the mailbox was sent too many. */
@@ -97,10 +109,10 @@ export class AccountMails {
     data: { readonly newEmail?: string } = {},
   ): Promise<void> {
     const kind = name === 'account-exists' ? name : 'notice';
-    if (!this.isOn || !(await this.limiter.admitsNotice(kind, email, em))) return;
-    const link = LEAD_TO_RESET.includes(name) ? this.settings.passwordResetRequestUrl : undefined;
-    const content = this.templates.render(name, { app: this.#app, link, ...data });
-    await this.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+    if (!this.isOn || !(await this.kernel.mailLimiter.admitsNotice(kind, email, em))) return;
+    const link = LEAD_TO_RESET.includes(name) ? this.kernel.settings.passwordResetRequestUrl : undefined;
+    const content = this.kernel.mailTemplates.render(name, { app: this.#app, link, ...data });
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
   }
 
   /** Reports a change to the old address, with a link that undoes it if there is a key. The caller limits it. */
@@ -109,18 +121,22 @@ export class AccountMails {
     { newEmail, key, seconds }: { readonly newEmail: string; readonly key?: string; readonly seconds: number },
     em: EntityManager,
   ): Promise<void> {
-    const link = key && `${this.#baseUrl}${this.prefix}${LINK_PATHS.emailUndo}/${key}`;
+    const link = key && `${this.#baseUrl}${this.kernel.prefix}${LINK_PATHS.emailUndo}/${key}`;
     const data = { app: this.#app, newEmail, link, expiresIn: lifetimeInWords(seconds) };
-    await this.outbox.enqueue({ to: email, ...this.templates.render('email-changed', data) }, em, this.#in(seconds));
+    await this.kernel.outbox.enqueue(
+      { to: email, ...this.kernel.mailTemplates.render('email-changed', data) },
+      em,
+      this.#in(seconds),
+    );
   }
 
   /** Whether mails are sent at all: links can be built. */
   get isOn(): boolean {
-    return this.settings.publicUrl !== undefined;
+    return this.kernel.settings.publicUrl !== undefined;
   }
 
   get #baseUrl(): string {
-    return (this.settings.publicUrl ?? '').replace(/\/$/, '');
+    return (this.kernel.settings.publicUrl ?? '').replace(/\/$/, '');
   }
 
   get #app(): string {
@@ -128,6 +144,6 @@ export class AccountMails {
   }
 
   #in(seconds: number): Date {
-    return new Date(this.clock.now() + seconds * 1000);
+    return new Date(this.kernel.clock.now() + seconds * 1000);
   }
 }

@@ -18,56 +18,63 @@ export class Addresses {
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    users: UserService,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly users: UserService;
+      readonly clock: Clock;
+    },
   ) {
+    const { orm, users } = kernel;
     this.#sql = statements(users.table, Table.named(orm, SESSION_ENTITY), Table.named(orm, ONE_TIME_KEY_ENTITY));
   }
 
   /** Whether a user has an address, or had it and can get it back; former addresses of `user` do not count. */
   async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
-    const found = await this.database.query(this.#sql.find, this.#parameters(email), em);
+    const found = await this.kernel.database.query(this.#sql.find, this.#parameters(email), em);
     return found.length > 0 || this.isHeld(email, em, user);
   }
 
   /** Whether an address is a former one that a link can bring back to somebody other than `user`. */
   async isHeld(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const parameters = [...this.#parameters(email), user === undefined ? null : String(user)];
-    return (await this.database.query(this.#sql.former, parameters, em)).length > 0;
+    return (await this.kernel.database.query(this.#sql.former, parameters, em)).length > 0;
   }
 
   /**
    * Waits until no other transaction holds the address in this way, and holds it until the transaction of `em` is over.
    */
   async lock(email: string, em: EntityManager): Promise<void> {
-    await this.database.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [normalizeEmail(email)], em);
+    await this.kernel.database.query(
+      'select pg_advisory_xact_lock(hashtextextended($1, 0))',
+      [normalizeEmail(email)],
+      em,
+    );
   }
 
   /** Locks an address, and deletes a user whose invitation has expired. Whether the address is free now, for `user`. */
   async claim(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     await this.lock(email, em);
     // A session that is being opened holds the user's row. The deletion has to see it, and so must not begin before.
-    const unaccepted = await this.database.query(this.#sql.lock, this.#parameters(email), em);
+    const unaccepted = await this.kernel.database.query(this.#sql.lock, this.#parameters(email), em);
     if (unaccepted.length > 0) await this.#deleteUnaccepted(email, em);
-    if ((await this.database.query(this.#sql.holder, [normalizeEmail(email)], em)).length > 0) return false;
+    if ((await this.kernel.database.query(this.#sql.holder, [normalizeEmail(email)], em)).length > 0) return false;
     return !(await this.isHeld(email, em, user));
   }
 
   async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {
-    await this.database.query('savepoint unaccepted', [], em);
+    await this.kernel.database.query('savepoint unaccepted', [], em);
     try {
-      await this.database.query(this.#sql.remove, this.#parameters(email), em);
-      await this.database.query('release savepoint unaccepted', [], em);
+      await this.kernel.database.query(this.#sql.remove, this.#parameters(email), em);
+      await this.kernel.database.query('release savepoint unaccepted', [], em);
     } catch (error) {
       if (!isForeignKeyViolation(error)) throw error;
-      await this.database.query('rollback to savepoint unaccepted', [], em);
+      await this.kernel.database.query('rollback to savepoint unaccepted', [], em);
     }
   }
 
   #parameters(email: string): unknown[] {
-    return [normalizeEmail(email), new Date(this.clock.now())];
+    return [normalizeEmail(email), new Date(this.kernel.clock.now())];
   }
 }
 

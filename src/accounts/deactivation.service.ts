@@ -8,11 +8,13 @@ import type { UserService } from '../users/user.service.js';
 /** Takes an account out of use. */
 export class DeactivationService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly sessions: SessionService,
-    private readonly keys: OneTimeKeys,
-    private readonly journal: Journal,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly sessions: SessionService;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly journal: Journal;
+    },
   ) {}
 
   /**
@@ -22,11 +24,11 @@ export class DeactivationService {
    * same.
    */
   async deactivate(id: UserId): Promise<boolean> {
-    return this.database.transaction(async (em) => {
-      const isDeactivated = await this.users.deactivate(id, em);
-      await this.sessions.revokeAll(id, { em, reason: 'deactivation' });
-      await this.keys.revokeAll(id, em);
-      if (isDeactivated) await this.journal.record([['user.deactivated', { user: String(id) }]], em);
+    return this.kernel.database.transaction(async (em) => {
+      const isDeactivated = await this.kernel.users.deactivate(id, em);
+      await this.kernel.sessions.revokeAll(id, { em, reason: 'deactivation' });
+      await this.kernel.oneTimeKeys.revokeAll(id, em);
+      if (isDeactivated) await this.kernel.journal.record([['user.deactivated', { user: String(id) }]], em);
       return isDeactivated;
     });
   }

@@ -36,15 +36,18 @@ export class DeferredWork {
   #hurry = new AbortController();
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    outbox: Outbox,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly outbox: Outbox;
+      readonly clock: Clock;
+      readonly logger: Logger;
+    },
     /** Encrypts what is written down, as the mails are. */
     private readonly secret: KeyObject,
     private readonly older: readonly KeyObject[],
-    private readonly logger: Logger,
   ) {
+    const { orm, outbox } = kernel;
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
     outbox.useForWork((id) => this.#perform(id));
   }
@@ -60,9 +63,9 @@ export class DeferredWork {
   async later(name: string, payload: object): Promise<void> {
     const id = randomUUID();
     const content = seal(JSON.stringify({ name, payload }), id, this.secret);
-    const now = this.clock.now();
+    const now = this.kernel.clock.now();
     const dates = [LEFT_TO_OTHERS_SECONDS, LIFETIME_SECONDS].map((seconds) => new Date(now + seconds * 1000));
-    await this.#track(this.database.query(this.#sql.insert, [id, WORK_RECIPIENT, content, ...dates]));
+    await this.#track(this.kernel.database.query(this.#sql.insert, [id, WORK_RECIPIENT, content, ...dates]));
     this.#last = this.#track(this.#last.then(() => this.#performSoon(id)));
   }
 
@@ -92,8 +95,8 @@ export class DeferredWork {
   async #perform(id: string): Promise<void> {
     let name: string | undefined;
     try {
-      await this.database.transaction(async (em) => {
-        const [row] = await this.database.query<{ content: string }>(this.#sql.take, [id, WORK_RECIPIENT], em);
+      await this.kernel.database.transaction(async (em) => {
+        const [row] = await this.kernel.database.query<{ content: string }>(this.#sql.take, [id, WORK_RECIPIENT], em);
         if (!row) return;
         const work = JSON.parse(unseal(row.content, id, [this.secret, ...this.older]));
         name = work.name as string;
@@ -103,11 +106,11 @@ export class DeferredWork {
       });
     } catch (error) {
       if (error instanceof JwtAllauthError && error.httpCode < 500) {
-        await this.database.query(this.#sql.take, [id, WORK_RECIPIENT]);
+        await this.kernel.database.query(this.#sql.take, [id, WORK_RECIPIENT]);
         return;
       }
       const kind = error instanceof Error ? error.name : typeof error;
-      this.logger.error({ work: name, error: kind }, 'deferred work failed');
+      this.kernel.logger.error({ work: name, error: kind }, 'deferred work failed');
       throw error;
     }
   }

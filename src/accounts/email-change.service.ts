@@ -28,14 +28,17 @@ interface AskedChange {
 /** Changes the address of a signed-in user, once the new mailbox is proved (`EmailVerificationService.confirm`). */
 export class EmailChangeService {
   constructor(
-    private readonly users: UserService,
-    private readonly proof: PasswordProof,
-    private readonly addresses: Addresses,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly deferred: DeferredWork,
-    private readonly sessions: SessionService,
+    protected readonly kernel: {
+      readonly users: UserService;
+      readonly passwordProof: PasswordProof;
+      readonly addresses: Addresses;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly deferredWork: DeferredWork;
+      readonly sessions: SessionService;
+    },
   ) {
+    const { deferredWork: deferred } = kernel;
     deferred.handle<AskedChange>('email change', (asked, em) => this.#mail(asked, em));
   }
 
@@ -47,12 +50,12 @@ export class EmailChangeService {
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
   async request(caller: SessionReference, { email, password, ...client }: EmailChange): Promise<void> {
-    const user = await this.proof.check(caller, password, client);
+    const user = await this.kernel.passwordProof.check(caller, password, client);
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
       throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is your address already'] }] });
     }
-    await this.limiter.countMail('email-change', email, client);
-    await this.deferred.later('email change', {
+    await this.kernel.mailLimiter.countMail('email-change', email, client);
+    await this.kernel.deferredWork.later('email change', {
       caller: { session: caller.session, sub: caller.sub },
       email,
       password: digestOf(user),
@@ -60,13 +63,13 @@ export class EmailChangeService {
   }
 
   async #mail({ caller, email, password }: AskedChange, em: EntityManager): Promise<void> {
-    const user = await this.users.getActiveWithPassword(caller.sub, em);
+    const user = await this.kernel.users.getActiveWithPassword(caller.sub, em);
     // Who has another password by now did not ask for this.
-    if (digestOf(user) !== password || !(await this.users.hasPassword(user, em))) return;
-    await this.sessions.assertLive(caller, em);
-    if (!(await this.addresses.isTaken(email, em, user.id)))
-      await this.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
-    await this.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
+    if (digestOf(user) !== password || !(await this.kernel.users.hasPassword(user, em))) return;
+    await this.kernel.sessions.assertLive(caller, em);
+    if (!(await this.kernel.addresses.isTaken(email, em, user.id)))
+      await this.kernel.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
+    await this.kernel.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
   }
 }
 

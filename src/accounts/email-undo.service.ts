@@ -32,16 +32,18 @@ export interface ChangedEmail {
  */
 export class EmailUndoService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly keys: OneTimeKeys,
-    private readonly addresses: Addresses,
-    private readonly signUps: PendingSignUps,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly settings: Settings,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly addresses: Addresses;
+      readonly signUps: PendingSignUps;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+    },
   ) {}
 
   /**
@@ -49,11 +51,12 @@ export class EmailUndoService {
    * stranger's, because nobody had to prove it, is mailed within the limit of a mailbox only.
    */
   async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
-    const isSure = isProved && this.settings.emailVerification !== 'none'; // where every address counts as confirmed
-    if (!isSure && !(await this.limiter.admitsNotice('email-changed', from, em))) return;
-    const purpose = isProved ? await this.keys.freeUndoPurpose(user, em) : undefined;
-    const key = purpose && (await this.keys.issue(purpose, user, from, LIFETIME_SECONDS, em));
-    await this.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);
+    // Where every address counts as confirmed.
+    const isSure = isProved && this.kernel.settings.emailVerification !== 'none';
+    if (!isSure && !(await this.kernel.mailLimiter.admitsNotice('email-changed', from, em))) return;
+    const purpose = isProved ? await this.kernel.oneTimeKeys.freeUndoPurpose(user, em) : undefined;
+    const key = purpose && (await this.kernel.oneTimeKeys.issue(purpose, user, from, LIFETIME_SECONDS, em));
+    await this.kernel.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);
   }
 
   /**
@@ -64,9 +67,9 @@ export class EmailUndoService {
     keys: readonly string[],
     { ip }: SessionClient,
   ): Promise<{ readonly key: string; readonly email: string } | undefined> {
-    await this.limiter.countKey(ip);
+    await this.kernel.mailLimiter.countKey(ip);
     for (const key of keys) {
-      const found = await this.keys.find(key, UNDO_PURPOSES);
+      const found = await this.kernel.oneTimeKeys.find(key, UNDO_PURPOSES);
       if (found) return { key, email: found.email };
     }
     return undefined;
@@ -84,7 +87,7 @@ export class EmailUndoService {
     const found = await this.find(keys, client);
     if (!found) return undefined;
     try {
-      return await this.database.transaction((em) => this.#undo(found.key, em));
+      return await this.kernel.database.transaction((em) => this.#undo(found.key, em));
     } catch (error) {
       if (isUniqueViolation(error)) return undefined; // somebody got the address at this moment
       throw error;
@@ -92,15 +95,15 @@ export class EmailUndoService {
   }
 
   async #undo(key: string, em: EntityManager): Promise<string | undefined> {
-    const found = await this.keys.claimUndo(key, em);
+    const found = await this.kernel.oneTimeKeys.claimUndo(key, em);
     if (!found) return undefined;
     const { user, email } = found;
-    if (!(await this.addresses.claim(email, em, user))) return undefined;
-    if (!(await this.users.restoreEmail(user, email, em))) return undefined;
-    await this.sessions.revokeAll(user, { em, reason: 'password-change' });
-    await this.keys.revokeAll(user, em);
-    await this.signUps.voidAll(email, em);
-    await this.journal.record([['email.changed', { user: String(user) }]], em);
-    return this.keys.issue('password-reset', user, email, this.settings.passwordResetLifetime, em);
+    if (!(await this.kernel.addresses.claim(email, em, user))) return undefined;
+    if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
+    await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
+    await this.kernel.oneTimeKeys.revokeAll(user, em);
+    await this.kernel.signUps.voidAll(email, em);
+    await this.kernel.journal.record([['email.changed', { user: String(user) }]], em);
+    return this.kernel.oneTimeKeys.issue('password-reset', user, email, this.kernel.settings.passwordResetLifetime, em);
   }
 }

@@ -46,21 +46,24 @@ interface AskedResend {
 /** Confirms addresses by links in mails. */
 export class EmailVerificationService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly keys: OneTimeKeys,
-    private readonly addresses: Addresses,
-    private readonly signUps: PendingSignUps,
-    private readonly registration: RegistrationService,
-    private readonly browsers: SignUpBrowsers,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly deferred: DeferredWork,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly settings: Settings,
-    private readonly undo: EmailUndoService,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly addresses: Addresses;
+      readonly signUps: PendingSignUps;
+      readonly registration: RegistrationService;
+      readonly signUpBrowsers: SignUpBrowsers;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly deferredWork: DeferredWork;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+      readonly emailUndo: EmailUndoService;
+    },
   ) {
+    const { deferredWork: deferred } = kernel;
     deferred.handle<AskedResend>('resend', (asked, em) => this.#resend(asked, em));
   }
 
@@ -72,36 +75,38 @@ export class EmailVerificationService {
    * @throws too_many_requests
    */
   async resend(email: string, { marks = [], ...client }: Visitor): Promise<void> {
-    await this.limiter.countMail('verification', email, client);
-    await this.deferred.later('resend', { email, marks });
+    await this.kernel.mailLimiter.countMail('verification', email, client);
+    await this.kernel.deferredWork.later('resend', { email, marks });
   }
 
   async #resend({ email, marks = [] }: AskedResend, em: EntityManager): Promise<void> {
-    await this.addresses.lock(email, em);
-    await this.signUps.prolong(email, em); // also those of a taken address: a sign-in is answered alike for as long
-    const isTaken = await this.addresses.isTaken(email, em);
-    const waiting = isTaken ? [] : await this.signUps.waiting(email, em);
-    const own = waiting.find(({ id }) => this.browsers.isKnown(marks, id));
+    await this.kernel.addresses.lock(email, em);
+    // Also those of a taken address: a sign-in is answered alike for as long.
+    await this.kernel.signUps.prolong(email, em);
+    const isTaken = await this.kernel.addresses.isTaken(email, em);
+    const waiting = isTaken ? [] : await this.kernel.signUps.waiting(email, em);
+    const own = waiting.find(({ id }) => this.kernel.signUpBrowsers.isKnown(marks, id));
     // A stranger may have signed up with the address too: whoever asks for a link must not get one for that password.
-    if (!own && waiting.length > 1) return this.mails.sendSeveralSignUps(normalizeEmail(email), em);
+    if (!own && waiting.length > 1) return this.kernel.mails.sendSeveralSignUps(normalizeEmail(email), em);
     const signUp = own ?? waiting[0];
     if (signUp) {
       const key = createMailedKey();
-      await this.signUps.renewKey(signUp.id, key, em);
-      return this.mails.sendSignUpLink(key, normalizeEmail(email), signUp, em);
+      await this.kernel.signUps.renewKey(signUp.id, key, em);
+      return this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), signUp, em);
     }
-    const user = await this.users.findByEmail(email, em);
-    if (!user?.isActive || user.emailVerified || (await this.keys.has(['invitation'], user.id, em))) return;
-    await this.mails.sendLink('email-verification', user.id, user.email, em);
+    const user = await this.kernel.users.findByEmail(email, em);
+    if (!user?.isActive || user.emailVerified || (await this.kernel.oneTimeKeys.has(['invitation'], user.id, em)))
+      return;
+    await this.kernel.mails.sendLink('email-verification', user.id, user.email, em);
   }
 
   /** Whether a link would be taken, without taking it. @throws too_many_requests */
   async isGood(key: string, { ip }: SessionClient): Promise<boolean> {
-    await this.limiter.countKey(ip);
-    if ((await this.keys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
-    return this.database.transaction(async (em) => {
-      const signUp = await this.signUps.find(key, em);
-      return signUp !== undefined && !(await this.addresses.isTaken(signUp.email, em));
+    await this.kernel.mailLimiter.countKey(ip);
+    if ((await this.kernel.oneTimeKeys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
+    return this.kernel.database.transaction(async (em) => {
+      const signUp = await this.kernel.signUps.find(key, em);
+      return signUp !== undefined && !(await this.kernel.addresses.isTaken(signUp.email, em));
     });
   }
 
@@ -113,21 +118,21 @@ export class EmailVerificationService {
    * @throws too_many_requests, service_unavailable
    */
   async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {
-    await this.limiter.countKey(client.ip);
-    const signUp = await this.signUps.find(key);
+    await this.kernel.mailLimiter.countKey(client.ip);
+    const signUp = await this.kernel.signUps.find(key);
     try {
-      const confirmed = await this.database.transaction(async (em) => {
+      const confirmed = await this.kernel.database.transaction(async (em) => {
         if (signUp) return this.#complete(signUp, key, client, em);
-        const claimed = await this.keys.claim(key, PURPOSES, em);
+        const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES, em);
         return claimed && this.#confirm(claimed, key, em);
       });
       if (confirmed) return confirmed;
     } catch (error) {
       // Somebody signed up with the address at this moment. An app's user can have other unique columns.
       if (!isUniqueViolation(error)) throw error;
-      if (signUp && !(await this.users.findByEmail(signUp.email))) throw error;
+      if (signUp && !(await this.kernel.users.findByEmail(signUp.email))) throw error;
     }
-    return (await this.keys.find(key, ['email-verified'])) && {};
+    return (await this.kernel.oneTimeKeys.find(key, ['email-verified'])) && {};
   }
 
   /**
@@ -139,14 +144,14 @@ export class EmailVerificationService {
     { marks = [], ...client }: Visitor,
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
-    const isFree = await this.addresses.claim(signUp.email, em);
-    if (!isFree || !(await this.signUps.claim(signUp, key, em))) return undefined;
-    const { id, email, passwordHash } = await this.registration.complete(signUp, client, em);
+    const isFree = await this.kernel.addresses.claim(signUp.email, em);
+    if (!isFree || !(await this.kernel.signUps.claim(signUp, key, em))) return undefined;
+    const { id, email, passwordHash } = await this.kernel.registration.complete(signUp, client, em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
-    await this.journal.record([['email.verified', { user: String(id) }]], em);
-    const isOwn = this.browsers.isKnown(marks, signUp.id);
-    if (!isOwn || !this.settings.sessionOnEmailVerification) return { isOwn };
-    return { isOwn, tokens: await this.sessions.open({ id, passwordHash }, { em, client }) };
+    await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
+    const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
+    if (!isOwn || !this.kernel.settings.sessionOnEmailVerification) return { isOwn };
+    return { isOwn, tokens: await this.kernel.sessions.open({ id, passwordHash }, { em, client }) };
   }
 
   async #confirm(
@@ -155,21 +160,23 @@ export class EmailVerificationService {
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
     const isChange = purpose === 'email-change';
-    const before = isChange ? await this.users.findAddress(user, em) : undefined;
-    if (isChange && !(await this.addresses.claim(email, em, user))) return undefined;
-    if (!(await this.users.confirmEmail(user, email, em))) return undefined;
+    const before = isChange ? await this.kernel.users.findAddress(user, em) : undefined;
+    if (isChange && !(await this.kernel.addresses.claim(email, em, user))) return undefined;
+    if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {
-      await this.keys.revokeAll(user, em); // what was mailed to the address before is good for nothing now
-      await this.signUps.voidAll(email, em);
-      if (before) await this.undo.notify({ user, from: before.email, isProved: before.emailVerified, to: email }, em);
+      // What was mailed to the address before is good for nothing now.
+      await this.kernel.oneTimeKeys.revokeAll(user, em);
+      await this.kernel.signUps.voidAll(email, em);
+      if (before)
+        await this.kernel.emailUndo.notify({ user, from: before.email, isProved: before.emailVerified, to: email }, em);
     }
     await this.#remember(key, { purpose: 'email-verified', user, email }, em);
-    await this.journal.record([[isChange ? 'email.changed' : 'email.verified', { user: String(user) }]], em);
+    await this.kernel.journal.record([[isChange ? 'email.changed' : 'email.verified', { user: String(user) }]], em);
     return {};
   }
 
   /** Lets the link land on the same page again, for as long as it would have been good. */
   #remember(key: string, what: OneTimeKey, em: EntityManager): Promise<void> {
-    return this.keys.remember(key, what, this.settings.emailConfirmationLifetime, em);
+    return this.kernel.oneTimeKeys.remember(key, what, this.kernel.settings.emailConfirmationLifetime, em);
   }
 }

@@ -23,14 +23,16 @@ export interface Invitation {
 /** Invites people, who come in by setting a password (`PasswordSetter`). */
 export class InvitationService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly addresses: Addresses,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly settings: Settings,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly addresses: Addresses;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+    },
   ) {}
 
   /**
@@ -41,16 +43,17 @@ export class InvitationService {
    * email_already_registered, too_many_requests, token_not_valid, service_unavailable
    */
   async invite(caller: SessionReference, invitation: Invitation): Promise<void> {
-    await this.sessions.assertLive(caller);
-    const { role } = await this.database.read((em) => this.users.getActive(em, caller.sub)); // not as old as the token
-    if (!this.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
+    await this.kernel.sessions.assertLive(caller);
+    // Not as old as the token.
+    const { role } = await this.kernel.database.read((em) => this.kernel.users.getActive(em, caller.sub));
+    if (!this.kernel.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
       throw authError('permission_denied', { detail: 'You may not invite somebody with this role.' });
     }
-    await this.limiter.countMail('invitation', invitation.email);
+    await this.kernel.mailLimiter.countMail('invitation', invitation.email);
     try {
-      await this.database.transaction((em) => this.#invite(invitation, em));
+      await this.kernel.database.transaction((em) => this.#invite(invitation, em));
     } catch (error) {
-      if (isUniqueViolation(error) && (await this.users.findByEmail(invitation.email))) {
+      if (isUniqueViolation(error) && (await this.kernel.users.findByEmail(invitation.email))) {
         throw authError('email_already_registered');
       }
       throw error;
@@ -58,17 +61,17 @@ export class InvitationService {
   }
 
   async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
-    if (!(await this.addresses.claim(invitation.email, em))) throw authError('email_already_registered');
+    if (!(await this.kernel.addresses.claim(invitation.email, em))) throw authError('email_already_registered');
     const user = this.createUser(em, invitation);
     await em.persist(user).flush();
-    await this.mails.sendLink('invitation', user.id, user.email, em);
-    await this.journal.record([['user.invited', { user: String(user.id) }]], em);
+    await this.kernel.mails.sendLink('invitation', user.id, user.email, em);
+    await this.kernel.journal.record([['user.invited', { user: String(user.id) }]], em);
   }
 
   /** The entity of an invited user; an app overrides this to fill columns of its own. */
   protected createUser(em: EntityManager, { email, role, firstName = '', lastName = '' }: Invitation): BaseUser {
     const person = { email: normalizeEmail(email), role, firstName, lastName };
     const account = { passwordHash: null, isActive: true, emailVerified: false };
-    return em.create(this.users.entity, { ...person, ...account } as never) as BaseUser;
+    return em.create(this.kernel.users.entity, { ...person, ...account } as never) as BaseUser;
   }
 }

@@ -47,15 +47,18 @@ export class LoginLimiter {
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
   constructor(
-    database: Database,
-    orm: MikroORM,
-    private readonly settings: Settings,
-    clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly settings: Settings;
+      readonly clock: Clock;
+      readonly clientNetworks: ClientNetworks;
+      readonly knownNetworks: KnownNetworks;
+    },
     /** Hides whom the rows are about. With another key, all counts start anew. */
     private readonly key: KeyObject,
-    private readonly networks: ClientNetworks,
-    private readonly known: KnownNetworks,
   ) {
+    const { database, orm, clock } = kernel;
     this.#counters = new LoginCounters(database, orm, clock);
   }
 
@@ -71,14 +74,14 @@ export class LoginLimiter {
     guess: (owner: U | undefined) => Promise<T | undefined>,
   ): Promise<T> {
     const began = performance.now();
-    const network = this.networks.of(who.ip);
+    const network = this.kernel.clientNetworks.of(who.ip);
     let owner: U | undefined;
     const attempt = async () => {
       owner = await find();
       return this.#attempt(who, network, owner, () => guess(owner));
     };
     // Clients without an address have nothing in common: none may keep another from its turn.
-    const isAlone = this.settings.loginRateLimit.length === 0 || network === undefined;
+    const isAlone = this.kernel.settings.loginRateLimit.length === 0 || network === undefined;
     const outcome = await (isAlone ? attempt() : this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), attempt));
     if (!(outcome instanceof Refusal)) return outcome;
     const result = await this.#lookAgain(outcome, () => guess(owner));
@@ -93,7 +96,7 @@ export class LoginLimiter {
    * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same session
    */
   async attemptSignedIn<T>(session: string, guess: () => Promise<T | undefined>): Promise<T> {
-    const counters = this.#countersOf(this.settings.loginRateLimit, ['session', session]);
+    const counters = this.#countersOf(this.kernel.settings.loginRateLimit, ['session', session]);
     return this.#inTurn(`session ${session}`, async () => {
       const { counted, retryAfter } = await this.#counters.reserve(counters);
       if (retryAfter !== undefined) throw tooManyAttempts(retryAfter);
@@ -123,11 +126,11 @@ export class LoginLimiter {
     owner: KnownOwner | undefined,
     guess: () => Promise<T | undefined>,
   ): Promise<T | Refusal> {
-    const limits = this.settings.loginRateLimit;
+    const limits = this.kernel.settings.loginRateLimit;
     const shared = (network === undefined ? limitsWithoutAddress(limits) : limits).map((limit) => {
       return { limit, key: this.#keyOf(who, limit.scope, limit.seconds) };
     });
-    const knownKey = this.known.keyOf(owner, who.ip);
+    const knownKey = this.kernel.knownNetworks.keyOf(owner, who.ip);
     const own = knownKey === undefined ? [] : this.#ownCounters(knownKey);
     const { counted, retryAfter, isKnown } = await this.#counters.reserve([...shared, ...own], knownKey);
     if (retryAfter !== undefined) return new Refusal(retryAfter, isKnown ? own : []);
@@ -171,7 +174,7 @@ export class LoginLimiter {
   /** What is counted at a known network: for this account alone, by the limits that come nearest to that. */
   #ownCounters(knownKey: string): LoginCounter[] {
     const limits = (['account+ip', 'account', 'ip'] as const)
-      .map((scope) => this.settings.loginRateLimit.filter((limit) => limit.scope === scope))
+      .map((scope) => this.kernel.settings.loginRateLimit.filter((limit) => limit.scope === scope))
       .find(({ length }) => length > 0);
     return this.#countersOf(limits ?? [], ['known', knownKey]).map((counter) => ({ ...counter, isOwn: true }));
   }
@@ -181,7 +184,7 @@ export class LoginLimiter {
   }
 
   #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'turn'): string {
-    const parts = { account: normalizeEmail(email), ip: this.networks.of(ip) };
+    const parts = { account: normalizeEmail(email), ip: this.kernel.clientNetworks.of(ip) };
     return this.#hash([purpose, scope.split('+').map((part) => [part, parts[part as keyof typeof parts]])]);
   }
 

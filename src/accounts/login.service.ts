@@ -21,14 +21,16 @@ export interface Credentials extends SessionClient {
 /** Signs in with an e-mail address and a password. */
 export class LoginService {
   constructor(
-    private readonly users: UserService,
-    private readonly hasher: PasswordHasher,
-    private readonly limiter: LoginLimiter,
-    private readonly failures: LoginFailures,
-    private readonly sessions: SessionService,
-    private readonly signUps: PendingSignUps,
-    private readonly settings: Settings,
-    private readonly telemetry: Telemetry,
+    protected readonly kernel: {
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly loginLimiter: LoginLimiter;
+      readonly loginFailures: LoginFailures;
+      readonly sessions: SessionService;
+      readonly signUps: PendingSignUps;
+      readonly settings: Settings;
+      readonly telemetry: Telemetry;
+    },
   ) {}
 
   /**
@@ -38,28 +40,29 @@ export class LoginService {
    * password only), service_unavailable
    */
   async login(credentials: Credentials): Promise<Tokens> {
-    return this.telemetry.measure('login', () =>
-      this.failures.watch(credentials, (isAbout) => this.#login(credentials, isAbout)),
+    return this.kernel.telemetry.measure('login', () =>
+      this.kernel.loginFailures.watch(credentials, (isAbout) => this.#login(credentials, isAbout)),
     );
   }
 
   async #login({ email, password, ...client }: Credentials, isAbout: (user: string) => void): Promise<Tokens> {
     const find = async () => {
-      const found = await this.users.findByEmail(email);
+      const found = await this.kernel.users.findByEmail(email);
       if (found) isAbout(String(found.id));
       return found;
     };
     const work = { network: clientNetwork(client.ip) };
-    const user = await this.limiter.attempt({ email, ip: client.ip }, find, async (found) => {
-      const isRight = await this.hasher.verify(found?.passwordHash, password, work);
+    const user = await this.kernel.loginLimiter.attempt({ email, ip: client.ip }, find, async (found) => {
+      const isRight = await this.kernel.hasher.verify(found?.passwordHash, password, work);
       if (found && isRight) return found;
       await this.#refusePending(email, password, work);
       return undefined;
     });
     if (!user.isActive) throw authError('no_active_account');
-    if (this.settings.emailVerification === 'mandatory' && !user.emailVerified) throw authError('email_not_verified');
+    if (this.kernel.settings.emailVerification === 'mandatory' && !user.emailVerified)
+      throw authError('email_not_verified');
     await this.#renewHash(user, password, work);
-    return this.sessions.open(user, { client });
+    return this.kernel.sessions.open(user, { client });
   }
 
   /**
@@ -70,21 +73,22 @@ export class LoginService {
    * @throws email_not_verified
    */
   async #refusePending(email: string, password: string, work: HashWork): Promise<void> {
-    if (this.settings.emailVerification !== 'mandatory') return;
-    const hashes = await this.signUps.passwordHashes(email);
-    if (await this.hasher.verifyAny(hashes, password, work)) throw authError('email_not_verified');
+    if (this.kernel.settings.emailVerification !== 'mandatory') return;
+    const hashes = await this.kernel.signUps.passwordHashes(email);
+    if (await this.kernel.hasher.verifyAny(hashes, password, work)) throw authError('email_not_verified');
   }
 
   /** Stores the password with today's parameters, now that it is at hand. */
   async #renewHash(user: PasswordOwner, password: string, work: HashWork): Promise<void> {
-    if (!user.passwordHash || !this.hasher.isOutdated(user.passwordHash)) return;
-    const next = await this.hasher.hash(password, work);
-    if (await this.users.replacePasswordHash(user, next)) {
+    if (!user.passwordHash || !this.kernel.hasher.isOutdated(user.passwordHash)) return;
+    const next = await this.kernel.hasher.hash(password, work);
+    if (await this.kernel.users.replacePasswordHash(user, next)) {
       user.passwordHash = next;
       return;
     }
     // Somebody else was faster: the same password once more, from another login, or a new one.
-    const current = await this.users.findByEmail(user.email);
-    if (await this.hasher.verify(current?.passwordHash, password, work)) user.passwordHash = current?.passwordHash;
+    const current = await this.kernel.users.findByEmail(user.email);
+    if (await this.kernel.hasher.verify(current?.passwordHash, password, work))
+      user.passwordHash = current?.passwordHash;
   }
 }

@@ -5,13 +5,15 @@ import type { TokenFactory } from '../tokens/token-factory.js';
 /** Signs out. */
 export class LogoutService {
   constructor(
-    private readonly tokens: TokenFactory,
-    private readonly sessions: SessionService,
+    protected readonly kernel: {
+      readonly tokens: TokenFactory;
+      readonly sessions: SessionService;
+    },
   ) {}
 
   /** Ends the session of a refresh token, whatever its generation; again changes nothing. @throws token_not_valid */
   async logout(refreshToken: string): Promise<void> {
-    await this.sessions.revoke(this.tokens.verifyRefresh(refreshToken), { reason: 'logout' });
+    await this.kernel.sessions.revoke(this.kernel.tokens.verifyRefresh(refreshToken), { reason: 'logout' });
   }
 
   /** Ends the sessions of all tokens of one client that are valid. @throws token_not_valid if none is */
@@ -24,7 +26,7 @@ export class LogoutService {
   sessionsOf(refreshTokens: readonly string[]): SessionReference[] {
     return refreshTokens.flatMap((token) => {
       try {
-        return [this.tokens.verifyRefresh(token)];
+        return [this.kernel.tokens.verifyRefresh(token)];
       } catch (error) {
         if (!isTokenNotValid(error)) throw error;
         return [];
@@ -38,13 +40,13 @@ export class LogoutService {
    */
   async supersede(refreshTokens: readonly string[]): Promise<void> {
     await this.#each(refreshTokens, (token) =>
-      this.sessions.revoke(this.tokens.verifyRefresh(token), { reason: 'superseded' }),
+      this.kernel.sessions.revoke(this.kernel.tokens.verifyRefresh(token), { reason: 'superseded' }),
     );
   }
 
   /** Ends every session of the caller's user. @throws token_not_valid when the caller's own has ended */
   async logoutAll(caller: SessionReference): Promise<void> {
-    await this.sessions.revokeFor(caller, 'all');
+    await this.kernel.sessions.revokeFor(caller, 'all');
   }
 
   /** Runs `end` for each token, and returns the errors of those that are not valid. */

@@ -25,17 +25,19 @@ export interface PasswordChange extends SessionClient {
 /** Changes the password of a signed-in user. */
 export class PasswordChangeService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly hasher: PasswordHasher,
-    private readonly proof: PasswordProof,
-    private readonly keys: OneTimeKeys,
-    private readonly mails: AccountMails,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly settings: Settings,
-    private readonly telemetry: Telemetry,
-    private readonly rules: PasswordRules,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly passwordProof: PasswordProof;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+      readonly telemetry: Telemetry;
+      readonly passwordRules: PasswordRules;
+    },
   ) {}
 
   /**
@@ -47,33 +49,34 @@ export class PasswordChangeService {
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
    */
   async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {
-    return this.telemetry.measure('change_password', () => this.#change(caller, change));
+    return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
   }
 
   /** What is wrong with a change, apart from what the old password has to be; empty when nothing is. */
   faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): FieldError[] {
-    const isOldMissing = this.settings.oldPasswordFieldEnabled && oldPassword === undefined;
+    const isOldMissing = this.kernel.settings.oldPasswordFieldEnabled && oldPassword === undefined;
     const missing = isOldMissing ? [{ field: 'oldPassword', messages: ['must be a string'] }] : [];
-    return [...missing, ...this.rules.faults('newPassword', newPassword, owner)];
+    return [...missing, ...this.kernel.passwordRules.faults('newPassword', newPassword, owner)];
   }
 
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
-    await this.sessions.assertLive(caller); // before anything can be guessed
-    const user = await this.users.getActiveWithPassword(caller.sub);
+    await this.kernel.sessions.assertLive(caller); // before anything can be guessed
+    const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     const faults = this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
-    if (this.settings.oldPasswordFieldEnabled) await this.proof.checkFor(caller, user, oldPassword ?? '', client);
-    const next = await this.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
-    return this.database.transaction(async (em) => {
-      if (!(await this.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
-      await this.sessions.assertLive(caller, em);
+    if (this.kernel.settings.oldPasswordFieldEnabled)
+      await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
+    const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
+    return this.kernel.database.transaction(async (em) => {
+      if (!(await this.kernel.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
+      await this.kernel.sessions.assertLive(caller, em);
       const ending = { em, reason: 'password-change' } as const;
-      if (this.settings.logoutOnPasswordChange) await this.sessions.revokeAll(user.id, ending);
-      else await this.sessions.revoke(caller, ending);
-      await this.keys.revokeAll(user.id, em);
-      await this.mails.sendNotice('password-changed', user.email, em);
-      await this.journal.record([['password.changed', { user: caller.sub }]], em);
-      return this.sessions.open({ id: user.id, passwordHash: next }, { em, client });
+      if (this.kernel.settings.logoutOnPasswordChange) await this.kernel.sessions.revokeAll(user.id, ending);
+      else await this.kernel.sessions.revoke(caller, ending);
+      await this.kernel.oneTimeKeys.revokeAll(user.id, em);
+      await this.kernel.mails.sendNotice('password-changed', user.email, em);
+      await this.kernel.journal.record([['password.changed', { user: caller.sub }]], em);
+      return this.kernel.sessions.open({ id: user.id, passwordHash: next }, { em, client });
     });
   }
 }

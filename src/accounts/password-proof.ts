@@ -10,11 +10,13 @@ import type { LoginLimiter } from './login-limiter.service.js';
 /** Asks a signed-in user for the password once more, before what a thief of an access token must not do. */
 export class PasswordProof {
   constructor(
-    private readonly users: UserService,
-    private readonly hasher: PasswordHasher,
-    private readonly limiter: LoginLimiter,
-    private readonly failures: LoginFailures,
-    private readonly sessions: SessionService,
+    protected readonly kernel: {
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly loginLimiter: LoginLimiter;
+      readonly loginFailures: LoginFailures;
+      readonly sessions: SessionService;
+    },
   ) {}
 
   /**
@@ -24,8 +26,8 @@ export class PasswordProof {
    * @throws incorrect_credentials, too_many_requests, token_not_valid when the caller's session has ended
    */
   async check(caller: SessionReference, password: string, client: SessionClient): Promise<BaseUser> {
-    await this.sessions.assertLive(caller); // before anything can be guessed
-    const user = await this.users.getActiveWithPassword(caller.sub);
+    await this.kernel.sessions.assertLive(caller); // before anything can be guessed
+    const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     await this.checkFor(caller, user, password, client);
     return user;
   }
@@ -38,10 +40,10 @@ export class PasswordProof {
     client: SessionClient,
   ): Promise<void> {
     const work = { network: clientNetwork(client.ip) };
-    await this.failures.watch(client, (isAbout) => {
+    await this.kernel.loginFailures.watch(client, (isAbout) => {
       isAbout(String(user.id));
-      return this.limiter.attemptSignedIn(session, async () => {
-        return (await this.hasher.verify(user.passwordHash, password, work)) || undefined;
+      return this.kernel.loginLimiter.attemptSignedIn(session, async () => {
+        return (await this.kernel.hasher.verify(user.passwordHash, password, work)) || undefined;
       });
     });
   }

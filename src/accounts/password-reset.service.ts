@@ -9,12 +9,15 @@ import type { MailLimiter } from './mail-limiter.service.js';
 /** Mails who forgot their password a link to set a new one (`PasswordSetter`). */
 export class PasswordResetService {
   constructor(
-    private readonly users: UserService,
-    private readonly keys: OneTimeKeys,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly deferred: DeferredWork,
+    protected readonly kernel: {
+      readonly users: UserService;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly deferredWork: DeferredWork;
+    },
   ) {
+    const { deferredWork: deferred } = kernel;
     deferred.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
   }
 
@@ -25,15 +28,15 @@ export class PasswordResetService {
    * @throws too_many_requests, service_unavailable
    */
   async request(email: string, client: SessionClient): Promise<void> {
-    await this.limiter.countMail('password-reset', email, client);
-    await this.deferred.later('password reset', { email });
+    await this.kernel.mailLimiter.countMail('password-reset', email, client);
+    await this.kernel.deferredWork.later('password reset', { email });
   }
 
   async #mail(email: string, em: EntityManager): Promise<void> {
-    const user = await this.users.findByEmail(email, em);
+    const user = await this.kernel.users.findByEmail(email, em);
     if (!user?.isActive) return;
     // An invitation that has expired is over: a reset must not take its place.
-    if (await this.keys.isExpired('invitation', user.id, em)) return;
-    await this.mails.sendLink('password-reset', user.id, user.email, em);
+    if (await this.kernel.oneTimeKeys.isExpired('invitation', user.id, em)) return;
+    await this.kernel.mails.sendLink('password-reset', user.id, user.email, em);
   }
 }

@@ -33,15 +33,17 @@ export interface MailedPassword extends SessionClient {
 /** Sets a password for who has proved a mailbox: after a reset, and after an invitation. */
 export class PasswordSetter {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly hasher: PasswordHasher,
-    private readonly keys: OneTimeKeys,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly rules: PasswordRules,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly passwordRules: PasswordRules;
+    },
   ) {}
 
   /** The first good one of some keys, its user, and the address that it was mailed to. @throws too_many_requests */
@@ -50,9 +52,9 @@ export class PasswordSetter {
     keys: readonly string[],
     { ip }: SessionClient,
   ): Promise<{ readonly key: string; readonly user: UserId; readonly email: string } | undefined> {
-    await this.limiter.countKey(ip);
+    await this.kernel.mailLimiter.countKey(ip);
     for (const key of keys) {
-      const found = await this.keys.find(key, PURPOSES[purpose]);
+      const found = await this.kernel.oneTimeKeys.find(key, PURPOSES[purpose]);
       if (found) return { key, user: found.user, email: found.email };
     }
     return undefined;
@@ -68,10 +70,10 @@ export class PasswordSetter {
     const found = await this.find(purpose, keys, client);
     if (!found) throw tokenNotValid('one-time-key');
     const { key, user } = found;
-    const owner = await this.database.read((em) => this.users.getActive(em, String(user)));
-    this.rules.assertAllowed('newPassword', newPassword, owner);
-    const passwordHash = await this.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
-    return this.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
+    const owner = await this.kernel.database.read((em) => this.kernel.users.getActive(em, String(user)));
+    this.kernel.passwordRules.assertAllowed('newPassword', newPassword, owner);
+    const passwordHash = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
+    return this.kernel.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
   }
 
   async #set(
@@ -81,14 +83,14 @@ export class PasswordSetter {
     client: SessionClient,
     em: EntityManager,
   ): Promise<Tokens> {
-    const claimed = await this.keys.claim(key, PURPOSES[purpose], em);
-    if (!claimed || !(await this.users.setPassword(claimed.user, passwordHash, em)))
+    const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES[purpose], em);
+    if (!claimed || !(await this.kernel.users.setPassword(claimed.user, passwordHash, em)))
       throw tokenNotValid('one-time-key');
     const { user: id, email } = claimed;
-    await this.sessions.revokeAll(id, { em, reason: 'password-change' });
-    await this.keys.revokeAll(id, em);
-    await this.journal.record([['password.changed', { user: String(id) }]], em);
-    if (purpose === 'password-reset') await this.mails.sendNotice('password-changed', email, em);
-    return this.sessions.open({ id, passwordHash }, { em, client });
+    await this.kernel.sessions.revokeAll(id, { em, reason: 'password-change' });
+    await this.kernel.oneTimeKeys.revokeAll(id, em);
+    await this.kernel.journal.record([['password.changed', { user: String(id) }]], em);
+    if (purpose === 'password-reset') await this.kernel.mails.sendNotice('password-changed', email, em);
+    return this.kernel.sessions.open({ id, passwordHash }, { em, client });
   }
 }

@@ -40,13 +40,16 @@ export class PendingSignUps {
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    private readonly settings: Pick<Settings, 'emailConfirmationLifetime'>,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly settings: Pick<Settings, 'emailConfirmationLifetime'>;
+      readonly clock: Clock;
+    },
     /** Makes the salts of addresses. With another key only a sign-in before the confirmation is answered otherwise. */
     private readonly secret: KeyObject,
   ) {
+    const { orm } = kernel;
     this.#sql = statements(Table.named(orm, PENDING_SIGN_UP_ENTITY));
   }
 
@@ -71,21 +74,25 @@ export class PendingSignUps {
     const address = normalizeEmail(email);
     const hash = key === undefined ? null : hashOfMailedKey(key);
     const parameters = [address, passwordHash, JSON.stringify(fields), hash, this.#expiry, at ?? null, from ?? null];
-    const [row] = await this.database.query<{ id: string }>(this.#sql.insert, parameters, em);
-    await this.database.query(this.#sql.trim, [address], em);
+    const [row] = await this.kernel.database.query<{ id: string }>(this.#sql.insert, parameters, em);
+    await this.kernel.database.query(this.#sql.trim, [address], em);
     return String(row?.id);
   }
 
   /** The sign-up that a key confirms. */
   async find(key: string, em?: EntityManager): Promise<PendingSignUp | undefined> {
     if (!isMailedKey(key)) return undefined;
-    const [found] = await this.database.query<PendingSignUp>(this.#sql.find, [hashOfMailedKey(key), this.#now], em);
+    const [found] = await this.kernel.database.query<PendingSignUp>(
+      this.#sql.find,
+      [hashOfMailedKey(key), this.#now],
+      em,
+    );
     return found && { ...found, id: String(found.id) };
   }
 
   /** Deletes the sign-up that a key confirms, and makes the others of its address unconfirmable. False: it was gone. */
   async claim({ id, email }: PendingSignUp, key: string, em: EntityManager): Promise<boolean> {
-    const deleted = await this.database.query(this.#sql.claim, [id, hashOfMailedKey(key), this.#now], em);
+    const deleted = await this.kernel.database.query(this.#sql.claim, [id, hashOfMailedKey(key), this.#now], em);
     if (deleted.length === 0) return false;
     await this.voidAll(email, em);
     return true;
@@ -93,7 +100,7 @@ export class PendingSignUps {
 
   /** Makes the sign-ups of an address unconfirmable: it is somebody's. Their passwords are answered as before. */
   async voidAll(email: string, em: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.void, [normalizeEmail(email)], em);
+    await this.kernel.database.query(this.#sql.void, [normalizeEmail(email)], em);
   }
 
   /**
@@ -101,34 +108,34 @@ export class PendingSignUps {
    * with the password of one must be answered alike for as long. Their keys end when their mails said.
    */
   async prolong(email: string, em: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.prolong, [normalizeEmail(email), this.#expiry, this.#now], em);
+    await this.kernel.database.query(this.#sql.prolong, [normalizeEmail(email), this.#expiry, this.#now], em);
   }
 
   /** Gives a sign-up that can be confirmed a new key, in place of the one that it had. */
   async renewKey(id: string, key: string, em: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.renewKey, [id, hashOfMailedKey(key), this.#expiry], em);
+    await this.kernel.database.query(this.#sql.renewKey, [id, hashOfMailedKey(key), this.#expiry], em);
   }
 
   /** The sign-ups of an address that can be confirmed, the newest first. */
   async waiting(email: string, em: EntityManager): Promise<WaitingSignUp[]> {
     const parameters = [normalizeEmail(email), this.#now];
-    const rows = await this.database.query<WaitingSignUp>(this.#sql.waiting, parameters, em);
+    const rows = await this.kernel.database.query<WaitingSignUp>(this.#sql.waiting, parameters, em);
     return rows.map(({ id, at, from }) => ({ id: String(id), at: at ? new Date(at) : undefined, from }));
   }
 
   /** The password hashes of the sign-ups of an address, the newest first. */
   async passwordHashes(email: string): Promise<string[]> {
     const parameters = [normalizeEmail(email), this.#now];
-    const rows = await this.database.query<{ hash: string }>(this.#sql.hashes, parameters);
+    const rows = await this.kernel.database.query<{ hash: string }>(this.#sql.hashes, parameters);
     return rows.map(({ hash }) => hash);
   }
 
   get #now(): Date {
-    return new Date(this.clock.now());
+    return new Date(this.kernel.clock.now());
   }
 
   get #expiry(): Date {
-    return new Date(this.clock.now() + this.settings.emailConfirmationLifetime * 1000);
+    return new Date(this.kernel.clock.now() + this.kernel.settings.emailConfirmationLifetime * 1000);
   }
 }
 

@@ -11,19 +11,21 @@ export interface ProfileChanges {
 /** Reads and changes what a user says about themselves. */
 export class ProfileService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+    },
   ) {}
 
   /** @throws token_not_valid when the `sub` claim names no active user */
   async get(sub: string): Promise<BaseUser> {
-    return this.database.read((em) => this.users.getActive(em, sub));
+    return this.kernel.database.read((em) => this.kernel.users.getActive(em, sub));
   }
 
   /** Changes what is given and leaves the rest. @throws token_not_valid when the `sub` claim names no active user */
   async update(sub: string, { firstName, lastName }: ProfileChanges): Promise<BaseUser> {
-    return this.database.transaction(async (em) => {
-      const user = await this.users.getActive(em, sub);
+    return this.kernel.database.transaction(async (em) => {
+      const user = await this.kernel.users.getActive(em, sub);
       user.firstName = firstName ?? user.firstName;
       user.lastName = lastName ?? user.lastName;
       return user;

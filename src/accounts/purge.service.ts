@@ -50,11 +50,14 @@ export class PurgeService {
   readonly #sweeps: Readonly<Record<keyof PurgeResult, TableSweep>>;
 
   constructor(
-    database: Database,
-    orm: MikroORM,
-    settings: Settings,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly settings: Settings;
+      readonly clock: Clock;
+    },
   ) {
+    const { database, orm, settings } = kernel;
     const key = Table.named(orm, ONE_TIME_KEY_ENTITY);
     // By these it is known for good that nobody has ever used the account.
     const marksUnaccepted = `${key.column('purpose')} = 'invitation'`;
@@ -83,7 +86,7 @@ export class PurgeService {
   }: PurgeOptions = {}): Promise<PurgeResult> {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
       throw new RangeError('batchSize must be a whole number, at least 1');
-    const now = new Date(this.clock.now());
+    const now = new Date(this.kernel.clock.now());
     const result = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
     for (const name of Object.keys(result) as (keyof PurgeResult)[]) {
       const sweep = this.#sweeps[name];

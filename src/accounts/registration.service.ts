@@ -55,20 +55,22 @@ export interface SignUp {
 /** Signs new users up. */
 export class RegistrationService {
   constructor(
-    private readonly database: Database,
-    private readonly users: UserService,
-    private readonly hasher: PasswordHasher,
-    private readonly addresses: Addresses,
-    private readonly signUps: PendingSignUps,
-    private readonly browsers: SignUpBrowsers,
-    private readonly limiter: MailLimiter,
-    private readonly mails: AccountMails,
-    private readonly sessions: SessionService,
-    private readonly journal: Journal,
-    private readonly settings: Settings,
-    private readonly telemetry: Telemetry,
-    private readonly rules: PasswordRules,
-    private readonly signUpLimiter: SignUpLimiter,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly addresses: Addresses;
+      readonly signUps: PendingSignUps;
+      readonly signUpBrowsers: SignUpBrowsers;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+      readonly telemetry: Telemetry;
+      readonly passwordRules: PasswordRules;
+      readonly signUpLimiter: SignUpLimiter;
+    },
   ) {}
 
   /**
@@ -79,7 +81,7 @@ export class RegistrationService {
    * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable
    */
   async register(registration: Registration): Promise<SignUp> {
-    return this.telemetry.measure('register', () => this.#register(registration));
+    return this.kernel.telemetry.measure('register', () => this.#register(registration));
   }
 
   /**
@@ -100,17 +102,18 @@ export class RegistrationService {
 
   async #register({ password, ...person }: Registration): Promise<SignUp> {
     const { email } = person;
-    const { emailVerification, preventEnumeration } = this.settings;
+    const { emailVerification, preventEnumeration } = this.kernel.settings;
     const isMandatory = emailVerification === 'mandatory';
-    this.rules.assertAllowed('password', password, person);
-    await this.signUpLimiter.count(person); // before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox
-    if (emailVerification !== 'none') await this.limiter.countMail('registration', email, person);
+    this.kernel.passwordRules.assertAllowed('password', password, person);
+    // Before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox.
+    await this.kernel.signUpLimiter.count(person);
+    if (emailVerification !== 'none') await this.kernel.mailLimiter.countMail('registration', email, person);
     const work = { network: clientNetwork(person.ip), isSignUp: true };
-    const salt = isMandatory ? this.signUps.saltFor(email) : undefined;
-    const passwordHash = await this.hasher.hash(password, { ...work, salt });
+    const salt = isMandatory ? this.kernel.signUps.saltFor(email) : undefined;
+    const passwordHash = await this.kernel.hasher.hash(password, { ...work, salt });
     const newUser = { ...person, passwordHash };
     if (!isMandatory) return this.#createUser(newUser);
-    const waiting = this.database.transaction((em) => this.#wait(newUser, em));
+    const waiting = this.kernel.database.transaction((em) => this.#wait(newUser, em));
     if (!preventEnumeration) return waiting;
     const [signUp] = await Promise.all([waiting, setTimeout(ALIKE)]);
     return signUp;
@@ -119,44 +122,44 @@ export class RegistrationService {
   /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
   async #wait(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
     const { email, passwordHash, firstName, lastName } = newUser;
-    await this.addresses.lock(email, em);
-    const isTaken = await this.addresses.isTaken(email, em);
-    if (isTaken && !this.settings.preventEnumeration) throw authError('email_already_registered');
+    await this.kernel.addresses.lock(email, em);
+    const isTaken = await this.kernel.addresses.isTaken(email, em);
+    if (isTaken && !this.kernel.settings.preventEnumeration) throw authError('email_already_registered');
     const key = isTaken ? undefined : createMailedKey();
-    const origin = this.mails.originOf(newUser);
-    const id = await this.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, origin, key, em);
-    if (key) await this.mails.sendSignUpLink(key, normalizeEmail(email), origin, em);
+    const origin = this.kernel.mails.originOf(newUser);
+    const id = await this.kernel.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, origin, key, em);
+    if (key) await this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), origin, em);
     else await this.#notifyOwner(email, em);
-    return { mark: this.browsers.mark(id) };
+    return { mark: this.kernel.signUpBrowsers.mark(id) };
   }
 
   async #notifyOwner(email: string, em: EntityManager): Promise<void> {
-    const owner = await this.users.findByEmail(email, em);
-    if (owner?.isActive) await this.mails.sendNotice('account-exists', owner.email, em);
+    const owner = await this.kernel.users.findByEmail(email, em);
+    if (owner?.isActive) await this.kernel.mails.sendNotice('account-exists', owner.email, em);
   }
 
   async #createUser(newUser: HashedRegistration): Promise<SignUp> {
-    const create = (isRetry: boolean) => this.database.transaction((em) => this.#create(newUser, isRetry, em));
+    const create = (isRetry: boolean) => this.kernel.database.transaction((em) => this.#create(newUser, isRetry, em));
     try {
       return await create(false);
     } catch (error) {
       // An app's user can have other unique columns; only a taken address is ours to explain.
-      if (!isUniqueViolation(error) || !(await this.users.findByEmail(newUser.email))) throw error;
+      if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email))) throw error;
       return create(true); // the user who has the address can be seen now
     }
   }
 
   async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<SignUp> {
     // The insert itself finds out whether the address is taken, and nearly every one is free.
-    if (isRetry && !(await this.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
+    if (isRetry && !(await this.kernel.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
     // Only where mails are sent can there be a link that brings the address back to somebody.
-    if (this.mails.isOn && (await this.addresses.isHeld(newUser.email, em)))
+    if (this.kernel.mails.isOn && (await this.kernel.addresses.isHeld(newUser.email, em)))
       throw authError('email_already_registered');
     const user = this.createUser(em, newUser);
     await this.#save(user, em);
-    if (this.settings.emailVerification === 'optional')
-      await this.mails.sendLink('email-verification', user.id, user.email, em, newUser);
-    return { tokens: await this.sessions.open(user, { em, client: newUser }) };
+    if (this.kernel.settings.emailVerification === 'optional')
+      await this.kernel.mails.sendLink('email-verification', user.id, user.email, em, newUser);
+    return { tokens: await this.kernel.sessions.open(user, { em, client: newUser }) };
   }
 
   /**
@@ -166,7 +169,7 @@ export class RegistrationService {
   async #save(user: BaseUser, em: EntityManager): Promise<void> {
     await em.persist(user).flush();
     em.clear();
-    await this.journal.record([['user.registered', { user: String(user.id) }]], em);
+    await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
   }
 
   /**
@@ -174,14 +177,14 @@ export class RegistrationService {
    * is called when the mail was opened.
    */
   protected createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
-    return em.create(this.users.entity, {
+    return em.create(this.kernel.users.entity, {
       email: normalizeEmail(registration.email),
       passwordHash: registration.passwordHash,
       firstName: registration.firstName ?? '',
       lastName: registration.lastName ?? '',
       role: Role.USER,
       isActive: true,
-      emailVerified: this.settings.emailVerification === 'none', // then no mail is sent to confirm it
+      emailVerified: this.kernel.settings.emailVerification === 'none', // then no mail is sent to confirm it
     } as never) as BaseUser;
   }
 }

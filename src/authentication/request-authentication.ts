@@ -25,11 +25,13 @@ export class RequestAuthentication {
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
   constructor(
-    private readonly tokens: TokenFactory,
-    private readonly users: UserService,
-    private readonly orm: MikroORM,
-    private readonly checker: SessionChecker,
-    private readonly settings: Settings,
+    protected readonly kernel: {
+      readonly tokens: TokenFactory;
+      readonly users: UserService;
+      readonly orm: MikroORM;
+      readonly sessionChecker: SessionChecker;
+      readonly settings: Settings;
+    },
   ) {}
 
   /**
@@ -44,9 +46,9 @@ export class RequestAuthentication {
     if (known) return known;
     const token = bearerToken(request);
     if (token === undefined) return undefined;
-    const principal = new Principal(this.tokens.verifyAccess(token));
-    const mode = sessionCheckOf(request) ?? this.settings.accessTokenSessionCheck;
-    const checking = this.checker.check(principal.claims, mode);
+    const principal = new Principal(this.kernel.tokens.verifyAccess(token));
+    const mode = sessionCheckOf(request) ?? this.kernel.settings.accessTokenSessionCheck;
+    const checking = this.kernel.sessionChecker.check(principal.claims, mode);
     const found = checking ? checking.then(() => principal) : principal;
     request[this.#principal] = found;
     return found;
@@ -57,8 +59,8 @@ export class RequestAuthentication {
    * @throws token_not_valid when there is no active one
    */
   user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {
-    const em = requestEntityManager(this.orm) ?? this.orm.em.fork();
-    const user = this.#users.get(request) ?? this.users.getActiveWithRelations(em, principal.id);
+    const em = requestEntityManager(this.kernel.orm) ?? this.kernel.orm.em.fork();
+    const user = this.#users.get(request) ?? this.kernel.users.getActiveWithRelations(em, principal.id);
     this.#users.set(request, user);
     return user;
   }

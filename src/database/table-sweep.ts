@@ -14,27 +14,33 @@ interface SweepFollowUp {
   readonly result: string;
 }
 
+/** Which rows are deleted. */
+interface SweepRule {
+  /** The property with the instant from which on a row may go. */
+  readonly since: string;
+  /** For how many seconds after that it stays. */
+  readonly secondsKept?: number;
+  /** The condition of rows that stay. */
+  readonly unless?: string;
+  readonly followUp?: SweepFollowUp;
+}
+
 /**
- * Deletes what has had its day in a large table. It walks once through the table's pages, in short statements that
- * commit by themselves, so that it needs no index – one on a column that rotation writes would cost each rotation its
- * HOT update – and holds no lock for long. A row that somebody else holds is left for the next time and never waited
- * for.
+ * Deletes expired rows of a large table. It walks once through the table's pages, in short statements that commit by
+ * themselves. So it needs no index (one on a column that rotation writes would cost each rotation its HOT update), and
+ * holds no lock for long. A row that another transaction holds is left for the next time.
  */
 export class TableSweep {
   readonly #due: string;
+  readonly #followUp: SweepFollowUp | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly table: Table,
-    /** From which instant on a row may go, how many seconds after that, and the condition of those that stay. */
-    {
-      since,
-      secondsKept = 0,
-      unless = 'false',
-    }: { readonly since: string; readonly secondsKept?: number; readonly unless?: string },
-    private readonly followUp?: SweepFollowUp,
+    { since, secondsKept = 0, unless = 'false', followUp }: SweepRule,
   ) {
     this.#due = `${table.column(since)} <= $1::timestamptz - interval '${secondsKept} seconds' and not (${unless})`;
+    this.#followUp = followUp;
   }
 
   /** How many rows may go at an instant. */
@@ -75,7 +81,7 @@ export class TableSweep {
    */
   #deletion(): string {
     const { name } = this.table;
-    const { returning = '1', expression, result } = this.followUp ?? {};
+    const { returning = '1', expression, result } = this.#followUp ?? {};
     return `
       with batch as materialized (
         select tableoid as part, ctid as place from ${name}

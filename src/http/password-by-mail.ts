@@ -1,3 +1,4 @@
+import type { LogoutService } from '../accounts/logout.service.js';
 import type { PasswordSetter } from '../accounts/password-setter.service.js';
 import { JwtAllauthError } from '../error.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -18,75 +19,79 @@ import { validateInput } from './validate-input.js';
  */
 export class PasswordByMail {
   constructor(
-    private readonly setter: PasswordSetter,
-    private readonly rules: PasswordRules,
+    private readonly kernel: {
+      readonly passwordSetter: PasswordSetter;
+      readonly passwordRules: PasswordRules;
+      readonly pages: LinkPages;
+      readonly transport: RefreshTokenTransport;
+      readonly logout: LogoutService;
+    },
     private readonly flow: MailedPasswordFlow,
-    /** The address of our form, as a browser sees it. */
-    private readonly formUrl: string,
-    private readonly cookie: OneTimeCookie,
-    private readonly pages: LinkPages,
-    private readonly transport: RefreshTokenTransport,
-    /** Ends the session of tokens that cannot be handed over. */
-    private readonly discard: (tokens: Tokens) => Promise<void>,
+    private readonly browser: {
+      /** The address of our form, as a browser sees it. */
+      readonly formUrl: string;
+      readonly cookie: OneTimeCookie;
+    },
   ) {}
 
   /** Answers the link: on to the form, with the cookie, or the page of a link that failed. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if (!(await this.#find([key], request))) return this.pages.failed(response);
-    this.cookie.set(response, key, this.flow.lifetime);
-    return redirect(response, this.flow.appForm ?? this.formUrl);
+    if (!(await this.#find([key], request))) return this.kernel.pages.failed(response);
+    this.browser.cookie.set(response, key, this.flow.lifetime);
+    return redirect(response, this.flow.appForm ?? this.browser.formUrl);
   }
 
   /** Shows our form to who has the cookie. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    const found = await this.#find(this.cookie.read(request), request);
-    return found ? this.#form(response, 200, found.email) : this.pages.failed(response);
+    const found = await this.#find(this.browser.cookie.read(request), request);
+    return found ? this.#form(response, 200, found.email) : this.kernel.pages.failed(response);
   }
 
   /** Takes our form: done, the form again with what was wrong, or the page of a link that failed. */
   async submitForm(request: HttpRequest, response: HttpResponse, body: unknown): Promise<HttpResponse> {
     const { newPassword = '' } = parseForm(body);
-    const found = await this.#find(this.cookie.read(request), request);
-    if (!found) return this.pages.failed(response);
+    const found = await this.#find(this.browser.cookie.read(request), request);
+    if (!found) return this.kernel.pages.failed(response);
     try {
       await this.#handOver(request, response, await this.#set([found.key], newPassword, request));
     } catch (error) {
       if (!(error instanceof JwtAllauthError)) throw error;
-      if (error.httpCode === 401) return this.pages.failed(response);
+      if (error.httpCode === 401) return this.kernel.pages.failed(response);
       if (error.httpCode !== 400) throw error;
       const messages = error.errors?.flatMap((each) => each.messages) ?? [];
       return this.#form(response, 400, found.email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
     }
-    this.cookie.clear(response);
-    return this.pages.done(response);
+    this.browser.cookie.clear(response);
+    return this.kernel.pages.done(response);
   }
 
   /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
   async setNew(request: HttpRequest, response: HttpResponse, body: unknown): Promise<TokenBody> {
     const { newPassword } = validateInput(NewPasswordInput, body, (given) =>
-      this.rules.faults('newPassword', given.newPassword, {}),
+      this.kernel.passwordRules.faults('newPassword', given.newPassword, {}),
     );
-    const tokens = await this.#set(this.cookie.read(request), newPassword, request);
-    this.cookie.clear(response);
-    return this.transport.signIn(request, response, tokens);
+    const tokens = await this.#set(this.browser.cookie.read(request), newPassword, request);
+    this.browser.cookie.clear(response);
+    return this.kernel.transport.signIn(request, response, tokens);
   }
 
   #find(keys: readonly string[], request: HttpRequest) {
-    return this.setter.find(this.flow.purpose, keys, clientOf(request));
+    return this.kernel.passwordSetter.find(this.flow.purpose, keys, clientOf(request));
   }
 
   #set(keys: readonly string[], newPassword: string, request: HttpRequest): Promise<Tokens> {
-    return this.setter.set(this.flow.purpose, { keys, newPassword, ...clientOf(request) });
+    return this.kernel.passwordSetter.set(this.flow.purpose, { keys, newPassword, ...clientOf(request) });
   }
 
   /** A cookie signs the browser in; a body is nothing that a page could keep. */
   async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
-    if (this.transport.isCookie) await this.transport.signIn(request, response, tokens);
-    else await this.discard(tokens);
+    const { transport, logout } = this.kernel;
+    if (transport.isCookie) await transport.signIn(request, response, tokens);
+    else await logout.logout(tokens.refresh);
   }
 
   #form(response: HttpResponse, status: number, email: string, error?: string): HttpResponse {
-    const action = new URL(this.formUrl).pathname;
-    return this.pages.setPassword(response, status, { title: this.flow.title, action, email, error });
+    const action = new URL(this.browser.formUrl).pathname;
+    return this.kernel.pages.setPassword(response, status, { title: this.flow.title, action, email, error });
   }
 }

@@ -44,7 +44,7 @@ export function toProblem(error: unknown): JwtAllauthError {
   const members = membersOf(error, status);
   const code = members.code ?? codeOf(status);
   const detail = members.detail ?? detailOf(error, status);
-  return new JwtAllauthError(code, status, detail, { cause: error, members: members.others });
+  return new JwtAllauthError(code, { status, detail, cause: error, members: members.others });
 }
 
 /** What the body parser refused: no JSON, or JSON that is neither an object nor an array. */

@@ -26,11 +26,13 @@ export class RefreshTokenTransport {
   #hasWarnedOfPartition = false;
 
   constructor(
-    private readonly settings: Settings,
+    private readonly kernel: {
+      readonly settings: Settings;
+      readonly clock: Clock;
+      readonly logger: Logger;
+      readonly logout: LogoutService;
+    },
     private readonly cookie: RefreshCookie,
-    private readonly clock: Clock,
-    private readonly logout: LogoutService,
-    private readonly logger: Logger,
   ) {}
 
   /** The tokens to refresh with: one, or where several cookies came up to four. @throws refresh_token_missing */
@@ -51,13 +53,15 @@ export class RefreshTokenTransport {
 
   /** Whether the refresh token travels in a cookie. */
   get isCookie(): boolean {
-    return this.settings.refreshTokenAsCookie;
+    return this.kernel.settings.refreshTokenAsCookie;
   }
 
   /** Who signs in, with the sessions that `signIn` will end. */
   clientOf(request: HttpRequest): SessionClient {
     const client = clientOf(request);
-    return this.isCookie ? { ...client, replaces: this.logout.sessionsOf(this.cookie.readAll(request)) } : client;
+    return this.isCookie
+      ? { ...client, replaces: this.kernel.logout.sessionsOf(this.cookie.readAll(request)) }
+      : client;
   }
 
   /**
@@ -75,7 +79,7 @@ export class RefreshTokenTransport {
   /** Hands tokens to the client: what it returns is the body. */
   deliver(response: HttpResponse, tokens: Tokens): TokenBody {
     if (!this.isCookie) return { access: tokens.access, refresh: tokens.refresh };
-    this.cookie.set(response, tokens, this.clock.now());
+    this.cookie.set(response, tokens, this.kernel.clock.now());
     this.#warnOfLostPartition(response);
     return { access: tokens.access };
   }
@@ -89,10 +93,10 @@ export class RefreshTokenTransport {
   #warnOfLostCookie({ headers }: HttpRequest): void {
     const isLost = headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
     const origin = headers.origin?.slice(0, 200) ?? '';
-    if (!isLost || this.settings.refreshTokenCookieSameSite === 'none') return;
+    if (!isLost || this.kernel.settings.refreshTokenCookieSameSite === 'none') return;
     if (this.#warned.has(origin) || this.#warned.size >= WARNED_ORIGINS) return;
     this.#warned.add(origin);
-    this.logger.warn(
+    this.kernel.logger.warn(
       { origin, set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true' },
       'the refresh cookie is not kept: the page is of another site',
     );
@@ -100,19 +104,19 @@ export class RefreshTokenTransport {
 
   /** Tells the operator, once, that the app's Express does not know the attribute: its cookies are not partitioned. */
   #warnOfLostPartition(response: HttpResponse): void {
-    if (!this.settings.refreshTokenCookiePartitioned || this.#hasWarnedOfPartition) return;
+    if (!this.kernel.settings.refreshTokenCookiePartitioned || this.#hasWarnedOfPartition) return;
     if (String(response.getHeader('set-cookie')).includes('Partitioned')) return;
     this.#hasWarnedOfPartition = true;
     const set = 'REFRESH_TOKEN_COOKIE_PARTITIONED=false, or a newer Express';
-    this.logger.warn({ set }, 'the refresh cookie is not partitioned: this Express drops the attribute');
+    this.kernel.logger.warn({ set }, 'the refresh cookie is not partitioned: this Express drops the attribute');
   }
 
   async #endReplaced(replaced: readonly string[]): Promise<void> {
     try {
-      if (replaced.length > 0) await this.logout.supersede(replaced);
+      if (replaced.length > 0) await this.kernel.logout.supersede(replaced);
     } catch (error) {
       const name = error instanceof Error ? error.name : typeof error;
-      this.logger.warn({ error: name }, 'the session of a replaced refresh cookie was not ended');
+      this.kernel.logger.warn({ error: name }, 'the session of a replaced refresh cookie was not ended');
     }
   }
 }

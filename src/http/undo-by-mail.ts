@@ -23,34 +23,35 @@ export interface PasswordForm {
  */
 export class UndoByMail {
   constructor(
-    private readonly undo: EmailUndoService,
-    /** The address of our form, as a browser sees it. */
-    private readonly formUrl: string,
-    private readonly cookie: OneTimeCookie,
+    private readonly kernel: { readonly emailUndo: EmailUndoService; readonly pages: LinkPages },
+    private readonly browser: {
+      /** The address of our form, as a browser sees it. */
+      readonly formUrl: string;
+      readonly cookie: OneTimeCookie;
+    },
     private readonly password: PasswordForm,
-    private readonly pages: LinkPages,
   ) {}
 
   /** Answers the link: on to the question, with the cookie, or the page of a link that failed. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if (!(await this.undo.find([key], clientOf(request)))) return this.pages.failed(response);
-    this.cookie.set(response, key, COOKIE_SECONDS);
-    return redirect(response, this.formUrl);
+    if (!(await this.kernel.emailUndo.find([key], clientOf(request)))) return this.kernel.pages.failed(response);
+    this.browser.cookie.set(response, key, COOKIE_SECONDS);
+    return redirect(response, this.browser.formUrl);
   }
 
   /** Asks who has the cookie. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    const found = await this.undo.find(this.cookie.read(request), clientOf(request));
-    if (!found) return this.pages.failed(response);
-    return this.pages.askUndo(response, { email: found.email, action: new URL(this.formUrl).pathname });
+    const found = await this.kernel.emailUndo.find(this.browser.cookie.read(request), clientOf(request));
+    if (!found) return this.kernel.pages.failed(response);
+    return this.kernel.pages.askUndo(response, { email: found.email, action: new URL(this.browser.formUrl).pathname });
   }
 
   /** Takes the address back: done, or the page of a link that failed. */
   async submitForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    const resetKey = await this.undo.undo(this.cookie.read(request), clientOf(request));
-    if (resetKey === undefined) return this.pages.failed(response);
-    this.cookie.clear(response);
+    const resetKey = await this.kernel.emailUndo.undo(this.browser.cookie.read(request), clientOf(request));
+    if (resetKey === undefined) return this.kernel.pages.failed(response);
+    this.browser.cookie.clear(response);
     this.password.cookie.set(response, resetKey, this.password.lifetime);
-    return this.pages.undone(response, this.password.url);
+    return this.kernel.pages.undone(response, this.password.url);
   }
 }

@@ -20,12 +20,15 @@ export class EventCounters {
   readonly #sql: string;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly clock: Clock;
+    },
     /** Hides whom the rows are about. */
     private readonly key: KeyObject,
   ) {
+    const { orm } = kernel;
     this.#sql = statement(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
 
@@ -37,9 +40,9 @@ export class EventCounters {
    */
   async count(name: readonly unknown[], seconds: number, em?: EntityManager): Promise<EventCount> {
     const key = createHmac('sha256', this.key).update(JSON.stringify(name)).digest('base64url');
-    const now = this.clock.now();
+    const now = this.kernel.clock.now();
     const parameters = [key, new Date(now + seconds * 1000), new Date(now)];
-    const [row] = await this.database.query<EventCount>(this.#sql, parameters, em);
+    const [row] = await this.kernel.database.query<EventCount>(this.#sql, parameters, em);
     return row ?? { count: 0, wait: 0 };
   }
 }

@@ -41,26 +41,29 @@ export class Outbox {
   readonly #foreign = new Set<string>();
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    private readonly mailer: Mailer,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly mailer: Mailer;
+      readonly clock: Clock;
+      readonly logger: Logger;
+    },
     /** Encrypts what waits. */
     private readonly secret: KeyObject,
-    private readonly logger: Logger,
     /** Decrypt what waits since they were the first. */
     private readonly older: readonly KeyObject[] = [],
   ) {
+    const { orm } = kernel;
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
   }
 
   /** Has a mail sent as soon as the transaction of `em` has committed. After `expiresAt` it is not tried any more. */
   async enqueue({ to, subject, text, html }: Mail, em: EntityManager, expiresAt: Date): Promise<void> {
-    const now = new Date(this.clock.now());
+    const now = new Date(this.kernel.clock.now());
     const id = randomUUID();
     const content = seal(JSON.stringify({ subject, text, html }), id, this.secret);
-    await this.database.query(this.#sql.insert, [id, to, content, now, expiresAt], em);
-    this.database.afterCommit(em, () => this.#wake());
+    await this.kernel.database.query(this.#sql.insert, [id, to, content, now, expiresAt], em);
+    this.kernel.database.afterCommit(em, () => this.#wake());
   }
 
   /** Says how to do work that another server has written down and left; it crosses the work off itself. */
@@ -93,8 +96,12 @@ export class Outbox {
   async #deliver(): Promise<number> {
     let sent = 0;
     for (;;) {
-      const now = new Date(this.clock.now());
-      const claimed = await this.database.query<ClaimedMail>(this.#sql.claim, [now, PARALLEL, [...this.#foreign]]);
+      const now = new Date(this.kernel.clock.now());
+      const claimed = await this.kernel.database.query<ClaimedMail>(this.#sql.claim, [
+        now,
+        PARALLEL,
+        [...this.#foreign],
+      ]);
       if (claimed.length === 0) return sent;
       // All of them are waited for, though one fails: `stop` promises that nothing is being sent any more.
       const results = await Promise.allSettled(claimed.map((mail) => this.#send(mail)));
@@ -106,7 +113,7 @@ export class Outbox {
   }
 
   #look(): void {
-    this.database.unrefIdleConnections().then(
+    this.kernel.database.unrefIdleConnections().then(
       () => this.#wake(),
       () => {},
     ); // nor does what it leaves in the pool
@@ -114,7 +121,7 @@ export class Outbox {
 
   #wake(): void {
     if (this.#isStopped) return;
-    this.deliver().catch((error) => this.logger.warn({ error: nameOf(error) }, 'mails wait for the database'));
+    this.deliver().catch((error) => this.kernel.logger.warn({ error: nameOf(error) }, 'mails wait for the database'));
   }
 
   async #send({ id, to, content, attempts }: ClaimedMail): Promise<boolean> {
@@ -123,11 +130,14 @@ export class Outbox {
       // Neither the address nor the server's words, which repeat it, belong into a log.
       const isFinal = isRefusedForGood(error);
       if (error instanceof UnsealError) this.#leave(id);
-      this.logger.warn({ attempts, error: nameOf(error) }, isFinal ? 'a mail was dropped' : 'a mail has to wait');
-      if (!isFinal) await this.database.query(this.#sql.wait, [id, new Date(this.clock.now())]);
+      this.kernel.logger.warn(
+        { attempts, error: nameOf(error) },
+        isFinal ? 'a mail was dropped' : 'a mail has to wait',
+      );
+      if (!isFinal) await this.kernel.database.query(this.#sql.wait, [id, new Date(this.kernel.clock.now())]);
       return isFinal ? 'dropped' : 'waits';
     });
-    if (outcome === 'sent' || outcome === 'dropped') await this.database.query(this.#sql.remove, [id]);
+    if (outcome === 'sent' || outcome === 'dropped') await this.kernel.database.query(this.#sql.remove, [id]);
     return outcome === 'sent';
   }
 
@@ -144,7 +154,7 @@ export class Outbox {
 
   async #tryToSend(id: string, to: string, content: string): Promise<'sent'> {
     const { subject, text, html } = JSON.parse(unseal(content, id, [this.secret, ...this.older])) as Omit<Mail, 'to'>;
-    await this.mailer.send({ to, subject, text, html, messageId: `<${id}@jwt-allauth>` });
+    await this.kernel.mailer.send({ to, subject, text, html, messageId: `<${id}@jwt-allauth>` });
     return 'sent';
   }
 }

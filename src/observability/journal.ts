@@ -12,12 +12,15 @@ export class Journal {
   readonly #insert: string;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    private readonly events: AuthEvents,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly events: AuthEvents;
+      readonly settings: Settings;
+      readonly clock: Clock;
+    },
   ) {
+    const { orm } = kernel;
     const table = Table.named(orm, AUDIT_EVENT_ENTITY);
     const columns = ['id', 'at', 'event', 'user', 'session', 'details'].map((name) => table.column(name));
     this.#insert = `
@@ -27,7 +30,7 @@ export class Journal {
 
   /** Whether what happens is written down, and so needs a transaction. */
   get isWriting(): boolean {
-    return this.settings.auditLog;
+    return this.kernel.settings.auditLog;
   }
 
   /**
@@ -36,24 +39,25 @@ export class Journal {
    * @param em what `work` is given without a transaction; a new one is not for free
    */
   async together<T>(work: (em: EntityManager) => Promise<T>, em?: EntityManager): Promise<T> {
-    return this.isWriting ? this.database.transaction(work) : work(em ?? this.database.fork());
+    return this.isWriting ? this.kernel.database.transaction(work) : work(em ?? this.kernel.database.fork());
   }
 
   /** Writes what happened in the transaction of `em`, if it is to be written, and tells it once that has committed. */
   async record(happenings: readonly Happening[], em?: EntityManager): Promise<void> {
-    const at = new Date(this.clock.now());
-    if (this.isWriting && happenings.length > 0) await this.database.query(this.#insert, columnsOf(happenings, at), em);
+    const at = new Date(this.kernel.clock.now());
+    if (this.isWriting && happenings.length > 0)
+      await this.kernel.database.query(this.#insert, columnsOf(happenings, at), em);
     this.#tell(happenings, at, em);
   }
 
   /** Tells what happened without writing it: what happens as often as a stranger likes must not fill a table. */
   tell(...happenings: readonly Happening[]): void {
-    this.#tell(happenings, new Date(this.clock.now()));
+    this.#tell(happenings, new Date(this.kernel.clock.now()));
   }
 
   #tell(happenings: readonly Happening[], at: Date, em?: EntityManager): void {
-    this.database.afterCommit(em, () => {
-      for (const [name, what] of happenings) this.events.emit(name, { ...what, at } as never);
+    this.kernel.database.afterCommit(em, () => {
+      for (const [name, what] of happenings) this.kernel.events.emit(name, { ...what, at } as never);
     });
   }
 }

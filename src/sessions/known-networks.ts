@@ -27,13 +27,16 @@ export class KnownNetworks {
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly settings: Settings;
+      readonly clock: Clock;
+    },
     /** Hides whom the rows are about. */
     private readonly key: KeyObject,
   ) {
+    const { orm } = kernel;
     this.#sql = statements(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
   }
 
@@ -51,23 +54,24 @@ export class KnownNetworks {
   /** Makes the network known from which a session was opened. Most of the time it is, and nothing is written. */
   async remember(owner: KnownOwner, ip: string | undefined, em?: EntityManager): Promise<void> {
     const key = this.#keyToStore(owner, ip);
-    if (key) await this.database.query(this.#sql.remember, [key, ...this.#dates()], em);
+    if (key) await this.kernel.database.query(this.#sql.remember, [key, ...this.#dates()], em);
   }
 
   /** Keeps a network known where the user has a session. One that is not known does not become so. */
   async renew(owner: KnownOwner, ip: string | undefined): Promise<void> {
     const key = this.#keyToStore(owner, ip);
-    if (key) await this.database.query(this.#sql.renew, [key, ...this.#dates(), new Date(this.clock.now())]);
+    if (key)
+      await this.kernel.database.query(this.#sql.renew, [key, ...this.#dates(), new Date(this.kernel.clock.now())]);
   }
 
   #keyToStore(owner: KnownOwner, ip: string | undefined): string | undefined {
-    const isUseful = this.settings.loginRateLimit.length > 0 && owner.passwordHash;
+    const isUseful = this.kernel.settings.loginRateLimit.length > 0 && owner.passwordHash;
     return isUseful ? this.keyOf(owner, ip) : undefined;
   }
 
   /** Until when the network is known, and the date before which a row is renewed: at most once a day. */
   #dates(): [Date, Date] {
-    const until = this.clock.now() + KNOWN_FOR;
+    const until = this.kernel.clock.now() + KNOWN_FOR;
     return [new Date(until), new Date(until - DAY)];
   }
 }

@@ -10,11 +10,13 @@ import type { SessionEndings } from './session-endings.js';
 /** Ends the sessions of which a copied refresh token was found. */
 export class Replays {
   constructor(
-    private readonly sessions: SessionService,
-    private readonly endings: SessionEndings,
-    private readonly users: UserService,
-    private readonly journal: Journal,
-    private readonly reports: ReuseReports,
+    protected readonly kernel: {
+      readonly sessions: SessionService;
+      readonly sessionEndings: SessionEndings;
+      readonly users: UserService;
+      readonly journal: Journal;
+      readonly reuseReports: ReuseReports;
+    },
   ) {}
 
   /**
@@ -24,7 +26,7 @@ export class Replays {
    */
   async refuse(claims: TokenClaims): Promise<never> {
     if (!(await this.#end(claims))) {
-      this.reports.tell('revoked-session', claims);
+      this.kernel.reuseReports.tell('revoked-session', claims);
       throw tokenNotValid('revoked-session');
     }
     throw authError('refresh_token_reused', { reason: 'replay' });
@@ -37,16 +39,17 @@ export class Replays {
    */
   async #end(claims: TokenClaims): Promise<boolean> {
     try {
-      const isEnded = await this.journal.together(async (em: EntityManager) => {
-        const ended = await this.sessions.revoke(claims, { em, reason: 'replay' });
-        if (ended) await this.journal.record([this.reports.event('replay', claims)], em);
+      const isEnded = await this.kernel.journal.together(async (em: EntityManager) => {
+        const ended = await this.kernel.sessions.revoke(claims, { em, reason: 'replay' });
+        if (ended) await this.kernel.journal.record([this.kernel.reuseReports.event('replay', claims)], em);
         return ended;
       });
-      if (isEnded) this.reports.log('replay', claims);
+      if (isEnded) this.kernel.reuseReports.log('replay', claims);
       return isEnded;
     } catch (error) {
-      this.reports.tell('replay', claims);
-      if (this.journal.isWriting) await this.endings.one(claims.session, this.users.keyOf(claims.sub));
+      this.kernel.reuseReports.tell('replay', claims);
+      if (this.kernel.journal.isWriting)
+        await this.kernel.sessionEndings.one(claims.session, this.kernel.users.keyOf(claims.sub));
       throw error;
     }
   }

@@ -53,13 +53,16 @@ export class RevocationListener {
   #channel?: RevocationChannel;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    settings: Settings,
-    private readonly clock: Clock,
-    private readonly telemetry: Telemetry,
-    private readonly logger: Logger,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly settings: Settings;
+      readonly clock: Clock;
+      readonly telemetry: Telemetry;
+      readonly logger: Logger;
+    },
   ) {
+    const { orm, settings, clock } = kernel;
     const table = Table.named(orm, REVOCATION_ENTITY);
     const [at, session] = [table.column('revokedAt'), table.column('session')];
     this.#channelName = channelNameOf(table);
@@ -102,14 +105,14 @@ export class RevocationListener {
   }
 
   async #run(onTried: () => void): Promise<void> {
-    this.telemetry.gauge('revocation_list.size', 'Revoked sessions in memory.', () => this.size);
-    this.telemetry.gauge('revocation_list.current', '1 while the list is current, else 0.', () =>
+    this.kernel.telemetry.gauge('revocation_list.size', 'Revoked sessions in memory.', () => this.size);
+    this.kernel.telemetry.gauge('revocation_list.current', '1 while the list is current, else 0.', () =>
       Number(this.isCurrent),
     );
     let wait = RETRY.first;
     while (!this.#isStopped) {
       try {
-        await this.database.unrefIdleConnections();
+        await this.kernel.database.unrefIdleConnections();
         await this.#listen(() => {
           wait = RETRY.first;
           onTried();
@@ -127,8 +130,8 @@ export class RevocationListener {
 
   /** Opens a connection, catches up, and watches over it until it is over. */
   async #listen(onCurrent: () => void): Promise<void> {
-    const channel = await RevocationChannel.open(this.database, this.#channelName, {
-      onRevoked: (session) => this.#list.add(session, this.clock.now()),
+    const channel = await RevocationChannel.open(this.kernel.database, this.#channelName, {
+      onRevoked: (session) => this.#list.add(session, this.kernel.clock.now()),
       onClosed: (closed) => {
         if (this.#channel === closed) this.#become('disconnected'); // else it never served, or has a successor
       },
@@ -144,7 +147,7 @@ export class RevocationListener {
   }
 
   async #catchUp(channel: RevocationChannel): Promise<void> {
-    let after: [at: Date, session: string] = [new Date(this.clock.now() - this.#memory), FIRST];
+    let after: [at: Date, session: string] = [new Date(this.kernel.clock.now() - this.#memory), FIRST];
     for (;;) {
       const rows = await channel.query<{ at: number; session: string }>(this.#page, after);
       for (const { at, session } of rows) this.#list.add(session, at);
@@ -186,10 +189,10 @@ export class RevocationListener {
     const before = this.#state;
     this.#state = state;
     if (before === state || this.#isStopped) return;
-    if (state === 'current') this.logger.info({ revoked: this.size }, 'the revocation list is current');
+    if (state === 'current') this.kernel.logger.info({ revoked: this.size }, 'the revocation list is current');
     else {
       const reason = error instanceof Error ? error.name : state;
-      this.logger.warn({ state, reason }, 'the revocation list is not current');
+      this.kernel.logger.warn({ state, reason }, 'the revocation list is not current');
     }
   }
 }

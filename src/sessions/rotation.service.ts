@@ -48,19 +48,21 @@ const ATTEMPTS = 3;
 /** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
 export class RotationService {
   constructor(
-    private readonly database: Database,
-    private readonly store: SessionStore,
-    private readonly sessions: SessionService,
-    private readonly users: UserService,
-    private readonly tokens: TokenFactory,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
-    private readonly journal: Journal,
-    private readonly telemetry: Telemetry,
-    private readonly reports: ReuseReports,
-    private readonly replays: Replays,
-    private readonly origins: RotationOrigins,
-    private readonly choice: TokenChoice,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly sessionStore: SessionStore;
+      readonly sessions: SessionService;
+      readonly users: UserService;
+      readonly tokens: TokenFactory;
+      readonly settings: Settings;
+      readonly clock: Clock;
+      readonly journal: Journal;
+      readonly telemetry: Telemetry;
+      readonly reuseReports: ReuseReports;
+      readonly replays: Replays;
+      readonly rotationOrigins: RotationOrigins;
+      readonly tokenChoice: TokenChoice;
+    },
   ) {}
 
   /**
@@ -73,7 +75,7 @@ export class RotationService {
    * @throws session_expired past SESSION_LIFETIME; the session is revoked
    */
   async rotate(token: string, client?: SessionClient): Promise<Tokens> {
-    return this.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
+    return this.kernel.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
   }
 
   /**
@@ -83,19 +85,19 @@ export class RotationService {
    * @throws what `rotate` throws
    */
   async rotateAny(tokens: readonly string[], client?: SessionClient): Promise<Tokens> {
-    return this.rotate(await this.choice.best(tokens), client);
+    return this.rotate(await this.kernel.tokenChoice.best(tokens), client);
   }
 
   async #rotate(token: string, client: SessionClient | undefined, outcome: (name: string) => void): Promise<Tokens> {
-    const claims = this.tokens.readRefresh(token);
-    const now = this.clock.now();
-    if (this.tokens.deadline(claims.session_iat) <= toSeconds(now)) {
-      await this.sessions.revoke(claims, { reason: 'session-lifetime' });
+    const claims = this.kernel.tokens.readRefresh(token);
+    const now = this.kernel.clock.now();
+    if (this.kernel.tokens.deadline(claims.session_iat) <= toSeconds(now)) {
+      await this.kernel.sessions.revoke(claims, { reason: 'session-lifetime' });
       throw authError('session_expired');
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
-    const origin = this.origins.of(claims.session, client);
-    const presented = { claims, user: this.users.keyOf(claims.sub), client, origin };
+    const origin = this.kernel.rotationOrigins.of(claims.session, client);
+    const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin };
     const successor = this.#isAtOnce ? await this.#rotateAtOnce(presented) : undefined;
     if (successor) return successor;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -107,35 +109,35 @@ export class RotationService {
 
   /** Whether no code of the app runs for a successor, which then cannot fail, and which one statement makes. */
   get #isAtOnce(): boolean {
-    return this.tokens.isPlain && this.users.hasPlainClaims;
+    return this.kernel.tokens.isPlain && this.kernel.users.hasPlainClaims;
   }
 
   /** Rotates the live token of a live session, in one statement that also reads the user. Undefined: it is not that. */
   async #rotateAtOnce(presented: Presented): Promise<Tokens | undefined> {
     const { claims } = presented;
-    const next = this.#nextOf(claims, this.clock.now());
-    const owner = await this.#store(presented, claims.jti, next, undefined, this.database.fork());
-    return owner && this.tokens.sign(this.tokens.preparePlain(claims.sub, owner, next.issuedAt), next);
+    const next = this.#nextOf(claims, this.kernel.clock.now());
+    const owner = await this.#store(presented, claims.jti, next, undefined, this.kernel.database.fork());
+    return owner && this.kernel.tokens.sign(this.kernel.tokens.preparePlain(claims.sub, owner, next.issuedAt), next);
   }
 
   /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
   async #answer(presented: Presented, outcome: (name: TokenReuse) => void): Promise<Tokens | undefined> {
     const { claims, user } = presented;
-    const em = this.database.fork();
-    const found = await this.store.find(claims.session, user, em);
+    const em = this.kernel.database.fork();
+    const found = await this.kernel.sessionStore.find(claims.session, user, em);
     if (!found) return this.#refuse('unknown-session', claims);
     const { session } = found;
     if (!session.enabled) return this.#refuse('revoked-session', claims);
     if (!session.isUserActive) {
-      await this.sessions.revokeAll(user, { reason: 'deactivation' });
+      await this.kernel.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
     const standing = this.#standingOf(claims, session);
     const isFollowing = standing === 'parent' && isElsewhere(presented, session);
     const isThief = isFollowing && session.followedGenerations >= FOLLOWED_AT_MOST;
-    if (standing === 'used' || isThief) return this.replays.refuse(claims);
-    if (session.expiresAt <= this.clock.now()) throw tokenNotValid('session-ended');
-    const prepared = await this.tokens.prepare(found.user);
+    if (standing === 'used' || isThief) return this.kernel.replays.refuse(claims);
+    if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
+    const prepared = await this.kernel.tokens.prepare(found.user);
     const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
@@ -152,10 +154,11 @@ export class RotationService {
     prepared: PreparedTokens,
     isFollowing: boolean,
   ): Promise<Tokens | undefined> {
-    const tokens = this.tokens.sign(prepared, liveToken(claims, row));
+    const tokens = this.kernel.tokens.sign(prepared, liveToken(claims, row));
     const isToMark = isFollowing && !row.isFollowed; // once a generation, however often its parent comes
-    if (isToMark && !(await this.store.markFollowed({ id: claims.session, user, live: row.jti }))) return undefined;
-    this.reports.tell('lost-response', claims);
+    if (isToMark && !(await this.kernel.sessionStore.markFollowed({ id: claims.session, user, live: row.jti })))
+      return undefined;
+    this.kernel.reuseReports.tell('lost-response', claims);
     return tokens;
   }
 
@@ -171,15 +174,15 @@ export class RotationService {
     reader: EntityManager,
   ): Promise<Tokens | undefined> {
     // Never earlier than the parent, by whichever server's clock.
-    const next = this.#nextOf(presented.claims, Math.max(this.clock.now(), rotatedAt));
-    const tokens = this.tokens.sign(prepared, next);
+    const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), rotatedAt));
+    const tokens = this.kernel.tokens.sign(prepared, next);
     return (await this.#store(presented, live, next, reuse, reader)) && tokens;
   }
 
   /** The session with a new live token, made at an instant in milliseconds. */
   #nextOf({ session, session_iat }: TokenClaims, at: number): NextToken {
     const issuedAt = toSeconds(at);
-    const expiresAt = this.tokens.refreshExpiry(issuedAt, session_iat);
+    const expiresAt = this.kernel.tokens.refreshExpiry(issuedAt, session_iat);
     return { id: session, openedAt: session_iat, jti: randomUUID(), at, issuedAt, expiresAt };
   }
 
@@ -195,26 +198,29 @@ export class RotationService {
   ): Promise<PlainClaims | undefined> {
     const ids = { id: claims.session, user, live, presented: claims.jti, next: next.jti, origin };
     const dates = { at: new Date(next.at), expiresAt: new Date(next.expiresAt * 1000) };
-    const owner = await this.journal.together(async (em) => {
-      const rotated = await this.store.rotate({ ...ids, ...dates, ...deviceOf(client, this.settings) }, em);
+    const owner = await this.kernel.journal.together(async (em) => {
+      const rotated = await this.kernel.sessionStore.rotate(
+        { ...ids, ...dates, ...deviceOf(client, this.kernel.settings) },
+        em,
+      );
       if (!rotated) return undefined;
       const events: Happening[] = [['session.refreshed', { session: claims.session, user: claims.sub }]];
-      if (reuse) events.push(this.reports.event(reuse, claims));
-      await this.journal.record(events, em);
+      if (reuse) events.push(this.kernel.reuseReports.event(reuse, claims));
+      await this.kernel.journal.record(events, em);
       return rotated;
     }, reader);
     if (!owner) return undefined;
-    if (reuse) this.reports.log(reuse, claims);
-    await this.sessions.keepNetworkKnown(claims, client);
+    if (reuse) this.kernel.reuseReports.log(reuse, claims);
+    await this.kernel.sessions.keepNetworkKnown(claims, client);
     return owner;
   }
 
   #standingOf(claims: TokenClaims, row: SessionRow): TokenStanding {
-    return standingOf(claims, row, this.settings.refreshReuseGrace, this.clock.now());
+    return standingOf(claims, row, this.kernel.settings.refreshReuseGrace, this.kernel.clock.now());
   }
 
   #refuse(reuse: Exclude<TokenReuse, 'replay'>, claims: TokenClaims): never {
-    this.reports.tell(reuse, claims);
+    this.kernel.reuseReports.tell(reuse, claims);
     throw tokenNotValid(reuse);
   }
 }

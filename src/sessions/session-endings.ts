@@ -27,12 +27,15 @@ export class SessionEndings {
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    users: UserService,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly users: UserService;
+      readonly settings: Settings;
+      readonly clock: Clock;
+    },
   ) {
+    const { orm, users } = kernel;
     const tables = [SESSION_ENTITY, REVOCATION_ENTITY, ONE_TIME_KEY_ENTITY] as const;
     const [session, revocation, key] = tables.map((name) => Table.named(orm, name)) as [Table, Table, Table];
     this.#sql = statements(session, revocation, key, users.table);
@@ -65,16 +68,16 @@ export class SessionEndings {
    * @throws TypeError where the app's own transaction would not see what has been committed meanwhile
    */
   async lockUser(user: UserId, em: EntityManager): Promise<void> {
-    const [row] = await this.database.query<{ isolation: string }>(this.#sql.lockUser, [user], em);
+    const [row] = await this.kernel.database.query<{ isolation: string }>(this.#sql.lockUser, [user], em);
     if (row && row.isolation !== 'read committed') {
       throw new TypeError(`sessions are ended in read committed transactions only; this one is ${row.isolation}`);
     }
   }
 
   async #end(sql: string, which: readonly unknown[], em?: EntityManager): Promise<EndedSession[]> {
-    const now = this.clock.now();
-    const goodSince = new Date(now - believedFor(this.settings));
-    return this.database.query<EndedSession>(sql, [new Date(now), goodSince, ...which], em);
+    const now = this.kernel.clock.now();
+    const goodSince = new Date(now - believedFor(this.kernel.settings));
+    return this.kernel.database.query<EndedSession>(sql, [new Date(now), goodSince, ...which], em);
   }
 }
 

@@ -17,16 +17,14 @@ export function sweepOfSessions(database: Database, orm: MikroORM, settings: Set
   const { insert, notify } = revocationOf(Table.named(orm, REVOCATION_ENTITY));
   const [id, enabled, expiresAt] = ['id', 'enabled', 'expiresAt'].map((property) => session.column(property));
   const hasGoodTokens = `d.${expiresAt} > $1::timestamptz - interval '${believedFor(settings)} milliseconds'`;
-  return new TableSweep(
-    database,
-    session,
-    { since: 'expiresAt' },
-    {
+  return new TableSweep(database, session, {
+    since: 'expiresAt',
+    followUp: {
       returning: `d.${id} as session, d.${enabled} and ${hasGoodTokens} as "isToRevoke"`,
       expression: `told as (${insert('$1', 'deleted', '"isToRevoke"')} returning 1)`,
       result: `(select count(${notify}) from deleted where "isToRevoke")::float8 as revoked`,
     },
-  );
+  });
 }
 
 /** Takes revocations off their list once every access token that they are about has expired. */

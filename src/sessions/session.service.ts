@@ -50,15 +50,17 @@ export interface RevokeOptions {
 /** Opens, lists and ends the sessions of users. Rotation is in `rotation.service.ts`. */
 export class SessionService {
   constructor(
-    private readonly database: Database,
-    private readonly store: SessionStore,
-    private readonly endings: SessionEndings,
-    private readonly users: UserService,
-    private readonly tokens: TokenFactory,
-    private readonly journal: Journal,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
-    private readonly known: KnownNetworks,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly sessionStore: SessionStore;
+      readonly sessionEndings: SessionEndings;
+      readonly users: UserService;
+      readonly tokens: TokenFactory;
+      readonly journal: Journal;
+      readonly settings: Settings;
+      readonly clock: Clock;
+      readonly knownNetworks: KnownNetworks;
+    },
   ) {}
 
   /**
@@ -70,30 +72,30 @@ export class SessionService {
    * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
    */
   async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, { em, client }: OpenOptions = {}): Promise<Tokens> {
-    const reader = em ?? this.database.fork();
-    const owner = await this.store.findOwner(user.id, reader);
+    const reader = em ?? this.kernel.database.fork();
+    const owner = await this.kernel.sessionStore.findOwner(user.id, reader);
     if (!owner) throw authError('incorrect_credentials');
-    const prepared = await this.tokens.prepare(owner);
+    const prepared = await this.kernel.tokens.prepare(owner);
     const session = this.#newSession();
-    const tokens = this.tokens.sign(prepared, session);
+    const tokens = this.kernel.tokens.sign(prepared, session);
     const openIn = async (own: EntityManager) => {
       const { passwordHash } = await this.#insert(session, user, client, own);
-      await this.known.remember({ id: owner.id, passwordHash }, client?.ip, own);
+      await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, own);
       const opened = { session: session.id, user: String(owner.id), ip: clientAddress(client?.ip) };
-      await this.journal.record([['session.opened', opened]], own);
+      await this.kernel.journal.record([['session.opened', opened]], own);
     };
     if (em) await openIn(em);
-    else if (this.settings.maxSessionsPerUser !== undefined) await this.database.transaction(openIn);
-    else await this.journal.together(openIn);
+    else if (this.kernel.settings.maxSessionsPerUser !== undefined) await this.kernel.database.transaction(openIn);
+    else await this.kernel.journal.together(openIn);
     return tokens;
   }
 
   /** The live sessions of a user, the one used last first, at most 200. */
   async list(user: UserId): Promise<SessionInfo[]> {
-    const now = this.clock.now();
-    const hiddenSince = new Date(now - this.settings.refreshReuseGrace * 1000);
-    const sessions = await this.store.list(user, new Date(now), hiddenSince);
-    return sessions.map((session) => toSessionInfo(session, this.settings));
+    const now = this.kernel.clock.now();
+    const hiddenSince = new Date(now - this.kernel.settings.refreshReuseGrace * 1000);
+    const sessions = await this.kernel.sessionStore.list(user, new Date(now), hiddenSince);
+    return sessions.map((session) => toSessionInfo(session, this.kernel.settings));
   }
 
   /**
@@ -101,25 +103,26 @@ export class SessionService {
    * @throws token_not_valid when the caller's own has ended
    */
   async listFor({ session, sub }: SessionReference): Promise<SessionInfo[]> {
-    const sessions = await this.list(this.users.keyOf(sub));
+    const sessions = await this.list(this.kernel.users.keyOf(sub));
     if (!sessions.some(({ id }) => id === session)) await this.assertLive({ session, sub });
     return sessions;
   }
 
   /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
   async revoke({ session, sub }: SessionReference, options: RevokeOptions = {}): Promise<boolean> {
-    const user = this.users.keyOf(sub);
-    const end = async (em: EntityManager) => this.#record(await this.endings.one(session, user, em), options, em);
-    return (options.em ? await end(options.em) : await this.journal.together(end)) > 0;
+    const user = this.kernel.users.keyOf(sub);
+    const end = async (em: EntityManager) =>
+      this.#record(await this.kernel.sessionEndings.one(session, user, em), options, em);
+    return (options.em ? await end(options.em) : await this.kernel.journal.together(end)) > 0;
   }
 
   /** Ends every session of a user, those that are being opened or rotated at this moment included; tells how many. */
   async revokeAll(user: UserId, options: RevokeOptions = {}): Promise<number> {
     const end = async (em: EntityManager) => {
-      await this.endings.lockUser(user, em);
-      return this.#record(await this.endings.all(user, em), options, em);
+      await this.kernel.sessionEndings.lockUser(user, em);
+      return this.#record(await this.kernel.sessionEndings.all(user, em), options, em);
     };
-    return options.em ? end(options.em) : this.database.transaction(end);
+    return options.em ? end(options.em) : this.kernel.database.transaction(end);
   }
 
   /**
@@ -128,15 +131,20 @@ export class SessionService {
    * @throws token_not_valid when the caller's session has ended: its access token is nobody's who may end others
    */
   async revokeFor(caller: SessionReference, which: { session: string } | 'others' | 'all'): Promise<number> {
-    const user = this.users.keyOf(caller.sub);
-    return this.database.transaction(async (em) => {
-      await this.endings.lockUser(user, em);
+    const user = this.kernel.users.keyOf(caller.sub);
+    return this.kernel.database.transaction(async (em) => {
+      await this.kernel.sessionEndings.lockUser(user, em);
       await this.assertLive(caller, em);
-      if (which === 'all') return this.#record(await this.endings.all(user, em), { reason: 'logout-all' }, em);
+      if (which === 'all')
+        return this.#record(await this.kernel.sessionEndings.all(user, em), { reason: 'logout-all' }, em);
       if (which === 'others') {
-        return this.#record(await this.endings.others(caller.session, user, em), { reason: 'revoke-others' }, em);
+        return this.#record(
+          await this.kernel.sessionEndings.others(caller.session, user, em),
+          { reason: 'revoke-others' },
+          em,
+        );
       }
-      return this.#record(await this.endings.one(which.session, user, em), { reason: 'revoked' }, em);
+      return this.#record(await this.kernel.sessionEndings.one(which.session, user, em), { reason: 'revoked' }, em);
     });
   }
 
@@ -146,7 +154,12 @@ export class SessionService {
    * @throws token_not_valid when it has ended
    */
   async assertLive({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
-    const isLive = await this.store.isLive(session, this.users.keyOf(sub), new Date(this.clock.now()), em);
+    const isLive = await this.kernel.sessionStore.isLive(
+      session,
+      this.kernel.users.keyOf(sub),
+      new Date(this.kernel.clock.now()),
+      em,
+    );
     if (!isLive) throw tokenNotValid('session-ended');
   }
 
@@ -156,15 +169,19 @@ export class SessionService {
    */
   async keepNetworkKnown({ sub, iat, session_iat: openedAt }: TokenClaims, client?: SessionClient): Promise<void> {
     const dayOf = (seconds: number) => Math.floor((seconds - openedAt) / DAY_SECONDS);
-    if (!client?.ip || dayOf(iat) === dayOf(toSeconds(this.clock.now()))) return;
-    const id = this.users.keyOf(sub);
-    const renew = async () => this.known.renew({ id, passwordHash: await this.store.passwordHashOf(id) }, client.ip);
+    if (!client?.ip || dayOf(iat) === dayOf(toSeconds(this.kernel.clock.now()))) return;
+    const id = this.kernel.users.keyOf(sub);
+    const renew = async () =>
+      this.kernel.knownNetworks.renew(
+        { id, passwordHash: await this.kernel.sessionStore.passwordHashOf(id) },
+        client.ip,
+      );
     await renew().catch(() => {});
   }
 
   #newSession(): TokenSession {
-    const openedAt = toSeconds(this.clock.now());
-    const expiresAt = this.tokens.refreshExpiry(openedAt, openedAt);
+    const openedAt = toSeconds(this.kernel.clock.now());
+    const expiresAt = this.kernel.tokens.refreshExpiry(openedAt, openedAt);
     return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt };
   }
 
@@ -175,15 +192,19 @@ export class SessionService {
     client: SessionClient | undefined,
     em: EntityManager,
   ): Promise<{ readonly passwordHash: string | null }> {
-    const cap = this.settings.maxSessionsPerUser;
-    if (cap !== undefined) await this.endings.lockUser(user.id, em);
-    const dates = { openedAt: new Date(this.clock.now()), expiresAt: new Date(expiresAt * 1000) };
-    const session = { id, jti, ...dates, ...deviceOf(client, this.settings) };
-    const opened = await this.store.insert(session, user, em);
+    const cap = this.kernel.settings.maxSessionsPerUser;
+    if (cap !== undefined) await this.kernel.sessionEndings.lockUser(user.id, em);
+    const dates = { openedAt: new Date(this.kernel.clock.now()), expiresAt: new Date(expiresAt * 1000) };
+    const session = { id, jti, ...dates, ...deviceOf(client, this.kernel.settings) };
+    const opened = await this.kernel.sessionStore.insert(session, user, em);
     if (!opened) throw authError('incorrect_credentials');
     if (cap !== undefined) {
       await this.#endReplaced(user.id, client, em);
-      await this.#record(await this.endings.excess(id, user.id, cap - 1, em), { reason: 'session-cap' }, em);
+      await this.#record(
+        await this.kernel.sessionEndings.excess(id, user.id, cap - 1, em),
+        { reason: 'session-cap' },
+        em,
+      );
     }
     return opened;
   }
@@ -191,14 +212,14 @@ export class SessionService {
   /** Ends those sessions of a user that a new one of this client replaces, before others are counted. */
   async #endReplaced(user: UserId, client: SessionClient | undefined, em: EntityManager): Promise<void> {
     for (const { session } of client?.replaces?.filter(({ sub }) => sub === String(user)) ?? []) {
-      await this.#record(await this.endings.one(session, user, em), { reason: 'superseded' }, em);
+      await this.#record(await this.kernel.sessionEndings.one(session, user, em), { reason: 'superseded' }, em);
     }
   }
 
   /** Records what was ended, and tells how many sessions it was. */
   async #record(ended: readonly EndedSession[], { reason = 'app' }: RevokeOptions, em: EntityManager): Promise<number> {
     const events = ended.map(({ session, user }) => ['session.revoked', { session, user, reason }] as const);
-    await this.journal.record(events, em);
+    await this.kernel.journal.record(events, em);
     return ended.length;
   }
 }

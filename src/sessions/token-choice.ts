@@ -18,18 +18,20 @@ const ORDER = ['live', 'newer', 'parent', 'used', 'dead', 'foreign'] as const sa
 /** Chooses one of several refresh tokens of one client. */
 export class TokenChoice {
   constructor(
-    private readonly database: Database,
-    private readonly store: SessionStore,
-    private readonly users: UserService,
-    private readonly tokens: TokenFactory,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly sessionStore: SessionStore;
+      readonly users: UserService;
+      readonly tokens: TokenFactory;
+      readonly settings: Settings;
+      readonly clock: Clock;
+    },
   ) {}
 
   /** The token that stands first in the order; nothing is changed. With one token there is no query. */
   async best(tokens: readonly string[]): Promise<string> {
     if (tokens.length < 2) return tokens[0] ?? '';
-    const em = this.database.fork();
+    const em = this.kernel.database.fork();
     let best = { token: '', place: ORDER.length as number };
     for (const token of tokens) {
       const place = ORDER.indexOf(await this.#look(token, em));
@@ -41,12 +43,12 @@ export class TokenChoice {
 
   async #look(token: string, em: EntityManager): Promise<(typeof ORDER)[number]> {
     try {
-      const claims = this.tokens.readRefresh(token);
-      const now = this.clock.now();
+      const claims = this.kernel.tokens.readRefresh(token);
+      const now = this.kernel.clock.now();
       if (claims.exp <= toSeconds(now)) return 'dead';
-      const found = await this.store.find(claims.session, this.users.keyOf(claims.sub), em);
+      const found = await this.kernel.sessionStore.find(claims.session, this.kernel.users.keyOf(claims.sub), em);
       if (!found?.session.enabled || !found.session.isUserActive) return 'dead';
-      return standingOf(claims, found.session, this.settings.refreshReuseGrace, now);
+      return standingOf(claims, found.session, this.kernel.settings.refreshReuseGrace, now);
     } catch (error) {
       if (isTokenNotValid(error)) return 'foreign';
       throw error;

@@ -1,4 +1,5 @@
-import { ErrorCode, JwtAllauthError } from '../error.js';
+import { JwtAllauthError } from '../error.js';
+import { ERRORS } from '../error-table.js';
 
 /**
  * One value of one setting that cannot be used, and why. The value is repeated only where it is a path of
@@ -14,7 +15,7 @@ export interface SettingFault {
 export class SettingsError extends JwtAllauthError {
   constructor(readonly faults: readonly SettingFault[]) {
     const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);
-    super(ErrorCode.InvalidSettings, 500, `The settings cannot be used:${lines.join('')}`);
+    super('invalid_settings', { ...ERRORS.invalid_settings, detail: `The settings cannot be used:${lines.join('')}` });
     this.name = 'SettingsError';
   }
 }

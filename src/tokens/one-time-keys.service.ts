@@ -53,11 +53,14 @@ export class OneTimeKeys {
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(
-    private readonly database: Database,
-    orm: MikroORM,
-    users: UserService,
-    private readonly clock: Clock,
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly orm: MikroORM;
+      readonly users: UserService;
+      readonly clock: Clock;
+    },
   ) {
+    const { orm, users } = kernel;
     this.#sql = statements(Table.named(orm, ONE_TIME_KEY_ENTITY), users.table);
   }
 
@@ -70,15 +73,19 @@ export class OneTimeKeys {
 
   /** Stores a key under a purpose, in place of the one that the user had for it. */
   async remember(key: string, { purpose, user, email }: OneTimeKey, seconds: number, em: EntityManager): Promise<void> {
-    const expiresAt = new Date(this.clock.now() + seconds * 1000);
-    await this.database.query(this.#sql.store, [hashOf(key), purpose, user, normalizeEmail(email), expiresAt], em);
+    const expiresAt = new Date(this.kernel.clock.now() + seconds * 1000);
+    await this.kernel.database.query(
+      this.#sql.store,
+      [hashOf(key), purpose, user, normalizeEmail(email), expiresAt],
+      em,
+    );
   }
 
   /** Looks whether a key is good for one of some purposes, without using it. */
   async find(key: string, purposes: readonly KeyPurpose[], em?: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
-    const parameters = [hashOf(key), purposes, new Date(this.clock.now())];
-    const [found] = await this.database.query<OneTimeKey>(this.#sql.find, parameters, em);
+    const parameters = [hashOf(key), purposes, new Date(this.kernel.clock.now())];
+    const [found] = await this.kernel.database.query<OneTimeKey>(this.#sql.find, parameters, em);
     return found;
   }
 
@@ -89,21 +96,24 @@ export class OneTimeKeys {
   async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
     // The user first, as everywhere: what deactivates, deletes or renames the user beside this is over before we look.
-    await this.database.query(this.#sql.lockUser, [hashOf(key)], em);
+    await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, purposes, em);
     if (!found) return undefined;
-    const deleted = await this.database.query(this.#sql.remove, [hashOf(key), found.purpose], em);
+    const deleted = await this.kernel.database.query(this.#sql.remove, [hashOf(key), found.purpose], em);
     return deleted.length > 0 ? found : undefined;
   }
 
   /** Whether a user has a key of one of some purposes, expired or not. */
   async has(purposes: readonly KeyPurpose[], user: UserId, em: EntityManager): Promise<boolean> {
-    return (await this.database.query(this.#sql.has, [user, purposes], em)).length > 0;
+    return (await this.kernel.database.query(this.#sql.has, [user, purposes], em)).length > 0;
   }
 
   /** Whether a user's key of a purpose is there, and has expired. */
   async isExpired(purpose: KeyPurpose, user: UserId, em: EntityManager): Promise<boolean> {
-    return (await this.database.query(this.#sql.isExpired, [user, purpose, new Date(this.clock.now())], em)).length > 0;
+    return (
+      (await this.kernel.database.query(this.#sql.isExpired, [user, purpose, new Date(this.kernel.clock.now())], em))
+        .length > 0
+    );
   }
 
   /**
@@ -111,24 +121,28 @@ export class OneTimeKeys {
    * have.
    */
   async freeUndoPurpose(user: UserId, em: EntityManager): Promise<KeyPurpose | undefined> {
-    const parameters = [user, UNDO_PURPOSES, new Date(this.clock.now())];
-    const used = await this.database.query<{ purpose: string }>(this.#sql.usedPurposes, parameters, em);
+    const parameters = [user, UNDO_PURPOSES, new Date(this.kernel.clock.now())];
+    const used = await this.kernel.database.query<{ purpose: string }>(this.#sql.usedPurposes, parameters, em);
     return UNDO_PURPOSES.find((each) => !used.some(({ purpose }) => purpose === each));
   }
 
   /** `claim` for `UNDO_PURPOSES`, which also voids those that were issued later. */
   async claimUndo(key: string, em: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
-    await this.database.query(this.#sql.lockUser, [hashOf(key)], em);
+    await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, UNDO_PURPOSES, em);
     if (!found) return undefined;
-    const deleted = await this.database.query(this.#sql.removeSince, [found.user, UNDO_PURPOSES, hashOf(key)], em);
+    const deleted = await this.kernel.database.query(
+      this.#sql.removeSince,
+      [found.user, UNDO_PURPOSES, hashOf(key)],
+      em,
+    );
     return deleted.length > 0 ? found : undefined;
   }
 
   /** Deletes every key of a user except those of `UNDO_PURPOSES`. */
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
-    await this.database.query(this.#sql.revokeAll, [user, UNDO_PURPOSES], em);
+    await this.kernel.database.query(this.#sql.revokeAll, [user, UNDO_PURPOSES], em);
   }
 }
 

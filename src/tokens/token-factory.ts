@@ -44,24 +44,27 @@ export class TokenFactory {
   readonly #verified: VerifiedTokens;
 
   constructor(
+    protected readonly kernel: {
+      readonly keys: SigningKeys;
+      readonly settings: Settings;
+      readonly clock: Clock;
+    },
     private readonly tokenClass: RefreshTokenClass,
     /** Relations that USER_ATTRIBUTES reads. */
     private readonly relations: readonly string[],
-    private readonly keys: SigningKeys,
-    private readonly settings: Settings,
-    private readonly clock: Clock,
   ) {
+    const { keys } = kernel;
     this.#verified = new VerifiedTokens(keys);
   }
 
   /** When a refresh token made at `issuedAt` expires: after its lifetime, but never past the session's deadline. */
   refreshExpiry(issuedAt: number, openedAt: number): number {
-    return Math.min(issuedAt + this.settings.refreshTokenLifetime, this.deadline(openedAt));
+    return Math.min(issuedAt + this.kernel.settings.refreshTokenLifetime, this.deadline(openedAt));
   }
 
   /** When a session ends, used or not (SESSION_LIFETIME); Infinity without such a limit. */
   deadline(openedAt: number): number {
-    return openedAt + (this.settings.sessionLifetime ?? Number.POSITIVE_INFINITY);
+    return openedAt + (this.kernel.settings.sessionLifetime ?? Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -76,9 +79,9 @@ export class TokenFactory {
 
   /** Does the part of `issue` that runs code of the app and may take long, for a user who has just been read. */
   async prepare(user: BaseUser): Promise<PreparedTokens> {
-    const preparedAt = toSeconds(this.clock.now());
+    const preparedAt = toSeconds(this.kernel.clock.now());
     const owner = this.relations.length > 0 ? await withRelations(user, this.relations) : user;
-    const refresh: unknown = await this.tokenClass.forUser(owner, { attributes: this.settings.userAttributes });
+    const refresh: unknown = await this.tokenClass.forUser(owner, { attributes: this.kernel.settings.userAttributes });
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
     return { refresh, preparedAt };
@@ -87,7 +90,7 @@ export class TokenFactory {
   /** Whether no code of the app runs in `prepare`, so that `preparePlain` does the same. */
   get isPlain(): boolean {
     const isOurs = this.tokenClass === RefreshToken && this.prepare === TokenFactory.prototype.prepare;
-    return isOurs && Object.keys(this.settings.userAttributes).length === 0;
+    return isOurs && Object.keys(this.kernel.settings.userAttributes).length === 0;
   }
 
   /** What `prepare` would have made at `preparedAt` (seconds since the epoch), where it `isPlain`. It cannot fail. */
@@ -97,10 +100,10 @@ export class TokenFactory {
 
   /** Signs what was prepared. @throws reserved_claim, token_too_large, as `issue` */
   sign({ refresh, preparedAt }: PreparedTokens, session: TokenSession): Tokens {
-    const expiry = Math.min(preparedAt + this.settings.accessTokenLifetime, this.deadline(session.openedAt));
+    const expiry = Math.min(preparedAt + this.kernel.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
     const signed = this.#sign('refresh', refresh, session);
-    if (this.settings.refreshTokenAsCookie && signed.length > cookieCapacity(this.settings)) {
+    if (this.kernel.settings.refreshTokenAsCookie && signed.length > cookieCapacity(this.kernel.settings)) {
       const detail = `The refresh token has ${signed.length} bytes, too many for a cookie: put less into its payload.`;
       throw authError('token_too_large', { detail });
     }
@@ -119,11 +122,11 @@ export class TokenFactory {
    */
   verifyAccess(token: string): TokenClaims {
     assertText(token);
-    const now = toSeconds(this.clock.now());
+    const now = toSeconds(this.kernel.clock.now());
     const known = this.#verified.find(token);
     if (known) return this.#stillGood(known, now);
     if (saysExpired(token, now)) throw tokenNotValid('expired');
-    const verified = verifySignature(token, 'access', this.keys, this.settings);
+    const verified = verifySignature(token, 'access', this.kernel.keys, this.kernel.settings);
     this.#stillGood(verified.claims, now);
     freeze(verified.claims); // to the bottom: requests with the same token share them
     this.#verified.add(token, verified);
@@ -131,7 +134,7 @@ export class TokenFactory {
   }
 
   #stillGood(claims: TokenClaims, now: number): TokenClaims {
-    const end = Math.min(claims.exp, claims.iat + this.settings.accessTokenLifetime);
+    const end = Math.min(claims.exp, claims.iat + this.kernel.settings.accessTokenLifetime);
     if (end <= now) throw tokenNotValid('expired');
     return claims;
   }
@@ -139,13 +142,13 @@ export class TokenFactory {
   /** The claims of a refresh token that can still be used. @throws token_not_valid */
   verifyRefresh(token: string): TokenClaims {
     const claims = this.readRefresh(token);
-    if (claims.exp <= toSeconds(this.clock.now())) throw tokenNotValid('expired');
+    if (claims.exp <= toSeconds(this.kernel.clock.now())) throw tokenNotValid('expired');
     return claims;
   }
 
   /** The claims of a refresh token that we signed, expired or not. @throws token_not_valid */
   readRefresh(token: string): TokenClaims {
-    return verifySignature(token, 'refresh', this.keys, this.settings).claims;
+    return verifySignature(token, 'refresh', this.kernel.keys, this.kernel.settings).claims;
   }
 
   #sign(type: TokenType, token: RefreshToken | AccessToken, session: TokenSession): string {
@@ -155,15 +158,15 @@ export class TokenFactory {
       jti: session.jti,
       iat: session.issuedAt,
       exp: session.expiresAt,
-      ...(this.settings.issuer && { iss: this.settings.issuer }),
-      ...(this.settings.audience && { aud: this.settings.audience }),
+      ...(this.kernel.settings.issuer && { iss: this.kernel.settings.issuer }),
+      ...(this.kernel.settings.audience && { aud: this.kernel.settings.audience }),
       token_type: type,
       session: session.id,
       session_iat: session.openedAt,
       role: token.role,
       email_verified: token.emailVerified,
     };
-    return signToken(claims, this.keys);
+    return signToken(claims, this.kernel.keys);
   }
 }
 

@@ -15,11 +15,14 @@ export class UserWrites<U extends BaseUser> {
 
   constructor(
     private readonly database: Database,
-    table: Table,
-    private readonly meta: EntityMetadata<U>,
-    /** Makes the user of a row. */
-    private readonly fromRow: (em: EntityManager, row: object) => U,
+    private readonly users: {
+      readonly table: Table;
+      readonly meta: EntityMetadata<U>;
+      /** Makes the user of a row. */
+      readonly fromRow: (em: EntityManager, row: object) => U;
+    },
   ) {
+    const { table } = users;
     const id = table.column('id');
     this.#lock = `select ${table.columns('u')} from ${table.name} u where u.${id} = $1 for no key update`;
     this.#delete = `delete from ${table.name} where ${id} = $1 returning 1`;
@@ -33,7 +36,7 @@ export class UserWrites<U extends BaseUser> {
     const { schema } = lookUpOptions(em);
     const where = { ...expected, id } as never;
     const data = { ...initial, ...changes } as never;
-    return (await em.nativeUpdate(this.meta.class, where, data, { filters: false, schema })) > 0;
+    return (await em.nativeUpdate(this.users.meta.class, where, data, { filters: false, schema })) > 0;
   }
 
   /** Deletes a user's row. */
@@ -43,12 +46,12 @@ export class UserWrites<U extends BaseUser> {
 
   /** What `onUpdate` makes of the columns that have it. Undefined: there is no such user. */
   async #onUpdate(id: UserId, changes: Partial<U>, em: EntityManager): Promise<Partial<U> | undefined> {
-    const touched = this.meta.props.filter(({ onUpdate, persist }) => onUpdate && persist !== false);
+    const touched = this.users.meta.props.filter(({ onUpdate, persist }) => onUpdate && persist !== false);
     if (touched.length === 0) return {};
     const [row] = await this.database.query(this.#lock, [id], em);
     if (!row) return undefined;
     const aside = this.database.beside(em); // in the other one it would be flushed once more
-    const user = Object.assign(this.fromRow(aside, row), changes);
+    const user = Object.assign(this.users.fromRow(aside, row), changes);
     const values = touched.map(({ name, onUpdate }) => [name, onUpdate?.(user, aside)]);
     return Object.fromEntries(values) as Partial<U>;
   }

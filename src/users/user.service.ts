@@ -40,7 +40,7 @@ export class UserService<U extends BaseUser = BaseUser> {
     assertUserEntity(meta as EntityMetadata, orm.config.getSchema(true));
     this.table = Table.of(orm, meta as EntityMetadata);
     this.#sql = statements(this.table);
-    this.#writes = new UserWrites(database, this.table, meta, (em, row) => this.fromRow(em, row));
+    this.#writes = new UserWrites(database, { table: this.table, meta, fromRow: (em, row) => this.fromRow(em, row) });
   }
 
   /** Whether the columns of `role` and `emailVerified` have their values, so that no code of the app is between. */

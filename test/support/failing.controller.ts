@@ -50,7 +50,7 @@ export const THROWN: Readonly<Record<string, () => unknown>> = {
   conflict: () => new HttpError(409, 'The order was changed meanwhile.'),
   wordless: () => new NotFoundError(),
   status: () => Object.assign(new Error(SECRET_DETAIL), { status: 400 }),
-  ours: () => new JwtAllauthError('order_closed', 422, 'The order is closed.', { retryAfter: 7 }),
+  ours: () => new JwtAllauthError('order_closed', { status: 422, detail: 'The order is closed.', retryAfter: 7 }),
 };
 
 class Line {

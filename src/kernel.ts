@@ -68,7 +68,7 @@ import { prepareStrengthEstimate } from './users/password-strength.js';
 import { UserService } from './users/user.service.js';
 
 /** What the services are made of. */
-export interface AuthServicesOptions {
+export interface AuthKernelOptions {
   readonly orm: MikroORM;
   readonly settings: Settings;
   /** Subclasses of the app's, to stand in the place of the services that they extend. */
@@ -82,26 +82,25 @@ export interface AuthServicesOptions {
   readonly mailer?: Mailer;
 }
 
-/** Every service of one app. */
-export type AuthServices = Awaited<ReturnType<typeof createAuthServices>>;
+/** Everything that the parts of one app are made of, by name. A service takes from it what it needs. */
+export type AuthKernel = Awaited<ReturnType<typeof createAuthKernel>>;
 
 /** Makes the services of one app, each of them once. @throws SettingsError, TypeError */
-export async function createAuthServices(options: AuthServicesOptions) {
+export async function createAuthKernel(options: AuthKernelOptions) {
   const make = serviceMaker(options.services, options.container);
   const foundation = await createFoundation(options, make);
-  const sessions = createSessionServices(options, foundation, make);
-  const mails = createMailServices(options, foundation, make);
-  const accounts = createAccountServices(options, { ...foundation, ...sessions, ...mails }, make);
+  const sessions = withSessions(foundation, make);
+  const mails = withMails(sessions, make, options.mailer);
+  const accounts = withAccounts(mails, make);
   make.assertAllUsed();
-  return { ...foundation, ...sessions, ...mails, ...accounts };
+  return accounts;
 }
 
 type Foundation = Awaited<ReturnType<typeof createFoundation>>;
-type SessionServices = ReturnType<typeof createSessionServices>;
-type MailServices = ReturnType<typeof createMailServices>;
 
-/** What everything else needs: the database, the users, the tokens, and the journal of what happens. */
-async function createFoundation({ orm, settings, logger, clock }: AuthServicesOptions, make: ServiceMaker) {
+/** What everything else stands on: the database, the users, the tokens, and where is told what happens. */
+async function createFoundation(options: AuthKernelOptions, make: ServiceMaker) {
+  const { orm, settings, logger, clock, prefix } = options;
   const database = new Database(orm);
   await database.usePool().catch((error) => {
     if (isDatabaseUnavailable(error)) return; // asked again when it is needed
@@ -111,52 +110,46 @@ async function createFoundation({ orm, settings, logger, clock }: AuthServicesOp
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
   const relations = relationsOf(settings.userAttributes, userMeta);
   const keys = new KeyRing(settings);
-
   const telemetry = await Telemetry.load();
   const events = make(AuthEvents, logger);
   telemetry.count(events);
-  const journal = new Journal(database, orm, events, settings, clock);
-  const users = make(UserService, database, orm, userMeta as never);
-  const tokens = make(TokenFactory, tokenClass, relations, keys, settings, clock);
-  return { database, keys, telemetry, events, journal, users, tokens };
+  const base = { orm, settings, logger, clock, prefix, database, keys, telemetry, events };
+  return {
+    ...base,
+    journal: new Journal(base),
+    users: make(UserService, database, orm, userMeta as never),
+    tokens: make(TokenFactory, base, tokenClass, relations),
+  };
 }
 
-function createSessionServices(
-  { orm, settings, logger, clock }: AuthServicesOptions,
-  { database, keys, telemetry, journal, users, tokens }: Foundation,
-  make: ServiceMaker,
-) {
-  const store = new SessionStore(database, users, orm);
-  const endings = new SessionEndings(database, orm, users, settings, clock);
-  const known = new KnownNetworks(database, orm, settings, clock, keys.deriveCounterKey('known networks'));
-  const sessions = make(SessionService, database, store, endings, users, tokens, journal, settings, clock, known);
-  const reports = new ReuseReports(journal, logger);
-  const replays = new Replays(sessions, endings, users, journal, reports);
-  const origins = new RotationOrigins(keys.deriveSecret('rotation origins'));
-  const choice = new TokenChoice(database, store, users, tokens, settings, clock);
-  const parts = [journal, telemetry, reports, replays, origins, choice] as const;
-  const rotation = make(RotationService, database, store, sessions, users, tokens, settings, clock, ...parts);
-  const listener = new RevocationListener(database, orm, settings, clock, telemetry, logger);
-  const checker = new SessionChecker(listener, sessions, settings);
-  return { sessions, rotation, listener, checker, known };
+function withSessions(base: Foundation, make: ServiceMaker) {
+  const { database, orm, users, keys, settings, journal, logger } = base;
+  const sessionStore = new SessionStore(database, users, orm);
+  const sessionEndings = new SessionEndings(base);
+  const knownNetworks = new KnownNetworks(base, keys.deriveCounterKey('known networks'));
+  const stores = { ...base, sessionStore, sessionEndings, knownNetworks };
+  const sessions = make(SessionService, stores);
+  const reuseReports = new ReuseReports(journal, logger);
+  const replays = new Replays({ ...stores, sessions, reuseReports });
+  const rotationOrigins = new RotationOrigins(keys.deriveSecret('rotation origins'));
+  const parts = { ...stores, sessions, reuseReports, replays, rotationOrigins, tokenChoice: new TokenChoice(stores) };
+  const listener = new RevocationListener(base);
+  const sessionChecker = new SessionChecker(listener, sessions, settings);
+  return { ...parts, rotation: make(RotationService, parts), listener, sessionChecker };
 }
 
-function createMailServices(
-  { orm, settings, logger, clock, prefix, mailer }: AuthServicesOptions,
-  { database, keys, users }: Foundation,
-  make: ServiceMaker,
-) {
+function withMails(base: ReturnType<typeof withSessions>, make: ServiceMaker, own: Mailer | undefined) {
+  const { keys, settings, logger } = base;
   const secret = keys.deriveSecret('outbox');
   const older = keys.deriveOlderSecrets('outbox');
-  const outbox = make(Outbox, database, orm, mailer ?? defaultMailer(settings), clock, secret, logger, older);
-  const oneTimeKeys = new OneTimeKeys(database, orm, users, clock);
-  const networks = new ClientNetworks(logger);
-  const counters = new EventCounters(database, orm, clock, keys.deriveCounterKey('mail limits'));
-  const mailLimiter = make(MailLimiter, counters, settings, networks);
-  const templates = new MailTemplates(settings);
-  const mails = new AccountMails(outbox, templates, oneTimeKeys, mailLimiter, settings, clock, prefix);
-  const deferred = new DeferredWork(database, orm, outbox, clock, secret, older, logger);
-  return { outbox, oneTimeKeys, mails, mailLimiter, deferred, networks, counters };
+  const outbox = make(Outbox, { ...base, mailer: own ?? defaultMailer(settings) }, secret, older);
+  const oneTimeKeys = new OneTimeKeys(base);
+  const clientNetworks = new ClientNetworks(logger);
+  const counters = new EventCounters(base, keys.deriveCounterKey('mail limits'));
+  const mailLimiter = make(MailLimiter, counters, settings, clientNetworks);
+  const parts = { ...base, outbox, oneTimeKeys, clientNetworks, counters, mailLimiter };
+  const mails = new AccountMails({ ...parts, mailTemplates: new MailTemplates(settings) });
+  return { ...parts, mails, deferredWork: new DeferredWork(parts, secret, older) };
 }
 
 /** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
@@ -168,93 +161,45 @@ function defaultMailer(settings: Settings): Mailer {
   throw new SettingsError([{ setting: nameOf('smtpUrl'), message }]);
 }
 
-function createAccountServices(
-  { orm, settings, clock, logger }: AuthServicesOptions,
-  services: Foundation & SessionServices & MailServices,
-  make: ServiceMaker,
-) {
-  const { database, keys, telemetry, events, journal, users, tokens, sessions, known } = services;
-  const { oneTimeKeys, mails, mailLimiter, deferred, networks, counters } = services;
-  const hasher = make(PasswordHasher);
-  const limits = keys.deriveCounterKey('login limits');
-  const limiter = make(LoginLimiter, database, orm, settings, clock, limits, networks, known);
-  const failures = new LoginFailures(journal);
-  const proof = new PasswordProof(users, hasher, limiter, failures, sessions);
-  const addresses = new Addresses(database, orm, users, clock);
-  const signUps = new PendingSignUps(database, orm, settings, clock, keys.deriveSecret('sign-up salts'));
-  const mailed = [mailLimiter, mails] as const;
-  const told = [sessions, journal, settings] as const;
-  const passwordRules = new PasswordRules(settings);
+function withAccounts(base: ReturnType<typeof withMails>, make: ServiceMaker) {
+  const { keys, settings, users, mails, deferredWork, events, counters, clientNetworks, journal } = base;
   prepareStrengthEstimate();
-  new TheftNotices(users, mails, deferred).listen(events);
-  const browsers = new SignUpBrowsers(
-    keys.deriveSecret('sign-up browsers'),
-    keys.deriveOlderSecrets('sign-up browsers'),
-  );
-  const registration = make(
-    RegistrationService,
-    database,
-    users,
-    hasher,
-    addresses,
-    signUps,
-    browsers,
-    ...mailed,
-    ...told,
-    telemetry,
-    passwordRules,
-    new SignUpLimiter(counters, settings, networks),
-  );
-  const emailUndo = make(EmailUndoService, database, users, oneTimeKeys, addresses, signUps, ...mailed, ...told);
+  new TheftNotices(users, mails, deferredWork).listen(events);
+  const guessing = {
+    ...base,
+    hasher: make(PasswordHasher),
+    passwordRules: new PasswordRules(settings),
+    loginLimiter: make(LoginLimiter, base, keys.deriveCounterKey('login limits')),
+    loginFailures: new LoginFailures(journal),
+  };
+  const parts = {
+    ...guessing,
+    passwordProof: new PasswordProof(guessing),
+    addresses: new Addresses(base),
+    signUps: new PendingSignUps(base, keys.deriveSecret('sign-up salts')),
+    signUpBrowsers: new SignUpBrowsers(
+      keys.deriveSecret('sign-up browsers'),
+      keys.deriveOlderSecrets('sign-up browsers'),
+    ),
+    signUpLimiter: new SignUpLimiter(counters, settings, clientNetworks),
+  };
+  const registration = make(RegistrationService, parts);
+  const emailUndo = make(EmailUndoService, parts);
   return {
-    passwordRules,
+    ...parts,
     registration,
-    login: make(LoginService, users, hasher, limiter, failures, sessions, signUps, settings, telemetry),
-    logout: make(LogoutService, tokens, sessions),
-    passwordChange: make(
-      PasswordChangeService,
-      database,
-      users,
-      hasher,
-      proof,
-      oneTimeKeys,
-      mails,
-      ...told,
-      telemetry,
-      passwordRules,
-    ),
-    passwordReset: make(PasswordResetService, users, oneTimeKeys, ...mailed, deferred),
-    emailVerification: make(
-      EmailVerificationService,
-      database,
-      users,
-      oneTimeKeys,
-      addresses,
-      signUps,
-      registration,
-      browsers,
-      ...mailed,
-      deferred,
-      ...told,
-      emailUndo,
-    ),
     emailUndo,
-    emailChange: make(EmailChangeService, users, proof, addresses, ...mailed, deferred, sessions),
-    invitation: make(InvitationService, database, users, addresses, ...mailed, ...told),
-    passwordSetter: make(
-      PasswordSetter,
-      database,
-      users,
-      hasher,
-      oneTimeKeys,
-      ...mailed,
-      sessions,
-      journal,
-      passwordRules,
-    ),
-    accountDeletion: make(AccountDeletionService, database, users, proof, mails, sessions, journal, logger),
-    profile: make(ProfileService, database, users),
-    deactivation: make(DeactivationService, database, users, sessions, oneTimeKeys, journal),
-    purge: make(PurgeService, database, orm, settings, clock),
+    login: make(LoginService, parts),
+    logout: make(LogoutService, parts),
+    passwordChange: make(PasswordChangeService, parts),
+    passwordReset: make(PasswordResetService, parts),
+    emailVerification: make(EmailVerificationService, { ...parts, registration, emailUndo }),
+    emailChange: make(EmailChangeService, parts),
+    invitation: make(InvitationService, parts),
+    passwordSetter: make(PasswordSetter, parts),
+    accountDeletion: make(AccountDeletionService, parts),
+    profile: make(ProfileService, parts),
+    deactivation: make(DeactivationService, parts),
+    purge: make(PurgeService, parts),
   };
 }
