@@ -43,7 +43,7 @@ export const ERRORS: ErrorTable<ErrorCode> = {
   [ErrorCode.CsrfFailed]: { status: 403, detail: 'The request comes from an origin that is not trusted.' },
   [ErrorCode.NotFound]: { status: 404, detail: 'There is nothing at this address.' },
   [ErrorCode.SessionNotFound]: { status: 404, detail: 'You have no such session.' },
-  [ErrorCode.Conflict]: { status: 409, detail: 'The request does not fit what is there.' },
+  [ErrorCode.Conflict]: { status: 409, detail: 'The request conflicts with what is there.' },
   [ErrorCode.EmailAlreadyRegistered]: { status: 409, detail: 'There is an account with this e-mail address.' },
   [ErrorCode.AccountInUse]: {
     status: 409,

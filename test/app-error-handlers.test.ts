@@ -173,7 +173,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
 
   test.each([
     ['statusCode', 404, 'not_found', 'There is nothing at this address.'],
-    ['subclass', 409, 'conflict', 'The request cannot be served.'],
+    ['subclass', 409, 'conflict', 'The request conflicts with what is there.'],
     ['file', 404, 'not_found', 'There is nothing at this address.'],
     ['exposed', 409, 'conflict', 'It was changed meanwhile.'],
     ['fileSize', 413, 'payload_too_large', 'The body is too large.'],
