@@ -60,7 +60,7 @@ export const micro: Study = {
     await time('node:crypto verifies ES256', 500, () => verifySignature('sha256', signed, raw, bytes));
 
     const settings = resolveSettings({ secretKey: SECRET, accessTokenLifetime: '1h', refreshTokenAsCookie: false });
-    const factory = new TokenFactory(RefreshToken, [], new KeyRing(settings), settings, new Clock());
+    const factory = new TokenFactory({ keys: new KeyRing(settings), settings, clock: new Clock() }, RefreshToken, []);
     const now = Math.floor(Date.now() / 1000);
     const session: TokenSession = {
       id: randomUUID(),
