@@ -1,0 +1,149 @@
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import express from 'express';
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { SettingsInput } from '../../src/index.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+import { serveByTls } from '../support/tls-server.js';
+import { openChromiumByTls } from './chromium.js';
+
+const CLIENT = fileURLToPath(new URL('../../dist/src/client', import.meta.url));
+const CREDENTIALS = JSON.stringify({ email: 'cookies@example.com', password: PASSWORD });
+const API = 'https://api.other.test';
+const SITE = 'https://app.test';
+const ANOTHER_SITE = 'https://embedding.test';
+const PAGE = `<!doctype html><title>page</title><link rel="icon" href="data:,"><script type="module">
+  import { AuthClient } from '/client/index.js';
+  window.client = new AuthClient({ url: '${API}/auth' });
+</script>`;
+
+let app: TestApp;
+let server: Server;
+let context: BrowserContext;
+let close: () => Promise<void>;
+
+/** An app in production, by TLS, with CORS as the README wants it. */
+async function start(settings: SettingsInput, thirdPartyCookies: 'kept' | 'blocked'): Promise<void> {
+  const trustedOrigins = [SITE, ANOTHER_SITE];
+  const own = express();
+  own.use('/client', express.static(CLIENT));
+  own.get('/page', (_request, response) => void response.type('html').send(PAGE));
+  own.use('/auth', (request, response, next) => {
+    const { origin = '' } = request.headers;
+    if (!trustedOrigins.includes(origin)) return next();
+    response.set({
+      'Access-Control-Allow-Origin': origin,
+      'Access-Control-Allow-Credentials': 'true',
+      'Access-Control-Allow-Headers': 'Content-Type, Authorization',
+      'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
+    });
+    if (request.method === 'OPTIONS') return void response.sendStatus(204);
+    next();
+  });
+  app = await createTestApp({ own, settings: { development: false, trustedOrigins, ...settings } });
+  server = await serveByTls(own);
+  const { port } = server.address() as AddressInfo;
+  ({ context, close } = await openChromiumByTls('*.test', port, thirdPartyCookies));
+  await app.signedUp('cookies@example.com');
+}
+afterEach(async () => {
+  await close();
+  server.closeAllConnections();
+  server.close();
+  await app.close();
+});
+
+async function open(site = SITE): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${site}/page`);
+  await page.waitForFunction('window.client');
+  return page;
+}
+
+/** What a call of the client gives, or the code of its failure. */
+const result = (page: Page, call: string) =>
+  page.evaluate(`client.${call}.then((result) => result ?? client.state, ({ code }) => ({ code }))`);
+
+async function reload(page: Page): Promise<unknown> {
+  await page.reload();
+  await page.waitForFunction('window.client');
+  return result(page, 'restore()');
+}
+
+/** The cookies as the browser has them; its protocol says more of a partition than the context does. */
+async function cookies(page: Page) {
+  const protocol = await context.newCDPSession(page);
+  const { cookies: found } = await protocol.send('Storage.getCookies');
+  await protocol.detach();
+  return found;
+}
+
+const COOKIE = {
+  name: '__Host-refresh_token',
+  domain: 'api.other.test',
+  path: '/',
+  httpOnly: true,
+  secure: true,
+  sameSite: 'None',
+};
+const PARTITION = { topLevelSite: SITE, hasCrossSiteAncestor: true };
+/** Logged once for all sign-ins of an origin. */
+const WARNING = {
+  level: 'warn',
+  message: 'the refresh cookie is not kept: the page is of another site',
+  origin: SITE,
+  set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true',
+};
+const warnings = () => app.log.filter(({ level }) => level === 'warn');
+const live = (before: number) => app.liveSessions().then((count) => count - before);
+
+describe.each<[string, 'kept' | 'blocked', SettingsInput, object | undefined, string]>([
+  ['SameSite=None', 'kept', {}, undefined, 'signed-in'],
+  ['SameSite=None and partitioned', 'kept', { refreshTokenCookiePartitioned: true }, PARTITION, 'signed-out'],
+  ['SameSite=None and partitioned', 'blocked', { refreshTokenCookiePartitioned: true }, PARTITION, 'signed-out'],
+])('a refresh cookie that is %s, where third-party cookies are %s', (_, thirdParty, settings, partition, elsewhere) => {
+  test('keeps a page of another site signed in when it is loaded again, until it signs out', async () => {
+    await start({ refreshTokenCookieSameSite: 'none', ...settings }, thirdParty);
+    const before = await app.liveSessions();
+    const page = await open();
+    expect(await result(page, `login(${CREDENTIALS})`)).toMatchObject({ status: 'signed-in' });
+    const [cookie, ...others] = await cookies(page);
+    expect(cookie).toMatchObject(COOKIE);
+    expect(cookie?.partitionKey).toEqual(partition);
+    expect(others).toEqual([]);
+    expect(await reload(page)).toMatchObject({ status: 'signed-in' });
+    expect(await cookies(page)).toHaveLength(1);
+    expect(await live(before)).toBe(1);
+
+    expect(await result(await open(ANOTHER_SITE), 'restore()')).toMatchObject({ status: elsewhere });
+
+    await result(page, 'logout()');
+    expect(await page.evaluate('client.state')).toEqual({ status: 'signed-out' });
+    expect(await cookies(page)).toEqual([]);
+    expect(await reload(page)).toEqual({ status: 'signed-out' });
+    expect(await live(before)).toBe(0);
+    expect(app.events).toEqual([]);
+    expect(warnings()).toEqual([]);
+  });
+});
+
+test.each<[string, 'kept' | 'blocked', SettingsInput, object[]]>([
+  ['SameSite=Lax', 'kept', {}, [WARNING]],
+  ['SameSite=None and not partitioned', 'blocked', { refreshTokenCookieSameSite: 'none' }, []],
+])(
+  'a refresh cookie that is %s, where third-party cookies are %s, is reported at each sign-in as not kept',
+  async (_, thirdPartyCookies, settings, warned) => {
+    await start(settings, thirdPartyCookies);
+    const page = await open();
+    for (let i = 0; i < 2; i++) {
+      expect(await result(page, `login(${CREDENTIALS})`)).toEqual({ code: 'cookie_not_kept' });
+      expect(await page.evaluate('client.state')).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
+    }
+    expect(await cookies(page)).toEqual([]);
+    expect(await reload(page)).toEqual({ status: 'signed-out' });
+    expect(warnings()).toEqual(warned);
+  },
+);
