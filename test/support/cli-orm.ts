@@ -9,6 +9,7 @@ const options = {
     return process.env['DATABASE_URL'];
   },
   entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })],
+  pool: { idleTimeoutMillis: 100 }, // many commands run in one process, and close() leaves idle connections
 };
 
 export default options;
