@@ -1,6 +1,6 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
 import { createPendingSignUpEntity } from './accounts/pending-sign-up.entity.js';
-import { createLoginAttemptEntity } from './limits/login-attempt.entity.js';
+import { createCounterEntity } from './limits/counter.entity.js';
 import { createOutboxMailEntity } from './mail/outbox-mail.entity.js';
 import { createAuditEventEntity } from './observability/audit-event.entity.js';
 import { createRevocationEntity } from './sessions/revocation.entity.js';
@@ -23,7 +23,7 @@ export function createAuthEntities({ user }: AuthEntitiesOptions): EntitySchema[
   return [
     createSessionEntity(user),
     createRevocationEntity(),
-    createLoginAttemptEntity(),
+    createCounterEntity(),
     createAuditEventEntity(),
     createOneTimeKeyEntity(user),
     createOutboxMailEntity(),

@@ -1,7 +1,7 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
 import { PENDING_SIGN_UP_ENTITY } from './accounts/pending-sign-up.entity.js';
 import { entityMetadata, Table } from './database/table.js';
-import { LOGIN_ATTEMPT_ENTITY } from './limits/login-attempt.entity.js';
+import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
 import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
@@ -52,11 +52,11 @@ abstract class AuthMigration {
   }
 }
 
-/** Creates the whitelist and the counters of failed logins; the app's user table must be there already. */
+/** Creates the whitelist and the counters under limits; the app's user table must be there already. */
 class CreateAuthTables extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
-    const attempt = this.table(LOGIN_ATTEMPT_ENTITY);
+    const counter = this.table(COUNTER_ENTITY);
     const user = this.tableOf(this.meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata);
     // A quarter of each page stays free for the next version of its rows: rotation is a HOT update from the first on.
     this.run(
@@ -73,16 +73,16 @@ class CreateAuthTables extends AuthMigration {
           references ${user.name} (${user.column('id')}) on delete cascade
       ) with (fillfactor = 75)`,
       `create index ${session.constraint('user', 'index')} on ${session.name} (${session.column('user')})`,
-      `create table ${attempt.name} (
-        ${attempt.column('key')} varchar(43) not null primary key,
-        ${attempt.column('failures')} int not null,
-        ${attempt.column('resetsAt')} timestamptz(3) not null
+      `create table ${counter.name} (
+        ${counter.column('key')} varchar(43) not null primary key,
+        ${counter.column('count')} int not null,
+        ${counter.column('resetsAt')} timestamptz(3) not null
       )`,
     );
   }
 
   down(): void {
-    this.run(`drop table ${this.table(SESSION_ENTITY).name}`, `drop table ${this.table(LOGIN_ATTEMPT_ENTITY).name}`);
+    this.run(`drop table ${this.table(SESSION_ENTITY).name}`, `drop table ${this.table(COUNTER_ENTITY).name}`);
   }
 }
 

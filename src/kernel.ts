@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
@@ -31,6 +32,7 @@ import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
+import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
 import { ConsoleMailer } from './mail/console-mailer.js';
 import { MailTemplates } from './mail/mail-templates.js';
@@ -113,9 +115,22 @@ async function createFoundation(options: AuthKernelOptions, make: ServiceMaker) 
   const telemetry = await Telemetry.load();
   const events = make(AuthEvents, logger);
   telemetry.count(events);
-  const base = { orm, settings, logger, clock, prefix, database, keys, telemetry, events };
+  const base = {
+    orm,
+    settings,
+    logger,
+    clock,
+    prefix,
+    database,
+    keys,
+    telemetry,
+    events,
+    // A service that is printed does not print the whole library, and what the app's ORM knows.
+    [inspect.custom]: () => 'AuthKernel {}',
+  };
   return {
     ...base,
+    counters: new Counters(base),
     journal: new Journal(base),
     users: make(UserService, database, orm, userMeta as never),
     tokens: make(TokenFactory, base, tokenClass, relations),
@@ -145,9 +160,9 @@ function withMails(base: ReturnType<typeof withSessions>, make: ServiceMaker, ow
   const outbox = make(Outbox, { ...base, mailer: own ?? defaultMailer(settings) }, secret, older);
   const oneTimeKeys = new OneTimeKeys(base);
   const clientNetworks = new ClientNetworks(logger);
-  const counters = new EventCounters(base, keys.deriveCounterKey('mail limits'));
-  const mailLimiter = make(MailLimiter, counters, settings, clientNetworks);
-  const parts = { ...base, outbox, oneTimeKeys, clientNetworks, counters, mailLimiter };
+  const eventCounters = new EventCounters(base.counters, keys.deriveCounterKey('mail limits'));
+  const mailLimiter = make(MailLimiter, eventCounters, settings, clientNetworks);
+  const parts = { ...base, outbox, oneTimeKeys, clientNetworks, eventCounters, mailLimiter };
   const mails = new AccountMails({ ...parts, mailTemplates: new MailTemplates(settings) });
   return { ...parts, mails, deferredWork: new DeferredWork(parts, secret, older) };
 }
@@ -162,7 +177,7 @@ function defaultMailer(settings: Settings): Mailer {
 }
 
 function withAccounts(base: ReturnType<typeof withMails>, make: ServiceMaker) {
-  const { keys, settings, users, mails, deferredWork, events, counters, clientNetworks, journal } = base;
+  const { keys, settings, users, mails, deferredWork, events, eventCounters, clientNetworks, journal } = base;
   prepareStrengthEstimate();
   new TheftNotices(users, mails, deferredWork).listen(events);
   const guessing = {
@@ -181,7 +196,7 @@ function withAccounts(base: ReturnType<typeof withMails>, make: ServiceMaker) {
       keys.deriveSecret('sign-up browsers'),
       keys.deriveOlderSecrets('sign-up browsers'),
     ),
-    signUpLimiter: new SignUpLimiter(counters, settings, clientNetworks),
+    signUpLimiter: new SignUpLimiter(eventCounters, settings, clientNetworks),
   };
   const registration = make(RegistrationService, parts);
   const emailUndo = make(EmailUndoService, parts);

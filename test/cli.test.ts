@@ -221,11 +221,11 @@ describe('purge', () => {
     for (const secondsAgo of [60, 7200]) await expired(secondsAgo);
     await createOwner(app);
     await app.database.pool.query(`insert into auth_revocation values (now() - interval '3 hours', gen_random_uuid())`);
-    await app.database.pool.query(`insert into auth_login_attempt values ('k', 1, now() - interval '1 second')`);
+    await app.database.pool.query(`insert into auth_counter values ('k', 1, now() - interval '1 second')`);
 
     const dry = await run(['purge', '--dry-run']);
     const counts = (verb: string) =>
-      `expired sessions: 2 ${verb}\nold revocations: 1 ${verb}\ncounters of failed logins: 1 ${verb}\n` +
+      `expired sessions: 2 ${verb}\nold revocations: 1 ${verb}\ncounters: 1 ${verb}\n` +
       `keys of mailed links: 0 ${verb}\nmails that came too late: 0 ${verb}\n` +
       `sign-ups that were not confirmed: 0 ${verb}\n`;
     expect(dry).toEqual({ code: 0, stdout: counts('would be deleted'), stderr: '' });
@@ -254,7 +254,7 @@ describe('purge', () => {
     expect(lines.length).toBeLessThanOrEqual(seconds);
     for (const line of lines) {
       expect(line).toMatch(
-        /^deleted so far: expired sessions \d+, old revocations 0, counters of failed logins 0, keys of mailed links 0, mails that came too late 0, sign-ups that were not confirmed 0$/,
+        /^deleted so far: expired sessions \d+, old revocations 0, counters 0, keys of mailed links 0, mails that came too late 0, sign-ups that were not confirmed 0$/,
       );
     }
   });

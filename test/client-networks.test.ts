@@ -74,7 +74,7 @@ describe('behind a gateway that writes ports', () => {
     });
     await app.signedUp('ada@example.com');
   });
-  beforeEach(() => app.database.pool.query('delete from auth_login_attempt'));
+  beforeEach(() => app.database.pool.query('delete from auth_counter'));
   afterAll(() => app.close());
 
   test('ten wrong passwords from ten addresses shut out nobody', async () => {

@@ -27,7 +27,7 @@ describe('the limit per client address', () => {
     app = await appWith('5/15m/ip');
     await app.signedUp('ada@example.com');
   });
-  beforeEach(() => app.database.pool.query('delete from auth_login_attempt'));
+  beforeEach(() => app.database.pool.query('delete from auth_counter'));
   afterAll(() => app.close());
 
   test('holds over many accounts, known and unknown, and for that address only', async () => {

@@ -30,9 +30,9 @@ describe('sixty guesses at the same moment', () => {
       else if (answer) expectProblem(answer, 429, 'too_many_requests');
     }
     for (const app of apps) expect((await app.client().login(email, PASSWORD)).status).toBe(429);
-    const { rows } = await first.database.pool.query('select failures from auth_login_attempt order by failures');
-    const known = { failures: 0 }; // from the sign-up
-    expect(rows).toEqual([known, ...Array(counters).fill({ failures: 10 })]);
+    const { rows } = await first.database.pool.query('select count from auth_counter order by count');
+    const known = { count: 0 }; // from the sign-up
+    expect(rows).toEqual([known, ...Array(counters).fill({ count: 10 })]);
     expect(counts.checks).toBe(10);
     expect(await first.sessions()).toHaveLength(1);
     for (const app of apps.reverse()) await app.close();
@@ -60,8 +60,8 @@ describe('attempts of every kind at the same moment', () => {
     const answers = await Promise.all(attempts);
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(60);
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(60);
-    const { rows } = await app.database.pool.query('select max(failures)::int as failures from auth_login_attempt');
-    expect(rows).toEqual([{ failures: 60 }]); // of the address: successes were taken back, failures were not
+    const { rows } = await app.database.pool.query('select max(count)::int as count from auth_counter');
+    expect(rows).toEqual([{ count: 60 }]); // of the address: successes were taken back, failures were not
     await app.close();
   });
 });

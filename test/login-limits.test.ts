@@ -20,8 +20,8 @@ function expectLimited(answer: Answer, seconds: number): void {
   expect(answer.cookie).toBeUndefined();
 }
 
-const countersOf = async (app: TestApp): Promise<{ key: string; failures: number }[]> =>
-  (await app.database.pool.query('select * from auth_login_attempt order by key')).rows;
+const countersOf = async (app: TestApp): Promise<{ key: string; count: number }[]> =>
+  (await app.database.pool.query('select * from auth_counter order by key')).rows;
 
 describe('ten failures in a quarter of an hour for an account at an address', () => {
   const { CountingHasher, counts } = countingHasher();
@@ -33,7 +33,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
     await app.signedUp('ada@example.com');
   });
   beforeEach(async () => {
-    await app.database.pool.query('delete from auth_login_attempt');
+    await app.database.pool.query('delete from auth_counter');
     client = app.client();
   });
   afterAll(() => app.close());
@@ -96,7 +96,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
       expectProblem(await client.login('ada@example.com', WRONG), 503, 'service_unavailable');
     }
     counts.isOverloaded = false;
-    expect((await countersOf(app)).every(({ failures }) => failures === 0)).toBe(true);
+    expect((await countersOf(app)).every(({ count }) => count === 0)).toBe(true);
     expect((await client.login('ada@example.com')).status).toBe(200);
   });
 
@@ -113,7 +113,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
       await blocker.query('rollback');
     }
     blocker.release();
-    expect((await countersOf(app)).every(({ failures }) => failures === 0)).toBe(true);
+    expect((await countersOf(app)).every(({ count }) => count === 0)).toBe(true);
     await expectFailures(10, () => client.login('ada@example.com', WRONG));
     expectLimited(await client.login('ada@example.com'), 900);
   });

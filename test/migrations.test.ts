@@ -11,7 +11,7 @@ import { AppUser, BigintUser, IntegerUser, Organization } from './support/users.
 const WRONG = 'not the sentence that was chosen';
 const OURS = [
   'auth_audit_event',
-  'auth_login_attempt',
+  'auth_counter',
   'auth_one_time_key',
   'auth_outbox_mail',
   'auth_pending_sign_up',

@@ -18,7 +18,7 @@ const KEPT: readonly KeyPurpose[] = ['invitation'];
 
 /** Without the rests between statements, which only real time would fill. */
 const HURRY = { pause: async () => {} } satisfies PurgeOptions;
-const NOTHING: PurgeResult = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
+const NOTHING: PurgeResult = { sessions: 0, revocations: 0, counters: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
 
 let app: TestApp;
 beforeEach(async () => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 beforeEach(async () => {
-  await app.database.pool.query('truncate auth_session, auth_revocation, auth_login_attempt');
+  await app.database.pool.query('truncate auth_session, auth_revocation, auth_counter');
   user = (await createOwner(app)).id;
   await app.database.pool.query('truncate auth_session');
 });
@@ -48,7 +48,7 @@ async function insertRevocations(instants: readonly Date[]): Promise<void> {
 
 async function insertAttempts(counters: Record<string, Date>): Promise<void> {
   const sql =
-    'insert into auth_login_attempt (key, failures, resets_at) select k, 1, at from unnest($1::text[], $2::timestamptz[]) as given (k, at)';
+    'insert into auth_counter (key, count, resets_at) select k, 1, at from unnest($1::text[], $2::timestamptz[]) as given (k, at)';
   await app.database.pool.query(sql, [Object.keys(counters), Object.values(counters)]);
 }
 
@@ -65,15 +65,15 @@ describe('a purge', () => {
 
     const result = await app.auth.purge.run(HURRY);
 
-    expect(result).toEqual({ sessions: 3, revocations: 2, loginAttempts: 2, oneTimeKeys: 0, mails: 0, signUps: 0 });
+    expect(result).toEqual({ sessions: 3, revocations: 2, counters: 2, oneTimeKeys: 0, mails: 0, signUps: 0 });
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
-    expect(await rows('select key from auth_login_attempt')).toEqual([{ key: 'soon' }]);
+    expect(await rows('select key from auth_counter')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
     expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // those of now are of the enabled sessions that went
     expect(await app.auth.purge.run(HURRY)).toEqual({
       sessions: 0,
       revocations: 0,
-      loginAttempts: 0,
+      counters: 0,
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
@@ -86,16 +86,14 @@ describe('a purge', () => {
     await insertAttempts({ past: inMs(-1), soon: inMs(1) });
     const all = () =>
       Promise.all(
-        ['auth_session', 'auth_revocation', 'auth_login_attempt'].map((table) =>
-          rows(`select t.*, xmax from ${table} t`),
-        ),
+        ['auth_session', 'auth_revocation', 'auth_counter'].map((table) => rows(`select t.*, xmax from ${table} t`)),
       );
     const before = await all();
 
     expect(await app.auth.purge.run({ dryRun: true })).toEqual({
       sessions: 2,
       revocations: 1,
-      loginAttempts: 1,
+      counters: 1,
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
@@ -104,7 +102,7 @@ describe('a purge', () => {
     expect(await app.auth.purge.run(HURRY)).toEqual({
       sessions: 2,
       revocations: 1,
-      loginAttempts: 1,
+      counters: 1,
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
@@ -125,7 +123,7 @@ describe('a purge', () => {
     expect(told.at(-1)).toEqual({
       sessions: 25,
       revocations: 0,
-      loginAttempts: 1,
+      counters: 1,
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
@@ -220,10 +218,10 @@ describe('what a purge meets that others hold', () => {
 
   test('a counter of failed logins is skipped and not waited for', async () => {
     await insertAttempts({ held: inMs(-1), free: inMs(-1) });
-    await whileHeld(`update auth_login_attempt set failures = 2 where key = 'held'`, [], async () => {
-      expect((await app.auth.purge.run(HURRY)).loginAttempts).toBe(1);
+    await whileHeld(`update auth_counter set count = 2 where key = 'held'`, [], async () => {
+      expect((await app.auth.purge.run(HURRY)).counters).toBe(1);
     });
-    expect(await rows('select key, failures from auth_login_attempt')).toEqual([{ key: 'held', failures: 2 }]);
+    expect(await rows('select key, count from auth_counter')).toEqual([{ key: 'held', count: 2 }]);
   });
 
   test('sessions survive exactly if they were rotated first, 300 times by a server whose clock is behind', async () => {
@@ -339,7 +337,7 @@ test('the app’s schema and its names of columns are followed', async () => {
   expect(await other.auth.purge.run(HURRY)).toEqual({
     sessions: 2,
     revocations: 0,
-    loginAttempts: 0,
+    counters: 0,
     oneTimeKeys: 0,
     mails: 0,
     signUps: 0,

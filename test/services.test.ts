@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Container } from 'typedi';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createJwtAllauth, LoginService, SessionService, TokenFactory } from '../src/index.js';
@@ -22,6 +23,14 @@ test.each([
   ['is one of two for the same service', [OwnLogin, OtherLogin], 'services: more than one extends LoginService'],
 ])('a start is refused with a service that %s', async (_, services, message) => {
   await expect(start(services)).rejects.toThrow(new TypeError(message));
+});
+
+test('a service that is printed shows neither the other services nor the ORM', async () => {
+  const auth = await start([], Container.of('printed'));
+  const printed = inspect(auth.sessions, { depth: 12, showHidden: true, getters: true });
+  expect(printed).toContain('AuthKernel {}');
+  expect(printed).not.toMatch(/MikroORM|SessionStore|Settings/);
+  expect(printed.length).toBeLessThan(2000);
 });
 
 test('the services of an app are in its container, the subclass under the name of what it extends', async () => {

@@ -1,16 +1,13 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { MikroORM } from '@mikro-orm/postgresql';
-import type { Clock } from '../clock.js';
-import type { Database } from '../database/database.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import { authError, serviceUnavailable } from '../error-table.js';
+import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { KnownNetworks, KnownOwner } from '../sessions/known-networks.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 import type { ClientNetworks } from './client-networks.js';
-import { type LoginCounter, LoginCounters } from './login-counters.js';
 
 /** Attempts for one account at one address that may wait for their turn. */
 const WAITING = 64;
@@ -27,7 +24,7 @@ class Refusal {
   constructor(
     /** Seconds. */
     readonly retryAfter: number,
-    readonly own: readonly LoginCounter[],
+    readonly own: readonly LimitedCounter[],
   ) {}
 }
 
@@ -43,24 +40,18 @@ class Refusal {
 export class LoginLimiter {
   /** Milliseconds after which a refusal is answered: its time must not tell whether a password was looked at. */
   protected readonly refusalMilliseconds: number = 300;
-  readonly #counters: LoginCounters;
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
   constructor(
     protected readonly kernel: {
-      readonly database: Database;
-      readonly orm: MikroORM;
+      readonly counters: Counters;
       readonly settings: Settings;
-      readonly clock: Clock;
       readonly clientNetworks: ClientNetworks;
       readonly knownNetworks: KnownNetworks;
     },
     /** Hides whom the rows are about. With another key, all counts start anew. */
     private readonly key: KeyObject,
-  ) {
-    const { database, orm, clock } = kernel;
-    this.#counters = new LoginCounters(database, orm, clock);
-  }
+  ) {}
 
   /**
    * Finds the account and lets `guess` look at the password, if the limits allow one more failure. A guess that
@@ -98,7 +89,7 @@ export class LoginLimiter {
   async attemptSignedIn<T>(session: string, guess: () => Promise<T | undefined>): Promise<T> {
     const counters = this.#countersOf(this.kernel.settings.loginRateLimit, ['session', session]);
     return this.#inTurn(`session ${session}`, async () => {
-      const { counted, retryAfter } = await this.#counters.reserve(counters);
+      const { counted, retryAfter } = await this.kernel.counters.reserve(counters);
       if (retryAfter !== undefined) throw tooManyAttempts(retryAfter);
       return this.#look(counted, pairsOf(counters), guess);
     });
@@ -132,15 +123,15 @@ export class LoginLimiter {
     });
     const knownKey = this.kernel.knownNetworks.keyOf(owner, who.ip);
     const own = knownKey === undefined ? [] : this.#ownCounters(knownKey);
-    const { counted, retryAfter, isKnown } = await this.#counters.reserve([...shared, ...own], knownKey);
-    if (retryAfter !== undefined) return new Refusal(retryAfter, isKnown ? own : []);
+    const { counted, retryAfter, isMarked } = await this.kernel.counters.reserve([...shared, ...own], knownKey);
+    if (retryAfter !== undefined) return new Refusal(retryAfter, isMarked ? own : []);
     return this.#look(counted, [...pairsOf(shared), ...own.map(({ key }) => key)], guess);
   }
 
   /** Looks at the password of a refused attempt, if its own counters allow it. Undefined: wrong, or not looked at. */
   async #lookAgain<T>({ own }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
     if (own.length === 0) return undefined;
-    const { counted, retryAfter } = await this.#counters.reserve(own.map(({ key, limit }) => ({ key, limit })));
+    const { counted, retryAfter } = await this.kernel.counters.reserve(own.map(({ key, limit }) => ({ key, limit })));
     if (retryAfter !== undefined) return undefined;
     try {
       return await this.#look(counted, counted, guess);
@@ -163,23 +154,23 @@ export class LoginLimiter {
       result = await guess();
     } catch (error) {
       // What failed the guess may have left a dead connection in the pool: the second try gets another.
-      await this.#counters.release(counted).catch(() => this.#counters.release(counted));
+      await this.kernel.counters.release(counted).catch(() => this.kernel.counters.release(counted));
       throw error;
     }
     if (result === undefined) throw authError('incorrect_credentials');
-    await this.#counters.succeed(counted, cleared);
+    await this.kernel.counters.succeed(counted, cleared);
     return result;
   }
 
   /** What is counted at a known network: for this account alone, by the limits that come nearest to that. */
-  #ownCounters(knownKey: string): LoginCounter[] {
+  #ownCounters(knownKey: string): LimitedCounter[] {
     const limits = (['account+ip', 'account', 'ip'] as const)
       .map((scope) => this.kernel.settings.loginRateLimit.filter((limit) => limit.scope === scope))
       .find(({ length }) => length > 0);
     return this.#countersOf(limits ?? [], ['known', knownKey]).map((counter) => ({ ...counter, isOwn: true }));
   }
 
-  #countersOf(limits: readonly RateLimit[], whose: readonly string[]): LoginCounter[] {
+  #countersOf(limits: readonly RateLimit[], whose: readonly string[]): LimitedCounter[] {
     return limits.map((limit) => ({ limit, key: this.#hash([...whose, limit.scope, limit.seconds]) }));
   }
 
@@ -202,7 +193,7 @@ const ALIKE_CODES: readonly string[] = [
 ];
 
 /** The counters that a success starts anew. */
-function pairsOf(counters: readonly LoginCounter[]): string[] {
+function pairsOf(counters: readonly LimitedCounter[]): string[] {
   return counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
 }
 

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type EventCount, type EventCounters, throwIfOver } from '../limits/event-counters.js';
+import type { Count } from '../limits/counters.js';
+import { type EventCounters, throwIfOver } from '../limits/event-counters.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
@@ -90,7 +91,7 @@ export class MailLimiter {
     parts: readonly unknown[],
     { seconds, scope }: RateLimit,
     em?: EntityManager,
-  ): Promise<EventCount> {
+  ): Promise<Count> {
     return this.counters.count([what, scope, seconds, parts], seconds, em);
   }
 }

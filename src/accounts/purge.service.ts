@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { TableSweep } from '../database/table-sweep.js';
-import { LOGIN_ATTEMPT_ENTITY } from '../limits/login-attempt.entity.js';
+import { COUNTER_ENTITY } from '../limits/counter.entity.js';
 import { OUTBOX_MAIL_ENTITY } from '../mail/outbox-mail.entity.js';
 import { sweepOfRevocations, sweepOfSessions } from '../sessions/session-purge.js';
 import type { Settings } from '../settings/settings.js';
@@ -36,7 +36,7 @@ export interface PurgeResult {
    * Counters of failed logins, of mails and of tries of their keys, and addresses where owners were seen, whose time is
    * over.
    */
-  readonly loginAttempts: number;
+  readonly counters: number;
   /** Keys of mailed links that have expired, but for those of invitations that were never accepted. */
   readonly oneTimeKeys: number;
   /** Mails that could not be sent in time. */
@@ -64,7 +64,7 @@ export class PurgeService {
     this.#sweeps = {
       sessions: sweepOfSessions(database, orm, settings),
       revocations: sweepOfRevocations(database, orm, settings),
-      loginAttempts: new TableSweep(database, Table.named(orm, LOGIN_ATTEMPT_ENTITY), { since: 'resetsAt' }),
+      counters: new TableSweep(database, Table.named(orm, COUNTER_ENTITY), { since: 'resetsAt' }),
       oneTimeKeys: new TableSweep(database, key, { since: 'expiresAt', unless: marksUnaccepted }),
       mails: new TableSweep(database, Table.named(orm, OUTBOX_MAIL_ENTITY), { since: 'expiresAt' }),
       signUps: new TableSweep(database, Table.named(orm, PENDING_SIGN_UP_ENTITY), { since: 'expiresAt' }),
@@ -87,7 +87,7 @@ export class PurgeService {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
       throw new RangeError('batchSize must be a whole number, at least 1');
     const now = new Date(this.kernel.clock.now());
-    const result = { sessions: 0, revocations: 0, loginAttempts: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
+    const result = { sessions: 0, revocations: 0, counters: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
     for (const name of Object.keys(result) as (keyof PurgeResult)[]) {
       const sweep = this.#sweeps[name];
       if (dryRun) {

@@ -44,7 +44,7 @@ function progress(): (soFar: PurgeResult) => void {
 function rowsOf({
   sessions,
   revocations,
-  loginAttempts,
+  counters,
   oneTimeKeys,
   mails,
   signUps,
@@ -52,7 +52,7 @@ function rowsOf({
   return [
     ['expired sessions', sessions],
     ['old revocations', revocations],
-    ['counters of failed logins', loginAttempts],
+    ['counters', counters],
     ['keys of mailed links', oneTimeKeys],
     ['mails that came too late', mails],
     ['sign-ups that were not confirmed', signUps],

@@ -1,9 +1,7 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
-import type { Database } from '../database/database.js';
-import { Table } from '../database/table.js';
-import { LOGIN_ATTEMPT_ENTITY } from '../limits/login-attempt.entity.js';
+import type { Counters } from '../limits/counters.js';
 import type { Settings } from '../settings/settings.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { clientNetwork } from './client-network.js';
@@ -24,21 +22,15 @@ export interface KnownOwner {
  * there. The rows are keyed by user and password hash: with any other password no network is known.
  */
 export class KnownNetworks {
-  readonly #sql: ReturnType<typeof statements>;
-
   constructor(
     protected readonly kernel: {
-      readonly database: Database;
-      readonly orm: MikroORM;
+      readonly counters: Counters;
       readonly settings: Settings;
       readonly clock: Clock;
     },
     /** Hides whom the rows are about. */
     private readonly key: KeyObject,
-  ) {
-    const { orm } = kernel;
-    this.#sql = statements(Table.named(orm, LOGIN_ATTEMPT_ENTITY));
-  }
+  ) {}
 
   /**
    * The key of the row that says that a network is known. For a user without a password, or nobody, it is the key of no
@@ -54,14 +46,13 @@ export class KnownNetworks {
   /** Makes the network known from which a session was opened. Most of the time it is, and nothing is written. */
   async remember(owner: KnownOwner, ip: string | undefined, em?: EntityManager): Promise<void> {
     const key = this.#keyToStore(owner, ip);
-    if (key) await this.kernel.database.query(this.#sql.remember, [key, ...this.#dates()], em);
+    if (key) await this.kernel.counters.mark(key, ...this.#dates(), em);
   }
 
   /** Keeps a network known where the user has a session. One that is not known does not become so. */
   async renew(owner: KnownOwner, ip: string | undefined): Promise<void> {
     const key = this.#keyToStore(owner, ip);
-    if (key)
-      await this.kernel.database.query(this.#sql.renew, [key, ...this.#dates(), new Date(this.kernel.clock.now())]);
+    if (key) await this.kernel.counters.renewMark(key, ...this.#dates());
   }
 
   #keyToStore(owner: KnownOwner, ip: string | undefined): string | undefined {
@@ -74,19 +65,4 @@ export class KnownNetworks {
     const until = this.kernel.clock.now() + KNOWN_FOR;
     return [new Date(until), new Date(until - DAY)];
   }
-}
-
-function statements(attempts: Table) {
-  const { name } = attempts;
-  const [key, failures, resetsAt] = ['key', 'failures', 'resetsAt'].map((property) => attempts.column(property));
-  return {
-    // The condition comes first, so that a session that is opened waits for no other that holds the row.
-    remember: `
-      insert into ${name} as a (${key}, ${failures}, ${resetsAt})
-      select $1::text, 0, $2::timestamptz
-      where not exists (select from ${name} where ${key} = $1 and ${resetsAt} >= $3)
-      on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
-    renew: `
-      update ${name} set ${resetsAt} = $2 where ${key} = $1 and ${resetsAt} < $3 and ${resetsAt} > $4`,
-  };
 }

@@ -7,7 +7,7 @@ import type { TestDatabase } from './test-database.js';
 export async function fingerprint({ pool }: TestDatabase, userTable = 'app_user'): Promise<string> {
   const hash = (table: string) =>
     `(select md5(coalesce(string_agg(t::text, ',' order by t::text), '')) from ${table} t)`;
-  const tables = [userTable, 'auth_session', 'auth_login_attempt'];
+  const tables = [userTable, 'auth_session', 'auth_counter'];
   const { rows } = await pool.query(`select concat_ws(' ', ${tables.map(hash).join(', ')}) as fingerprint`);
   return rows[0].fingerprint;
 }

@@ -1,0 +1,63 @@
+import type { Table } from '../database/table.js';
+
+/**
+ * The statements on the counters, with `$1`-style parameters. Those on several rows take them in the order of their
+ * keys, so that two attempts never wait for each other.
+ */
+export function counterStatements(counter: Table) {
+  const { name } = counter;
+  const key = counter.column('key');
+  const count = counter.column('count');
+  const resetsAt = counter.column('resetsAt');
+  return {
+    count: `
+      insert into ${name} as a (${key}, ${count}, ${resetsAt}) values ($1, 1, $2)
+      on conflict (${key}) do update set
+        ${count} = case when a.${resetsAt} <= $3 then 1 else least(a.${count}, 1000000) + 1 end,
+        ${resetsAt} = case when a.${resetsAt} <= $3 then excluded.${resetsAt} else a.${resetsAt} end
+      returning a.${count} as count, extract(epoch from a.${resetsAt} - $3)::float8 as wait`,
+    reserve: `
+      with marked as (
+        select exists (select from ${name} where ${key} = $5 and ${resetsAt} > $6) as yes
+      ), counter as (
+        select k, ends, most, own
+        from unnest($1::text[], $2::timestamptz[], $3::int[], $4::bool[]) as given (k, ends, most, own), marked
+        where not own or marked.yes
+      ), reached as (
+        select k, a.${resetsAt} as ends from ${name} a join counter on a.${key} = k
+        where not own and a.${resetsAt} > $6 and a.${count} >= most
+      ), counted as (
+        insert into ${name} as a (${key}, ${count}, ${resetsAt})
+        select k, 1, ends from counter where not exists (select from reached) order by k
+        on conflict (${key}) do update set
+          ${count} = case when a.${resetsAt} <= $6 then 1 else a.${count} + 1 end,
+          ${resetsAt} = case
+            when a.${resetsAt} <= $6 or a.${count} = 0 then excluded.${resetsAt} else a.${resetsAt}
+          end
+        returning a.${key} as k, a.${count} as count, a.${resetsAt} as ends
+      )
+      select k as key, false as "isCounted", true as "isReached", extract(epoch from ends - $6)::float8 as wait,
+        (select yes from marked) as "isMarked"
+      from reached
+      union all
+      select counted.k, true, not own and counted.count > most, extract(epoch from counted.ends - $6)::float8,
+        (select yes from marked)
+      from counted join counter on counter.k = counted.k`,
+    release: `
+      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
+      update ${name} a set ${count} = greatest(a.${count} - 1, 0) from taken where a.${key} = taken.${key}`,
+    succeed: `
+      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
+      update ${name} a
+      set ${count} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${count} - 1, 0) end
+      from taken where a.${key} = taken.${key}`,
+    // The condition comes first, so that a session that is opened waits for no other that holds the row.
+    mark: `
+      insert into ${name} as a (${key}, ${count}, ${resetsAt})
+      select $1::text, 0, $2::timestamptz
+      where not exists (select from ${name} where ${key} = $1 and ${resetsAt} >= $3)
+      on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
+    renewMark: `
+      update ${name} set ${resetsAt} = $2 where ${key} = $1 and ${resetsAt} < $3 and ${resetsAt} > $4`,
+  };
+}
