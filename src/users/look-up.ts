@@ -34,3 +34,19 @@ export async function withRelations(user: BaseUser, relations: readonly string[]
   const found = await em.findOne(user.constructor as typeof BaseUser, { id: user.id }, options as never);
   return found ?? user;
 }
+
+/**
+ * Loads the relations that the app's entity always brings, by the app's own filters, into the identity map of `em`, and
+ * without a flush of what that has not written. `em.populate` takes no flush mode, and a query of the app beside it has
+ * to keep its own: so a fork asks, which shares the entities and the transaction.
+ */
+export async function populateEager(em: EntityManager, user: BaseUser): Promise<void> {
+  const fork = em.fork({ clear: false, keepTransactionContext: true, flushMode: FlushMode.COMMIT });
+  await fork.populate(user, []);
+  const known = em.getUnitOfWork().getIdentityMap();
+  for (const entity of fork.getUnitOfWork().getIdentityMap()) {
+    if (known.getByEntity(entity)) continue;
+    known.store(entity);
+    wrap(entity, true).__em = em;
+  }
+}

@@ -12,7 +12,7 @@ import { tokenNotValid } from '../error-table.js';
 import { assertUserEntity } from './assert-user-entity.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';
-import { lookUpOptions } from './look-up.js';
+import { lookUpOptions, populateEager } from './look-up.js';
 import { parseUserId } from './user-key.js';
 import { UserWrites } from './user-writes.js';
 
@@ -93,7 +93,8 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * `getActive`, with the relations that the app's entity always brings: they are looked up by the app's own options.
+   * `getActive`, with the relations that the app's entity always brings: they obey the app's own filters, unless there
+   * is no identity map. Changes that `em` has not flushed stay.
    */
   async getActiveWithRelations(em: EntityManager, sub: string): Promise<U> {
     const hasRelations = this.meta.relations.some(({ eager }) => eager);
@@ -103,12 +104,13 @@ export class UserService<U extends BaseUser = BaseUser> {
       return this.#getActive(em, sub, { ...lookUpOptions(em), populate: [], strategy: LoadStrategy.JOINED });
     }
     const user = await this.getActive(em, sub);
-    await em.populate(user, []);
+    await populateEager(em, user);
     return user;
   }
 
   async #getActive(em: EntityManager, sub: string, options: object): Promise<U> {
-    const user = await em.findOne(this.entity, { id: this.keyOf(sub), isActive: true } as never, options);
+    // Not `findOne`: it brings the eager relations although `populate` is false.
+    const [user] = await em.find(this.entity, { id: this.keyOf(sub), isActive: true } as never, options);
     if (!user) throw tokenNotValid('no-active-user');
     return user as U;
   }
