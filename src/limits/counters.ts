@@ -102,7 +102,7 @@ export class Counters {
     await this.kernel.database.query(this.#sql.mark, [key, until, enough], em);
   }
 
-  /** Sets a mark that stands anew, until an instant. One beyond `enough`, or one that does not stand, stays as it is. */
+  /** Sets a mark that stands, until another instant. One beyond `enough` stays as it is, and so does a lapsed one. */
   async renewMark(key: string, until: Date, enough: Date): Promise<void> {
     await this.kernel.database.query(this.#sql.renewMark, [key, until, enough, new Date(this.kernel.clock.now())]);
   }
