@@ -1,5 +1,6 @@
 import { LINK_PATHS } from './accounts/link-paths.js';
 import { createAccountDeletionController } from './http/account-deletion.controller.js';
+import type { ControllerParts } from './http/controller-parts.js';
 import { createCsrfGuard } from './http/csrf.js';
 import { createEmailChangeController } from './http/email-change.controller.js';
 import { createEmailUndoController } from './http/email-undo.controller.js';
@@ -11,13 +12,11 @@ import { createLogoutController } from './http/logout.controller.js';
 import { createMailedPasswordController } from './http/mailed-password.controller.js';
 import { invitationFlow, type MailedPasswordFlow, passwordResetFlow } from './http/mailed-password-flow.js';
 import { OneTimeCookie, type OneTimeCookieName } from './http/one-time-cookie.js';
-import type { LinkPages } from './http/pages/link-pages.js';
 import { PasswordByMail } from './http/password-by-mail.js';
 import { createPasswordChangeController } from './http/password-change.controller.js';
 import { createPasswordResetController } from './http/password-reset.controller.js';
 import { createProfileController } from './http/profile.controller.js';
 import { createRefreshController } from './http/refresh.controller.js';
-import type { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRegistrationController } from './http/registration.controller.js';
 import { createSessionsController } from './http/sessions.controller.js';
 import type { SignUpCookie } from './http/sign-up-cookie.js';
@@ -26,70 +25,54 @@ import type { AuthKernel } from './kernel.js';
 import type { Logger } from './observability/logger.js';
 import type { WarningLimit } from './observability/warning-limit.js';
 import type { Class } from './service-maker.js';
-import type { Settings } from './settings/settings.js';
 
-/** What controllers have in common. */
-export interface ControllerParts {
-  readonly transport: RefreshTokenTransport;
-  readonly pages: LinkPages;
-  /** Path below which they answer. */
-  readonly prefix: string;
-  readonly settings: Settings;
+/** What the controllers of one app are made from. */
+export interface AuthControllersOptions extends Omit<ControllerParts, 'originGuard'> {
   readonly logger: Logger;
   /** Bounds what is logged of requests from foreign origins. */
   readonly warnings: WarningLimit;
 }
 
 /** Makes the controllers of one app, as its settings want them. */
-export function createAuthControllers(services: AuthKernel, parts: ControllerParts): Class<object>[] {
-  const { transport, prefix, settings } = parts;
-  const csrf = createCsrfGuard(settings, parts.logger, parts.warnings);
+export function createAuthControllers(services: AuthKernel, options: AuthControllersOptions): Class<object>[] {
+  const { settings, logger, warnings } = options;
+  const parts = { ...options, originGuard: createCsrfGuard(settings, logger, warnings) };
+  const isAlwaysCookie = true;
+  const mailParts = { ...options, originGuard: createCsrfGuard(settings, logger, warnings, { isAlwaysCookie }) };
   const { publicUrl } = settings;
   const waits = settings.emailVerification === 'mandatory' && publicUrl !== undefined;
+  const browser = waits ? signUpCookie(parts, publicUrl) : undefined;
   return [
-    ...(settings.adminManagedRegistration
-      ? []
-      : [
-          createRegistrationController(
-            prefix,
-            services.registration,
-            services.passwordRules,
-            transport,
-            csrf,
-            waits ? signUpCookie(parts, publicUrl) : undefined,
-          ),
-        ]),
-    createLoginController(prefix, services.login, transport, csrf),
-    createRefreshController(prefix, services.rotation, transport, csrf),
-    createLogoutController(prefix, services.logout, transport, csrf),
-    createSessionsController(prefix, services.sessions),
-    createProfileController(prefix, services.profile),
-    createPasswordChangeController(prefix, services.passwordChange, transport),
-    createAccountDeletionController(prefix, services.accountDeletion, transport),
-    ...(publicUrl === undefined ? [] : createMailControllers(services, parts, publicUrl)),
-    createJwksController(prefix, services.keys),
+    ...(settings.adminManagedRegistration ? [] : [createRegistrationController(services, parts, browser)]),
+    createLoginController(services, parts),
+    createRefreshController(services, parts),
+    createLogoutController(services, parts),
+    createSessionsController(services, parts),
+    createProfileController(services, parts),
+    createPasswordChangeController(services, parts),
+    createAccountDeletionController(services, parts),
+    ...(publicUrl === undefined ? [] : createMailControllers(services, mailParts, publicUrl)),
+    createJwksController(services, parts),
   ];
 }
 
 /** The controllers of what goes by mail, where links can be built. */
 function createMailControllers(services: AuthKernel, parts: ControllerParts, publicUrl: string): Class<object>[] {
-  const { passwordReset, emailVerification, emailChange, invitation } = services;
   const { pages, transport, prefix, settings } = parts;
-  const csrf = createCsrfGuard(settings, parts.logger, parts.warnings, { isAlwaysCookie: true });
   const passwordController = (flow: MailedPasswordFlow) => {
     const formUrl = `${publicPath(publicUrl, prefix).href}${flow.form}`;
     const cookie = oneTimeCookie(flow.cookie, parts, publicUrl);
     const byMail = new PasswordByMail({ ...services, pages, transport }, flow, { formUrl, cookie });
-    return createMailedPasswordController(prefix, flow, byMail, csrf);
+    return createMailedPasswordController(byMail, flow, parts);
   };
   return [
-    createEmailVerificationController(prefix, emailVerification, pages, transport, signUpCookie(parts, publicUrl)),
-    createEmailChangeController(prefix, emailChange),
-    createEmailUndoController(prefix, undoByMail(services, parts, publicUrl), csrf),
-    createPasswordResetController(prefix, passwordReset),
+    createEmailVerificationController(services, parts, signUpCookie(parts, publicUrl)),
+    createEmailChangeController(services, parts),
+    createEmailUndoController(undoByMail(services, parts, publicUrl), parts),
+    createPasswordResetController(services, parts),
     passwordController(passwordResetFlow(settings)),
     ...(settings.invitations
-      ? [createInvitationController(prefix, invitation), passwordController(invitationFlow(settings))]
+      ? [createInvitationController(services, parts), passwordController(invitationFlow(settings))]
       : []),
   ];
 }

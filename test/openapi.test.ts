@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { getMetadataArgsStorage } from 'routing-controllers';
+import { IsInt } from 'class-validator';
+import { Body, Get, Post, UseBefore } from 'routing-controllers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuthClient } from '../src/client/index.js';
-import { Settings, type SettingsInput } from '../src/index.js';
-import type { OpenApiDocument } from '../src/openapi/index.js';
-import { ownOperations } from '../src/openapi/own-operations.js';
+import { AuthController } from '../src/http/auth-controller.decorator.js';
+import { DescribeRoute } from '../src/http/describe-route.decorator.js';
+import { asPage } from '../src/http/pages/as-page.js';
+import { ErrorCode, type SettingsInput } from '../src/index.js';
+import { createOpenApiDocument, type OpenApiDocument } from '../src/openapi/index.js';
 import { documentOf, expectWhole, operationsOf } from './support/documented-app.js';
 import { PUBLIC_URL } from './support/mail-app.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
@@ -28,6 +31,7 @@ let database: TestDatabase;
 const apps: TestApp[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
+  everyRoute = requestsIn(await document(CASES['invitations']));
 });
 afterAll(async () => {
   for (const app of apps) await app.close();
@@ -43,20 +47,25 @@ async function start(settings: SettingsInput = {}): Promise<TestApp> {
 
 const document = async (settings?: SettingsInput) => documentOf(await start(settings));
 
+const requestsIn = (document: OpenApiDocument) =>
+  operationsOf(document).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+
+/** Every route that there is in some case of settings. */
+let everyRoute: string[];
+
 /**
  * Sends each request that we describe in any case of settings: it finds something if, and only if, the document has it.
  */
 async function expectServed({ url }: TestApp, document: OpenApiDocument, prefix: string) {
-  const all = Object.keys(ownOperations(new Settings())).map((request) => request.replace(' ', ` ${prefix}`));
+  const all = everyRoute.map((request) => request.replace(' /auth', ` ${prefix}`));
   const found = await Promise.all(
     all.map(async (request) => {
       const [method = '', path = ''] = request.split(' ');
-      const { status } = await fetch(url + path, { method, redirect: 'manual' });
-      return status === 404 ? [] : [request.replace(/:(\w+)/g, '{$1}')];
+      const { status } = await fetch(url + path.replace(/\{\w+\}/, ':key'), { method, redirect: 'manual' });
+      return status === 404 ? [] : [request];
     }),
   );
-  const described = operationsOf(document).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
-  expect(described.sort()).toEqual(found.flat().sort());
+  expect(requestsIn(document).sort()).toEqual(found.flat().sort());
 }
 
 describe('the document of our endpoints', () => {
@@ -67,13 +76,6 @@ describe('the document of our endpoints', () => {
   test.each(Object.entries(CASES))('has exactly the routes that are served with %s', async (_name, settings) => {
     const app = await start(settings);
     await expectServed(app, documentOf(app), '/auth');
-  });
-
-  test('describes no route that there is not', async () => {
-    const { controllers } = (await start(CASES['invitations'])).auth;
-    const actions = getMetadataArgsStorage().actions.filter(({ target }) => controllers.includes(target as never));
-    const routes = actions.map(({ type, route }) => `${type.toUpperCase()} ${route}`);
-    expect(Object.keys(ownOperations(new Settings())).sort()).toEqual(routes.sort());
   });
 
   test('calls operations as the client calls its methods', async () => {
@@ -143,6 +145,100 @@ describe('the document of our endpoints', () => {
   test('refuses the options of another app', async () => {
     const [one, other] = [await start(), await start()];
     expect(() => documentOf({ auth: { ...one.auth, serverOptions: other.auth.serverOptions } })).toThrow(TypeError);
+  });
+});
+
+describe('a controller that is new', () => {
+  class TreeInput {
+    @IsInt()
+    rings!: number;
+  }
+  const TREE = { name: 'AuthTree', schema: { type: 'object', properties: { rings: { type: 'integer' } } } };
+  const cookie = { scheme: 'treeCookie', name: 'tree', description: 'Set when a tree is planted.' };
+  const about = { tag: 'Trees', errors: [ErrorCode.Conflict] };
+
+  @AuthController('/auth', { isBearer: true, isJsonOnly: true })
+  class TreeController {
+    @Post('/trees')
+    @DescribeRoute({
+      ...about,
+      id: 'plant',
+      summary: 'Plant a tree',
+      body: TreeInput,
+      answers: { 201: { description: 'It grows.', json: TREE } },
+      isLimited: true,
+    })
+    plant(@Body() _tree: TreeInput) {}
+
+    @Get('/trees/:id')
+    @UseBefore(asPage)
+    @DescribeRoute({ ...about, id: 'look', summary: 'See it', cookie, answers: { 200: { description: 'A page.' } } })
+    look() {}
+  }
+
+  class SilentController {
+    say() {}
+  }
+  Get('/silence')(SilentController.prototype, 'say');
+
+  const otherTree = { name: 'AuthTree', schema: { type: 'string' } };
+
+  @AuthController('/auth')
+  class OtherTreeController {
+    @Get('/other-trees')
+    @DescribeRoute({
+      ...about,
+      id: 'others',
+      summary: 'See others',
+      answers: { 200: { description: 'Them.', json: { items: otherTree } } },
+    })
+    others() {}
+  }
+
+  /** The document of an app whose library has these controllers as well. */
+  async function documentWith(...added: (new () => object)[]) {
+    const { auth } = apps[0] as TestApp;
+    const controllers = [...auth.controllers, ...added];
+    return createOpenApiDocument({ ...auth, controllers }, { controllers }, { info: { title: 'Test', version: '1' } });
+  }
+
+  test('describes itself, with its schemas, its cookie and the errors of its decorators', async () => {
+    const described = await documentWith(TreeController);
+    await expectWhole(described);
+    expect(described.components.schemas).toMatchObject({
+      AuthTree: TREE.schema,
+      AuthTreeInput: { properties: { rings: { type: 'integer' } }, required: ['rings'], additionalProperties: false },
+    });
+    expect(described.components.securitySchemes['treeCookie']).toEqual({
+      type: 'apiKey',
+      in: 'cookie',
+      name: 'tree',
+      description: 'Set when a tree is planted.',
+    });
+    const { post: plant } = described.paths['/auth/trees'] ?? {};
+    const { get: look } = described.paths['/auth/trees/{id}'] ?? {};
+    expect(plant).toMatchObject({ operationId: 'plant', security: [{ bearerAuth: [] }] });
+    expect(Object.keys(plant?.responses ?? {})).toEqual([
+      '201',
+      '400',
+      '401',
+      '409',
+      '413',
+      '415',
+      '429',
+      '500',
+      '503',
+    ]);
+    expect(look).toMatchObject({ security: [{ bearerAuth: [], treeCookie: [] }] });
+    expect(look?.responses['409']?.content).toHaveProperty(['text/html']);
+    expect(look?.responses).not.toHaveProperty('415');
+  });
+
+  test('is refused where an action says nothing, and where one name would mean two schemas', async () => {
+    await expect(documentWith(SilentController)).rejects.toThrow('SilentController.say has no @DescribeRoute');
+    await expect(documentWith(TreeController, OtherTreeController)).rejects.toThrow(
+      'two routes name different schemas AuthTree',
+    );
   });
 });
 

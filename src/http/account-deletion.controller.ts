@@ -1,38 +1,33 @@
-import {
-  Authorized,
-  Body,
-  CurrentUser,
-  Delete,
-  JsonController,
-  OnUndefined,
-  Req,
-  Res,
-  UseBefore,
-} from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, CurrentUser, Delete, OnUndefined, Req, Res } from 'routing-controllers';
 import type { AccountDeletionService } from '../accounts/account-deletion.service.js';
 import { Principal } from '../authentication/principal.js';
+import { ErrorCode } from '../error.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { AccountDeletionInput } from './inputs/account-deletion.input.js';
-import { noStore } from './no-store.js';
-import type { RefreshTokenTransport } from './refresh-token-transport.js';
-import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import { signedOutAnswer } from './token-answers.js';
 import { validateInput } from './validate-input.js';
 
 /** The route by which a user leaves. */
 export function createAccountDeletionController(
-  prefix: string,
-  deletion: AccountDeletionService,
-  transport: RefreshTokenTransport,
+  { accountDeletion }: { readonly accountDeletion: AccountDeletionService },
+  { prefix, settings, transport }: ControllerParts,
 ) {
-  @Service()
-  @Authorized()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, requireJson)
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
   class AccountDeletionController {
     @Delete('/user')
     @OnUndefined(204)
+    @DescribeRoute({
+      id: 'deleteUser',
+      tag: 'Account',
+      summary: 'Delete the account and all it owns',
+      body: AccountDeletionInput,
+      answers: { 204: signedOutAnswer('The account is gone.', settings) },
+      errors: [ErrorCode.IncorrectCredentials, ErrorCode.AccountInUse],
+      isLimited: true,
+    })
     async delete(
       @CurrentUser() principal: Principal,
       @Body({ type: AccountDeletionInput, required: false }) body: unknown,
@@ -40,7 +35,7 @@ export function createAccountDeletionController(
       @Res() response: HttpResponse,
     ): Promise<void> {
       const { password } = validateInput(AccountDeletionInput, body);
-      await deletion.delete(principal.claims, password, clientOf(request));
+      await accountDeletion.delete(principal.claims, password, clientOf(request));
       transport.forget(response);
     }
   }

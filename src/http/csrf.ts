@@ -10,6 +10,14 @@ const REFUSED =
   "request from a foreign origin refused; if it is your app's: set PUBLIC_URL, TRUSTED_ORIGINS or Express's trust " +
   'proxy';
 
+/** Guards that may refuse a request. */
+const guards = new WeakSet<object>();
+
+/** Whether a function for `@UseBefore` refuses requests from foreign origins. */
+export function isOriginGuard(before: object): boolean {
+  return guards.has(before);
+}
+
 /** Characters of a header that a log line repeats. */
 const LOGGED_LENGTH = 200;
 
@@ -29,11 +37,13 @@ export function createCsrfGuard(
 ): Before {
   const isCookie = refreshTokenAsCookie || isAlwaysCookie;
   const trusted = publicUrl === undefined ? trustedOrigins : [...trustedOrigins, new URL(publicUrl).origin];
-  return (request, _response, next) => {
+  const guard: Before = (request, _response, next) => {
     if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
     warn(request, { logger, warnings, trusted });
     next(authError('csrf_failed'));
   };
+  if (isCookie) guards.add(guard);
+  return guard;
 }
 
 function warn(

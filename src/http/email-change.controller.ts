@@ -1,23 +1,35 @@
-import { Authorized, Body, CurrentUser, HttpCode, JsonController, Post, Req, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, CurrentUser, HttpCode, Post, Req } from 'routing-controllers';
 import type { EmailChangeService } from '../accounts/email-change.service.js';
 import { Principal } from '../authentication/principal.js';
+import { ErrorCode } from '../error.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
 import { clientOf, type HttpRequest } from './http-message.js';
 import { EmailChangeInput } from './inputs/email-change.input.js';
-import { noStore } from './no-store.js';
-import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import { DETAIL } from './json-schema.js';
+import { MAIL_TAG } from './link-descriptions.js';
 import { validateInput } from './validate-input.js';
 
 /** The route that asks for another address. */
-export function createEmailChangeController(prefix: string, emailChange: EmailChangeService) {
-  @Service()
-  @Authorized()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, requireJson)
+export function createEmailChangeController(
+  { emailChange }: { readonly emailChange: EmailChangeService },
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
   class EmailChangeController {
     @Post('/email/change')
     @HttpCode(202)
+    @DescribeRoute({
+      id: 'changeEmail',
+      tag: MAIL_TAG,
+      summary: 'Ask for another address',
+      description: 'The address changes when the link that is mailed to the new one is opened.',
+      body: EmailChangeInput,
+      answers: { 202: { description: 'Always the same, also for an address that is taken.', json: DETAIL } },
+      errors: [ErrorCode.IncorrectCredentials],
+      isLimited: true,
+    })
     async request(
       @CurrentUser() principal: Principal,
       @Body({ type: EmailChangeInput, required: false }) body: unknown,

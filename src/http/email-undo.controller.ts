@@ -1,33 +1,62 @@
-import { ContentType, Get, JsonController, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { ContentType, Get, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { LINK_PATHS } from '../accounts/link-paths.js';
-import type { Before, HttpRequest, HttpResponse } from './http-message.js';
-import { noStore } from './no-store.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
+import type { HttpRequest, HttpResponse } from './http-message.js';
+import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, onTo } from './link-descriptions.js';
 import { asPage } from './pages/as-page.js';
 import type { UndoByMail } from './undo-by-mail.js';
-import { untransformed } from './untransformed.js';
+
+const cookie = linkCookie('emailUndoCookie', 'email_undo_access_token');
 
 /** The routes that take a changed address back. */
-export function createEmailUndoController(prefix: string, byMail: UndoByMail, csrf: Before) {
-  @Service()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore)
+export function createEmailUndoController(byMail: UndoByMail, { prefix, originGuard }: ControllerParts) {
+  @AuthController(prefix)
   class EmailUndoController {
     @Get(`${LINK_PATHS.emailUndo}/:key`)
     @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: 'openEmailUndo',
+      summary: 'Open the link that takes a changed address back',
+      description: KEY_INTO_COOKIE,
+      answers: { 303: onTo('On to the question.', 'The question.') },
+    })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.open(key, request, response);
     }
 
     @Get(LINK_PATHS.emailUndoForm)
     @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: 'showEmailUndoForm',
+      summary: 'The question whether to take a changed address back',
+      cookie,
+      answers: { 200: { description: 'The question.', isPage: true } },
+    })
     async form(@Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.showForm(request, response);
     }
 
     @Post(LINK_PATHS.emailUndoForm)
-    @UseBefore(asPage, csrf)
+    @UseBefore(asPage, originGuard)
     @ContentType('text/html')
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: 'undoEmailChange',
+      summary: 'Take a changed address back',
+      description: 'Every session and the password end. The page leads to a new password.',
+      cookie,
+      answers: {
+        200: {
+          description: 'The address is back.',
+          headers: { 'Set-Cookie': 'Clears the cookie of the link, and sets that of a new password.' },
+          isPage: true,
+        },
+      },
+    })
     async submit(@Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.submitForm(request, response);
     }

@@ -1,7 +1,9 @@
-import { Get, Header, JsonController } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Get, Header } from 'routing-controllers';
 import type { KeyRing, PublicJwk } from '../tokens/key-ring.js';
-import { untransformed } from './untransformed.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
+import { closedObject, type JsonSchema, type NamedSchema } from './json-schema.js';
 
 /**
  * Seconds for which a resource server may keep the keys: what a rotation has to wait between the publication of a key
@@ -13,18 +15,38 @@ const MAX_AGE = 300;
  * The public keys of our tokens, so that a server elsewhere can verify them by itself (RFC 7517 §5). No secret is among
  * them.
  */
-export function createJwksController(prefix: string, keys: KeyRing) {
+export function createJwksController({ keys }: { readonly keys: KeyRing }, { prefix }: ControllerParts) {
   const body: { readonly keys: readonly PublicJwk[] } = { keys: keys.publicKeys() };
 
-  @Service()
-  @JsonController(prefix, untransformed)
+  @AuthController(prefix, { isCacheable: true })
   class JwksController {
     @Get('/.well-known/jwks.json')
-    @Header('X-Content-Type-Options', 'nosniff')
     @Header('Cache-Control', `public, max-age=${MAX_AGE}`)
+    @DescribeRoute({
+      id: 'keys',
+      tag: 'Sign-in',
+      summary: 'The public keys of the tokens',
+      description: 'None where the tokens are signed with a secret.',
+      answers: {
+        200: {
+          description: 'A JWK set (RFC 7517).',
+          headers: { 'Cache-Control': 'How long the keys may be kept.' },
+          json: KEY_SET,
+        },
+      },
+      isStatic: true,
+    })
     get() {
       return body;
     }
   }
   return JwksController;
 }
+
+const text: JsonSchema = { type: 'string' };
+const KEY: JsonSchema = {
+  type: 'object',
+  properties: { kid: text, kty: text, use: { const: 'sig' }, alg: text, crv: text, x: text, y: text, n: text, e: text },
+  required: ['kid', 'kty', 'use', 'alg'],
+};
+const KEY_SET: NamedSchema = { name: 'AuthKeySet', schema: closedObject({ keys: { type: 'array', items: KEY } }) };

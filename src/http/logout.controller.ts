@@ -1,39 +1,34 @@
-import {
-  Authorized,
-  Body,
-  CurrentUser,
-  JsonController,
-  OnUndefined,
-  Post,
-  Req,
-  Res,
-  UseBefore,
-} from 'routing-controllers';
-import { Service } from 'typedi';
+import { Authorized, Body, CurrentUser, OnUndefined, Post, Req, Res, UseBefore } from 'routing-controllers';
 import type { LogoutService } from '../accounts/logout.service.js';
 import { Principal } from '../authentication/principal.js';
 import { ErrorCode, JwtAllauthError } from '../error.js';
-import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
+import type { HttpRequest, HttpResponse } from './http-message.js';
 import { RefreshInput } from './inputs/refresh.input.js';
-import { noStore } from './no-store.js';
-import type { RefreshTokenTransport } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import { refreshCredential, signedOutAnswer } from './token-answers.js';
 
 /** The routes that sign out: here, and everywhere. */
 export function createLogoutController(
-  prefix: string,
-  logout: LogoutService,
-  transport: RefreshTokenTransport,
-  csrf: Before,
+  { logout }: { readonly logout: LogoutService },
+  { prefix, settings, transport, originGuard }: ControllerParts,
 ) {
-  @Service()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore)
+  @AuthController(prefix)
   class LogoutController {
     @Post('/logout')
-    @UseBefore(csrf, requireJson)
+    @UseBefore(originGuard, requireJson)
     @OnUndefined(204)
+    @DescribeRoute({
+      id: 'logout',
+      tag: 'Sessions',
+      summary: 'Sign out',
+      description: 'Ends the session of the refresh token. Doing it again is no error.',
+      ...refreshCredential(settings),
+      answers: { 204: signedOutAnswer('Signed out.', settings) },
+      errors: [ErrorCode.RefreshTokenMissing, ErrorCode.TokenNotValid],
+    })
     async logout(
       @Body({ type: RefreshInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
@@ -53,6 +48,12 @@ export function createLogoutController(
     @Authorized()
     @Post('/logout-all')
     @OnUndefined(204)
+    @DescribeRoute({
+      id: 'logoutAll',
+      tag: 'Sessions',
+      summary: 'Sign out everywhere',
+      answers: { 204: signedOutAnswer('Every session has ended.', settings) },
+    })
     async logoutAll(@CurrentUser() principal: Principal, @Res() response: HttpResponse): Promise<void> {
       await logout.logoutAll(principal.claims);
       transport.forget(response);

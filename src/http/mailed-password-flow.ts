@@ -19,6 +19,17 @@ export interface MailedPasswordFlow {
   readonly cookie: OneTimeCookieName;
   /** Seconds for which the key is good at most. */
   readonly lifetime: number;
+  /** What documents call it. */
+  readonly described: {
+    /** Part of the ids of its operations. */
+    readonly id: string;
+    /** The id of the operation that takes the password from an app's own form. */
+    readonly setNewId: string;
+    /** The security scheme of its cookie. */
+    readonly scheme: string;
+    /** What it is about, in a sentence. */
+    readonly subject: string;
+  };
 }
 
 /** How a forgotten password is replaced. */
@@ -32,6 +43,12 @@ export function passwordResetFlow({ passwordResetRedirect, passwordResetLifetime
     title: 'Set a new password',
     cookie: 'password_reset_access_token',
     lifetime: passwordResetLifetime,
+    described: {
+      id: 'PasswordReset',
+      setNewId: 'resetPassword',
+      scheme: 'passwordResetCookie',
+      subject: 'a forgotten password',
+    },
   };
 }
 
@@ -46,5 +63,11 @@ export function invitationFlow({ passwordSetRedirect, invitationLifetime }: Sett
     title: 'Choose a password',
     cookie: 'set_password_access_token',
     lifetime: invitationLifetime,
+    described: {
+      id: 'Invitation',
+      setNewId: 'acceptInvitation',
+      scheme: 'invitationCookie',
+      subject: 'an invitation',
+    },
   };
 }

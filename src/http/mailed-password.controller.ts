@@ -1,35 +1,60 @@
-import { Body, ContentType, Get, JsonController, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, ContentType, Get, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { ErrorCode } from '../error.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
 import { acceptReadForm, formBody } from './form-body.js';
-import type { Before, HttpRequest, HttpResponse } from './http-message.js';
+import type { HttpRequest, HttpResponse } from './http-message.js';
 import { NewPasswordInput } from './inputs/new-password.input.js';
+import { NEW_PASSWORD } from './json-schema.js';
+import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, MAIL_TAG, onTo } from './link-descriptions.js';
 import type { MailedPasswordFlow } from './mailed-password-flow.js';
-import { noStore } from './no-store.js';
 import { asPage } from './pages/as-page.js';
 import type { PasswordByMail } from './password-by-mail.js';
 import type { TokenBody } from './refresh-token-transport.js';
 import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import { tokenAnswer } from './token-answers.js';
+
+const CLEARED = 'Clears the cookie of the link.';
+const FORM = { type: 'object', properties: { newPassword: NEW_PASSWORD }, required: ['newPassword'] };
 
 /** The routes from a mailed link to a password: the same for a reset and for an invitation. */
 export function createMailedPasswordController(
-  prefix: string,
-  paths: Pick<MailedPasswordFlow, 'link' | 'setNew' | 'form'>,
   byMail: PasswordByMail,
-  csrf: Before,
+  flow: MailedPasswordFlow,
+  { prefix, settings, originGuard }: ControllerParts,
 ) {
-  @Service()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore)
+  const { id, setNewId, subject } = flow.described;
+  const cookie = linkCookie(flow.described.scheme, flow.cookie);
+
+  @AuthController(prefix)
   class MailedPasswordController {
-    @Get(`${paths.link}/:key`)
+    @Get(`${flow.link}/:key`)
     @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: `open${id}`,
+      summary: `Open the link of ${subject}`,
+      description: KEY_INTO_COOKIE,
+      answers: { 303: onTo(flow.appForm ? "On to the app's form." : 'On to the form.', 'The form.') },
+    })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.open(key, request, response);
     }
 
-    @Post(paths.setNew)
-    @UseBefore(csrf, requireJson)
+    @Post(flow.setNew)
+    @UseBefore(originGuard, requireJson)
+    @DescribeRoute({
+      id: setNewId,
+      tag: MAIL_TAG,
+      summary: `Set the password of ${subject}, by the app's own form`,
+      cookie,
+      body: NewPasswordInput,
+      answers: { 200: tokenAnswer('The password is set; whoever set it is signed in.', settings, [CLEARED]) },
+      errors: [ErrorCode.TokenNotValid],
+      isLimited: true,
+      isMinting: true,
+    })
     async setNew(
       @Body({ type: NewPasswordInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
@@ -38,15 +63,31 @@ export function createMailedPasswordController(
       return byMail.setNew(request, response, body);
     }
 
-    @Get(paths.form)
+    @Get(flow.form)
     @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: `show${id}Form`,
+      summary: `The form of ${subject}`,
+      cookie,
+      answers: { 200: { description: 'The form.', isPage: true } },
+    })
     async form(@Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.showForm(request, response);
     }
 
-    @Post(paths.form)
-    @UseBefore(asPage, csrf, acceptReadForm)
+    @Post(flow.form)
+    @UseBefore(asPage, originGuard, acceptReadForm)
     @ContentType('text/html')
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: `submit${id}Form`,
+      summary: `Submit the form of ${subject}`,
+      cookie,
+      body: { form: FORM },
+      answers: { 200: { description: 'The password is set.', headers: { 'Set-Cookie': CLEARED }, isPage: true } },
+      isMinting: settings.refreshTokenAsCookie,
+    })
     async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.submitForm(request, response, body);
     }

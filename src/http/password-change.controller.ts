@@ -1,27 +1,37 @@
-import { Authorized, Body, CurrentUser, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, CurrentUser, Post, Req, Res } from 'routing-controllers';
 import type { PasswordChangeService } from '../accounts/password-change.service.js';
 import { Principal } from '../authentication/principal.js';
+import { ErrorCode } from '../error.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { PasswordChangeInput } from './inputs/password-change.input.js';
-import { noStore } from './no-store.js';
-import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
-import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import type { TokenBody } from './refresh-token-transport.js';
+import { tokenAnswer } from './token-answers.js';
 import { validateInput } from './validate-input.js';
 
 /** The route that changes the password. */
 export function createPasswordChangeController(
-  prefix: string,
-  passwordChange: PasswordChangeService,
-  transport: RefreshTokenTransport,
+  { passwordChange }: { readonly passwordChange: PasswordChangeService },
+  { prefix, settings, transport }: ControllerParts,
 ) {
-  @Service()
-  @Authorized()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, requireJson)
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
   class PasswordChangeController {
     @Post('/password/change')
+    @DescribeRoute({
+      id: 'changePassword',
+      tag: 'Account',
+      summary: 'Change the password',
+      description: settings.logoutOnPasswordChange
+        ? 'Every older session ends, and a new one begins.'
+        : 'The session of the access token ends, and a new one begins.',
+      body: { input: PasswordChangeInput, required: settings.oldPasswordFieldEnabled ? ['oldPassword'] : [] },
+      answers: { 200: tokenAnswer('Tokens of a new session.', settings) },
+      errors: [ErrorCode.IncorrectCredentials],
+      isLimited: true,
+      isMinting: true,
+    })
     async change(
       @CurrentUser() principal: Principal,
       @Body({ type: PasswordChangeInput, required: false }) body: unknown,

@@ -1,23 +1,33 @@
-import { Body, HttpCode, JsonController, Post, Req, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, HttpCode, Post, Req } from 'routing-controllers';
 import type { PasswordResetService } from '../accounts/password-reset.service.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
 import { clientOf, type HttpRequest } from './http-message.js';
 import { EmailInput } from './inputs/email.input.js';
-import { noStore } from './no-store.js';
-import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import { DETAIL } from './json-schema.js';
+import { MAIL_TAG } from './link-descriptions.js';
 import { validateInput } from './validate-input.js';
 
 /** The route that asks for a link to a new password; what the link opens is in `mailed-password.controller.ts`. */
-export function createPasswordResetController(prefix: string, reset: PasswordResetService) {
-  @Service()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, requireJson)
+export function createPasswordResetController(
+  { passwordReset }: { readonly passwordReset: PasswordResetService },
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { isJsonOnly: true })
   class PasswordResetController {
     @Post('/password/reset')
     @HttpCode(202)
+    @DescribeRoute({
+      id: 'requestPasswordReset',
+      tag: MAIL_TAG,
+      summary: 'Ask for a link to a new password',
+      body: EmailInput,
+      answers: { 202: { description: 'Always the same.', json: DETAIL } },
+      isLimited: true,
+    })
     async request(@Body({ type: EmailInput, required: false }) body: unknown, @Req() request: HttpRequest) {
-      await reset.request(validateInput(EmailInput, body).email, clientOf(request));
+      await passwordReset.request(validateInput(EmailInput, body).email, clientOf(request));
       return { detail: 'If there is an account with this address, a mail is on its way.' };
     }
   }

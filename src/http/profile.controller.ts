@@ -1,12 +1,12 @@
-import { Authorized, Body, CurrentUser, Get, JsonController, Patch, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, CurrentUser, Get, Patch } from 'routing-controllers';
 import type { ProfileService } from '../accounts/profile.service.js';
 import { Principal } from '../authentication/principal.js';
 import type { BaseUser } from '../users/base-user.entity.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
 import { ProfileInput } from './inputs/profile.input.js';
-import { noStore } from './no-store.js';
-import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import { closedObject, type JsonSchema, type NamedSchema } from './json-schema.js';
 import { validateInput } from './validate-input.js';
 
 /** What a user is shown of their account. */
@@ -20,18 +20,31 @@ interface ProfileBody {
 }
 
 /** The routes of what a user says about themselves. */
-export function createProfileController(prefix: string, profile: ProfileService) {
-  @Service()
-  @Authorized()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, requireJson)
+export function createProfileController(
+  { profile }: { readonly profile: ProfileService },
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
   class ProfileController {
     @Get('/user')
+    @DescribeRoute({
+      id: 'getUser',
+      tag: 'Account',
+      summary: 'The own profile',
+      answers: { 200: { description: 'The profile.', json: PROFILE } },
+    })
     async get(@CurrentUser() principal: Principal): Promise<ProfileBody> {
       return toBody(await profile.get(principal.id));
     }
 
     @Patch('/user')
+    @DescribeRoute({
+      id: 'updateUser',
+      tag: 'Account',
+      summary: 'Change the own profile',
+      body: ProfileInput,
+      answers: { 200: { description: 'The profile as it is now.', json: PROFILE } },
+    })
     async update(
       @CurrentUser() principal: Principal,
       @Body({ type: ProfileInput, required: false }) body: unknown,
@@ -45,3 +58,16 @@ export function createProfileController(prefix: string, profile: ProfileService)
 function toBody({ id, email, firstName, lastName, role, emailVerified }: BaseUser): ProfileBody {
   return { id: String(id), email, firstName, lastName, role, emailVerified };
 }
+
+const text: JsonSchema = { type: 'string' };
+const PROFILE: NamedSchema = {
+  name: 'AuthProfile',
+  schema: closedObject({
+    id: text,
+    email: { ...text, format: 'email' },
+    firstName: text,
+    lastName: text,
+    role: { type: 'integer' },
+    emailVerified: { type: 'boolean' },
+  }),
+};

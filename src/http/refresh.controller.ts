@@ -1,20 +1,19 @@
-import { Body, JsonController, OnUndefined, Post, QueryParam, Req, Res, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, OnUndefined, Post, QueryParam, Req, Res } from 'routing-controllers';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import type { RotationService } from '../sessions/rotation.service.js';
-import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
+import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RefreshInput } from './inputs/refresh.input.js';
-import { noStore } from './no-store.js';
 import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
-import { requireJson } from './require-json.js';
-import { untransformed } from './untransformed.js';
+import type { RouteAnswer } from './route-description.js';
+import { refreshCredential, tokenAnswer } from './token-answers.js';
 
 /** The route that trades a refresh token for its successor. */
 export function createRefreshController(
-  prefix: string,
-  rotation: RotationService,
-  transport: RefreshTokenTransport,
-  csrf: Before,
+  { rotation }: { readonly rotation: RotationService },
+  { prefix, settings, transport, originGuard }: ControllerParts,
 ) {
   /**
    * Browsers print each failed request to the console, also the one by which a page asks whether anybody is signed in.
@@ -31,12 +30,35 @@ export function createRefreshController(
     }
   };
 
-  @Service()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, csrf, requireJson)
+  const nothing: Record<number, RouteAnswer> = transport.isCookie
+    ? { 204: { description: 'There is no refresh token, and the query has `quiet=true`.' } }
+    : {};
+
+  @AuthController(prefix, { originGuard, isJsonOnly: true })
   class RefreshController {
     @Post('/refresh')
     @OnUndefined(204)
+    @DescribeRoute({
+      id: 'refresh',
+      tag: 'Sign-in',
+      summary: 'Trade the refresh token for its successor',
+      description: 'A retry within the grace gets the same successor; any other use of an old token ends the session.',
+      ...refreshCredential(settings),
+      ...(transport.isCookie && {
+        query: { quiet: 'With `true`, a request without a refresh token is answered by 204.' },
+      }),
+      answers: {
+        200: tokenAnswer('The successors of both tokens.', settings),
+        ...nothing,
+      },
+      errors: [
+        ErrorCode.RefreshTokenMissing,
+        ErrorCode.TokenNotValid,
+        ErrorCode.RefreshTokenReused,
+        ErrorCode.SessionExpired,
+      ],
+      isMinting: true,
+    })
     async refresh(
       @Body({ type: RefreshInput, required: false }) body: unknown,
       @Req() request: HttpRequest,

@@ -1,38 +1,45 @@
-import { Body, HttpCode, JsonController, Post, Req, Res, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
+import { Body, HttpCode, Post, Req, Res } from 'routing-controllers';
 import type { RegistrationService } from '../accounts/registration.service.js';
+import { ErrorCode } from '../error.js';
+import type { Settings } from '../settings/settings.js';
 import type { PasswordRules } from '../users/password-rules.js';
-import { type Before, clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
+import { AuthController } from './auth-controller.decorator.js';
+import type { ControllerParts } from './controller-parts.js';
+import { DescribeRoute } from './describe-route.decorator.js';
+import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RegistrationInput } from './inputs/registration.input.js';
-import { noStore } from './no-store.js';
-import type { RefreshTokenTransport, TokenBody } from './refresh-token-transport.js';
-import { requireJson } from './require-json.js';
+import { DETAIL, NEW_PASSWORD } from './json-schema.js';
+import type { TokenBody } from './refresh-token-transport.js';
+import type { RouteDescription } from './route-description.js';
 import type { SignUpCookie } from './sign-up-cookie.js';
-import { untransformed } from './untransformed.js';
+import { tokenAnswer } from './token-answers.js';
 import { validateInput } from './validate-input.js';
+
+interface Registering {
+  readonly registration: RegistrationService;
+  readonly passwordRules: PasswordRules;
+}
 
 /** The route that signs up. */
 export function createRegistrationController(
-  prefix: string,
-  registration: RegistrationService,
-  rules: PasswordRules,
-  transport: RefreshTokenTransport,
-  csrf: Before,
+  { registration, passwordRules }: Registering,
+  { prefix, settings, transport, originGuard }: ControllerParts,
   /** Undefined where no sign-up waits for its mail. */
   browser?: SignUpCookie,
 ) {
-  @Service()
-  @JsonController(prefix, untransformed)
-  @UseBefore(noStore, csrf, requireJson)
+  @AuthController(prefix, { originGuard, isJsonOnly: true })
   class RegistrationController {
     @Post('/registration')
     @HttpCode(201)
+    @DescribeRoute(registrationDescription(settings))
     async register(
       @Body({ type: RegistrationInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody | { readonly detail: string }> {
-      const input = validateInput(RegistrationInput, body, (given) => rules.faults('password', given.password, given));
+      const input = validateInput(RegistrationInput, body, (given) =>
+        passwordRules.faults('password', given.password, given),
+      );
       const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
       if (mark && browser) browser.cookie.set(response, mark, browser.lifetime);
       return tokens
@@ -41,4 +48,24 @@ export function createRegistrationController(
     }
   }
   return RegistrationController;
+}
+
+function registrationDescription(settings: Settings): RouteDescription {
+  const { emailVerification, preventEnumeration, registrationRateLimit } = settings;
+  const isMandatory = emailVerification === 'mandatory';
+  const mailed = {
+    description: 'A mail is on its way; its link confirms the address.',
+    headers: { 'Set-Cookie': 'Sets the cookie by which another link is for the sign-up of this browser.' },
+    json: DETAIL,
+  };
+  return {
+    id: 'register',
+    tag: 'Sign-in',
+    summary: 'Sign up',
+    body: { input: RegistrationInput, fields: { password: NEW_PASSWORD } },
+    answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
+    errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
+    isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,
+    isMinting: !isMandatory,
+  };
 }

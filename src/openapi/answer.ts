@@ -1,4 +1,5 @@
-import type { JsonSchema, OpenApiResponse } from './open-api-document.js';
+import type { JsonSchema } from '../http/json-schema.js';
+import type { OpenApiResponse } from './open-api-document.js';
 
 /** Headers of an answer, by name, with what they are for. */
 type Headers = Readonly<Record<string, string>>;

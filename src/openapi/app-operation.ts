@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { getOperation, getResponses, type IRoute } from 'routing-controllers-openapi';
 import { ErrorCode } from '../error.js';
+import type { JsonSchema } from '../http/json-schema.js';
 import { emptyAnswer } from './answer.js';
 import { mapSchemas } from './map-schemas.js';
-import type { JsonSchema, OpenApiOperation, OpenApiResponse } from './open-api-document.js';
+import type { OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 import { PROBLEM, problemAnswer } from './problem-answer.js';
 import { accessOf } from './route-access.js';
 import { toJsonSchema } from './schema-dialect.js';

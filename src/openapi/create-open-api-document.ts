@@ -1,12 +1,13 @@
-import { getMetadataArgsStorage, type RoutingControllersOptions } from 'routing-controllers';
+import type { RoutingControllersOptions } from 'routing-controllers';
+import type { JsonSchema } from '../http/json-schema.js';
 import type { JwtAllauth } from '../jwt-allauth.js';
 import { appOperation } from './app-operation.js';
 import { appRoutes, typesOf } from './app-routes.js';
-import { toOpenApi } from './auth-operation.js';
-import { authSchemas } from './auth-schemas.js';
 import { KnownSchemas } from './known-schemas.js';
-import type { JsonSchema, OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } from './open-api-document.js';
-import { ownOperations } from './own-operations.js';
+import type { OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } from './open-api-document.js';
+import { ownOperation } from './own-operation.js';
+import { type OwnRoute, ownRoutes } from './own-route.js';
+import { ownSchemas } from './own-schemas.js';
 import { SchemaClosure } from './schema-closure.js';
 import { securitySchemes } from './security-schemes.js';
 
@@ -25,7 +26,8 @@ type Described = readonly { readonly path: string; readonly method: string; read
  * Describes the API of one app: our routes as its settings want them, and those of its own controllers.
  *
  * @param served what `auth.serverOptions()` returned
- * @throws TypeError for options of another app, and where one name would mean two schemas
+ * @throws TypeError for options of another app, for an undescribed route of ours, and where one name would mean two
+ * schemas
  */
 export function createOpenApiDocument(
   auth: JwtAllauth,
@@ -36,31 +38,30 @@ export function createOpenApiDocument(
   if (!auth.controllers.every((own) => controllers.includes(own))) {
     throw new TypeError('the options must be what auth.serverOptions() returned');
   }
-  const known = new KnownSchemas(authSchemas(auth.settings), schemas);
+  const own = ownRoutes(auth.controllers);
+  const known = new KnownSchemas(ownSchemas(own), schemas);
   const closure = new SchemaClosure(known);
   const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
-  const described = answering(describeOwn(auth, served.routePrefix ?? ''), describeOthers(others, served, known)).map(
-    (each) => ({ ...each, operation: closure.take(each.operation) }),
-  );
+  const prefix = `${served.routePrefix ?? ''}${auth.prefix}`;
+  const described = answering(describeOwn(own, prefix), describeOthers(others, served, known)).map((each) => ({
+    ...each,
+    operation: closure.take(each.operation),
+  }));
   const paths = toPaths(described);
   return {
     openapi: '3.1.0',
     info,
     ...(servers && { servers }),
     paths,
-    components: { schemas: closure.schemas(), securitySchemes: usedSchemes(auth, described) },
+    components: { schemas: closure.schemas(), securitySchemes: usedSchemes(own, described) },
   };
 }
 
-/** Our routes, each with its description. */
-function describeOwn({ controllers, prefix, settings }: JwtAllauth, routePrefix: string): Described {
-  const told = ownOperations(settings);
-  const actions = getMetadataArgsStorage().actions.filter(({ target }) => controllers.includes(target as never));
-  return actions.map(({ type, route }) => {
-    const operation = told[`${type.toUpperCase()} ${route}`];
-    if (!operation) throw new Error(`jwt-allauth does not describe its route ${type} ${route}`);
-    const path = `${routePrefix}${prefix}${route}`.replace(/:(\w+)/g, '{$1}');
-    return { path, method: type, operation: toOpenApi(operation, String(route)) };
+/** Our routes, as they describe themselves. */
+function describeOwn(routes: readonly OwnRoute[], prefix: string): Described {
+  return routes.map((route) => {
+    const path = `${prefix}${route.path}`.replace(/:(\w+)/g, '{$1}');
+    return { path, method: route.method, operation: ownOperation(route) };
   });
 }
 
@@ -101,7 +102,8 @@ function toPaths(described: Described): OpenApiDocument['paths'] {
   return paths;
 }
 
-function usedSchemes({ settings }: JwtAllauth, described: Described): OpenApiDocument['components']['securitySchemes'] {
+function usedSchemes(own: readonly OwnRoute[], described: Described): OpenApiDocument['components']['securitySchemes'] {
   const used = new Set(described.flatMap(({ operation }) => (operation.security ?? []).flatMap(Object.keys)));
-  return Object.fromEntries(Object.entries(securitySchemes(settings)).filter(([name]) => used.has(name)));
+  const cookies = own.flatMap(({ description: { cookie } }) => (cookie ? [cookie] : []));
+  return Object.fromEntries(Object.entries(securitySchemes(cookies)).filter(([name]) => used.has(name)));
 }

@@ -1,6 +1,6 @@
+export type { JsonSchema } from '../http/json-schema.js';
 export { createOpenApiDocument, type OpenApiOptions } from './create-open-api-document.js';
 export type {
-  JsonSchema,
   OpenApiDocument,
   OpenApiInfo,
   OpenApiOperation,

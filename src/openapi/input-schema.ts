@@ -1,8 +1,6 @@
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
-import type { JsonSchema } from './open-api-document.js';
-
-/** A password that is being chosen. Its length is that of its normal form (NFKC). */
-export const newPasswordSchema: JsonSchema = { type: 'string', format: 'password', minLength: 8, maxLength: 128 };
+import { type JsonSchema, NEW_PASSWORD } from '../http/json-schema.js';
+import type { RefinedInput } from '../http/route-description.js';
 
 const password: JsonSchema = { type: 'string', format: 'password' };
 const name: JsonSchema = { type: 'string', maxLength: 150, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
@@ -12,21 +10,14 @@ const FIELDS: Readonly<Record<string, JsonSchema>> = {
   email: { type: 'string', format: 'email', maxLength: 254, description: 'Trimmed, and compared without case.' },
   password,
   oldPassword: password,
-  newPassword: newPasswordSchema,
+  newPassword: NEW_PASSWORD,
   firstName: name,
   lastName: name,
   refresh: { type: 'string', description: 'The refresh token.' },
 };
 
-/** How one input differs from the fields of all. */
-interface InputVariation {
-  readonly fields?: Readonly<Record<string, JsonSchema>>;
-  /** Optional for class-validator, but asked for in this mode. */
-  readonly required?: readonly string[];
-}
-
 /** The schema of one of our inputs; unknown fields are refused. */
-export function inputSchema(input: new () => object, { fields = {}, required = [] }: InputVariation = {}): JsonSchema {
+export function inputSchema({ input, fields = {}, required = [] }: RefinedInput): JsonSchema {
   const { properties = {}, required: always = [] } = targetConstructorToSchema(input);
   const refined = Object.entries(properties).map(([field, schema]) => [
     field,

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
-import { AUTH_INPUTS } from './auth-schemas.js';
+import { isOwnInput } from '../http/inputs/field.decorator.js';
+import type { JsonSchema } from '../http/json-schema.js';
 import { mapValues } from './map-schemas.js';
-import type { JsonSchema } from './open-api-document.js';
 import { toJsonSchema } from './schema-dialect.js';
 import { SCHEMAS } from './schema-reference.js';
 
@@ -86,7 +86,7 @@ function decorated(name: string): TypeClass | undefined {
     readonly validationMetadatas: ReadonlyMap<unknown, unknown>;
   };
   const classes = [...validationMetadatas.keys()].filter((key) => typeof key === 'function') as unknown as TypeClass[];
-  const [type, other] = classes.filter((each) => each.name === name && !AUTH_INPUTS.includes(each as never));
+  const [type, other] = classes.filter((each) => each.name === name && !isOwnInput(each));
   if (other) throw twice(name);
   return type;
 }

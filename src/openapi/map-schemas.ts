@@ -1,4 +1,5 @@
-import type { JsonSchema, OpenApiContent, OpenApiOperation, OpenApiResponse } from './open-api-document.js';
+import type { JsonSchema } from '../http/json-schema.js';
+import type { OpenApiContent, OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 
 type Map = (schema: JsonSchema) => JsonSchema;
 

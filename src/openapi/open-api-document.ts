@@ -1,5 +1,4 @@
-/** A JSON Schema in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). */
-export type JsonSchema = { readonly [keyword: string]: unknown };
+import type { JsonSchema } from '../http/json-schema.js';
 
 /** What an app says of its API as a whole. */
 export interface OpenApiInfo {

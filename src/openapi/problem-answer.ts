@@ -1,9 +1,30 @@
 import { STATUS_CODES } from 'node:http';
-import type { JsonSchema, OpenApiResponse } from './open-api-document.js';
+import { closedObject, type JsonSchema } from '../http/json-schema.js';
+import type { OpenApiResponse } from './open-api-document.js';
 import { schemaReference } from './schema-reference.js';
 
 /** The schema of every error answer (RFC 9457). */
 export const PROBLEM = 'AuthProblem';
+
+const text: JsonSchema = { type: 'string' };
+
+export const PROBLEM_SCHEMA: JsonSchema = {
+  type: 'object',
+  description: 'Problem details (RFC 9457).',
+  properties: {
+    type: { const: 'about:blank' },
+    title: text,
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    code: { ...text, description: 'Stable; for programs.' },
+    detail: { ...text, description: 'For people.' },
+    errors: {
+      type: 'array',
+      description: 'What is wrong with which field.',
+      items: closedObject({ field: text, messages: { type: 'array', items: text } }),
+    },
+  },
+  required: ['type', 'title', 'status', 'code', 'detail'],
+};
 
 /** An error answer with problem details that have one of these codes. */
 export function problemAnswer(status: number, codes: readonly string[]): OpenApiResponse {

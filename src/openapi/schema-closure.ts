@@ -1,6 +1,7 @@
+import type { JsonSchema } from '../http/json-schema.js';
 import type { KnownSchemas } from './known-schemas.js';
 import { mapSchemas, mapSubschemas } from './map-schemas.js';
-import type { JsonSchema, OpenApiOperation } from './open-api-document.js';
+import type { OpenApiOperation } from './open-api-document.js';
 import { referencedSchema } from './schema-reference.js';
 
 /** The schemas of a document: those that its operations refer to, and those that these refer to in turn. */

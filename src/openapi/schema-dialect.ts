@@ -1,5 +1,5 @@
+import type { JsonSchema } from '../http/json-schema.js';
 import { mapSubschemas } from './map-schemas.js';
-import type { JsonSchema } from './open-api-document.js';
 
 /** A schema of OpenAPI 3.0 in the dialect of 3.1: without `nullable`, boolean limits, `example` and binary formats. */
 export function toJsonSchema(schema: JsonSchema): JsonSchema {

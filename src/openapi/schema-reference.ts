@@ -1,4 +1,4 @@
-import type { JsonSchema } from './open-api-document.js';
+import type { JsonSchema } from '../http/json-schema.js';
 
 /** Where the schemas of a document stand. */
 export const SCHEMAS = '#/components/schemas/';

@@ -3,9 +3,19 @@ import { IsString, isEmail, Matches, ValidateBy, ValidateIf } from 'class-valida
 import { hasInvisible, mailDomain, normalizeEmail } from '../../users/email.js';
 
 const message = (text: string) => ({ message: text });
+
+/** Classes that have a field of ours. */
+const inputs = new WeakSet<object>();
+
+/** Whether a class is an input of this library; its rules stand beside the app's in the storage of class-validator. */
+export function isOwnInput(type: object): boolean {
+  return inputs.has(type);
+}
+
 const all =
   (...decorators: PropertyDecorator[]) =>
   (target: object, key: string | symbol) => {
+    inputs.add(target.constructor);
     for (const decorate of decorators) decorate(target, key);
   };
 
@@ -13,7 +23,7 @@ const all =
 export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 /** A secret of any form; the rules for new passwords need more than the field (see users/password-rules). */
-export const Password = () => IsString(message('must be a string'));
+export const Password = () => all(IsString(message('must be a string')));
 
 /**
  * Characters of the longest text that is normalised: the time for it grows with the square of what an attacker sends.

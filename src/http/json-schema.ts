@@ -1,0 +1,22 @@
+/** A JSON Schema in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). */
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+/** A schema that documents refer to by its name. */
+export interface NamedSchema {
+  readonly name: string;
+  readonly schema: JsonSchema;
+}
+
+/** An object with exactly these members. */
+export function closedObject(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
+}
+
+/** A password that is being chosen. Its length is that of its normal form (NFKC). */
+export const NEW_PASSWORD: JsonSchema = { type: 'string', format: 'password', minLength: 8, maxLength: 128 };
+
+/** The body of an answer that has nothing but a sentence. */
+export const DETAIL: NamedSchema = {
+  name: 'AuthDetail',
+  schema: closedObject({ detail: { type: 'string', description: 'A sentence for people.' } }),
+};

@@ -1,0 +1,87 @@
+import { ErrorCode } from '../error.js';
+import { ERRORS } from '../error-table.js';
+import type { RouteAnswer } from '../http/route-description.js';
+import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
+import type { OpenApiContent, OpenApiOperation, OpenApiRequestBody, OpenApiResponse } from './open-api-document.js';
+import type { OwnRoute } from './own-route.js';
+import { inputName } from './own-schemas.js';
+import { problemAnswer } from './problem-answer.js';
+import { schemaReference } from './schema-reference.js';
+import { BEARER } from './security-schemes.js';
+
+const { ValidationFailed, MalformedJson, NotAuthenticated, TokenNotValid, CsrfFailed, TooManyRequests } = ErrorCode;
+const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable } = ErrorCode;
+const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
+
+/** A route of the library as a document has it, with the errors that come of what it reads and needs. */
+export function ownOperation(route: OwnRoute): OpenApiOperation {
+  const { path, description: told, isBearer, isPage } = route;
+  const { body, cookie } = told;
+  const schema = { type: 'string' };
+  const parameters = [
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema })),
+    ...Object.entries(told.query ?? {}).map(([name, text]) => ({ name, in: 'query', description: text, schema })),
+  ];
+  const schemes = [...(isBearer ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
+  const toError = (status: number, codes: readonly string[]) =>
+    isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);
+  const successes = Object.entries(told.answers).map(([status, answer]) => [status, toResponse(answer)]);
+  return {
+    operationId: told.id,
+    summary: told.summary,
+    ...(told.description && { description: told.description }),
+    tags: [told.tag],
+    ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map((scheme) => [scheme, []]))] }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body !== undefined && { requestBody: requestBody(body) }),
+    responses: {
+      ...Object.fromEntries(successes),
+      ...Object.fromEntries([...errorsOf(route)].map(([status, codes]) => [status, toError(status, codes)])),
+    },
+  };
+}
+
+const PAGES: Readonly<Record<number, string>> = {
+  400: 'The page of a link that failed, or the form with what was wrong.',
+  403: 'A page: the request comes from an origin that is not trusted.',
+  429: 'A page: there were too many requests.',
+  503: 'A page: the service is not available right now.',
+};
+
+function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenApiResponse {
+  if (isPage) return pageAnswer(description, headers);
+  if (!json) return emptyAnswer(description, headers);
+  const schema =
+    'items' in json ? { type: 'array', items: schemaReference(json.items.name) } : schemaReference(json.name);
+  return jsonAnswer(description, schema, headers);
+}
+
+/** The codes of all errors by status, in the order of the statuses. */
+function errorsOf({ description, isBearer, isRead, isGuarded, isPage }: OwnRoute): Map<number, ErrorCode[]> {
+  const { errors = [], body, isLimited, isMinting, isStatic } = description;
+  if (isStatic) return new Map();
+  const isJson = isRead && !isPage;
+  const codes = [
+    ...(isJson && body !== undefined ? [ValidationFailed] : []),
+    ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
+    ...(isBearer ? [NotAuthenticated, TokenNotValid] : []),
+    ...(isGuarded ? [CsrfFailed] : []),
+    ...(isRead ? [PayloadTooLarge] : []),
+    ...(isLimited ? [TooManyRequests] : []),
+    InternalError,
+    ...(isMinting ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : []),
+    ServiceUnavailable,
+    ...errors,
+  ];
+  // A person who opens a bad link gets a page that says so, and no challenge.
+  const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : ERRORS[code].status));
+  return new Map([...byStatus].toSorted(([a], [b]) => a - b));
+}
+
+function requestBody(body: NonNullable<OwnRoute['description']['body']>): OpenApiRequestBody {
+  const content: OpenApiContent =
+    'form' in body
+      ? { 'application/x-www-form-urlencoded': { schema: body.form } }
+      : { 'application/json': { schema: schemaReference(inputName(body)) } };
+  return { required: true, content };
+}

@@ -1,0 +1,33 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { JsonSchema, NamedSchema } from '../http/json-schema.js';
+import type { InputClass, RefinedInput } from '../http/route-description.js';
+import { inputSchema } from './input-schema.js';
+import type { OwnRoute } from './own-route.js';
+import { PROBLEM, PROBLEM_SCHEMA } from './problem-answer.js';
+
+/**
+ * The schemas of the bodies of these routes, by name.
+ *
+ * @throws TypeError where two routes give one name to two schemas
+ */
+export function ownSchemas(routes: readonly OwnRoute[]): Readonly<Record<string, JsonSchema>> {
+  const schemas = new Map<string, JsonSchema>([[PROBLEM, PROBLEM_SCHEMA]]);
+  for (const { name, schema } of routes.flatMap(namedSchemas)) {
+    const other = schemas.get(name);
+    if (other && !isDeepStrictEqual(other, schema)) throw new TypeError(`two routes name different schemas ${name}`);
+    schemas.set(name, schema);
+  }
+  return Object.fromEntries(schemas);
+}
+
+/** The name of the schema of an input. */
+export function inputName(input: InputClass | RefinedInput): string {
+  return `Auth${typeof input === 'function' ? input.name : input.input.name}`;
+}
+
+function namedSchemas({ description: { body, answers } }: OwnRoute): NamedSchema[] {
+  const bodies = Object.values(answers).flatMap(({ json }) => (json ? ['items' in json ? json.items : json] : []));
+  if (body === undefined || 'form' in body) return bodies;
+  const refined = typeof body === 'function' ? { input: body } : body;
+  return [...bodies, { name: inputName(body), schema: inputSchema(refined) }];
+}
