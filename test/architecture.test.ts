@@ -81,6 +81,18 @@ describe('the sources', () => {
     expect(makers.toSorted()).toEqual(['error-table.ts', 'http/problem-details.ts']); // the second for errors of the app
   });
 
+  test('make every controller with the one decorator, and describe each of its actions', () => {
+    const controllers = files.filter(({ path }) => path.endsWith('.controller.ts'));
+    expect(controllers.length).toBeGreaterThan(10);
+    for (const { path, code } of controllers) {
+      expect(code.match(/@AuthController\(/g), path).toHaveLength(1);
+      const actions = code.match(/@(Get|Post|Put|Patch|Delete|Head|All|Method)\(/g) ?? [];
+      expect(code.match(/@DescribeRoute\(/g), path).toHaveLength(actions.length);
+    }
+    const makers = files.filter(({ code }) => /\b(Json)?Controller\(/.test(code)).map(({ path }) => path);
+    expect(makers).toEqual(['http/auth-controller.decorator.ts']);
+  });
+
   test('construct nothing from more than three positional parameters, but for the client, where each byte counts', () => {
     for (const { path, code } of files) {
       if (partOf(path) === 'client') continue;
