@@ -15,22 +15,27 @@ const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** A route of the library as a document has it, with the errors that come of what it reads and needs. */
 export function ownOperation(route: OwnRoute): OpenApiOperation {
-  const { path, description: told, isBearer, isPage } = route;
-  const { body, cookie } = told;
+  const { path, description, isBearer, isPage } = route;
+  const { body, cookie } = description;
   const schema = { type: 'string' };
   const parameters = [
     ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema })),
-    ...Object.entries(told.query ?? {}).map(([name, text]) => ({ name, in: 'query', description: text, schema })),
+    ...Object.entries(description.query ?? {}).map(([name, text]) => ({
+      name,
+      in: 'query',
+      description: text,
+      schema,
+    })),
   ];
   const schemes = [...(isBearer ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
     isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);
-  const successes = Object.entries(told.answers).map(([status, answer]) => [status, toResponse(answer)]);
+  const successes = Object.entries(description.answers).map(([status, answer]) => [status, toResponse(answer)]);
   return {
-    operationId: told.id,
-    summary: told.summary,
-    ...(told.description && { description: told.description }),
-    tags: [told.tag],
+    operationId: description.id,
+    summary: description.summary,
+    ...(description.description && { description: description.description }),
+    tags: [description.tag],
     ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map((scheme) => [scheme, []]))] }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(body) }),
