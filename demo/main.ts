@@ -68,8 +68,13 @@ function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): Node
 async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<SettingsInput> {
   // An algorithm with key pairs has no use for a secret, and refuses one.
   const needsSecret = (env.JWT_ALLAUTH_ALGORITHM ?? 'HS256').startsWith('HS');
-  const key = env.JWT_ALLAUTH_SECRET_KEY ?? (needsSecret ? await secretKey(directory) : undefined);
-  const settings = settingsFromEnv({ ...env, JWT_ALLAUTH_SECRET_KEY: key });
+  const key = env.JWT_ALLAUTH_SECRET_KEY ?? (needsSecret ? await secretKey(directory, 'secret-key', 48) : undefined);
+  const seals = env.JWT_ALLAUTH_ENCRYPTION_KEYS ?? (await secretKey(directory, 'encryption-key', 32));
+  const settings = settingsFromEnv({
+    ...env,
+    JWT_ALLAUTH_SECRET_KEY: key,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: seals,
+  });
   return Object.assign(settings, { refreshToken: settings.refreshToken ?? RefreshToken });
 }
 

@@ -43,6 +43,7 @@ import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
+import { EncryptionKeys } from './secrets/encryption-keys.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
 import { KnownNetworks } from './sessions/known-networks.js';
 import { Replays } from './sessions/replays.js';
@@ -56,6 +57,7 @@ import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
 import { SessionStore } from './sessions/session-store.js';
 import { TokenChoice } from './sessions/token-choice.js';
+import { readEncryptionKey } from './settings/encryption-key.js';
 import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
@@ -123,6 +125,7 @@ async function createFoundation(options: AuthKernelOptions, make: ServiceMaker) 
     prefix,
     database,
     keys,
+    encryption: encryptionKeys(settings, keys, logger),
     telemetry,
     events,
     // A service that is printed does not print the whole library, and what the app's ORM knows.
@@ -137,16 +140,25 @@ async function createFoundation(options: AuthKernelOptions, make: ServiceMaker) 
   };
 }
 
+/** The keys of the settings; in development without any, one that comes from the signing key. */
+function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): EncryptionKeys {
+  const [first, ...others] = settings.encryptionKeys.map(readEncryptionKey).filter((key) => key !== undefined);
+  if (first) return new EncryptionKeys([first, ...others]);
+  const name = namesOf(settings)('encryptionKeys');
+  logger.warn({}, `${name} is not set: what is sealed is lost with the signing key, and production does not start`);
+  return new EncryptionKeys([keys.deriveEncryptionKey()]);
+}
+
 function withSessions(base: Foundation, make: ServiceMaker) {
-  const { database, orm, users, keys, settings, journal, logger } = base;
+  const { database, orm, users, settings, journal, logger } = base;
   const sessionStore = new SessionStore(database, users, orm);
   const sessionEndings = new SessionEndings(base);
-  const knownNetworks = new KnownNetworks(base, keys.deriveCounterKey('known networks'));
+  const knownNetworks = new KnownNetworks(base);
   const stores = { ...base, sessionStore, sessionEndings, knownNetworks };
   const sessions = make(SessionService, stores);
   const reuseReports = new ReuseReports(journal, logger);
   const replays = new Replays({ ...stores, sessions, reuseReports });
-  const rotationOrigins = new RotationOrigins(keys.deriveSecret('rotation origins'));
+  const rotationOrigins = new RotationOrigins(base);
   const parts = { ...stores, sessions, reuseReports, replays, rotationOrigins, tokenChoice: new TokenChoice(stores) };
   const listener = new RevocationListener(base);
   const sessionChecker = new SessionChecker(listener, sessions, settings);
@@ -154,17 +166,15 @@ function withSessions(base: Foundation, make: ServiceMaker) {
 }
 
 function withMails(base: ReturnType<typeof withSessions>, make: ServiceMaker, own: Mailer | undefined) {
-  const { keys, settings, logger } = base;
-  const secret = keys.deriveSecret('outbox');
-  const older = keys.deriveOlderSecrets('outbox');
-  const outbox = make(Outbox, { ...base, mailer: own ?? defaultMailer(settings) }, secret, older);
+  const { settings, logger } = base;
+  const outbox = make(Outbox, { ...base, mailer: own ?? defaultMailer(settings) });
   const oneTimeKeys = new OneTimeKeys(base);
   const clientNetworks = new ClientNetworks(logger);
-  const eventCounters = new EventCounters(base.counters, keys.deriveCounterKey('mail limits'));
+  const eventCounters = new EventCounters(base);
   const mailLimiter = make(MailLimiter, eventCounters, settings, clientNetworks);
   const parts = { ...base, outbox, oneTimeKeys, clientNetworks, eventCounters, mailLimiter };
   const mails = new AccountMails({ ...parts, mailTemplates: new MailTemplates(settings) });
-  return { ...parts, mails, deferredWork: new DeferredWork(parts, secret, older) };
+  return { ...parts, mails, deferredWork: new DeferredWork(parts) };
 }
 
 /** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
@@ -177,25 +187,22 @@ function defaultMailer(settings: Settings): Mailer {
 }
 
 function withAccounts(base: ReturnType<typeof withMails>, make: ServiceMaker) {
-  const { keys, settings, users, mails, deferredWork, events, eventCounters, clientNetworks, journal } = base;
+  const { settings, users, mails, deferredWork, events, eventCounters, clientNetworks, journal } = base;
   prepareStrengthEstimate();
   new TheftNotices(users, mails, deferredWork).listen(events);
   const guessing = {
     ...base,
     hasher: make(PasswordHasher),
     passwordRules: new PasswordRules(settings),
-    loginLimiter: make(LoginLimiter, base, keys.deriveCounterKey('login limits')),
+    loginLimiter: make(LoginLimiter, base),
     loginFailures: new LoginFailures(journal),
   };
   const parts = {
     ...guessing,
     passwordProof: new PasswordProof(guessing),
     addresses: new Addresses(base),
-    signUps: new PendingSignUps(base, keys.deriveSecret('sign-up salts')),
-    signUpBrowsers: new SignUpBrowsers(
-      keys.deriveSecret('sign-up browsers'),
-      keys.deriveOlderSecrets('sign-up browsers'),
-    ),
+    signUps: new PendingSignUps(base),
+    signUpBrowsers: new SignUpBrowsers(base),
     signUpLimiter: new SignUpLimiter(eventCounters, settings, clientNetworks),
   };
   const registration = make(RegistrationService, parts);

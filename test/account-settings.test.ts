@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { resolveSettings, type SettingsInput } from '../src/settings/settings.js';
 import { SettingsError } from '../src/settings/settings-error.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { SECRET } from './support/test-app.js';
 
-const resolve = (input: SettingsInput) => resolveSettings({ secretKey: SECRET, ...input });
+const resolve = (input: SettingsInput) =>
+  resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, ...input });
 const PUBLIC = { publicUrl: 'https://api.example.com' };
 
 /** The names of the settings that are refused. */

@@ -9,7 +9,7 @@ const SRC = join(dirname(fileURLToPath(import.meta.url)), '../src');
 
 /** Folders and single files in the order in which they may know each other: each only those before it, and itself. */
 const LAYERS = [
-  ['error', 'error-table', 'clock', 'settings', 'observability', 'database'],
+  ['error', 'error-table', 'clock', 'settings', 'observability', 'database', 'secrets'],
   ['users'],
   ['tokens'],
   ['mail', 'limits'],

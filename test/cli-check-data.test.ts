@@ -5,6 +5,7 @@ import { UserAddresses } from '../src/cli/user-addresses.js';
 import { Database } from '../src/database/database.js';
 import { Table } from '../src/database/table.js';
 import { PasswordHasher } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { secrets } from './support/secrets.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
@@ -41,7 +42,12 @@ async function mending(): Promise<string> {
 
 /** What is found that is not as it should be, by name. */
 async function findings(settings: Record<string, string> = {}) {
-  const own = { JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_SESSION_LIFETIME: '90d', ...settings };
+  const own = {
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+    JWT_ALLAUTH_SESSION_LIFETIME: '90d',
+    ...settings,
+  };
   const { code, stdout, stderr } = await runInProcess(['check', '--json', '--orm', SOURCE_ORM], {
     DATABASE_URL: app.database.url,
     ...own,

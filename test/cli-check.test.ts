@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyWarnings } from '../src/cli/key-strength.js';
 import { Settings } from '../src/index.js';
 import { generateKeys } from '../src/tokens/generate-keys.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { ORM, runCli } from './support/run-cli.js';
 import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { secrets } from './support/secrets.js';
@@ -13,7 +14,7 @@ const SECRET = 'kUaJ3Yv0pZr8WqLx5Tn2Hc7Ds1Gb9Mf4EeRiOy6';
 
 let database: TestDatabase;
 beforeAll(async () => {
-  secrets.add(SECRET);
+  secrets.add(SECRET, ENCRYPTION_KEY);
   database = await createTestDatabase();
   const app = await createTestApp({ database });
   await app.orm.schema.create();
@@ -30,6 +31,7 @@ const variables = (more: Record<string, string | undefined> = {}) =>
   ({
     DATABASE_URL: database.url,
     JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
     JWT_ALLAUTH_SESSION_LIFETIME: '90d',
     ...more,
   }) as Record<string, string>;
@@ -56,7 +58,7 @@ async function changed(change: string, back: string, work: () => Promise<void>):
   }
 }
 
-const OF_SETTINGS = ['settings', 'keys', 'audience', 'session-lifetime', 'refresh-cookie'];
+const OF_SETTINGS = ['settings', 'keys', 'encryption-keys', 'audience', 'session-lifetime', 'refresh-cookie'];
 const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
@@ -122,6 +124,7 @@ describe('check', () => {
       expect(checks.map(({ name, status }: Record<string, string>) => [name, status])).toEqual([
         ['settings', 'ok'],
         ['keys', 'ok'],
+        ['encryption-keys', 'ok'],
         ['audience', 'ok'],
         ['session-lifetime', 'ok'],
         ['refresh-cookie', 'ok'],
@@ -232,6 +235,52 @@ describe('check', () => {
     secrets.add(weak);
     const { ok, byName } = await findings({ JWT_ALLAUTH_SECRET_KEY: weak });
     expect([ok, byName.keys]).toEqual([true, { status: 'warning', message: expect.stringContaining('generate-keys') }]);
+  });
+});
+
+describe('check looks at the encryption keys:', () => {
+  const other = 'f3Zk9Qw1LmXb7Rt5Yc2Hn8Vd0Sg4Je6Ua_PoIiTyKqE';
+  const found = async (more: Record<string, string | undefined>) => {
+    secrets.add(more['JWT_ALLAUTH_SECRET_KEY'], more['JWT_ALLAUTH_ENCRYPTION_KEYS']);
+    const { ok, byName } = await findings(more);
+    return [ok, byName['encryption-keys'].status, byName['encryption-keys'].message];
+  };
+
+  test('one that comes from the signing key is warned of in development', async () => {
+    const development = { NODE_ENV: 'development', JWT_ALLAUTH_ENCRYPTION_KEYS: undefined };
+    expect(await found(development)).toEqual([true, 'warning', expect.stringMatching(/ENCRYPTION_KEYS is not set/)]);
+  });
+
+  test.each<[what: string, more: Record<string, string>, message: RegExp]>([
+    ['the secret of tokens', { JWT_ALLAUTH_SECRET_KEY: other, JWT_ALLAUTH_ENCRYPTION_KEYS: other }, /signs tokens/],
+    [
+      'the secret of tokens, written in another way',
+      {
+        JWT_ALLAUTH_SECRET_KEY: other,
+        JWT_ALLAUTH_ENCRYPTION_KEYS: Buffer.from(other, 'base64url').toString('hex'),
+      },
+      /signs tokens/,
+    ],
+    [
+      'an older secret of tokens',
+      { JWT_ALLAUTH_VERIFYING_KEYS: `secret:${other}`, JWT_ALLAUTH_ENCRYPTION_KEYS: `${ENCRYPTION_KEY},${other}` },
+      /^encryption key 2 is a secret that signs/,
+    ],
+    [
+      'a text',
+      { JWT_ALLAUTH_ENCRYPTION_KEYS: Buffer.from('correct horse battery staple xyz').toString('base64url') },
+      /a text/,
+    ],
+    ['one byte again and again', { JWT_ALLAUTH_ENCRYPTION_KEYS: 'fe'.repeat(32) }, /repeats itself/],
+  ])('%s is warned of, and not shown', async (_, more, message) => {
+    expect(await found(more)).toEqual([true, 'warning', expect.stringMatching(message)]);
+  });
+
+  test('random ones are fine', async () => {
+    expect((await found({ JWT_ALLAUTH_ENCRYPTION_KEYS: `${other},${ENCRYPTION_KEY}` })).slice(0, 2)).toEqual([
+      true,
+      'ok',
+    ]);
   });
 });
 

@@ -43,16 +43,22 @@ describe('generate-keys', () => {
       const { code, stdout, stderr } = await run(...args);
       watch(await read('private-key.pem'));
       expect(code).toBe(0);
-      expect((await readdir(directory)).sort()).toEqual(['private-key.pem', 'public-key.pem']);
+      expect((await readdir(directory)).sort()).toEqual(['encryption-key', 'private-key.pem', 'public-key.pem']);
       expect([await modeOf('private-key.pem'), (await modeOf('public-key.pem')) & 0o600]).toEqual([0o600, 0o600]);
       const own = createPublicKey(createPrivateKey(await read('private-key.pem')) as never);
       expect(createPublicKey(await read('public-key.pem')).equals(own)).toBe(true);
 
       const variables = variablesOf(stdout);
       const path = expect.stringMatching(/\/jwt-allauth keys.*\/private-key\.pem$/);
-      expect(variables).toEqual({ JWT_ALLAUTH_ALGORITHM: algorithm, JWT_ALLAUTH_PRIVATE_KEY_FILE: path });
+      expect(variables).toEqual({
+        JWT_ALLAUTH_ALGORITHM: algorithm,
+        JWT_ALLAUTH_PRIVATE_KEY_FILE: path,
+        JWT_ALLAUTH_ENCRYPTION_KEYS: await read('encryption-key'),
+      });
       expect(settingsFromEnv(variables)).toMatchObject({ algorithm, privateKey: await read('private-key.pem') });
-      expect(stderr).toMatch(/^wrote .*private-key\.pem, for its owner only\nwrote .*public-key\.pem\n$/);
+      expect(stderr).toMatch(
+        /^wrote .*private-key\.pem, for its owner only\nwrote .*public-key\.pem\nwrote .*encryption-key, for its owner only\n$/,
+      );
       expect(stdout + stderr).not.toContain('PRIVATE KEY-----');
     },
   );
@@ -68,12 +74,37 @@ describe('generate-keys', () => {
     const { code, stdout, stderr } = await run('--algorithm', 'HS512', '--out', directory);
     const secret = await read('secret-key');
     secrets.add(secret);
-    expect([code, await readdir(directory), await modeOf('secret-key')]).toEqual([0, ['secret-key'], 0o600]);
+    const files = (await readdir(directory)).sort();
+    expect([code, files, await modeOf('secret-key')]).toEqual([0, ['encryption-key', 'secret-key'], 0o600]);
     expect(Buffer.from(secret, 'base64url')).toHaveLength(64);
     const variables = variablesOf(stdout);
-    expect(variables).toEqual({ JWT_ALLAUTH_ALGORITHM: 'HS512', JWT_ALLAUTH_SECRET_KEY: secret });
+    expect(variables).toEqual({
+      JWT_ALLAUTH_ALGORITHM: 'HS512',
+      JWT_ALLAUTH_SECRET_KEY: secret,
+      JWT_ALLAUTH_ENCRYPTION_KEYS: await read('encryption-key'),
+    });
     expect(settingsFromEnv(variables).secretKey).toBe(secret);
     expect(stdout + stderr).not.toContain(secret);
+  });
+
+  test('makes an encryption key for its owner only, of which nothing is printed, and keeps one that is there', async () => {
+    const first = await run();
+    const key = await read('encryption-key');
+    secrets.add(key);
+    watch(await read('private-key.pem'));
+    expect([key, await modeOf('encryption-key')]).toEqual([expect.stringMatching(/^[\w-]{43}$/), 0o600]);
+    expect(variablesOf(first.stdout)['JWT_ALLAUTH_ENCRYPTION_KEYS']).toBe(key);
+    const second = await run('--force');
+    watch(await read('private-key.pem'));
+    expect([second.code, second.stderr]).toEqual([0, expect.stringMatching(/kept .*encryption-key, which was there/)]);
+    expect(second.stderr).not.toMatch(/wrote .*encryption-key/);
+    expect([await read('encryption-key'), variablesOf(second.stdout)]).toEqual([
+      key,
+      expect.objectContaining({ JWT_ALLAUTH_ENCRYPTION_KEYS: key }),
+    ]);
+    await run('--out', 'other');
+    watch(await read('other/private-key.pem'));
+    expect(await read('other/encryption-key')).not.toBe(key);
   });
 
   test('never makes the same key twice', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { createOwner, type Owner, sessionOf } from './support/race.js';
 import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
@@ -20,6 +21,7 @@ const run = (...args: string[]) =>
   runInProcess(['sessions', ...args, '--orm', SOURCE_ORM], {
     DATABASE_URL: app.database.url,
     JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
   });
 
 /** Two live sessions, the second used last, beside one that was revoked and one that has expired. */

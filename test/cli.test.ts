@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateKeys } from '../src/tokens/generate-keys.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { createOwner } from './support/race.js';
 import { ORM, runCli } from './support/run-cli.js';
 import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
@@ -16,7 +17,7 @@ let directory: string;
 beforeAll(async () => {
   app = await createTestApp();
   directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-cli-'));
-  secrets.add(SECRET, 'a-password-in-a-text', 'another-password');
+  secrets.add(SECRET, ENCRYPTION_KEY, 'a-password-in-a-text', 'another-password');
 });
 afterAll(async () => {
   await rm(directory, { recursive: true });
@@ -26,6 +27,7 @@ afterAll(async () => {
 const env = (more: Record<string, string> = {}) => ({
   DATABASE_URL: app.database.url,
   JWT_ALLAUTH_SECRET_KEY: SECRET,
+  JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
   ...more,
 });
 const run = (args: string[], more?: Record<string, string>) => runCli([...args, '--orm', ORM], env(more), directory);
@@ -201,7 +203,7 @@ describe('the app', () => {
     const file = join(directory, 'app.env');
     await writeFile(
       file,
-      `DATABASE_URL=${app.database.url}\nJWT_ALLAUTH_SECRET_KEY=${SECRET}\nJWT_ALLAUTH_ALGORITHM=none\n`,
+      `DATABASE_URL=${app.database.url}\nJWT_ALLAUTH_SECRET_KEY=${SECRET}\nJWT_ALLAUTH_ENCRYPTION_KEYS=${ENCRYPTION_KEY}\nJWT_ALLAUTH_ALGORITHM=none\n`,
     );
     const args = ['purge', '--dry-run', '--orm', ORM, '--env', file];
     expect((await runCli(args, {}, directory)).stderr).toContain('JWT_ALLAUTH_ALGORITHM must be one of');

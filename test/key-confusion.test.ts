@@ -2,6 +2,7 @@ import { constants, createHmac, createPublicKey, generateKeyPairSync, sign } fro
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveSettings } from '../src/settings/settings.js';
 import { KeyRing } from '../src/tokens/key-ring.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { encode, openToken, type Part } from './support/forge.js';
 import { expectTokenNotValid, INVALID_TOKEN } from './support/refusal.js';
 import { createTestApp, type TestApp } from './support/test-app.js';
@@ -45,7 +46,8 @@ afterAll(async () => {
 
 const privateKey = ({ settings }: TestKey) => settings.privateKey ?? '';
 const secret = () => hmac.settings.secretKey ?? '';
-const kidOf = ({ settings }: TestKey) => new KeyRing(resolveSettings(settings)).signing.id;
+const kidOf = ({ settings }: TestKey) =>
+  new KeyRing(resolveSettings({ encryptionKeys: ENCRYPTION_KEY, ...settings })).signing.id;
 
 /** A forged token made of a genuine one: by what it says of its key, and by what signed it. */
 type Forge = (header: Record<string, unknown>, claims: object) => string;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Settings, SettingsError, settingsFromEnv } from '../src/index.js';
 import { resolveSettings } from '../src/settings/settings.js';
 import { KeyRing } from '../src/tokens/key-ring.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { faultOf, faultsOf, refusedSettings } from './support/setting-faults.js';
 
 const SECRET = 'a secret of the key settings of forty-eight byte';
@@ -62,7 +63,14 @@ const file = async (name: string, text: string) => {
   return join(directory, name);
 };
 const read = (variables: Record<string, string>): Settings =>
-  settingsFromEnv(Object.fromEntries(Object.entries(variables).map(([name, value]) => [`JWT_ALLAUTH_${name}`, value])));
+  settingsFromEnv(
+    Object.fromEntries(
+      Object.entries({ ENCRYPTION_KEYS: ENCRYPTION_KEY, ...variables }).map(([name, value]) => [
+        `JWT_ALLAUTH_${name}`,
+        value,
+      ]),
+    ),
+  );
 const ringOf = (variables: Record<string, string>) => new KeyRing(read(variables));
 
 describe('the key that signs', () => {
@@ -208,7 +216,10 @@ describe('the key that signs', () => {
   test.each(['privateKey', 'privateKeyFile', 'verifyingKeys', 'verifyingKeysFile'])(
     '%s of another type is one fault of that property',
     (property) => {
-      const base = property.startsWith('private') ? { algorithm: 'ES256' } : { secretKey: SECRET };
+      const base = {
+        encryptionKeys: ENCRYPTION_KEY,
+        ...(property.startsWith('private') ? { algorithm: 'ES256' } : { secretKey: SECRET }),
+      };
       for (const value of [null, 5, '', ' ', [privatePem(p256)], {}, Buffer.from('x')]) {
         const refused = refusedSettings(() => resolveSettings({ ...base, [property]: value } as never));
         const missing = property === 'privateKeyFile' ? refused.filter((name) => name !== 'privateKey') : refused;

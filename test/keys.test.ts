@@ -8,6 +8,7 @@ import { ALGORITHMS, CURVES, SECRET_BYTES } from '../src/settings/algorithm.js';
 import { resolveSettings } from '../src/settings/settings.js';
 import { generateKeys } from '../src/tokens/generate-keys.js';
 import { KeyRing } from '../src/tokens/key-ring.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { encode, openToken } from './support/forge.js';
 import { countQueries } from './support/query-count.js';
 import { expectTokenNotValid, INVALID_TOKEN } from './support/refusal.js';
@@ -44,15 +45,19 @@ describe('every algorithm', () => {
     await app.close();
   });
 
-  test.each(ALGORITHMS)('%s counts failed logins, under a key that its own key gives', async (algorithm) => {
-    const { settings } = await newKey(algorithm);
-    const options = { database: first.database, settings: { ...settings, loginRateLimit: '1/15m/account' } };
-    const [one, two] = [await createTestApp(options), await createTestApp(options)];
-    const wrong = (app: TestApp) => app.client().login('nobody@example.com', 'a wrong sentence');
-    expect((await wrong(one)).status).toBe(401);
-    expect((await wrong(two)).status).toBe(429);
-    await Promise.all([one.close(), two.close()]);
-  });
+  test.each(ALGORITHMS)(
+    '%s counts failed logins in development, under a key that its own key gives',
+    async (algorithm) => {
+      const { settings } = await newKey(algorithm);
+      const own = { ...settings, encryptionKeys: [], loginRateLimit: '1/15m/account' };
+      const options = { database: first.database, settings: own };
+      const [one, two] = [await createTestApp(options), await createTestApp(options)];
+      const wrong = (app: TestApp) => app.client().login('nobody@example.com', 'a wrong sentence');
+      expect((await wrong(one)).status).toBe(401);
+      expect((await wrong(two)).status).toBe(429);
+      await Promise.all([one.close(), two.close()]);
+    },
+  );
 });
 
 describe('the same successor within the grace', () => {
@@ -127,7 +132,7 @@ describe('generateKeys', () => {
     for (const secret of texts) {
       expect(secret).toMatch(/^[\w-]+$/);
       expect(Buffer.from(secret, 'base64url')).toHaveLength(bytes);
-      expect(resolveSettings({ algorithm, secretKey: secret }).secretKey).toBe(secret);
+      expect(resolveSettings({ encryptionKeys: ENCRYPTION_KEY, algorithm, secretKey: secret }).secretKey).toBe(secret);
     }
     expect(new Set(texts).size).toBe(2);
   });
@@ -137,7 +142,9 @@ describe('generateKeys', () => {
     if ('secret' in keys) throw new Error('no key pair');
     expect(keys.privateKey).toMatch(/^-----BEGIN PRIVATE KEY-----\n[\w+/=\n]+\n-----END PRIVATE KEY-----\n$/);
     expect(keys.publicKey).toMatch(/^-----BEGIN PUBLIC KEY-----\n[\w+/=\n]+\n-----END PUBLIC KEY-----\n$/);
-    const ring = new KeyRing(resolveSettings({ algorithm, privateKey: keys.privateKey }));
+    const ring = new KeyRing(
+      resolveSettings({ encryptionKeys: ENCRYPTION_KEY, algorithm, privateKey: keys.privateKey }),
+    );
     const { kid } = ring.publicKeys()[0] ?? {};
     expect(kid).toBe(await calculateJwkThumbprint(createPublicKey(keys.publicKey).export({ format: 'jwk' }) as never));
     const { modulusLength = 3072 } = createPublicKey(keys.publicKey).asymmetricKeyDetails ?? {};
@@ -157,25 +164,21 @@ describe('a thumbprint', () => {
       type: 'spki',
       format: 'pem',
     }) as string;
-    const ring = new KeyRing(resolveSettings({ secretKey: SECRET, verifyingKeys }));
+    const ring = new KeyRing(resolveSettings({ encryptionKeys: ENCRYPTION_KEY, secretKey: SECRET, verifyingKeys }));
     expect(ring.publicKeys().map(({ kid }) => kid)).toEqual(['NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs']);
   });
 });
 
-describe('a derived secret', () => {
-  test('differs by key and by purpose, is the same for both forms of a PEM, and gives nothing away', async () => {
+describe('the encryption key of a signing key', () => {
+  test('differs by key, is the same for both forms of a PEM, and gives nothing away', async () => {
     const { settings } = await newKey('ES256');
     const older = crypto.createPrivateKey(settings.privateKey ?? '').export({ type: 'sec1', format: 'pem' }) as string;
-    const derive = (input: object, purpose: string) =>
-      new KeyRing(resolveSettings(input)).deriveSecret(purpose).export().toString('hex');
-    const one = derive(settings, 'a');
+    const derive = (input: object) =>
+      new KeyRing(resolveSettings({ encryptionKeys: ENCRYPTION_KEY, ...input })).deriveEncryptionKey().toString('hex');
+    const one = derive(settings);
     expect(one).toMatch(/^[0-9a-f]{64}$/);
-    expect(derive({ ...settings, privateKey: older }, 'a')).toBe(one);
-    const others = [
-      derive(settings, 'b'),
-      derive((await newKey('ES256')).settings, 'a'),
-      derive({ secretKey: SECRET }, 'a'),
-    ];
-    expect(new Set([one, ...others]).size).toBe(4);
+    expect(derive({ ...settings, privateKey: older })).toBe(one);
+    const others = [derive((await newKey('ES256')).settings), derive({ secretKey: SECRET })];
+    expect(new Set([one, ...others, Buffer.from(SECRET).toString('hex')]).size).toBe(4);
   });
 });

@@ -1,6 +1,7 @@
 import { Container } from 'typedi';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createJwtAllauth, type Mail, Mailer, type SettingsInput } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 import { until } from './support/until.js';
 import { AppUser } from './support/users.js';
@@ -11,14 +12,18 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-const PUBLIC = { secretKey: SECRET, publicUrl: 'https://api.example.com' };
+const PUBLIC = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, publicUrl: 'https://api.example.com' };
 const create = (settings: SettingsInput, mailer?: Mailer) =>
   createJwtAllauth({ orm: app.orm, settings, mailer, container: Container.of('mailer-choice') });
 
 test('production that would mail links needs a mail server or a mailer, and says so at start', async () => {
   await expect(create(PUBLIC)).rejects.toThrow(/smtpUrl.*is needed in production/);
   const server = { smtpUrl: 'smtps://mail.example.com', emailFrom: 'a@example.com' };
-  for (const settings of [{ secretKey: SECRET }, { ...PUBLIC, development: true }, { ...PUBLIC, ...server }]) {
+  for (const settings of [
+    { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY },
+    { ...PUBLIC, development: true },
+    { ...PUBLIC, ...server },
+  ]) {
     await (await create(settings)).close();
   }
 });

@@ -5,6 +5,7 @@ import { Authorized, CurrentUser, Get, JsonController, useExpressServer } from '
 import { Container, Service } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createJwtAllauth, LoadUser } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { expectProblemDetails } from './support/problem-details.js';
 import { secrets } from './support/secrets.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
@@ -62,7 +63,12 @@ test.each(['', '/', 'auth', '/auth/', '//auth', '/a b', '/:tenant', '/auth*', '/
   'the prefix "%s" is refused at the start',
   async (prefix) => {
     const app = await createTestApp();
-    const options = { orm: app.orm, settings: { secretKey: SECRET }, container: Container.of('bad prefix'), prefix };
+    const options = {
+      orm: app.orm,
+      settings: { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY },
+      container: Container.of('bad prefix'),
+      prefix,
+    };
     await expect(createJwtAllauth(options)).rejects.toThrow(/prefix must be a path/);
     await app.close();
   },
@@ -108,6 +114,7 @@ describe('two differently configured apps in one process', () => {
       controllers: [MeController],
       settings: {
         secretKey: 'the secret of the second app, and not of the first',
+        encryptionKeys: ENCRYPTION_KEY,
         refreshTokenAsCookie: false,
         accessTokenLifetime: '1m',
         refreshReuseGrace: 0,
@@ -164,7 +171,13 @@ describe('one ORM, mounted twice on one Express app', () => {
     app = await createTestApp();
     const mounted = express();
     const shared = { orm: app.orm, clock: app.clock };
-    const settings = { secretKey: SECRET, development: true, refreshToken: AppRefreshToken, loginRateLimit: 'off' };
+    const settings = {
+      secretKey: SECRET,
+      encryptionKeys: ENCRYPTION_KEY,
+      development: true,
+      refreshToken: AppRefreshToken,
+      loginRateLimit: 'off',
+    };
     const staffSecret = 'the secret of the part of the app for staff';
     secrets.add(staffSecret);
     const site = await createJwtAllauth({ ...shared, settings, prefix: '/auth', container: Container.of('site') });

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { seal } from '../src/mail/sealed-content.js';
-import { resolveSettings } from '../src/settings/settings.js';
-import { KeyRing } from '../src/tokens/key-ring.js';
+import { EncryptionKeys } from '../src/secrets/encryption-keys.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { expectProblem } from './support/expect-problem.js';
 import { type MailSink, startMailSink } from './support/mail-sink.js';
 import { claimsOf, createOwner } from './support/race.js';
@@ -25,6 +24,7 @@ beforeAll(async () => {
     Array.from({ length: PROCESSES }, (_, index) =>
       startServerProcess(app.database.url, {
         secretKey: SECRET,
+        encryptionKeys: ENCRYPTION_KEY,
         development: true,
         loginRateLimit: 'off',
         mailRateLimit: 'off',
@@ -96,7 +96,7 @@ test('the outboxes of three processes send each of 100 mails once, 5 times', asy
   const owners = await Promise.all(Array.from({ length: PROCESSES }, () => createOwner(app)));
   const users = await rowsOf('select id, email from app_user');
   const emails = owners.map(({ id }) => users.find((user) => user.id === id).email as string);
-  const key = new KeyRing(resolveSettings({ secretKey: SECRET })).deriveSecret('outbox');
+  const seal = new EncryptionKeys([Buffer.from(ENCRYPTION_KEY, 'base64url')]).sealFor('outbox');
   const senders = new Set<string | undefined>();
   for (let round = 0; round < 5; round++) {
     sink.mails.splice(0);
@@ -105,7 +105,7 @@ test('the outboxes of three processes send each of 100 mails once, 5 times', asy
       to: `user${index + 1}@example.com`,
     }));
     const contents = waiting.map(({ id }) =>
-      seal(JSON.stringify({ subject: 'Hello', text: 'Hello', html: 'Hello' }), id, key),
+      seal.seal(JSON.stringify({ subject: 'Hello', text: 'Hello', html: 'Hello' }), id),
     );
     await app.database.pool.query(
       `insert into auth_outbox_mail (id, recipient, content, attempts, next_attempt_at, expires_at)

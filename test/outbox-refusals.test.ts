@@ -1,9 +1,11 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../src/database/database.js';
 import { Outbox } from '../src/mail/outbox.service.js';
 import { SmtpMailer } from '../src/mail/smtp-mailer.js';
+import { EncryptionKeys } from '../src/secrets/encryption-keys.js';
 import { resolveSettings } from '../src/settings/settings.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { type MailSink, startMailSink } from './support/mail-sink.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 
@@ -17,16 +19,31 @@ afterEach(async () => {
   await sink.close();
 });
 
-const KEY = createSecretKey(randomBytes(32));
+const KEYS = new EncryptionKeys([randomBytes(32)]);
 const MAIL = { to: 'ada@example.com', subject: 'Hello', text: 'x', html: '<p>Hello</p>' };
 const quiet = { info() {}, warn() {}, error() {} };
 const smtp = (smtpUrl: string, development = false) =>
-  new SmtpMailer(resolveSettings({ secretKey: SECRET, smtpUrl, development, emailFrom: 'no-reply@example.com' }));
+  new SmtpMailer(
+    resolveSettings({
+      secretKey: SECRET,
+      encryptionKeys: ENCRYPTION_KEY,
+      smtpUrl,
+      development,
+      emailFrom: 'no-reply@example.com',
+    }),
+  );
 
 /** Sends a mail that is refused, then lets the server take it, and tells how many arrive. */
 async function arrivingAfter(refuse: (code: number, text?: string) => void, code: number, text: string) {
   const database = new Database(app.orm);
-  const box = new Outbox({ database, orm: app.orm, mailer: smtp(sink.url), clock: app.clock, logger: quiet }, KEY);
+  const box = new Outbox({
+    database,
+    orm: app.orm,
+    mailer: smtp(sink.url),
+    clock: app.clock,
+    logger: quiet,
+    encryption: KEYS,
+  });
   refuse(code, text);
   await database.transaction((em) => box.enqueue(MAIL, em, new Date(app.clock.now() + 86_400_000)));
   await box.stop();

@@ -1,10 +1,12 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../src/database/database.js';
 import { type Mail, Mailer } from '../src/mail/mailer.js';
 import { Outbox } from '../src/mail/outbox.service.js';
 import { SmtpMailer } from '../src/mail/smtp-mailer.js';
+import { EncryptionKeys } from '../src/secrets/encryption-keys.js';
 import { resolveSettings } from '../src/settings/settings.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { type MailSink, startMailSink } from './support/mail-sink.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 
@@ -23,13 +25,25 @@ afterEach(async () => {
 
 /** An outbox as a server has one. */
 function outbox(url = sink.url): Outbox {
-  const settings = resolveSettings({ secretKey: SECRET, smtpUrl: url, emailFrom: 'Example <no-reply@example.com>' });
+  const settings = resolveSettings({
+    secretKey: SECRET,
+    encryptionKeys: ENCRYPTION_KEY,
+    smtpUrl: url,
+    emailFrom: 'Example <no-reply@example.com>',
+  });
   const note = (fields: object, message: string) => void log.push(JSON.stringify({ ...fields, message }));
   const logger = { info: note, warn: note, error: note };
-  return new Outbox({ database, orm: app.orm, mailer: new SmtpMailer(settings), clock: app.clock, logger }, KEY);
+  return new Outbox({
+    database,
+    orm: app.orm,
+    mailer: new SmtpMailer(settings),
+    clock: app.clock,
+    logger,
+    encryption: KEYS,
+  });
 }
 
-const KEY = createSecretKey(randomBytes(32));
+const KEYS = new EncryptionKeys([randomBytes(32)]);
 const MAIL = { to: 'ada@example.com', subject: 'Hello', text: 'http://accounts.test/secret', html: '<p>Hello</p>' };
 const put = (box: Outbox, to = MAIL.to, seconds = 3 * 86_400) =>
   database.transaction((em) => box.enqueue({ ...MAIL, to }, em, new Date(app.clock.now() + seconds * 1000)));
@@ -144,7 +158,14 @@ describe('the outbox', () => {
     }
     const logger = { info: () => {}, warn: () => void steps.push('told'), error: () => {} };
     const failing = new Failing(app.orm);
-    const box = new Outbox({ database: failing, orm: app.orm, mailer: new Slow(), clock: app.clock, logger }, KEY);
+    const box = new Outbox({
+      database: failing,
+      orm: app.orm,
+      mailer: new Slow(),
+      clock: app.clock,
+      logger,
+      encryption: KEYS,
+    });
     const later = new Date(app.clock.now() + 60_000);
     await failing.transaction(async (em) => {
       for (const to of ['ada@example.com', 'slow@example.com']) await box.enqueue({ ...MAIL, to }, em, later);

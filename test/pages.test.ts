@@ -12,9 +12,11 @@ import { lifetimeInWords } from '../src/mail/lifetime-in-words.js';
 import { MailTemplates } from '../src/mail/mail-templates.js';
 import { resolveSettings, type SettingsInput } from '../src/settings/settings.js';
 import { SettingsError } from '../src/settings/settings-error.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { SECRET } from './support/test-app.js';
 
-const settings = (input: SettingsInput = {}) => resolveSettings({ secretKey: SECRET, ...input });
+const settings = (input: SettingsInput = {}) =>
+  resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, ...input });
 const EVIL = `"><script>alert('x')</script>&`;
 const DATA = { app: 'app.example.com', title: 'Choose', action: '/a', email: 'a@example.com', error: 'It is short.' };
 

@@ -6,6 +6,7 @@ import { Container } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createJwtAllauth, RefreshToken, SettingsError, settingsFromEnv } from '../src/index.js';
 import { resolveTokenClass } from '../src/tokens/resolve-token-class.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { createTestApp, SECRET } from './support/test-app.js';
 
 /** Where the modules of the fixtures find the one RefreshToken of this process. */
@@ -108,6 +109,7 @@ describe('REFRESH_TOKEN', () => {
     const { orm, close } = await createTestApp();
     const settings = settingsFromEnv({
       JWT_ALLAUTH_SECRET_KEY: SECRET,
+      JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
       JWT_ALLAUTH_REFRESH_TOKEN: './test/support/users.ts#Organization',
     });
     const starting = createJwtAllauth({ orm, settings, container: Container.of('refresh token setting') });

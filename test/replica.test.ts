@@ -5,6 +5,7 @@ import { Authorized, CurrentUser, createExpressServer, Get, JsonController } fro
 import { Container, Service } from 'typedi';
 import { expect, test } from 'vitest';
 import { createAuthEntities, createJwtAllauth, LoadUser } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { SECRET } from './support/test-app.js';
 import { PASSWORD, TestClient } from './support/test-client.js';
 import { createTestDatabase } from './support/test-database.js';
@@ -33,7 +34,12 @@ test('a replica that lags behind decides nothing: who just signed up is known ev
   });
   const lagging = await MikroORM.init({ entities, clientUrl: replica.url });
   for (const each of [orm, lagging]) await each.schema.create();
-  const settings = { secretKey: SECRET, development: true, userAttributes: { company: 'organization.name' } };
+  const settings = {
+    secretKey: SECRET,
+    encryptionKeys: ENCRYPTION_KEY,
+    development: true,
+    userAttributes: { company: 'organization.name' },
+  };
   const auth = await createJwtAllauth({ orm, settings, container: Container.of('replica') });
   const server = createExpressServer(auth.serverOptions({ controllers: [ReplicaController] })).listen(0, '127.0.0.1');
   await once(server, 'listening');

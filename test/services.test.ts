@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { Container } from 'typedi';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createJwtAllauth, LoginService, SessionService, TokenFactory } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 
 let app: TestApp;
@@ -15,7 +16,12 @@ class OwnLogin extends LoginService {}
 class OtherLogin extends LoginService {}
 
 const start = (services: (new (...args: never[]) => object)[], container = Container.of('services')) =>
-  createJwtAllauth({ orm: app.orm, settings: { secretKey: SECRET }, services, container });
+  createJwtAllauth({
+    orm: app.orm,
+    settings: { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY },
+    services,
+    container,
+  });
 
 test.each([
   ['extends nothing of ours', [Nothing], 'services: Nothing extends no service of jwt-allauth'],
@@ -44,7 +50,11 @@ test('the services of an app are in its container, the subclass under the name o
 test.each(['auth', '/auth/', '/', '', '/a b', '/auth/:id'])(
   'a start is refused with the prefix "%s"',
   async (prefix) => {
-    const options = { orm: app.orm, settings: { secretKey: SECRET }, container: Container.of('prefix') };
+    const options = {
+      orm: app.orm,
+      settings: { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY },
+      container: Container.of('prefix'),
+    };
     await expect(createJwtAllauth({ ...options, prefix })).rejects.toThrow(/^prefix must be a path such as \/auth/);
   },
 );

@@ -6,12 +6,13 @@ import { Container } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createJwtAllauth, type SettingsInput, settingsFromEnv } from '../src/index.js';
 import { resolveSettings } from '../src/settings/settings.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { faultsOf } from './support/setting-faults.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 
 const EXAMPLE = new URL('../.env.example', import.meta.url);
 const fromEnv = (variables: Record<string, string>) =>
-  settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: SECRET, ...variables });
+  settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY, ...variables });
 /** Every fault as one line, as it is printed. */
 const linesOf = (make: () => unknown) => faultsOf(make).map(({ setting, message }) => `${setting} ${message}`);
 
@@ -24,9 +25,9 @@ describe('a fault names the variable, or the property, that was typed', () => {
     expect(linesOf(() => fromEnv({ [`JWT_ALLAUTH_${variable}`]: value }))).toEqual([
       `JWT_ALLAUTH_${variable} ${message('JWT_ALLAUTH_PUBLIC_URL')}`,
     ]);
-    expect(linesOf(() => resolveSettings({ secretKey: SECRET, [property]: value }))).toEqual([
-      `${property} ${message('publicUrl')}`,
-    ]);
+    expect(
+      linesOf(() => resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, [property]: value })),
+    ).toEqual([`${property} ${message('publicUrl')}`]);
   });
 
   test('in every message that points to another setting', () => {

@@ -2,20 +2,26 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { RefreshToken, Settings, type SettingsInput, settingsFromEnv } from '../src/index.js';
 import { resolveSettings } from '../src/settings/settings.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { faultOf, faultsOf, refusedSettings } from './support/setting-faults.js';
 
 const secretKey = 'a secret of the settings test that is long enough for HS512, too..';
 
-const resolve = (input: Record<string, unknown> = {}) => resolveSettings({ secretKey, ...input } as SettingsInput);
+const resolve = (input: Record<string, unknown> = {}) =>
+  resolveSettings({ secretKey, encryptionKeys: ENCRYPTION_KEY, ...input } as SettingsInput);
 
 describe('settings as an object', () => {
   test('they have the same defaults as the variables', () => {
-    expect({ ...resolve() }).toStrictEqual({ ...settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: secretKey }) });
+    expect({ ...resolve() }).toStrictEqual({
+      ...settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: secretKey, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY }),
+    });
   });
 
   test('what is undefined has its default', () => {
     const undefinedOnes = Object.fromEntries(Object.keys(new Settings()).map((property) => [property, undefined]));
-    expect({ ...resolve({ ...undefinedOnes, secretKey }) }).toStrictEqual({ ...resolve() });
+    expect({ ...resolve({ ...undefinedOnes, secretKey, encryptionKeys: ENCRYPTION_KEY }) }).toStrictEqual({
+      ...resolve(),
+    });
   });
 
   test('durations are seconds or strings, everything else is typed or the string of the variable', () => {
@@ -47,7 +53,11 @@ describe('settings as an object', () => {
   });
 
   test('settings that were resolved once are taken as they are', () => {
-    const once = settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: secretKey, JWT_ALLAUTH_USER_ATTRIBUTES: '{"a":"email"}' });
+    const once = settingsFromEnv({
+      JWT_ALLAUTH_SECRET_KEY: secretKey,
+      JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+      JWT_ALLAUTH_USER_ATTRIBUTES: '{"a":"email"}',
+    });
     expect({ ...resolveSettings(once) }).toStrictEqual({ ...once });
   });
 
@@ -166,7 +176,11 @@ describe('the refresh cookie', () => {
   });
 
   test('NODE_ENV alone does not make an insecure cookie acceptable, unless it says development or test', () => {
-    const insecure = { JWT_ALLAUTH_SECRET_KEY: secretKey, JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_SECURE: 'false' };
+    const insecure = {
+      JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+      JWT_ALLAUTH_SECRET_KEY: secretKey,
+      JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_SECURE: 'false',
+    };
     for (const NODE_ENV of [undefined, 'production', 'staging', 'DEVELOPMENT', 'dev']) {
       expect(faultOf(() => settingsFromEnv({ ...insecure, NODE_ENV })).setting).toBe(
         'JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_SECURE',

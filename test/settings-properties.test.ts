@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SettingsError, settingsFromEnv } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 
-const BASE = { JWT_ALLAUTH_SECRET_KEY: 'k'.repeat(64) };
+const BASE = { JWT_ALLAUTH_SECRET_KEY: 'k'.repeat(64), JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY };
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const flag = fc.boolean().map((value) => ({ text: String(value), value }));

@@ -1,13 +1,19 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { SettingsError, settingsFromEnv } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { faultOf, faultsOf, refusedSettings } from './support/setting-faults.js';
 
 const SECRET_KEY = 'x'.repeat(64);
 
 const read = (variables: Record<string, string | undefined> = {}, more: Record<string, string> = {}) => {
   const prefixed = Object.entries(variables).map(([name, value]) => [`JWT_ALLAUTH_${name}`, value]);
-  return settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: SECRET_KEY, ...Object.fromEntries(prefixed), ...more });
+  return settingsFromEnv({
+    JWT_ALLAUTH_SECRET_KEY: SECRET_KEY,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+    ...Object.fromEntries(prefixed),
+    ...more,
+  });
 };
 
 describe('settingsFromEnv', () => {
@@ -32,6 +38,7 @@ describe('settingsFromEnv', () => {
       privateKeyFile: undefined,
       verifyingKeys: undefined,
       verifyingKeysFile: undefined,
+      encryptionKeys: [ENCRYPTION_KEY],
       issuer: undefined,
       audience: undefined,
       accessTokenLifetime: 30 * 60,
@@ -245,7 +252,9 @@ describe('settingsFromEnv', () => {
   });
 
   test('without a secret the start is refused', () => {
-    expect(faultOf(() => settingsFromEnv({})).setting).toBe('JWT_ALLAUTH_SECRET_KEY');
+    expect(faultOf(() => settingsFromEnv({ JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY })).setting).toBe(
+      'JWT_ALLAUTH_SECRET_KEY',
+    );
   });
 
   test.each([

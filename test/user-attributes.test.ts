@@ -4,6 +4,7 @@ import { Embeddable, Embedded, Entity, ManyToOne, OneToMany, PrimaryKey, Propert
 import { Container } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BaseUser, createAuthEntities, createJwtAllauth, SettingsError } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { openToken } from './support/forge.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 import { BigintUser } from './support/users.js';
@@ -167,7 +168,7 @@ describe('USER_ATTRIBUTES', () => {
     ['a reserved claim', { sub: 'email' }, 'sub'],
     ['several at once', { role: 'nickname', b: 'nobody', c: 'nickname', d: 'no.where' }, 'role', 'nobody', 'no.where'],
   ])('USER_ATTRIBUTES that name %s stop the start', async (_, attributes, ...named) => {
-    const settings = { secretKey: SECRET, userAttributes: attributes };
+    const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, userAttributes: attributes };
     const starting = createJwtAllauth({ orm: app.orm, settings, container: Container.of('user attributes') });
     const outcome = await starting.catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(SettingsError);

@@ -4,6 +4,7 @@ import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql'
 import { Container } from 'typedi';
 import { expect, test } from 'vitest';
 import { BaseUser, createAuthEntities, createJwtAllauth } from '../src/index.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from './support/odd-users.js';
 import { ORM, runCli } from './support/run-cli.js';
 import { SECRET } from './support/test-app.js';
@@ -14,7 +15,7 @@ async function start(user: EntityClass<BaseUser>, options: Options = {}): Promis
   const entities = [user, Organization, ...createAuthEntities({ user: () => user })];
   const orm = await MikroORM.init({ clientUrl: 'postgresql://127.0.0.1:1/nowhere', entities, ...options });
   try {
-    const settings = { secretKey: SECRET };
+    const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY };
     const auth = await createJwtAllauth({ orm, settings, container: Container.of(randomUUID()) });
     await auth.close();
   } finally {
@@ -24,7 +25,11 @@ async function start(user: EntityClass<BaseUser>, options: Options = {}): Promis
 
 /** What `check` says about the ORM that cli-orm.ts exports by a name, without a database. */
 async function projectFinding(name: string): Promise<unknown> {
-  const env = { DATABASE_URL: 'postgresql://127.0.0.1:1/nowhere', JWT_ALLAUTH_SECRET_KEY: SECRET };
+  const env = {
+    DATABASE_URL: 'postgresql://127.0.0.1:1/nowhere',
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+  };
   const { stdout } = await runCli(['check', '--json', '--orm', `${ORM}#${name}`], env);
   return JSON.parse(stdout).checks.find((finding: { name: string }) => finding.name === 'project');
 }

@@ -15,7 +15,7 @@ import { partitionMigration } from '../partition-migration.js';
 import { AppUser, options } from './app-orm.js';
 import { keyPairSettings } from './key-pair-settings.js';
 import { addSessions } from './many-sessions.js';
-import { LEAN, lean, PASSWORD, PERMISSIONS, SECRET, SESSIONS, serve, USERS } from './serve.js';
+import { ENCRYPTION_KEY, LEAN, lean, PASSWORD, PERMISSIONS, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
 class PermissionToken extends RefreshToken {
   static override async forUser(user: AppUser, options?: ForUserOptions) {
@@ -61,6 +61,7 @@ if (!found?.users) await createTables();
 const users = await em.find(AppUser, {}, { orderBy: { email: 'asc' }, populate: ['passwordHash'] });
 
 const settings = {
+  encryptionKeys: [ENCRYPTION_KEY],
   ...(variant === 'RS256' || variant === 'ES256' ? keyPairSettings(variant) : { secretKey: SECRET }),
   ...(variant !== 'shipped token class' && { refreshToken: PermissionToken }),
   refreshTokenAsCookie: false,

@@ -63,6 +63,9 @@ export const DATABASE_URL = process.env['DATABASE_URL'] ?? '';
 /** The one secret of all servers, so that every HS256 costs the same. */
 export const SECRET = 'a secret of the bench, forty-eight bytes long: 48!';
 
+/** 32 bytes in base64url. */
+export const ENCRYPTION_KEY = 'cfQ0zX2eJm5hVtR8yUo1sLb6NwKd3gPiA9xEvC7GqTk';
+
 /** Users, each with a token, over which the requests are spread. */
 export const USERS = 1000;
 

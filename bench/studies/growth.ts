@@ -8,7 +8,7 @@ import { requestsOf } from '../requests.js';
 import { atLeast, atMost, table, type Verdict } from '../section.js';
 import { createDatabase, ServerProcess } from '../server-process.js';
 import { sessionId } from '../servers/many-sessions.js';
-import { SECRET } from '../servers/serve.js';
+import { ENCRYPTION_KEY, SECRET } from '../servers/serve.js';
 import { quantile } from '../statistics.js';
 import type { Study } from './study.js';
 
@@ -126,7 +126,12 @@ class Whitelist {
     let isDone = false;
     const start = performance.now();
     const purging = run(process.execPath, [CLI, 'purge', '--orm', `${ORM}#options`], {
-      env: { ...process.env, DATABASE_URL: this.url, JWT_ALLAUTH_SECRET_KEY: SECRET },
+      env: {
+        ...process.env,
+        DATABASE_URL: this.url,
+        JWT_ALLAUTH_SECRET_KEY: SECRET,
+        JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+      },
     }).finally(() => {
       isDone = true;
     });

@@ -12,7 +12,7 @@ import { resolveSettings } from '../../src/settings/settings.js';
 import { KeyRing } from '../../src/tokens/key-ring.js';
 import { table } from '../section.js';
 import { claimsOf } from '../servers/claims.js';
-import { ARGON2, PASSWORD, SECRET } from '../servers/serve.js';
+import { ARGON2, ENCRYPTION_KEY, PASSWORD, SECRET } from '../servers/serve.js';
 import { median } from '../statistics.js';
 import type { Study } from './study.js';
 
@@ -59,7 +59,12 @@ export const micro: Study = {
     const raw = { key: ec.publicKey, dsaEncoding: 'ieee-p1363' } as const;
     await time('node:crypto verifies ES256', 500, () => verifySignature('sha256', signed, raw, bytes));
 
-    const settings = resolveSettings({ secretKey: SECRET, accessTokenLifetime: '1h', refreshTokenAsCookie: false });
+    const settings = resolveSettings({
+      secretKey: SECRET,
+      encryptionKeys: [ENCRYPTION_KEY],
+      accessTokenLifetime: '1h',
+      refreshTokenAsCookie: false,
+    });
     const factory = new TokenFactory({ keys: new KeyRing(settings), settings, clock: new Clock() }, RefreshToken, []);
     const now = Math.floor(Date.now() / 1000);
     const session: TokenSession = {

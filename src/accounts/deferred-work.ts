@@ -1,4 +1,4 @@
-import { type KeyObject, randomInt, randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
@@ -7,8 +7,10 @@ import { Table } from '../database/table.js';
 import { JwtAllauthError } from '../error.js';
 import type { Outbox } from '../mail/outbox.service.js';
 import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from '../mail/outbox-mail.entity.js';
-import { seal, unseal } from '../mail/sealed-content.js';
 import type { Logger } from '../observability/logger.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import type { Seal } from '../secrets/seal.js';
+import { UnsealError } from '../secrets/unseal-error.js';
 
 /**
  * Milliseconds before each piece of work, at least and at most: the answer goes out, and no load follows it at once.
@@ -30,6 +32,7 @@ type Handler<P> = (payload: P, em: EntityManager) => Promise<unknown>;
  */
 export class DeferredWork {
   readonly #sql: ReturnType<typeof statements>;
+  readonly #seal: Seal;
   readonly #handlers = new Map<string, Handler<never>>();
   readonly #running = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
@@ -42,12 +45,11 @@ export class DeferredWork {
       readonly outbox: Outbox;
       readonly clock: Clock;
       readonly logger: Logger;
+      readonly encryption: EncryptionKeys;
     },
-    /** Encrypts what is written down, as the mails are. */
-    private readonly secret: KeyObject,
-    private readonly older: readonly KeyObject[],
   ) {
-    const { orm, outbox } = kernel;
+    const { orm, outbox, encryption } = kernel;
+    this.#seal = encryption.sealFor('deferred work');
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
     outbox.useForWork((id) => this.#perform(id));
   }
@@ -62,7 +64,7 @@ export class DeferredWork {
   /** Writes work down, to be done after the answer. @throws service_unavailable */
   async later(name: string, payload: object): Promise<void> {
     const id = randomUUID();
-    const content = seal(JSON.stringify({ name, payload }), id, this.secret);
+    const content = this.#seal.seal(JSON.stringify({ name, payload }), id);
     const now = this.kernel.clock.now();
     const dates = [LEFT_TO_OTHERS_SECONDS, LIFETIME_SECONDS].map((seconds) => new Date(now + seconds * 1000));
     await this.#track(this.kernel.database.query(this.#sql.insert, [id, WORK_RECIPIENT, content, ...dates]));
@@ -98,7 +100,7 @@ export class DeferredWork {
       await this.kernel.database.transaction(async (em) => {
         const [row] = await this.kernel.database.query<{ content: string }>(this.#sql.take, [id, WORK_RECIPIENT], em);
         if (!row) return;
-        const work = JSON.parse(unseal(row.content, id, [this.secret, ...this.older]));
+        const work = JSON.parse(this.#seal.open(row.content, id));
         name = work.name as string;
         const handler = this.#handlers.get(name);
         if (!handler) throw new TypeError('there is no such work here');
@@ -109,7 +111,7 @@ export class DeferredWork {
         await this.kernel.database.query(this.#sql.take, [id, WORK_RECIPIENT]);
         return;
       }
-      const kind = error instanceof Error ? error.name : typeof error;
+      const kind = error instanceof UnsealError ? error.code : error instanceof Error ? error.name : typeof error;
       this.kernel.logger.error({ work: name, error: kind }, 'deferred work failed');
       throw error;
     }

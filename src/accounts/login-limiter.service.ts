@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import { authError, serviceUnavailable } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { KnownNetworks, KnownOwner } from '../sessions/known-networks.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
 import type { Settings } from '../settings/settings.js';
@@ -40,6 +41,8 @@ class Refusal {
 export class LoginLimiter {
   /** Milliseconds after which a refusal is answered: its time must not tell whether a password was looked at. */
   protected readonly refusalMilliseconds: number = 300;
+  /** Hides whom the rows are about. With another key, all counts start anew. */
+  readonly #key: KeyObject;
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
   constructor(
@@ -48,10 +51,11 @@ export class LoginLimiter {
       readonly settings: Settings;
       readonly clientNetworks: ClientNetworks;
       readonly knownNetworks: KnownNetworks;
+      readonly encryption: EncryptionKeys;
     },
-    /** Hides whom the rows are about. With another key, all counts start anew. */
-    private readonly key: KeyObject,
-  ) {}
+  ) {
+    this.#key = kernel.encryption.hashKey('login limits');
+  }
 
   /**
    * Finds the account and lets `guess` look at the password, if the limits allow one more failure. A guess that
@@ -181,7 +185,7 @@ export class LoginLimiter {
 
   /** A keyed hash, so that nobody reads or guesses addresses from the table. */
   #hash(parts: readonly unknown[]): string {
-    return createHmac('sha256', this.key).update(JSON.stringify(parts)).digest('base64url');
+    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
   }
 }
 

@@ -3,6 +3,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Settings } from '../settings/settings.js';
 import { hashOfMailedKey, isMailedKey } from '../tokens/mailed-key.js';
 import { normalizeEmail } from '../users/email.js';
@@ -38,6 +39,8 @@ export interface WaitingSignUp extends SignUpOrigin {
  */
 export class PendingSignUps {
   readonly #sql: ReturnType<typeof statements>;
+  /** Makes the salts of addresses. With another key only a sign-in before the confirmation is answered otherwise. */
+  readonly #saltKey: KeyObject;
 
   constructor(
     protected readonly kernel: {
@@ -45,11 +48,11 @@ export class PendingSignUps {
       readonly orm: MikroORM;
       readonly settings: Pick<Settings, 'emailConfirmationLifetime'>;
       readonly clock: Clock;
+      readonly encryption: EncryptionKeys;
     },
-    /** Makes the salts of addresses. With another key only a sign-in before the confirmation is answered otherwise. */
-    private readonly secret: KeyObject,
   ) {
-    const { orm } = kernel;
+    const { orm, encryption } = kernel;
+    this.#saltKey = encryption.hashKey('sign-up salts');
     this.#sql = statements(Table.named(orm, PENDING_SIGN_UP_ENTITY));
   }
 
@@ -58,7 +61,7 @@ export class PendingSignUps {
    * of any of them (`PasswordHasher.verifyAny`).
    */
   saltFor(email: string): Uint8Array {
-    return createHmac('sha256', this.secret).update(normalizeEmail(email)).digest().subarray(0, SALT_BYTES);
+    return createHmac('sha256', this.#saltKey).update(normalizeEmail(email)).digest().subarray(0, SALT_BYTES);
   }
 
   /**

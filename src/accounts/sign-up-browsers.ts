@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 
 /**
  * Knows the browser that signed up: when it asks for another link, which must not be that of a stranger's sign-up with
@@ -6,26 +7,27 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
  * to an account that may be a stranger's.
  */
 export class SignUpBrowsers {
-  constructor(
-    private readonly secret: KeyObject,
-    /** Secrets of marks that other servers have made, or this one before its signing key was changed. */
-    private readonly older: readonly KeyObject[] = [],
-  ) {}
+  /** The first makes marks. The others have made them on other servers, or on this one before. */
+  readonly #keys: readonly [KeyObject, ...KeyObject[]];
+
+  constructor({ encryption }: { readonly encryption: EncryptionKeys }) {
+    this.#keys = encryption.markKeys('sign-up browsers');
+  }
 
   /** What the browser shall keep of a sign-up. */
   mark(signUp: string): string {
-    return markBy(this.secret, signUp);
+    return markBy(this.#keys[0], signUp);
   }
 
   /** Whether one of some marks is of this sign-up. */
   isKnown(marks: readonly string[], signUp: string): boolean {
-    const expected = [this.secret, ...this.older].map((secret) => Buffer.from(markBy(secret, signUp)));
+    const expected = this.#keys.map((key) => Buffer.from(markBy(key, signUp)));
     return marks
       .map((mark) => Buffer.from(mark))
       .some((mark) => expected.some((each) => mark.length === each.length && timingSafeEqual(mark, each)));
   }
 }
 
-function markBy(secret: KeyObject, signUp: string): string {
-  return createHmac('sha256', secret).update(`sign-up ${signUp}`).digest('base64url');
+function markBy(key: KeyObject, signUp: string): string {
+  return createHmac('sha256', key).update(`sign-up ${signUp}`).digest('base64url');
 }

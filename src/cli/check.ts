@@ -11,7 +11,7 @@ import { relationsOf } from '../tokens/user-attributes.js';
 import { assertUserEntity } from '../users/assert-user-entity.js';
 import { DatabaseChecks } from './database-checks.js';
 import type { Finding } from './finding.js';
-import { keyWarnings } from './key-strength.js';
+import { encryptionKeyWarnings, keyWarnings } from './key-strength.js';
 import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
 import { sentenceOf, withoutSecrets } from './sentence-of.js';
 import { settingWarnings } from './setting-warnings.js';
@@ -46,17 +46,24 @@ async function checkSettings(): Promise<{ checks: Finding[]; found?: Settings }>
     found = settingsFromEnv(process.env);
     await resolveTokenClass(found.refreshToken, process.cwd());
     const usable: Finding = { name, status: 'ok', message: 'all settings can be used' };
-    return { checks: [usable, checkKeys(found), ...settingWarnings(found)], found };
+    return { checks: [usable, ...checkKeys(found), ...settingWarnings(found)], found };
   } catch (error) {
     const failed: Finding = { name, status: 'failed', message: faultsOf(error) };
-    return { checks: found ? [failed, checkKeys(found), ...settingWarnings(found)] : [failed], found };
+    return { checks: found ? [failed, ...checkKeys(found), ...settingWarnings(found)] : [failed], found };
   }
 }
 
-function checkKeys(settings: Settings): Finding {
-  const warnings = keyWarnings(settings);
-  if (warnings.length > 0) return { name: 'keys', status: 'warning', message: warnings.join('; ') };
-  return { name: 'keys', status: 'ok', message: `nothing weak was found about the key of ${settings.algorithm}` };
+function checkKeys(settings: Settings): Finding[] {
+  const nothing = 'nothing weak was found about';
+  return [
+    strength('keys', keyWarnings(settings), `${nothing} the key of ${settings.algorithm}`),
+    strength('encryption-keys', encryptionKeyWarnings(settings), `${nothing} the encryption keys`),
+  ];
+}
+
+function strength(name: string, warnings: readonly string[], otherwise: string): Finding {
+  if (warnings.length > 0) return { name, status: 'warning', message: warnings.join('; ') };
+  return { name, status: 'ok', message: otherwise };
 }
 
 /** The app's ORM, and the database that it leads to. */

@@ -2,7 +2,7 @@ import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ALGORITHMS, type Algorithm } from '../settings/algorithm.js';
-import { generateKeys } from '../tokens/generate-keys.js';
+import { generateEncryptionKey, generateKeys } from '../tokens/generate-keys.js';
 import { CommandError } from './command-error.js';
 import { reasonOf } from './sentence-of.js';
 
@@ -23,7 +23,9 @@ interface KeyFile {
 export function addGenerateKeys(program: Command): void {
   program
     .command('generate-keys')
-    .description('Makes a key pair or a secret, writes it to files and prints the variables that name it.')
+    .description(
+      'Makes a key pair or a secret, and an encryption key; writes them to files and prints their variables.',
+    )
     .addOption(new Option('--algorithm <name>', 'what it signs with').choices(ALGORITHMS).default('ES256'))
     .option('--out <folder>', 'where the files go', '.')
     .option('--force', 'overwrite files that are there: every token of their key stops verifying')
@@ -31,24 +33,32 @@ export function addGenerateKeys(program: Command): void {
 }
 
 async function run({ algorithm, out, force }: Options): Promise<void> {
-  const keys = await generateKeys(algorithm);
+  const signing = await generateKeys(algorithm);
   const pathOf = (name: string) => resolve(join(out, name));
   const files: KeyFile[] =
-    'secret' in keys
-      ? [{ path: pathOf('secret-key'), text: keys.secret, isSecret: true }]
+    'secret' in signing
+      ? [{ path: pathOf('secret-key'), text: signing.secret, isSecret: true }]
       : [
-          { path: pathOf('private-key.pem'), text: keys.privateKey, isSecret: true },
-          { path: pathOf('public-key.pem'), text: keys.publicKey, isSecret: false },
+          { path: pathOf('private-key.pem'), text: signing.privateKey, isSecret: true },
+          { path: pathOf('public-key.pem'), text: signing.publicKey, isSecret: false },
         ];
   await mkdir(out, { recursive: true }).catch((error) => {
     throw new CommandError(`${resolve(out)} cannot be made a folder: ${error.code ?? reasonOf(error)}`);
   });
+  const encryption: KeyFile = { path: pathOf('encryption-key'), text: generateEncryptionKey(), isSecret: true };
+  // What it has sealed would be lost with it, so that not even --force makes another.
+  const isKept = (await lstat(encryption.path).catch(() => undefined)) !== undefined;
+  if (!isKept) files.push(encryption);
   await write(files, force === true);
   const [{ path }] = files as [KeyFile];
   const variable =
-    'secret' in keys ? `JWT_ALLAUTH_SECRET_KEY="$(cat ${quote(path)})"` : `JWT_ALLAUTH_PRIVATE_KEY_FILE=${quote(path)}`;
+    'secret' in signing
+      ? `JWT_ALLAUTH_SECRET_KEY="$(cat ${quote(path)})"`
+      : `JWT_ALLAUTH_PRIVATE_KEY_FILE=${quote(path)}`;
   for (const file of files) process.stderr.write(`wrote ${file.path}${file.isSecret ? ', for its owner only' : ''}\n`);
-  process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n`);
+  if (isKept) process.stderr.write(`kept ${encryption.path}, which was there already\n`);
+  const keys = `JWT_ALLAUTH_ENCRYPTION_KEYS="$(cat ${quote(encryption.path)})"`;
+  process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n${keys}\n`);
 }
 
 /** Writes all files, or where that cannot be done none, and leaves what was there. */

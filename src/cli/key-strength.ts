@@ -1,10 +1,13 @@
 import { isHmac } from '../settings/algorithm.js';
+import { readEncryptionKey } from '../settings/encryption-key.js';
 import { readPrivateKey } from '../settings/key-material.js';
 import type { Settings } from '../settings/settings.js';
 import { NEW_RSA_BITS } from '../tokens/generate-keys.js';
 
 /** Estimated bits below which a secret is warned of. Of 32 random hexadecimal digits it is about 90. */
 const SECRET_BITS = 50;
+
+const ADVICE = 'take one from `jwt-allauth generate-keys`';
 
 /** No digits alone: they stand in random hexadecimal texts as well, and `bitsOf` leaves such steps out. */
 const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|placeholder|qwerty|jwt.?allauth/i;
@@ -18,12 +21,30 @@ export function keyWarnings({ algorithm, secretKey, privateKey = '' }: Settings)
   return [`the RSA key has ${modulusLength} bits: ${NEW_RSA_BITS} are as strong as the rest, until 2030 and after`];
 }
 
+/** What is weak about the keys that encrypt, in sentences that do not repeat them. */
+export function encryptionKeyWarnings({ encryptionKeys, secretKey, verifyingKeys = '' }: Settings): string[] {
+  if (encryptionKeys.length === 0) {
+    const loss = 'it comes from the signing key, and what is sealed is lost with that';
+    return [`ENCRYPTION_KEYS is not set: ${loss}. Production does not start without: ${ADVICE}`];
+  }
+  const secrets = [secretKey, ...verifyingKeys.split(/\r?\n|\\n/).map((line) => line.replace(/^\s*secret:/, ''))];
+  return encryptionKeys.flatMap((text, index) => {
+    const name = encryptionKeys.length === 1 ? 'the encryption key' : `encryption key ${index + 1}`;
+    const bytes = readEncryptionKey(text) ?? Buffer.alloc(0);
+    if (secrets.some((secret) => secret === text || readEncryptionKey(secret)?.equals(bytes)))
+      return [`${name} is a secret that signs tokens as well, so that one leak is two: ${ADVICE}`];
+    if (/^[\x20-\x7e]+$/.test(bytes.toString('latin1')))
+      return [`${name} is a text, which is guessed faster than random bytes: ${ADVICE}`];
+    if (bitsOf(text) < SECRET_BITS) return [`${name} repeats itself, so that it can be guessed: ${ADVICE}`];
+    return [];
+  });
+}
+
 function secretWarnings(secret: string): string[] {
-  const advice = 'take one from `jwt-allauth generate-keys`';
-  if (PLACEHOLDERS.test(secret)) return [`the secret contains a word that stands in many examples: ${advice}`];
+  if (PLACEHOLDERS.test(secret)) return [`the secret contains a word that stands in many examples: ${ADVICE}`];
   const words = secret.split(/[\s_.,-]+/).filter((word) => /^[A-Z]?[a-z]{1,12}$/.test(word));
-  if (words.length >= 4) return [`the secret reads like words, which are guessed faster than random bytes: ${advice}`];
-  if (bitsOf(secret) < SECRET_BITS) return [`the secret repeats itself, so that it can be guessed: ${advice}`];
+  if (words.length >= 4) return [`the secret reads like words, which are guessed faster than random bytes: ${ADVICE}`];
+  if (bitsOf(secret) < SECRET_BITS) return [`the secret repeats itself, so that it can be guessed: ${ADVICE}`];
   return [];
 }
 

@@ -1,15 +1,19 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../error-table.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Count, Counters } from './counters.js';
 
 /** Counts events by what they are about, which nobody can read from the table. */
 export class EventCounters {
-  constructor(
-    private readonly counters: Counters,
-    /** Hides what the rows are about. */
-    private readonly key: KeyObject,
-  ) {}
+  readonly #counters: Counters;
+  /** Hides what the rows are about. */
+  readonly #key: KeyObject;
+
+  constructor({ counters, encryption }: { readonly counters: Counters; readonly encryption: EncryptionKeys }) {
+    this.#counters = counters;
+    this.#key = encryption.hashKey('mail limits');
+  }
 
   /**
    * Counts one more event.
@@ -18,8 +22,8 @@ export class EventCounters {
    * @param seconds after which the count starts anew
    */
   async count(name: readonly unknown[], seconds: number, em?: EntityManager): Promise<Count> {
-    const key = createHmac('sha256', this.key).update(JSON.stringify(name)).digest('base64url');
-    return this.counters.count(key, seconds, em);
+    const key = createHmac('sha256', this.#key).update(JSON.stringify(name)).digest('base64url');
+    return this.#counters.count(key, seconds, em);
   }
 }
 

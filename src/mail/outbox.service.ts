@@ -1,13 +1,15 @@
-import { type KeyObject, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import type { Seal } from '../secrets/seal.js';
+import { UnsealError } from '../secrets/unseal-error.js';
 import { isRefusedForGood } from './mail-refusal.js';
 import type { Mail, Mailer } from './mailer.js';
 import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
-import { seal, UnsealError, unseal } from './sealed-content.js';
 
 /** Milliseconds after which mails of a server that has died, and those to be tried again, are looked for. */
 const LOOK_EVERY = 30_000;
@@ -34,6 +36,7 @@ interface ClaimedMail {
  */
 export class Outbox {
   readonly #sql: ReturnType<typeof statements>;
+  readonly #seal: Seal;
   readonly #running = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -47,13 +50,11 @@ export class Outbox {
       readonly mailer: Mailer;
       readonly clock: Clock;
       readonly logger: Logger;
+      readonly encryption: EncryptionKeys;
     },
-    /** Encrypts what waits. */
-    private readonly secret: KeyObject,
-    /** Decrypt what waits since they were the first. */
-    private readonly older: readonly KeyObject[] = [],
   ) {
-    const { orm } = kernel;
+    const { orm, encryption } = kernel;
+    this.#seal = encryption.sealFor('outbox');
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
   }
 
@@ -61,7 +62,7 @@ export class Outbox {
   async enqueue({ to, subject, text, html }: Mail, em: EntityManager, expiresAt: Date): Promise<void> {
     const now = new Date(this.kernel.clock.now());
     const id = randomUUID();
-    const content = seal(JSON.stringify({ subject, text, html }), id, this.secret);
+    const content = this.#seal.seal(JSON.stringify({ subject, text, html }), id);
     await this.kernel.database.query(this.#sql.insert, [id, to, content, now, expiresAt], em);
     this.kernel.database.afterCommit(em, () => this.#wake());
   }
@@ -153,7 +154,7 @@ export class Outbox {
   }
 
   async #tryToSend(id: string, to: string, content: string): Promise<'sent'> {
-    const { subject, text, html } = JSON.parse(unseal(content, id, [this.secret, ...this.older])) as Omit<Mail, 'to'>;
+    const { subject, text, html } = JSON.parse(this.#seal.open(content, id)) as Omit<Mail, 'to'>;
     await this.kernel.mailer.send({ to, subject, text, html, messageId: `<${id}@jwt-allauth>` });
     return 'sent';
   }

@@ -2,6 +2,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../limits/counters.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Settings } from '../settings/settings.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { clientNetwork } from './client-network.js';
@@ -22,15 +23,19 @@ export interface KnownOwner {
  * there. The rows are keyed by user and password hash: with any other password no network is known.
  */
 export class KnownNetworks {
+  /** Hides whom the rows are about. */
+  readonly #key: KeyObject;
+
   constructor(
     protected readonly kernel: {
       readonly counters: Counters;
       readonly settings: Settings;
       readonly clock: Clock;
+      readonly encryption: EncryptionKeys;
     },
-    /** Hides whom the rows are about. */
-    private readonly key: KeyObject,
-  ) {}
+  ) {
+    this.#key = kernel.encryption.hashKey('known networks');
+  }
 
   /**
    * The key of the row that says that a network is known. For a user without a password, or nobody, it is the key of no
@@ -40,7 +45,7 @@ export class KnownNetworks {
     const network = clientNetwork(ip);
     if (network === undefined) return undefined;
     const parts = [String(owner?.id ?? ''), owner?.passwordHash ?? '', network];
-    return createHmac('sha256', this.key).update(JSON.stringify(parts)).digest('base64url');
+    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
   }
 
   /** Makes the network known from which a session was opened. Most of the time it is, and nothing is written. */

@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { SessionClient } from './client-device.js';
 import { clientNetwork } from './client-network.js';
 
@@ -7,7 +8,12 @@ import { clientNetwork } from './client-network.js';
  * session. It is kept with every rotation, whatever COLLECT_USER_AGENT says.
  */
 export class RotationOrigins {
-  constructor(private readonly key: KeyObject) {}
+  /** The same on all servers: with another key the owner's own network would look like a stranger's. */
+  readonly #key: KeyObject;
+
+  constructor({ encryption }: { readonly encryption: EncryptionKeys }) {
+    this.#key = encryption.hashKey('rotation origins');
+  }
 
   /**
    * The name of the place that a client is at, as the text of a bigint: a row that stays small stays on its page. Null:
@@ -18,6 +24,6 @@ export class RotationOrigins {
     const userAgent = client?.userAgent ?? null;
     if (network === null && userAgent === null) return null;
     const place = JSON.stringify([session, network, userAgent]);
-    return createHmac('sha256', this.key).update(place).digest().readBigInt64BE().toString();
+    return createHmac('sha256', this.#key).update(place).digest().readBigInt64BE().toString();
   }
 }

@@ -1,7 +1,9 @@
+import { Transform } from 'class-transformer';
 import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithm.js';
-import { must, Text } from './setting-rules.js';
+import { areEncryptionKeys, encryptionKeysFault } from './encryption-key.js';
+import { must, parseList, Text } from './setting-rules.js';
 
-/** The settings of the keys that sign and verify tokens: a part of `Settings`. */
+/** The settings of keys: those that sign and verify tokens, and those that encrypt. A part of `Settings`. */
 export abstract class KeySettings {
   @must(`must be one of ${ALGORITHMS.join(', ')}`, isAlgorithm)
   readonly algorithm: Algorithm = 'HS256';
@@ -25,4 +27,17 @@ export abstract class KeySettings {
   /** A file with `verifyingKeys`, which takes its place once the settings are resolved. */
   @Text()
   readonly verifyingKeysFile?: string = undefined;
+
+  /**
+   * Keys of what is sealed in the database, and of keyed hashes, 32 bytes each in base64url: the first seals, all open.
+   * Default in development: one that comes from the signing key.
+   */
+  @Transform(({ value }) => parseList(value))
+  @must(encryptionKeysFault, areEncryptionKeys)
+  @must(
+    'must be set in production: `npx jwt-allauth generate-keys` makes a key',
+    (value, settings: { readonly development?: boolean }) =>
+      settings.development === true || !Array.isArray(value) || value.length > 0,
+  )
+  readonly encryptionKeys: readonly string[] = [];
 }

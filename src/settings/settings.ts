@@ -84,9 +84,9 @@ export class Settings extends AccountSettings {
   /** Without the keys. */
   toJSON(): object {
     const hide = (key: string | undefined) => key && '[redacted]';
-    const { secretKey, privateKey, verifyingKeys, smtpUrl } = this;
+    const { secretKey, privateKey, verifyingKeys, encryptionKeys, smtpUrl } = this;
     const hidden = { secretKey: hide(secretKey), privateKey: hide(privateKey), verifyingKeys: hide(verifyingKeys) };
-    return { ...this, ...hidden, smtpUrl: hide(smtpUrl) };
+    return { ...this, ...hidden, encryptionKeys: encryptionKeys.map(hide), smtpUrl: hide(smtpUrl) };
   }
 }
 

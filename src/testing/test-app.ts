@@ -24,7 +24,7 @@ export interface TestAppOptions<U extends BaseUser> extends Omit<JwtAllauthOptio
   readonly orm?: Options;
   /** Makes the tables in the empty database, by migrations say. Default: `orm.schema.create()`. */
   readonly prepare?: (orm: MikroORM) => Promise<unknown>;
-  /** Default: a random secret, cookies as in development, and any number of sign-ups. */
+  /** Default: a random secret, a random encryption key, cookies as in development, and any number of sign-ups. */
   readonly settings?: JwtAllauthOptions['settings'];
   /** What the app gives to `serverOptions`: its controllers, middlewares and so on. */
   readonly server?: AppServerOptions;
@@ -79,7 +79,8 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     await (prepare ? prepare(orm) : orm.schema.create());
     const clock = new TestClock();
     const secret = isHmac(settings?.algorithm ?? 'HS256') ? { secretKey: randomBytes(64).toString('base64url') } : {};
-    const allSettings = { ...secret, development: true, registrationRateLimit: 'off', ...settings };
+    const encryptionKeys = randomBytes(32).toString('base64url');
+    const allSettings = { ...secret, encryptionKeys, development: true, registrationRateLimit: 'off', ...settings };
     const mails = new CollectedMails();
     const mailer = settings?.smtpUrl === undefined ? mails : undefined;
     const auth = await createJwtAllauth({ mailer, ...own, orm, clock, settings: allSettings });

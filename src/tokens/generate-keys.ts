@@ -27,3 +27,8 @@ export async function generateKeys(
     publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }) as string,
   };
 }
+
+/** A new key for ENCRYPTION_KEYS: 32 random bytes, in base64url. */
+export function generateEncryptionKey(): string {
+  return randomBytes(32).toString('base64url');
+}

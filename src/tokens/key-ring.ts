@@ -1,4 +1,4 @@
-import { createHash, createHmac, createPublicKey, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { isHmac } from '../settings/algorithm.js';
 import { type KeyMaterial, readPrivateKey, readSecret, readVerifyingKeys } from '../settings/key-material.js';
 import type { Settings } from '../settings/settings.js';
@@ -50,44 +50,18 @@ export class KeyRing implements SigningKeys {
   }
 
   /**
-   * A secret for another purpose than signatures, always the same for the same key and purpose, from which nothing can
-   * be learned about the key (HKDF, RFC 5869).
+   * A key of 32 bytes for ENCRYPTION_KEYS, where none are set in development: always the same for the same signing key,
+   * of which it tells nothing (HKDF, RFC 5869).
    */
-  deriveSecret(purpose: string): KeyObject {
-    return derive(this.signing.key, purpose);
+  deriveEncryptionKey(): Buffer {
+    const material = materialOf(this.signing.key);
+    return Buffer.from(hkdfSync('sha256', material, '', 'jwt-allauth encryption key', 32));
   }
-
-  /**
-   * What `deriveSecret` gave while older secrets signed. An older key pair signed with a private key that is not here.
-   */
-  deriveOlderSecrets(purpose: string): KeyObject[] {
-    const { signing } = this;
-    const older = [...this.#verifying.values()].filter(({ id, key }) => key.type === 'secret' && id !== signing.id);
-    return older.map(({ key }) => derive(key, purpose));
-  }
-
-  /**
-   * The key of hashes in counters that servers share. While a key is replaced server by server, all of them know the
-   * old and the new one, whichever signs: it comes from the same one of them on each server. Of key pairs they share
-   * the public keys alone: then it is no secret, and hides what is counted only from those who do not look for it.
-   */
-  deriveCounterKey(purpose: string): KeyObject {
-    const all = [...this.#verifying.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    if (all.length === 1) return this.deriveSecret(purpose);
-    const shared = all.find(({ key }) => key.type === 'secret') ?? all[0];
-    return derive(shared?.key ?? this.signing.key, purpose);
-  }
-}
-
-function derive(key: KeyObject, purpose: string): KeyObject {
-  const material = materialOf(key);
-  return createSecretKey(Buffer.from(hkdfSync('sha256', material, '', `jwt-allauth ${purpose}`, 32)));
 }
 
 function materialOf(key: KeyObject): Buffer {
   if (key.type === 'secret') return key.export();
-  if (key.type === 'private') return Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url');
-  return key.export({ format: 'der', type: 'spki' });
+  return Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url');
 }
 
 function toVerifying({ algorithm, key }: KeyMaterial): SigningKey {

@@ -8,6 +8,7 @@ import { RefreshToken } from '../../demo/refresh-token.js';
 import { startServer } from '../../demo/server.js';
 import type { OpenApiDocument } from '../../src/openapi/index.js';
 import { operationsOf } from '../support/documented-app.js';
+import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { SECRET } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { launchChromium } from './chromium.js';
@@ -20,7 +21,7 @@ let url: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   orm = await openDatabase(database.url, { DEMO_STAFF_PASSWORD: 'the staff of the demo' });
-  const settings = { secretKey: SECRET, development: true, refreshToken: RefreshToken };
+  const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true, refreshToken: RefreshToken };
   server = await startServer(orm, settings, { port: 0, host: '127.0.0.1', isDevelopment: false });
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   browser = await launchChromium('docs.test', 1);

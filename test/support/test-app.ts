@@ -15,6 +15,7 @@ import {
   type SettingsInput,
 } from '../../src/index.js';
 import { startTestApp, type TestClock } from '../../src/testing/index.js';
+import { ENCRYPTION_KEY } from './encryption-key.js';
 import { secrets } from './secrets.js';
 import { TestClient } from './test-client.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
@@ -92,6 +93,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     container: Container.of(`test-${++count}`),
     settings: {
       secretKey: SECRET,
+      encryptionKeys: ENCRYPTION_KEY,
       loginRateLimit: 'off',
       registrationRateLimit: 'off',
       ...(user === AppUser && { refreshToken: AppRefreshToken }),
@@ -107,7 +109,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   const mode = auth.settings.refreshTokenAsCookie ? 'cookie' : 'body';
   const cookieName = auth.settings.refreshTokenCookieName ?? 'refresh_token';
   const client = () => new TestClient(url, mode, cookieName);
-  secrets.add(SECRET, auth.settings.secretKey);
+  secrets.add(SECRET, auth.settings.secretKey, ...auth.settings.encryptionKeys);
   return {
     url,
     orm: app.orm,

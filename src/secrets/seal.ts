@@ -1,0 +1,53 @@
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
+import { UnsealError } from './unseal-error.js';
+
+/** Bytes of the nonce and of the tag of AES-GCM (NIST SP 800-38D §8.2 and §5.2.1.2). */
+const NONCE = 12;
+const TAG = 16;
+
+/** The id of a key, a dot, and nonce, encrypted text and tag in base64url. */
+const SEALED = /^([\da-f]{8})\.([\w-]+)$/;
+
+/** A key that seals and opens, and its id in a sealed text. */
+export interface SealKey {
+  readonly id: string;
+  readonly key: KeyObject;
+}
+
+/** Encrypts text for one purpose with AES-256-GCM. */
+export class Seal {
+  /** @param keys the first seals, all open */
+  constructor(private readonly keys: readonly [SealKey, ...SealKey[]]) {}
+
+  /** Encrypts text. It opens only with the same `boundTo`, so that it cannot be moved to another row. */
+  seal(text: string, boundTo: string): string {
+    const [{ id, key }] = this.keys;
+    const nonce = randomBytes(NONCE);
+    const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG }).setAAD(Buffer.from(boundTo));
+    const encrypted = [cipher.update(text), cipher.final()];
+    return `${id}.${Buffer.concat([nonce, ...encrypted, cipher.getAuthTag()]).toString('base64url')}`;
+  }
+
+  /** The text that was sealed with one of the keys. @throws UnsealError */
+  open(sealed: string, boundTo: string): string {
+    const [, id, content = ''] = SEALED.exec(sealed) ?? [];
+    if (id === undefined) throw new UnsealError('sealed_text_damaged');
+    const keys = this.keys.filter((each) => each.id === id); // two keys may have the same id
+    if (keys.length === 0) throw new UnsealError('sealed_with_unknown_key');
+    let cause: unknown;
+    for (const { key } of keys) {
+      try {
+        return decrypt(Buffer.from(content, 'base64url'), boundTo, key);
+      } catch (error) {
+        cause = error;
+      }
+    }
+    throw new UnsealError('sealed_text_damaged', { cause });
+  }
+}
+
+function decrypt(bytes: Buffer, boundTo: string, key: KeyObject): string {
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE), { authTagLength: TAG });
+  decipher.setAAD(Buffer.from(boundTo)).setAuthTag(bytes.subarray(-TAG));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString('utf8');
+}
