@@ -98,7 +98,11 @@ describe('the app that the README builds from an empty folder', () => {
   });
 
   test('is found by the command line, which refuses nothing and warns of three choices of the example', async () => {
-    const variables = { DATABASE_URL: database.url, JWT_ALLAUTH_SECRET_KEY: randomBytes(48).toString('base64') };
+    const variables = {
+      DATABASE_URL: database.url,
+      JWT_ALLAUTH_SECRET_KEY: randomBytes(48).toString('base64'),
+      JWT_ALLAUTH_ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
+    };
     const cli = join(ROOT, 'dist/src/cli/main.js');
     const { stdout } = await run(process.execPath, [cli, 'check', '--json'], { cwd: directory, env: variables });
     const { ok, checks } = JSON.parse(stdout);
