@@ -8,7 +8,7 @@ import { launchChromium } from './chromium.js';
 // Makes the README's pictures of the mails and pages, from the templates themselves: `npm run pictures`.
 
 const APP = 'app.example.com';
-const settings = resolveSettings({ secretKey: 'only for pictures, and long enough' });
+const settings = resolveSettings({ secretKey: 'only for pictures, and long enough', development: true });
 const pages = new PageTemplates(settings);
 const mails = new MailTemplates(settings);
 const form = { app: APP, title: 'Set a new password', action: '/', email: 'ada@example.com' };
