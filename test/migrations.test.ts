@@ -199,19 +199,22 @@ describe('a rotation', () => {
     await Promise.all(clients.slice(1).map((client) => client.login('ada@example.com')));
     expect(await app.liveSessions()).toBe(50);
     for (let round = 0; round < 4; round++) {
+      app.clock.advance(90); // an index counts only where a value changes
       const answers = await Promise.all(clients.map((client) => client.refresh()));
       expect(answers.every(({ status }) => status === 200)).toBe(true);
     }
 
     await app.orm.em.getConnection().execute('select pg_stat_force_next_flush()'); // on the one connection that rotated
-    let [updates] = await query(`select 0 as total, 0 as hot`);
+    let [updates] = await query(`select 0 as total, 0 as hot, 0 as elsewhere`);
     while (updates.total < 200) {
       [updates] = await query(
-        `select n_tup_upd::int as total, n_tup_hot_upd::int as hot from pg_stat_user_tables where relname = 'auth_session'`,
+        `select n_tup_upd::int as total, n_tup_hot_upd::int as hot, n_tup_newpage_upd::int as elsewhere
+         from pg_stat_user_tables where relname = 'auth_session'`,
       );
     }
-    expect(updates.total).toBe(200);
-    expect(updates.hot / updates.total).toBeGreaterThanOrEqual(0.99);
+    // A transaction of any database of the server keeps dead rows alive, and so can fill a page while other tests run.
+    expect(updates).toMatchObject({ total: 200, hot: 200 - updates.elsewhere });
+    expect(updates.elsewhere).toBeLessThan(40);
   });
 
   test('writes no column that an index names', async () => {
