@@ -1,5 +1,4 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
-import { createPendingSignUpEntity } from './accounts/pending-sign-up.entity.js';
 import { createCounterEntity } from './limits/counter.entity.js';
 import { createOutboxMailEntity } from './mail/outbox-mail.entity.js';
 import { createAuditEventEntity } from './observability/audit-event.entity.js';
@@ -7,6 +6,7 @@ import { createRevocationEntity } from './sessions/revocation.entity.js';
 import { createSessionEntity } from './sessions/session.entity.js';
 import { createOneTimeKeyEntity } from './tokens/one-time-key.entity.js';
 import type { BaseUser } from './users/base-user.entity.js';
+import { createPendingSignUpEntity } from './users/pending-sign-up.entity.js';
 
 /** What `createAuthEntities` has to know of the app. */
 export interface AuthEntitiesOptions {

@@ -1,5 +1,4 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
-import { PENDING_SIGN_UP_ENTITY } from './accounts/pending-sign-up.entity.js';
 import { entityMetadata, Table } from './database/table.js';
 import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
@@ -7,6 +6,7 @@ import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
+import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 
 /** A migration of the library. Names and the type of the user's key come from the app's own entities. */
 abstract class AuthMigration {

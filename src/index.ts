@@ -1,24 +1,3 @@
-export { AccountDeletionService } from './accounts/account-deletion.service.js';
-export { DeactivationService } from './accounts/deactivation.service.js';
-export { type EmailChange, EmailChangeService } from './accounts/email-change.service.js';
-export { type ChangedEmail, EmailUndoService } from './accounts/email-undo.service.js';
-export { type Confirmation, EmailVerificationService } from './accounts/email-verification.service.js';
-export { type Invitation, InvitationService } from './accounts/invitation.service.js';
-export { type Credentials, LoginService } from './accounts/login.service.js';
-export { type LoginAttempt, LoginLimiter } from './accounts/login-limiter.service.js';
-export { LogoutService } from './accounts/logout.service.js';
-export { MailLimiter } from './accounts/mail-limiter.service.js';
-export { type PasswordChange, PasswordChangeService } from './accounts/password-change.service.js';
-export { PasswordResetService } from './accounts/password-reset.service.js';
-export { type MailedPassword, type PasswordPurpose, PasswordSetter } from './accounts/password-setter.service.js';
-export { type ProfileChanges, ProfileService } from './accounts/profile.service.js';
-export { type PurgeOptions, type PurgeResult, PurgeService } from './accounts/purge.service.js';
-export {
-  type HashedRegistration,
-  type Registration,
-  RegistrationService,
-  type SignUp,
-} from './accounts/registration.service.js';
 export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
@@ -26,6 +5,7 @@ export { LoadUser } from './authentication/load-user.decorator.js';
 export { Principal } from './authentication/principal.js';
 export { SessionCheck } from './authentication/session-check.decorator.js';
 export { Clock } from './clock.js';
+export { type PurgeOptions, type PurgeResult, PurgeService } from './database/purge.service.js';
 export {
   ErrorCode,
   type FieldError,
@@ -35,7 +15,26 @@ export {
   type RefusalReason,
   type TokenReuse,
 } from './error.js';
+export { AccountDeletionService } from './features/account/account-deletion.service.js';
+export { DeactivationService } from './features/account/deactivation.service.js';
+export { type ProfileChanges, ProfileService } from './features/account/profile.service.js';
+export { type EmailChange, EmailChangeService } from './features/email/email-change.service.js';
+export { type ChangedEmail, EmailUndoService } from './features/email/email-undo.service.js';
+export { type Confirmation, EmailVerificationService } from './features/email/email-verification.service.js';
+export { type Invitation, InvitationService } from './features/invitations/invitation.service.js';
+export { type Credentials, LoginService } from './features/password/login.service.js';
+export { type PasswordChange, PasswordChangeService } from './features/password/password-change.service.js';
+export { PasswordResetService } from './features/password-by-mail/password-reset.service.js';
+export { type MailedPassword, PasswordSetter } from './features/password-by-mail/password-setter.service.js';
+export {
+  type HashedRegistration,
+  type Registration,
+  RegistrationService,
+  type SignUp,
+} from './features/registration/registration.service.js';
+export type { PasswordPurpose } from './http/mailed-password-flow.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
+export { MailLimiter } from './mail/mail-limiter.service.js';
 export { type Mail, Mailer } from './mail/mailer.js';
 export { Outbox } from './mail/outbox.service.js';
 export {
@@ -53,6 +52,7 @@ export {
 } from './observability/auth-events.js';
 export type { Logger } from './observability/logger.js';
 export type { ClientDevice, SessionClient } from './sessions/client-device.js';
+export { LogoutService } from './sessions/logout.service.js';
 export { RotationService } from './sessions/rotation.service.js';
 export {
   type OpenOptions,
@@ -68,6 +68,7 @@ export type { RevocationListFallback, SessionCheckMode } from './settings/sessio
 export { Settings, type SettingsInput } from './settings/settings.js';
 export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
+export { type LoginAttempt, LoginLimiter } from './sign-in/login-limiter.service.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
 export type { SigningKey, SigningKeys } from './tokens/signing-keys.js';

@@ -1,8 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
-import type { DeactivationService } from './accounts/deactivation.service.js';
-import type { PurgeService } from './accounts/purge.service.js';
 import { createAuthControllers } from './auth-controllers.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
@@ -11,6 +9,8 @@ import { RequestAuthentication } from './authentication/request-authentication.j
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
+import type { PurgeService } from './database/purge.service.js';
+import type { DeactivationService } from './features/account/deactivation.service.js';
 import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';

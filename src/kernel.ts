@@ -2,42 +2,38 @@ import { inspect } from 'node:util';
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
-import { AccountDeletionService } from './accounts/account-deletion.service.js';
-import { AccountMails } from './accounts/account-mails.js';
-import { Addresses } from './accounts/addresses.js';
-import { ClientNetworks } from './accounts/client-networks.js';
-import { DeactivationService } from './accounts/deactivation.service.js';
-import { DeferredWork } from './accounts/deferred-work.js';
-import { EmailChangeService } from './accounts/email-change.service.js';
-import { EmailUndoService } from './accounts/email-undo.service.js';
-import { EmailVerificationService } from './accounts/email-verification.service.js';
-import { InvitationService } from './accounts/invitation.service.js';
-import { LoginService } from './accounts/login.service.js';
-import { LoginFailures } from './accounts/login-failures.js';
-import { LoginLimiter } from './accounts/login-limiter.service.js';
-import { LogoutService } from './accounts/logout.service.js';
-import { MailLimiter } from './accounts/mail-limiter.service.js';
-import { PasswordChangeService } from './accounts/password-change.service.js';
-import { PasswordProof } from './accounts/password-proof.js';
-import { PasswordResetService } from './accounts/password-reset.service.js';
-import { PasswordSetter } from './accounts/password-setter.service.js';
-import { PendingSignUps } from './accounts/pending-sign-ups.js';
-import { ProfileService } from './accounts/profile.service.js';
-import { PurgeService } from './accounts/purge.service.js';
-import { RegistrationService } from './accounts/registration.service.js';
-import { SignUpBrowsers } from './accounts/sign-up-browsers.js';
-import { SignUpLimiter } from './accounts/sign-up-limiter.js';
-import { TheftNotices } from './accounts/theft-notices.js';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
-import { entityMetadata } from './database/table.js';
+import { PurgeService } from './database/purge.service.js';
+import { entityMetadata, Table } from './database/table.js';
+import { TableSweep } from './database/table-sweep.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
+import { AccountDeletionService } from './features/account/account-deletion.service.js';
+import { DeactivationService } from './features/account/deactivation.service.js';
+import { ProfileService } from './features/account/profile.service.js';
+import { TheftNotices } from './features/devices/theft-notices.js';
+import { EmailChangeService } from './features/email/email-change.service.js';
+import { EmailUndoService } from './features/email/email-undo.service.js';
+import { EmailVerificationService } from './features/email/email-verification.service.js';
+import { InvitationService } from './features/invitations/invitation.service.js';
+import { LoginService } from './features/password/login.service.js';
+import { PasswordChangeService } from './features/password/password-change.service.js';
+import { PasswordResetService } from './features/password-by-mail/password-reset.service.js';
+import { PasswordSetter } from './features/password-by-mail/password-setter.service.js';
+import { RegistrationService } from './features/registration/registration.service.js';
+import { SignUpLimiter } from './features/registration/sign-up-limiter.js';
+import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
+import { AccountMails } from './mail/account-mails.js';
+import { Addresses } from './mail/addresses.js';
 import { ConsoleMailer } from './mail/console-mailer.js';
+import { DeferredWork } from './mail/deferred-work.js';
+import { MailLimiter } from './mail/mail-limiter.service.js';
 import { MailTemplates } from './mail/mail-templates.js';
 import type { Mailer } from './mail/mailer.js';
 import { Outbox } from './mail/outbox.service.js';
+import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
 import { SmtpMailer } from './mail/smtp-mailer.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
@@ -45,7 +41,9 @@ import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
 import { EncryptionKeys } from './secrets/encryption-keys.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
+import { ClientNetworks } from './sessions/client-networks.js';
 import { KnownNetworks } from './sessions/known-networks.js';
+import { LogoutService } from './sessions/logout.service.js';
 import { Replays } from './sessions/replays.js';
 import { ReuseReports } from './sessions/reuse-reports.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
@@ -55,13 +53,18 @@ import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
+import { sweepOfRevocations, sweepOfSessions } from './sessions/session-purge.js';
 import { SessionStore } from './sessions/session-store.js';
 import { TokenChoice } from './sessions/token-choice.js';
 import { readEncryptionKey } from './settings/encryption-key.js';
 import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
+import { LoginFailures } from './sign-in/login-failures.js';
+import { LoginLimiter } from './sign-in/login-limiter.service.js';
+import { PasswordProof } from './sign-in/password-proof.js';
 import { KeyRing } from './tokens/key-ring.js';
+import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { OneTimeKeys } from './tokens/one-time-keys.service.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
 import { TokenFactory } from './tokens/token-factory.js';
@@ -69,6 +72,9 @@ import { relationsOf } from './tokens/user-attributes.js';
 import { PasswordHasher } from './users/password-hasher.service.js';
 import { PasswordRules } from './users/password-rules.js';
 import { prepareStrengthEstimate } from './users/password-strength.js';
+import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
+import { PendingSignUps } from './users/pending-sign-ups.js';
+import { SignUpBrowsers } from './users/sign-up-browsers.js';
 import { UserService } from './users/user.service.js';
 
 /** What the services are made of. */
@@ -222,6 +228,22 @@ function withAccounts(base: ReturnType<typeof withMails>, make: ServiceMaker) {
     accountDeletion: make(AccountDeletionService, parts),
     profile: make(ProfileService, parts),
     deactivation: make(DeactivationService, parts),
-    purge: make(PurgeService, parts),
+    purge: make(PurgeService, { ...parts, sweeps: sweepsOf(base) }),
+  };
+}
+
+/** What `purge` deletes, by what it is called there. */
+function sweepsOf({ database, orm, settings }: Foundation): Readonly<Record<string, TableSweep>> {
+  const table = (name: string) => Table.named(orm, name);
+  const key = table(ONE_TIME_KEY_ENTITY);
+  // By these it is known for good that nobody has ever used the account.
+  const marksUnaccepted = `${key.column('purpose')} = 'invitation'`;
+  return {
+    sessions: sweepOfSessions(database, orm, settings),
+    revocations: sweepOfRevocations(database, orm, settings),
+    counters: new TableSweep(database, table(COUNTER_ENTITY), { since: 'resetsAt' }),
+    oneTimeKeys: new TableSweep(database, key, { since: 'expiresAt', unless: marksUnaccepted }),
+    mails: new TableSweep(database, table(OUTBOX_MAIL_ENTITY), { since: 'expiresAt' }),
+    signUps: new TableSweep(database, table(PENDING_SIGN_UP_ENTITY), { since: 'expiresAt' }),
   };
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PurgeResult } from '../accounts/purge.service.js';
+import type { PurgeResult } from '../database/purge.service.js';
 import { addProjectOptions, type ProjectOptions, withProject } from './project.js';
 
 /** Milliseconds between two lines about a long run. */
@@ -27,7 +27,7 @@ async function run({ dryRun, batchSize, ...project }: Options): Promise<void> {
   const onProgress = progress();
   const result = await withProject(project, ({ auth }) => auth.purge.run({ dryRun, batchSize, onProgress }));
   const verb = dryRun ? 'would be deleted' : 'deleted';
-  for (const [name, count] of rowsOf(result)) process.stdout.write(`${name}: ${count} ${verb}\n`);
+  for (const [name, count] of Object.entries(result)) process.stdout.write(`${inWords(name)}: ${count} ${verb}\n`);
 }
 
 /** Tells about a run that is long, once an interval. */
@@ -36,27 +36,14 @@ function progress(): (soFar: PurgeResult) => void {
   return (soFar) => {
     if (performance.now() - last < INTERVAL) return;
     last = performance.now();
-    const counts = rowsOf(soFar).map(([name, count]) => `${name} ${count}`);
+    const counts = Object.entries(soFar).map(([name, count]) => `${inWords(name)} ${count}`);
     process.stderr.write(`deleted so far: ${counts.join(', ')}\n`);
   };
 }
 
-function rowsOf({
-  sessions,
-  revocations,
-  counters,
-  oneTimeKeys,
-  mails,
-  signUps,
-}: PurgeResult): [name: string, count: number][] {
-  return [
-    ['expired sessions', sessions],
-    ['old revocations', revocations],
-    ['counters', counters],
-    ['keys of mailed links', oneTimeKeys],
-    ['mails that came too late', mails],
-    ['sign-ups that were not confirmed', signUps],
-  ];
+/** The name of a sweep, such as `oneTimeKeys`, as words. */
+function inWords(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function parseRows(text: string): number {

@@ -1,7 +1,9 @@
-import { LINK_PATHS } from '../accounts/link-paths.js';
-import type { PasswordPurpose } from '../accounts/password-setter.service.js';
+import { LINK_PATHS } from '../mail/link-paths.js';
 import type { Settings } from '../settings/settings.js';
 import type { OneTimeCookieName } from './one-time-cookie.js';
+
+/** What a mailed key allows to set a password for. */
+export type PasswordPurpose = 'password-reset' | 'invitation';
 
 /** A way from a mailed link to a password. */
 export interface MailedPasswordFlow {

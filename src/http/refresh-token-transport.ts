@@ -1,12 +1,12 @@
-import type { LogoutService } from '../accounts/logout.service.js';
 import type { Clock } from '../clock.js';
 import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
+import type { LogoutService } from '../sessions/logout.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
-import { RefreshInput } from './inputs/refresh.input.js';
+import { RefreshInput } from './refresh.input.js';
 import type { RefreshCookie } from './refresh-cookie.js';
 import { validateInput } from './validate-input.js';
 

@@ -1,6 +1,6 @@
 import type { Settings } from '../settings/settings.js';
-import { RefreshInput } from './inputs/refresh.input.js';
 import { closedObject, type JsonSchema, type NamedSchema } from './json-schema.js';
+import { RefreshInput } from './refresh.input.js';
 import { RefreshCookie } from './refresh-cookie.js';
 import type { RouteAnswer, RouteDescription } from './route-description.js';
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
-import { isOwnInput } from '../http/inputs/field.decorator.js';
+import { isOwnInput } from '../http/field.decorator.js';
 import type { JsonSchema } from '../http/json-schema.js';
 import { mapValues } from './map-schemas.js';
 import { toJsonSchema } from './schema-dialect.js';

@@ -2,10 +2,10 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
+import { createMailedKey, hashOfMailedKey as hashOf, isMailedKey } from '../secrets/mailed-key.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
-import { createMailedKey, hashOfMailedKey as hashOf, isMailedKey } from './mailed-key.js';
 import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
 
 /**

@@ -1,0 +1,6 @@
+import { Password } from '../../http/field.decorator.js';
+
+export class AccountDeletionInput {
+  @Password()
+  password!: string;
+}

@@ -1,0 +1,61 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isForeignKeyViolation, isNotNullViolation, violatedConstraint } from '../../database/constraint-violation.js';
+import type { Database } from '../../database/database.js';
+import { authError } from '../../error-table.js';
+import type { AccountMails } from '../../mail/account-mails.js';
+import type { Journal } from '../../observability/journal.js';
+import type { Logger } from '../../observability/logger.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import type { SessionReference, SessionService } from '../../sessions/session.service.js';
+import type { PasswordProof } from '../../sign-in/password-proof.js';
+import type { BaseUser } from '../../users/base-user.entity.js';
+import type { UserService } from '../../users/user.service.js';
+
+/** Lets users leave. */
+export class AccountDeletionService {
+  constructor(
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly passwordProof: PasswordProof;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly logger: Logger;
+    },
+  ) {}
+
+  /**
+   * Ends every session and deletes the account with all that hangs on it: all of it or nothing.
+   *
+   * @param caller the session of the access token; it must still be live
+   * @throws incorrect_credentials, too_many_requests, token_not_valid, service_unavailable
+   * @throws account_in_use when a foreign key of the app keeps the user's row; the log names it
+   */
+  async delete(caller: SessionReference, password: string, client: SessionClient): Promise<void> {
+    const user = await this.kernel.passwordProof.check(caller, password, client);
+    try {
+      await this.#delete(user, caller);
+    } catch (error) {
+      if (!isForeignKeyViolation(error) && !isNotNullViolation(error)) throw error;
+      this.kernel.logger.warn(violatedConstraint(error), 'an account was not deleted');
+      throw authError('account_in_use', { cause: error });
+    }
+  }
+
+  async #delete(user: BaseUser, caller: SessionReference): Promise<void> {
+    await this.kernel.database.transaction(async (em) => {
+      await this.kernel.sessions.revokeAll(user.id, { em, reason: 'deletion' });
+      // A password that was changed meanwhile is not the one that was checked.
+      if (!(await this.kernel.users.hasPassword(user, em))) throw authError('incorrect_credentials');
+      await this.deleteUser(user, em);
+      await this.kernel.journal.record([['user.deleted', { user: caller.sub }]], em);
+      await this.kernel.mails.sendNotice('account-deleted', user.email, em);
+    });
+  }
+
+  /** Deletes the user's row; an app overrides this where its own tables do not cascade. */
+  protected async deleteUser(user: BaseUser, em: EntityManager): Promise<void> {
+    await this.kernel.users.delete(user.id, em);
+  }
+}

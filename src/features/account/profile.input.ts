@@ -1,0 +1,9 @@
+import { PersonName } from '../../http/field.decorator.js';
+
+export class ProfileInput {
+  @PersonName()
+  firstName?: string;
+
+  @PersonName()
+  lastName?: string;
+}

@@ -1,0 +1,34 @@
+import type { Database } from '../../database/database.js';
+import type { BaseUser } from '../../users/base-user.entity.js';
+import type { UserService } from '../../users/user.service.js';
+
+/** What a user may change about themselves. */
+export interface ProfileChanges {
+  readonly firstName?: string;
+  readonly lastName?: string;
+}
+
+/** Reads and changes what a user says about themselves. */
+export class ProfileService {
+  constructor(
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+    },
+  ) {}
+
+  /** @throws token_not_valid when the `sub` claim names no active user */
+  async get(sub: string): Promise<BaseUser> {
+    return this.kernel.database.read((em) => this.kernel.users.getActive(em, sub));
+  }
+
+  /** Changes what is given and leaves the rest. @throws token_not_valid when the `sub` claim names no active user */
+  async update(sub: string, { firstName, lastName }: ProfileChanges): Promise<BaseUser> {
+    return this.kernel.database.transaction(async (em) => {
+      const user = await this.kernel.users.getActive(em, sub);
+      user.firstName = firstName ?? user.firstName;
+      user.lastName = lastName ?? user.lastName;
+      return user;
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import { Body, CurrentUser, HttpCode, Post, Req } from 'routing-controllers';
+import { Principal } from '../../authentication/principal.js';
+import { ErrorCode } from '../../error.js';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { clientOf, type HttpRequest } from '../../http/http-message.js';
+import { DETAIL } from '../../http/json-schema.js';
+import { MAIL_TAG } from '../../http/link-descriptions.js';
+import { validateInput } from '../../http/validate-input.js';
+import { EmailChangeInput } from './email-change.input.js';
+import type { EmailChangeService } from './email-change.service.js';
+
+/** The route that asks for another address. */
+export function createEmailChangeController(
+  { emailChange }: { readonly emailChange: EmailChangeService },
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  class EmailChangeController {
+    @Post('/email/change')
+    @HttpCode(202)
+    @DescribeRoute({
+      id: 'changeEmail',
+      tag: MAIL_TAG,
+      summary: 'Ask for another address',
+      description: 'The address changes when the link that is mailed to the new one is opened.',
+      body: EmailChangeInput,
+      answers: { 202: { description: 'Always the same, also for an address that is taken.', json: DETAIL } },
+      errors: [ErrorCode.IncorrectCredentials],
+      isLimited: true,
+    })
+    async request(
+      @CurrentUser() principal: Principal,
+      @Body({ type: EmailChangeInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
+    ) {
+      await emailChange.request(principal.claims, { ...validateInput(EmailChangeInput, body), ...clientOf(request) });
+      return { detail: 'Open the link in the mail to the new address.' };
+    }
+  }
+  return EmailChangeController;
+}

@@ -1,0 +1,85 @@
+import { Body, Get, HttpCode, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { EmailInput } from '../../http/email.input.js';
+import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import { DETAIL } from '../../http/json-schema.js';
+import { LINK_PAGE, MAIL_TAG } from '../../http/link-descriptions.js';
+import { asPage } from '../../http/pages/as-page.js';
+import { requireJson } from '../../http/require-json.js';
+import type { RouteAnswer } from '../../http/route-description.js';
+import type { SignUpCookie } from '../../http/sign-up-cookie.js';
+import { validateInput } from '../../http/validate-input.js';
+import { LINK_PATHS } from '../../mail/link-paths.js';
+import type { Settings } from '../../settings/settings.js';
+import type { EmailVerificationService } from './email-verification.service.js';
+
+/** The routes that confirm an address. */
+export function createEmailVerificationController(
+  { emailVerification }: { readonly emailVerification: EmailVerificationService },
+  { prefix, settings, pages, transport }: ControllerParts,
+  /** By which the browser that signed up is known again, for so many seconds. */
+  { cookie: browser, lifetime }: SignUpCookie,
+) {
+  @AuthController(prefix)
+  class EmailVerificationController {
+    @Post('/registration/verification/resend')
+    @UseBefore(requireJson)
+    @HttpCode(202)
+    @DescribeRoute({
+      id: 'resendVerification',
+      tag: MAIL_TAG,
+      summary: 'Ask for another link that confirms an address',
+      description: 'It is for the sign-up of this browser, known by its cookie, or for the only one that waits.',
+      body: EmailInput,
+      answers: { 202: { description: 'Always the same.', json: DETAIL } },
+      isLimited: true,
+    })
+    async resend(
+      @Body({ type: EmailInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ) {
+      const { email } = validateInput(EmailInput, body);
+      const marks = browser.read(request);
+      await emailVerification.resend(email, { ...clientOf(request), marks });
+      // The sign-up waits for its full time again, and so does its browser.
+      if (marks.length === 1) browser.set(response, marks[0] as string, lifetime);
+      return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
+    }
+
+    @Get(`${LINK_PATHS.confirmation}/:key`)
+    @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: 'openVerification',
+      summary: 'Open the link that confirms an address',
+      answers: confirmedAnswers(settings),
+      isMinting: settings.sessionOnEmailVerification,
+    })
+    async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
+      const client = clientOf(request);
+      // Express answers HEAD by the route of GET; who only looks confirms nothing.
+      if (request.method === 'HEAD') {
+        return (await emailVerification.isGood(key, client)) ? pages.verified(response) : pages.failed(response);
+      }
+      const confirmed = await emailVerification.confirm(key, { ...client, marks: browser.read(request) });
+      if (!confirmed) return pages.failed(response);
+      if (confirmed.tokens) await transport.signIn(request, response, confirmed.tokens);
+      if (confirmed.isOwn) browser.clear(response);
+      return pages.verified(response);
+    }
+  }
+  return EmailVerificationController;
+}
+
+function confirmedAnswers(settings: Settings): Record<number, RouteAnswer> {
+  const cookies: Record<string, string> = settings.sessionOnEmailVerification
+    ? { 'Set-Cookie': 'Sets the refresh token in the browser that signed up.' }
+    : {};
+  const description = 'The address is confirmed.';
+  if (!settings.emailVerifiedRedirect) return { 200: { description, headers: cookies, isPage: true } };
+  const headers = { Location: 'EMAIL_VERIFIED_REDIRECT.', ...cookies };
+  return { 303: { description: `${description} On to the app's page.`, headers } };
+}

@@ -1,0 +1,37 @@
+import { Body, CurrentUser, HttpCode, Post } from 'routing-controllers';
+import { Principal } from '../../authentication/principal.js';
+import { ErrorCode } from '../../error.js';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { DETAIL } from '../../http/json-schema.js';
+import { MAIL_TAG } from '../../http/link-descriptions.js';
+import { validateInput } from '../../http/validate-input.js';
+import { InvitationInput } from './invitation.input.js';
+import type { InvitationService } from './invitation.service.js';
+
+/** The route that invites; what the mailed link opens is in `mailed-password.controller.ts`. */
+export function createInvitationController(
+  { invitation }: { readonly invitation: InvitationService },
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  class InvitationController {
+    @Post('/registration/user-register')
+    @HttpCode(201)
+    @DescribeRoute({
+      id: 'invite',
+      tag: MAIL_TAG,
+      summary: 'Invite a user',
+      body: InvitationInput,
+      answers: { 201: { description: 'The invitation is mailed.', json: DETAIL } },
+      errors: [ErrorCode.PermissionDenied, ErrorCode.EmailAlreadyRegistered],
+      isLimited: true,
+    })
+    async invite(@CurrentUser() principal: Principal, @Body({ type: InvitationInput, required: false }) body: unknown) {
+      await invitation.invite(principal.claims, validateInput(InvitationInput, body));
+      return { detail: 'An invitation is on its way.' };
+    }
+  }
+  return InvitationController;
+}

@@ -1,0 +1,77 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../../database/constraint-violation.js';
+import type { Database } from '../../database/database.js';
+import { authError } from '../../error-table.js';
+import type { AccountMails } from '../../mail/account-mails.js';
+import type { Addresses } from '../../mail/addresses.js';
+import type { MailLimiter } from '../../mail/mail-limiter.service.js';
+import type { Journal } from '../../observability/journal.js';
+import type { SessionReference, SessionService } from '../../sessions/session.service.js';
+import type { Settings } from '../../settings/settings.js';
+import type { BaseUser } from '../../users/base-user.entity.js';
+import { normalizeEmail } from '../../users/email.js';
+import type { UserService } from '../../users/user.service.js';
+
+/** Whom an inviter wants to have in. */
+export interface Invitation {
+  readonly email: string;
+  readonly role: number;
+  readonly firstName?: string;
+  readonly lastName?: string;
+}
+
+/** Invites people, who come in by setting a password (`PasswordSetter`). */
+export class InvitationService {
+  constructor(
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly addresses: Addresses;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+    },
+  ) {}
+
+  /**
+   * Makes a user without a password, whose address is held until the invitation expires, and mails the link.
+   *
+   * @param caller the session of the access token; it must still be live
+   * @throws permission_denied for a role that may not invite, or that would give one above its own;
+   * email_already_registered, too_many_requests, token_not_valid, service_unavailable
+   */
+  async invite(caller: SessionReference, invitation: Invitation): Promise<void> {
+    await this.kernel.sessions.assertLive(caller);
+    // Not as old as the token.
+    const { role } = await this.kernel.database.read((em) => this.kernel.users.getActive(em, caller.sub));
+    if (!this.kernel.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
+      throw authError('permission_denied', { detail: 'You may not invite somebody with this role.' });
+    }
+    await this.kernel.mailLimiter.countMail('invitation', invitation.email);
+    try {
+      await this.kernel.database.transaction((em) => this.#invite(invitation, em));
+    } catch (error) {
+      if (isUniqueViolation(error) && (await this.kernel.users.findByEmail(invitation.email))) {
+        throw authError('email_already_registered');
+      }
+      throw error;
+    }
+  }
+
+  async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
+    if (!(await this.kernel.addresses.claim(invitation.email, em))) throw authError('email_already_registered');
+    const user = this.createUser(em, invitation);
+    await em.persist(user).flush();
+    await this.kernel.mails.sendLink('invitation', user.id, user.email, em);
+    await this.kernel.journal.record([['user.invited', { user: String(user.id) }]], em);
+  }
+
+  /** The entity of an invited user; an app overrides this to fill columns of its own. */
+  protected createUser(em: EntityManager, { email, role, firstName = '', lastName = '' }: Invitation): BaseUser {
+    const person = { email: normalizeEmail(email), role, firstName, lastName };
+    const account = { passwordHash: null, isActive: true, emailVerified: false };
+    return em.create(this.kernel.users.entity, { ...person, ...account } as never) as BaseUser;
+  }
+}

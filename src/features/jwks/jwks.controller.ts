@@ -1,0 +1,52 @@
+import { Get, Header } from 'routing-controllers';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { closedObject, type JsonSchema, type NamedSchema } from '../../http/json-schema.js';
+import type { KeyRing, PublicJwk } from '../../tokens/key-ring.js';
+
+/**
+ * Seconds for which a resource server may keep the keys: what a rotation has to wait between the publication of a key
+ * and its first signature. Short enough for that, and long enough that nobody asks at every request.
+ */
+const MAX_AGE = 300;
+
+/**
+ * The public keys of our tokens, so that a server elsewhere can verify them by itself (RFC 7517 §5). No secret is among
+ * them.
+ */
+export function createJwksController({ keys }: { readonly keys: KeyRing }, { prefix }: ControllerParts) {
+  const body: { readonly keys: readonly PublicJwk[] } = { keys: keys.publicKeys() };
+
+  @AuthController(prefix, { isCacheable: true })
+  class JwksController {
+    @Get('/.well-known/jwks.json')
+    @Header('Cache-Control', `public, max-age=${MAX_AGE}`)
+    @DescribeRoute({
+      id: 'keys',
+      tag: 'Sign-in',
+      summary: 'The public keys of the tokens',
+      description: 'None where the tokens are signed with a secret.',
+      answers: {
+        200: {
+          description: 'A JWK set (RFC 7517).',
+          headers: { 'Cache-Control': 'How long the keys may be kept.' },
+          json: KEY_SET,
+        },
+      },
+      isStatic: true,
+    })
+    get() {
+      return body;
+    }
+  }
+  return JwksController;
+}
+
+const text: JsonSchema = { type: 'string' };
+const KEY: JsonSchema = {
+  type: 'object',
+  properties: { kid: text, kty: text, use: { const: 'sig' }, alg: text, crv: text, x: text, y: text, n: text, e: text },
+  required: ['kid', 'kty', 'use', 'alg'],
+};
+const KEY_SET: NamedSchema = { name: 'AuthKeySet', schema: closedObject({ keys: { type: 'array', items: KEY } }) };

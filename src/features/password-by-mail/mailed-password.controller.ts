@@ -1,0 +1,96 @@
+import { Body, ContentType, Get, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { ErrorCode } from '../../error.js';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { acceptReadForm, formBody } from '../../http/form-body.js';
+import type { HttpRequest, HttpResponse } from '../../http/http-message.js';
+import { NEW_PASSWORD } from '../../http/json-schema.js';
+import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, MAIL_TAG, onTo } from '../../http/link-descriptions.js';
+import type { MailedPasswordFlow } from '../../http/mailed-password-flow.js';
+import { asPage } from '../../http/pages/as-page.js';
+import type { TokenBody } from '../../http/refresh-token-transport.js';
+import { requireJson } from '../../http/require-json.js';
+import { tokenAnswer } from '../../http/token-answers.js';
+import { NewPasswordInput } from './new-password.input.js';
+import type { PasswordByMail } from './password-by-mail.js';
+
+const CLEARED = 'Clears the cookie of the link.';
+const FORM = { type: 'object', properties: { newPassword: NEW_PASSWORD }, required: ['newPassword'] };
+
+/** The routes from a mailed link to a password: the same for a reset and for an invitation. */
+export function createMailedPasswordController(
+  byMail: PasswordByMail,
+  flow: MailedPasswordFlow,
+  { prefix, settings, originGuard }: ControllerParts,
+) {
+  const { id, setNewId, subject } = flow.described;
+  const cookie = linkCookie(flow.described.scheme, flow.cookie);
+
+  @AuthController(prefix)
+  class MailedPasswordController {
+    @Get(`${flow.link}/:key`)
+    @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: `open${id}`,
+      summary: `Open the link of ${subject}`,
+      description: KEY_INTO_COOKIE,
+      answers: { 303: onTo(flow.appForm ? "On to the app's form." : 'On to the form.', 'The form.') },
+    })
+    async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
+      return byMail.open(key, request, response);
+    }
+
+    @Post(flow.setNew)
+    @UseBefore(originGuard, requireJson)
+    @DescribeRoute({
+      id: setNewId,
+      tag: MAIL_TAG,
+      summary: `Set the password of ${subject}, by the app's own form`,
+      cookie,
+      body: NewPasswordInput,
+      answers: { 200: tokenAnswer('The password is set; whoever set it is signed in.', settings, [CLEARED]) },
+      errors: [ErrorCode.TokenNotValid],
+      isLimited: true,
+      isMinting: true,
+    })
+    async setNew(
+      @Body({ type: NewPasswordInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody> {
+      return byMail.setNew(request, response, body);
+    }
+
+    @Get(flow.form)
+    @UseBefore(asPage)
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: `show${id}Form`,
+      summary: `The form of ${subject}`,
+      cookie,
+      answers: { 200: { description: 'The form.', isPage: true } },
+    })
+    async form(@Req() request: HttpRequest, @Res() response: HttpResponse) {
+      return byMail.showForm(request, response);
+    }
+
+    @Post(flow.form)
+    @UseBefore(asPage, originGuard, acceptReadForm)
+    @ContentType('text/html')
+    @DescribeRoute({
+      ...LINK_PAGE,
+      id: `submit${id}Form`,
+      summary: `Submit the form of ${subject}`,
+      cookie,
+      body: { form: FORM },
+      answers: { 200: { description: 'The password is set.', headers: { 'Set-Cookie': CLEARED }, isPage: true } },
+      isMinting: settings.refreshTokenAsCookie,
+    })
+    async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
+      return byMail.submitForm(request, response, body);
+    }
+  }
+  return MailedPasswordController;
+}

@@ -1,0 +1,94 @@
+import { authError } from '../../error-table.js';
+import type { Telemetry } from '../../observability/telemetry.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import { clientNetwork } from '../../sessions/client-network.js';
+import type { SessionService } from '../../sessions/session.service.js';
+import type { Settings } from '../../settings/settings.js';
+import type { LoginFailures } from '../../sign-in/login-failures.js';
+import type { LoginLimiter } from '../../sign-in/login-limiter.service.js';
+import type { Tokens } from '../../tokens/tokens.js';
+import type { HashWork } from '../../users/hash-queue.js';
+import type { PasswordHasher } from '../../users/password-hasher.service.js';
+import type { PendingSignUps } from '../../users/pending-sign-ups.js';
+import type { PasswordOwner, UserService } from '../../users/user.service.js';
+
+/** What somebody who signs in gives. */
+export interface Credentials extends SessionClient {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Signs in with an e-mail address and a password. */
+export class LoginService {
+  constructor(
+    protected readonly kernel: {
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly loginLimiter: LoginLimiter;
+      readonly loginFailures: LoginFailures;
+      readonly sessions: SessionService;
+      readonly signUps: PendingSignUps;
+      readonly settings: Settings;
+      readonly telemetry: Telemetry;
+    },
+  ) {}
+
+  /**
+   * Opens a session. A wrong password and an unknown address are the same in answer and time.
+   *
+   * @throws incorrect_credentials, too_many_requests, no_active_account and email_not_verified (after the right
+   * password only), service_unavailable
+   */
+  async login(credentials: Credentials): Promise<Tokens> {
+    return this.kernel.telemetry.measure('login', () =>
+      this.kernel.loginFailures.watch(credentials, (isAbout) => this.#login(credentials, isAbout)),
+    );
+  }
+
+  async #login({ email, password, ...client }: Credentials, isAbout: (user: string) => void): Promise<Tokens> {
+    const find = async () => {
+      const found = await this.kernel.users.findByEmail(email);
+      if (found) isAbout(String(found.id));
+      return found;
+    };
+    const work = { network: clientNetwork(client.ip) };
+    const user = await this.kernel.loginLimiter.attempt({ email, ip: client.ip }, find, async (found) => {
+      const isRight = await this.kernel.hasher.verify(found?.passwordHash, password, work);
+      if (found && isRight) return found;
+      await this.#refusePending(email, password, work);
+      return undefined;
+    });
+    if (!user.isActive) throw authError('no_active_account');
+    if (this.kernel.settings.emailVerification === 'mandatory' && !user.emailVerified)
+      throw authError('email_not_verified');
+    await this.#renewHash(user, password, work);
+    return this.kernel.sessions.open(user, { client });
+  }
+
+  /**
+   * Refuses the password of a sign-up that waits, whether or not the address has a user. The work is the same for each
+   * wrong password, however many sign-ups wait. The limiter does not count what is thrown: a stranger's own sign-up
+   * neither costs guesses nor clears them.
+   *
+   * @throws email_not_verified
+   */
+  async #refusePending(email: string, password: string, work: HashWork): Promise<void> {
+    if (this.kernel.settings.emailVerification !== 'mandatory') return;
+    const hashes = await this.kernel.signUps.passwordHashes(email);
+    if (await this.kernel.hasher.verifyAny(hashes, password, work)) throw authError('email_not_verified');
+  }
+
+  /** Stores the password with today's parameters, now that it is at hand. */
+  async #renewHash(user: PasswordOwner, password: string, work: HashWork): Promise<void> {
+    if (!user.passwordHash || !this.kernel.hasher.isOutdated(user.passwordHash)) return;
+    const next = await this.kernel.hasher.hash(password, work);
+    if (await this.kernel.users.replacePasswordHash(user, next)) {
+      user.passwordHash = next;
+      return;
+    }
+    // Somebody else was faster: the same password once more, from another login, or a new one.
+    const current = await this.kernel.users.findByEmail(user.email);
+    if (await this.kernel.hasher.verify(current?.passwordHash, password, work))
+      user.passwordHash = current?.passwordHash;
+  }
+}

@@ -1,0 +1,49 @@
+import { Body, CurrentUser, Post, Req, Res } from 'routing-controllers';
+import { Principal } from '../../authentication/principal.js';
+import { ErrorCode } from '../../error.js';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import type { TokenBody } from '../../http/refresh-token-transport.js';
+import { tokenAnswer } from '../../http/token-answers.js';
+import { validateInput } from '../../http/validate-input.js';
+import { PasswordChangeInput } from './password-change.input.js';
+import type { PasswordChangeService } from './password-change.service.js';
+
+/** The route that changes the password. */
+export function createPasswordChangeController(
+  { passwordChange }: { readonly passwordChange: PasswordChangeService },
+  { prefix, settings, transport }: ControllerParts,
+) {
+  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  class PasswordChangeController {
+    @Post('/password/change')
+    @DescribeRoute({
+      id: 'changePassword',
+      tag: 'Account',
+      summary: 'Change the password',
+      description: settings.logoutOnPasswordChange
+        ? 'Every older session ends, and a new one begins.'
+        : 'The session of the access token ends, and a new one begins.',
+      body: { input: PasswordChangeInput, required: settings.oldPasswordFieldEnabled ? ['oldPassword'] : [] },
+      answers: { 200: tokenAnswer('Tokens of a new session.', settings) },
+      errors: [ErrorCode.IncorrectCredentials],
+      isLimited: true,
+      isMinting: true,
+    })
+    async change(
+      @CurrentUser() principal: Principal,
+      @Body({ type: PasswordChangeInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody> {
+      const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body, (given) =>
+        passwordChange.faults(given, {}),
+      );
+      const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...clientOf(request) });
+      return transport.signIn(request, response, tokens);
+    }
+  }
+  return PasswordChangeController;
+}

@@ -1,0 +1,11 @@
+import { Optional, Password } from '../../http/field.decorator.js';
+
+export class PasswordChangeInput {
+  /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
+  @Optional()
+  @Password()
+  oldPassword?: string;
+
+  @Password()
+  newPassword!: string;
+}

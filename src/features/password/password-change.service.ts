@@ -1,0 +1,82 @@
+import type { Database } from '../../database/database.js';
+import type { FieldError } from '../../error.js';
+import { authError } from '../../error-table.js';
+import type { AccountMails } from '../../mail/account-mails.js';
+import type { Journal } from '../../observability/journal.js';
+import type { Telemetry } from '../../observability/telemetry.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import { clientNetwork } from '../../sessions/client-network.js';
+import type { SessionReference, SessionService } from '../../sessions/session.service.js';
+import type { Settings } from '../../settings/settings.js';
+import type { PasswordProof } from '../../sign-in/password-proof.js';
+import type { OneTimeKeys } from '../../tokens/one-time-keys.service.js';
+import type { Tokens } from '../../tokens/tokens.js';
+import type { PasswordHasher } from '../../users/password-hasher.service.js';
+import type { PasswordOwnerFacts, PasswordRules } from '../../users/password-rules.js';
+import type { UserService } from '../../users/user.service.js';
+
+/** What somebody who changes their password gives. */
+export interface PasswordChange extends SessionClient {
+  /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
+  readonly oldPassword?: string;
+  readonly newPassword: string;
+}
+
+/** Changes the password of a signed-in user. */
+export class PasswordChangeService {
+  constructor(
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly passwordProof: PasswordProof;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+      readonly telemetry: Telemetry;
+      readonly passwordRules: PasswordRules;
+    },
+  ) {}
+
+  /**
+   * Sets the new password, ends every older session (or, where LOGOUT_ON_PASSWORD_CHANGE is false, the caller's own)
+   * and opens a new one: all of it or nothing. Guesses at the old password are limited like failed logins, for the
+   * session.
+   *
+   * @param caller the session of the access token; it must still be live
+   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
+   */
+  async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {
+    return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
+  }
+
+  /** What is wrong with a change, apart from what the old password has to be; empty when nothing is. */
+  faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): FieldError[] {
+    const isOldMissing = this.kernel.settings.oldPasswordFieldEnabled && oldPassword === undefined;
+    const missing = isOldMissing ? [{ field: 'oldPassword', messages: ['must be a string'] }] : [];
+    return [...missing, ...this.kernel.passwordRules.faults('newPassword', newPassword, owner)];
+  }
+
+  async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
+    await this.kernel.sessions.assertLive(caller); // before anything can be guessed
+    const user = await this.kernel.users.getActiveWithPassword(caller.sub);
+    const faults = this.faults({ oldPassword, newPassword }, user);
+    if (faults.length > 0) throw authError('validation_failed', { errors: faults });
+    if (this.kernel.settings.oldPasswordFieldEnabled)
+      await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
+    const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
+    return this.kernel.database.transaction(async (em) => {
+      if (!(await this.kernel.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
+      await this.kernel.sessions.assertLive(caller, em);
+      const ending = { em, reason: 'password-change' } as const;
+      if (this.kernel.settings.logoutOnPasswordChange) await this.kernel.sessions.revokeAll(user.id, ending);
+      else await this.kernel.sessions.revoke(caller, ending);
+      await this.kernel.oneTimeKeys.revokeAll(user.id, em);
+      await this.kernel.mails.sendNotice('password-changed', user.email, em);
+      await this.kernel.journal.record([['password.changed', { user: caller.sub }]], em);
+      return this.kernel.sessions.open({ id: user.id, passwordHash: next }, { em, client });
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { Body, HttpCode, Post, Req, Res } from 'routing-controllers';
+import { ErrorCode } from '../../error.js';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import { DETAIL, NEW_PASSWORD } from '../../http/json-schema.js';
+import type { TokenBody } from '../../http/refresh-token-transport.js';
+import type { RouteDescription } from '../../http/route-description.js';
+import type { SignUpCookie } from '../../http/sign-up-cookie.js';
+import { tokenAnswer } from '../../http/token-answers.js';
+import { validateInput } from '../../http/validate-input.js';
+import type { Settings } from '../../settings/settings.js';
+import type { PasswordRules } from '../../users/password-rules.js';
+import { RegistrationInput } from './registration.input.js';
+import type { RegistrationService } from './registration.service.js';
+
+interface Registering {
+  readonly registration: RegistrationService;
+  readonly passwordRules: PasswordRules;
+}
+
+/** The route that signs up. */
+export function createRegistrationController(
+  { registration, passwordRules }: Registering,
+  { prefix, settings, transport, originGuard }: ControllerParts,
+  /** Undefined where no sign-up waits for its mail. */
+  browser?: SignUpCookie,
+) {
+  @AuthController(prefix, { originGuard, isJsonOnly: true })
+  class RegistrationController {
+    @Post('/registration')
+    @HttpCode(201)
+    @DescribeRoute(registrationDescription(settings))
+    async register(
+      @Body({ type: RegistrationInput, required: false }) body: unknown,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<TokenBody | { readonly detail: string }> {
+      const input = validateInput(RegistrationInput, body, (given) =>
+        passwordRules.faults('password', given.password, given),
+      );
+      const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
+      if (mark && browser) browser.cookie.set(response, mark, browser.lifetime);
+      return tokens
+        ? transport.signIn(request, response, tokens)
+        : { detail: 'Open the link in the mail that was sent to you.' };
+    }
+  }
+  return RegistrationController;
+}
+
+function registrationDescription(settings: Settings): RouteDescription {
+  const { emailVerification, preventEnumeration, registrationRateLimit } = settings;
+  const isMandatory = emailVerification === 'mandatory';
+  const mailed = {
+    description: 'A mail is on its way; its link confirms the address.',
+    headers: { 'Set-Cookie': 'Sets the cookie by which another link is for the sign-up of this browser.' },
+    json: DETAIL,
+  };
+  return {
+    id: 'register',
+    tag: 'Sign-in',
+    summary: 'Sign up',
+    body: { input: RegistrationInput, fields: { password: NEW_PASSWORD } },
+    answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
+    errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
+    isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,
+    isMinting: !isMandatory,
+  };
+}

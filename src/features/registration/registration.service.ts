@@ -1,0 +1,190 @@
+import { setTimeout } from 'node:timers/promises';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../../database/constraint-violation.js';
+import type { Database } from '../../database/database.js';
+import { authError } from '../../error-table.js';
+import type { AccountMails } from '../../mail/account-mails.js';
+import type { Addresses } from '../../mail/addresses.js';
+import type { MailLimiter } from '../../mail/mail-limiter.service.js';
+import type { Journal } from '../../observability/journal.js';
+import type { Telemetry } from '../../observability/telemetry.js';
+import { createMailedKey } from '../../secrets/mailed-key.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import { clientNetwork } from '../../sessions/client-network.js';
+import type { SessionService } from '../../sessions/session.service.js';
+import type { Settings } from '../../settings/settings.js';
+import type { Tokens } from '../../tokens/tokens.js';
+import type { BaseUser } from '../../users/base-user.entity.js';
+import { normalizeEmail } from '../../users/email.js';
+import type { PasswordHasher } from '../../users/password-hasher.service.js';
+import type { PasswordRules } from '../../users/password-rules.js';
+import type { PendingSignUp, PendingSignUps } from '../../users/pending-sign-ups.js';
+import { Role } from '../../users/role.js';
+import type { SignUpBrowsers } from '../../users/sign-up-browsers.js';
+import type { UserService } from '../../users/user.service.js';
+import type { SignUpLimiter } from './sign-up-limiter.js';
+
+/**
+ * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new
+ * user takes one or two more than a notice, and both are done long before.
+ */
+const ALIKE = 100;
+
+/** What somebody who signs up gives. */
+export interface Registration extends SessionClient {
+  readonly email: string;
+  readonly password: string;
+  readonly firstName?: string;
+  readonly lastName?: string;
+}
+
+/** What a user is made of: a sign-up, with the hash in place of the password. */
+export type HashedRegistration = Omit<Registration, 'password'> & { readonly passwordHash: string };
+
+/** What a sign-up brought. */
+export interface SignUp {
+  /** The first session; undefined where the address has to be confirmed first. */
+  readonly tokens?: Tokens;
+  /**
+   * What the browser shall keep until the link is opened, to be known by when it asks for another; undefined with
+   * `tokens`.
+   */
+  readonly mark?: string;
+}
+
+/** Signs new users up. */
+export class RegistrationService {
+  constructor(
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly users: UserService;
+      readonly hasher: PasswordHasher;
+      readonly addresses: Addresses;
+      readonly signUps: PendingSignUps;
+      readonly signUpBrowsers: SignUpBrowsers;
+      readonly mailLimiter: MailLimiter;
+      readonly mails: AccountMails;
+      readonly sessions: SessionService;
+      readonly journal: Journal;
+      readonly settings: Settings;
+      readonly telemetry: Telemetry;
+      readonly passwordRules: PasswordRules;
+      readonly signUpLimiter: SignUpLimiter;
+    },
+  ) {}
+
+  /**
+   * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no
+   * user yet, but a sign-up that waits: a link is mailed, or, for an address that is taken, a notice to its owner; the
+   * caller cannot tell.
+   *
+   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable
+   */
+  async register(registration: Registration): Promise<SignUp> {
+    return this.kernel.telemetry.measure('register', () => this.#register(registration));
+  }
+
+  /**
+   * Makes the user of a sign-up that was confirmed, in the transaction of `em`.
+   *
+   * @returns the user as the app's `createUser` makes it; not managed by `em` any more
+   */
+  async complete(
+    { email, passwordHash, fields }: PendingSignUp,
+    client: SessionClient,
+    em: EntityManager,
+  ): Promise<BaseUser> {
+    const user = this.createUser(em, { ...client, ...fields, email, passwordHash });
+    user.emailVerified = true;
+    await this.#save(user, em);
+    return user;
+  }
+
+  async #register({ password, ...person }: Registration): Promise<SignUp> {
+    const { email } = person;
+    const { emailVerification, preventEnumeration } = this.kernel.settings;
+    const isMandatory = emailVerification === 'mandatory';
+    this.kernel.passwordRules.assertAllowed('password', password, person);
+    // Before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox.
+    await this.kernel.signUpLimiter.count(person);
+    if (emailVerification !== 'none') await this.kernel.mailLimiter.countMail('registration', email, person);
+    const work = { network: clientNetwork(person.ip), isSignUp: true };
+    const salt = isMandatory ? this.kernel.signUps.saltFor(email) : undefined;
+    const passwordHash = await this.kernel.hasher.hash(password, { ...work, salt });
+    const newUser = { ...person, passwordHash };
+    if (!isMandatory) return this.#createUser(newUser);
+    const waiting = this.kernel.database.transaction((em) => this.#wait(newUser, em));
+    if (!preventEnumeration) return waiting;
+    const [signUp] = await Promise.all([waiting, setTimeout(ALIKE)]);
+    return signUp;
+  }
+
+  /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
+  async #wait(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
+    const { email, passwordHash, firstName, lastName } = newUser;
+    await this.kernel.addresses.lock(email, em);
+    const isTaken = await this.kernel.addresses.isTaken(email, em);
+    if (isTaken && !this.kernel.settings.preventEnumeration) throw authError('email_already_registered');
+    const key = isTaken ? undefined : createMailedKey();
+    const origin = this.kernel.mails.originOf(newUser);
+    const id = await this.kernel.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, origin, key, em);
+    if (key) await this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), origin, em);
+    else await this.#notifyOwner(email, em);
+    return { mark: this.kernel.signUpBrowsers.mark(id) };
+  }
+
+  async #notifyOwner(email: string, em: EntityManager): Promise<void> {
+    const owner = await this.kernel.users.findByEmail(email, em);
+    if (owner?.isActive) await this.kernel.mails.sendNotice('account-exists', owner.email, em);
+  }
+
+  async #createUser(newUser: HashedRegistration): Promise<SignUp> {
+    const create = (isRetry: boolean) => this.kernel.database.transaction((em) => this.#create(newUser, isRetry, em));
+    try {
+      return await create(false);
+    } catch (error) {
+      // An app's user can have other unique columns; only a taken address is ours to explain.
+      if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email))) throw error;
+      return create(true); // the user who has the address can be seen now
+    }
+  }
+
+  async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<SignUp> {
+    // The insert itself finds out whether the address is taken, and nearly every one is free.
+    if (isRetry && !(await this.kernel.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
+    // Only where mails are sent can there be a link that brings the address back to somebody.
+    if (this.kernel.mails.isOn && (await this.kernel.addresses.isHeld(newUser.email, em)))
+      throw authError('email_already_registered');
+    const user = this.createUser(em, newUser);
+    await this.#save(user, em);
+    if (this.kernel.settings.emailVerification === 'optional')
+      await this.kernel.mails.sendLink('email-verification', user.id, user.email, em, newUser);
+    return { tokens: await this.kernel.sessions.open(user, { em, client: newUser }) };
+  }
+
+  /**
+   * Inserts the user. A session reads the user anew, without the lazy hash: were the user still managed, the hash would
+   * be written once more.
+   */
+  async #save(user: BaseUser, em: EntityManager): Promise<void> {
+    await em.persist(user).flush();
+    em.clear();
+    await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
+  }
+
+  /**
+   * The entity of a new user; an app overrides this to fill columns of its own. Under EMAIL_VERIFICATION=`mandatory` it
+   * is called when the mail was opened.
+   */
+  protected createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
+    return em.create(this.kernel.users.entity, {
+      email: normalizeEmail(registration.email),
+      passwordHash: registration.passwordHash,
+      firstName: registration.firstName ?? '',
+      lastName: registration.lastName ?? '',
+      role: Role.USER,
+      isActive: true,
+      emailVerified: this.kernel.settings.emailVerification === 'none', // then no mail is sent to confirm it
+    } as never) as BaseUser;
+  }
+}

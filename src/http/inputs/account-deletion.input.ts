@@ -1,6 +1,0 @@
-import { Password } from './field.decorator.js';
-
-export class AccountDeletionInput {
-  @Password()
-  password!: string;
-}

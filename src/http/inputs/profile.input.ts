@@ -1,9 +1,0 @@
-import { PersonName } from './field.decorator.js';
-
-export class ProfileInput {
-  @PersonName()
-  firstName?: string;
-
-  @PersonName()
-  lastName?: string;
-}

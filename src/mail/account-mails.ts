@@ -1,0 +1,149 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
+import { clientInWords, type SessionClient } from '../sessions/client-device.js';
+import type { Settings } from '../settings/settings.js';
+import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { UserId } from '../users/base-user.entity.js';
+import { originInWords, type SignUpOrigin } from '../users/sign-up-origin.js';
+import type { MailName } from './default-templates.js';
+import { lifetimeInWords } from './lifetime-in-words.js';
+import { LINK_PATHS } from './link-paths.js';
+import type { MailLimiter } from './mail-limiter.service.js';
+import type { MailTemplates } from './mail-templates.js';
+import type { Outbox } from './outbox.service.js';
+
+/** Seconds for which a mail without a link is worth sending. */
+const NOTICE_LIFETIME = 86_400;
+
+/** Which mail brings a key, and to which path it leads. */
+const LINKS = {
+  'email-verification': {
+    mail: 'email-verification',
+    path: LINK_PATHS.confirmation,
+    lifetime: 'emailConfirmationLifetime',
+  },
+  'email-change': { mail: 'email-change', path: LINK_PATHS.confirmation, lifetime: 'emailConfirmationLifetime' },
+  'password-reset': { mail: 'password-reset', path: LINK_PATHS.passwordReset, lifetime: 'passwordResetLifetime' },
+  invitation: { mail: 'invitation', path: LINK_PATHS.invitation, lifetime: 'invitationLifetime' },
+} as const satisfies Partial<Record<KeyPurpose, { mail: MailName; path: string; lifetime: keyof Settings }>>;
+
+/** The notices after which somebody may want a new password. */
+const LEAD_TO_RESET: readonly MailName[] = ['account-exists', 'password-changed', 'session-stolen'];
+
+/** The mails of accounts, put into the outbox in the transaction of what they are about. */
+export class AccountMails {
+  constructor(
+    protected readonly kernel: {
+      readonly outbox: Outbox;
+      readonly mailTemplates: MailTemplates;
+      readonly oneTimeKeys: OneTimeKeys;
+      readonly mailLimiter: MailLimiter;
+      readonly settings: Settings;
+      readonly clock: Clock;
+      /** Path of the auth controllers. */
+      readonly prefix: string;
+    },
+  ) {}
+
+  /**
+   * Mails a link (PUBLIC_URL must be set) with a new key, which supersedes the user's older one of that purpose.
+   *
+   * @param client who has just signed up, if this is the mail of a sign-up
+   */
+  async sendLink(
+    purpose: keyof typeof LINKS,
+    user: UserId,
+    email: string,
+    em: EntityManager,
+    client?: SessionClient,
+  ): Promise<void> {
+    const key = await this.kernel.oneTimeKeys.issue(
+      purpose,
+      user,
+      email,
+      this.kernel.settings[LINKS[purpose].lifetime],
+      em,
+    );
+    await this.#sendKey(purpose, key, email, em, client && this.originOf(client));
+  }
+
+  /** Mails the link of a sign-up that waits. */
+  async sendSignUpLink(key: string, email: string, origin: SignUpOrigin, em: EntityManager): Promise<void> {
+    await this.#sendKey('email-verification', key, email, em, origin);
+  }
+
+  /** Says without a link that several sign-ups of an address wait. The caller limits it. */
+  async sendSeveralSignUps(email: string, em: EntityManager): Promise<void> {
+    const content = this.kernel.mailTemplates.render('several-sign-ups', { app: this.#app });
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+  }
+
+  /** What a mail says of a sign-up that is made now. */
+  originOf(client: SessionClient): SignUpOrigin {
+    return { at: new Date(this.kernel.clock.now()), from: clientInWords(client, this.kernel.settings) };
+  }
+
+  async #sendKey(
+    purpose: keyof typeof LINKS,
+    key: string,
+    email: string,
+    em: EntityManager,
+    origin: SignUpOrigin = {},
+  ): Promise<void> {
+    const { mail, path, lifetime } = LINKS[purpose];
+    const seconds = this.kernel.settings[lifetime];
+    const link = `${this.#baseUrl}${this.kernel.prefix}${path}/${key}`;
+    const data = { app: this.#app, link, expiresIn: lifetimeInWords(seconds), ...originInWords(origin) };
+    await this.kernel.outbox.enqueue(
+      { to: email, ...this.kernel.mailTemplates.render(mail, data) },
+      em,
+      this.#in(seconds),
+    );
+  }
+
+  /** Mails a notice, unless no mails are sent (`isOn`) or the mailbox was sent too many. */
+  async sendNotice(
+    name: 'account-exists' | 'password-changed' | 'email-change-notice' | 'account-deleted' | 'session-stolen',
+    email: string,
+    em: EntityManager,
+    data: { readonly newEmail?: string } = {},
+  ): Promise<void> {
+    const kind = name === 'account-exists' ? name : 'notice';
+    if (!this.isOn || !(await this.kernel.mailLimiter.admitsNotice(kind, email, em))) return;
+    const link = LEAD_TO_RESET.includes(name) ? this.kernel.settings.passwordResetRequestUrl : undefined;
+    const content = this.kernel.mailTemplates.render(name, { app: this.#app, link, ...data });
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+  }
+
+  /** Reports a change to the old address, with a link that undoes it if there is a key. The caller limits it. */
+  async sendChangedEmail(
+    email: string,
+    { newEmail, key, seconds }: { readonly newEmail: string; readonly key?: string; readonly seconds: number },
+    em: EntityManager,
+  ): Promise<void> {
+    const link = key && `${this.#baseUrl}${this.kernel.prefix}${LINK_PATHS.emailUndo}/${key}`;
+    const data = { app: this.#app, newEmail, link, expiresIn: lifetimeInWords(seconds) };
+    await this.kernel.outbox.enqueue(
+      { to: email, ...this.kernel.mailTemplates.render('email-changed', data) },
+      em,
+      this.#in(seconds),
+    );
+  }
+
+  /** Whether mails are sent at all: links can be built. */
+  get isOn(): boolean {
+    return this.kernel.settings.publicUrl !== undefined;
+  }
+
+  get #baseUrl(): string {
+    return (this.kernel.settings.publicUrl ?? '').replace(/\/$/, '');
+  }
+
+  get #app(): string {
+    return new URL(this.#baseUrl).host;
+  }
+
+  #in(seconds: number): Date {
+    return new Date(this.kernel.clock.now() + seconds * 1000);
+  }
+}

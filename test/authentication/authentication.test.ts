@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  createRenamingController,
+  GuardedController,
+  LoadedController,
+  MeController,
+  ran,
+} from '../support/guarded.controllers.js';
+import { expectProblemDetails } from '../support/problem-details.js';
+import { countQueries } from '../support/query-count.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import type { TestClient } from '../support/test-client.js';
+
+const HALF_AN_HOUR = 30 * 60;
+
+describe.each([4, 5] as const)('authentication on Express %i', (express) => {
+  let app: TestApp;
+  let client: TestClient;
+  beforeAll(async () => {
+    const controllers = [MeController, LoadedController, GuardedController, createRenamingController(() => app.orm)];
+    app = await createTestApp({ express, controllers });
+  });
+  beforeEach(async () => {
+    await app.database.pool.query('delete from app_user');
+    client = await app.signedUp('user@example.com');
+    ran.splice(0);
+  });
+  afterAll(() => app.close());
+
+  const idOfUser = async () => (await app.database.pool.query('select id from app_user')).rows[0].id;
+
+  describe('@CurrentUser', () => {
+    test('gives the principal: what the access token says, custom claims included', async () => {
+      await app.database.pool.query(`update app_user set permissions = '["read"]', role = 700, email_verified = false`);
+      await client.refresh();
+      const [session] = await app.sessions();
+      const id = await idOfUser();
+      const now = Math.floor(app.clock.now() / 1000);
+      const { status, body } = await client.get('/me/principal');
+      expect({ status, body }).toEqual({
+        status: 200,
+        body: {
+          isPrincipal: true,
+          id,
+          session: session?.id,
+          role: 700,
+          emailVerified: false,
+          claims: {
+            sub: id,
+            jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+            iat: now,
+            exp: now + HALF_AN_HOUR,
+            token_type: 'access',
+            session: session?.id,
+            session_iat: now,
+            role: 700,
+            email_verified: false,
+            permissions: ['read'],
+          },
+        },
+      });
+      expect(body.claims.jti).not.toBe(session?.jti);
+    });
+
+    test('gives the same object to two parameters of one action', async () => {
+      expect((await client.get('/me/twice')).body).toEqual({ isSame: true });
+      expect((await client.get('/me/user-twice')).body).toEqual({ isSame: true, email: 'user@example.com' });
+    });
+
+    test('without @Authorized gives nothing to a stranger and the principal to others', async () => {
+      expect((await app.client().get('/me/maybe')).body).toEqual({ type: 'undefined', id: null });
+      expect((await client.get('/me/maybe')).body).toEqual({ type: 'object', id: await idOfUser() });
+    });
+
+    test('that is required refuses a stranger', async () => {
+      expectProblemDetails(await app.client().get('/me/required'), 401, 'not_authenticated');
+      expect((await client.get('/me/required')).body).toEqual({ id: await idOfUser() });
+    });
+
+    test('refuses a bad token even where a stranger may pass', async () => {
+      for (const path of ['/me/maybe', '/me/required']) {
+        const answer = await app.client().send('GET', path, undefined, { authorization: 'Bearer garbage' });
+        expectProblemDetails(answer, 401, 'token_not_valid');
+      }
+    });
+  });
+
+  describe('an access token', () => {
+    test('is believed to its last second and not longer', async () => {
+      const { access } = client;
+      app.clock.advance(HALF_AN_HOUR - 1);
+      expect((await client.get('/me/principal')).status).toBe(200);
+      app.clock.advance(1);
+      for (const path of ['/me/principal', '/me/maybe', '/me/user', '/auth/user']) {
+        expectProblemDetails(await client.get(path), 401, 'token_not_valid', [access]);
+      }
+      expect((await client.refresh()).status).toBe(200);
+      expect((await client.get('/me/principal')).status).toBe(200);
+    });
+
+    test('of a user who was deleted or deactivated is still believed where nobody is loaded', async () => {
+      await app.database.pool.query('update app_user set is_active = false');
+      expect((await client.get('/me/principal')).status).toBe(200);
+      await app.database.pool.query('delete from app_user');
+      expect((await client.get('/me/principal')).status).toBe(200);
+    });
+  });
+
+  describe('@LoadUser', () => {
+    const LOADING = ['/me/user', '/me/user-twice', '/me/unused-user', '/loaded/one'];
+
+    test('gives the complete entity, as the database has it now', async () => {
+      await app.database.pool.query(`update app_user set permissions = '["fresh"]'`);
+      const body = { isUser: true, email: 'user@example.com', permissions: ['fresh'] };
+      expect((await client.get('/me/user')).body).toEqual(body);
+    });
+
+    test('works on a controller', async () => {
+      expect((await client.get('/loaded/one')).body).toEqual({ isUser: true });
+    });
+
+    test.each([
+      ['deleted', 'delete from app_user'],
+      ['deactivated', 'update app_user set is_active = false'],
+    ])('refuses a user who was %s meanwhile', async (_, statement) => {
+      await app.database.pool.query(statement);
+      for (const path of LOADING) expectProblemDetails(await client.get(path), 401, 'token_not_valid');
+      expect(ran).toEqual([]);
+    });
+
+    test('refuses a stranger, and one without the role before anything is loaded', async () => {
+      expectProblemDetails(await app.client().get('/me/user'), 401, 'not_authenticated');
+      expectProblemDetails(await app.client().get('/loaded/one'), 401, 'not_authenticated');
+      const queries = await countQueries(app.orm, async () => {
+        expectProblemDetails(await client.get('/me/publisher'), 403, 'permission_denied');
+      });
+      expect(queries).toEqual([]);
+    });
+
+    test('gives an entity of the EntityManager of the request: changed and flushed, it is stored', async () => {
+      expect((await client.send('POST', '/rename', undefined, client.bearer)).body).toEqual({ isManaged: true });
+      const { rows } = await app.database.pool.query('select first_name, email, password_hash from app_user');
+      expect(rows).toEqual([
+        { first_name: 'Renamed', email: 'user@example.com', password_hash: expect.stringContaining('$argon2id$') },
+      ]);
+    });
+
+    test('gives each of two requests at once its own user', async () => {
+      const other = await app.signedUp('other@example.com');
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => (index % 2 ? client : other).get('/me/user')),
+      );
+      expect(answers.map(({ body }) => body.email)).toEqual(
+        answers.map((_, index) => (index % 2 ? 'user@example.com' : 'other@example.com')),
+      );
+    });
+  });
+
+  describe('the database', () => {
+    test.each(['/me/principal', '/me/twice', '/me/maybe', '/me/required', '/guarded/anybody', '/guarded/verified'])(
+      'is asked nothing at all by the stateless %s',
+      async (path) => {
+        const queries = await countQueries(app.orm, async () => {
+          expect((await client.get(path)).status).toBe(200);
+        });
+        expect(queries).toEqual([]);
+      },
+    );
+
+    test.each(['/me/user', '/me/user-twice', '/me/unused-user', '/loaded/one'])(
+      'is asked exactly once by %s, which loads the user',
+      async (path) => {
+        const queries = await countQueries(app.orm, async () => {
+          expect((await client.get(path)).status).toBe(200);
+        });
+        expect(queries).toEqual([expect.stringMatching(/^select .* from "app_user"/)]);
+        expect(queries[0]).not.toContain('password_hash');
+      },
+    );
+
+    test('is asked nothing by a token that is not valid, on a route that loads', async () => {
+      const queries = await countQueries(app.orm, async () => {
+        const answer = await client.send('GET', '/me/user', undefined, { authorization: 'Bearer garbage' });
+        expect(answer.status).toBe(401);
+      });
+      expect(queries).toEqual([]);
+    });
+  });
+});
+
+describe('the token of another app', () => {
+  let app: TestApp;
+  let other: TestApp;
+  beforeAll(async () => {
+    app = await createTestApp({ controllers: [MeController] });
+    const settings = { secretKey: 'the secret of another app, long enough' };
+    other = await createTestApp({ controllers: [MeController], database: app.database, settings });
+  });
+  afterAll(async () => {
+    await other.close();
+    await app.close();
+  });
+
+  test('is refused, although it names a user and a session that exist here', async () => {
+    const [client, stranger] = [await app.signedUp('user@example.com'), other.client()];
+    await stranger.login('user@example.com');
+    for (const path of ['/me/principal', '/me/user', '/me/maybe', '/auth/user']) {
+      const answer = await app.client().send('GET', path, undefined, stranger.bearer);
+      expectProblemDetails(answer, 401, 'token_not_valid', [stranger.access]);
+    }
+    expect((await client.get('/me/user')).status).toBe(200);
+    expect((await stranger.get('/me/user')).status).toBe(200);
+  });
+});

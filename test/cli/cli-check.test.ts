@@ -1,0 +1,362 @@
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyWarnings } from '../../src/cli/key-strength.js';
+import { Settings } from '../../src/index.js';
+import { generateKeys } from '../../src/tokens/generate-keys.js';
+import { ENCRYPTION_KEY } from '../support/encryption-key.js';
+import { ORM, runCli } from '../support/run-cli.js';
+import { runInProcess, SOURCE_ORM } from '../support/run-in-process.js';
+import { secrets } from '../support/secrets.js';
+import { createTestApp } from '../support/test-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+
+const SECRET = 'kUaJ3Yv0pZr8WqLx5Tn2Hc7Ds1Gb9Mf4EeRiOy6';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  secrets.add(SECRET, ENCRYPTION_KEY);
+  database = await createTestDatabase();
+  const app = await createTestApp({ database });
+  await app.orm.schema.create();
+  await app.close();
+  await database.pool.query('alter table auth_session set (fillfactor = 75)');
+});
+afterAll(async () => {
+  await database.drop();
+  secrets.assertNoneShown();
+});
+
+/** Variables that are undefined are not set. */
+const variables = (more: Record<string, string | undefined> = {}) =>
+  ({
+    DATABASE_URL: database.url,
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+    JWT_ALLAUTH_SESSION_LIFETIME: '90d',
+    ...more,
+  }) as Record<string, string>;
+const run = (more: Record<string, string | undefined> = {}, ...args: string[]) =>
+  runCli(['check', '--orm', ORM, ...args], variables(more));
+
+/** What is found, by name. */
+async function findings(more?: Record<string, string | undefined>) {
+  const { code, stdout, stderr } = await runInProcess(['check', '--json', '--orm', SOURCE_ORM], variables(more));
+  const { ok, checks } = JSON.parse(stdout);
+  expect([stderr, code]).toEqual(['', ok ? 0 : 1]);
+  const byName = Object.fromEntries(checks.map(({ name, ...finding }: { name: string }) => [name, finding]));
+  expect(Object.keys(byName)).toHaveLength(checks.length);
+  return { ok, byName };
+}
+
+/** Changes the database while `work` runs. */
+async function changed(change: string, back: string, work: () => Promise<void>): Promise<void> {
+  await database.pool.query(change);
+  try {
+    await work();
+  } finally {
+    await database.pool.query(back);
+  }
+}
+
+const OF_SETTINGS = ['settings', 'keys', 'encryption-keys', 'audience', 'session-lifetime', 'refresh-cookie'];
+const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
+const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
+
+describe('check', () => {
+  test('finds nothing wrong where nothing is, in a line for each thing, and ends with 0', async () => {
+    const { code, stdout, stderr } = await run();
+    expect([code, stderr]).toEqual([0, '']);
+    const lines = stdout.split('\n').slice(0, -1);
+    expect(lines.map((line) => line.replace(/:.*/, ''))).toEqual(NAMES.map((name) => `ok       ${name}`));
+    expect(stdout).toMatch(/database: PostgreSQL \d+\.\d+ answers/);
+    expect(stdout).toMatch(/project: the ORM knows AppUser and the entities of the library/);
+  });
+
+  test('says the same as JSON', async () => {
+    const { code, stdout } = await run({}, '--json');
+    const { ok, checks, ...rest } = JSON.parse(stdout);
+    expect([code, ok, rest]).toEqual([0, true, {}]);
+    const message = expect.any(String);
+    expect(checks).toEqual(NAMES.map((name) => ({ name, status: 'ok', message })));
+  });
+
+  test('lists every fault of the settings, and looks at the rest all the same', async () => {
+    const { ok, byName } = await findings({
+      JWT_ALLAUTH_SECRET_KEY: 'short',
+      JWT_ALLAUTH_ISSUERR: 'x',
+      JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: 'soon',
+    });
+    const needSettings = [...OF_SETTINGS.slice(1), 'verification'];
+    expect([ok, Object.keys(byName)]).toEqual([false, NAMES.filter((name) => !needSettings.includes(name))]);
+    const { status, message } = byName.settings;
+    expect(status).toBe('failed');
+    for (const part of [
+      'SECRET_KEY must have at least 32 bytes',
+      'ISSUERR is not a setting',
+      'LIFETIME must be a duration',
+    ]) {
+      expect(message).toContain(part);
+    }
+    const others = Object.entries(byName).filter(([name]) => name !== 'settings');
+    expect(others.map(([, finding]) => (finding as { status: string }).status)).toEqual(others.map(() => 'ok'));
+  });
+
+  test.each([
+    ['REFRESH_TOKEN', './nowhere.js#Own', 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names the module \.\/nowhere\.js/],
+    ['REFRESH_TOKEN', `${ORM}#AppUser`, 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names AppUser, but .* exports/],
+    ['USER_ATTRIBUTES', '{"plan":"plan"}', 'project', /USER_ATTRIBUTES names "plan", which AppUser does not have/],
+  ])('fails for a %s that only a start would find', async (setting, value, name, found) => {
+    const { ok, byName } = await findings({ [`JWT_ALLAUTH_${setting}`]: value });
+    expect([ok, Object.keys(byName), byName[name].status]).toEqual([false, NAMES, 'failed']);
+    const others = Object.entries(byName).filter(([other]) => other !== name);
+    expect(others.map(([, finding]) => (finding as { status: string }).status)).toEqual(others.map(() => 'ok'));
+    expect(byName[name].message).toMatch(found);
+  });
+
+  test('fails for an ORM that does not know the library, and for none', async () => {
+    for (const [reference, found] of [
+      [`${ORM}#withoutOurs`, /does not know AuthSession: add \.\.\.createAuthEntities/],
+      ['./nowhere.js', /--orm names the module \.\/nowhere\.js, which cannot be loaded/],
+    ] as const) {
+      const { code, stdout } = await run({}, '--orm', reference, '--json');
+      const { checks } = JSON.parse(stdout);
+      expect(code).toBe(1);
+      expect(checks.map(({ name, status }: Record<string, string>) => [name, status])).toEqual([
+        ['settings', 'ok'],
+        ['keys', 'ok'],
+        ['encryption-keys', 'ok'],
+        ['audience', 'ok'],
+        ['session-lifetime', 'ok'],
+        ['refresh-cookie', 'ok'],
+        ['project', 'failed'],
+      ]);
+      expect(checks.at(-1).message).toMatch(found);
+    }
+  });
+
+  test.each<[string, (url: URL) => void, RegExp]>([
+    ['is away', (url) => Object.assign(url, { port: '1' }), /^The database cannot be used: .*ECONNREFUSED/],
+    [
+      'is another',
+      (url) => Object.assign(url, { pathname: '/nowhere' }),
+      /^The database refuses: database "nowhere" does not/,
+    ],
+    [
+      'knows another password',
+      (url) => Object.assign(url, { password: 'x' }),
+      /^The database refuses: password authentication/,
+    ],
+  ])('fails for a database that %s', async (_, change, found) => {
+    const url = new URL(database.url);
+    change(url);
+    const { byName } = await findings({ DATABASE_URL: url.href });
+    expect([byName.project.status, byName.database.status]).toEqual(['ok', 'failed']);
+    expect(byName.database.message).toMatch(found);
+    expect(byName.clock).toBeUndefined();
+    expect(byName.database.message).not.toContain(new URL(database.url).password);
+  });
+
+  test.each([
+    [
+      'alter table auth_revocation rename to gone',
+      'alter table gone rename to auth_revocation',
+      /"auth_revocation" is missing: run your migrations/,
+    ],
+    [
+      'alter table auth_session rename device to gadget',
+      'alter table auth_session rename gadget to device',
+      /"auth_session" lacks device: run/,
+    ],
+    [
+      'alter table app_user rename email_verified to seen',
+      'alter table app_user rename seen to email_verified',
+      /"app_user" lacks email_verified: run/,
+    ],
+  ])('fails after "%s"', async (change, back, found) => {
+    await changed(change, back, async () => {
+      const { ok, byName } = await findings();
+      expect([ok, byName.tables.status]).toEqual([false, 'failed']);
+      expect(byName.tables.message).toMatch(found);
+    });
+  });
+
+  test('does not mind what the app has beside that', async () => {
+    const change = 'alter table app_user rename permissions to rights; alter table auth_session add tenant int';
+    const back = 'alter table app_user rename rights to permissions; alter table auth_session drop tenant';
+    await changed(change, back, async () => expect((await findings()).ok).toBe(true));
+  });
+
+  test('warns of a database whose transactions are not read committed', async () => {
+    const set = (what: string) => `do $$ begin execute 'alter database ' || current_database() || ' ${what}'; end $$`;
+    const level = 'default_transaction_isolation';
+    await changed(set(`set ${level} = serializable`), set(`reset ${level}`), async () => {
+      const { ok, byName } = await findings();
+      expect([ok, byName.isolation.status]).toEqual([true, 'warning']);
+      expect(byName.isolation.message).toContain('transactions are serializable');
+    });
+  });
+
+  test('warns where the pages of sessions are filled, and says what to do', async () => {
+    for (const change of ['reset (fillfactor)', 'set (fillfactor = 91)']) {
+      await changed(
+        `alter table auth_session ${change}`,
+        'alter table auth_session set (fillfactor = 75)',
+        async () => {
+          const { ok, byName } = await findings();
+          expect([ok, byName.fillfactor.status]).toEqual([true, 'warning']);
+          expect(byName.fillfactor.message).toContain('alter table auth_session set (fillfactor = 75)');
+        },
+      );
+    }
+  });
+
+  test.each([
+    [0.5, 'ok', /^this machine's clock is 0\.[4-6] s behind the database's$/],
+    [3, 'warning', /^this machine's clock is (2\.9|3\.[01]) s behind the database's: synchronise both/],
+    [-3, 'warning', /^this machine's clock is (2\.9|3\.[01]) s ahead of the database's: synchronise both/],
+    [60, 'failed', /^this machine's clock is (59\.9|60\.[01]) s behind/],
+  ])('of a database whose clock is %d s ahead is %s', async (seconds, status, found) => {
+    const name = new URL(database.url).pathname.slice(1);
+    await changed(
+      `create schema fake; create function fake.clock_timestamp() returns timestamptz language sql
+       as $$ select pg_catalog.clock_timestamp() + interval '${seconds} s' $$;
+       alter database ${name} set search_path = fake, pg_catalog, public`,
+      `alter database ${name} reset search_path; drop schema fake cascade`,
+      async () => {
+        const { ok, byName } = await findings();
+        expect([ok, byName.clock.status]).toEqual([status !== 'failed', status]);
+        expect(byName.clock.message).toMatch(found);
+      },
+    );
+  });
+
+  test('warns of a weak key without failing, and without showing it', async () => {
+    const weak = 'correct horse battery staple and so on';
+    secrets.add(weak);
+    const { ok, byName } = await findings({ JWT_ALLAUTH_SECRET_KEY: weak });
+    expect([ok, byName.keys]).toEqual([true, { status: 'warning', message: expect.stringContaining('generate-keys') }]);
+  });
+});
+
+describe('check looks at the encryption keys:', () => {
+  const other = 'f3Zk9Qw1LmXb7Rt5Yc2Hn8Vd0Sg4Je6Ua_PoIiTyKqE';
+  const found = async (more: Record<string, string | undefined>) => {
+    secrets.add(more['JWT_ALLAUTH_SECRET_KEY'], more['JWT_ALLAUTH_ENCRYPTION_KEYS']);
+    const { ok, byName } = await findings(more);
+    return [ok, byName['encryption-keys'].status, byName['encryption-keys'].message];
+  };
+
+  test('one that comes from the signing key is warned of in development', async () => {
+    const development = { NODE_ENV: 'development', JWT_ALLAUTH_ENCRYPTION_KEYS: undefined };
+    expect(await found(development)).toEqual([true, 'warning', expect.stringMatching(/ENCRYPTION_KEYS is not set/)]);
+  });
+
+  test.each<[what: string, more: Record<string, string>, message: RegExp]>([
+    ['the secret of tokens', { JWT_ALLAUTH_SECRET_KEY: other, JWT_ALLAUTH_ENCRYPTION_KEYS: other }, /signs tokens/],
+    [
+      'the secret of tokens, written in another way',
+      {
+        JWT_ALLAUTH_SECRET_KEY: other,
+        JWT_ALLAUTH_ENCRYPTION_KEYS: Buffer.from(other, 'base64url').toString('hex'),
+      },
+      /signs tokens/,
+    ],
+    [
+      'an older secret of tokens',
+      { JWT_ALLAUTH_VERIFYING_KEYS: `secret:${other}`, JWT_ALLAUTH_ENCRYPTION_KEYS: `${ENCRYPTION_KEY},${other}` },
+      /^encryption key 2 is a secret that signs/,
+    ],
+    [
+      'a text',
+      { JWT_ALLAUTH_ENCRYPTION_KEYS: Buffer.from('correct horse battery staple xyz').toString('base64url') },
+      /a text/,
+    ],
+    ['one byte again and again', { JWT_ALLAUTH_ENCRYPTION_KEYS: 'fe'.repeat(32) }, /repeats itself/],
+  ])('%s is warned of, and not shown', async (_, more, message) => {
+    expect(await found(more)).toEqual([true, 'warning', expect.stringMatching(message)]);
+  });
+
+  test('random ones are fine', async () => {
+    expect((await found({ JWT_ALLAUTH_ENCRYPTION_KEYS: `${other},${ENCRYPTION_KEY}` })).slice(0, 2)).toEqual([
+      true,
+      'ok',
+    ]);
+  });
+});
+
+test('sessions without an end are warned of, and a published key without an audience', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = {
+    JWT_ALLAUTH_ALGORITHM: 'ES256',
+    JWT_ALLAUTH_SECRET_KEY: undefined,
+    JWT_ALLAUTH_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+  };
+  const bad = async (more: Record<string, string | undefined>) => {
+    const { ok, byName } = await findings(more);
+    return [ok, ...Object.keys(byName).filter((name) => byName[name].status === 'warning')];
+  };
+  expect(await bad({ JWT_ALLAUTH_SESSION_LIFETIME: undefined })).toEqual([true, 'session-lifetime']);
+  expect(await bad(key)).toEqual([true, 'audience']);
+  expect(await bad({ ...key, JWT_ALLAUTH_AUDIENCE: 'https://api.example.com' })).toEqual([true]);
+});
+
+test.each([
+  ['COOKIE_DOMAIN', 'example.com', 'REFRESH_TOKEN_COOKIE_DOMAIN is set'],
+  ['COOKIE_PATH', '/auth', 'REFRESH_TOKEN_COOKIE_PATH is set'],
+  ['COOKIE_NAME', 'session', 'REFRESH_TOKEN_COOKIE_NAME does not begin with it'],
+])(
+  'a refresh cookie that other hosts of the domain can set (%s) is warned of in production',
+  async (name, value, why) => {
+    const variables = { [`JWT_ALLAUTH_REFRESH_TOKEN_${name}`]: value };
+    const { ok, byName } = await findings(variables);
+    expect([ok, byName['refresh-cookie'].status]).toEqual([true, 'warning']);
+    const { message } = byName['refresh-cookie'];
+    expect(message).toContain(`has no __Host- prefix because ${why}`);
+    expect(message).toContain('any host of the domain can set a cookie of its own account beside it');
+    expect(message).toContain(`unset REFRESH_TOKEN_${name}`);
+    expect((await findings({ ...variables, NODE_ENV: 'development' })).byName['refresh-cookie'].status).toBe('ok');
+    const body = await findings({ ...variables, JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
+    expect(body.byName['refresh-cookie'].status).toBe('ok');
+  },
+);
+
+describe('a secret', () => {
+  const warningsOf = (secretKey: string) => keyWarnings(Object.assign(new Settings(), { secretKey }));
+
+  test.each([
+    ['x'.repeat(64), /repeats itself/],
+    ['0123456789'.repeat(5), /stands in many examples|repeats itself/],
+    ['abcdefghijklmnopqrstuvwxyz9876543210', /repeats itself/],
+    ['aB3$kL9!'.repeat(6), /repeats itself/],
+    ['01101001101011010010011010110100', /repeats itself/],
+    ['please-change-me-before-you-go-live!', /stands in many examples/],
+    ['mySuperSecretKeyForThisApplication01', /stands in many examples/],
+    ['the quick brown fox jumps over a lazy dog', /reads like words/],
+  ])('of %s is warned of', (secret, found) => {
+    expect(warningsOf(secret)).toEqual([expect.stringMatching(found)]);
+  });
+
+  test('that looks random is not warned of, 3000 times', () => {
+    for (let round = 0; round < 1000; round++) {
+      for (const form of ['hex', 'base64', 'base64url'] as const) {
+        const secret = createHash('sha256').update(`round ${round}`).digest(form); // the same in each run
+        expect(warningsOf(secret), secret).toEqual([]);
+      }
+    }
+  });
+
+  test('that is random and has digits in a row is not warned of', () => {
+    expect(warningsOf('9f123456c07be2a4d81f5360b9e7c2d4a6f81b3e5d7092c4')).toEqual([]);
+  });
+});
+
+test('an RSA key of 2048 bits is warned of, a new one and an EC key are not', async () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const settings = (algorithm: string, key: unknown) => Object.assign(new Settings(), { algorithm, privateKey: key });
+  expect(keyWarnings(settings('RS256', pem))).toEqual([expect.stringContaining('2048 bits: 3072')]);
+  for (const algorithm of ['RS256', 'ES256'] as const) {
+    const keys = await generateKeys(algorithm);
+    expect(keyWarnings(settings(algorithm, 'privateKey' in keys && keys.privateKey))).toEqual([]);
+  }
+});

@@ -1,0 +1,700 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AuthClient, AuthError, memoryStore, type RefreshTokenStore } from '../../src/client/index.js';
+import type { SettingsInput } from '../../src/index.js';
+import { ClientApps, failure } from '../support/client-apps.js';
+import type { ClientNetwork } from '../support/client-network.js';
+import type { TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+
+const EMAIL = 'client@example.com';
+const MINUTE = 60_000;
+
+interface Custom {
+  readonly permissions: string[];
+}
+
+const apps = new ClientApps<Custom>();
+let app: TestApp;
+let network: ClientNetwork;
+let client: AuthClient<Custom>;
+
+async function start(settings: SettingsInput = {}, store?: RefreshTokenStore): Promise<void> {
+  ({ app, network } = await apps.start(settings));
+  client = apps.newClient(store);
+}
+
+/** The whole machine's clock, and with it the client's, goes on without the server's; or the other way round. */
+const moveClientClock = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
+const user = () => client.fetch(`${app.url}/auth/user`).then(({ status }) => status);
+
+describe.each([
+  ['cookies', {}, undefined],
+  ['bodies', { refreshTokenAsCookie: false }, memoryStore],
+])('a client with refresh tokens in %s', (_, settings, store) => {
+  beforeEach(() => start(settings, store?.()));
+
+  test('signs up, out and in, shows the claims, and tells who listens', async () => {
+    const states: string[] = [];
+    const end = client.subscribe(() => states.push(client.state.status));
+    expect(client.state).toEqual({ status: 'unknown' });
+    expect(await client.restore()).toEqual({ status: 'signed-out', reason: undefined });
+    expect(await client.register({ email: EMAIL, password: PASSWORD, firstName: 'Ada' })).toBe('signed-in');
+    const { state } = client;
+    if (state.status !== 'signed-in') return expect.unreachable();
+    expect(state.claims).toMatchObject({ role: 0, email_verified: true, permissions: [], sub: expect.any(String) });
+    expect(state.expiresAt).toBe(Date.now() + 10 * MINUTE);
+    expect(client.state).toBe(state);
+    await client.logout();
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect(await client.login({ email: EMAIL, password: PASSWORD })).toMatchObject({ status: 'signed-in' });
+    end();
+    await client.logoutAll();
+    const out = client.state;
+    await client.logout();
+    expect(client.state).toBe(out);
+    expect(states).toEqual(['signed-out', 'signed-in', 'signed-out', 'signed-in']);
+    expect(await app.liveSessions()).toBe(0);
+    expect(await user()).toBe(401);
+    expect(network.cookies).toEqual(new Map());
+    expect(apps.refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of a visitor whom nobody knows
+  });
+
+  test('survives the loss of the answer to a refresh, before it, in it and after it', async () => {
+    await client.register({ email: EMAIL, password: PASSWORD });
+    for (const mishap of ['lost', 'answer lost', 'answer cut'] as const) {
+      network.fails('/auth/refresh', mishap);
+      const { claims } = (await client.refresh()) as { claims: { jti: string } };
+      expect(claims.jti).toEqual(expect.any(String));
+      expect(await user()).toBe(200);
+    }
+    expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('has a method for every endpoint that asks for the access token', async () => {
+    await client.register({ email: EMAIL, password: PASSWORD });
+    expect(await client.updateUser({ firstName: 'Grace', lastName: 'Hopper' })).toMatchObject({ lastName: 'Hopper' });
+    expect(await client.getUser()).toMatchObject({ email: EMAIL, firstName: 'Grace', role: 0, emailVerified: true });
+    for (let times = 0; times < 2; times++) {
+      app.clock.advance('1s');
+      await app.client().login(EMAIL);
+    }
+    const sessions = await client.sessions();
+    expect(sessions.map(({ current }) => current)).toEqual([false, false, true]);
+    await client.revokeSession(sessions[0]?.id as string);
+    expect(await client.sessions()).toHaveLength(2);
+    expect(await failure(client.revokeSession('no such/session'))).toMatchObject({
+      code: 'session_not_found',
+      status: 404,
+    });
+    await client.revokeOtherSessions();
+    expect(await client.sessions()).toMatchObject([{ current: true }]);
+    const before = client.state;
+    await client.changePassword({ oldPassword: PASSWORD, newPassword: 'another sentence, as long' });
+    expect(client.state).not.toBe(before);
+    expect(await client.sessions()).toMatchObject([{ current: true }]);
+    await client.deleteUser({ password: 'another sentence, as long' });
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect((await app.database.pool.query('select from app_user')).rowCount).toBe(0);
+    expect(await client.keys()).toEqual({ keys: [] });
+  });
+
+  test('fails with our codes and fields, and sends a wrong password once', async () => {
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const error = await failure(client.changePassword({ oldPassword: 'not it', newPassword: 'another sentence' }));
+    expect(error).toBeInstanceOf(AuthError);
+    expect(error).toMatchObject({ code: 'incorrect_credentials', status: 401, isPassing: false, errors: [] });
+    expect(network.log.filter((line) => line.includes('/password/change'))).toHaveLength(1);
+    expect(apps.refreshes()).toEqual([]);
+    const invalid = await failure(client.register({ email: 'nobody', password: 'short' }));
+    expect(invalid).toMatchObject({ code: 'validation_failed', status: 400 });
+    const messages = expect.arrayContaining([expect.any(String)]);
+    expect(invalid.errors).toEqual(['email', 'password'].map((field) => ({ field, messages })));
+    expect(client.state.status).toBe('signed-in');
+  });
+});
+
+describe('the renewal of the access token', () => {
+  beforeEach(async () => {
+    await start();
+    await client.register({ email: EMAIL, password: PASSWORD });
+    network.log.length = 0;
+  });
+
+  test('comes before a request when a laptop slept over the expiry', async () => {
+    app.clock.advance('3h');
+    moveClientClock(180 * MINUTE);
+    expect(await Promise.all([user(), user(), user()])).toEqual([200, 200, 200]);
+    expect(network.log).toEqual(['POST /auth/refresh 200', ...Array(3).fill('GET /auth/user 200')]);
+  });
+
+  test('goes on beside a request shortly before the expiry', async () => {
+    app.clock.advance(9 * 60 + 30);
+    moveClientClock(9.5 * MINUTE);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
+    expect(await user()).toBe(200);
+    expect(await user()).toBe(200);
+    expect(apps.refreshes()).toEqual([]);
+    answer();
+    await vi.waitFor(() => expect(apps.refreshes()).toHaveLength(1));
+    network.pause = undefined;
+    expect(await user()).toBe(200);
+    expect(new Set(network.bearers.filter(Boolean).slice(-3)).size).toBe(2);
+    expect(apps.refreshes()).toHaveLength(1);
+  });
+
+  test('does not come early nor late because a clock is an hour wrong', async () => {
+    for (const hours of [1, -1]) {
+      const now = Date.now();
+      vi.setSystemTime(now + hours * 60 * MINUTE);
+      await client.refresh(); // as if the clock had been so from the beginning
+      network.log.length = 0;
+      expect(await user()).toBe(200);
+      app.clock.advance('8m');
+      moveClientClock(8 * MINUTE);
+      expect(await user()).toBe(200);
+      expect(apps.refreshes()).toEqual([]);
+      app.clock.advance('3m');
+      moveClientClock(3 * MINUTE);
+      expect(await user()).toBe(200);
+      expect(network.log.filter((line) => line.endsWith('401'))).toEqual([]);
+      expect(apps.refreshes()).toHaveLength(1);
+    }
+  });
+
+  test('comes on a 401 when the clock stood still, once for all requests, which are repeated with their bodies', async () => {
+    app.clock.advance('11m');
+    const rename = (firstName: string) => client.updateUser({ firstName });
+    const renamed = await Promise.all([rename('Ada'), rename('Grace'), user()]);
+    expect(renamed).toMatchObject([{ firstName: 'Ada' }, { firstName: 'Grace' }, 200]);
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(network.log.filter((line) => line.endsWith('401'))).toHaveLength(3);
+    expect(network.log).toHaveLength(7);
+  });
+
+  test('comes when the clock was set back', async () => {
+    moveClientClock(-2 * 60 * MINUTE);
+    expect(await user()).toBe(200);
+    expect(network.log).toEqual(['POST /auth/refresh 200', 'GET /auth/user 200']);
+  });
+
+  test('repeats a request once, and hands a second 401 on', async () => {
+    await app.database.pool.query('update app_user set is_active = false');
+    app.clock.advance('11m');
+    expect(await user()).toBe(401);
+    const sent = ['GET /auth/user 401', 'POST /auth/refresh 401', expect.stringMatching(/^POST \/auth\/logout/)];
+    await vi.waitFor(() => expect(network.log).toEqual(sent)); // the dead cookie is removed
+    expect(client.state).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
+    expect(await user()).toBe(401);
+    expect(network.log).toEqual([...sent, 'GET /auth/user 401']);
+    expect(network.bearers.at(-1)).toBeNull();
+  });
+
+  test('that waits behind a sign-in takes the token of that, and asks for no other', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/login' ? promise : undefined);
+    const signedIn = client.login({ email: EMAIL, password: PASSWORD });
+    const asked = user();
+    answer();
+    expect(await signedIn).toMatchObject({ status: 'signed-in' });
+    expect(await asked).toBe(200);
+    expect(network.log).toEqual(['POST /auth/login 200', 'GET /auth/user 200']);
+  });
+
+  test('that is asked for brings the claims of now, though another is under way', async () => {
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    const waiting = user();
+    await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
+    await app.database.pool.query(`update app_user set permissions = '["write"]'`);
+    const refreshed = client.refresh();
+    answer();
+    expect(await waiting).toBe(200);
+    expect(await refreshed).toMatchObject({ claims: { permissions: ['write'] } });
+    expect(apps.refreshes()).toHaveLength(2);
+  });
+
+  test('says that a replay ended the session', async () => {
+    const [[name, stolen]] = [...network.cookies] as [[string, string]];
+    await client.refresh();
+    await client.refresh();
+    const thief = await app.client().send('POST', '/auth/refresh', undefined, { cookie: `${name}=${stolen}` });
+    expect(thief.body.code).toBe('refresh_token_reused');
+    expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
+  });
+
+  test('is tried again where requests are lost, and nobody is signed out', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    network.fails('/auth/refresh', 'lost', 'lost');
+    expect(await user()).toBe(200);
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
+  });
+
+  describe('of which answers come late', () => {
+    const patience: AbortController[] = [];
+    /** Answers that the client waits for, in the order of its requests. */
+    let answers: (() => void)[];
+
+    /** Lets the client lose its patience with an answer after so many seconds. */
+    async function lose(count: number, seconds: number): Promise<void> {
+      await vi.waitFor(() => expect([answers.length, patience.length]).toEqual([count, 1]));
+      moveClientClock(seconds * 1000);
+      app.clock.advance(seconds);
+      patience.shift()?.abort();
+    }
+    const answer = (index: number) => answers[index]?.();
+
+    beforeEach(() => {
+      answers = [];
+      patience.length = 0;
+      vi.spyOn(AbortSignal, 'timeout').mockImplementation((milliseconds) => {
+        const controller = new AbortController();
+        if (milliseconds !== 30_000) patience.push(controller);
+        return controller.signal;
+      });
+      network.pause = (path) =>
+        path === '/auth/refresh' ? new Promise((resolve) => answers.push(resolve)) : undefined;
+    });
+    afterEach(() => {
+      vi.restoreAllMocks();
+    });
+
+    test('is tried once more beside, and nobody goes next until both have been answered', async () => {
+      const refreshed = client.refresh();
+      await lose(1, 5);
+      await vi.waitFor(() => expect(answers).toHaveLength(2));
+      answer(1);
+      expect(await refreshed).toMatchObject({ status: 'signed-in' });
+      const { state } = client;
+      const next = client.refresh();
+      await app.signedUp('meanwhile@example.com'); // longer than a request takes
+      expect(answers).toHaveLength(2);
+      answer(0);
+      await vi.waitFor(() => expect(answers).toHaveLength(3));
+      expect(client.state).toBe(state);
+      answer(2);
+      await next;
+      app.clock.advance('1h');
+      moveClientClock(60 * MINUTE);
+      network.pause = undefined;
+      expect(await user()).toBe(200);
+      expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
+    });
+
+    test('is not tried after the grace, in which it would look like a theft, but waited for', async () => {
+      const refreshed = client.refresh();
+      await lose(1, 5);
+      await lose(2, 5);
+      answer(0);
+      expect(await refreshed).toMatchObject({ status: 'signed-in' });
+      answer(1);
+      await user();
+      expect(answers).toHaveLength(2);
+      expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
+    });
+  });
+
+  test('is waited for no longer than the caller wants', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    network.pause = () => new Promise(() => {});
+    const caller = new AbortController();
+    const asked = failure(client.fetch(`${app.url}/auth/user`, { signal: caller.signal }));
+    await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
+    caller.abort(new Error('the user left'));
+    expect((await asked).message).toBe('the user left');
+    expect(network.bearers).toEqual([null, null]); // of the sign-up and of the refresh
+  });
+
+  test.each([
+    ['signs out everywhere', () => client.logoutAll()],
+    ['deletes the account', () => client.deleteUser({ password: PASSWORD })],
+  ])('that is under way signs nobody in again who %s', async (_, leave) => {
+    app.clock.advance(9 * 60 + 30);
+    moveClientClock(9.5 * MINUTE);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
+    expect(await user()).toBe(200);
+    await vi.waitFor(async () => expect(await app.sessions()).not.toMatchObject([{ previous_jti: null }]));
+    const left = leave();
+    for (const name of ['one', 'two', 'three']) await app.signedUp(`${name}@example.com`); // longer than a request takes
+    answer();
+    await left;
+    expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect(network.cookies).toEqual(new Map());
+    expect(await app.liveSessions()).toBe(3); // those of the other users
+  });
+
+  test('fails as network_error while offline, and works as soon as there is a network again', async () => {
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    network.isOffline = true;
+    const [error] = await Promise.all([failure(user() as Promise<unknown>), failure(client.sessions())]);
+    expect(error).toMatchObject({ name: 'AuthError', code: 'network_error', status: 0, isPassing: true });
+    expect(network.log).toEqual(Array(4).fill('POST /auth/refresh -'));
+    expect(client.state.status).toBe('signed-in');
+    expect((await failure(client.logout())).code).toBe('network_error');
+    expect(client.state.status).toBe('signed-in');
+    network.isOffline = false;
+    expect(await user()).toBe(200);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('takes the page of a proxy for no answer of ours', async () => {
+    const real = network.fetch;
+    const proxied = new AuthClient({
+      url: `${app.url}/auth`,
+      fetch: async (request) =>
+        new URL(request.url).pathname.endsWith('/refresh')
+          ? new Response('<h1>Sign in to the Wi-Fi</h1>', { status: 401 })
+          : real(request),
+    });
+    const error = await failure(proxied.refresh());
+    expect(error).toMatchObject({ code: 'unexpected_answer', status: 401, message: 'The server answered 401.' });
+    expect(proxied.state).toEqual({ status: 'unknown' });
+  });
+
+  test.each(['{}', 'null', '{"access":5}', '{"access":"a.b.c"}', '{"access":"e30.bnVsbA.e30"}'])(
+    'takes %s for no token',
+    async (body) => {
+      const before = client.state;
+      const real = network.fetch;
+      const odd = new AuthClient({
+        url: `${app.url}/auth`,
+        fetch: async (request) =>
+          new URL(request.url).pathname.endsWith('/refresh') ? new Response(body) : real(request),
+      });
+      expect(await failure(odd.refresh())).toMatchObject({ name: 'AuthError', code: 'unexpected_answer', status: 200 });
+      expect(odd.state).toEqual({ status: 'unknown' });
+      expect(client.state).toBe(before);
+    },
+  );
+
+  test('takes an answer without a token for no sign-in', async () => {
+    const odd = new AuthClient({ url: app.url, fetch: async () => new Response('{}') });
+    expect(await failure(odd.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({ code: 'unexpected_answer' });
+    expect(odd.state).toEqual({ status: 'unknown' });
+  });
+
+  test("is not told as the network's fault where the caller wants the answer no more", async () => {
+    const why = new Error('the user left');
+    network.pause = () => new Promise(() => {});
+    const caller = new AbortController();
+    const asked = failure(client.fetch(`${app.url}/auth/user`, { signal: caller.signal }));
+    await vi.waitFor(() => expect(network.bearers).toHaveLength(2));
+    caller.abort(why);
+    expect(await asked).toBe(why);
+  });
+
+  test('tells an answer that is not JSON', async () => {
+    const other = new AuthClient({ url: app.url, fetch: async () => new Response('<html>', { status: 200 }) });
+    expect(await failure(other.keys())).toMatchObject({
+      code: 'unexpected_answer',
+      status: 200,
+      retryAfter: undefined,
+      isPassing: false,
+    });
+  });
+
+  const WAIT = JSON.stringify({ code: 'too_many_requests', detail: 'Wait.' });
+
+  test.each<[string, string, number, string, Partial<AuthError>]>([
+    ['seconds of our server', WAIT, 429, '7', { code: 'too_many_requests', retryAfter: 7, isPassing: false }],
+    ['seconds of a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isPassing: true }],
+    ['a date says nothing', WAIT, 429, 'Wed, 21 Oct 2026 07:28:00 GMT', { retryAfter: undefined }],
+    ['an empty header says nothing', WAIT, 429, '', { retryAfter: undefined }],
+  ])('tells how long to wait: %s', async (_, body, status, after, expected) => {
+    const answer = new Response(body, { status, headers: { 'Retry-After': after } });
+    const other = new AuthClient({ url: app.url, fetch: async () => answer });
+    expect(await failure(other.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({ status, ...expected });
+  });
+});
+
+describe('two clients', () => {
+  /** A store that two tabs have in common. */
+  function sharedStore(): RefreshTokenStore {
+    return { ...memoryStore(), isShared: true };
+  }
+
+  /** The first and another, with one store, both signed in. */
+  async function startTwo() {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = apps.newClient(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await vi.waitFor(() => expect(other.state.status).toBe('signed-in'));
+    return { other, store };
+  }
+
+  test('of one process share nothing, because two users may stand behind them', async () => {
+    await start({ refreshTokenAsCookie: false }, memoryStore());
+    const other = apps.newClient(memoryStore());
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await other.register({ email: 'other@example.com', password: PASSWORD });
+    await client.logout();
+    expect((await other.getUser()).email).toBe('other@example.com');
+    expect(client.state.status).toBe('signed-out');
+  });
+
+  test('that share a store refresh once, and sign out together', async () => {
+    const { other, store } = await startTwo();
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    const emails = await Promise.all([client.getUser(), other.getUser()]);
+    expect(emails.map(({ email }) => email)).toEqual([EMAIL, EMAIL]);
+    expect(apps.refreshes()).toHaveLength(1);
+    await other.logout();
+    await vi.waitFor(() => expect(client.state.status).toBe('signed-out'));
+    expect(await store.get()).toBeUndefined();
+  });
+
+  test('that share a store renew at the same moment, which chance has given to the first', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.999); // after 480 of 600 seconds
+    await client.register({ email: EMAIL, password: PASSWORD });
+    random.mockReturnValue(0); // after 570
+    const other = apps.newClient(store);
+    expect(await other.restore()).toMatchObject({ status: 'signed-in' });
+    expect(apps.refreshes()).toEqual([]);
+    app.clock.advance(500);
+    moveClientClock(500_000);
+    await other.getUser();
+    await vi.waitFor(() => expect(apps.refreshes()).toHaveLength(1));
+  });
+
+  test('that share a store are kept apart by the grace where there are no locks', async () => {
+    vi.stubGlobal('navigator', undefined);
+    vi.stubGlobal('BroadcastChannel', undefined);
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    const other = apps.newClient(store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    for (let round = 0; round < 20; round++) {
+      app.clock.advance('11m');
+      moveClientClock(11 * MINUTE);
+      expect(await Promise.all([client.getUser(), other.getUser()])).toMatchObject([
+        { email: EMAIL },
+        { email: EMAIL },
+      ]);
+    }
+    expect(app.events.filter(({ reuse }) => reuse !== 'lost-response')).toEqual([]);
+    expect(await app.liveSessions()).toBe(1);
+  });
+
+  test('are both signed out by one that did not know who is signed in', async () => {
+    const store = sharedStore();
+    await start({ refreshTokenAsCookie: false }, store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const channel = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
+    channel.postMessage({ wantedBy: await client.accessToken() }); // the first is at rest, and tells a new one nothing
+    channel.close();
+    const other = apps.newClient(store);
+    const states: string[] = [];
+    other.subscribe(() => states.push(other.state.status));
+    await other.logout();
+    expect(states).toEqual(['signed-out']);
+    await vi.waitFor(() => expect(client.state).toEqual({ status: 'signed-out', reason: undefined }));
+    expect(await app.liveSessions()).toBe(0);
+  });
+
+  test('do not wait for one whose wrong password changed nothing', async () => {
+    const { other } = await startTwo();
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    network.pause = (path) => (path === '/auth/password/change' ? promise : undefined);
+    const changed = failure(client.changePassword({ oldPassword: 'not it', newPassword: `another ${PASSWORD}` }));
+    await app.signedUp('meanwhile@example.com'); // longer than a request takes
+    const started = performance.now();
+    const refreshed = other.refresh();
+    await new Promise((resolve) => setImmediate(resolve)); // its wish has been told, and nobody could grant it
+    answer();
+    expect((await changed).code).toBe('incorrect_credentials');
+    await refreshed;
+    expect(performance.now() - started).toBeLessThan(4000); // each wait for a turn that nobody makes room for takes 5 s
+  });
+
+  test('do not wait for ever for the sign-out of one', async () => {
+    const { other } = await startTwo();
+    const patience = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(patience.signal);
+    network.pause = (path) => (path === '/auth/logout' ? new Promise(() => {}) : undefined);
+    const left = failure(other.logout());
+    await vi.waitFor(() => expect(timeout).toHaveBeenCalledWith(30_000));
+    const refreshed = client.refresh();
+    patience.abort(new DOMException('The operation timed out.', 'TimeoutError'));
+    expect(await left).toMatchObject({ code: 'network_error' });
+    expect(await refreshed).toMatchObject({ status: 'signed-out' }); // the server had heard of it
+    timeout.mockRestore();
+  });
+
+  test('go on when one was closed', async () => {
+    const { other } = await startTwo();
+    other.close();
+    expect(await other.refresh()).toMatchObject({ status: 'signed-in' });
+    expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
+  });
+
+  test('do not take the end of an older session for that of theirs', async () => {
+    await start({ refreshTokenAsCookie: false }, sharedStore());
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const { session } = (client.state as { claims: { session: string } }).claims;
+    const late = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
+    const heard: string[] = [];
+    client.subscribe(() => heard.push(JSON.stringify(client.state)));
+    late.postMessage({ ended: '00000000-0000-4000-8000-000000000000', reason: 'token_not_valid' });
+    late.postMessage({ ended: session, reason: 'session_expired' });
+    await vi.waitFor(() => expect(heard).toEqual(['{"status":"signed-out","reason":"session_expired"}']));
+    late.close();
+  });
+
+  test('fail together when the one that refreshes has no network', async () => {
+    const { other } = await startTwo();
+    moveClientClock(11 * MINUTE);
+    network.isOffline = true;
+    const errors = await Promise.all([failure(client.getUser()), failure(other.getUser())]);
+    expect(errors.map(({ code }) => code)).toEqual(['network_error', 'network_error']);
+    expect([client.state.status, other.state.status]).toEqual(['signed-in', 'signed-in']);
+    network.isOffline = false;
+    expect(await Promise.all([client.getUser(), other.getUser()])).toMatchObject([{ email: EMAIL }, { email: EMAIL }]);
+  });
+});
+
+describe('a request of one user', () => {
+  let store: RefreshTokenStore;
+  const names = async () =>
+    (await app.database.pool.query('select first_name from app_user')).rows.map((row) => row.first_name);
+
+  beforeEach(async () => {
+    store = { ...memoryStore(), isShared: true };
+    await start({ refreshTokenAsCookie: false, accessTokenSessionCheck: 'database' }, store);
+    await client.register({ email: EMAIL, password: PASSWORD });
+  });
+
+  test('is not repeated as another who has signed in meanwhile', async () => {
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    await app.database.pool.query('delete from auth_session');
+    network.pause = (path) => (path === '/auth/user' ? promise : undefined);
+    const renamed = failure(client.updateUser({ firstName: 'Ada' }));
+    const before = client.state;
+    await apps.newClient(store).register({ email: 'other@example.com', password: PASSWORD });
+    await vi.waitFor(() => expect(client.state).not.toBe(before));
+    expect(client.state.status).toBe('signed-in');
+    answer();
+    expect(await renamed).toMatchObject({ code: 'token_not_valid', status: 401 });
+    expect(network.log.filter((line) => line.startsWith('PATCH'))).toEqual(['PATCH /auth/user 401']);
+    expect(await names()).toEqual(['', '']);
+  });
+
+  test('is not sent when another signs in while it waits for its turn', async () => {
+    await app.signedUp('other@example.com');
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    const other = apps.newClient(store);
+    network.pause = (path) => (path === '/auth/login' ? promise : undefined);
+    const entered = other.login({ email: 'other@example.com', password: PASSWORD });
+    await vi.waitFor(async () => expect(await app.liveSessions()).toBe(3));
+    const left = failure(client.logoutAll());
+    answer();
+    await entered;
+    expect(await left).toMatchObject({ code: 'user_changed', status: 401 });
+    expect([(await client.getUser()).email, (await other.getUser()).email]).toEqual(Array(2).fill('other@example.com'));
+    expect(await app.liveSessions()).toBe(3);
+  });
+
+  test('is not sent as another to whom the refresh token belongs by now', async () => {
+    const other = await app.signedUp('other@example.com');
+    await store.set(other.refreshToken);
+    app.clock.advance('11m');
+    moveClientClock(11 * MINUTE);
+    expect(await failure(client.updateUser({ firstName: 'Ada' }))).toMatchObject({
+      code: 'user_changed',
+      status: 401,
+      isPassing: false,
+    });
+    expect(await names()).toEqual(['', '']);
+    expect((await client.getUser()).email).toBe('other@example.com');
+  });
+});
+
+describe('what a client is given', () => {
+  test('may throw when it listens, and stops nobody else', async () => {
+    const thrown: unknown[] = [];
+    const queue = queueMicrotask;
+    vi.stubGlobal('queueMicrotask', (task: () => void) =>
+      queue(() => {
+        try {
+          task();
+        } catch (error) {
+          thrown.push(error);
+        }
+      }),
+    );
+    await start();
+    const heard: string[] = [];
+    client.subscribe(() => {
+      throw new Error('a mistake of the app');
+    });
+    client.subscribe(() => heard.push(client.state.status));
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await client.logout();
+    expect(heard).toEqual(['signed-in', 'signed-out']);
+    expect(thrown).toEqual(Array(2).fill(new Error('a mistake of the app')));
+  });
+
+  test('may fail to forget the refresh token of a session that has ended', async () => {
+    const store = memoryStore();
+    await start(
+      { refreshTokenAsCookie: false },
+      {
+        ...store,
+        set: (token) => {
+          if (!token) throw new Error('no storage');
+          store.set(token);
+        },
+      },
+    );
+    await client.register({ email: EMAIL, password: PASSWORD });
+    await expect(client.logout()).rejects.toThrow('no storage');
+    expect(client.state).toEqual({ status: 'signed-out', reason: undefined });
+    expect(await client.accessToken()).toBeUndefined();
+  });
+
+  test('must fit how the server sends refresh tokens', async () => {
+    await start({ refreshTokenAsCookie: false });
+    await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
+      'The server sends refresh tokens in bodies: pass a `store`.',
+    );
+    await app.close();
+    await start({}, memoryStore());
+    await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
+      'The server sends refresh tokens as cookies: leave `store` out.',
+    );
+  });
+
+  test('decides to where the access token goes', async () => {
+    await start();
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const elsewhere = app.url.replace('127.0.0.1', 'localhost');
+    await expect(client.fetch(`${elsewhere}/auth/user`)).rejects.toThrow(
+      /^The access token is not for http:\/\/localhost/,
+    );
+    expect(network.log).toEqual(['POST /auth/registration 201']);
+    const open = new AuthClient({ url: `${app.url}/auth`, fetch: network.fetch, origins: [elsewhere] });
+    expect((await open.fetch(`${elsewhere}/auth/user`)).status).toBe(200);
+  });
+
+  test('is not shown by what is printed of it', async () => {
+    await start({ refreshTokenAsCookie: false }, memoryStore());
+    await client.register({ email: EMAIL, password: PASSWORD });
+    const token = await client.accessToken();
+    const { inspect } = await import('node:util');
+    expect(inspect(client, { depth: 9, showHidden: true, getters: true })).not.toContain(token);
+    expect(JSON.stringify(client)).not.toContain(token?.slice(0, 20));
+  });
+});

@@ -1,0 +1,159 @@
+import { metrics, trace } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { Authorized, Get, JsonController } from 'routing-controllers';
+import { Service } from 'typedi';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AuthEvents, Role } from '../../src/index.js';
+import { consoleLogger } from '../../src/observability/logger.js';
+import { Telemetry } from '../../src/observability/telemetry.js';
+import { createOwner } from '../support/race.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+
+const spans = new InMemorySpanExporter();
+const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 2 ** 31 - 1 });
+trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+const meters = new MeterProvider({ readers: [reader] });
+metrics.setGlobalMeterProvider(meters);
+
+/** What one metric says: its value, or how many were measured, by its attributes. */
+async function valuesOf(name: string): Promise<Record<string, number>> {
+  await reader.forceFlush();
+  const all =
+    measured
+      .getMetrics()
+      .at(-1)
+      ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+  const points = all.find(({ descriptor }) => descriptor.name === name)?.dataPoints ?? [];
+  return Object.fromEntries(
+    points.map(({ attributes, value }) => [
+      Object.values(attributes).join(' '),
+      typeof value === 'number' ? value : (value as { count: number }).count,
+    ]),
+  );
+}
+
+@Service()
+@JsonController('/staff')
+class StaffController {
+  @Get()
+  @Authorized(Role.STAFF)
+  read() {
+    return {};
+  }
+}
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await createTestApp({
+    settings: { accessTokenSessionCheck: 'revocation-list' },
+    controllers: [StaffController],
+  });
+});
+afterAll(async () => {
+  await app.close();
+  await meters.shutdown();
+});
+
+test('spans, a histogram and counters tell operations by outcome and reuse class, and nothing that is secret or personal', async () => {
+  const client = await app.signedUp('ada@example.com');
+  await app.client().login('ada@example.com', 'a wrong sentence');
+  const tab = client.copy();
+  const thief = client.copy();
+  await client.refresh();
+  await tab.refresh();
+  app.clock.advance(11);
+  await thief.refresh();
+  await client.refresh();
+  expect(await valuesOf('jwt_allauth.operation.duration')).toEqual({
+    'register ok': 1,
+    'login incorrect_credentials': 1,
+    'rotate ok': 1,
+    'rotate lost-response': 1,
+    'rotate replay': 1,
+    'rotate revoked-session': 1,
+  });
+  expect(await valuesOf('jwt_allauth.events')).toEqual({
+    'user.registered': 1,
+    'session.opened': 1,
+    'session.refreshed': 1,
+    'login.failed incorrect_credentials': 1,
+    'session.reuse-detected lost-response': 1,
+    'session.reuse-detected replay': 1,
+    'session.reuse-detected revoked-session': 1,
+    'session.revoked replay': 1,
+  });
+  const finished = spans.getFinishedSpans().map(({ name, attributes, status }) => ({ name, attributes, status }));
+  expect(finished.map(({ name, attributes }) => `${name} ${attributes['outcome']}`)).toEqual([
+    'jwt_allauth.register ok',
+    'jwt_allauth.login incorrect_credentials',
+    'jwt_allauth.rotate ok',
+    'jwt_allauth.rotate lost-response',
+    'jwt_allauth.rotate replay',
+    'jwt_allauth.rotate revoked-session',
+  ]);
+  expect(finished.every(({ status }) => status.code === 0)).toBe(true);
+  expect(JSON.stringify(finished)).not.toMatch(/@example|eyJ|[0-9a-f]{8}-/);
+});
+
+test('refused requests are counted by code and reason', async () => {
+  const before = await valuesOf('jwt_allauth.refusals');
+  const client = await app.signedUp();
+  const foreign = { origin: 'https://evil.example' };
+  expect((await app.client().send('POST', '/auth/refresh', undefined, foreign)).status).toBe(403);
+  expect((await client.get('/staff')).status).toBe(403);
+  expect((await app.client().get('/staff')).status).toBe(401);
+  expect((await app.client().send('GET', '/nowhere')).status).toBe(404);
+  const after = await valuesOf('jwt_allauth.refusals');
+  const added = Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)] as const);
+  expect(Object.fromEntries(added.filter(([, value]) => value > 0))).toEqual({
+    csrf_failed: 1,
+    permission_denied: 1,
+    not_authenticated: 1,
+  });
+});
+
+test('an error that is no refusal marks its span', async () => {
+  spans.reset();
+  const { client } = await createOwner(app);
+  await app.database.pool.query('alter table auth_session rename column jti to away');
+  expect((await client.refresh()).status).toBe(500);
+  await app.database.pool.query('alter table auth_session rename column away to jti');
+  expect(spans.getFinishedSpans()).toMatchObject([
+    { name: 'jwt_allauth.rotate', attributes: { outcome: 'error' }, status: { code: 2 } },
+  ]);
+});
+
+test('gauges show the revocation list', async () => {
+  const before = (await valuesOf('jwt_allauth.revocation_list.size'))[''] ?? 0;
+  const { client } = await createOwner(app);
+  await client.logout();
+  for (let size = before; size < before + 1; ) size = (await valuesOf('jwt_allauth.revocation_list.size'))[''] ?? 0;
+  expect(await valuesOf('jwt_allauth.revocation_list.current')).toEqual({ '': 1 });
+  const now = Date.now;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // nothing was heard for a second
+  expect(await valuesOf('jwt_allauth.revocation_list.current')).toEqual({ '': 0 });
+  clock.mockRestore();
+});
+
+test('without the package everything works and nothing is measured', async () => {
+  vi.doMock('@opentelemetry/api', () => {
+    throw new Error('Cannot find package');
+  });
+  spans.reset();
+  const telemetry = await Telemetry.load();
+  vi.doUnmock('@opentelemetry/api');
+  telemetry.count(new AuthEvents(consoleLogger));
+  telemetry.gauge('nothing', 'Nothing.', () => 1);
+  expect(await telemetry.measure('rotate', async () => 'done')).toBe('done');
+  await expect(telemetry.measure('rotate', () => Promise.reject(new RangeError('of the app')))).rejects.toThrow(
+    RangeError,
+  );
+  expect(spans.getFinishedSpans()).toEqual([]);
+});

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ErrorCode } from '../../src/index.js';
+import type { OpenApiDocument, OpenApiOperation } from '../../src/openapi/index.js';
+import { documentOf, operationsOf } from '../support/documented-app.js';
+import { PUBLIC_URL } from '../support/mail-app.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+
+const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+
+/** The rows of the two tables of endpoints: what is requested, what with, what is answered. */
+const rows = [...readme.matchAll(/^\| (`(?:GET|POST|PATCH|DELETE)\b[^|]*) \|([^|]*)\|([^|]*)\|([^|]*)\|$/gm)].map(
+  ([, requests = '', needs = '', success = '', errors = '']) => ({ requests, needs, success, errors }),
+);
+
+let app: TestApp;
+let mandatory: TestApp;
+let schemas: OpenApiDocument['components']['schemas'];
+let described: { readonly name: string; readonly operation: OpenApiOperation }[];
+beforeAll(async () => {
+  const settings = { publicUrl: PUBLIC_URL, invitations: true };
+  app = await createTestApp({ settings });
+  const changes = { emailVerification: 'mandatory', emailVerifiedRedirect: 'https://app.example.com/' } as const;
+  mandatory = await createTestApp({ settings: { ...settings, ...changes }, database: app.database });
+  const documents = [app, mandatory].map((each) => documentOf(each));
+  schemas = Object.assign({}, ...documents.map(({ components }) => components.schemas));
+  described = documents
+    .flatMap(operationsOf)
+    .map(({ method, path, operation }) => ({ name: `${method.toUpperCase()} ${path}`, operation }));
+});
+afterAll(async () => {
+  await mandatory.close();
+  await app.close();
+});
+
+/** What a row is about, as the document names it. */
+function namesIn(requests: string): string[] {
+  const paths = [...requests.matchAll(/\/[\w./:-]+/g)].map(([path]) => path.replace(/:(\w+)/g, '{$1}'));
+  const methods = requests.match(/GET|POST|PATCH|DELETE/g) ?? [];
+  return methods.flatMap((method) => paths.map((path) => `${method} /auth${path}`));
+}
+
+/** The operations that a row is about. */
+function operationsIn(requests: string): OpenApiOperation[] {
+  const names = namesIn(requests);
+  return described.filter(({ name }) => names.includes(name)).map(({ operation }) => operation);
+}
+
+/** The fields of the JSON bodies and forms of operations, as the tables write them: optional ones with `?`. */
+function fieldsOf(operations: readonly OpenApiOperation[]): Set<string> {
+  const bodies = operations.flatMap(({ requestBody }) => Object.values(requestBody?.content ?? {}));
+  const fields = bodies.flatMap(({ schema = {} }) => {
+    const name = String(schema['$ref'] ?? '').replace(/^.*\//, '');
+    const { properties, required = [] } = (name ? schemas[name] : schema) as {
+      properties: object;
+      required?: string[];
+    };
+    return Object.keys(properties).map((field) => (required.includes(field) ? field : `${field}?`));
+  });
+  return new Set(fields);
+}
+
+/** Statuses that the prose beside the tables explains, and not each row. */
+const OF_MANY = ['413', '415', '500', '503'];
+
+/** Codes that come of what a request needs in any route: a body, a token, an origin of the app's, patience. */
+const OF_ALL: string[] = [
+  ErrorCode.ValidationFailed,
+  ErrorCode.MalformedJson,
+  ErrorCode.NotAuthenticated,
+  ErrorCode.TokenNotValid,
+  ErrorCode.CsrfFailed,
+  ErrorCode.TooManyRequests,
+];
+
+test('the tables of the README are found', () => {
+  expect(rows.length).toBeGreaterThan(20);
+  const named = rows.flatMap(({ requests }) => operationsIn(requests));
+  expect(new Set(named)).toEqual(new Set(described.map(({ operation }) => operation)));
+});
+
+test('the tables of the README have each endpoint in one row, and no other', () => {
+  const named = rows.flatMap(({ requests }) => [...new Set(namesIn(requests))]);
+  expect(named.sort()).toEqual([...new Set(described.map(({ name }) => name))].sort());
+});
+
+test('the tables of the README ask for a token and for fields where the document does', () => {
+  for (const { requests, needs } of rows) {
+    const operations = operationsIn(requests);
+    const isBearer = operations.every(({ security = [] }) => security.some((scheme) => 'bearerAuth' in scheme));
+    expect(needs.includes('Bearer'), requests).toBe(isBearer);
+    const named = [...needs.matchAll(/`([^`]+)`/g)].flatMap(([, fields = '']) => fields.split(' '));
+    if (requests.includes('/refresh'))
+      expect(named).toEqual(['refresh']); // in body mode
+    else expect(new Set(named), requests).toEqual(fieldsOf(operations));
+  }
+});
+
+test('the tables of the README have every answer of the document that is not the same for all', () => {
+  for (const { requests, success, errors } of rows) {
+    const operations = operationsIn(requests);
+    const isPage = operations.some(({ responses }) => responses['500']?.content?.['text/html']);
+    const answers = success + errors;
+    for (const [status, response] of operations.flatMap(({ responses }) => Object.entries(responses))) {
+      if (OF_MANY.includes(status)) continue;
+      const codes = JSON.stringify(response).match(/"enum":\[([^\]]*)\]/)?.[1] ?? '';
+      // A foreign origin at the cookie of refresh tokens is explained beside the first table.
+      if (status === '403' && codes === '"csrf_failed"' && !answers.includes('403')) {
+        expect(requests).toMatch(/^`POST \/(registration|login|refresh|logout)`$/);
+        continue;
+      }
+      const isPageOf200 = isPage && status === '200';
+      expect(
+        isPageOf200 ? answers.match(/page|form/)?.length : answers.includes(status),
+        `${requests} ${status}`,
+      ).toBeTruthy();
+      for (const [, code = ''] of codes.matchAll(/"(\w+)"/g)) {
+        if (!OF_ALL.includes(code)) expect(answers, `${requests} ${code}`).toContain(code);
+      }
+    }
+  }
+});
+
+test('every status and code in the tables of the README is in the document', () => {
+  for (const { requests, success, errors } of rows) {
+    const answers = success + errors;
+    const responses = operationsIn(requests).flatMap((operation) => Object.entries(operation.responses));
+    for (const [, status, codes = ''] of answers.matchAll(/\b([2-5]\d\d)\b((?: `[a-z_]+`)*)/g)) {
+      const told = responses.filter(([each]) => each === status);
+      expect(told, `${requests} ${status}`).not.toEqual([]);
+      for (const [, code = ''] of codes.matchAll(/`(\w+)`/g)) expect(JSON.stringify(told)).toContain(`"${code}"`);
+    }
+  }
+});
+
+test('every code of an error that is answered is in the document of some route', () => {
+  const own: string[] = [ErrorCode.InvalidSettings, ErrorCode.ControllerRefused]; // at start-up
+  const ofApps: string[] = [ErrorCode.BadRequest, ErrorCode.NotFound, ErrorCode.Conflict]; // of the app's own routes
+  const all = JSON.stringify(described);
+  const missing = Object.values(ErrorCode).filter((code) => !all.includes(`"${code}"`));
+  expect(missing.sort()).toEqual([...own, ...ofApps].sort());
+});

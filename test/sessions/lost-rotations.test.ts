@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { expectProblem } from '../support/expect-problem.js';
+import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import type { TestClient } from '../support/test-client.js';
+
+describe.each([false, true])('a database that has lost rotations, with an audit log: %s', (auditLog) => {
+  let app: TestApp;
+  let owner: Owner;
+  beforeAll(async () => {
+    app = await createTestApp({ settings: { auditLog } });
+  });
+  afterAll(() => app.close());
+  beforeEach(async () => {
+    owner = await createOwner(app);
+    app.events.length = 0;
+    app.log.length = 0;
+  });
+
+  const row = async () => (await app.sessions()).find(({ id }) => id === sessionOf(owner.client));
+
+  /** Rotates so often, a minute apart, and gives a copy of the client at each generation. */
+  async function rotate(times: number): Promise<TestClient[]> {
+    const copies = [owner.client.copy()];
+    for (let time = 0; time < times; time++) {
+      app.clock.advance(60);
+      expect((await owner.client.refresh()).status).toBe(200);
+      copies.push(owner.client.copy());
+    }
+    return copies;
+  }
+
+  /** Takes the session's row back to what it was, as a failover to a standby that lags does. */
+  async function restore(stored: Awaited<ReturnType<typeof row>>): Promise<void> {
+    const columns = Object.keys(stored ?? {}).filter((column) => column !== 'id');
+    const set = columns.map((column, index) => `${column} = $${index + 2}`).join(', ');
+    await app.database.pool.query(`update auth_session set ${set} where id = $1`, [
+      stored?.id,
+      ...columns.map((column) => stored?.[column as 'jti']),
+    ]);
+  }
+
+  test('rotates the token on that it does not know yet, and reports it as recovered', async () => {
+    await rotate(1);
+    const stored = await row();
+    await rotate(2);
+    await restore(stored);
+    const [presented, retry] = [owner.client.copy(), owner.client.copy()];
+    app.clock.advance(600);
+    expect((await owner.client.refresh()).status).toBe(200);
+    const { jti, iat } = claimsOf(owner.client.refreshToken);
+    expect(await row()).toMatchObject({ enabled: true, jti, previous_jti: claimsOf(presented.refreshToken).jti });
+    expect(iat).toBe(app.clock.now() / 1000);
+    expect(app.events).toMatchObject([{ reuse: 'recovered', session: stored?.id, user: owner.id }]);
+    expect(app.log).toMatchObject([{ level: 'warn', reuse: 'recovered', session: stored?.id }]);
+    const sql = `select details from auth_audit_event where session = $1 and event = 'session.reuse-detected'`;
+    const { rows } = await app.database.pool.query(sql, [stored?.id]);
+    expect(rows).toEqual(auditLog ? [{ details: { reuse: 'recovered' } }] : []);
+
+    app.clock.advance(10); // a lost answer: it is the parent now
+    expect((await retry.refresh()).status).toBe(200);
+    expect(claimsOf(retry.refreshToken).jti).toBe(jti);
+    expect((await owner.client.refresh()).status).toBe(200);
+  });
+
+  test('gives parallel uses of that token one successor', async () => {
+    const stored = await row();
+    await rotate(1);
+    await restore(stored);
+    const tabs = Array.from({ length: 8 }, () => owner.client.copy());
+    for (const answer of await Promise.all(tabs.map((tab) => tab.refresh()))) expect(answer.status).toBe(200);
+    const successors = new Set(tabs.map(({ refreshToken }) => claimsOf(refreshToken).jti));
+    expect([...successors]).toEqual([(await row())?.jti]);
+    expect(app.events.filter(({ reuse }) => reuse === 'recovered')).toHaveLength(1);
+    expect(app.events.filter(({ reuse }) => reuse === 'lost-response')).toHaveLength(7);
+  });
+
+  test('finds the thief who uses a token between the two as soon as the owner comes', async () => {
+    const stored = await row();
+    const [, between] = await rotate(2);
+    await restore(stored);
+    expect((await between?.refresh())?.status).toBe(200);
+    expectProblem(await owner.client.refresh(), 401, 'refresh_token_reused');
+    expect(app.events.map(({ reuse }) => reuse)).toEqual(['recovered', 'replay']);
+    expect(await owner.live()).toBe(0);
+  });
+
+  test('takes an older token for a replay before and after the recovery', async () => {
+    const [oldest] = await rotate(1);
+    const stored = await row();
+    await rotate(1);
+    await restore(stored);
+    app.clock.advance(60);
+    expectProblem(await (oldest as TestClient).refresh(), 401, 'refresh_token_reused');
+    expect(await owner.live()).toBe(0);
+    expectProblem(await owner.client.refresh(), 401, 'token_not_valid'); // what was ended stays ended
+  });
+
+  test('takes a token of the same second as its last rotation for a replay: nothing tells the two apart', async () => {
+    await rotate(1);
+    const stored = await row();
+    expect((await owner.client.refresh()).status).toBe(200);
+    await restore(stored);
+    expectProblem(await owner.client.refresh(), 401, 'refresh_token_reused');
+  });
+
+  test('asks for a new sign-in where the session it knows has expired', async () => {
+    const stored = await row();
+    app.clock.advance(13 * 86_400);
+    await rotate(1);
+    await restore(stored);
+    app.clock.advance(2 * 86_400);
+    expectProblem(await owner.client.refresh(), 401, 'token_not_valid');
+    expect(await row()).toMatchObject({ jti: stored?.jti });
+    expect(app.events).toEqual([]);
+  });
+});
+
+describe('servers whose clocks differ', () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await createTestApp();
+  });
+  afterAll(() => app.close());
+
+  test('never take an older token for a newer one', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: -30, max: 30 }), { minLength: 2, maxLength: 8 }), async (steps) => {
+        const owner = await createOwner(app);
+        const copies: TestClient[] = [];
+        for (const seconds of steps) {
+          app.clock.advance(seconds);
+          copies.push(owner.client.copy());
+          expect((await owner.client.refresh()).status).toBe(200);
+        }
+        app.events.length = 0;
+        for (const copy of copies.slice(0, -1).reverse()) {
+          expect((await copy.refresh()).status).toBe(401);
+        }
+        expect(app.events.map(({ reuse }) => reuse)).not.toContain('recovered');
+        expect(await owner.live()).toBe(0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { IntegerType } from '@mikro-orm/core';
+import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
+import { afterEach, describe, expect, test } from 'vitest';
+import { BaseUser, RefreshToken, TokenFactory } from '../../src/index.js';
+import { countQueries } from '../support/query-count.js';
+import { claimsOf, createOwner, type Owner } from '../support/race.js';
+import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
+import type { AppUser } from '../support/users.js';
+
+let app: TestApp;
+afterEach(() => app.close());
+
+async function start(options: TestAppOptions = {}): Promise<Owner> {
+  app = await createTestApp({ ...options, settings: { refreshToken: RefreshToken, ...options.settings } });
+  return createOwner(app);
+}
+
+/** The kinds of the statements that a refresh sends: their first words. */
+async function kindsOf(refresh: () => Promise<{ status: number }>): Promise<string[]> {
+  const queries = await countQueries(app.orm, async () => expect((await refresh()).status).toBe(200));
+  return queries.map((text) => text.trim().split(/\s/)[0] as string);
+}
+
+describe('a refresh with the shipped class of tokens', () => {
+  test('is one statement, and says what the user is at that moment', async () => {
+    const { id, client } = await start();
+    const { claims } = { claims: claimsOf(client.access) };
+    await app.database.pool.query('update app_user set role = 7, email_verified = true where id = $1', [id]);
+    expect(await kindsOf(() => client.refresh())).toEqual(['update']);
+    expect(claimsOf(client.access)).toMatchObject({ sub: id, role: 7, email_verified: true, session: claims.session });
+    expect(claimsOf(client.refreshToken)).toMatchObject({ sub: id, role: 7, email_verified: true });
+    expect(Object.keys(claimsOf(client.access)).toSorted()).toEqual(Object.keys(claims).toSorted());
+  });
+
+  test('is written together with its event where there is an audit log', async () => {
+    const { client } = await start({ settings: { auditLog: true } });
+    expect(await kindsOf(() => client.refresh())).toEqual(['start', 'update', 'insert', 'commit']);
+  });
+
+  test('dates the access token at the rotation, however long the answer takes', async () => {
+    // A session that is ended in between is remembered for the lifetime of an access token from then on, and no longer.
+    const { client } = await start();
+    const { clock, auth } = app;
+    const before = Math.floor(clock.now() / 1000);
+    auth.events.on('session.refreshed', () => clock.advance(3600));
+    expect((await client.refresh()).status).toBe(200);
+    expect(claimsOf(client.access)).toMatchObject({ iat: before, exp: before + auth.settings.accessTokenLifetime });
+  });
+
+  test('on a server whose clock is behind keeps the date of the parent', async () => {
+    const { client } = await start();
+    app.clock.advance(60);
+    expect((await client.refresh()).status).toBe(200);
+    const { iat } = claimsOf(client.refreshToken);
+    app.clock.advance(-30);
+    expect(await kindsOf(() => client.refresh())).toEqual(['update', 'select', 'update']);
+    expect(claimsOf(client.refreshToken).iat).toBe(iat);
+  });
+});
+
+/** A role that the app keeps in another form than it stands in the database. */
+class ShiftedRole extends IntegerType {
+  override convertToJSValue(value: unknown): number {
+    return Number(value) + 100;
+  }
+
+  override convertToDatabaseValue(value: unknown): number {
+    return Number(value) - 100;
+  }
+}
+
+@Entity()
+class ShiftedUser extends BaseUser {
+  @PrimaryKey({ type: 'uuid' })
+  override id: string = randomUUID();
+
+  @Property({ type: ShiftedRole })
+  override role: number = 100;
+}
+
+class OwnFactory extends TokenFactory {
+  override async prepare(user: AppUser) {
+    const prepared = await super.prepare(user);
+    prepared.refresh.payload.own = true;
+    return prepared;
+  }
+}
+
+describe('a refresh for which code of the app runs', () => {
+  test('reads first where USER_ATTRIBUTES names claims', async () => {
+    const { client } = await start({ settings: { userAttributes: { org: 'organization.name' } } });
+    expect((await kindsOf(() => client.refresh()))[0]).toBe('select');
+    expect(claimsOf(client.access)).toHaveProperty('org');
+  });
+
+  test('reads first where the app makes its tokens in its own way', async () => {
+    const { client } = await start({ auth: { services: [OwnFactory] } });
+    expect(await kindsOf(() => client.refresh())).toEqual(['select', 'update']);
+    expect(claimsOf(client.access)).toHaveProperty('own', true);
+  });
+
+  test('reads first where the role is converted by a type of the app', async () => {
+    app = await createTestApp({ user: ShiftedUser });
+    const client = await app.signedUp();
+    await app.database.pool.query('update shifted_user set role = 5');
+    expect(await kindsOf(() => client.refresh())).toEqual(['select', 'update']);
+    expect(claimsOf(client.access)).toHaveProperty('role', 105);
+  });
+});

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RefreshToken } from '../../src/index.js';
+import { createOwner, type Owner, race, sessionOf } from '../support/race.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+import { AppRefreshToken } from '../support/users.js';
+
+const ROUNDS = 250; // in each of two orders
+
+/** The shipped class of tokens is rotated by another statement than a class of the app's. */
+const CLASSES = [AppRefreshToken, RefreshToken];
+
+/** What ends sessions, and how many of a user's two sessions may live afterwards. */
+const revocations: [name: string, survivors: number, revoke: (owner: Owner, app: TestApp) => Promise<unknown>][] = [
+  ['a logout', 1, ({ client }) => client.copy().logout()],
+  ['a logout of everything', 0, ({ client }) => client.copy().logoutAll()],
+  ['a password change', 1, ({ client }) => client.copy().changePassword('', `${PASSWORD} again`)],
+  ['a deactivation', 0, ({ id }, app) => app.auth.deactivation.deactivate(id)],
+];
+
+describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
+  let apps: TestApp[];
+  beforeAll(async () => {
+    const settings = { oldPasswordFieldEnabled: false };
+    apps = await Promise.all(CLASSES.map((refreshToken) => createTestApp({ settings: { ...settings, refreshToken } })));
+  });
+  afterAll(() => Promise.all(apps.map((app) => app.close())));
+
+  /** The app of a round: each class has two rounds in turn. */
+  function appOf(round: number): TestApp {
+    return apps[(round >> 1) % apps.length] as TestApp;
+  }
+
+  /** The session that was being refreshed is over, whatever token of it is tried, and no more live than should. */
+  async function assertEnded(app: TestApp, owner: Owner, before: Owner['client']): Promise<void> {
+    const { rows } = await app.database.pool.query('select enabled from auth_session where id = $1', [
+      sessionOf(before),
+    ]);
+    expect(rows).toEqual([{ enabled: false }]);
+    expect(await owner.live()).toBe(survivors);
+    expect((await owner.client.refresh()).status).toBe(401);
+  }
+
+  test(`leaves no live session when the refresh comes first, ${ROUNDS} times`, async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const app = appOf(round);
+      const owner = await createOwner(app);
+      await owner.another();
+      const before = owner.client.copy();
+      const row = { table: 'auth_session', id: sessionOf(before) };
+      const [refreshed] = await race(
+        app,
+        row,
+        () => owner.client.refresh(),
+        () => revoke({ ...owner, client: before }, app),
+      );
+      expect(refreshed.status).toBe(200);
+      await assertEnded(app, owner, before);
+    }
+  });
+
+  test(`leaves no live session when ${name} comes first, ${ROUNDS} times`, async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const app = appOf(round);
+      const owner = await createOwner(app);
+      await owner.another();
+      const before = owner.client.copy();
+      const row = { table: 'auth_session', id: sessionOf(before) };
+      const [, refreshed] = await race(
+        app,
+        row,
+        () => revoke({ ...owner, client: before }, app),
+        () => owner.client.refresh(),
+      );
+      expect([refreshed.status, refreshed.body.code]).toEqual([401, 'token_not_valid']);
+      await assertEnded(app, owner, before);
+    }
+  });
+
+  test('leaves no live session when nobody arranges the order, 500 times', async () => {
+    for (let round = 0; round < 500; round++) {
+      const app = appOf(round);
+      const owner = await createOwner(app);
+      await owner.another();
+      const before = owner.client.copy();
+      const both = [() => owner.client.refresh(), () => revoke({ ...owner, client: before }, app)];
+      await Promise.all((round % 2 ? both : both.reverse()).map((start) => start()));
+      await assertEnded(app, owner, before);
+    }
+  });
+});

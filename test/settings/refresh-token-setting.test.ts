@@ -1,0 +1,119 @@
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Container } from 'typedi';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createJwtAllauth, RefreshToken, SettingsError, settingsFromEnv } from '../../src/index.js';
+import { resolveTokenClass } from '../../src/tokens/resolve-token-class.js';
+import { ENCRYPTION_KEY } from '../support/encryption-key.js';
+import { createTestApp, SECRET } from '../support/test-app.js';
+
+/** Where the modules of the fixtures find the one RefreshToken of this process. */
+const BRIDGE = 'jwt-allauth test bridge';
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await realpath(await mkdtemp(join(tmpdir(), 'jwt-allauth-token-')));
+  Object.assign(globalThis, { [BRIDGE]: RefreshToken });
+  const base = `const RefreshToken = globalThis[${JSON.stringify(BRIDGE)}];\n`;
+  const installed = join(directory, 'node_modules', '@app', 'tokens');
+  await mkdir(installed, { recursive: true });
+  const files = {
+    'package.json': '{ "type": "module" }',
+    'good.js': `${base}export class Own extends RefreshToken {}\nexport default class extends Own {}\nexport { Own as $t_1 };`,
+    'same.js': `${base}export { RefreshToken };`,
+    'wrong.js': 'export class Other {}\nexport const text = "t", nothing = null, fn = () => 1;\nexport let unset;',
+    'instance.js': `${base}export const token = new RefreshToken('1', 0, true);`,
+    'empty.js': '',
+    'throws.js': 'throw new Error("no connection to the key store");',
+    'throws-null.js': 'throw null;',
+    'throws-text.js': 'throw "a text";',
+    'syntax.js': 'export class {',
+    'imports-missing.js': 'import "../nowhere.js";',
+    'node_modules/@app/tokens/package.json': '{ "name": "@app/tokens", "type": "module", "exports": "./index.js" }',
+    'node_modules/@app/tokens/index.js': `${base}export class Own extends RefreshToken {}`,
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  await symlink(join(directory, 'good.js'), join(directory, 'link.js'));
+});
+afterAll(async () => {
+  Reflect.deleteProperty(globalThis, BRIDGE);
+  await rm(directory, { recursive: true, force: true });
+});
+
+const refusal = async (specifier: unknown): Promise<SettingsError> => {
+  const outcome = await resolveTokenClass(specifier as string, directory).catch((error: unknown) => error);
+  if (outcome instanceof SettingsError) return outcome;
+  throw new Error(`expected a SettingsError, got ${String(outcome)}`);
+};
+
+describe('REFRESH_TOKEN', () => {
+  test.each(['./good.js#Own', './good.js#$t_1', './link.js#Own', '@app/tokens#Own', './same.js#RefreshToken'])(
+    '%s names a class, resolved from the working directory',
+    async (specifier) => {
+      const found = await resolveTokenClass(specifier, directory);
+      expect(found === RefreshToken || found.prototype instanceof RefreshToken).toBe(true);
+    },
+  );
+
+  test('may name a default export and an absolute path', async () => {
+    const { default: byDefault } = await import(pathToFileURL(join(directory, 'good.js')).href);
+    expect(await resolveTokenClass('./good.js#default', directory)).toBe(byDefault);
+    expect(await resolveTokenClass(`${join(directory, 'good.js')}#default`, '/elsewhere')).toBe(byDefault);
+  });
+
+  test('unset it is the shipped class', async () => {
+    expect(await resolveTokenClass(undefined, directory)).toBe(RefreshToken);
+  });
+
+  test.each<[specifier: string, found: RegExp]>([
+    ['./nowhere.js#Own', /names the module \.\/nowhere\.js, which cannot be loaded/],
+    ['@app/nowhere#Own', /names the module @app\/nowhere, which is not installed/],
+    ['@app/tokens/deep.js#Own', /names the module @app\/tokens\/deep\.js/],
+    ['./good.js#Nobody', /names Nobody, but \.\/good\.js exports .*Own/],
+    ['./empty.js#Own', /names Own, but \.\/empty\.js exports nothing/],
+    ['./good.js#constructor', /names constructor, but \.\/good\.js exports/],
+    ['./wrong.js#Other', /names Other, which is a function and not a class that extends RefreshToken/],
+    ['./wrong.js#fn', /names fn, which is a function and not a class/],
+    ['./wrong.js#text', /names text, which is a string and not a class/],
+    ['./wrong.js#nothing', /names nothing, which is .* not a class/],
+    ['./wrong.js#unset', /names unset, which is a undefined and not a class/],
+    ['./instance.js#token', /names token, which is a object and not a class/],
+    ['./throws.js#Own', /names the module \.\/throws\.js, which cannot be loaded: no connection to the key store/],
+    ['./throws-null.js#Own', /names the module \.\/throws-null\.js, which cannot be loaded/],
+    ['./throws-text.js#Own', /names the module \.\/throws-text\.js, which cannot be loaded(?!.*undefined)/],
+    ['./syntax.js#Own', /names the module \.\/syntax\.js, which cannot be loaded/],
+    ['./imports-missing.js#Own', /names the module \.\/imports-missing\.js, which cannot be loaded: .*nowhere/],
+  ])('%s stops the start with the name of the setting and what was found', async (specifier, found) => {
+    const { faults, code } = await refusal(specifier);
+    expect(code).toBe('invalid_settings');
+    expect(faults).toEqual([{ setting: 'JWT_ALLAUTH_REFRESH_TOKEN', message: expect.stringMatching(found) }]);
+  });
+
+  test.each([
+    [
+      'a class of something else',
+      class Other {},
+      /Other, which is a function and not a class that extends RefreshToken/,
+    ],
+    ['a function', () => {}, /not a class that extends RefreshToken/],
+  ])('given as %s it stops the start as well', async (_, value, found) => {
+    expect((await refusal(value)).faults).toEqual([
+      { setting: 'JWT_ALLAUTH_REFRESH_TOKEN', message: expect.stringMatching(found) },
+    ]);
+  });
+
+  test('is looked at when the app starts, not at the first sign-in', async () => {
+    const { orm, close } = await createTestApp();
+    const settings = settingsFromEnv({
+      JWT_ALLAUTH_SECRET_KEY: SECRET,
+      JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+      JWT_ALLAUTH_REFRESH_TOKEN: './test/support/users.ts#Organization',
+    });
+    const starting = createJwtAllauth({ orm, settings, container: Container.of('refresh token setting') });
+    await expect(starting).rejects.toThrow(/JWT_ALLAUTH_REFRESH_TOKEN names Organization, which is a function/);
+    await close();
+  });
+});

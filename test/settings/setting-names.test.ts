@@ -1,0 +1,114 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { Container } from 'typedi';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createJwtAllauth, type SettingsInput, settingsFromEnv } from '../../src/index.js';
+import { resolveSettings } from '../../src/settings/settings.js';
+import { ENCRYPTION_KEY } from '../support/encryption-key.js';
+import { faultsOf } from '../support/setting-faults.js';
+import { createTestApp, SECRET, type TestApp } from '../support/test-app.js';
+
+const EXAMPLE = new URL('../../.env.example', import.meta.url);
+const fromEnv = (variables: Record<string, string>) =>
+  settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY, ...variables });
+/** Every fault as one line, as it is printed. */
+const linesOf = (make: () => unknown) => faultsOf(make).map(({ setting, message }) => `${setting} ${message}`);
+
+describe('a fault names the variable, or the property, that was typed', () => {
+  const LINKS = 'of which links in mails are built';
+  test.each<[property: keyof SettingsInput, value: string, variable: string, message: (name: string) => string]>([
+    ['emailVerification', 'mandatory', 'EMAIL_VERIFICATION', (url) => `needs ${url}, ${LINKS}`],
+    ['invitations', 'true', 'INVITATIONS', (url) => `needs ${url}, ${LINKS}`],
+  ])('where %s needs another', (property, value, variable, message) => {
+    expect(linesOf(() => fromEnv({ [`JWT_ALLAUTH_${variable}`]: value }))).toEqual([
+      `JWT_ALLAUTH_${variable} ${message('JWT_ALLAUTH_PUBLIC_URL')}`,
+    ]);
+    expect(
+      linesOf(() => resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, [property]: value })),
+    ).toEqual([`${property} ${message('publicUrl')}`]);
+  });
+
+  test('in every message that points to another setting', () => {
+    const lines = linesOf(() =>
+      fromEnv({
+        JWT_ALLAUTH_ADMIN_MANAGED_REGISTRATION: 'true',
+        JWT_ALLAUTH_SMTP_URL: 'smtps://mail.example.com',
+        JWT_ALLAUTH_SESSION_ON_EMAIL_VERIFICATION: 'true',
+        JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false',
+        JWT_ALLAUTH_PRIVATE_KEY: 'x',
+        JWT_ALLAUTH_PRIVATE_KEY_FILE: 'y',
+        JWT_ALLAUTH_ALGORITHM: 'RS256',
+      }),
+    );
+    expect(lines.join('\n')).toContain('needs JWT_ALLAUTH_INVITATIONS: nobody could come in');
+    expect(lines.join('\n')).toContain('is needed beside JWT_ALLAUTH_SMTP_URL');
+    expect(lines.join('\n')).toContain('in a cookie (JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE)');
+    expect(lines.join('\n')).toContain('is set beside JWT_ALLAUTH_PRIVATE_KEY: set one of them');
+    expect(lines.join('\n')).toContain('choose another JWT_ALLAUTH_ALGORITHM');
+    expect(lines.join('\n')).not.toMatch(/[{}]|publicUrl|smtpUrl/);
+  });
+
+  describe('also when it is found after the settings were read', () => {
+    let app: TestApp;
+    let folder: string;
+    beforeAll(async () => {
+      app = await createTestApp();
+      folder = await mkdtemp(join(tmpdir(), 'jwt-allauth-names-'));
+      await writeFile(join(folder, 'done.page.eta'), '<% if ( %>');
+    });
+    afterAll(async () => {
+      await app.close();
+      await rm(folder, { recursive: true });
+    });
+
+    const start = (variables: Record<string, string>) =>
+      createJwtAllauth({ orm: app.orm, settings: fromEnv(variables), container: Container.of('names') });
+
+    test.each<[what: string, variables: () => Record<string, string>, fault: RegExp]>([
+      ['a folder', () => ({ JWT_ALLAUTH_TEMPLATES_DIR: '/nowhere' }), /^ {2}JWT_ALLAUTH_TEMPLATES_DIR is no folder/m],
+      [
+        'a template',
+        () => ({ JWT_ALLAUTH_TEMPLATES_DIR: folder }),
+        /^ {2}JWT_ALLAUTH_TEMPLATES_DIR has done\.page\.eta/m,
+      ],
+      [
+        'a mail server',
+        () => ({ JWT_ALLAUTH_PUBLIC_URL: 'https://x.example' }),
+        /^ {2}JWT_ALLAUTH_SMTP_URL is needed in production where JWT_ALLAUTH_PUBLIC_URL is set/m,
+      ],
+    ])('%s', async (_, variables, fault) => {
+      await expect(start(variables())).rejects.toThrow(fault);
+    });
+  });
+});
+
+describe('a # in a .env file', () => {
+  test('cuts what is not quoted, and the fault says what was received', () => {
+    const env = parseEnv('JWT_ALLAUTH_REFRESH_TOKEN=./dist/token.js#Token\n') as Record<string, string>;
+    expect(linesOf(() => fromEnv(env))).toEqual([
+      'JWT_ALLAUTH_REFRESH_TOKEN must be a class or module#Export, and is "./dist/token.js"; ' +
+        'in a .env file # needs quotes',
+    ]);
+    const quoted = parseEnv('JWT_ALLAUTH_REFRESH_TOKEN="./dist/token.js#Token"\n') as Record<string, string>;
+    expect(fromEnv(quoted).refreshToken).toBe('./dist/token.js#Token');
+  });
+
+  test('cuts no line of .env.example once it is taken into use', async () => {
+    const { readFile } = await import('node:fs/promises');
+    const lines = (await readFile(EXAMPLE, 'utf8')).split('\n').filter((line) => /^#[A-Z_]+=/.test(line));
+    for (const line of lines) {
+      const [, name = '', value = ''] = /^#([A-Z_]+)=(.*)$/.exec(line) ?? [];
+      expect(parseEnv(line.slice(1))[name]).toBe(value.replace(/^"(.*)"$/, '$1'));
+    }
+  });
+
+  test('is never a reason to repeat a secret', () => {
+    const env = parseEnv('JWT_ALLAUTH_SECRET_KEY=sesame#open\nJWT_ALLAUTH_SMTP_URL=sesame#open') as Record<
+      string,
+      string
+    >;
+    expect(linesOf(() => settingsFromEnv(env)).join()).not.toContain('sesame');
+  });
+});
