@@ -16,7 +16,7 @@ export async function openDatabase(url: string, env: NodeJS.ProcessEnv): Promise
     entities: [User, ...createAuthEntities({ user: () => User })],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [{ name: 'create_users', class: CreateUsers }, ...authMigrations],
+      migrationsList: [{ name: 'create_users', class: CreateUsers }, ...authMigrations()],
       snapshot: false,
       silent: true,
     },

@@ -1,63 +1,19 @@
-import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
-import { entityMetadata, Table } from './database/table.js';
+import { AuthMigration, type NamedMigration } from './database/auth-migration.js';
 import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
+import type { AuthModule } from './module.js';
 import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 
-/** A migration of the library. Names and the type of the user's key come from the app's own entities. */
-abstract class AuthMigration {
-  #queries: string[] = [];
-
-  constructor(
-    private readonly driver: IDatabaseDriver,
-    private readonly config: Configuration,
-  ) {}
-
-  abstract up(): void;
-  abstract down(): void;
-
-  isTransactional(): boolean {
-    return true;
-  }
-
-  reset(): void {
-    this.#queries = [];
-  }
-
-  setTransactionContext(): void {}
-
-  /** Adds statements to those of this migration. */
-  protected run(...queries: string[]): void {
-    this.#queries.push(...queries);
-  }
-
-  getQueries(): string[] {
-    return this.#queries;
-  }
-
-  protected table(name: string): Table {
-    return this.tableOf(this.meta(name));
-  }
-
-  protected tableOf(meta: EntityMetadata): Table {
-    return new Table(this.driver.getPlatform(), meta, this.config.get('schema'));
-  }
-
-  protected meta(name: string): EntityMetadata {
-    return entityMetadata(this.driver.getMetadata(), name);
-  }
-}
-
 /** Creates the whitelist and the counters under limits; the app's user table must be there already. */
 class CreateAuthTables extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
     const counter = this.table(COUNTER_ENTITY);
-    const user = this.tableOf(this.meta(SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata);
+    const user = this.target(SESSION_ENTITY, 'user');
     // A quarter of each page stays free for the next version of its rows: rotation is a HOT update from the first on.
     this.run(
       `create table ${session.name} (
@@ -133,7 +89,7 @@ class AddAccountsByMail extends AuthMigration {
   up(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
     const mail = this.table(OUTBOX_MAIL_ENTITY);
-    const user = this.tableOf(this.meta(ONE_TIME_KEY_ENTITY).properties['user']?.targetMeta as EntityMetadata);
+    const user = this.target(ONE_TIME_KEY_ENTITY, 'user');
     this.run(
       `create table ${key.name} (
         ${key.column('hash')} varchar(43) not null primary key,
@@ -251,11 +207,8 @@ class AddSignUpOrigins extends AuthMigration {
   }
 }
 
-/**
- * The library's migrations, for `migrationsList` behind the app's own. An app that makes its migrations from its
- * entities (`migration:create`) finds our tables there and does not list these.
- */
-export const authMigrations: readonly MigrationObject[] = [
+/** The migrations of the library's own tables, the oldest first. */
+const OWN: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
   { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
   { name: 'JwtAllauth_20261127_accounts_by_mail', class: AddAccountsByMail },
@@ -264,3 +217,11 @@ export const authMigrations: readonly MigrationObject[] = [
   { name: 'JwtAllauth_20261129_d_former_addresses', class: IndexFormerAddresses },
   { name: 'JwtAllauth_20261129_e_sign_up_origins', class: AddSignUpOrigins },
 ];
+
+/**
+ * The library's migrations, and those of the app's modules, for `migrationsList` behind the app's own. An app that
+ * makes its migrations from its entities (`migration:create`) finds our tables there and does not list these.
+ */
+export function authMigrations(modules: readonly AuthModule[] = []): NamedMigration[] {
+  return [...OWN, ...modules.flatMap(({ migrations = [] }) => migrations)];
+}

@@ -45,10 +45,6 @@ export const ERRORS: ErrorTable<ErrorCode> = {
   [ErrorCode.SessionNotFound]: { status: 404, detail: 'You have no such session.' },
   [ErrorCode.Conflict]: { status: 409, detail: 'The request conflicts with what is there.' },
   [ErrorCode.EmailAlreadyRegistered]: { status: 409, detail: 'There is an account with this e-mail address.' },
-  [ErrorCode.AccountInUse]: {
-    status: 409,
-    detail: 'The account cannot be deleted while other data belongs to it.',
-  },
   [ErrorCode.PayloadTooLarge]: { status: 413, detail: 'The body is too large.' },
   [ErrorCode.UnsupportedMediaType]: { status: 415, detail: 'The body must be application/json.' },
   [ErrorCode.TooManyRequests]: { status: 429, detail: 'There were too many requests; try again later.' },

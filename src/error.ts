@@ -22,7 +22,6 @@ export const ErrorCode = {
   SessionNotFound: 'session_not_found',
   Conflict: 'conflict',
   EmailAlreadyRegistered: 'email_already_registered',
-  AccountInUse: 'account_in_use',
   PayloadTooLarge: 'payload_too_large',
   UnsupportedMediaType: 'unsupported_media_type',
   TooManyRequests: 'too_many_requests',

@@ -16,7 +16,6 @@ export {
   type TokenReuse,
 } from './error.js';
 export { AccountDeletionService } from './features/account/account-deletion.service.js';
-export { DeactivationService } from './features/account/deactivation.service.js';
 export { type ProfileChanges, ProfileService } from './features/account/profile.service.js';
 export { type EmailChange, EmailChangeService } from './features/email/email-change.service.js';
 export { type ChangedEmail, EmailUndoService } from './features/email/email-undo.service.js';
@@ -27,7 +26,6 @@ export { type PasswordChange, PasswordChangeService } from './features/password/
 export { PasswordResetService } from './features/password-by-mail/password-reset.service.js';
 export { type MailedPassword, PasswordSetter } from './features/password-by-mail/password-setter.service.js';
 export {
-  type HashedRegistration,
   type Registration,
   RegistrationService,
   type SignUp,
@@ -38,11 +36,11 @@ export { MailLimiter } from './mail/mail-limiter.service.js';
 export { type Mail, Mailer } from './mail/mailer.js';
 export { Outbox } from './mail/outbox.service.js';
 export {
-  AUTH_EVENT_NAMES,
   type AuthEvent,
   type AuthEventMap,
   AuthEvents,
   type LoginFailed,
+  type NamedEvent,
   type RevocationReason,
   type SessionEvent,
   type SessionOpened,
@@ -52,6 +50,7 @@ export {
 } from './observability/auth-events.js';
 export type { Logger } from './observability/logger.js';
 export type { ClientDevice, SessionClient } from './sessions/client-device.js';
+export { DeactivationService } from './sessions/deactivation.service.js';
 export { LogoutService } from './sessions/logout.service.js';
 export { RotationService } from './sessions/rotation.service.js';
 export {
@@ -80,3 +79,4 @@ export { type HashOptions, PasswordHasher } from './users/password-hasher.servic
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';
 export { type PasswordOwner, UserService } from './users/user.service.js';
+export { type NewUser, UserCreationService } from './users/user-creation.service.js';

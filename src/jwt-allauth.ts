@@ -1,7 +1,8 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
-import { createAuthControllers } from './auth-controllers.js';
+import { modulesOf } from './auth-entities.js';
+import { authMigrations } from './auth-migrations.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
@@ -9,30 +10,28 @@ import { RequestAuthentication } from './authentication/request-authentication.j
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
-import type { PurgeService } from './database/purge.service.js';
-import type { DeactivationService } from './features/account/deactivation.service.js';
+import { PurgeService } from './database/purge.service.js';
+import { ERRORS, type ErrorTable } from './error-table.js';
 import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
 import { assertMountingWorks } from './http/mounting-check.js';
 import { OwnRequests } from './http/own-requests.js';
-import { LinkPages } from './http/pages/link-pages.js';
-import { PageTemplates } from './http/pages/page-templates.js';
 import { createReadBodyMiddleware } from './http/read-body.middleware.js';
-import { RefreshCookie } from './http/refresh-cookie.js';
-import { RefreshTokenTransport } from './http/refresh-token-transport.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
-import { type AuthKernel, createAuthKernel } from './kernel.js';
+import { type AuthKernel, createAuthKernel, kernelSweeps } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
+import type { AuthModule, ModuleParts } from './module.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
-import { WarningLimit } from './observability/warning-limit.js';
 import type { Class } from './service-maker.js';
+import type { DeactivationService } from './sessions/deactivation.service.js';
 import type { SessionService } from './sessions/session.service.js';
-import { resolveSettings, type Settings, type SettingsInput } from './settings/settings.js';
+import { resolveSettings, type Settings, type SettingsInput, settingsOf } from './settings/settings.js';
+import { STANDARD_MODULES } from './standard-modules.js';
 import type { TokenFactory } from './tokens/token-factory.js';
 
 /** What `createJwtAllauth` is given. */
@@ -50,7 +49,10 @@ export interface JwtAllauthOptions {
   readonly services?: readonly Class<object>[];
   /** Default: warnings and errors on the console. */
   readonly logger?: Logger;
-  /** Where the services are registered. Default: TypeDI's own; a second app in the process gives one of its own. */
+  /**
+   * Where our services, controllers and middlewares are registered. Default: TypeDI's own; a second app in the process
+   * gives one of its own. routing-controllers must know it (`useContainer`).
+   */
   readonly container?: ContainerInstance;
   /** The app's own way to send mails. Default: SMTP_URL, or in development the console. */
   readonly mailer?: Mailer;
@@ -71,6 +73,8 @@ export interface JwtAllauth {
   readonly prefix: string;
   /** Our controllers, as the settings want them. */
   readonly controllers: readonly Class<object>[];
+  /** Every error that our routes answer with, by code: those of the library and of the modules. */
+  readonly errors: ErrorTable;
   readonly events: AuthEvents;
   readonly tokens: TokenFactory;
   readonly sessions: SessionService;
@@ -100,18 +104,28 @@ export interface JwtAllauth {
 export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtAllauth> {
   const { orm, prefix = '/auth', services = [], logger = consoleLogger } = options;
   const { clock = new Clock(), container = Container.of() } = options;
-  const settings = resolveSettings(options.settings);
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  const parts = { orm, settings, services, logger, container, clock, prefix, mailer: options.mailer };
+  const own = modulesOf(orm);
+  const modules = [...STANDARD_MODULES, ...own];
+  assertModulesFit(modules, orm);
+  const settings = resolveSettings(options.settings, undefined, modules);
+  const mailWords = Object.assign({}, ...modules.map(({ mails }) => mails));
+  const parts = { orm, settings, services, logger, container, clock, prefix, mailer: options.mailer, mailWords };
   const kernel = await createAuthKernel(parts);
-  const { events, tokens, sessions, deactivation, purge, outbox, listener } = kernel;
+  const features: ModuleParts[] = [];
+  for (const module of modules) features.push(await module.create(kernel, settingsOf(module, settings)));
+  const sweeps = Object.assign(kernelSweeps(kernel), ...features.map((feature) => feature.sweeps));
+  const purge = kernel.make(PurgeService, { sweeps, clock });
+  kernel.make.assertAllUsed();
+  const { events, tokens, sessions, deactivation, outbox, listener } = kernel;
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
-  const own = createOwnParts(kernel);
+  const server = createServerParts(kernel, features, container);
   return {
     settings,
     prefix,
-    controllers: own.controllers,
+    controllers: server.controllers,
+    errors: Object.assign({}, ERRORS, ...modules.map(({ errors }) => errors)),
     events,
     tokens,
     sessions,
@@ -123,14 +137,40 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       if (settings.publicUrl !== undefined) outbox.start();
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       if (settings.emailVerification === 'none') warnOfEmailVerified(app.controllers ?? [], logger);
-      return serverOptions(own, app);
+      return serverOptions(server, app);
     },
     close: async () => {
       await kernel.deferredWork.settled();
+      for (const feature of features) await feature.close?.();
       await outbox.stop();
       await listener.stop();
     },
   };
+}
+
+/**
+ * @throws TypeError for modules of one name, for what two of them would share, and for migrations that are not listed
+ */
+function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
+  const fail = (name: string, problem: string): never => {
+    throw new TypeError(`module ${name}: ${problem}`);
+  };
+  const [names, codes, mails] = [new Set<string>(), new Set(Object.keys(ERRORS)), new Set<string>()];
+  const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
+  const isListing = authMigrations().some(({ name }) => listed.includes(name));
+  for (const module of modules) {
+    const { name } = module;
+    if (names.has(name)) fail(name, 'is named twice');
+    names.add(name);
+    for (const code of Object.keys(module.errors ?? {}))
+      if (codes.has(code)) fail(name, `there is an error ${code} already`);
+      else codes.add(code);
+    for (const mail of Object.keys(module.mails ?? {}))
+      if (mails.has(mail)) fail(name, `there is a mail ${mail} already`);
+      else mails.add(mail);
+    const missing = module.migrations?.find((migration) => isListing && !listed.includes(migration.name));
+    if (missing) fail(name, `its migrations are not in migrationsList; give authMigrations the modules as well`);
+  }
 }
 
 /** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */
@@ -141,50 +181,62 @@ function warnOfEmailVerified(app: readonly unknown[], logger: Logger): void {
 }
 
 /** What this library brings into a server of routing-controllers. */
-type OwnParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' | 'currentUserChecker'>> & {
+type ServerParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' | 'currentUserChecker'>> & {
   readonly controllers: Class<object>[];
   readonly middlewares: Class<object>[];
   readonly requests: OwnRequests;
+  readonly container: ContainerInstance;
 };
 
-function createOwnParts(kernel: AuthKernel): OwnParts {
-  const { orm, prefix, settings, logger } = kernel;
+function createServerParts(
+  kernel: AuthKernel,
+  features: readonly ModuleParts[],
+  container: ContainerInstance,
+): ServerParts {
+  const { orm, prefix, logger, http } = kernel;
   const authentication = new RequestAuthentication(kernel);
-  const transport = new RefreshTokenTransport(kernel, new RefreshCookie(settings));
-  const pages = new LinkPages(new PageTemplates(settings), settings);
-  const warnings = new WarningLimit(kernel.clock);
-  const controllers = createAuthControllers(kernel, { transport, pages, prefix, settings, logger, warnings });
+  const controllers = features.flatMap((feature) => feature.controllers ?? []);
   const requests = new OwnRequests(prefix);
   requests.watch(controllers);
+  const middlewares = [
+    createRequestContextMiddleware(orm),
+    createReadBodyMiddleware(),
+    createUnknownRouteMiddleware(prefix),
+    createAnsweredMiddleware(),
+    ...createErrorMiddlewares(logger, kernel.telemetry, http.pages, requests),
+  ];
+  register([...controllers, ...middlewares], container);
   return {
     controllers,
+    middlewares,
     requests,
-    middlewares: [
-      createRequestContextMiddleware(orm),
-      createReadBodyMiddleware(),
-      createUnknownRouteMiddleware(prefix),
-      createAnsweredMiddleware(),
-      ...createErrorMiddlewares(logger, kernel.telemetry, pages, requests),
-    ],
+    container,
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
   };
 }
 
+/** Lets a container make classes of ours, which need nothing. */
+function register(classes: readonly Class<object>[], container: ContainerInstance): void {
+  for (const type of classes) container.set({ id: type, type: type as new () => object });
+}
+
 function serverOptions(
-  { controllers, middlewares, requests, ...checkers }: OwnParts,
+  { controllers, middlewares, requests, container, ...checkers }: ServerParts,
   app: AppServerOptions,
 ): RoutingControllersOptions {
   assertNoOtherCheckers(app);
   assertControllersAreSafe(app.controllers ?? []);
-  const { controllers: own = [], middlewares: before = [], interceptors = [] } = app;
-  assertInjectionWorks([...own, ...before, ...interceptors]);
+  const { controllers: own = [], middlewares: before = [], interceptors: around = [] } = app;
+  assertInjectionWorks([...own, ...before, ...around], container);
+  const interceptors = createAppInterceptors(around, requests);
+  register(interceptors, container);
   return {
     ...app,
     ...checkers,
-    controllers: [...controllers, ...(app.controllers ?? [])],
-    middlewares: [...middlewares, ...((app.middlewares ?? []) as Class<object>[])],
-    interceptors: createAppInterceptors(app.interceptors ?? [], requests),
+    controllers: [...controllers, ...own],
+    middlewares: [...middlewares, ...(before as Class<object>[])],
+    interceptors,
     defaultErrorHandler: false,
   };
 }

@@ -4,24 +4,10 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
-import { PurgeService } from './database/purge.service.js';
 import { entityMetadata, Table } from './database/table.js';
 import { TableSweep } from './database/table-sweep.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
-import { AccountDeletionService } from './features/account/account-deletion.service.js';
-import { DeactivationService } from './features/account/deactivation.service.js';
-import { ProfileService } from './features/account/profile.service.js';
-import { TheftNotices } from './features/devices/theft-notices.js';
-import { EmailChangeService } from './features/email/email-change.service.js';
-import { EmailUndoService } from './features/email/email-undo.service.js';
-import { EmailVerificationService } from './features/email/email-verification.service.js';
-import { InvitationService } from './features/invitations/invitation.service.js';
-import { LoginService } from './features/password/login.service.js';
-import { PasswordChangeService } from './features/password/password-change.service.js';
-import { PasswordResetService } from './features/password-by-mail/password-reset.service.js';
-import { PasswordSetter } from './features/password-by-mail/password-setter.service.js';
-import { RegistrationService } from './features/registration/registration.service.js';
-import { SignUpLimiter } from './features/registration/sign-up-limiter.js';
+import { type ControllerParts, createControllerParts } from './http/controller-parts.js';
 import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
@@ -31,6 +17,7 @@ import { ConsoleMailer } from './mail/console-mailer.js';
 import { DeferredWork } from './mail/deferred-work.js';
 import { MailLimiter } from './mail/mail-limiter.service.js';
 import { MailTemplates } from './mail/mail-templates.js';
+import type { MailWords } from './mail/mail-words.js';
 import type { Mailer } from './mail/mailer.js';
 import { Outbox } from './mail/outbox.service.js';
 import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
@@ -42,6 +29,7 @@ import { Telemetry } from './observability/telemetry.js';
 import { EncryptionKeys } from './secrets/encryption-keys.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
 import { ClientNetworks } from './sessions/client-networks.js';
+import { DeactivationService } from './sessions/deactivation.service.js';
 import { KnownNetworks } from './sessions/known-networks.js';
 import { LogoutService } from './sessions/logout.service.js';
 import { Replays } from './sessions/replays.js';
@@ -76,8 +64,9 @@ import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 import { PendingSignUps } from './users/pending-sign-ups.js';
 import { SignUpBrowsers } from './users/sign-up-browsers.js';
 import { UserService } from './users/user.service.js';
+import { UserCreationService } from './users/user-creation.service.js';
 
-/** What the services are made of. */
+/** What one app's kernel is made of. */
 export interface AuthKernelOptions {
   readonly orm: MikroORM;
   readonly settings: Settings;
@@ -88,61 +77,113 @@ export interface AuthKernelOptions {
   readonly clock: Clock;
   /** Path of the auth controllers, for links in mails. */
   readonly prefix: string;
+  /** The words of the mails of all modules, by name. */
+  readonly mailWords: Readonly<Record<string, MailWords>>;
   /** The app's own way to send mails. */
   readonly mailer?: Mailer;
 }
 
-/** Everything that the parts of one app are made of, by name. A service takes from it what it needs. */
-export type AuthKernel = Awaited<ReturnType<typeof createAuthKernel>>;
-
-/** Makes the services of one app, each of them once. @throws SettingsError, TypeError */
-export async function createAuthKernel(options: AuthKernelOptions) {
-  const make = serviceMaker(options.services, options.container);
-  const foundation = await createFoundation(options, make);
-  const sessions = withSessions(foundation, make);
-  const mails = withMails(sessions, make, options.mailer);
-  const accounts = withAccounts(mails, make);
-  make.assertAllUsed();
-  return accounts;
+/** The foundations: settings, database, keys, and where is told what happens. */
+interface Foundation {
+  readonly orm: MikroORM;
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Path of the auth controllers. */
+  readonly prefix: string;
+  /** Makes a service, or the app's subclass of it, and puts it into the app's container. */
+  readonly make: ServiceMaker;
+  readonly database: Database;
+  /** The keys that sign tokens. */
+  readonly keys: KeyRing;
+  /** The keys that seal what is stored. */
+  readonly encryption: EncryptionKeys;
+  readonly telemetry: Telemetry;
+  readonly events: AuthEvents;
+  readonly journal: Journal;
 }
 
-type Foundation = Awaited<ReturnType<typeof createFoundation>>;
+/** Users, tokens and what is counted under limits. */
+interface UserParts extends Foundation {
+  readonly users: UserService;
+  readonly userCreation: UserCreationService;
+  readonly signUps: PendingSignUps;
+  readonly signUpBrowsers: SignUpBrowsers;
+  readonly hasher: PasswordHasher;
+  readonly passwordRules: PasswordRules;
+  readonly tokens: TokenFactory;
+  readonly oneTimeKeys: OneTimeKeys;
+  readonly counters: Counters;
+  readonly eventCounters: EventCounters;
+}
 
-/** What everything else stands on: the database, the users, the tokens, and where is told what happens. */
-async function createFoundation(options: AuthKernelOptions, make: ServiceMaker) {
+/** Sessions: opened, rotated, listed, checked and ended. */
+interface SessionParts extends UserParts {
+  readonly clientNetworks: ClientNetworks;
+  readonly sessionStore: SessionStore;
+  readonly sessionEndings: SessionEndings;
+  readonly knownNetworks: KnownNetworks;
+  readonly sessions: SessionService;
+  readonly reuseReports: ReuseReports;
+  readonly replays: Replays;
+  readonly rotationOrigins: RotationOrigins;
+  readonly tokenChoice: TokenChoice;
+  readonly rotation: RotationService;
+  readonly logout: LogoutService;
+  readonly deactivation: DeactivationService;
+  readonly listener: RevocationListener;
+  readonly sessionChecker: SessionChecker;
+}
+
+/** What goes by mail. */
+interface MailParts extends SessionParts {
+  readonly outbox: Outbox;
+  readonly mailLimiter: MailLimiter;
+  readonly mailTemplates: MailTemplates;
+  readonly mails: AccountMails;
+  readonly deferredWork: DeferredWork;
+  readonly addresses: Addresses;
+}
+
+/**
+ * What a feature may use, by name. A service takes what it needs of it, as `Pick<AuthKernel, 'users' | 'sessions'>`,
+ * and keeps it `protected`, for the app's subclasses.
+ */
+export interface AuthKernel extends MailParts {
+  readonly loginLimiter: LoginLimiter;
+  readonly loginFailures: LoginFailures;
+  readonly passwordProof: PasswordProof;
+  /** What controllers are made from, beside services. */
+  readonly http: ControllerParts;
+}
+
+/** Makes the services of one app, each of them once. @throws SettingsError, TypeError */
+export async function createAuthKernel(options: AuthKernelOptions): Promise<AuthKernel> {
+  const foundation = await createFoundation(options);
+  const mails = withMails(withSessions(await withUsers(foundation)), options);
+  const { make, journal } = mails;
+  const guessing = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
+  return { ...guessing, passwordProof: new PasswordProof(guessing), http: createControllerParts(guessing) };
+}
+
+async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
   const { orm, settings, logger, clock, prefix } = options;
+  const make = serviceMaker(options.services, options.container);
   const database = new Database(orm);
   await database.usePool().catch((error) => {
     if (isDatabaseUnavailable(error)) return; // asked again when it is needed
     logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg');
   });
-  const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
-  const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
-  const relations = relationsOf(settings.userAttributes, userMeta);
   const keys = new KeyRing(settings);
   const telemetry = await Telemetry.load();
   const events = make(AuthEvents, logger);
   telemetry.count(events);
-  const base = {
-    orm,
-    settings,
-    logger,
-    clock,
-    prefix,
-    database,
-    keys,
-    encryption: encryptionKeys(settings, keys, logger),
-    telemetry,
-    events,
-    // A service that is printed does not print the whole library, and what the app's ORM knows.
-    [inspect.custom]: () => 'AuthKernel {}',
-  };
+  const encryption = encryptionKeys(settings, keys, logger);
+  const journal = new Journal({ database, orm, events, settings, clock });
   return {
-    ...base,
-    counters: new Counters(base),
-    journal: new Journal(base),
-    users: make(UserService, database, orm, userMeta as never),
-    tokens: make(TokenFactory, base, tokenClass, relations),
+    ...{ orm, settings, logger, clock, prefix, make, database, keys, encryption, telemetry, events, journal },
+    // A service that is printed does not print the whole library, and what the app's ORM knows.
+    ...{ [inspect.custom]: () => 'AuthKernel {}' },
   };
 }
 
@@ -155,32 +196,58 @@ function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): Encr
   return new EncryptionKeys([keys.deriveEncryptionKey()]);
 }
 
-function withSessions(base: Foundation, make: ServiceMaker) {
-  const { database, orm, users, settings, journal, logger } = base;
+async function withUsers(base: Foundation): Promise<UserParts> {
+  const { orm, settings, database, make } = base;
+  const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
+  const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
+  const users = make(UserService, database, orm, userMeta as never);
+  const counters = new Counters(base);
+  prepareStrengthEstimate();
+  return {
+    ...base,
+    users,
+    userCreation: make(UserCreationService, { users }),
+    signUps: new PendingSignUps(base),
+    signUpBrowsers: new SignUpBrowsers(base),
+    hasher: make(PasswordHasher),
+    passwordRules: new PasswordRules(settings),
+    tokens: make(TokenFactory, base, tokenClass, relationsOf(settings.userAttributes, userMeta)),
+    oneTimeKeys: new OneTimeKeys({ ...base, users }),
+    counters,
+    eventCounters: new EventCounters({ ...base, counters }),
+  };
+}
+
+function withSessions(base: UserParts): SessionParts {
+  const { database, orm, users, settings, journal, logger, make } = base;
   const sessionStore = new SessionStore(database, users, orm);
   const sessionEndings = new SessionEndings(base);
-  const knownNetworks = new KnownNetworks(base);
-  const stores = { ...base, sessionStore, sessionEndings, knownNetworks };
+  const stores = { ...base, sessionStore, sessionEndings, knownNetworks: new KnownNetworks(base) };
   const sessions = make(SessionService, stores);
   const reuseReports = new ReuseReports(journal, logger);
   const replays = new Replays({ ...stores, sessions, reuseReports });
   const rotationOrigins = new RotationOrigins(base);
   const parts = { ...stores, sessions, reuseReports, replays, rotationOrigins, tokenChoice: new TokenChoice(stores) };
   const listener = new RevocationListener(base);
-  const sessionChecker = new SessionChecker(listener, sessions, settings);
-  return { ...parts, rotation: make(RotationService, parts), listener, sessionChecker };
+  return {
+    ...parts,
+    clientNetworks: new ClientNetworks(logger),
+    rotation: make(RotationService, parts),
+    logout: make(LogoutService, parts),
+    deactivation: make(DeactivationService, parts),
+    listener,
+    sessionChecker: new SessionChecker(listener, sessions, settings),
+  };
 }
 
-function withMails(base: ReturnType<typeof withSessions>, make: ServiceMaker, own: Mailer | undefined) {
-  const { settings, logger } = base;
-  const outbox = make(Outbox, { ...base, mailer: own ?? defaultMailer(settings) });
-  const oneTimeKeys = new OneTimeKeys(base);
-  const clientNetworks = new ClientNetworks(logger);
-  const eventCounters = new EventCounters(base);
+function withMails(base: SessionParts, { mailer, mailWords }: AuthKernelOptions): MailParts {
+  const { settings, eventCounters, clientNetworks, make } = base;
+  const outbox = make(Outbox, { ...base, mailer: mailer ?? defaultMailer(settings) });
   const mailLimiter = make(MailLimiter, eventCounters, settings, clientNetworks);
-  const parts = { ...base, outbox, oneTimeKeys, clientNetworks, eventCounters, mailLimiter };
-  const mails = new AccountMails({ ...parts, mailTemplates: new MailTemplates(settings) });
-  return { ...parts, mails, deferredWork: new DeferredWork(parts) };
+  const mailTemplates = new MailTemplates(settings, mailWords);
+  const parts = { ...base, outbox, mailLimiter, mailTemplates };
+  const mails = new AccountMails(parts);
+  return { ...parts, mails, deferredWork: new DeferredWork(parts), addresses: new Addresses(base) };
 }
 
 /** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
@@ -192,48 +259,8 @@ function defaultMailer(settings: Settings): Mailer {
   throw new SettingsError([{ setting: nameOf('smtpUrl'), message }]);
 }
 
-function withAccounts(base: ReturnType<typeof withMails>, make: ServiceMaker) {
-  const { settings, users, mails, deferredWork, events, eventCounters, clientNetworks, journal } = base;
-  prepareStrengthEstimate();
-  new TheftNotices(users, mails, deferredWork).listen(events);
-  const guessing = {
-    ...base,
-    hasher: make(PasswordHasher),
-    passwordRules: new PasswordRules(settings),
-    loginLimiter: make(LoginLimiter, base),
-    loginFailures: new LoginFailures(journal),
-  };
-  const parts = {
-    ...guessing,
-    passwordProof: new PasswordProof(guessing),
-    addresses: new Addresses(base),
-    signUps: new PendingSignUps(base),
-    signUpBrowsers: new SignUpBrowsers(base),
-    signUpLimiter: new SignUpLimiter(eventCounters, settings, clientNetworks),
-  };
-  const registration = make(RegistrationService, parts);
-  const emailUndo = make(EmailUndoService, parts);
-  return {
-    ...parts,
-    registration,
-    emailUndo,
-    login: make(LoginService, parts),
-    logout: make(LogoutService, parts),
-    passwordChange: make(PasswordChangeService, parts),
-    passwordReset: make(PasswordResetService, parts),
-    emailVerification: make(EmailVerificationService, { ...parts, registration, emailUndo }),
-    emailChange: make(EmailChangeService, parts),
-    invitation: make(InvitationService, parts),
-    passwordSetter: make(PasswordSetter, parts),
-    accountDeletion: make(AccountDeletionService, parts),
-    profile: make(ProfileService, parts),
-    deactivation: make(DeactivationService, parts),
-    purge: make(PurgeService, { ...parts, sweeps: sweepsOf(base) }),
-  };
-}
-
-/** What `purge` deletes, by what it is called there. */
-function sweepsOf({ database, orm, settings }: Foundation): Readonly<Record<string, TableSweep>> {
+/** What `purge` deletes of the library's own tables, by what it is. */
+export function kernelSweeps({ database, orm, settings }: AuthKernel): Readonly<Record<string, TableSweep>> {
   const table = (name: string) => Table.named(orm, name);
   const key = table(ONE_TIME_KEY_ENTITY);
   // By these it is known for good that nobody has ever used the account.

@@ -18,14 +18,15 @@ const LAYERS = [
   ['sign-in'],
   ['authentication'],
   ['http'],
+  ['service-maker', 'kernel', 'module'],
   ['features'],
-  ['service-maker', 'kernel', 'jwt-allauth', 'auth-controllers', 'auth-entities', 'auth-migrations'],
-  ['cli', 'index', 'client', 'openapi'],
+  ['standard-modules', 'jwt-allauth', 'auth-entities', 'auth-migrations'],
+  ['cli', 'index', 'module-kit', 'client', 'openapi'],
   ['testing'],
 ];
 
 /** What is imported from outside: the entry points. */
-const ENTRIES = ['client/index.ts', 'index.ts', 'openapi/index.ts', 'testing/index.ts'];
+const ENTRIES = ['client/index.ts', 'index.ts', 'module-kit.ts', 'openapi/index.ts', 'testing/index.ts'];
 
 interface Import {
   /** `./x.js` or the name of a package. */
@@ -120,6 +121,30 @@ describe('the sources', () => {
     expect(against).toEqual([]);
   });
 
+  test('of a feature know the kernel and their own folder, and no other feature', () => {
+    const features = files.filter(({ path }) => path.startsWith('features/'));
+    expect(new Set(features.map(({ path }) => partOf(path))).size).toBeGreaterThanOrEqual(10);
+    const across = features.flatMap((file) =>
+      importedBy(file)
+        .filter((path) => path.startsWith('features/') && partOf(path) !== partOf(file.path))
+        .map((path) => `${file.path} imports ${path}`),
+    );
+    expect(across).toEqual([]);
+  });
+
+  test('of a feature are put together by its module, which the list of standard modules names', () => {
+    const folders = new Set(files.filter(({ path }) => path.startsWith('features/')).map(({ path }) => partOf(path)));
+    const list = files.find(({ path }) => path === 'standard-modules.ts') as SourceFile;
+    const modules = [...folders].map((folder) => `${folder}/${folder.split('/')[1]}.module.ts`);
+    expect(
+      importedBy(list)
+        .filter((path) => path.startsWith('features/'))
+        .toSorted(),
+    ).toEqual(modules.toSorted());
+    for (const { path } of files.filter((file) => file.path.endsWith('.controller.ts')))
+      expect(path).toMatch(/^features\//);
+  });
+
   test('do not go in by the doors that others use', () => {
     for (const file of files) for (const path of importedBy(file)) expect(ENTRIES, file.path).not.toContain(path);
   });
@@ -166,7 +191,7 @@ describe('the sources', () => {
     for (const { path } of files) {
       expect(path).not.toMatch(vague);
       expect(path).toMatch(
-        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(entity|service|controller|input|decorator|middleware))?\.ts$/,
+        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(module|entity|service|controller|input|decorator|middleware|mails))?\.ts$/,
       );
     }
   });
@@ -204,6 +229,7 @@ describe('importing the library', () => {
     expect(services()).toEqual(expect.any(Number));
     await Promise.all([
       import('../src/index.js'),
+      import('../src/module-kit.js'),
       import('../src/openapi/index.js'),
       import('../src/testing/index.js'),
     ]);

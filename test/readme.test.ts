@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { globSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { story } from '../demo/story.js';
-import { AUTH_EVENT_NAMES, ErrorCode, Settings } from '../src/index.js';
+import { ErrorCode, Settings } from '../src/index.js';
+import { STANDARD_MODULES } from '../src/standard-modules.js';
 import { freePort } from '../src/testing/free-port.js';
 import { SECRET } from './support/test-app.js';
 import { TestClient } from './support/test-client.js';
@@ -147,7 +149,8 @@ test('the README has the lines that the demo prints', () => {
 });
 
 test('the README explains every error code', () => {
-  for (const code of Object.values(ErrorCode)) expect(readme).toContain(`\`${code}\``);
+  const ofModules = STANDARD_MODULES.flatMap(({ errors }) => Object.keys(errors ?? {}));
+  for (const code of [...Object.values(ErrorCode), ...ofModules]) expect(readme).toContain(`\`${code}\``);
 });
 
 test('the README names every setting, event and reason', () => {
@@ -155,5 +158,14 @@ test('the README names every setting, event and reason', () => {
   const names = Object.keys(settings).map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
   const cookie = names.filter((name) => name.startsWith('REFRESH_TOKEN_COOKIE_'));
   for (const name of names.filter((each) => !cookie.includes(each))) expect(readme).toContain(name);
-  for (const name of AUTH_EVENT_NAMES) expect(readme).toContain(`\`${name}\``);
+  const events = eventNames();
+  expect(events).toContain('user.deleted');
+  for (const name of events) expect(readme).toContain(`\`${name}\``);
 });
+
+/** The events that the sources declare, wherever. */
+function eventNames(): string[] {
+  const sources = globSync('src/**/*.ts').map((path) => readFileSync(path, 'utf8'));
+  const maps = sources.flatMap((text) => text.match(/interface AuthEventMap \{[^}]*\}/g) ?? []);
+  return maps.flatMap((map) => [...map.matchAll(/'([\w.-]+)':/g)].map(([, name = '']) => name));
+}

@@ -21,5 +21,5 @@ export const options = defineConfig({
   pool: { max: POOL },
   entities: [AppUser, ...createAuthEntities({ user: () => AppUser })],
   extensions: [Migrator],
-  migrations: { migrationsList: [...authMigrations], snapshot: false, silent: true },
+  migrations: { migrationsList: [...authMigrations()], snapshot: false, silent: true },
 });

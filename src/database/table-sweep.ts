@@ -5,7 +5,7 @@ import type { Table } from './table.js';
 const PAGES = 128;
 
 /** What the statement that deletes rows also does with them. */
-interface SweepFollowUp {
+export interface SweepFollowUp {
   /** What it reads of each row: a RETURNING list. */
   readonly returning: string;
   /** A common table expression over `deleted`; `$1` is the instant of the sweep. */
@@ -15,7 +15,7 @@ interface SweepFollowUp {
 }
 
 /** Which rows are deleted. */
-interface SweepRule {
+export interface SweepRule {
   /** The property with the instant from which on a row may go. */
   readonly since: string;
   /** For how many seconds after that it stays. */

@@ -1,5 +1,4 @@
 import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
-import { Service } from 'typedi';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
 /**
@@ -8,7 +7,6 @@ import type { HttpRequest, HttpResponse, Next } from './http-message.js';
  * us would answer a second time.
  */
 export function createAnsweredMiddleware() {
-  @Service()
   @Middleware({ type: 'after', priority: Number.MIN_SAFE_INTEGER })
   class AnsweredMiddleware implements ExpressMiddlewareInterface {
     use(_request: HttpRequest, response: HttpResponse, next: Next): void {

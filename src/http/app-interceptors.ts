@@ -5,7 +5,6 @@ import {
   Interceptor,
   type InterceptorInterface,
 } from 'routing-controllers';
-import { Service } from 'typedi';
 import { authError } from '../error-table.js';
 import type { OwnRequests } from './own-requests.js';
 
@@ -28,7 +27,6 @@ export function createAppInterceptors(classes: readonly unknown[], own: OwnReque
 }
 
 function createAppInterceptor(target: unknown, priority: number | undefined, own: OwnRequests): new () => object {
-  @Service()
   @Interceptor({ priority })
   class AppInterceptor implements InterceptorInterface {
     intercept(action: Action, result: unknown) {

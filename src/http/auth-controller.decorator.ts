@@ -1,5 +1,4 @@
 import { Authorized, JsonController, UseBefore } from 'routing-controllers';
-import { Service } from 'typedi';
 import type { Before } from './http-message.js';
 import { noSniff, noStore } from './no-store.js';
 import { requireJson } from './require-json.js';
@@ -30,12 +29,7 @@ export function AuthController(prefix: string, options: AuthControllerOptions = 
     ...(originGuard ? [originGuard] : []),
     ...(isJsonOnly ? [requireJson] : []),
   ];
-  const decorators = [
-    UseBefore(...before),
-    JsonController(prefix, untransformed),
-    ...(isBearer ? [Authorized()] : []),
-    Service(),
-  ];
+  const decorators = [UseBefore(...before), JsonController(prefix, untransformed), ...(isBearer ? [Authorized()] : [])];
   return (type) => {
     for (const decorate of decorators) decorate(type);
   };

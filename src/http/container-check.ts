@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { getFromContainer, getMetadataArgsStorage, MetadataArgsStorage } from 'routing-controllers';
-import { Container } from 'typedi';
+import { Container, type ContainerInstance, ServiceNotFoundError } from 'typedi';
 import { refused } from '../authentication/controller-check.js';
 
 /** The name of TypeDI's error, in whichever copy of it. */
@@ -18,11 +18,12 @@ interface Registration {
  * does not know our classes, and constructors whose parameters TypeDI cannot find because a compiler has emitted no
  * metadata.
  *
+ * @param own the container that has our classes
  * @throws controller_refused with the cause and what to do
  */
-export function assertInjectionWorks(classes: readonly unknown[]): void {
+export function assertInjectionWorks(classes: readonly unknown[], own: ContainerInstance): void {
   assertOneRoutingControllers();
-  assertContainerKnowsOurs();
+  assertContainerKnowsOurs(own);
   if (!isTypeDi()) return; // another container may know what to construct them with
   // TypeDI has no public list. In brackets the compiler still checks that there is one of this name.
   const services: readonly Registration[] = Container.of()['services'];
@@ -59,23 +60,28 @@ function loadedCopies(name: string): string[] {
   return Object.keys(createRequire(import.meta.url).cache).flatMap((file) => main.exec(file)?.[1] ?? []);
 }
 
-function assertContainerKnowsOurs(): void {
+function assertContainerKnowsOurs(own: ContainerInstance): void {
   class Registered {}
-  Container.set({ id: Registered, type: Registered });
+  own.set({ id: Registered, type: Registered });
   try {
     const found: unknown = getFromContainer(Registered);
     if (!(found instanceof Registered)) throw new TypeError('it gave something else');
   } catch (error) {
-    const isOtherTypeDi = error instanceof Error && error.name === NOT_FOUND;
+    if (error instanceof ServiceNotFoundError) {
+      throw refused(
+        'createJwtAllauth was given a container of its own, and the one given to useContainer does not know what is ' +
+          'in it; give both the same, or for several apps one that asks each: see "Several apps" in the README',
+      );
+    }
     throw refused(
-      isOtherTypeDi
+      error instanceof Error && error.name === NOT_FOUND
         ? `the container given to useContainer is of another copy of typedi than ours (${ourTypeDi()}): install it ` +
             'once, and let jwt-allauth find it as a peer (npm dedupe)'
         : "the container given to useContainer does not know our classes; give TypeDI's: useContainer(Container), " +
             'or let it construct what it does not know: { fallback: true, fallbackOnErrors: true }',
     );
   } finally {
-    Container.remove(Registered);
+    own.remove(Registered);
   }
 }
 

@@ -1,7 +1,15 @@
+import type { Clock } from '../clock.js';
+import type { Logger } from '../observability/logger.js';
+import { WarningLimit } from '../observability/warning-limit.js';
+import type { LogoutService } from '../sessions/logout.service.js';
 import type { Settings } from '../settings/settings.js';
+import { createCsrfGuard } from './csrf.js';
 import type { Before } from './http-message.js';
-import type { LinkPages } from './pages/link-pages.js';
-import type { RefreshTokenTransport } from './refresh-token-transport.js';
+import { OneTimeCookie, type OneTimeCookieName } from './one-time-cookie.js';
+import { LinkPages } from './pages/link-pages.js';
+import { PageTemplates } from './pages/page-templates.js';
+import { RefreshCookie } from './refresh-cookie.js';
+import { RefreshTokenTransport } from './refresh-token-transport.js';
 
 /** What controllers are made from, beside their services. */
 export interface ControllerParts {
@@ -12,4 +20,43 @@ export interface ControllerParts {
   readonly pages: LinkPages;
   /** Refuses requests from foreign origins where a cookie is a credential or becomes one. */
   readonly originGuard: Before;
+  /** For the routes of mailed links. Undefined without PUBLIC_URL, of which links are built. */
+  readonly links?: LinkParts;
+}
+
+/** What the controllers of mailed links are made from. Their guard refuses foreign origins also in body mode. */
+export interface LinkParts extends ControllerParts {
+  /** The address of a path below the prefix, as a browser sees it. */
+  url(path: string): string;
+  /** The cookie that keeps the key of a link. */
+  cookie(name: OneTimeCookieName): OneTimeCookie;
+}
+
+/** Makes the parts of one app. @throws SettingsError for templates of pages that cannot be used */
+export function createControllerParts(kernel: {
+  readonly prefix: string;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly logout: LogoutService;
+}): ControllerParts {
+  const { prefix, settings, logger } = kernel;
+  const warnings = new WarningLimit(kernel.clock);
+  const parts = {
+    prefix,
+    settings,
+    transport: new RefreshTokenTransport(kernel, new RefreshCookie(settings)),
+    pages: new LinkPages(new PageTemplates(settings), settings),
+    originGuard: createCsrfGuard(settings, logger, warnings),
+  };
+  if (settings.publicUrl === undefined) return parts;
+  const base = new URL(`${settings.publicUrl.replace(/\/$/, '')}${prefix}`);
+  const originGuard = createCsrfGuard(settings, logger, warnings, { isAlwaysCookie: true });
+  const links: LinkParts = {
+    ...parts,
+    originGuard,
+    url: (path) => base.href + path,
+    cookie: (name) => new OneTimeCookie(name, base.pathname, settings),
+  };
+  return { ...parts, links };
 }

@@ -1,5 +1,4 @@
 import { type ExpressErrorMiddlewareInterface, Middleware } from 'routing-controllers';
-import { Service } from 'typedi';
 import { bearerToken } from '../authentication/request-authentication.js';
 import { ErrorCode, type JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
@@ -34,7 +33,6 @@ export function createErrorMiddlewares(
   const answerWith = (problem: JwtAllauthError, request: HttpRequest, response: HttpResponse) =>
     isPage(response) ? pages.error(response, problem) : answer(problem, request, response);
 
-  @Service()
   @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER - 1 })
   class OwnErrorMiddleware implements ExpressErrorMiddlewareInterface {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
@@ -46,7 +44,6 @@ export function createErrorMiddlewares(
     }
   }
 
-  @Service()
   @Middleware({ type: 'after', priority: Number.MIN_SAFE_INTEGER })
   class ErrorMiddleware implements ExpressErrorMiddlewareInterface {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {

@@ -1,5 +1,4 @@
 import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
-import { Service } from 'typedi';
 import type { HttpResponse, Next } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
 
@@ -8,7 +7,6 @@ import type { BodyRequest } from './read-body.js';
  * of routing-controllers does not know what Express 5 has parsed, and would fail on the empty stream.
  */
 export function createReadBodyMiddleware() {
-  @Service()
   @Middleware({ type: 'before', priority: 1000 })
   class ReadBodyMiddleware implements ExpressMiddlewareInterface {
     use(request: BodyRequest, _response: HttpResponse, next: Next): void {

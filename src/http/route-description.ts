@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../error.js';
 import type { JsonSchema, NamedSchema } from './json-schema.js';
 
 /**
@@ -19,8 +18,8 @@ export interface RouteDescription {
   readonly body?: InputClass | RefinedInput | RouteForm;
   /** The answers of success, by status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
-  /** Codes of errors that are special to it. Their statuses come from the error table. */
-  readonly errors?: readonly ErrorCode[];
+  /** Codes of errors that are special to it. Their statuses come from the error tables. */
+  readonly errors?: readonly string[];
   /** Whether it answers 429 to too many requests. */
   readonly isLimited?: boolean;
   /** Whether it makes tokens, of the app's own class. */

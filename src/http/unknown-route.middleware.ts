@@ -1,11 +1,9 @@
 import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
-import { Service } from 'typedi';
 import { authError } from '../error-table.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
 /** The middleware that answers what no controller did below our prefix; other paths stay the app's business. */
 export function createUnknownRouteMiddleware(prefix: string) {
-  @Service()
   @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER })
   class UnknownRouteMiddleware implements ExpressMiddlewareInterface {
     use({ path }: HttpRequest, response: HttpResponse, next: Next): void {

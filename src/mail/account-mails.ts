@@ -5,7 +5,6 @@ import type { Settings } from '../settings/settings.js';
 import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { originInWords, type SignUpOrigin } from '../users/sign-up-origin.js';
-import type { MailName } from './default-templates.js';
 import { lifetimeInWords } from './lifetime-in-words.js';
 import { LINK_PATHS } from './link-paths.js';
 import type { MailLimiter } from './mail-limiter.service.js';
@@ -25,10 +24,7 @@ const LINKS = {
   'email-change': { mail: 'email-change', path: LINK_PATHS.confirmation, lifetime: 'emailConfirmationLifetime' },
   'password-reset': { mail: 'password-reset', path: LINK_PATHS.passwordReset, lifetime: 'passwordResetLifetime' },
   invitation: { mail: 'invitation', path: LINK_PATHS.invitation, lifetime: 'invitationLifetime' },
-} as const satisfies Partial<Record<KeyPurpose, { mail: MailName; path: string; lifetime: keyof Settings }>>;
-
-/** The notices after which somebody may want a new password. */
-const LEAD_TO_RESET: readonly MailName[] = ['account-exists', 'password-changed', 'session-stolen'];
+} as const satisfies Partial<Record<KeyPurpose, { mail: string; path: string; lifetime: keyof Settings }>>;
 
 /** The mails of accounts, put into the outbox in the transaction of what they are about. */
 export class AccountMails {
@@ -101,16 +97,19 @@ export class AccountMails {
     );
   }
 
-  /** Mails a notice, unless no mails are sent (`isOn`) or the mailbox was sent too many. */
+  /**
+   * Mails a notice that a module has words for, unless no mails are sent (`isOn`) or the mailbox was sent too many.
+   */
   async sendNotice(
-    name: 'account-exists' | 'password-changed' | 'email-change-notice' | 'account-deleted' | 'session-stolen',
+    name: string,
     email: string,
     em: EntityManager,
     data: { readonly newEmail?: string } = {},
   ): Promise<void> {
     const kind = name === 'account-exists' ? name : 'notice';
     if (!this.isOn || !(await this.kernel.mailLimiter.admitsNotice(kind, email, em))) return;
-    const link = LEAD_TO_RESET.includes(name) ? this.kernel.settings.passwordResetRequestUrl : undefined;
+    const { passwordResetRequestUrl } = this.kernel.settings;
+    const link = this.kernel.mailTemplates.leadsToReset(name) ? passwordResetRequestUrl : undefined;
     const content = this.kernel.mailTemplates.render(name, { app: this.#app, link, ...data });
     await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
   }

@@ -1,7 +1,7 @@
 import { Eta } from 'eta';
 import type { Settings } from '../settings/settings.js';
 import { TemplateFolder } from '../settings/template-folder.js';
-import { DEFAULT_LAYOUT, defaultHtml, defaultText, MAIL_NAMES, type MailName } from './default-templates.js';
+import { DEFAULT_LAYOUT, defaultHtml, defaultText, type MailWords } from './mail-words.js';
 import type { Mail } from './mailer.js';
 
 /** What a mail tells. */
@@ -39,35 +39,44 @@ export class MailTemplates {
   readonly #html = new Eta({ autoEscape: true, autoTrim: false });
 
   /**
+   * @param words the words of every mail, by its name
    * @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in
    */
-  constructor(settings: Settings) {
+  constructor(
+    settings: Settings,
+    private readonly words: Readonly<Record<string, MailWords>>,
+  ) {
     const folder = new TemplateFolder(settings);
     folder.use('layout.html', DEFAULT_LAYOUT, (template) => {
       this.#html.loadTemplate('@layout', template);
       this.#layout({ ...SAMPLE, subject: '', body: '' });
     });
-    for (const name of MAIL_NAMES) {
-      folder.use(`${name}.text`, defaultText(name), (template) => {
+    for (const [name, defaults] of Object.entries(words)) {
+      folder.use(`${name}.text`, defaultText(defaults), (template) => {
         this.#text.loadTemplate(`@${name}`, template);
         for (const data of [SAMPLE, { app: '' }]) this.#words(name, data);
       });
-      folder.use(`${name}.html`, defaultHtml(name), (template) => {
+      folder.use(`${name}.html`, defaultHtml(defaults), (template) => {
         this.#html.loadTemplate(`@${name}`, template);
         for (const data of [SAMPLE, { app: '' }]) this.#html.render(`@${name}`, data);
       });
     }
   }
 
+  /** Whether a mail leads to the page where a new password is asked for. */
+  leadsToReset(name: string): boolean {
+    return this.words[name]?.hint !== undefined;
+  }
+
   /** A mail, but for whom it is to. */
-  render(name: MailName, given: MailData): Omit<Mail, 'to'> {
+  render(name: string, given: MailData): Omit<Mail, 'to'> {
     const data = printable(given);
     const { subject, text } = this.#words(name, data);
     const body = this.#html.render(`@${name}`, data);
     return { subject, text, html: this.#layout({ ...data, subject, body }) };
   }
 
-  #words(name: MailName, data: MailData): { subject: string; text: string } {
+  #words(name: string, data: MailData): { subject: string; text: string } {
     const whole = this.#text.render(`@${name}`, data);
     const subject = SUBJECT.exec(whole)?.[1]?.trim();
     if (subject === undefined) throw new TypeError('its first line is not "Subject: …"');

@@ -69,12 +69,13 @@ export interface LoginFailed extends AuthEvent {
   readonly ip?: string;
 }
 
-/** The events by name, with what their listeners are given. */
+/**
+ * The events by name, with what their listeners are given. A feature adds its own by declaring this interface again.
+ */
 export interface AuthEventMap {
   'user.registered': UserEvent;
   'user.invited': UserEvent;
   'user.deactivated': UserEvent;
-  'user.deleted': UserEvent;
   'email.verified': UserEvent;
   'email.changed': UserEvent;
   'login.failed': LoginFailed;
@@ -85,25 +86,14 @@ export interface AuthEventMap {
   'session.reuse-detected': SessionReuseDetected;
 }
 
-/** The names of all events. */
-export const AUTH_EVENT_NAMES = Object.keys({
-  'user.registered': true,
-  'user.invited': true,
-  'user.deactivated': true,
-  'user.deleted': true,
-  'email.verified': true,
-  'email.changed': true,
-  'login.failed': true,
-  'password.changed': true,
-  'session.opened': true,
-  'session.refreshed': true,
-  'session.revoked': true,
-  'session.reuse-detected': true,
-} satisfies Record<keyof AuthEventMap, true>) as readonly (keyof AuthEventMap)[];
-
 /** What happened, before it is told when. */
 export type Happening = {
   [K in keyof AuthEventMap]: readonly [name: K, what: Omit<AuthEventMap[K], 'at'>];
+}[keyof AuthEventMap];
+
+/** An event behind its name. */
+export type NamedEvent = {
+  [K in keyof AuthEventMap]: [name: K, event: AuthEventMap[K]];
 }[keyof AuthEventMap];
 
 type Listener<E> = (event: E) => unknown;
@@ -113,6 +103,7 @@ type Listener<E> = (event: E) => unknown;
  */
 export class AuthEvents {
   readonly #listeners = new Map<keyof AuthEventMap, Set<Listener<never>>>();
+  readonly #listenersOfAll = new Set<(...named: NamedEvent) => unknown>();
 
   constructor(private readonly logger: Logger) {}
 
@@ -123,16 +114,22 @@ export class AuthEvents {
     return () => void listeners.delete(listener);
   }
 
-  /** Tells every listener; what they do is neither awaited nor able to fail the caller. */
-  emit<K extends keyof AuthEventMap>(name: K, event: AuthEventMap[K]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
-      void this.#call(name, listener as Listener<AuthEventMap[K]>, event);
-    }
+  /** Calls `listener` on every event, with its name. Returns a function that ends this. */
+  onAny(listener: (...named: NamedEvent) => unknown): () => void {
+    this.#listenersOfAll.add(listener);
+    return () => void this.#listenersOfAll.delete(listener);
   }
 
-  async #call<K extends keyof AuthEventMap>(name: K, listener: Listener<AuthEventMap[K]>, event: AuthEventMap[K]) {
+  /** Tells every listener; what they do is neither awaited nor able to fail the caller. */
+  emit<K extends keyof AuthEventMap>(name: K, event: AuthEventMap[K]): void {
+    for (const listener of this.#listeners.get(name) ?? []) void this.#call(name, () => listener(event as never));
+    for (const listener of this.#listenersOfAll)
+      void this.#call(name, () => listener(...([name, event] as NamedEvent)));
+  }
+
+  async #call(name: keyof AuthEventMap, listener: () => unknown): Promise<void> {
     try {
-      await listener(event);
+      await listener();
     } catch (error) {
       this.logger.error(
         { event: name, error: error instanceof Error ? error.name : 'unknown' },

@@ -1,5 +1,5 @@
 import { JwtAllauthError } from '../error.js';
-import { AUTH_EVENT_NAMES, type AuthEventMap, type AuthEvents } from './auth-events.js';
+import type { AuthEvents } from './auth-events.js';
 
 type Attributes = Record<string, string | number | boolean>;
 
@@ -101,12 +101,11 @@ export class Telemetry {
   count(events: AuthEvents): void {
     const counter = this.#meter?.createCounter('jwt_allauth.events', { description: 'Events, by name and reason.' });
     if (!counter) return;
-    for (const event of AUTH_EVENT_NAMES) {
-      events.on(event, (told: AuthEventMap[typeof event] & { reason?: string; reuse?: string; code?: string }) => {
-        const reason = told.reason ?? told.reuse ?? told.code;
-        counter.add(1, { event, ...(reason && { reason }) });
-      });
-    }
+    events.onAny((event, told) => {
+      const { reason: why, reuse, code } = told as { reason?: string; reuse?: string; code?: string };
+      const reason = why ?? reuse ?? code;
+      counter.add(1, { event, ...(reason && { reason }) });
+    });
   }
 
   /** Counts requests that were refused with 401 or 403, by code and reason. */

@@ -1,4 +1,5 @@
 import type { RoutingControllersOptions } from 'routing-controllers';
+import type { ErrorTable } from '../error-table.js';
 import type { JsonSchema } from '../http/json-schema.js';
 import type { JwtAllauth } from '../jwt-allauth.js';
 import { appOperation } from './app-operation.js';
@@ -43,10 +44,12 @@ export function createOpenApiDocument(
   const closure = new SchemaClosure(known);
   const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
   const prefix = `${served.routePrefix ?? ''}${auth.prefix}`;
-  const described = answering(describeOwn(own, prefix), describeOthers(others, served, known)).map((each) => ({
-    ...each,
-    operation: closure.take(each.operation),
-  }));
+  const described = answering(describeOwn(own, prefix, auth.errors), describeOthers(others, served, known)).map(
+    (each) => ({
+      ...each,
+      operation: closure.take(each.operation),
+    }),
+  );
   const paths = toPaths(described);
   return {
     openapi: '3.1.0',
@@ -58,10 +61,10 @@ export function createOpenApiDocument(
 }
 
 /** Our routes, as they describe themselves. */
-function describeOwn(routes: readonly OwnRoute[], prefix: string): Described {
+function describeOwn(routes: readonly OwnRoute[], prefix: string, errors: ErrorTable): Described {
   return routes.map((route) => {
     const path = `${prefix}${route.path}`.replace(/:(\w+)/g, '{$1}');
-    return { path, method: route.method, operation: ownOperation(route) };
+    return { path, method: route.method, operation: ownOperation(route, errors) };
   });
 }
 

@@ -1,5 +1,5 @@
 import { ErrorCode } from '../error.js';
-import { ERRORS } from '../error-table.js';
+import type { ErrorTable } from '../error-table.js';
 import type { RouteAnswer } from '../http/route-description.js';
 import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
 import type { OpenApiContent, OpenApiOperation, OpenApiRequestBody, OpenApiResponse } from './open-api-document.js';
@@ -14,7 +14,7 @@ const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable
 const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** A route of the library as a document has it, with the errors that come of what it reads and needs. */
-export function ownOperation(route: OwnRoute): OpenApiOperation {
+export function ownOperation(route: OwnRoute, errors: ErrorTable): OpenApiOperation {
   const { path, description, isBearer, isPage } = route;
   const { body, cookie } = description;
   const schema = { type: 'string' };
@@ -41,7 +41,7 @@ export function ownOperation(route: OwnRoute): OpenApiOperation {
     ...(body !== undefined && { requestBody: requestBody(body) }),
     responses: {
       ...Object.fromEntries(successes),
-      ...Object.fromEntries([...errorsOf(route)].map(([status, codes]) => [status, toError(status, codes)])),
+      ...Object.fromEntries([...errorsOf(route, errors)].map(([status, codes]) => [status, toError(status, codes)])),
     },
   };
 }
@@ -62,11 +62,14 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 }
 
 /** The codes of all errors by status, in the order of the statuses. */
-function errorsOf({ description, isBearer, isRead, isGuarded, isPage }: OwnRoute): Map<number, ErrorCode[]> {
+function errorsOf(
+  { description, isBearer, isRead, isGuarded, isPage }: OwnRoute,
+  table: ErrorTable,
+): Map<number, string[]> {
   const { errors = [], body, isLimited, isMinting, isStatic } = description;
   if (isStatic) return new Map();
   const isJson = isRead && !isPage;
-  const codes = [
+  const codes: string[] = [
     ...(isJson && body !== undefined ? [ValidationFailed] : []),
     ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
     ...(isBearer ? [NotAuthenticated, TokenNotValid] : []),
@@ -79,7 +82,12 @@ function errorsOf({ description, isBearer, isRead, isGuarded, isPage }: OwnRoute
     ...errors,
   ];
   // A person who opens a bad link gets a page that says so, and no challenge.
-  const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : ERRORS[code].status));
+  const statusOf = (code: string) => {
+    const row = table[code];
+    if (!row) throw new TypeError(`${description.id} describes ${code}, which is in no error table`);
+    return row.status;
+  };
+  const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : statusOf(code)));
   return new Map([...byStatus].toSorted(([a], [b]) => a - b));
 }
 

@@ -1,5 +1,5 @@
 import { closestMatch } from 'leven';
-import { resolveSettings, Settings, type SettingsInput } from './settings.js';
+import { resolveSettings, type Settings, type SettingsInput, type SettingsOwner, settingNames } from './settings.js';
 import { type SettingFault, SettingsError } from './settings-error.js';
 
 const PREFIX = 'JWT_ALLAUTH_';
@@ -14,11 +14,15 @@ export function variableOf(property: string): string {
  * NODE_ENV `development` and `test` allow insecure cookies; any other value, and none, counts as production.
  *
  * @param env usually `process.env`, which the library itself never touches
+ * @param modules the app's modules, whose settings have variables as well
  * @throws SettingsError with every fault, by variable name
  */
-export function settingsFromEnv(env: Readonly<Record<string, string | undefined>>): Settings {
-  const { development: _, ...configurable } = new Settings();
-  const properties = new Map(Object.keys(configurable).map((property) => [variableOf(property), property]));
+export function settingsFromEnv(
+  env: Readonly<Record<string, string | undefined>>,
+  modules: readonly SettingsOwner[] = [],
+): Settings {
+  const configurable = settingNames(modules).filter((property) => property !== 'development');
+  const properties = new Map(configurable.map((property) => [variableOf(property), property]));
   const input: Record<string, unknown> = { development: env.NODE_ENV === 'development' || env.NODE_ENV === 'test' };
   const faults: SettingFault[] = [];
   for (const [variable, value] of Object.entries(env)) {
@@ -33,13 +37,17 @@ export function settingsFromEnv(env: Readonly<Record<string, string | undefined>
       input[property] = value;
     }
   }
-  return resolveWith(faults, input);
+  return resolveWith(faults, input, modules);
 }
 
 /** Resolves the settings, with the faults found so far beside its own. */
-function resolveWith(faults: readonly SettingFault[], input: SettingsInput): Settings {
+function resolveWith(
+  faults: readonly SettingFault[],
+  input: SettingsInput,
+  modules: readonly SettingsOwner[],
+): Settings {
   try {
-    const settings = resolveSettings(input, variableOf);
+    const settings = resolveSettings(input, variableOf, modules);
     if (faults.length === 0) return settings;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

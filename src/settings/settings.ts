@@ -81,13 +81,30 @@ export class Settings extends AccountSettings {
     return this.toJSON();
   }
 
-  /** Without the keys. */
+  /** Without the keys, and without the values of modules' settings. */
   toJSON(): object {
-    const hide = (key: string | undefined) => key && '[redacted]';
+    const hide = (key: unknown) => key && '[redacted]';
     const { secretKey, privateKey, verifyingKeys, encryptionKeys, smtpUrl } = this;
     const hidden = { secretKey: hide(secretKey), privateKey: hide(privateKey), verifyingKeys: hide(verifyingKeys) };
-    return { ...this, ...hidden, encryptionKeys: encryptionKeys.map(hide), smtpUrl: hide(smtpUrl) };
+    const ofModules = Object.entries(this).filter(([name]) => !CORE_NAMES.includes(name));
+    return {
+      ...this,
+      ...hidden,
+      encryptionKeys: encryptionKeys.map(hide),
+      smtpUrl: hide(smtpUrl),
+      // Only a module knows which of its settings are secret.
+      ...Object.fromEntries(ofModules.map(([name, value]) => [name, hide(value)])),
+    };
   }
+}
+
+/** The names of the settings that do not belong to a module. */
+const CORE_NAMES: readonly string[] = Object.keys(new Settings());
+
+/** A module, as far as its settings go. */
+export interface SettingsOwner {
+  readonly name: string;
+  readonly settings?: new () => object;
 }
 
 /**
@@ -109,29 +126,72 @@ function tokenClassFault(value: unknown): string {
 }
 
 /**
- * The settings with their defaults, checked.
+ * The settings with their defaults, checked. Those of modules stand beside ours, under their own names.
  *
  * @param nameOf gives the name under which a fault is reported; default: the one it was given under before, else the
  *   property
- * @throws SettingsError with every fault
+ * @throws SettingsError with every fault; TypeError for modules that have a setting of the same name
  */
-export function resolveSettings(input: SettingsInput | Settings, nameOf: NameOf = namesOf(input)): Settings {
-  const keys = resolveKeys({ ...input });
-  const settings = plainToInstance(Settings, keys.settings, { exposeDefaultValues: true, exposeUnsetFields: false });
-  const errors = validateSync(settings, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    validationError: { value: false },
-  });
+export function resolveSettings(
+  input: SettingsInput | Settings,
+  nameOf: NameOf = namesOf(input),
+  modules: readonly SettingsOwner[] = [],
+): Settings {
+  const owners = ownersOf(modules);
+  const given = Object.entries(input);
+  const ofModule = (name: string) => owners.find((owner) => owner.names.includes(name));
+  const keys = resolveKeys(Object.fromEntries(given.filter(([name]) => !ofModule(name))));
+  const parts = [
+    checked(Settings, keys.settings),
+    ...owners.map((owner) =>
+      checked(owner.type, Object.fromEntries(given.filter(([name]) => ofModule(name) === owner))),
+    ),
+  ];
+  const known = [...CORE_NAMES, ...owners.flatMap(({ names }) => names)];
+  const errors = parts.flatMap((part) => part.errors);
   const keyFaults = keys.faults.map(({ setting, message }) => named(setting, message, nameOf));
-  const faults = [...errors.map((error) => toFault(error, nameOf)), ...keyFaults];
+  const faults = [...errors.map((error) => toFault(error, known, nameOf)), ...keyFaults];
   if (faults.length > 0) throw new SettingsError(faults);
+  const settings = Object.assign(...(parts.map((part) => part.settings) as [Settings, ...object[]])) as Settings;
   rememberNames(settings, nameOf);
   return settings;
 }
 
-function toFault({ property, constraints = {} }: ValidationError, nameOf: NameOf): SettingFault {
-  const known = Object.keys(new Settings());
+/** The settings of one module, as an instance of its class. */
+export function settingsOf<S extends object>(module: { readonly settings?: new () => S }, settings: Settings): S {
+  const own = module.settings ? new module.settings() : ({} as S);
+  for (const name of Object.keys(own) as (keyof S)[]) own[name] = (settings as unknown as S)[name];
+  return own;
+}
+
+/** All names of settings: ours, and those of modules. */
+export function settingNames(modules: readonly SettingsOwner[] = []): readonly string[] {
+  return [...CORE_NAMES, ...ownersOf(modules).flatMap(({ names }) => names)];
+}
+
+function ownersOf(modules: readonly SettingsOwner[]) {
+  const taken = new Set(CORE_NAMES);
+  return modules.flatMap(({ name, settings: type }) => {
+    if (!type) return [];
+    const names = Object.keys(new type());
+    const double = names.find((each) => taken.has(each));
+    if (double) throw new TypeError(`module ${name}: there is a setting ${double} already`);
+    for (const each of names) taken.add(each);
+    return [{ type, names }];
+  });
+}
+
+function checked(type: new () => object, input: object) {
+  const settings = plainToInstance(type, input, { exposeDefaultValues: true, exposeUnsetFields: false });
+  const rules = { whitelist: true, forbidNonWhitelisted: true, validationError: { value: false } };
+  return { settings, errors: validateSync(settings, rules) };
+}
+
+function toFault(
+  { property, constraints = {} }: ValidationError,
+  known: readonly string[],
+  nameOf: NameOf,
+): SettingFault {
   const message = known.includes(property)
     ? Object.values(constraints).join('; ')
     : `is not a setting; the nearest name is ${nameOf(closestMatch(property, known) ?? '')}`;

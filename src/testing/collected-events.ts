@@ -1,5 +1,5 @@
 import type { JwtAllauth } from '../jwt-allauth.js';
-import { AUTH_EVENT_NAMES, type AuthEventMap } from '../observability/auth-events.js';
+import type { AuthEventMap } from '../observability/auth-events.js';
 
 /** An event with its name. */
 export type CollectedEvent = {
@@ -22,7 +22,6 @@ export class CollectedEvents extends Array<CollectedEvent> {
 /** Collects every event of an app from now on. */
 export function collectEvents(auth: Pick<JwtAllauth, 'events'>): CollectedEvents {
   const collected = new CollectedEvents();
-  for (const name of AUTH_EVENT_NAMES)
-    auth.events.on(name, (event) => collected.push({ name, event } as CollectedEvent));
+  auth.events.onAny((name, event) => collected.push({ name, event } as CollectedEvent));
   return collected;
 }

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { PageTemplates } from '../../src/http/pages/page-templates.js';
-import type { MailName } from '../../src/mail/default-templates.js';
 import { MailTemplates } from '../../src/mail/mail-templates.js';
 import { resolveSettings } from '../../src/settings/settings.js';
+import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { launchChromium } from './chromium.js';
 
 // Makes the README's pictures of the mails and pages, from the templates themselves: `npm run pictures`.
@@ -10,10 +10,10 @@ import { launchChromium } from './chromium.js';
 const APP = 'app.example.com';
 const settings = resolveSettings({ secretKey: 'only for pictures, and long enough', development: true });
 const pages = new PageTemplates(settings);
-const mails = new MailTemplates(settings);
+const mails = new MailTemplates(settings, Object.assign({}, ...STANDARD_MODULES.map(({ mails }) => mails)));
 const form = { app: APP, title: 'Set a new password', action: '/', email: 'ada@example.com' };
 
-function mail(name: MailName, path: string, expiresIn: string): string {
+function mail(name: string, path: string, expiresIn: string): string {
   return mails.render(name, { app: APP, link: `https://${APP}/auth${path}/Vb0x3…`, expiresIn }).html;
 }
 

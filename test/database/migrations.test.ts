@@ -44,7 +44,7 @@ async function migratedBy(user: EntityClass<BaseUser>, options: Options = {}): P
     ...own,
     entities: [user, Organization, ...createAuthEntities({ user: () => user })],
     extensions: [Migrator],
-    migrations: { migrationsList: [{ name: 'App_1_users', class: CreateUsers }, ...authMigrations], snapshot: false },
+    migrations: { migrationsList: [{ name: 'App_1_users', class: CreateUsers }, ...authMigrations()], snapshot: false },
   });
   open.push(orm);
   return orm;
@@ -87,7 +87,7 @@ describe('the shipped migrations', () => {
 
   test('bring a database of the first version up to date, and nobody is signed out', async () => {
     const orm = await migratedBy(AppUser);
-    const [first, ...later] = authMigrations.map(({ name }) => name);
+    const [first, ...later] = authMigrations().map(({ name }) => name);
     await orm.migrator.up({ migrations: ['App_1_users', first ?? ''] });
     await query(`insert into app_user (id, email, permissions) values (gen_random_uuid(), 'ada@example.com', '[]')`);
     await query(`insert into auth_session (id, user_id, jti, rotated_at, created_at, expires_at)
@@ -112,9 +112,13 @@ describe('the shipped migrations', () => {
   test('can be taken back, and applied again', async () => {
     const orm = await migratedBy(AppUser);
     await orm.migrator.up();
-    await orm.migrator.down({ migrations: authMigrations.map(({ name }) => name).reverse() });
+    await orm.migrator.down({
+      migrations: authMigrations()
+        .map(({ name }) => name)
+        .reverse(),
+    });
     expect(await tables()).toEqual(['app_user', 'mikro_orm_migrations', 'organization']);
-    expect(await orm.migrator.getPending()).toMatchObject(authMigrations.map(({ name }) => ({ name })));
+    expect(await orm.migrator.getPending()).toMatchObject(authMigrations().map(({ name }) => ({ name })));
     await orm.migrator.up();
     expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
     expect(await orm.migrator.getPending()).toEqual([]);
@@ -138,7 +142,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261129_d_former_addresses',
       'JwtAllauth_20261129_e_sign_up_origins',
     ];
-    expect(authMigrations.map(({ name }) => name)).toEqual(names);
+    expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });
 
   test('follow the schema that the app’s tables are in', async () => {
@@ -152,7 +156,11 @@ describe('the shipped migrations', () => {
     const app = await appFor(IntegerUser, { schema: 'tenant' });
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);
-    await orm.migrator.down({ migrations: authMigrations.map(({ name }) => name).reverse() });
+    await orm.migrator.down({
+      migrations: authMigrations()
+        .map(({ name }) => name)
+        .reverse(),
+    });
     expect(await query(`select 1 from information_schema.tables where table_name like 'auth%'`)).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { Get, getMetadataArgsStorage, JsonController, useContainer } from 'routi
 import { Container, Service } from 'typedi';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/index.js';
+import { useContainers } from '../support/containers.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
 type Class = new (...args: never[]) => object;
@@ -11,7 +12,7 @@ let app: TestApp;
 beforeAll(async () => {
   app = await createTestApp();
 });
-afterEach(() => useContainer(Container));
+afterEach(useContainers);
 afterAll(() => app.close());
 
 const start = (...controllers: Class[]) => app.auth.serverOptions({ controllers });

@@ -5,6 +5,7 @@ import { Authorized, CurrentUser, Get, JsonController, useExpressServer } from '
 import { Container, Service } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createJwtAllauth, LoadUser } from '../../src/index.js';
+import { ownContainer } from '../support/containers.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { expectProblemDetails } from '../support/problem-details.js';
 import { secrets } from '../support/secrets.js';
@@ -180,12 +181,12 @@ describe('one ORM, mounted twice on one Express app', () => {
     };
     const staffSecret = 'the secret of the part of the app for staff';
     secrets.add(staffSecret);
-    const site = await createJwtAllauth({ ...shared, settings, prefix: '/auth', container: Container.of('site') });
+    const site = await createJwtAllauth({ ...shared, settings, prefix: '/auth', container: ownContainer('site') });
     const staff = await createJwtAllauth({
       ...shared,
       settings: { ...settings, secretKey: staffSecret, refreshTokenAsCookie: false },
       prefix: '/staff/auth',
-      container: Container.of('staff'),
+      container: ownContainer('staff'),
     });
     useExpressServer(mounted, site.serverOptions({ controllers: [MeController] }));
     useExpressServer(mounted, staff.serverOptions());

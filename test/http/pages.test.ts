@@ -7,16 +7,18 @@ import type { HttpResponse } from '../../src/http/http-message.js';
 import { PAGE_NAMES } from '../../src/http/pages/default-pages.js';
 import { sendPage } from '../../src/http/pages/page-response.js';
 import { PageTemplates } from '../../src/http/pages/page-templates.js';
-import { MAIL_NAMES } from '../../src/mail/default-templates.js';
 import { lifetimeInWords } from '../../src/mail/lifetime-in-words.js';
 import { MailTemplates } from '../../src/mail/mail-templates.js';
+import type { MailWords } from '../../src/mail/mail-words.js';
 import { resolveSettings, type SettingsInput } from '../../src/settings/settings.js';
 import { SettingsError } from '../../src/settings/settings-error.js';
+import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { SECRET } from '../support/test-app.js';
 
 const settings = (input: SettingsInput = {}) =>
   resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, ...input });
+const WORDS: Record<string, MailWords> = Object.assign({}, ...STANDARD_MODULES.map(({ mails }) => mails));
 const EVIL = `"><script>alert('x')</script>&`;
 const DATA = { app: 'app.example.com', title: 'Choose', action: '/a', email: 'a@example.com', error: 'It is short.' };
 
@@ -110,12 +112,12 @@ describe('the colours of the pages', () => {
   });
 });
 
-describe.each(MAIL_NAMES)('the mail %s', (name) => {
+describe.each(Object.keys(WORDS))('the mail %s', (name) => {
   const link = 'https://app.example.com/auth/x/KEY';
   const data = { app: 'app.example.com', link, expiresIn: '3 days', newEmail: 'new@example.com' };
 
   test('has a subject, a text and a page, with the same link in both', () => {
-    const mail = new MailTemplates(settings()).render(name, data);
+    const mail = new MailTemplates(settings(), WORDS).render(name, data);
     expect(mail.subject).toMatch(/^[A-Z][\w' -]+$/);
     expect(mail.text).toContain(link);
     expect(mail.html).toContain(`href="${link}"`);
@@ -124,7 +126,7 @@ describe.each(MAIL_NAMES)('the mail %s', (name) => {
   });
 
   test('escapes whatever it shows, and lets nothing into its header', () => {
-    const mail = new MailTemplates(settings()).render(name, {
+    const mail = new MailTemplates(settings(), WORDS).render(name, {
       ...data,
       newEmail: `${EVIL}\r\nBcc: x@example.com\u202egnp`,
     });
@@ -142,7 +144,7 @@ describe('templates of the app', () => {
     await writeFile(join(directory, 'layout.html.eta'), '<main><%~ it.body %></main>');
     await writeFile(join(directory, 'done.page.eta'), '<h1>All done</h1>');
     const own = settings({ templatesDir: directory });
-    const mail = new MailTemplates(own).render('invitation', { app: 'a', link: 'https://x/y' });
+    const mail = new MailTemplates(own, WORDS).render('invitation', { app: 'a', link: 'https://x/y' });
     expect([mail.subject, mail.text]).toEqual(['Come in', 'Here: https://x/y']);
     expect(mail.html).toMatch(/^<main><h1/);
     expect(new PageTemplates(own).render('done', DATA)).toContain('<h1>All done</h1>');
@@ -162,7 +164,7 @@ describe('templates of the app', () => {
   ])('that cannot be used stop the start, by name: %s with %j', async (name, template, Templates) => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
     await writeFile(join(directory, `${name}.eta`), template);
-    const start = () => new Templates(settings({ templatesDir: directory }));
+    const start = () => new Templates(settings({ templatesDir: directory }), WORDS);
     expect(start).toThrow(SettingsError);
     expect(start).toThrow(`templatesDir has ${name}.eta, which cannot be used: `);
     await rm(directory, { recursive: true });
@@ -171,13 +173,13 @@ describe('templates of the app', () => {
   test('may begin with the mark that some editors put there', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
     await writeFile(join(directory, 'invitation.text.eta'), '\uFEFFSubject: Come in\n\nHello');
-    const mail = new MailTemplates(settings({ templatesDir: directory })).render('invitation', { app: 'a' });
+    const mail = new MailTemplates(settings({ templatesDir: directory }), WORDS).render('invitation', { app: 'a' });
     expect([mail.subject, mail.text]).toEqual(['Come in', 'Hello']);
     await rm(directory, { recursive: true });
   });
 
   test('are looked for in a folder that has to be there', () => {
-    expect(() => new MailTemplates(settings({ templatesDir: '/nowhere' }))).toThrow(/templatesDir/);
+    expect(() => new MailTemplates(settings({ templatesDir: '/nowhere' }), WORDS)).toThrow(/templatesDir/);
   });
 });
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AUTH_EVENT_NAMES, type AuthEventMap, RefreshToken, type SettingsInput } from '../../src/index.js';
+import { type AuthEventMap, RefreshToken, type SettingsInput } from '../../src/index.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { createOwner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
@@ -14,7 +14,7 @@ let told: Told[];
 async function start(settings: SettingsInput = {}, options: TestAppOptions = {}): Promise<void> {
   app = await createTestApp({ ...options, settings });
   told = [];
-  for (const name of AUTH_EVENT_NAMES) app.auth.events.on(name, (event) => told.push([name, event]));
+  app.auth.events.onAny((name, event) => told.push([name, event]));
 }
 afterEach(() => app.close());
 

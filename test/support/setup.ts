@@ -1,10 +1,9 @@
 import 'reflect-metadata';
 import { format } from 'node:util';
-import { useContainer } from 'routing-controllers';
-import { Container } from 'typedi';
+import { useContainers } from './containers.js';
 import { secrets } from './secrets.js';
 
-useContainer(Container);
+useContainers();
 
 for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
   const original = console[method].bind(console);

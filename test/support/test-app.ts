@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import type { EntityClass, MikroORM, Options } from '@mikro-orm/postgresql';
 import express from 'express';
-import { Container } from 'typedi';
 import { partitionMigration } from '../../bench/partition-migration.js';
 import {
   type AppServerOptions,
@@ -15,6 +14,7 @@ import {
   type SettingsInput,
 } from '../../src/index.js';
 import { startTestApp, type TestClock } from '../../src/testing/index.js';
+import { ownContainer } from './containers.js';
 import { ENCRYPTION_KEY } from './encryption-key.js';
 import { secrets } from './secrets.js';
 import { TestClient } from './test-client.js';
@@ -90,7 +90,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     server: { ...options.server, controllers: options.controllers },
     express: options.own ?? (options.express === 5 || options.configure ? configured(options) : undefined),
     logger: collector(log, refusals),
-    container: Container.of(`test-${++count}`),
+    container: ownContainer(`test-${++count}`),
     settings: {
       secretKey: SECRET,
       encryptionKeys: ENCRYPTION_KEY,

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import express from 'express';
 import { Authorized, CurrentUser, Get, JsonController } from 'routing-controllers';
-import { Container, Service } from 'typedi';
+import { Service } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { BaseUser, createAuthEntities, LoadUser, PasswordHasher, type Principal } from '../../src/index.js';
 import {
@@ -14,6 +14,7 @@ import {
   TestClock,
 } from '../../src/testing/index.js';
 import { connectTo } from '../../src/testing/postgres-client.js';
+import { ownContainer } from '../support/containers.js';
 
 @Entity()
 class Writer extends BaseUser {
@@ -46,7 +47,7 @@ async function start(options: Partial<TestAppOptions<Writer>> = {}): Promise<Tes
   return startTestApp({
     user: Writer,
     server: { controllers: [NoteController] },
-    container: Container.of(`testing-${randomUUID()}`),
+    container: ownContainer(`testing-${randomUUID()}`),
     database: await createTestDatabase(inject('databaseUrl')),
     ...options,
   });

@@ -25,7 +25,7 @@ export function createAccountDeletionController(
       summary: 'Delete the account and all it owns',
       body: AccountDeletionInput,
       answers: { 204: signedOutAnswer('The account is gone.', settings) },
-      errors: [ErrorCode.IncorrectCredentials, ErrorCode.AccountInUse],
+      errors: [ErrorCode.IncorrectCredentials, 'account_in_use'],
       isLimited: true,
     })
     async delete(

@@ -1,28 +1,26 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isForeignKeyViolation, isNotNullViolation, violatedConstraint } from '../../database/constraint-violation.js';
-import type { Database } from '../../database/database.js';
 import { authError } from '../../error-table.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Journal } from '../../observability/journal.js';
-import type { Logger } from '../../observability/logger.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { UserEvent } from '../../observability/auth-events.js';
 import type { SessionClient } from '../../sessions/client-device.js';
-import type { SessionReference, SessionService } from '../../sessions/session.service.js';
-import type { PasswordProof } from '../../sign-in/password-proof.js';
+import type { SessionReference } from '../../sessions/session.service.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
-import type { UserService } from '../../users/user.service.js';
+import { accountError } from './account-errors.js';
+
+declare module '../../observability/auth-events.js' {
+  interface AuthEventMap {
+    'user.deleted': UserEvent;
+  }
+}
 
 /** Lets users leave. */
 export class AccountDeletionService {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly passwordProof: PasswordProof;
-      readonly mails: AccountMails;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly logger: Logger;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      'database' | 'users' | 'passwordProof' | 'mails' | 'sessions' | 'journal' | 'logger'
+    >,
   ) {}
 
   /**
@@ -39,7 +37,7 @@ export class AccountDeletionService {
     } catch (error) {
       if (!isForeignKeyViolation(error) && !isNotNullViolation(error)) throw error;
       this.kernel.logger.warn(violatedConstraint(error), 'an account was not deleted');
-      throw authError('account_in_use', { cause: error });
+      throw accountError('account_in_use', { cause: error });
     }
   }
 

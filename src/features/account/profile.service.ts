@@ -1,6 +1,5 @@
-import type { Database } from '../../database/database.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
-import type { UserService } from '../../users/user.service.js';
 
 /** What a user may change about themselves. */
 export interface ProfileChanges {
@@ -10,12 +9,7 @@ export interface ProfileChanges {
 
 /** Reads and changes what a user says about themselves. */
 export class ProfileService {
-  constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-    },
-  ) {}
+  constructor(protected readonly kernel: Pick<AuthKernel, 'database' | 'users'>) {}
 
   /** @throws token_not_valid when the `sub` claim names no active user */
   async get(sub: string): Promise<BaseUser> {

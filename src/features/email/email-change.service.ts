@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../../error-table.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Addresses } from '../../mail/addresses.js';
-import type { DeferredWork } from '../../mail/deferred-work.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
-import type { SessionReference, SessionService } from '../../sessions/session.service.js';
-import type { PasswordProof } from '../../sign-in/password-proof.js';
+import type { SessionReference } from '../../sessions/session.service.js';
 import { normalizeEmail } from '../../users/email.js';
-import type { PasswordOwner, UserService } from '../../users/user.service.js';
+import type { PasswordOwner } from '../../users/user.service.js';
 
 /** What somebody who changes their address gives. */
 export interface EmailChange extends SessionClient {
@@ -28,15 +24,10 @@ interface AskedChange {
 /** Changes the address of a signed-in user, once the new mailbox is proved (`EmailVerificationService.confirm`). */
 export class EmailChangeService {
   constructor(
-    protected readonly kernel: {
-      readonly users: UserService;
-      readonly passwordProof: PasswordProof;
-      readonly addresses: Addresses;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly deferredWork: DeferredWork;
-      readonly sessions: SessionService;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      'users' | 'passwordProof' | 'addresses' | 'mailLimiter' | 'mails' | 'deferredWork' | 'sessions'
+    >,
   ) {
     const { deferredWork: deferred } = kernel;
     deferred.handle<AskedChange>('email change', (asked, em) => this.#mail(asked, em));

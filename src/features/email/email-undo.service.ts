@@ -1,18 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
-import type { Database } from '../../database/database.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Addresses } from '../../mail/addresses.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
-import type { Journal } from '../../observability/journal.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
-import type { SessionService } from '../../sessions/session.service.js';
-import type { Settings } from '../../settings/settings.js';
-import type { OneTimeKeys } from '../../tokens/one-time-keys.service.js';
 import { UNDO_PURPOSES } from '../../tokens/one-time-keys.service.js';
 import type { UserId } from '../../users/base-user.entity.js';
-import type { PendingSignUps } from '../../users/pending-sign-ups.js';
-import type { UserService } from '../../users/user.service.js';
 
 /** Seconds for which a changed address can be taken back. */
 const LIFETIME_SECONDS = 72 * 3600;
@@ -32,18 +23,19 @@ export interface ChangedEmail {
  */
 export class EmailUndoService {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly oneTimeKeys: OneTimeKeys;
-      readonly addresses: Addresses;
-      readonly signUps: PendingSignUps;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly settings: Settings;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'database'
+      | 'users'
+      | 'oneTimeKeys'
+      | 'addresses'
+      | 'signUps'
+      | 'mailLimiter'
+      | 'mails'
+      | 'sessions'
+      | 'journal'
+      | 'settings'
+    >,
   ) {}
 
   /**

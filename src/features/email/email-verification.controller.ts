@@ -1,6 +1,6 @@
 import { Body, Get, HttpCode, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { AuthController } from '../../http/auth-controller.decorator.js';
-import type { ControllerParts } from '../../http/controller-parts.js';
+import type { LinkParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { EmailInput } from '../../http/email.input.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
@@ -9,7 +9,6 @@ import { LINK_PAGE, MAIL_TAG } from '../../http/link-descriptions.js';
 import { asPage } from '../../http/pages/as-page.js';
 import { requireJson } from '../../http/require-json.js';
 import type { RouteAnswer } from '../../http/route-description.js';
-import type { SignUpCookie } from '../../http/sign-up-cookie.js';
 import { validateInput } from '../../http/validate-input.js';
 import { LINK_PATHS } from '../../mail/link-paths.js';
 import type { Settings } from '../../settings/settings.js';
@@ -18,10 +17,11 @@ import type { EmailVerificationService } from './email-verification.service.js';
 /** The routes that confirm an address. */
 export function createEmailVerificationController(
   { emailVerification }: { readonly emailVerification: EmailVerificationService },
-  { prefix, settings, pages, transport }: ControllerParts,
-  /** By which the browser that signed up is known again, for so many seconds. */
-  { cookie: browser, lifetime }: SignUpCookie,
+  { prefix, settings, pages, transport, cookie }: LinkParts,
 ) {
+  // By it the browser that signed up is known again.
+  const browser = cookie('email_verification_access_token');
+
   @AuthController(prefix)
   class EmailVerificationController {
     @Post('/registration/verification/resend')
@@ -45,7 +45,7 @@ export function createEmailVerificationController(
       const marks = browser.read(request);
       await emailVerification.resend(email, { ...clientOf(request), marks });
       // The sign-up waits for its full time again, and so does its browser.
-      if (marks.length === 1) browser.set(response, marks[0] as string, lifetime);
+      if (marks.length === 1) browser.set(response, marks[0] as string, settings.emailConfirmationLifetime);
       return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
     }
 

@@ -1,22 +1,13 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
-import type { Database } from '../../database/database.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Addresses } from '../../mail/addresses.js';
-import type { DeferredWork } from '../../mail/deferred-work.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
-import type { Journal } from '../../observability/journal.js';
+import type { AuthKernel } from '../../kernel.js';
 import { createMailedKey } from '../../secrets/mailed-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
-import type { SessionService } from '../../sessions/session.service.js';
-import type { Settings } from '../../settings/settings.js';
-import type { OneTimeKey, OneTimeKeys } from '../../tokens/one-time-keys.service.js';
+import type { OneTimeKey } from '../../tokens/one-time-keys.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { normalizeEmail } from '../../users/email.js';
-import type { PendingSignUp, PendingSignUps } from '../../users/pending-sign-ups.js';
-import type { SignUpBrowsers } from '../../users/sign-up-browsers.js';
-import type { UserService } from '../../users/user.service.js';
-import type { RegistrationService } from '../registration/registration.service.js';
+import type { PendingSignUp } from '../../users/pending-sign-ups.js';
+import { Role } from '../../users/role.js';
 import type { EmailUndoService } from './email-undo.service.js';
 
 /** The keys that prove a mailbox by being opened. */
@@ -46,22 +37,22 @@ interface AskedResend {
 /** Confirms addresses by links in mails. */
 export class EmailVerificationService {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly oneTimeKeys: OneTimeKeys;
-      readonly addresses: Addresses;
-      readonly signUps: PendingSignUps;
-      readonly registration: RegistrationService;
-      readonly signUpBrowsers: SignUpBrowsers;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly deferredWork: DeferredWork;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly settings: Settings;
-      readonly emailUndo: EmailUndoService;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'database'
+      | 'users'
+      | 'oneTimeKeys'
+      | 'addresses'
+      | 'signUps'
+      | 'userCreation'
+      | 'signUpBrowsers'
+      | 'mailLimiter'
+      | 'mails'
+      | 'deferredWork'
+      | 'sessions'
+      | 'journal'
+      | 'settings'
+    > & { readonly emailUndo: EmailUndoService },
   ) {
     const { deferredWork: deferred } = kernel;
     deferred.handle<AskedResend>('resend', (asked, em) => this.#resend(asked, em));
@@ -146,7 +137,12 @@ export class EmailVerificationService {
   ): Promise<Confirmation | undefined> {
     const isFree = await this.kernel.addresses.claim(signUp.email, em);
     if (!isFree || !(await this.kernel.signUps.claim(signUp, key, em))) return undefined;
-    const { id, email, passwordHash } = await this.kernel.registration.complete(signUp, client, em);
+    const { email, passwordHash, fields } = signUp;
+    const { id } = await this.kernel.userCreation.create(
+      { email, passwordHash, role: Role.USER, emailVerified: true, fields },
+      em,
+    );
+    await this.kernel.journal.record([['user.registered', { user: String(id) }]], em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);

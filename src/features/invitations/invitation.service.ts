@@ -1,16 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
-import type { Database } from '../../database/database.js';
 import { authError } from '../../error-table.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Addresses } from '../../mail/addresses.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
-import type { Journal } from '../../observability/journal.js';
-import type { SessionReference, SessionService } from '../../sessions/session.service.js';
-import type { Settings } from '../../settings/settings.js';
-import type { BaseUser } from '../../users/base-user.entity.js';
-import { normalizeEmail } from '../../users/email.js';
-import type { UserService } from '../../users/user.service.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { SessionReference } from '../../sessions/session.service.js';
 
 /** Whom an inviter wants to have in. */
 export interface Invitation {
@@ -23,16 +15,18 @@ export interface Invitation {
 /** Invites people, who come in by setting a password (`PasswordSetter`). */
 export class InvitationService {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly addresses: Addresses;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly settings: Settings;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'userCreation'
+      | 'database'
+      | 'users'
+      | 'addresses'
+      | 'mailLimiter'
+      | 'mails'
+      | 'sessions'
+      | 'journal'
+      | 'settings'
+    >,
   ) {}
 
   /**
@@ -62,16 +56,13 @@ export class InvitationService {
 
   async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
     if (!(await this.kernel.addresses.claim(invitation.email, em))) throw authError('email_already_registered');
-    const user = this.createUser(em, invitation);
-    await em.persist(user).flush();
+    const { email, role, firstName, lastName } = invitation;
+    const account = { passwordHash: null, emailVerified: false };
+    const user = await this.kernel.userCreation.create(
+      { email, role, ...account, fields: { firstName, lastName } },
+      em,
+    );
     await this.kernel.mails.sendLink('invitation', user.id, user.email, em);
     await this.kernel.journal.record([['user.invited', { user: String(user.id) }]], em);
-  }
-
-  /** The entity of an invited user; an app overrides this to fill columns of its own. */
-  protected createUser(em: EntityManager, { email, role, firstName = '', lastName = '' }: Invitation): BaseUser {
-    const person = { email: normalizeEmail(email), role, firstName, lastName };
-    const account = { passwordHash: null, isActive: true, emailVerified: false };
-    return em.create(this.kernel.users.entity, { ...person, ...account } as never) as BaseUser;
   }
 }

@@ -1,4 +1,5 @@
 import { JwtAllauthError } from '../../error.js';
+import type { LinkParts } from '../../http/controller-parts.js';
 import { parseForm } from '../../http/form-body.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
 import type { MailedPasswordFlow } from '../../http/mailed-password-flow.js';
@@ -7,9 +8,8 @@ import type { LinkPages } from '../../http/pages/link-pages.js';
 import { redirect } from '../../http/pages/page-response.js';
 import type { RefreshTokenTransport, TokenBody } from '../../http/refresh-token-transport.js';
 import { validateInput } from '../../http/validate-input.js';
-import type { LogoutService } from '../../sessions/logout.service.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { Tokens } from '../../tokens/tokens.js';
-import type { PasswordRules } from '../../users/password-rules.js';
 import { NewPasswordInput } from './new-password.input.js';
 import type { PasswordSetter } from './password-setter.service.js';
 
@@ -18,51 +18,52 @@ import type { PasswordSetter } from './password-setter.service.js';
  * in the address bar nor in a referrer, and uses nothing up; setting the password does.
  */
 export class PasswordByMail {
+  readonly #pages: LinkPages;
+  readonly #transport: RefreshTokenTransport;
+  /** The address of our form, as a browser sees it. */
+  readonly #formUrl: string;
+  readonly #cookie: OneTimeCookie;
+
   constructor(
-    private readonly kernel: {
-      readonly passwordSetter: PasswordSetter;
-      readonly passwordRules: PasswordRules;
-      readonly pages: LinkPages;
-      readonly transport: RefreshTokenTransport;
-      readonly logout: LogoutService;
-    },
+    private readonly kernel: Pick<AuthKernel, 'passwordRules' | 'logout'> & { readonly passwordSetter: PasswordSetter },
     private readonly flow: MailedPasswordFlow,
-    private readonly browser: {
-      /** The address of our form, as a browser sees it. */
-      readonly formUrl: string;
-      readonly cookie: OneTimeCookie;
-    },
-  ) {}
+    { pages, transport, url, cookie }: LinkParts,
+  ) {
+    this.#pages = pages;
+    this.#transport = transport;
+    this.#formUrl = url(flow.form);
+    this.#cookie = cookie(flow.cookie);
+  }
 
   /** Answers the link: on to the form, with the cookie, or the page of a link that failed. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if (!(await this.#find([key], request))) return this.kernel.pages.failed(response);
-    this.browser.cookie.set(response, key, this.flow.lifetime);
-    return redirect(response, this.flow.appForm ?? this.browser.formUrl);
+    if (!(await this.#find([key], request))) return this.#pages.failed(response);
+    this.#cookie.set(response, key, this.flow.lifetime);
+    return redirect(response, this.flow.appForm ?? this.#formUrl);
   }
 
   /** Shows our form to who has the cookie. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    const found = await this.#find(this.browser.cookie.read(request), request);
-    return found ? this.#form(response, 200, found.email) : this.kernel.pages.failed(response);
+    const found = await this.#find(this.#cookie.read(request), request);
+    return found ? this.#form(response, 200, found.email) : this.#pages.failed(response);
   }
 
   /** Takes our form: done, the form again with what was wrong, or the page of a link that failed. */
   async submitForm(request: HttpRequest, response: HttpResponse, body: unknown): Promise<HttpResponse> {
     const { newPassword = '' } = parseForm(body);
-    const found = await this.#find(this.browser.cookie.read(request), request);
-    if (!found) return this.kernel.pages.failed(response);
+    const found = await this.#find(this.#cookie.read(request), request);
+    if (!found) return this.#pages.failed(response);
     try {
       await this.#handOver(request, response, await this.#set([found.key], newPassword, request));
     } catch (error) {
       if (!(error instanceof JwtAllauthError)) throw error;
-      if (error.httpCode === 401) return this.kernel.pages.failed(response);
+      if (error.httpCode === 401) return this.#pages.failed(response);
       if (error.httpCode !== 400) throw error;
       const messages = error.errors?.flatMap((each) => each.messages) ?? [];
       return this.#form(response, 400, found.email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
     }
-    this.browser.cookie.clear(response);
-    return this.kernel.pages.done(response);
+    this.#cookie.clear(response);
+    return this.#pages.done(response);
   }
 
   /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
@@ -70,9 +71,9 @@ export class PasswordByMail {
     const { newPassword } = validateInput(NewPasswordInput, body, (given) =>
       this.kernel.passwordRules.faults('newPassword', given.newPassword, {}),
     );
-    const tokens = await this.#set(this.browser.cookie.read(request), newPassword, request);
-    this.browser.cookie.clear(response);
-    return this.kernel.transport.signIn(request, response, tokens);
+    const tokens = await this.#set(this.#cookie.read(request), newPassword, request);
+    this.#cookie.clear(response);
+    return this.#transport.signIn(request, response, tokens);
   }
 
   #find(keys: readonly string[], request: HttpRequest) {
@@ -85,13 +86,12 @@ export class PasswordByMail {
 
   /** A cookie signs the browser in; a body is nothing that a page could keep. */
   async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
-    const { transport, logout } = this.kernel;
-    if (transport.isCookie) await transport.signIn(request, response, tokens);
-    else await logout.logout(tokens.refresh);
+    if (this.#transport.isCookie) await this.#transport.signIn(request, response, tokens);
+    else await this.kernel.logout.logout(tokens.refresh);
   }
 
   #form(response: HttpResponse, status: number, email: string, error?: string): HttpResponse {
-    const action = new URL(this.browser.formUrl).pathname;
-    return this.kernel.pages.setPassword(response, status, { title: this.flow.title, action, email, error });
+    const action = new URL(this.#formUrl).pathname;
+    return this.#pages.setPassword(response, status, { title: this.flow.title, action, email, error });
   }
 }

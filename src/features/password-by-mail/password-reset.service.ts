@@ -1,21 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { DeferredWork } from '../../mail/deferred-work.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
-import type { OneTimeKeys } from '../../tokens/one-time-keys.service.js';
-import type { UserService } from '../../users/user.service.js';
 
 /** Mails who forgot their password a link to set a new one (`PasswordSetter`). */
 export class PasswordResetService {
   constructor(
-    protected readonly kernel: {
-      readonly users: UserService;
-      readonly oneTimeKeys: OneTimeKeys;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly deferredWork: DeferredWork;
-    },
+    protected readonly kernel: Pick<AuthKernel, 'users' | 'oneTimeKeys' | 'mailLimiter' | 'mails' | 'deferredWork'>,
   ) {
     const { deferredWork: deferred } = kernel;
     deferred.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));

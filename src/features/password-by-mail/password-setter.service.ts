@@ -1,19 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { Database } from '../../database/database.js';
 import { tokenNotValid } from '../../error-table.js';
 import type { PasswordPurpose } from '../../http/mailed-password-flow.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
-import type { Journal } from '../../observability/journal.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
-import type { SessionService } from '../../sessions/session.service.js';
-import type { KeyPurpose, OneTimeKeys } from '../../tokens/one-time-keys.service.js';
+import type { KeyPurpose } from '../../tokens/one-time-keys.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
-import type { PasswordHasher } from '../../users/password-hasher.service.js';
-import type { PasswordRules } from '../../users/password-rules.js';
-import type { UserService } from '../../users/user.service.js';
 
 /** The purposes of the keys that do. */
 const PURPOSES = {
@@ -31,17 +24,18 @@ export interface MailedPassword extends SessionClient {
 /** Sets a password for who has proved a mailbox: after a reset, and after an invitation. */
 export class PasswordSetter {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly hasher: PasswordHasher;
-      readonly oneTimeKeys: OneTimeKeys;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly passwordRules: PasswordRules;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'database'
+      | 'users'
+      | 'hasher'
+      | 'oneTimeKeys'
+      | 'mailLimiter'
+      | 'mails'
+      | 'sessions'
+      | 'journal'
+      | 'passwordRules'
+    >,
   ) {}
 
   /** The first good one of some keys, its user, and the address that it was mailed to. @throws too_many_requests */

@@ -1,16 +1,10 @@
 import { authError } from '../../error-table.js';
-import type { Telemetry } from '../../observability/telemetry.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
-import type { SessionService } from '../../sessions/session.service.js';
-import type { Settings } from '../../settings/settings.js';
-import type { LoginFailures } from '../../sign-in/login-failures.js';
-import type { LoginLimiter } from '../../sign-in/login-limiter.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { HashWork } from '../../users/hash-queue.js';
-import type { PasswordHasher } from '../../users/password-hasher.service.js';
-import type { PendingSignUps } from '../../users/pending-sign-ups.js';
-import type { PasswordOwner, UserService } from '../../users/user.service.js';
+import type { PasswordOwner } from '../../users/user.service.js';
 
 /** What somebody who signs in gives. */
 export interface Credentials extends SessionClient {
@@ -21,16 +15,10 @@ export interface Credentials extends SessionClient {
 /** Signs in with an e-mail address and a password. */
 export class LoginService {
   constructor(
-    protected readonly kernel: {
-      readonly users: UserService;
-      readonly hasher: PasswordHasher;
-      readonly loginLimiter: LoginLimiter;
-      readonly loginFailures: LoginFailures;
-      readonly sessions: SessionService;
-      readonly signUps: PendingSignUps;
-      readonly settings: Settings;
-      readonly telemetry: Telemetry;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      'users' | 'hasher' | 'loginLimiter' | 'loginFailures' | 'sessions' | 'signUps' | 'settings' | 'telemetry'
+    >,
   ) {}
 
   /**

@@ -1,19 +1,11 @@
-import type { Database } from '../../database/database.js';
 import type { FieldError } from '../../error.js';
 import { authError } from '../../error-table.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Journal } from '../../observability/journal.js';
-import type { Telemetry } from '../../observability/telemetry.js';
+import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
-import type { SessionReference, SessionService } from '../../sessions/session.service.js';
-import type { Settings } from '../../settings/settings.js';
-import type { PasswordProof } from '../../sign-in/password-proof.js';
-import type { OneTimeKeys } from '../../tokens/one-time-keys.service.js';
+import type { SessionReference } from '../../sessions/session.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
-import type { PasswordHasher } from '../../users/password-hasher.service.js';
-import type { PasswordOwnerFacts, PasswordRules } from '../../users/password-rules.js';
-import type { UserService } from '../../users/user.service.js';
+import type { PasswordOwnerFacts } from '../../users/password-rules.js';
 
 /** What somebody who changes their password gives. */
 export interface PasswordChange extends SessionClient {
@@ -25,19 +17,20 @@ export interface PasswordChange extends SessionClient {
 /** Changes the password of a signed-in user. */
 export class PasswordChangeService {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly hasher: PasswordHasher;
-      readonly passwordProof: PasswordProof;
-      readonly oneTimeKeys: OneTimeKeys;
-      readonly mails: AccountMails;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly settings: Settings;
-      readonly telemetry: Telemetry;
-      readonly passwordRules: PasswordRules;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'database'
+      | 'users'
+      | 'hasher'
+      | 'passwordProof'
+      | 'oneTimeKeys'
+      | 'mails'
+      | 'sessions'
+      | 'journal'
+      | 'settings'
+      | 'telemetry'
+      | 'passwordRules'
+    >,
   ) {}
 
   /**

@@ -7,7 +7,6 @@ import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-m
 import { DETAIL, NEW_PASSWORD } from '../../http/json-schema.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import type { RouteDescription } from '../../http/route-description.js';
-import type { SignUpCookie } from '../../http/sign-up-cookie.js';
 import { tokenAnswer } from '../../http/token-answers.js';
 import { validateInput } from '../../http/validate-input.js';
 import type { Settings } from '../../settings/settings.js';
@@ -23,10 +22,12 @@ interface Registering {
 /** The route that signs up. */
 export function createRegistrationController(
   { registration, passwordRules }: Registering,
-  { prefix, settings, transport, originGuard }: ControllerParts,
-  /** Undefined where no sign-up waits for its mail. */
-  browser?: SignUpCookie,
+  { prefix, settings, transport, originGuard, links }: ControllerParts,
 ) {
+  const { emailConfirmationLifetime } = settings;
+  // By it the browser is known when it asks for another link.
+  const browser = links?.cookie('email_verification_access_token');
+
   @AuthController(prefix, { originGuard, isJsonOnly: true })
   class RegistrationController {
     @Post('/registration')
@@ -41,7 +42,7 @@ export function createRegistrationController(
         passwordRules.faults('password', given.password, given),
       );
       const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
-      if (mark && browser) browser.cookie.set(response, mark, browser.lifetime);
+      if (mark) browser?.set(response, mark, emailConfirmationLifetime);
       return tokens
         ? transport.signIn(request, response, tokens)
         : { detail: 'Open the link in the mail that was sent to you.' };

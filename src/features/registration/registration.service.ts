@@ -1,27 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
-import type { Database } from '../../database/database.js';
 import { authError } from '../../error-table.js';
-import type { AccountMails } from '../../mail/account-mails.js';
-import type { Addresses } from '../../mail/addresses.js';
-import type { MailLimiter } from '../../mail/mail-limiter.service.js';
-import type { Journal } from '../../observability/journal.js';
-import type { Telemetry } from '../../observability/telemetry.js';
+import type { AuthKernel } from '../../kernel.js';
 import { createMailedKey } from '../../secrets/mailed-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
-import type { SessionService } from '../../sessions/session.service.js';
-import type { Settings } from '../../settings/settings.js';
 import type { Tokens } from '../../tokens/tokens.js';
-import type { BaseUser } from '../../users/base-user.entity.js';
 import { normalizeEmail } from '../../users/email.js';
-import type { PasswordHasher } from '../../users/password-hasher.service.js';
-import type { PasswordRules } from '../../users/password-rules.js';
-import type { PendingSignUp, PendingSignUps } from '../../users/pending-sign-ups.js';
 import { Role } from '../../users/role.js';
-import type { SignUpBrowsers } from '../../users/sign-up-browsers.js';
-import type { UserService } from '../../users/user.service.js';
 import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
@@ -39,7 +26,7 @@ export interface Registration extends SessionClient {
 }
 
 /** What a user is made of: a sign-up, with the hash in place of the password. */
-export type HashedRegistration = Omit<Registration, 'password'> & { readonly passwordHash: string };
+type HashedRegistration = Omit<Registration, 'password'> & { readonly passwordHash: string };
 
 /** What a sign-up brought. */
 export interface SignUp {
@@ -55,22 +42,23 @@ export interface SignUp {
 /** Signs new users up. */
 export class RegistrationService {
   constructor(
-    protected readonly kernel: {
-      readonly database: Database;
-      readonly users: UserService;
-      readonly hasher: PasswordHasher;
-      readonly addresses: Addresses;
-      readonly signUps: PendingSignUps;
-      readonly signUpBrowsers: SignUpBrowsers;
-      readonly mailLimiter: MailLimiter;
-      readonly mails: AccountMails;
-      readonly sessions: SessionService;
-      readonly journal: Journal;
-      readonly settings: Settings;
-      readonly telemetry: Telemetry;
-      readonly passwordRules: PasswordRules;
-      readonly signUpLimiter: SignUpLimiter;
-    },
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'userCreation'
+      | 'database'
+      | 'users'
+      | 'hasher'
+      | 'addresses'
+      | 'signUps'
+      | 'signUpBrowsers'
+      | 'mailLimiter'
+      | 'mails'
+      | 'sessions'
+      | 'journal'
+      | 'settings'
+      | 'telemetry'
+      | 'passwordRules'
+    > & { readonly signUpLimiter: SignUpLimiter },
   ) {}
 
   /**
@@ -82,22 +70,6 @@ export class RegistrationService {
    */
   async register(registration: Registration): Promise<SignUp> {
     return this.kernel.telemetry.measure('register', () => this.#register(registration));
-  }
-
-  /**
-   * Makes the user of a sign-up that was confirmed, in the transaction of `em`.
-   *
-   * @returns the user as the app's `createUser` makes it; not managed by `em` any more
-   */
-  async complete(
-    { email, passwordHash, fields }: PendingSignUp,
-    client: SessionClient,
-    em: EntityManager,
-  ): Promise<BaseUser> {
-    const user = this.createUser(em, { ...client, ...fields, email, passwordHash });
-    user.emailVerified = true;
-    await this.#save(user, em);
-    return user;
   }
 
   async #register({ password, ...person }: Registration): Promise<SignUp> {
@@ -155,36 +127,13 @@ export class RegistrationService {
     // Only where mails are sent can there be a link that brings the address back to somebody.
     if (this.kernel.mails.isOn && (await this.kernel.addresses.isHeld(newUser.email, em)))
       throw authError('email_already_registered');
-    const user = this.createUser(em, newUser);
-    await this.#save(user, em);
+    const { email, passwordHash, firstName, lastName } = newUser;
+    const emailVerified = this.kernel.settings.emailVerification === 'none'; // then no mail is sent to confirm it
+    const person = { email, passwordHash, emailVerified, fields: { firstName, lastName } };
+    const user = await this.kernel.userCreation.create({ ...person, role: Role.USER }, em);
+    await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
     if (this.kernel.settings.emailVerification === 'optional')
       await this.kernel.mails.sendLink('email-verification', user.id, user.email, em, newUser);
     return { tokens: await this.kernel.sessions.open(user, { em, client: newUser }) };
-  }
-
-  /**
-   * Inserts the user. A session reads the user anew, without the lazy hash: were the user still managed, the hash would
-   * be written once more.
-   */
-  async #save(user: BaseUser, em: EntityManager): Promise<void> {
-    await em.persist(user).flush();
-    em.clear();
-    await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
-  }
-
-  /**
-   * The entity of a new user; an app overrides this to fill columns of its own. Under EMAIL_VERIFICATION=`mandatory` it
-   * is called when the mail was opened.
-   */
-  protected createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
-    return em.create(this.kernel.users.entity, {
-      email: normalizeEmail(registration.email),
-      passwordHash: registration.passwordHash,
-      firstName: registration.firstName ?? '',
-      lastName: registration.lastName ?? '',
-      role: Role.USER,
-      isActive: true,
-      emailVerified: this.kernel.settings.emailVerification === 'none', // then no mail is sent to confirm it
-    } as never) as BaseUser;
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BeforeUpdate, Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import type { EntityManager, EventArgs, EventSubscriber, FlushEventArgs } from '@mikro-orm/postgresql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BaseUser, createAuthEntities, type HashedRegistration, RegistrationService } from '../../../src/index.js';
+import { BaseUser, createAuthEntities, type NewUser, UserCreationService } from '../../../src/index.js';
 import { createMailApp, type MailApp } from '../../support/mail-app.js';
 import { sentQueries } from '../../support/query-count.js';
 import { PASSWORD } from '../../support/test-client.js';
@@ -27,10 +27,10 @@ class VersionedUser extends BaseUser {
   }
 }
 
-class NamedRegistration extends RegistrationService {
-  protected override createUser(em: EntityManager, registration: HashedRegistration): BaseUser {
-    const user = super.createUser(em, registration) as VersionedUser;
-    user.username = `${registration.firstName}.${registration.lastName}`.toLowerCase();
+class NamedUsers extends UserCreationService {
+  protected override createUser(em: EntityManager, newUser: NewUser): BaseUser {
+    const user = super.createUser(em, newUser) as VersionedUser;
+    user.username = `${newUser.fields.firstName}.${newUser.fields.lastName}`.toLowerCase();
     return user;
   }
 }
@@ -100,7 +100,7 @@ test('a sign-up that is confirmed writes the user once, with the columns that th
   watcher = new Watcher();
   const entities = [VersionedUser, ...createAuthEntities({ user: () => VersionedUser })];
   const orm = { entities, subscribers: [watcher] };
-  const services = [NamedRegistration];
+  const services = [NamedUsers];
   const settings = { emailVerification: 'mandatory', sessionOnEmailVerification: true } as const;
   app = await createMailApp(settings, { user: VersionedUser, orm, auth: { services } });
   const signUp = async (email: string, firstName: string) =>

@@ -3,8 +3,7 @@ import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { verify } from '@node-rs/argon2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Registration } from '../../../src/features/registration/registration.service.js';
-import { BaseUser, RefreshToken, RegistrationService } from '../../../src/index.js';
+import { BaseUser, type NewUser, RefreshToken, UserCreationService } from '../../../src/index.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { createTestApp, type TestApp } from '../../support/test-app.js';
 import { PASSWORD } from '../../support/test-client.js';
@@ -142,21 +141,21 @@ describe('registration of users with a column of the app’s own', () => {
     username!: string;
   }
 
-  class NamedRegistration extends RegistrationService {
-    protected override createUser(em: EntityManager, registration: Registration & { passwordHash: string }): BaseUser {
-      const user = super.createUser(em, registration) as NamedUser;
-      user.username = `${registration.firstName}.${registration.lastName}`.toLowerCase();
+  class NamedUsers extends UserCreationService {
+    protected override createUser(em: EntityManager, newUser: NewUser): BaseUser {
+      const user = super.createUser(em, newUser) as NamedUser;
+      user.username = `${newUser.fields.firstName}.${newUser.fields.lastName}`.toLowerCase();
       return user;
     }
   }
 
   let app: TestApp;
   beforeAll(async () => {
-    app = await createTestApp({ user: NamedUser, auth: { services: [NamedRegistration] } });
+    app = await createTestApp({ user: NamedUser, auth: { services: [NamedUsers] } });
   });
   afterAll(() => app.close());
 
-  test('goes through the app’s subclass of RegistrationService', async () => {
+  test('goes through the app’s subclass of UserCreationService', async () => {
     const names = { firstName: 'Ada', lastName: 'Lovelace' };
     expect((await app.client().register('ada@example.com', PASSWORD, names)).status).toBe(201);
     const [user] = await usersOf(app, 'named_user');

@@ -1,9 +1,9 @@
-import type { Database } from '../../database/database.js';
-import type { Journal } from '../../observability/journal.js';
-import type { SessionService } from '../../sessions/session.service.js';
-import type { OneTimeKeys } from '../../tokens/one-time-keys.service.js';
-import type { UserId } from '../../users/base-user.entity.js';
-import type { UserService } from '../../users/user.service.js';
+import type { Database } from '../database/database.js';
+import type { Journal } from '../observability/journal.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import type { SessionService } from './session.service.js';
 
 /** Takes an account out of use. */
 export class DeactivationService {

@@ -1,0 +1,25 @@
+import type { AuthModule } from '../../module.js';
+import { ACCOUNT_MAILS } from './account.mails.js';
+import { createAccountDeletionController } from './account-deletion.controller.js';
+import { AccountDeletionService } from './account-deletion.service.js';
+import { ACCOUNT_ERRORS } from './account-errors.js';
+import { createProfileController } from './profile.controller.js';
+import { ProfileService } from './profile.service.js';
+
+/** The own profile, and the deletion of the own account. */
+export const accountModule: AuthModule = {
+  name: 'account',
+  mails: ACCOUNT_MAILS,
+  errors: ACCOUNT_ERRORS,
+  create(kernel) {
+    const { make, http } = kernel;
+    const profile = make(ProfileService, kernel);
+    const accountDeletion = make(AccountDeletionService, kernel);
+    return {
+      controllers: [
+        createProfileController({ profile }, http),
+        createAccountDeletionController({ accountDeletion }, http),
+      ],
+    };
+  },
+};

@@ -1,0 +1,30 @@
+import type { AuthModule } from '../../module.js';
+import { EMAIL_MAILS } from './email.mails.js';
+import { createEmailChangeController } from './email-change.controller.js';
+import { EmailChangeService } from './email-change.service.js';
+import { createEmailUndoController } from './email-undo.controller.js';
+import { EmailUndoService } from './email-undo.service.js';
+import { createEmailVerificationController } from './email-verification.controller.js';
+import { EmailVerificationService } from './email-verification.service.js';
+import { UndoByMail } from './undo-by-mail.js';
+
+/** Addresses: confirmed, changed, and brought back. Its routes need PUBLIC_URL, of which links are built. */
+export const emailModule: AuthModule = {
+  name: 'email',
+  mails: EMAIL_MAILS,
+  create(kernel) {
+    const { make, http } = kernel;
+    const emailUndo = make(EmailUndoService, kernel);
+    const emailVerification = make(EmailVerificationService, { ...kernel, emailUndo });
+    const emailChange = make(EmailChangeService, kernel);
+    const { links } = http;
+    if (!links) return {};
+    return {
+      controllers: [
+        createEmailVerificationController({ emailVerification }, links),
+        createEmailChangeController({ emailChange }, links),
+        createEmailUndoController(new UndoByMail({ emailUndo }, links), links),
+      ],
+    };
+  },
+};

@@ -1,0 +1,8 @@
+import type { AuthModule } from '../../module.js';
+import { createJwksController } from './jwks.controller.js';
+
+/** The public keys that verify tokens. */
+export const jwksModule: AuthModule = {
+  name: 'jwks',
+  create: (kernel) => ({ controllers: [createJwksController(kernel, kernel.http)] }),
+};

@@ -1,0 +1,12 @@
+import type { MailWords } from '../../mail/mail-words.js';
+
+/** The mails of this feature. */
+export const PASSWORD_MAILS = {
+  'password-changed': {
+    subject: 'Your password was changed',
+    title: 'Your password was changed',
+    before: 'The password of your account at <%= it.app %> was changed just now.',
+    hint: 'You can ask for a new one here:',
+    after: 'If it was not you, ask for a new password at once.',
+  },
+} as const satisfies Record<string, MailWords>;

@@ -1,0 +1,18 @@
+import type { AuthModule } from '../../module.js';
+import { createRegistrationController } from './registration.controller.js';
+import { REGISTRATION_MAILS } from './registration.mails.js';
+import { RegistrationService } from './registration.service.js';
+import { SignUpLimiter } from './sign-up-limiter.js';
+
+/** Sign-up, unless invitations are the only way in. */
+export const registrationModule: AuthModule = {
+  name: 'registration',
+  mails: REGISTRATION_MAILS,
+  create(kernel) {
+    const { make, settings, eventCounters, clientNetworks, http } = kernel;
+    const signUpLimiter = new SignUpLimiter(eventCounters, settings, clientNetworks);
+    const registration = make(RegistrationService, { ...kernel, signUpLimiter });
+    if (settings.adminManagedRegistration) return {};
+    return { controllers: [createRegistrationController({ ...kernel, registration }, http)] };
+  },
+};

@@ -1,0 +1,17 @@
+export { Principal } from './authentication/principal.js';
+export { AuthMigration, type NamedMigration } from './database/auth-migration.js';
+export type { Database } from './database/database.js';
+export { Table } from './database/table.js';
+export { type SweepRule, TableSweep } from './database/table-sweep.js';
+export { authError, type ErrorMaker, type ErrorRow, type ErrorTable, errorsOf } from './error-table.js';
+export { AuthController, type AuthControllerOptions } from './http/auth-controller.decorator.js';
+export type { ControllerParts, LinkParts } from './http/controller-parts.js';
+export { DescribeRoute } from './http/describe-route.decorator.js';
+export { clientOf, type HttpRequest, type HttpResponse } from './http/http-message.js';
+export type { JsonSchema, NamedSchema } from './http/json-schema.js';
+export type { RouteAnswer, RouteDescription } from './http/route-description.js';
+export { validateInput } from './http/validate-input.js';
+export type { AuthKernel } from './kernel.js';
+export type { MailWords } from './mail/mail-words.js';
+export type { AuthModule, ModuleParts } from './module.js';
+export { Count, Duration, Flag, must, optional, Text } from './settings/setting-rules.js';

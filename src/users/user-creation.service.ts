@@ -1,0 +1,41 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { BaseUser } from './base-user.entity.js';
+import { normalizeEmail } from './email.js';
+import type { UserService } from './user.service.js';
+
+/** What a new user is made from. */
+export interface NewUser {
+  /** As it was given. It is stored in its normal form. */
+  readonly email: string;
+  /** Null for a user who has no password yet. */
+  readonly passwordHash: string | null;
+  readonly role: number;
+  readonly emailVerified: boolean;
+  /** What else was given: names. */
+  readonly fields: { readonly firstName?: string; readonly lastName?: string };
+}
+
+/** Makes users: at a sign-up, when a sign-up is confirmed, and at an invitation. */
+export class UserCreationService {
+  constructor(protected readonly kernel: { readonly users: UserService }) {}
+
+  /**
+   * Inserts a user, in the transaction of `em`. The user that is returned is not managed by `em`: a session reads the
+   * user again, without the lazy hash, which a managed one would write once more.
+   *
+   * @throws UniqueConstraintViolationException when somebody has the address
+   */
+  async create(newUser: NewUser, em: EntityManager): Promise<BaseUser> {
+    const user = this.createUser(em, newUser);
+    await em.persist(user).flush();
+    em.clear();
+    return user;
+  }
+
+  /** The entity of a new user. An app overrides this to fill columns of its own. */
+  protected createUser(em: EntityManager, { email, passwordHash, role, emailVerified, fields }: NewUser): BaseUser {
+    const person = { email: normalizeEmail(email), firstName: fields.firstName ?? '', lastName: fields.lastName ?? '' };
+    const account = { passwordHash, role, emailVerified, isActive: true };
+    return em.create(this.kernel.users.entity, { ...person, ...account } as never) as BaseUser;
+  }
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { authMigrations, createAuthEntities, createJwtAllauth, settingsFromEnv } from '../src/index.js';
+import type { AuthModule } from '../src/module-kit.js';
+import { createOpenApiDocument } from '../src/openapi/index.js';
+import { ownContainer } from './support/containers.js';
+import { ENCRYPTION_KEY } from './support/encryption-key.js';
+import { expectProblem } from './support/expect-problem.js';
+import { createMailApp, type MailApp } from './support/mail-app.js';
+import { NotesService, notesModule } from './support/notes.module.js';
+import { SECRET } from './support/test-app.js';
+import { createTestDatabase } from './support/test-database.js';
+import { AppUser, Organization } from './support/users.js';
+
+const entities = (modules: readonly AuthModule[]) => [
+  AppUser,
+  Organization,
+  ...createAuthEntities({ user: () => AppUser, modules: modules }),
+];
+
+describe('a module of the app', () => {
+  let app: MailApp;
+  beforeAll(async () => {
+    app = await createMailApp({ notesLimit: 1 } as never, { orm: { entities: entities([notesModule]) } });
+  });
+  afterAll(() => app.close());
+
+  test('has routes, a table, a setting, an error, a mail and an event', async () => {
+    const told: unknown[] = [];
+    app.auth.events.on('note.added', ({ user }) => told.push(user));
+    const owner = await app.signedUp('ada@example.com');
+    const { body: me } = await owner.get('/auth/user');
+    expect((await app.client().get('/auth/notes')).status).toBe(401);
+
+    const added = await owner.send('POST', '/auth/notes', { text: 'the engine' }, owner.bearer);
+    expect([added.status, added.body]).toEqual([201, { detail: 'The note is added.' }]);
+    expectProblem(await owner.send('POST', '/auth/notes', { text: 'another' }, owner.bearer), 409, 'too_many_notes');
+    expectProblem(await owner.send('POST', '/auth/notes', { text: 1 }, owner.bearer), 400, 'validation_failed');
+
+    expect((await owner.get('/auth/notes')).body).toEqual({ notes: ['the engine'] });
+    expect(told).toEqual([(me as { id: string }).id]);
+    const [mail] = await app.mailsTo('ada@example.com');
+    expect([mail?.subject, await app.mailCount()]).toEqual(['A note was added', 1]);
+    const { rows } = await app.database.pool.query('select text, user_id from note');
+    expect(rows).toEqual([{ text: 'the engine', user_id: (me as { id: string }).id }]);
+  });
+
+  test('is in the document of the API, with its errors', () => {
+    const document = createOpenApiDocument(app.auth, app.auth.serverOptions(), {
+      info: { title: 'Notes', version: '1' },
+    });
+    const post = document.paths['/auth/notes']?.['post'];
+    expect(post?.operationId).toBe('addNote');
+    expect(JSON.stringify(post?.responses['409'])).toContain('too_many_notes');
+    expect(document.components.schemas).toHaveProperty('AuthNoteInput');
+    expect(app.auth.errors).toMatchObject({ too_many_notes: { status: 409 } });
+  });
+
+  test('is swept by purge', async () => {
+    app.clock.advance(31 * 86_400);
+    expect(await app.auth.purge.run({ dryRun: true })).toMatchObject({ notes: 1 });
+    expect(await app.auth.purge.run({ pause: async () => {} })).toMatchObject({ notes: 1 });
+    expect((await app.database.pool.query('select 1 from note')).rows).toEqual([]);
+  });
+
+  test('does not show its settings when the settings are printed', () => {
+    expect(JSON.stringify(app.auth.settings)).toContain('"notesLimit":"[redacted]"');
+  });
+
+  test('lets the app replace its services, and is closed with the app', async () => {
+    class OwnNotes extends NotesService {
+      override async list(): Promise<string[]> {
+        return ['of the app'];
+      }
+    }
+    const before = notesModule.closed;
+    const other = await createMailApp(
+      {},
+      { orm: { entities: entities([notesModule]) }, auth: { services: [OwnNotes] } },
+    );
+    const owner = await other.signedUp();
+    expect((await owner.get('/auth/notes')).body).toEqual({ notes: ['of the app'] });
+    await other.close();
+    expect(notesModule.closed).toBe(before + 1);
+  });
+});
+
+test('without the module its routes are not there, and its settings are refused by name', async () => {
+  const app = await createMailApp({});
+  const owner = await app.signedUp();
+  expect(await owner.get('/auth/notes')).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  await app.close();
+  await expect(createMailApp({ notesLimit: 1 } as never)).rejects.toThrow(/notesLimit is not a setting/);
+});
+
+test('the settings of a module come from the environment, with defaults and rules', () => {
+  const env = { NODE_ENV: 'test', JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY };
+  expect(settingsFromEnv({ ...env, JWT_ALLAUTH_NOTES_LIMIT: '7' }, [notesModule])).toMatchObject({
+    notesLimit: 7,
+    notesDays: 30,
+  });
+  expect(() => settingsFromEnv({ ...env, JWT_ALLAUTH_NOTES_LIMIT: 'many' }, [notesModule])).toThrow(
+    /JWT_ALLAUTH_NOTES_LIMIT must be a whole number, at least 1/,
+  );
+  expect(() => settingsFromEnv({ ...env, JWT_ALLAUTH_NOTES_LIMT: '7' }, [notesModule])).toThrow(
+    /JWT_ALLAUTH_NOTES_LIMT is not a setting; the nearest name is JWT_ALLAUTH_NOTES_LIMIT/,
+  );
+  expect(() => settingsFromEnv({ ...env, JWT_ALLAUTH_NOTES_LIMIT: '7' })).toThrow(/NOTES_LIMIT is not a setting/);
+});
+
+describe('a start is refused', () => {
+  const start = async (modules: readonly AuthModule[], listed?: readonly AuthModule[]) => {
+    const migrationsList = listed && authMigrations(listed);
+    const orm = await MikroORM.init({
+      dbName: 'none',
+      connect: false,
+      entities: entities(modules),
+      ...(migrationsList && { migrations: { migrationsList } }),
+    } as never);
+    const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY };
+    return createJwtAllauth({ orm, settings, container: ownContainer(randomUUID()) });
+  };
+  const module = (parts: Partial<AuthModule>): AuthModule => ({ name: 'own', create: () => ({}), ...parts });
+
+  test.each<[what: string, AuthModule[], RegExp]>([
+    ['with two modules of one name', [module({}), module({})], /^module own: is named twice/],
+    ['with a module that is called as one of ours', [module({ name: 'account' })], /^module account: is named twice/],
+    [
+      'with an error code of ours',
+      [module({ errors: { csrf_failed: { status: 400, detail: '' } } })],
+      /^module own: there is an error csrf_failed already/,
+    ],
+    [
+      'with a mail of ours',
+      [module({ mails: { invitation: { subject: '', title: '', before: '', after: '' } } })],
+      /^module own: there is a mail invitation already/,
+    ],
+    [
+      'with a setting of ours',
+      [
+        module({
+          settings: class {
+            issuer = '';
+          },
+        }),
+      ],
+      /^module own: there is a setting issuer already/,
+    ],
+  ])('%s', async (_, modules, message) => {
+    await expect(start(modules)).rejects.toThrow(message);
+  });
+
+  test('where the migrations of a module are not listed with ours', async () => {
+    await expect(start([notesModule], [])).rejects.toThrow(/^module notes: its migrations are not in migrationsList/);
+    await expect(start([notesModule], [notesModule])).resolves.toBeDefined();
+    await expect(start([notesModule])).resolves.toBeDefined(); // the app makes its own
+  });
+});
+
+test('the migrations of a module run behind ours, and make what its entities say', async () => {
+  const database = await createTestDatabase();
+  const options = { clientUrl: database.url, logger: () => {} };
+  const before = await MikroORM.init({ ...options, entities: [AppUser, Organization] });
+  await before.schema.create();
+  await before.close(true);
+  const orm = await MikroORM.init({
+    ...options,
+    extensions: [Migrator],
+    entities: entities([notesModule]),
+    migrations: { migrationsList: authMigrations([notesModule]), snapshot: false },
+  });
+  await orm.migrator.up();
+  const { rows } = await database.pool.query(
+    `select column_name as name, data_type as type from information_schema.columns where table_name = 'note' order by 1`,
+  );
+  expect(rows).toEqual([
+    { name: 'expires_at', type: 'timestamp with time zone' },
+    { name: 'id', type: 'uuid' },
+    { name: 'text', type: 'character varying' },
+    { name: 'user_id', type: 'uuid' },
+  ]);
+  await orm.migrator.down();
+  await expect(database.pool.query('select 1 from note')).rejects.toThrow(/does not exist/);
+  await orm.close(true);
+  await database.drop();
+});
