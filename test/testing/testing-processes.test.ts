@@ -9,7 +9,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startPostgres, startTestPostgres } from '../../src/testing/index.js';
 
 const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/test/support/testing-main.js');
 const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
   await readFile(join(ROOT, 'package.json'), 'utf8'),
