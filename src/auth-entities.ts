@@ -8,6 +8,7 @@ import { createAuditEventEntity } from './observability/audit-event.entity.js';
 import { createRevocationEntity } from './sessions/revocation.entity.js';
 import { createSessionEntity, SESSION_ENTITY } from './sessions/session.entity.js';
 import { createOneTimeKeyEntity } from './tokens/one-time-key.entity.js';
+import { createAccountEntity } from './users/account.entity.js';
 import type { BaseUser } from './users/base-user.entity.js';
 import { createPendingSignUpEntity } from './users/pending-sign-up.entity.js';
 
@@ -30,8 +31,8 @@ export function modulesOf(orm: MikroORM): readonly AuthModule[] {
 /**
  * The library's entities, to be listed beside the app's own in the MikroORM options: the whitelist of sessions, with a
  * cascading foreign key to the app's user, the sessions revoked lately, the counters of failed logins, the audit
- * log, the keys of mailed links, the mails that wait to be sent, the sign-ups that wait to be confirmed, and those of
- * the app's modules.
+ * log, the keys of mailed links, the mails that wait to be sent, the sign-ups that wait to be confirmed, the state of
+ * accounts, and those of the app's modules.
  */
 export function createAuthEntities({ user, modules = [] }: AuthEntitiesOptions): EntitySchema[] {
   const session = createSessionEntity(user);
@@ -44,6 +45,7 @@ export function createAuthEntities({ user, modules = [] }: AuthEntitiesOptions):
     createOneTimeKeyEntity(user),
     createOutboxMailEntity(),
     createPendingSignUpEntity(),
+    createAccountEntity(user),
     ...modules.flatMap(({ entities }) => entities?.(user) ?? []),
   ];
 }

@@ -6,6 +6,7 @@ import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
+import { ACCOUNT_ENTITY } from './users/account.entity.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 
 /** Creates the whitelist and the counters under limits; the app's user table must be there already. */
@@ -207,6 +208,35 @@ class AddSignUpOrigins extends AuthMigration {
   }
 }
 
+/** Adds the state of accounts, with the users whose invitation was not used. All others are in use, and need no row. */
+class AddAccounts extends AuthMigration {
+  up(): void {
+    const account = this.table(ACCOUNT_ENTITY);
+    const key = this.table(ONE_TIME_KEY_ENTITY);
+    const user = this.target(ACCOUNT_ENTITY, 'user');
+    const [owner, state, expiresAt, epoch] = ['user', 'state', 'invitationExpiresAt', 'credentialEpoch'].map((name) =>
+      account.column(name),
+    );
+    this.run(
+      `create table ${account.name} (
+        ${owner} ${account.columnType('user')} not null primary key,
+        ${state} varchar(16) not null,
+        ${expiresAt} timestamptz(3) null,
+        ${epoch} int not null default 0,
+        constraint ${account.constraint('user', 'foreign')} foreign key (${owner})
+          references ${user.name} (${user.column('id')}) on delete cascade
+      )`,
+      `insert into ${account.name} (${owner}, ${state}, ${expiresAt})
+        select ${key.column('user')}, 'invited', ${key.column('expiresAt')} from ${key.name}
+        where ${key.column('purpose')} = 'invitation'`,
+    );
+  }
+
+  down(): void {
+    this.run(`drop table ${this.table(ACCOUNT_ENTITY).name}`);
+  }
+}
+
 /** The migrations of the library's own tables, the oldest first. */
 const OWN: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
@@ -216,6 +246,7 @@ const OWN: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
   { name: 'JwtAllauth_20261129_d_former_addresses', class: IndexFormerAddresses },
   { name: 'JwtAllauth_20261129_e_sign_up_origins', class: AddSignUpOrigins },
+  { name: 'JwtAllauth_20261130_b_accounts', class: AddAccounts },
 ];
 
 /**

@@ -57,6 +57,7 @@ import { OneTimeKeys } from './tokens/one-time-keys.service.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
 import { TokenFactory } from './tokens/token-factory.js';
 import { relationsOf } from './tokens/user-attributes.js';
+import { Accounts } from './users/accounts.js';
 import { PasswordHasher } from './users/password-hasher.service.js';
 import { PasswordRules } from './users/password-rules.js';
 import { prepareStrengthEstimate } from './users/password-strength.js';
@@ -106,6 +107,7 @@ interface Foundation {
 /** Users, tokens and what is counted under limits. */
 interface UserParts extends Foundation {
   readonly users: UserService;
+  readonly accounts: Accounts;
   readonly userCreation: UserCreationService;
   readonly signUps: PendingSignUps;
   readonly signUpBrowsers: SignUpBrowsers;
@@ -206,6 +208,7 @@ async function withUsers(base: Foundation): Promise<UserParts> {
   return {
     ...base,
     users,
+    accounts: new Accounts({ ...base, users }),
     userCreation: make(UserCreationService, { users }),
     signUps: new PendingSignUps(base),
     signUpBrowsers: new SignUpBrowsers(base),
@@ -262,14 +265,11 @@ function defaultMailer(settings: Settings): Mailer {
 /** What `purge` deletes of the library's own tables, by what it is. */
 export function kernelSweeps({ database, orm, settings }: AuthKernel): Readonly<Record<string, TableSweep>> {
   const table = (name: string) => Table.named(orm, name);
-  const key = table(ONE_TIME_KEY_ENTITY);
-  // By these it is known for good that nobody has ever used the account.
-  const marksUnaccepted = `${key.column('purpose')} = 'invitation'`;
   return {
     sessions: sweepOfSessions(database, orm, settings),
     revocations: sweepOfRevocations(database, orm, settings),
     counters: new TableSweep(database, table(COUNTER_ENTITY), { since: 'resetsAt' }),
-    oneTimeKeys: new TableSweep(database, key, { since: 'expiresAt', unless: marksUnaccepted }),
+    oneTimeKeys: new TableSweep(database, table(ONE_TIME_KEY_ENTITY), { since: 'expiresAt' }),
     mails: new TableSweep(database, table(OUTBOX_MAIL_ENTITY), { since: 'expiresAt' }),
     signUps: new TableSweep(database, table(PENDING_SIGN_UP_ENTITY), { since: 'expiresAt' }),
   };

@@ -20,8 +20,6 @@ export interface SweepRule {
   readonly since: string;
   /** For how many seconds after that it stays. */
   readonly secondsKept?: number;
-  /** The condition of rows that stay. */
-  readonly unless?: string;
   readonly followUp?: SweepFollowUp;
 }
 
@@ -37,9 +35,9 @@ export class TableSweep {
   constructor(
     private readonly database: Database,
     private readonly table: Table,
-    { since, secondsKept = 0, unless = 'false', followUp }: SweepRule,
+    { since, secondsKept = 0, followUp }: SweepRule,
   ) {
-    this.#due = `${table.column(since)} <= $1::timestamptz - interval '${secondsKept} seconds' and not (${unless})`;
+    this.#due = `${table.column(since)} <= $1::timestamptz - interval '${secondsKept} seconds'`;
     this.#followUp = followUp;
   }
 

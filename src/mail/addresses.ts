@@ -5,6 +5,7 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
+import { ACCOUNT_ENTITY } from '../users/account.entity.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
@@ -26,7 +27,8 @@ export class Addresses {
     },
   ) {
     const { orm, users } = kernel;
-    this.#sql = statements(users.table, Table.named(orm, SESSION_ENTITY), Table.named(orm, ONE_TIME_KEY_ENTITY));
+    const tables = { account: Table.named(orm, ACCOUNT_ENTITY), key: Table.named(orm, ONE_TIME_KEY_ENTITY) };
+    this.#sql = statements({ ...tables, user: users.table, session: Table.named(orm, SESSION_ENTITY) });
   }
 
   /** Whether a user has an address, or had it and can get it back; former addresses of `user` do not count. */
@@ -78,14 +80,14 @@ export class Addresses {
   }
 }
 
-function statements(user: Table, session: Table, key: Table) {
+function statements({ user, session, account, key }: Record<'user' | 'session' | 'account' | 'key', Table>) {
   const id = user.column('id');
   const isUnaccepted = `
     u.${user.column('isActive')} and not u.${user.column('emailVerified')} and u.${user.column('passwordHash')} is null
     and not exists (select from ${session.name} s where s.${session.column('user')} = u.${id})
     and exists (
-      select from ${key.name} k where k.${key.column('user')} = u.${id}
-      and k.${key.column('purpose')} = 'invitation' and k.${key.column('expiresAt')} <= $2
+      select from ${account.name} a where a.${account.column('user')} = u.${id}
+      and a.${account.column('state')} = 'invited' and a.${account.column('invitationExpiresAt')} <= $2
     )`;
   const hasAddress = `u.${user.column('email')} = $1`;
   return {

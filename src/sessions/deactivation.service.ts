@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { Journal } from '../observability/journal.js';
 import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { Accounts } from '../users/accounts.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import type { SessionService } from './session.service.js';
@@ -11,6 +12,7 @@ export class DeactivationService {
     protected readonly kernel: {
       readonly database: Database;
       readonly users: UserService;
+      readonly accounts: Accounts;
       readonly sessions: SessionService;
       readonly oneTimeKeys: OneTimeKeys;
       readonly journal: Journal;
@@ -26,6 +28,7 @@ export class DeactivationService {
   async deactivate(id: UserId): Promise<boolean> {
     return this.kernel.database.transaction(async (em) => {
       const isDeactivated = await this.kernel.users.deactivate(id, em);
+      await this.kernel.accounts.recordCredentialChange(id, em);
       await this.kernel.sessions.revokeAll(id, { em, reason: 'deactivation' });
       await this.kernel.oneTimeKeys.revokeAll(id, em);
       if (isDeactivated) await this.kernel.journal.record([['user.deactivated', { user: String(id) }]], em);

@@ -29,12 +29,17 @@ export function sessionColumns(session: Table) {
 }
 
 /** The statements on the whitelist, with `$1`-style parameters. */
-export function sessionStatements(session: Table, user: Table, key: Table, hasPlainClaims: boolean) {
+export function sessionStatements(session: Table, user: Table, account: Table, hasPlainClaims: boolean) {
   const s = sessionColumns(session);
   const u = {
     id: user.column('id'),
     passwordHash: user.column('passwordHash'),
     isActive: user.column('isActive'),
+  };
+  const a = {
+    user: account.column('user'),
+    state: account.column('state'),
+    epoch: account.column('credentialEpoch'),
   };
   const claims = hasPlainClaims
     ? ['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`)
@@ -43,22 +48,39 @@ export function sessionStatements(session: Table, user: Table, key: Table, hasPl
   const shown = `case when s.${s.rotatedAt} >= $3 then ${previous} else s.${s.rotatedAt} end`;
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
   return {
-    owner: `select ${user.columns('u')} from ${user.name} u where u.${u.id} = $1 and u.${u.isActive}`,
+    owner: `
+      select ${user.columns('u')}, coalesce(a.${a.epoch}, 0) as "${SESSION_PREFIX}credentialEpoch"
+      from ${user.name} u left join ${account.name} a on a.${a.user} = u.${u.id}
+      where u.${u.id} = $1 and u.${u.isActive}`,
     insert: `
       with owner as (
         select u.${u.id}, u.${u.passwordHash} from ${user.name} u
         where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
         for share
+      ), accepted as (
+        update ${account.name} a set ${a.state} = 'in_use' from owner
+        where a.${a.user} = $1 and a.${a.user} = owner.${u.id} and a.${a.state} = 'invited'
+        returning a.${a.epoch} as epoch
+      ), known as (
+        select a.${a.epoch} as epoch from ${account.name} a
+        where a.${a.user} = $1 and exists (select from owner) and not exists (select from accepted)
+        for share
+      ), made as (
+        insert into ${account.name} as a (${a.user}, ${a.state}, ${a.epoch})
+        select owner.${u.id}, 'in_use', 0 from owner
+        where not exists (select from ${account.name} where ${a.user} = $1)
+        on conflict (${a.user}) do update set ${a.state} = 'in_use'
+        returning a.${a.epoch} as epoch
+      ), account as (
+        select epoch from accepted union all select epoch from known union all select epoch from made
       ), opened as (
         insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt},
           ${s.expiresAt}, ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
         select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10,
-          $11 from owner
-      ), used as (
-        update ${key.name} k set ${key.column('purpose')} = 'invitation-used' from owner
-        where k.${key.column('user')} = owner.${u.id} and k.${key.column('purpose')} = 'invitation'
+          $11 from owner, account where account.epoch = $12::int
+        returning 1
       )
-      select ${u.passwordHash} as "passwordHash" from owner`,
+      select ${u.passwordHash} as "passwordHash" from owner where exists (select from opened)`,
     rotate: `
       update ${session.name} s
       set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,

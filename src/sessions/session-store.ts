@@ -1,8 +1,8 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import type { PlainClaims } from '../tokens/token-factory.js';
+import { ACCOUNT_ENTITY } from '../users/account.entity.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { ClientDevice } from './client-device.js';
@@ -67,36 +67,37 @@ export class SessionStore {
     private readonly users: UserService,
     orm: MikroORM,
   ) {
-    const [sessions, keys] = [SESSION_ENTITY, ONE_TIME_KEY_ENTITY].map((name) => Table.named(orm, name)) as [
-      Table,
-      Table,
-    ];
-    this.#sql = sessionStatements(sessions, users.table, keys, users.hasPlainClaims);
+    const [sessions, accounts] = [Table.named(orm, SESSION_ENTITY), Table.named(orm, ACCOUNT_ENTITY)];
+    this.#sql = sessionStatements(sessions, users.table, accounts, users.hasPlainClaims);
   }
 
-  /** An active user, just read, for whom a session may be opened. */
-  async findOwner(user: UserId, em: EntityManager): Promise<BaseUser | undefined> {
+  /** An active user, just read, for whom a session may be opened, and the credential epoch. */
+  async findOwner(
+    user: UserId,
+    em: EntityManager,
+  ): Promise<{ readonly user: BaseUser; readonly credentialEpoch: number } | undefined> {
     const [row] = await this.database.query(this.#sql.owner, [user], em);
-    return row && this.users.fromRow(em, row);
+    if (!row) return undefined;
+    return { user: this.users.fromRow(em, row), credentialEpoch: Number(row[`${SESSION_PREFIX}credentialEpoch`]) };
   }
 
   /**
-   * Inserts a session, provided that the user is still active and still has the password hash that let the login in (if
-   * it was one: undefined is not compared). The share lock makes a password change or a deactivation wait for this one
-   * to commit, or this one for theirs.
+   * Inserts a session, provided that the user is still active, has the credential epoch that the sign-in has read, and
+   * still has the password hash that let the login in (if it was one: undefined is not compared). The share locks make
+   * a password change or a deactivation wait for this one to commit, or this one for theirs.
    *
-   * An invitation that was not accepted yet is marked: its user came in, and is never deleted when it expires.
+   * An invited user is in use from then on, and is not deleted when the invitation expires.
    *
    * @returns the password hash that the user has, or undefined when the login came too late
    */
   async insert(
     session: { id: string; jti: string; openedAt: Date; expiresAt: Date } & ClientDevice,
-    user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
+    user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
     em: EntityManager,
   ): Promise<{ readonly passwordHash: string | null } | undefined> {
     const { id, jti, openedAt, expiresAt, ip, browser, os, device } = session;
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
-    const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device];
+    const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device, user.credentialEpoch];
     return (await this.database.query<{ passwordHash: string | null }>(this.#sql.insert, parameters, em))[0];
   }
 

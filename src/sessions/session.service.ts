@@ -28,6 +28,9 @@ export interface SessionReference {
   readonly sub: string;
 }
 
+/** A user who has just proved who they are, as it was when that was checked. */
+export type SignedInUser = Pick<PasswordOwner, 'id' | 'passwordHash' | 'credentialEpoch'>;
+
 /** How a session is opened. */
 export interface OpenOptions {
   /**
@@ -67,19 +70,22 @@ export class SessionService {
    * Opens a session for a user who has just proved who they are: by a password, then with the hash that was checked, or
    * in another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only
    * way into the whitelist. The tokens are made before one statement checks and inserts: where none can be made there
-   * is no session.
+   * is no session. Without a credential epoch, that of the moment in which this begins is compared.
    *
-   * @throws incorrect_credentials when the user was deactivated or got another password meanwhile
+   * @throws incorrect_credentials when the user was deactivated or the credentials have changed meanwhile
    */
-  async open(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, { em, client }: OpenOptions = {}): Promise<Tokens> {
+  async open(user: SignedInUser, { em, client }: OpenOptions = {}): Promise<Tokens> {
     const reader = em ?? this.kernel.database.fork();
-    const owner = await this.kernel.sessionStore.findOwner(user.id, reader);
-    if (!owner) throw authError('incorrect_credentials');
+    const found = await this.kernel.sessionStore.findOwner(user.id, reader);
+    if (!found) throw authError('incorrect_credentials');
+    const owner = found.user;
+    const proof = { id: user.id, passwordHash: user.passwordHash };
+    const checked = { ...proof, credentialEpoch: user.credentialEpoch ?? found.credentialEpoch };
     const prepared = await this.kernel.tokens.prepare(owner);
     const session = this.#newSession();
     const tokens = this.kernel.tokens.sign(prepared, session);
     const openIn = async (own: EntityManager) => {
-      const { passwordHash } = await this.#insert(session, user, client, own);
+      const { passwordHash } = await this.#insert(session, checked, client, own);
       await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, own);
       const opened = { session: session.id, user: String(owner.id), ip: clientAddress(client?.ip) };
       await this.kernel.journal.record([['session.opened', opened]], own);
@@ -188,7 +194,7 @@ export class SessionService {
   /** Puts a session on the whitelist, and takes off it what is more than the user may have. */
   async #insert(
     { id, jti, expiresAt }: TokenSession,
-    user: Pick<PasswordOwner, 'id' | 'passwordHash'>,
+    user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
     client: SessionClient | undefined,
     em: EntityManager,
   ): Promise<{ readonly passwordHash: string | null }> {

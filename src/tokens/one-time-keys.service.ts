@@ -16,7 +16,7 @@ import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
  * - `email-verified`: nothing more; it was one of these, and its link was opened;
  * - `email-change`: to make the address to which it was mailed the user's;
  * - `password-reset`, `invitation`: to set a password;
- * - `invitation-used`: the same, for a user whom the app has let in before the invitation was accepted.
+ * - `invitation-used`: the same as `invitation`, written by older versions only.
  */
 export type KeyPurpose =
   | 'registration'
@@ -103,19 +103,6 @@ export class OneTimeKeys {
     return deleted.length > 0 ? found : undefined;
   }
 
-  /** Whether a user has a key of one of some purposes, expired or not. */
-  async has(purposes: readonly KeyPurpose[], user: UserId, em: EntityManager): Promise<boolean> {
-    return (await this.kernel.database.query(this.#sql.has, [user, purposes], em)).length > 0;
-  }
-
-  /** Whether a user's key of a purpose is there, and has expired. */
-  async isExpired(purpose: KeyPurpose, user: UserId, em: EntityManager): Promise<boolean> {
-    return (
-      (await this.kernel.database.query(this.#sql.isExpired, [user, purpose, new Date(this.kernel.clock.now())], em))
-        .length > 0
-    );
-  }
-
   /**
    * A purpose of `UNDO_PURPOSES` that no good key of the user has, under the lock of the user's row; undefined: all
    * have.
@@ -165,8 +152,6 @@ function statements(key: Table, user: Table) {
     lockUser: `
       select 1 from ${user.name} where ${id} = (select ${owner} from ${key.name} where ${hash} = $1) for no key update`,
     remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,
-    has: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])`,
-    isExpired: `select 1 from ${key.name} where ${owner} = $1 and ${purpose} = $2 and ${expiresAt} <= $3`,
     usedPurposes: `
       select ${purpose} as "purpose" from ${key.name}
       where ${owner} = $1 and ${purpose} = any($2::text[]) and ${expiresAt} > $3`,

@@ -9,6 +9,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { tokenNotValid } from '../error-table.js';
+import { ACCOUNT_ENTITY } from './account.entity.js';
 import { assertUserEntity } from './assert-user-entity.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';
@@ -24,6 +25,8 @@ export interface PasswordOwner {
   passwordHash?: string | null;
   readonly isActive: boolean;
   readonly emailVerified: boolean;
+  /** The credential epoch (`Accounts`) that belongs to the hash. */
+  readonly credentialEpoch?: number;
 }
 
 /** The app's users: found, made and loaded as the app's own entity, whatever its key and its columns. */
@@ -39,7 +42,7 @@ export class UserService<U extends BaseUser = BaseUser> {
   ) {
     assertUserEntity(meta as EntityMetadata, orm.config.getSchema(true));
     this.table = Table.of(orm, meta as EntityMetadata);
-    this.#sql = statements(this.table);
+    this.#sql = statements(this.table, Table.named(orm, ACCOUNT_ENTITY));
     this.#writes = new UserWrites(database, { table: this.table, meta, fromRow: (em, row) => this.fromRow(em, row) });
   }
 
@@ -195,16 +198,19 @@ function isPlain(property: EntityProperty | undefined): boolean {
   return !property.customType && !property.getter && !property.setter && !property.formula;
 }
 
-function statements(table: Table) {
+function statements(table: Table, account: Table) {
   const [id, email, passwordHash, isActive] = ['id', 'email', 'passwordHash', 'isActive'].map((name) =>
     table.column(name),
   );
   const owner = ['id', 'email', 'passwordHash', 'isActive', 'emailVerified'].map(
-    (name) => `${table.column(name)} as "${name}"`,
+    (name) => `u.${table.column(name)} as "${name}"`,
   );
   return {
-    byEmail: `select ${owner.join(', ')} from ${table.name} where ${email} = $1`,
-    address: `select ${owner.join(', ')} from ${table.name} where ${id} = $1`,
+    byEmail: `
+      select ${owner.join(', ')}, coalesce(a.${account.column('credentialEpoch')}, 0) as "credentialEpoch"
+      from ${table.name} u left join ${account.name} a on a.${account.column('user')} = u.${id}
+      where u.${email} = $1`,
+    address: `select ${owner.join(', ')} from ${table.name} u where u.${id} = $1`,
     active: `select ${table.columns('u')}, u.${passwordHash} from ${table.name} u where u.${id} = $1 and u.${isActive}`,
     hasPassword: `
       select 1 from ${table.name} where ${id} = $1 and ${passwordHash} is not distinct from $2 and ${isActive}

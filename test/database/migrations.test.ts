@@ -10,6 +10,7 @@ import { AppUser, BigintUser, IntegerUser, Organization } from '../support/users
 
 const WRONG = 'not the sentence that was chosen';
 const OURS = [
+  'auth_account',
   'auth_audit_event',
   'auth_counter',
   'auth_one_time_key',
@@ -109,6 +110,35 @@ describe('the shipped migrations', () => {
     ]);
   });
 
+  test('store who was invited and never came in, and count everybody else as in use', async () => {
+    const orm = await migratedBy(AppUser);
+    const earlier = authMigrations()
+      .map(({ name }) => name)
+      .filter((name) => name < 'JwtAllauth_20261130_b');
+    await orm.migrator.up({ migrations: ['App_1_users', ...earlier] });
+    for (const [name, purpose] of [
+      ['invited', 'invitation'],
+      ['let-in', 'invitation-used'],
+      ['forgetful', 'password-reset'],
+      ['ada', undefined],
+    ]) {
+      const email = `${name}@example.com`;
+      await query(`insert into app_user (id, email, permissions) values (gen_random_uuid(), '${email}', '[]')`);
+      if (purpose)
+        await query(`insert into auth_one_time_key (hash, purpose, user_id, email, expires_at)
+          select '${name}', '${purpose}', id, email, '2026-12-01T00:00:00Z' from app_user where email = '${email}'`);
+    }
+    await orm.migrator.up();
+    const accounts = await query(
+      `select email, state, invitation_expires_at, credential_epoch
+       from auth_account join app_user on app_user.id = user_id`,
+    );
+    const invitation_expires_at = new Date('2026-12-01T00:00:00Z');
+    expect(accounts).toEqual([
+      { email: 'invited@example.com', state: 'invited', invitation_expires_at, credential_epoch: 0 },
+    ]);
+  });
+
   test('can be taken back, and applied again', async () => {
     const orm = await migratedBy(AppUser);
     await orm.migrator.up();
@@ -141,6 +171,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261129_c_pending_sign_ups',
       'JwtAllauth_20261129_d_former_addresses',
       'JwtAllauth_20261129_e_sign_up_origins',
+      'JwtAllauth_20261130_b_accounts',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });

@@ -69,7 +69,7 @@ test('a session that is being opened while the address is claimed keeps the user
   const holder = await app.database.pool.connect();
   await holder.query('begin'); // what `sessions.open` does in its one statement, not yet committed
   await holder.query('select 1 from app_user where id = $1 for share', [before.id]);
-  await holder.query("update auth_one_time_key set purpose = 'invitation-used' where user_id = $1", [before.id]);
+  await holder.query("update auth_account set state = 'in_use' where user_id = $1", [before.id]);
   const answer = signUp(EVE);
   await waitForBlocked(app.database.pool, 1);
   await holder.query('commit');

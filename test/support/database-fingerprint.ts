@@ -1,13 +1,13 @@
 import type { TestDatabase } from './test-database.js';
 
 /**
- * A value that changes with any row of the users, the sessions or the counters: two equal ones mean that nothing
+ * A value that changes with any row of the users, their accounts, the sessions or the counters: two equal ones mean that nothing
  * happened.
  */
 export async function fingerprint({ pool }: TestDatabase, userTable = 'app_user'): Promise<string> {
   const hash = (table: string) =>
     `(select md5(coalesce(string_agg(t::text, ',' order by t::text), '')) from ${table} t)`;
-  const tables = [userTable, 'auth_session', 'auth_counter'];
+  const tables = [userTable, 'auth_account', 'auth_session', 'auth_counter'];
   const { rows } = await pool.query(`select concat_ws(' ', ${tables.map(hash).join(', ')}) as fingerprint`);
   return rows[0].fingerprint;
 }

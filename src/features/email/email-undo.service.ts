@@ -27,6 +27,7 @@ export class EmailUndoService {
       AuthKernel,
       | 'database'
       | 'users'
+      | 'accounts'
       | 'oneTimeKeys'
       | 'addresses'
       | 'signUps'
@@ -92,6 +93,7 @@ export class EmailUndoService {
     const { user, email } = found;
     if (!(await this.kernel.addresses.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
+    await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(user, em);
     await this.kernel.signUps.voidAll(email, em);

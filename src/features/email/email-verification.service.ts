@@ -41,6 +41,7 @@ export class EmailVerificationService {
       AuthKernel,
       | 'database'
       | 'users'
+      | 'accounts'
       | 'oneTimeKeys'
       | 'addresses'
       | 'signUps'
@@ -86,8 +87,7 @@ export class EmailVerificationService {
       return this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), signUp, em);
     }
     const user = await this.kernel.users.findByEmail(email, em);
-    if (!user?.isActive || user.emailVerified || (await this.kernel.oneTimeKeys.has(['invitation'], user.id, em)))
-      return;
+    if (!user?.isActive || user.emailVerified || (await this.kernel.accounts.isInvited(user.id, em))) return;
     await this.kernel.mails.sendLink('email-verification', user.id, user.email, em);
   }
 

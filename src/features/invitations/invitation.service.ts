@@ -20,6 +20,7 @@ export class InvitationService {
       | 'userCreation'
       | 'database'
       | 'users'
+      | 'accounts'
       | 'addresses'
       | 'mailLimiter'
       | 'mails'
@@ -62,6 +63,7 @@ export class InvitationService {
       { email, role, ...account, fields: { firstName, lastName } },
       em,
     );
+    await this.kernel.accounts.recordInvitation(user.id, this.kernel.settings.invitationLifetime, em);
     await this.kernel.mails.sendLink('invitation', user.id, user.email, em);
     await this.kernel.journal.record([['user.invited', { user: String(user.id) }]], em);
   }

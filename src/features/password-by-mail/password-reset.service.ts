@@ -5,7 +5,7 @@ import type { SessionClient } from '../../sessions/client-device.js';
 /** Mails who forgot their password a link to set a new one (`PasswordSetter`). */
 export class PasswordResetService {
   constructor(
-    protected readonly kernel: Pick<AuthKernel, 'users' | 'oneTimeKeys' | 'mailLimiter' | 'mails' | 'deferredWork'>,
+    protected readonly kernel: Pick<AuthKernel, 'users' | 'accounts' | 'mailLimiter' | 'mails' | 'deferredWork'>,
   ) {
     const { deferredWork: deferred } = kernel;
     deferred.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
@@ -26,7 +26,7 @@ export class PasswordResetService {
     const user = await this.kernel.users.findByEmail(email, em);
     if (!user?.isActive) return;
     // An invitation that has expired is over: a reset must not take its place.
-    if (await this.kernel.oneTimeKeys.isExpired('invitation', user.id, em)) return;
+    if (await this.kernel.accounts.hasExpiredInvitation(user.id, em)) return;
     await this.kernel.mails.sendLink('password-reset', user.id, user.email, em);
   }
 }

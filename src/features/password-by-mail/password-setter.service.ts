@@ -28,6 +28,7 @@ export class PasswordSetter {
       AuthKernel,
       | 'database'
       | 'users'
+      | 'accounts'
       | 'hasher'
       | 'oneTimeKeys'
       | 'mailLimiter'
@@ -79,6 +80,7 @@ export class PasswordSetter {
     if (!claimed || !(await this.kernel.users.setPassword(claimed.user, passwordHash, em)))
       throw tokenNotValid('one-time-key');
     const { user: id, email } = claimed;
+    await this.kernel.accounts.recordCredentialChange(id, em);
     await this.kernel.sessions.revokeAll(id, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(id, em);
     await this.kernel.journal.record([['password.changed', { user: String(id) }]], em);

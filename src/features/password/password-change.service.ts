@@ -21,6 +21,7 @@ export class PasswordChangeService {
       AuthKernel,
       | 'database'
       | 'users'
+      | 'accounts'
       | 'hasher'
       | 'passwordProof'
       | 'oneTimeKeys'
@@ -62,6 +63,7 @@ export class PasswordChangeService {
     const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return this.kernel.database.transaction(async (em) => {
       if (!(await this.kernel.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
+      await this.kernel.accounts.recordCredentialChange(user.id, em);
       await this.kernel.sessions.assertLive(caller, em);
       const ending = { em, reason: 'password-change' } as const;
       if (this.kernel.settings.logoutOnPasswordChange) await this.kernel.sessions.revokeAll(user.id, ending);
