@@ -1,5 +1,6 @@
 export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
+export type { AccessRequest } from './authentication/access-request.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
 export { LoadUser } from './authentication/load-user.decorator.js';
 export { Principal } from './authentication/principal.js';

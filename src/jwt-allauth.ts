@@ -186,6 +186,7 @@ type ServerParts = Required<Pick<RoutingControllersOptions, 'authorizationChecke
   readonly middlewares: Class<object>[];
   readonly requests: OwnRequests;
   readonly container: ContainerInstance;
+  readonly userEntity: unknown;
 };
 
 function createServerParts(
@@ -211,6 +212,7 @@ function createServerParts(
     middlewares,
     requests,
     container,
+    userEntity: kernel.users.entity,
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
   };
@@ -222,11 +224,11 @@ function register(classes: readonly Class<object>[], container: ContainerInstanc
 }
 
 function serverOptions(
-  { controllers, middlewares, requests, container, ...checkers }: ServerParts,
+  { controllers, middlewares, requests, container, userEntity, ...checkers }: ServerParts,
   app: AppServerOptions,
 ): RoutingControllersOptions {
   assertNoOtherCheckers(app);
-  assertControllersAreSafe(app.controllers ?? []);
+  assertControllersAreSafe(app.controllers ?? [], userEntity);
   const { controllers: own = [], middlewares: before = [], interceptors: around = [] } = app;
   assertInjectionWorks([...own, ...before, ...around], container);
   const interceptors = createAppInterceptors(around, requests);

@@ -1,11 +1,13 @@
 import { Role } from '../users/role.js';
+import type { AccessRequest } from './access-request.js';
 import type { Principal } from './principal.js';
 
 /**
- * A condition on who sent the request, for `@Authorized(predicate)`. It must look at the principal only, and never
- * throw.
+ * A condition on who sent the request and on what they ask for, for `@Authorized(predicate)`. Only `true` lets the
+ * request pass. It runs after the body was read and before anything has validated it. It must not throw: an error that
+ * it throws is the answer.
  */
-export type AccessPredicate = (principal: Principal) => boolean | Promise<boolean>;
+export type AccessPredicate = (principal: Principal, request: AccessRequest) => boolean | Promise<boolean>;
 
 /** What `@Authorized` takes: a role number or a predicate, or an array of them. */
 export type AccessRule = number | AccessPredicate;
@@ -24,13 +26,17 @@ export function isAccessRule(rule: unknown): rule is AccessRule {
  *
  * @throws TypeError for a rule of another kind: a mistyped rule must not let anybody through
  */
-export async function isPermitted(principal: Principal, rules: readonly unknown[]): Promise<boolean> {
+export async function isPermitted(
+  principal: Principal,
+  rules: readonly unknown[],
+  request: AccessRequest,
+): Promise<boolean> {
   if (!rules.every(isAccessRule)) throw new TypeError('@Authorized takes role numbers and predicates');
   const roles = rules.filter((rule) => typeof rule === 'number');
   const privileged = [Role.STAFF, Role.SUPERUSER, ...roles];
   if (roles.length > 0 && !privileged.includes(principal.role)) return false;
   for (const rule of rules) {
-    if (typeof rule === 'function' && (await ask(rule, principal)) !== true) return false;
+    if (typeof rule === 'function' && (await ask(rule, principal, request)) !== true) return false;
   }
   return true;
 }
@@ -39,9 +45,9 @@ export async function isPermitted(principal: Principal, rules: readonly unknown[
  * Asks a predicate. What it throws must be an error: Express goes on to the action when it is given `undefined` or
  * `'route'`.
  */
-async function ask(predicate: AccessPredicate, principal: Principal): Promise<boolean> {
+async function ask(predicate: AccessPredicate, principal: Principal, request: AccessRequest): Promise<boolean> {
   try {
-    return await predicate(principal);
+    return await predicate(principal, request);
   } catch (error) {
     throw error instanceof Error
       ? error

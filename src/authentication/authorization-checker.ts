@@ -14,7 +14,7 @@ export function createAuthorizationChecker(authentication: RequestAuthentication
     const found = authentication.principal(request);
     const principal = found instanceof Promise ? await found : found;
     if (!principal) throw notAuthenticated();
-    if (!(await isPermitted(principal, rules))) {
+    if (!(await isPermitted(principal, rules, request))) {
       throw authError('permission_denied');
     }
     if (isMarkedForLoading(request)) await authentication.user(request, principal);

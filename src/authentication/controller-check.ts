@@ -1,17 +1,20 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
+import { BaseUser } from '../users/base-user.entity.js';
 import { isAccessRule } from './access-rule.js';
 import { isLoadUser } from './load-user.decorator.js';
 import { isSessionCheck } from './session-check.decorator.js';
 
 /**
  * Refuses controllers that would not be as protected as they look: a subclass has neither the `@Authorized` nor the
- * `@UseBefore` of what it extends, and a rule that is neither a number nor a predicate protects nothing.
+ * `@UseBefore` of what it extends, and a rule that is neither a number nor a predicate protects nothing. It also
+ * refuses an action that declares the user entity and would be given a principal.
  *
+ * @param userEntity the app's user entity
  * @throws controller_refused with the class and what to do
  */
-export function assertControllersAreSafe(controllers: readonly unknown[]): void {
+export function assertControllersAreSafe(controllers: readonly unknown[], userEntity: unknown): void {
   for (const controller of controllers) {
     if (typeof controller !== 'function')
       throw refused('controllers must be given as classes, so that they can be checked');
@@ -19,6 +22,7 @@ export function assertControllersAreSafe(controllers: readonly unknown[]): void 
     assertRulesUnderstood(controller);
     assertOneSessionCheck(controller);
     assertMarksAreGuarded(controller);
+    assertUsersAreLoaded(controller, userEntity);
   }
 }
 
@@ -73,8 +77,6 @@ function assertMarksAreGuarded(controller: Controller): void {
   const { actions, responseHandlers, uses } = getMetadataArgsStorage();
   const guards = responseHandlers.filter(({ target, type }) => target === controller && type === 'authorized');
   const marks = uses.filter(({ target }) => target === controller);
-  const covers = (method: string) => (each: { readonly method?: string }) =>
-    each.method === undefined || each.method === method;
   for (const { method } of actions.filter(({ target }) => target === controller)) {
     const mark = marks
       .filter(covers(method))
@@ -85,6 +87,31 @@ function assertMarksAreGuarded(controller: Controller): void {
       `${controller.name}.${method} has ${name} without @Authorized, which lets everybody in; add @Authorized()`,
     );
   }
+}
+
+/** `@CurrentUser() user: User` without `@LoadUser` would be given a principal, which has none of the user's fields. */
+function assertUsersAreLoaded(controller: Controller, userEntity: unknown): void {
+  const { params, uses } = getMetadataArgsStorage();
+  const loads = uses.filter(({ target, middleware }) => target === controller && isLoadUser(middleware));
+  for (const { type, object, method, index } of params) {
+    if (type !== 'current-user' || object.constructor !== controller || loads.some(covers(method))) continue;
+    const declared = Reflect.getMetadata('design:paramtypes', object, method)?.[index];
+    if (!isUserEntity(declared, userEntity)) continue;
+    throw refused(
+      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, and would be given a ` +
+        'Principal; add @LoadUser(), or declare a Principal',
+    );
+  }
+}
+
+function isUserEntity(declared: unknown, userEntity: unknown): declared is { readonly name: string } {
+  if (typeof declared !== 'function') return false;
+  return declared === userEntity || declared === BaseUser || declared.prototype instanceof BaseUser;
+}
+
+/** Tests whether a decoration holds for a method: it stands on the method, or on the whole controller. */
+function covers(method: string): (decoration: { readonly method?: string }) => boolean {
+  return (decoration) => decoration.method === undefined || decoration.method === method;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
+  AskedController,
   ClubController,
   DeskController,
   GuardedController,
@@ -14,7 +15,7 @@ import type { TestClient } from '../support/test-client.js';
 let app: TestApp;
 let client: TestClient;
 beforeAll(async () => {
-  const controllers = [GuardedController, RefusingController, ClubController, DeskController];
+  const controllers = [GuardedController, RefusingController, ClubController, DeskController, AskedController];
   app = await createTestApp({ controllers });
   client = await app.signedUp('user@example.com');
 });
@@ -104,6 +105,19 @@ describe('@Authorized with predicates', () => {
     expectProblemDetails(answer, status, status === 403 ? 'permission_denied' : 'internal_error', ['broken']);
     expect(app.log).toHaveLength(status === 403 ? 0 : 1);
   });
+});
+
+test('a predicate reads the request: the path, its parameters, the query, a header and the body', async () => {
+  const { access, body } = { access: await as(0), body: { account: 'a' } };
+  const bearer = { ...access.bearer, 'x-tenant': 'north' };
+  const send = (path: string, headers: Record<string, string>, sent: object = body) =>
+    client.send('POST', path, sent, headers);
+  expect((await send('/asked/a?dry=true', bearer)).body).toEqual({ ran: 'asked' });
+  expectProblemDetails(await send('/asked/b?dry=true', bearer), 403, 'permission_denied');
+  expectProblemDetails(await send('/asked/a?dry=false', bearer), 403, 'permission_denied');
+  expectProblemDetails(await send('/asked/a?dry=true', access.bearer), 403, 'permission_denied');
+  expectProblemDetails(await send('/asked/a?dry=true', bearer, { account: 'b' }), 403, 'permission_denied');
+  expect(ran).toEqual(['asked']);
 });
 
 describe('@Authorized and somebody who is not signed in', () => {

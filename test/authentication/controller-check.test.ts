@@ -1,9 +1,10 @@
-import { Authorized, Controller, Get, JsonController, Post } from 'routing-controllers';
+import { Authorized, Controller, CurrentUser, Get, JsonController, Param, Post } from 'routing-controllers';
 import { Service } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EmailVerified, ErrorCode, JwtAllauthError } from '../../src/index.js';
+import { BaseUser, EmailVerified, ErrorCode, JwtAllauthError, LoadUser, Principal, User } from '../../src/index.js';
 import { expectProblemDetails } from '../support/problem-details.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
+import { AppUser } from '../support/users.js';
 
 type Class = new () => object;
 
@@ -177,7 +178,87 @@ describe('a start is refused for a controller that', () => {
   });
 });
 
+describe('a start is refused for an action that declares the user without @LoadUser, and would get the principal:', () => {
+  const advice = /without @LoadUser.*add @LoadUser\(\), or declare a Principal/;
+
+  test("the app's user entity, the base of all users, and another user entity", () => {
+    @JsonController('/own')
+    class OfTheApp {
+      @Authorized()
+      @Get('/:id')
+      show(@Param('id') _: string, @CurrentUser() user: AppUser) {
+        return { email: user.email };
+      }
+    }
+    @JsonController('/base')
+    class OfTheLibrary {
+      @Get('/')
+      show(@CurrentUser() user?: BaseUser) {
+        return { email: user?.email };
+      }
+    }
+    @JsonController('/other')
+    class Ready {
+      @Authorized()
+      @Get('/')
+      show(@CurrentUser({ required: true }) user: User) {
+        return { email: user.email };
+      }
+    }
+    expect(refusalOf(OfTheApp).detail).toMatch(/^OfTheApp\.show declares @CurrentUser\(\) as AppUser without/);
+    expect(refusalOf(OfTheApp).detail).toMatch(advice);
+    expect(refusalOf(OfTheLibrary).detail).toMatch(/^OfTheLibrary\.show declares @CurrentUser\(\) as BaseUser/);
+    expect(refusalOf(Ready).detail).toMatch(/^Ready\.show declares @CurrentUser\(\) as User/);
+  });
+
+  test('also where another action of the controller has @LoadUser', () => {
+    @JsonController('/mixed')
+    class Mixed {
+      @Authorized()
+      @LoadUser()
+      @Get('/loaded')
+      loaded(@CurrentUser() user: AppUser) {
+        return { email: user.email };
+      }
+
+      @Authorized()
+      @Get('/bare')
+      bare(@CurrentUser() user: AppUser) {
+        return { email: user.email };
+      }
+    }
+    expect(refusalOf(Mixed).detail).toMatch(/^Mixed\.bare declares/);
+  });
+});
+
 describe('a start succeeds with', () => {
+  test('a principal, or no class at all, for @CurrentUser, and with an entity where @LoadUser stands', () => {
+    @JsonController('/declared')
+    class Declared {
+      @Authorized()
+      @Get('/principal')
+      principal(@CurrentUser() principal: Principal) {
+        return { id: principal.id };
+      }
+
+      @Authorized()
+      @Get('/shape')
+      shape(@CurrentUser() principal: { readonly id: string }) {
+        return { id: principal.id };
+      }
+    }
+    @JsonController('/loaded')
+    @Authorized()
+    @LoadUser()
+    class Loaded {
+      @Get('/')
+      show(@CurrentUser() user: AppUser) {
+        return { email: user.email };
+      }
+    }
+    expect(app.auth.serverOptions({ controllers: [Declared, Loaded] }).controllers).toContain(Loaded);
+  });
+
   test.each<[what: string, rules: unknown]>([
     ['no rules', undefined],
     ['an empty list', []],

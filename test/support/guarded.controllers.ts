@@ -1,5 +1,5 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { Authorized, CurrentUser, Get, JsonController, Post } from 'routing-controllers';
+import { Authorized, Body, CurrentUser, Get, JsonController, Post } from 'routing-controllers';
 import { Service } from 'typedi';
 import { type AccessPredicate, EmailVerified, LoadUser, Principal, Role } from '../../src/index.js';
 import { AppUser } from './users.js';
@@ -148,6 +148,26 @@ export class DeskController {
   @Get('/either')
   either() {
     return run('either');
+  }
+}
+
+/** Lets a request through by all that a predicate may read of it. */
+const asksForOwn: AccessPredicate = ({ id }, { method, path, params, query, headers, body }) =>
+  id !== '' &&
+  method === 'POST' &&
+  path === '/asked/a' &&
+  params['account'] === 'a' &&
+  query['dry'] === 'true' &&
+  headers['x-tenant'] === 'north' &&
+  (body as { account?: unknown }).account === 'a';
+
+@Service()
+@JsonController('/asked')
+export class AskedController {
+  @Authorized(asksForOwn)
+  @Post('/:account')
+  asked(@Body() _: object) {
+    return run('asked');
   }
 }
 
