@@ -2,8 +2,9 @@ export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js
 export { authMigrations } from './auth-migrations.js';
 export type { AccessRequest } from './authentication/access-request.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
+export type { Authenticator, AuthenticatorClass } from './authentication/authenticator.js';
 export { LoadUser } from './authentication/load-user.decorator.js';
-export { Principal } from './authentication/principal.js';
+export { Principal, type PrincipalClaims, SessionPrincipal } from './authentication/principal.js';
 export { SessionCheck } from './authentication/session-check.decorator.js';
 export { Clock } from './clock.js';
 export { type PurgeOptions, type PurgeResult, PurgeService } from './database/purge.service.js';
@@ -32,6 +33,7 @@ export {
   type SignUp,
 } from './features/registration/registration.service.js';
 export type { PasswordPurpose } from './http/mailed-password-flow.js';
+export type { RequireAuth } from './http/require-auth.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
 export { MailLimiter } from './mail/mail-limiter.service.js';
 export { type Mail, Mailer } from './mail/mailer.js';

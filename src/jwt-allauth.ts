@@ -1,11 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
 import { modulesOf } from './auth-entities.js';
 import { authMigrations } from './auth-migrations.js';
+import type { AccessRule } from './authentication/access-rule.js';
+import type { AuthenticatorClass } from './authentication/authenticator.js';
+import { Authenticators } from './authentication/authenticators.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
+import type { Principal } from './authentication/principal.js';
 import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
 import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
@@ -15,11 +20,13 @@ import { ERRORS, type ErrorTable } from './error-table.js';
 import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
+import { ErrorAnswers } from './http/error-answers.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
 import { assertMountingWorks } from './http/mounting-check.js';
 import { OwnRequests } from './http/own-requests.js';
 import { createReadBodyMiddleware } from './http/read-body.middleware.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
+import { createRequireAuth, type RequireAuth } from './http/require-auth.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
 import { type AuthKernel, createAuthKernel, kernelSweeps } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
@@ -49,6 +56,12 @@ export interface JwtAllauthOptions {
   readonly services?: readonly Class<object>[];
   /** Default: warnings and errors on the console. */
   readonly logger?: Logger;
+  /**
+   * Ways of the app to find out who sends a request without an access token of ours, in the order in which they are
+   * asked. Each is made by the container where that knows the class, and else without arguments. Our own routes never
+   * take what they say.
+   */
+  readonly authenticators?: readonly AuthenticatorClass[];
   /**
    * Where our services, controllers and middlewares are registered. Default: TypeDI's own; a second app in the process
    * gives one of its own. routing-controllers must know it (`useContainer`).
@@ -82,6 +95,20 @@ export interface JwtAllauth {
   readonly purge: PurgeService;
   /** The mails that wait to be sent. */
   readonly outbox: Outbox;
+  /**
+   * Who sends a request, or whose access token this is: for a WebSocket, GraphQL, or anything else outside of
+   * routing-controllers. It heeds ACCESS_TOKEN_SESSION_CHECK. A request is looked at once, a token at each call.
+   *
+   * @throws not_authenticated, token_not_valid, service_unavailable, and what an authenticator throws
+   */
+  authenticate(requestOrToken: IncomingMessage | string): Promise<Principal>;
+  /**
+   * A middleware for routes of Express itself, version 4 or 5: who passes is as with `@Authorized(…rules)`, and is then
+   * `request.principal`. Everybody else is answered as our routes answer.
+   *
+   * @throws controller_refused for a rule that is neither a role number nor a predicate
+   */
+  requireAuth(...rules: readonly AccessRule[]): RequireAuth;
   /**
    * The options for `createExpressServer` or `useExpressServer`: the app's own, with our controllers, middlewares and
    * checkers added.
@@ -120,7 +147,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   kernel.make.assertAllUsed();
   const { events, tokens, sessions, deactivation, outbox, listener } = kernel;
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
-  const server = createServerParts(kernel, features, container);
+  const authenticators = new Authenticators(options.authenticators ?? [], container);
+  const server = createServerParts({ ...kernel, authenticators }, features, container);
   return {
     settings,
     prefix,
@@ -132,6 +160,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     deactivation,
     purge,
     outbox,
+    authenticate: (requestOrToken) => server.authentication.authenticate(requestOrToken),
+    requireAuth: server.requireAuth,
     serverOptions: (app = {}) => {
       assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
       if (settings.publicUrl !== undefined) outbox.start();
@@ -187,24 +217,27 @@ type ServerParts = Required<Pick<RoutingControllersOptions, 'authorizationChecke
   readonly requests: OwnRequests;
   readonly container: ContainerInstance;
   readonly userEntity: unknown;
+  readonly authentication: RequestAuthentication;
+  readonly requireAuth: JwtAllauth['requireAuth'];
 };
 
 function createServerParts(
-  kernel: AuthKernel,
+  kernel: AuthKernel & { readonly authenticators: Authenticators },
   features: readonly ModuleParts[],
   container: ContainerInstance,
 ): ServerParts {
-  const { orm, prefix, logger, http } = kernel;
-  const authentication = new RequestAuthentication(kernel);
-  const controllers = features.flatMap((feature) => feature.controllers ?? []);
+  const { orm, prefix, http } = kernel;
   const requests = new OwnRequests(prefix);
+  const authentication = new RequestAuthentication({ ...kernel, requests });
+  const controllers = features.flatMap((feature) => feature.controllers ?? []);
+  const answers = new ErrorAnswers(kernel, http.pages);
   requests.watch(controllers);
   const middlewares = [
     createRequestContextMiddleware(orm),
     createReadBodyMiddleware(),
     createUnknownRouteMiddleware(prefix),
     createAnsweredMiddleware(),
-    ...createErrorMiddlewares(logger, kernel.telemetry, http.pages, requests),
+    ...createErrorMiddlewares(answers, requests),
   ];
   register([...controllers, ...middlewares], container);
   return {
@@ -213,6 +246,8 @@ function createServerParts(
     requests,
     container,
     userEntity: kernel.users.entity,
+    authentication,
+    requireAuth: createRequireAuth(authentication, answers),
     authorizationChecker: createAuthorizationChecker(authentication),
     currentUserChecker: createCurrentUserChecker(authentication),
   };
@@ -224,7 +259,7 @@ function register(classes: readonly Class<object>[], container: ContainerInstanc
 }
 
 function serverOptions(
-  { controllers, middlewares, requests, container, userEntity, ...checkers }: ServerParts,
+  { controllers, middlewares, requests, container, userEntity, authorizationChecker, currentUserChecker }: ServerParts,
   app: AppServerOptions,
 ): RoutingControllersOptions {
   assertNoOtherCheckers(app);
@@ -235,7 +270,8 @@ function serverOptions(
   register(interceptors, container);
   return {
     ...app,
-    ...checkers,
+    authorizationChecker,
+    currentUserChecker,
     controllers: [...controllers, ...own],
     middlewares: [...middlewares, ...(before as Class<object>[])],
     interceptors,

@@ -118,6 +118,8 @@ describe('the app that the README builds from an empty folder', () => {
 
   test.each([
     ['predicates', 'can', 'isMember'],
+    ['machines', 'Machines'],
+    ['live', 'acceptSockets', 'addReport'],
     ['nightly', 'purgeNightly'],
     ['support-desk', 'supportDesk'],
     ['payments.controller', 'PaymentsController'],

@@ -9,10 +9,11 @@ import type { RequestAuthentication } from './request-authentication.js';
  * anonymous request gets undefined; a token that was sent but is not valid is refused all the same.
  */
 export function createCurrentUserChecker(authentication: RequestAuthentication) {
-  return ({ request }: Action): Principal | Promise<Principal | BaseUser> | undefined => {
+  return ({ request }: Action): Principal | Promise<Principal | BaseUser | undefined> | undefined => {
     const answer = (principal: Principal) =>
       isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
     const found = authentication.principal(request);
-    return found instanceof Promise ? found.then<Principal | BaseUser>(answer) : found && answer(found);
+    if (found instanceof Promise) return found.then((principal) => principal && answer(principal));
+    return found && answer(found);
   };
 }

@@ -1,10 +1,23 @@
 import type { TokenClaims } from '../tokens/claims.js';
 
-/** Who sent the request, as the access token says: no query was made, and none is needed to read it. */
+/** What is known of who sends a request. The claims of an access token are such claims, too. */
+export interface PrincipalClaims {
+  /** The user's key, as a string whatever its column type. */
+  readonly sub: string;
+  readonly role: number;
+  readonly email_verified: boolean;
+  /** Id of the session; undefined for a principal without one. */
+  readonly session?: string;
+  readonly [custom: string]: unknown;
+}
+
+/** Who sends a request. No query was made, and none is needed to read it. */
 export class Principal {
   constructor(
-    /** All claims of the access token, custom ones included. */
-    readonly claims: TokenClaims,
+    /** All claims, custom ones included. */
+    readonly claims: PrincipalClaims,
+    /** What the request was believed by: `session` for an access token of ours, else what its authenticator says. */
+    readonly kind: string,
   ) {}
 
   /** The user's key, as a string whatever its column type. */
@@ -12,8 +25,8 @@ export class Principal {
     return this.claims.sub;
   }
 
-  /** Id of the session that the access token belongs to. */
-  get session(): string {
+  /** Id of the session that the access token belongs to; undefined for a principal without a session. */
+  get session(): string | undefined {
     return this.claims.session;
   }
 
@@ -23,5 +36,18 @@ export class Principal {
 
   get emailVerified(): boolean {
     return this.claims.email_verified;
+  }
+}
+
+/** Who sends a request with an access token. Its claims are frozen, because requests with the same token share them. */
+export class SessionPrincipal extends Principal {
+  declare readonly claims: TokenClaims;
+
+  constructor(claims: TokenClaims) {
+    super(claims, 'session');
+  }
+
+  override get session(): string {
+    return this.claims.session;
   }
 }

@@ -1,27 +1,32 @@
+import type { IncomingMessage } from 'node:http';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { requestEntityManager } from '../database/request-context.js';
 import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 import type { SessionChecker } from '../sessions/session-checker.js';
+import type { SessionCheckMode } from '../settings/session-settings.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
-import { Principal } from './principal.js';
+import type { Authenticators } from './authenticators.js';
+import { type Principal, SessionPrincipal } from './principal.js';
 import { sessionCheckOf } from './session-check.decorator.js';
 
-/** The part of an Express request that authentication reads. */
-interface AuthenticatedRequest {
-  readonly headers: { readonly authorization?: string };
-  [principal: symbol]: Principal | Promise<Principal> | undefined;
-}
+/** The part of a request that authentication reads. */
+type AuthenticatedRequest = IncomingMessage & {
+  [principal: symbol]: Principal | Promise<Principal | undefined> | undefined;
+};
 
 /**
- * Finds out who sent a request: from the access token alone, or with the user entity. Each at most once per request.
+ * Finds out who sent a request: from the access token alone, by the app's authenticators, or with the user entity. Each
+ * at most once per request.
  */
 export class RequestAuthentication {
   /** Where the request keeps its principal: a WeakMap would cost the garbage collector more. Each app has its own. */
   readonly #principal = Symbol('principal');
+  /** Where it keeps what the authenticators said. */
+  readonly #other = Symbol('other principal');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
   constructor(
@@ -31,27 +36,63 @@ export class RequestAuthentication {
       readonly orm: MikroORM;
       readonly sessionChecker: SessionChecker;
       readonly settings: Settings;
+      readonly authenticators: Authenticators;
+      /** Knows the requests to routes of this library. They manage accounts, and take sessions alone. */
+      readonly requests: { hasBegun(request: object): boolean };
     },
   ) {}
 
   /**
-   * The principal of the access token, or undefined when none was sent. The token of an ended session is refused, as
+   * The principal of a request, or undefined when it has no credential. An access token of ours decides alone: it is
+   * never shown to an authenticator, not even when it is refused. The token of an ended session is refused, as
    * `@SessionCheck` or the app's setting says.
    *
-   * @returns a promise only where the database has to be asked
-   * @throws token_not_valid, service_unavailable
+   * @returns a promise only where the database or an authenticator has to be asked
+   * @throws token_not_valid, service_unavailable, and what an authenticator throws
    */
-  principal(request: AuthenticatedRequest): Principal | Promise<Principal> | undefined {
+  principal(request: AuthenticatedRequest): Principal | Promise<Principal | undefined> | undefined {
     const known = request[this.#principal];
     if (known) return known;
     const token = bearerToken(request);
+    const { authenticators, requests, tokens } = this.kernel;
+    if (authenticators.isEmpty || requests.hasBegun(request)) return this.#bySession(request, token);
+    if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token);
+    return (request[this.#other] ??= authenticators
+      .find(request)
+      .then((found) => found ?? this.#bySession(request, token)));
+  }
+
+  /**
+   * Who sends a request, or whose access token this is. A request is looked at once, as it was then; a token each time.
+   *
+   * @param source a request of Node, Express or a framework on top of them; or an access token, however it came
+   * @throws not_authenticated, token_not_valid, service_unavailable, and what an authenticator throws
+   */
+  async authenticate(source: IncomingMessage | string): Promise<Principal> {
+    const isRequest = typeof source === 'object' && source !== null;
+    const principal = await (isRequest ? this.principal(source as AuthenticatedRequest) : this.#ofToken(source));
+    if (!principal) throw notAuthenticated();
+    return principal;
+  }
+
+  #bySession(
+    request: AuthenticatedRequest,
+    token: string | undefined,
+  ): SessionPrincipal | Promise<SessionPrincipal> | undefined {
     if (token === undefined) return undefined;
-    const principal = new Principal(this.kernel.tokens.verifyAccess(token));
-    const mode = sessionCheckOf(request) ?? this.kernel.settings.accessTokenSessionCheck;
-    const checking = this.kernel.sessionChecker.check(principal.claims, mode);
-    const found = checking ? checking.then(() => principal) : principal;
+    const found = this.#ofToken(token, sessionCheckOf(request));
     request[this.#principal] = found;
     return found;
+  }
+
+  /** The principal of an access token. @throws token_not_valid, service_unavailable */
+  #ofToken(
+    token: string,
+    mode: SessionCheckMode = this.kernel.settings.accessTokenSessionCheck,
+  ): SessionPrincipal | Promise<SessionPrincipal> {
+    const principal = new SessionPrincipal(this.kernel.tokens.verifyAccess(token));
+    const checking = this.kernel.sessionChecker.check(principal.claims, mode);
+    return checking ? checking.then(() => principal) : principal;
   }
 
   /**

@@ -47,6 +47,19 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
   return { claims, key };
 }
 
+/**
+ * Whether a text says of itself that it is a token of this library: it names one of these keys, or is a refresh token.
+ * Nothing was verified.
+ */
+export function saysOwn(text: string, keys: SigningKeys): boolean {
+  try {
+    const { kid, typ } = readPart(text.split('.', 1)[0] ?? '');
+    return typ === TYP.refresh || (typeof kid === 'string' && keys.find(kid) !== undefined);
+  } catch {
+    return false;
+  }
+}
+
 /** Refuses what is not even a string, as plain JavaScript may pass it. @throws token_not_valid */
 export function assertText(token: unknown): void {
   if (typeof token !== 'string') throw tokenNotValid('malformed');

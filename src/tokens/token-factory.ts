@@ -6,7 +6,7 @@ import type { BaseUser } from '../users/base-user.entity.js';
 import { withRelations } from '../users/look-up.js';
 import { AccessToken } from './access-token.js';
 import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
-import { assertText, saysExpired, signToken, verifySignature } from './json-web-token.js';
+import { assertText, saysExpired, saysOwn, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import { assertSerializable } from './serializable-claims.js';
 import type { SigningKeys } from './signing-keys.js';
@@ -131,6 +131,14 @@ export class TokenFactory {
     freeze(verified.claims); // to the bottom: requests with the same token share them
     this.#verified.add(token, verified);
     return verified.claims;
+  }
+
+  /**
+   * Whether a text says of itself that it is a token of ours, good or not. Nothing else may be shown such a text: it may
+   * be a secret. A token whose key was taken out of the settings does not count.
+   */
+  isOwn(text: string): boolean {
+    return saysOwn(text, this.kernel.keys);
   }
 
   #stillGood(claims: TokenClaims, now: number): TokenClaims {

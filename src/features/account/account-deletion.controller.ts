@@ -1,5 +1,5 @@
 import { Body, CurrentUser, Delete, OnUndefined, Req, Res } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
@@ -29,7 +29,7 @@ export function createAccountDeletionController(
       isLimited: true,
     })
     async delete(
-      @CurrentUser() principal: Principal,
+      @CurrentUser() principal: SessionPrincipal,
       @Body({ type: AccountDeletionInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,

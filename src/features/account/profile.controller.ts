@@ -1,5 +1,5 @@
 import { Body, CurrentUser, Get, Patch } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
@@ -33,7 +33,7 @@ export function createProfileController(
       summary: 'The own profile',
       answers: { 200: { description: 'The profile.', json: PROFILE } },
     })
-    async get(@CurrentUser() principal: Principal): Promise<ProfileBody> {
+    async get(@CurrentUser() principal: SessionPrincipal): Promise<ProfileBody> {
       return toBody(await profile.get(principal.id));
     }
 
@@ -46,7 +46,7 @@ export function createProfileController(
       answers: { 200: { description: 'The profile as it is now.', json: PROFILE } },
     })
     async update(
-      @CurrentUser() principal: Principal,
+      @CurrentUser() principal: SessionPrincipal,
       @Body({ type: ProfileInput, required: false }) body: unknown,
     ): Promise<ProfileBody> {
       return toBody(await profile.update(principal.id, validateInput(ProfileInput, body)));

@@ -1,5 +1,5 @@
 import { CurrentUser, Delete, Get, OnUndefined, Param, Post } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { ErrorCode } from '../../error.js';
 import { authError } from '../../error-table.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
@@ -27,7 +27,7 @@ export function createSessionsController(
       summary: 'The own sessions, the one used last first',
       answers: { 200: { description: 'At most 200 sessions.', json: { items: SESSION } } },
     })
-    async list(@CurrentUser() { claims }: Principal): Promise<SessionBody[]> {
+    async list(@CurrentUser() { claims }: SessionPrincipal): Promise<SessionBody[]> {
       const own = await sessions.listFor(claims);
       return own.map(({ id, ...rest }) => ({ id, current: id === claims.session, ...rest }));
     }
@@ -41,7 +41,7 @@ export function createSessionsController(
       answers: { 204: { description: 'The session has ended.' } },
       errors: [ErrorCode.SessionNotFound],
     })
-    async revoke(@CurrentUser() { claims }: Principal, @Param('id') id: string): Promise<void> {
+    async revoke(@CurrentUser() { claims }: SessionPrincipal, @Param('id') id: string): Promise<void> {
       const ended = isUuid(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
       if (ended === 0) throw authError('session_not_found');
     }
@@ -54,7 +54,7 @@ export function createSessionsController(
       summary: 'End every session but this one',
       answers: { 204: { description: 'The others have ended.' } },
     })
-    async revokeOthers(@CurrentUser() { claims }: Principal): Promise<void> {
+    async revokeOthers(@CurrentUser() { claims }: SessionPrincipal): Promise<void> {
       await sessions.revokeFor(claims, 'others');
     }
   }

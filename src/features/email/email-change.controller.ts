@@ -1,5 +1,5 @@
 import { Body, CurrentUser, HttpCode, Post, Req } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
@@ -31,7 +31,7 @@ export function createEmailChangeController(
       isLimited: true,
     })
     async request(
-      @CurrentUser() principal: Principal,
+      @CurrentUser() principal: SessionPrincipal,
       @Body({ type: EmailChangeInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
     ) {

@@ -1,5 +1,5 @@
 import { Body, CurrentUser, HttpCode, Post } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
@@ -28,7 +28,7 @@ export function createInvitationController(
       errors: [ErrorCode.PermissionDenied, ErrorCode.EmailAlreadyRegistered],
       isLimited: true,
     })
-    async invite(@CurrentUser() principal: Principal, @Body({ type: InvitationInput, required: false }) body: unknown) {
+    async invite(@CurrentUser() principal: SessionPrincipal, @Body({ type: InvitationInput, required: false }) body: unknown) {
       await invitation.invite(principal.claims, validateInput(InvitationInput, body));
       return { detail: 'An invitation is on its way.' };
     }

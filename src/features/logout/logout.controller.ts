@@ -1,5 +1,5 @@
 import { Authorized, Body, CurrentUser, OnUndefined, Post, Req, Res, UseBefore } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { ErrorCode, JwtAllauthError } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
@@ -54,7 +54,7 @@ export function createLogoutController(
       summary: 'Sign out everywhere',
       answers: { 204: signedOutAnswer('Every session has ended.', settings) },
     })
-    async logoutAll(@CurrentUser() principal: Principal, @Res() response: HttpResponse): Promise<void> {
+    async logoutAll(@CurrentUser() principal: SessionPrincipal, @Res() response: HttpResponse): Promise<void> {
       await logout.logoutAll(principal.claims);
       transport.forget(response);
     }

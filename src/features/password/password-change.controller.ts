@@ -1,5 +1,5 @@
 import { Body, CurrentUser, Post, Req, Res } from 'routing-controllers';
-import { Principal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/principal.js';
 import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
@@ -33,7 +33,7 @@ export function createPasswordChangeController(
       isMinting: true,
     })
     async change(
-      @CurrentUser() principal: Principal,
+      @CurrentUser() principal: SessionPrincipal,
       @Body({ type: PasswordChangeInput, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,

@@ -1,0 +1,64 @@
+import { bearerToken } from '../authentication/request-authentication.js';
+import { ErrorCode, type JwtAllauthError } from '../error.js';
+import type { Logger } from '../observability/logger.js';
+import type { Telemetry } from '../observability/telemetry.js';
+import type { HttpRequest, HttpResponse } from './http-message.js';
+import { loggableError } from './loggable-error.js';
+import { isPage } from './pages/as-page.js';
+import type { LinkPages } from './pages/link-pages.js';
+
+/** How errors are answered and logged. */
+export class ErrorAnswers {
+  constructor(
+    private readonly kernel: { readonly logger: Logger; readonly telemetry: Telemetry },
+    private readonly pages: LinkPages,
+  ) {}
+
+  /** Logs and counts an error. @param problem what is sent for it */
+  log(error: unknown, problem: JwtAllauthError, request: HttpRequest): void {
+    const { logger, telemetry } = this.kernel;
+    if (problem.httpCode >= 500) report(error, problem, request, logger);
+    if (problem.httpCode !== 401 && problem.httpCode !== 403) return;
+    logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
+    telemetry.countRefusal(problem);
+  }
+
+  /** Sends problem details (RFC 9457), or a page where a person has opened one. */
+  send(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
+    if (isPage(response)) this.pages.error(response, problem);
+    else answer(problem, request, response);
+  }
+}
+
+function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
+  if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', challenge(problem, request));
+  if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
+  response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.status(problem.httpCode).end(JSON.stringify(problem));
+}
+
+/** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
+function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
+  if (bearerToken(request) === undefined || code === ErrorCode.IncorrectCredentials) return 'Bearer';
+  // The words may be the app's: they must not end the string.
+  const description = detail.replace(/[^\x20-\x7e]|["\\]/g, '');
+  return `Bearer error="invalid_token", error_description="${description}"`;
+}
+
+/**
+ * Logs an error: `err` is the error itself where it holds no secret; of what is no Error only the type is logged.
+ */
+function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpRequest, logger: Logger): void {
+  const reason = cause ?? error;
+  logger.error(
+    { code, ...(reason instanceof Error ? fieldsOf(reason, request) : { error: typeof reason }) },
+    'request failed',
+  );
+}
+
+function fieldsOf(reason: Error, request: HttpRequest): object {
+  const shown = loggableError(reason, request);
+  const frames = shown.stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return { error: shown.name, reason: shown.message.split('\n')[0], stack: frames?.join('\n'), err: shown };
+}

@@ -1,0 +1,276 @@
+import type { IncomingMessage } from 'node:http';
+import { Authorized, CurrentUser, Get, getMetadataArgsStorage, JsonController } from 'routing-controllers';
+import { Container, Service } from 'typedi';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type Authenticator,
+  EmailVerified,
+  JwtAllauthError,
+  LoadUser,
+  Principal,
+  SessionCheck,
+  UserService,
+} from '../../src/index.js';
+import { openToken, withHeader } from '../support/forge.js';
+import { expectProblemDetails } from '../support/problem-details.js';
+import { countQueries } from '../support/query-count.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import type { TestClient } from '../support/test-client.js';
+import { AppUser } from '../support/users.js';
+
+/** The authenticators that were asked, with the credentials that they were shown. */
+const asked: string[] = [];
+/** How often an action was run. */
+let ran = 0;
+
+const note = (name: string, { headers }: IncomingMessage) => asked.push(`${name} ${headers.authorization ?? '-'}`);
+
+@Service()
+class Owners {
+  /** Key of the user whom the key of a machine stands for. */
+  readonly byKey = new Map<string, string>();
+}
+
+/** Knows keys by a service of the app's container. */
+@Service()
+class MachineKeys implements Authenticator {
+  constructor(
+    private readonly owners: Owners,
+    private readonly users: UserService,
+  ) {}
+
+  async authenticate(request: IncomingMessage): Promise<Principal | undefined> {
+    note('machine', request);
+    const key = request.headers['x-machine-key'];
+    if (typeof key !== 'string') return undefined;
+    const sub = this.owners.byKey.get(key);
+    const detail = `The machine is not known to ${this.users.table.name.length > 0}.`;
+    if (sub === undefined) throw new JwtAllauthError('machine_unknown', { status: 401, detail });
+    return new Principal({ sub, role: 700, email_verified: true, permissions: ['read'] }, 'machine');
+  }
+}
+
+/** What `x-odd` says that it does. */
+const ODD: Readonly<Record<string, () => unknown>> = {
+  'an object': () => ({ id: '1', claims: {} }),
+  null: () => null,
+  true: () => true,
+  'a principal of kind session': () => new Principal({ sub: '1', role: 1000, email_verified: true }, 'session'),
+  'a thrown text': () => {
+    throw 'route';
+  },
+  'a thrown undefined': () => {
+    throw undefined;
+  },
+  'a thrown error': () => {
+    throw new Error('secret of the app');
+  },
+};
+
+/** Not known to a container, and without parameters. */
+class OddKeys implements Authenticator {
+  async authenticate(request: IncomingMessage): Promise<Principal | undefined> {
+    note('odd', request);
+    const odd = request.headers['x-odd'];
+    return odd === undefined ? undefined : (ODD[String(odd)]?.() as Principal);
+  }
+}
+
+@Service()
+@JsonController('/who')
+class WhoController {
+  @Authorized()
+  @Get('/')
+  who(@CurrentUser() one: Principal, @CurrentUser() two: Principal) {
+    ran++;
+    const { id, kind, session, role, claims } = one;
+    return { id, kind, session: session ?? null, role, permissions: claims['permissions'], isSame: one === two };
+  }
+
+  @Get('/maybe')
+  maybe(@CurrentUser() principal?: Principal) {
+    return { kind: principal?.kind ?? null };
+  }
+
+  @Authorized([700, EmailVerified, ({ kind }: Principal) => kind === 'machine'])
+  @Get('/machines')
+  machines() {
+    return { ran: ++ran };
+  }
+
+  @Authorized(800)
+  @Get('/others')
+  others() {
+    return { ran: ++ran };
+  }
+
+  @Authorized()
+  @LoadUser()
+  @SessionCheck('database')
+  @Get('/loaded')
+  loaded(@CurrentUser() user: AppUser) {
+    return { email: user.email };
+  }
+}
+
+let app: TestApp;
+let owner: TestClient;
+let id: string;
+const container = Container.of('authenticators');
+beforeAll(async () => {
+  app = await createTestApp({
+    controllers: [WhoController],
+    settings: { accessTokenSessionCheck: 'database' },
+    auth: { container, authenticators: [MachineKeys, OddKeys] },
+    // The app's own middleware has asked before our routes are reached.
+    configure: (express) => express.use('/auth/user', (request, response, next) => before(request, response, next)),
+  });
+  owner = await app.signedUp('owner@example.com');
+  id = String(openToken(owner.access).claims.sub);
+  container.get(Owners).byKey.set('good', id);
+  container.get(Owners).byKey.set('nobody', crypto.randomUUID());
+});
+afterAll(() => app.close());
+beforeEach(() => {
+  asked.splice(0);
+  ran = 0;
+});
+
+const before: ReturnType<TestApp['auth']['requireAuth']> = (...given) => app.auth.requireAuth()(...given);
+const get = (path: string, headers: Record<string, string> = {}) =>
+  app.client().send('GET', path, undefined, headers);
+
+describe('a request without an access token of ours', () => {
+  test('is believed by the first authenticator that knows its credential, asked once; no later one is asked', async () => {
+    const answer = await get('/who', { 'x-machine-key': 'good', 'x-odd': 'an object' });
+    expect(answer.body).toEqual({
+      id,
+      kind: 'machine',
+      session: null,
+      role: 700,
+      permissions: ['read'],
+      isSame: true,
+    });
+    expect(asked).toEqual(['machine -']);
+  });
+
+  test('is asked about in order, and anonymous where none knows it', async () => {
+    expectProblemDetails(await get('/who'), 401, 'not_authenticated');
+    expect(asked).toEqual(['machine -', 'odd -']);
+    expect((await get('/who/maybe')).body).toEqual({ kind: null });
+    expect((await get('/who/maybe', { 'x-machine-key': 'good' })).body).toEqual({ kind: 'machine' });
+    expect(ran).toBe(0);
+  });
+
+  test('is refused as before where its bearer is known to none', async () => {
+    for (const bearer of ['jak_abc', 'a.b.c', 'eyJ.e30.x']) {
+      const answer = await get('/who', { authorization: `Bearer ${bearer}` });
+      expectProblemDetails(answer, 401, 'token_not_valid', [bearer]);
+    }
+    expect(asked).toHaveLength(6);
+  });
+
+  test('shows the token of another issuer to the authenticators', async () => {
+    const foreign = withHeader(openToken(owner.access), { kid: 'of another issuer' });
+    const headers = { authorization: `Bearer ${foreign}`, 'x-machine-key': 'good' };
+    expect((await get('/who', headers)).body).toMatchObject({ kind: 'machine' });
+  });
+
+  test('is answered with the error that an authenticator throws', async () => {
+    const answer = await get('/who', { 'x-machine-key': 'wrong' });
+    expect([answer.status, answer.body.code, answer.body.detail]).toEqual([
+      401,
+      'machine_unknown',
+      'The machine is not known to true.',
+    ]);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    expect(asked).toEqual(['machine -']);
+    expect(ran).toBe(0);
+  });
+
+  test.each(Object.keys(ODD))('is never let in by %s of an authenticator: 500, and the action is not run', async (odd) => {
+    app.log.splice(0);
+    for (const path of ['/who', '/who/maybe']) {
+      expectProblemDetails(await get(path, { 'x-odd': odd }), 500, 'internal_error', ['secret of the app']);
+    }
+    expect(ran).toBe(0);
+    expect(app.log.map(({ level }) => level)).toEqual(['error', 'error']);
+  });
+
+  test('is held to roles and predicates, and its user can be loaded', async () => {
+    const machine = { 'x-machine-key': 'good' };
+    expect((await get('/who/machines', machine)).body).toEqual({ ran: 1 });
+    expectProblemDetails(await get('/who/others', machine), 403, 'permission_denied');
+    expectProblemDetails(await owner.get('/who/machines'), 403, 'permission_denied');
+    expect((await get('/who/loaded', machine)).body).toEqual({ email: 'owner@example.com' });
+    expectProblemDetails(await get('/who/loaded', { 'x-machine-key': 'nobody' }), 401, 'token_not_valid');
+    expect(ran).toBe(1);
+  });
+
+  test('costs no query of ours', async () => {
+    expect(await countQueries(app.orm, () => get('/who', { 'x-machine-key': 'good' }))).toEqual([]);
+  });
+});
+
+test('an access token of ours decides alone and is shown to no authenticator, good, forged, expired, ended or a refresh token', async () => {
+  const client = await app.signedUp();
+  const ended = await app.signedUp();
+  const retired = openToken(client.access);
+  const machine = { 'x-machine-key': 'good' };
+  const good = await get('/who', { ...client.bearer, ...machine });
+  expect(good.body).toMatchObject({ kind: 'session', role: 0, session: retired.claims.session });
+  await ended.logout();
+  const tokens = [`${client.access}A`, client.access.slice(0, -4), withHeader(retired, { alg: 'none' }), ended.access];
+  tokens.push(client.refreshToken, withHeader(openToken(client.refreshToken), { kid: 'of another issuer' }));
+  for (const token of tokens) {
+    const answer = await get('/who', { authorization: `Bearer ${token}`, ...machine });
+    expectProblemDetails(answer, 401, 'token_not_valid', [token]);
+  }
+  app.clock.advance('1h');
+  expectProblemDetails(await get('/who', { ...client.bearer, ...machine }), 401, 'token_not_valid');
+  expect(asked).toEqual([]);
+  expect(ran).toBe(1);
+});
+
+test('no route of ours takes a principal of an authenticator, not even one that the app has asked before', async () => {
+  const { actions, responseHandlers } = getMetadataArgsStorage();
+  const guarded = actions.filter(({ target, method }) =>
+    responseHandlers.some(
+      (each) =>
+        each.type === 'authorized' && each.target === target && (each.method === undefined || each.method === method),
+    ),
+  );
+  const own = guarded.filter(({ target }) => app.auth.controllers.includes(target as never));
+  expect(own.length).toBeGreaterThanOrEqual(8);
+  for (const { type, route } of own) {
+    asked.splice(0);
+    const path = String(route).replace(':id', crypto.randomUUID());
+    const answer = await app.client().send(type.toUpperCase(), `/auth${path}`, undefined, { 'x-machine-key': 'good' });
+    expectProblemDetails(answer, 401, 'not_authenticated');
+    expect(asked, path).toEqual(path === '/user' ? ['machine -'] : []); // that of `requireAuth` before it
+  }
+  expect((await owner.refresh()).status).toBe(200);
+  expect((await owner.get('/auth/user')).body.email).toBe('owner@example.com');
+});
+
+describe('a start is refused for an authenticator that', () => {
+  const start = (authenticator: unknown) => createTestApp({ auth: { authenticators: [authenticator as never] } });
+
+  test.each([
+    ['is no class', { authenticate: async () => undefined }],
+    ['has no authenticate', class Nothing {}],
+    ['is missing', undefined],
+  ])('%s', async (_, authenticator) => {
+    await expect(start(authenticator)).rejects.toThrow('each must be a class with a method authenticate(request)');
+  });
+
+  test('has constructor parameters and is unknown to the container', async () => {
+    class Injected {
+      constructor(readonly owners: Owners) {}
+      async authenticate() {
+        return undefined;
+      }
+    }
+    await expect(start(Injected)).rejects.toThrow('Injected has constructor parameters and needs @Service()');
+  });
+});
