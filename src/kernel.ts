@@ -32,6 +32,7 @@ import { ClientNetworks } from './sessions/client-networks.js';
 import { DeactivationService } from './sessions/deactivation.service.js';
 import { KnownNetworks } from './sessions/known-networks.js';
 import { LogoutService } from './sessions/logout.service.js';
+import { RemoteRevocations } from './sessions/remote-revocations.js';
 import { Replays } from './sessions/replays.js';
 import { ReuseReports } from './sessions/reuse-reports.js';
 import { RevocationListener } from './sessions/revocation-listener.js';
@@ -224,14 +225,15 @@ async function withUsers(base: Foundation): Promise<UserParts> {
 function withSessions(base: UserParts): SessionParts {
   const { database, orm, users, settings, journal, logger, make } = base;
   const sessionStore = new SessionStore(database, users, orm);
-  const sessionEndings = new SessionEndings(base);
+  const remoteRevocations = new RemoteRevocations(base);
+  const sessionEndings = new SessionEndings({ ...base, remoteRevocations });
   const stores = { ...base, sessionStore, sessionEndings, knownNetworks: new KnownNetworks(base) };
   const sessions = make(SessionService, stores);
   const reuseReports = new ReuseReports(journal, logger);
   const replays = new Replays({ ...stores, sessions, reuseReports });
   const rotationOrigins = new RotationOrigins(base);
   const parts = { ...stores, sessions, reuseReports, replays, rotationOrigins, tokenChoice: new TokenChoice(stores) };
-  const listener = new RevocationListener(base);
+  const listener = new RevocationListener({ ...base, remoteRevocations });
   return {
     ...parts,
     clientNetworks: new ClientNetworks(logger),

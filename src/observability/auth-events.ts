@@ -47,9 +47,15 @@ export interface SessionOpened extends SessionEvent {
   readonly ip?: string;
 }
 
-/** A session was ended. */
-export interface SessionRevoked extends SessionEvent {
-  readonly reason: RevocationReason;
+/**
+ * A session was ended. The process that ends it emits the whole event. Every other server that keeps a revocation list
+ * emits one with the reason `elsewhere`: it knows the session and nothing else.
+ */
+export interface SessionRevoked extends AuthEvent {
+  readonly session: string;
+  /** Key of its user, as a string; undefined for `elsewhere`. */
+  readonly user?: string;
+  readonly reason: RevocationReason | 'elsewhere';
 }
 
 /** A refresh token was presented that is not the live one of its session. */

@@ -13,8 +13,8 @@ const STATEMENT_TIMEOUT_MS = 5000;
 /** How often the server may answer after a ping was committed before its notification must have arrived. */
 const ANSWERS_UNTIL_DEAF = 3;
 
-/** Form of a session id. */
-const SESSION_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+/** An ended session, and the process that has ended it, where that emits the event itself. */
+const REVOCATION = /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})(?: ([\da-f-]{36}))?$/;
 
 /** The PostgreSQL channel for the ended sessions of a table. Each table has its own, so that two schemas do not mix. */
 export function channelNameOf({ name }: Table): string {
@@ -23,8 +23,8 @@ export function channelNameOf({ name }: Table): string {
 
 /** Callbacks of a channel. */
 interface RevocationHandlers {
-  /** Gets the id of each session that has ended. */
-  readonly onRevoked: (session: string) => void;
+  /** Gets the id of each session that has ended, and the process that has ended it, where that emits the event. */
+  readonly onRevoked: (session: string, origin: string | undefined) => void;
   /** Runs when the connection has ended, for whatever reason. */
   readonly onClosed: (channel: RevocationChannel) => void;
 }
@@ -62,7 +62,8 @@ export class RevocationChannel {
     });
     connection.onNotification((payload) => {
       if (payload.startsWith(channel.#ownPing)) channel.#hear(Number(payload.slice(channel.#ownPing.length)));
-      else if (SESSION_ID.test(payload)) onRevoked(payload); // any role of the database may send anything here
+      const [, session, origin] = REVOCATION.exec(payload) ?? []; // any role of the database may send anything here
+      if (session) onRevoked(session, origin);
     });
     try {
       await connection.query(`listen ${name}`);

@@ -7,6 +7,7 @@ import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import { believedFor } from './believed-for.js';
+import type { RemoteRevocations } from './remote-revocations.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { channelNameOf, RevocationChannel } from './revocation-channel.js';
 import { RevocationList } from './revocation-list.js';
@@ -28,6 +29,9 @@ const RETRY = { first: 100, most: 2000 };
 
 /** Rows that are read at once. */
 const PAGE = 10_000;
+
+/** Milliseconds by which the clock of the server that ends a session may be behind. */
+const SKEW_MS = 60_000;
 
 /** The least session id. */
 const FIRST = '00000000-0000-0000-0000-000000000000';
@@ -51,6 +55,8 @@ export class RevocationListener {
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
+  /** When this process began to listen. What had ended before was never alive here. */
+  #startedAt = 0;
 
   constructor(
     protected readonly kernel: {
@@ -60,6 +66,7 @@ export class RevocationListener {
       readonly clock: Clock;
       readonly telemetry: Telemetry;
       readonly logger: Logger;
+      readonly remoteRevocations: RemoteRevocations;
     },
   ) {
     const { orm, settings, clock } = kernel;
@@ -94,6 +101,7 @@ export class RevocationListener {
   /** Begins to listen, once. Resolves when the list is current, or could not be made so at once; it goes on trying. */
   start(): Promise<void> {
     const first = Promise.withResolvers<void>();
+    if (!this.#running) this.#startedAt = this.kernel.clock.now();
     this.#running ??= this.#run(first.resolve);
     return Promise.race([first.promise, this.#running]);
   }
@@ -131,14 +139,18 @@ export class RevocationListener {
   /** Opens a connection, catches up, and watches over it until it is over. */
   async #listen(onCurrent: () => void): Promise<void> {
     const channel = await RevocationChannel.open(this.kernel.database, this.#channelName, {
-      onRevoked: (session) => this.#list.add(session, this.kernel.clock.now()),
+      onRevoked: (session, origin) => {
+        const isNews = !this.#list.has(session);
+        this.#list.add(session, this.kernel.clock.now());
+        if (isNews) this.kernel.remoteRevocations.notified(session, origin);
+      },
       onClosed: (closed) => {
         if (this.#channel === closed) this.#become('disconnected'); // else it never served, or has a successor
       },
     });
     this.#channel = channel;
     if (!(await channel.isHearing())) return this.#become('deaf');
-    await this.#catchUp(channel);
+    void this.kernel.remoteRevocations.missed(await this.#catchUp(channel));
     if (!(await this.#hasAnswered(channel))) return this.#become('disconnected');
     this.#become('current');
     onCurrent();
@@ -146,13 +158,18 @@ export class RevocationListener {
     await this.#watch(channel);
   }
 
-  async #catchUp(channel: RevocationChannel): Promise<void> {
+  /** Reads what may have been missed. @returns the sessions that have ended since the start and were not known yet */
+  async #catchUp(channel: RevocationChannel): Promise<string[]> {
+    const missed: string[] = [];
     let after: [at: Date, session: string] = [new Date(this.kernel.clock.now() - this.#memory), FIRST];
     for (;;) {
       const rows = await channel.query<{ at: number; session: string }>(this.#page, after);
-      for (const { at, session } of rows) this.#list.add(session, at);
+      for (const { at, session } of rows) {
+        if (at > this.#startedAt - SKEW_MS && !this.#list.has(session)) missed.push(session);
+        this.#list.add(session, at);
+      }
       const last = rows.at(-1);
-      if (!last || rows.length < PAGE) return;
+      if (!last || rows.length < PAGE) return missed;
       after = [new Date(last.at), last.session];
     }
   }

@@ -7,6 +7,7 @@ import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import { believedFor } from './believed-for.js';
+import type { RemoteRevocations } from './remote-revocations.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { revocationOf } from './revocation-statement.js';
 import { SESSION_ENTITY } from './session.entity.js';
@@ -33,12 +34,14 @@ export class SessionEndings {
       readonly users: UserService;
       readonly settings: Settings;
       readonly clock: Clock;
+      readonly remoteRevocations: RemoteRevocations;
     },
   ) {
-    const { orm, users } = kernel;
+    const { orm, users, remoteRevocations } = kernel;
     const tables = [SESSION_ENTITY, REVOCATION_ENTITY, ONE_TIME_KEY_ENTITY] as const;
     const [session, revocation, key] = tables.map((name) => Table.named(orm, name)) as [Table, Table, Table];
-    this.#sql = statements(session, revocation, key, users.table);
+    const { insert, notify } = revocationOf(revocation, remoteRevocations.origin);
+    this.#sql = statements({ session, key, user: users.table }, insert, notify);
   }
 
   /** Ends one session. Empty: it had ended before. */
@@ -82,9 +85,12 @@ export class SessionEndings {
 }
 
 /** $1 is the instant, $2 that since when a session must have been good for an access token of it to be good still. */
-function statements(session: Table, revocation: Table, key: Table, user: Table) {
+function statements(
+  { session, key, user }: { readonly session: Table; readonly key: Table; readonly user: Table },
+  insert: ReturnType<typeof revocationOf>['insert'],
+  notify: string,
+) {
   const s = sessionColumns(session);
-  const { insert, notify } = revocationOf(revocation);
   // One of the ended sessions may have asked for it.
   const voided = `, voided as (
       delete from ${key.name} where ${key.column('user')} = $3 and ${key.column('purpose')} = 'email-change'
