@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { Principal } from 'jwt-allauth';
+import { SessionPrincipal } from 'jwt-allauth';
 import { Authorized, CurrentUser, Get, HttpError, JsonController, Post, Req } from 'routing-controllers';
 import { Service } from 'typedi';
 import { type CookieToken, TokenFamilies } from './token-families.js';
@@ -17,13 +17,13 @@ export class TheftController {
 
   /** What was seen of the refresh tokens of the caller's session. */
   @Get('/family')
-  family(@CurrentUser() user: Principal) {
+  family(@CurrentUser() user: SessionPrincipal) {
     return { family: this.families.of(user.session).story() };
   }
 
   /** Copies the refresh token of the request. */
   @Post('/copy')
-  copy(@CurrentUser() user: Principal, @Req() request: Request) {
+  copy(@CurrentUser() user: SessionPrincipal, @Req() request: Request) {
     const { pair, claims } = this.#ownToken(user, request);
     const family = this.families.of(user.session);
     family.copied(shortOf(claims.jti), pair);
@@ -32,7 +32,7 @@ export class TheftController {
 
   /** Refreshes with the copy, over HTTP as anybody would, and keeps what comes back. */
   @Post('/refresh')
-  async refresh(@CurrentUser() user: Principal, @Req() request: Request) {
+  async refresh(@CurrentUser() user: SessionPrincipal, @Req() request: Request) {
     const family = this.families.of(user.session);
     const loot = family.loot && this.families.read([family.loot]);
     if (!loot) throw new HttpError(409, 'The thief has no copy yet.');
@@ -55,7 +55,7 @@ export class TheftController {
     };
   }
 
-  #ownToken(user: Principal, request: Request): CookieToken {
+  #ownToken(user: SessionPrincipal, request: Request): CookieToken {
     const token = this.families.presentedBy(request);
     if (token?.claims.session !== user.session) throw new HttpError(409, 'There is no refresh token of this session.');
     return token as CookieToken;

@@ -1,4 +1,4 @@
-import type { RevocationReason } from 'jwt-allauth';
+import type { SessionRevoked } from 'jwt-allauth';
 
 /** Happenings that are kept of a session; older ones go. */
 const LONGEST_STORY = 200;
@@ -15,7 +15,7 @@ export type Happening =
   | { readonly kind: 'grace'; readonly by: Holder; readonly presented: string; readonly received: string }
   /** `isProof`: this request ended the session. */
   | { readonly kind: 'refused'; readonly by: Holder; readonly presented: string; readonly isProof: boolean }
-  | { readonly kind: 'ended'; readonly reason: RevocationReason };
+  | { readonly kind: 'ended'; readonly reason: SessionRevoked['reason'] };
 
 /** The name of a token, by which nobody can use it. */
 export const shortOf = (jti: string) => jti.slice(0, 8);
@@ -30,7 +30,7 @@ export class TokenFamily {
   #thief: string | undefined;
   #happenings: Happening[] = [];
   #rotatedAt = 0;
-  #end: RevocationReason | undefined;
+  #end: SessionRevoked['reason'] | undefined;
   #isProven = false;
 
   readonly #graceSeconds: number;
@@ -81,7 +81,7 @@ export class TokenFamily {
     if (isProof) this.#happenings.push(...this.#happenings.splice(-2, 1));
   }
 
-  ended(reason: RevocationReason): void {
+  ended(reason: SessionRevoked['reason']): void {
     this.#end ??= reason;
     this.#add({ kind: 'ended', reason });
   }

@@ -20,8 +20,8 @@ import { ERRORS, type ErrorTable } from './error-table.js';
 import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
-import { ErrorAnswers } from './http/error-answers.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
+import { ErrorAnswers } from './http/error-answers.js';
 import { assertMountingWorks } from './http/mounting-check.js';
 import { OwnRequests } from './http/own-requests.js';
 import { createReadBodyMiddleware } from './http/read-body.middleware.js';
@@ -226,8 +226,8 @@ function createServerParts(
   features: readonly ModuleParts[],
   container: ContainerInstance,
 ): ServerParts {
-  const { orm, prefix, http } = kernel;
-  const requests = new OwnRequests(prefix);
+  const { orm, prefix, settings, http } = kernel;
+  const requests = new OwnRequests(prefix, settings);
   const authentication = new RequestAuthentication({ ...kernel, requests });
   const controllers = features.flatMap((feature) => feature.controllers ?? []);
   const answers = new ErrorAnswers(kernel, http.pages);

@@ -119,7 +119,7 @@ describe('the app that the README builds from an empty folder', () => {
   test.each([
     ['predicates', 'can', 'isMember'],
     ['machines', 'Machines'],
-    ['live', 'acceptSockets', 'addReport', 'closeEnded'],
+    ['live', 'addReport', 'acceptSockets', 'closeEnded'],
     ['nightly', 'purgeNightly'],
     ['support-desk', 'supportDesk'],
     ['payments.controller', 'PaymentsController'],

@@ -17,7 +17,11 @@ export class Authenticators {
     return this.#all.length === 0;
   }
 
-  /** What the first one that knows the credential says; undefined where none does. @throws what an authenticator does */
+  /**
+   * What the first one that knows the credential says; undefined where none does.
+   *
+   * @throws what an authenticator throws; TypeError for what it returns in place of a principal
+   */
   async find(request: IncomingMessage): Promise<Principal | undefined> {
     for (const each of this.#all) {
       const principal = await ask(each, request);
@@ -34,8 +38,9 @@ function construct(type: AuthenticatorClass, container: ContainerInstance): Auth
     throw new TypeError('authenticators: each must be a class with a method authenticate(request)');
   }
   // TypeDI looks up what @Service() has registered in its own container, whichever container is asked.
-  if (container.has(type) || Container.of().has(type)) return container.get(type);
-  if (type.length === 0) return new (type as new () => Authenticator)();
+  const known = type as new () => Authenticator;
+  if (container.has(known) || Container.of().has(known)) return container.get(known);
+  if (type.length === 0) return new known();
   throw new TypeError(`authenticators: ${type.name} has constructor parameters and needs @Service()`);
 }
 
@@ -49,10 +54,9 @@ async function ask(authenticator: Authenticator, request: IncomingMessage): Prom
   }
 }
 
-function assertPrincipal(found: unknown, { constructor }: Authenticator): asserts found is Principal {
-  if (!(found instanceof Principal)) {
-    throw new TypeError(`${constructor.name}.authenticate must return a Principal or undefined`);
-  }
+function assertPrincipal(found: unknown, authenticator: Authenticator): asserts found is Principal {
+  const { name } = authenticator.constructor;
+  if (!(found instanceof Principal)) throw new TypeError(`${name}.authenticate must return a Principal or undefined`);
   if (found.kind !== 'session' || found instanceof SessionPrincipal) return;
-  throw new TypeError(`${constructor.name}.authenticate returned a Principal of kind session; choose another kind`);
+  throw new TypeError(`${name}.authenticate returned a Principal of kind session; choose another kind`);
 }

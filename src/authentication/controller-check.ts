@@ -98,8 +98,8 @@ function assertUsersAreLoaded(controller: Controller, userEntity: unknown): void
     const declared = Reflect.getMetadata('design:paramtypes', object, method)?.[index];
     if (!isUserEntity(declared, userEntity)) continue;
     throw refused(
-      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, and would be given a ` +
-        'Principal; add @LoadUser(), or declare a Principal',
+      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, and would be given ` +
+        'a Principal; add @LoadUser(), or declare a Principal',
     );
   }
 }

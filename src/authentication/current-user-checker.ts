@@ -13,7 +13,8 @@ export function createCurrentUserChecker(authentication: RequestAuthentication) 
     const answer = (principal: Principal) =>
       isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
     const found = authentication.principal(request);
-    if (found instanceof Promise) return found.then((principal) => principal && answer(principal));
+    if (found instanceof Promise)
+      return found.then<Principal | BaseUser | undefined>((principal) => principal && answer(principal));
     return found && answer(found);
   };
 }

@@ -57,9 +57,8 @@ export class RequestAuthentication {
     const { authenticators, requests, tokens } = this.kernel;
     if (authenticators.isEmpty || requests.hasBegun(request)) return this.#bySession(request, token);
     if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token);
-    return (request[this.#other] ??= authenticators
-      .find(request)
-      .then((found) => found ?? this.#bySession(request, token)));
+    request[this.#other] ??= authenticators.find(request).then((found) => found ?? this.#bySession(request, token));
+    return request[this.#other];
   }
 
   /**

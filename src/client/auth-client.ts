@@ -68,7 +68,7 @@ export class AuthClient<Claims extends object = object> {
     const kept = store && withAuthErrors(store);
     this.#origins = [origin, ...origins];
     // Outside of browsers a cookie jar belongs to the app's own fetch, and two clients may have two.
-    const isShared = store ? store.isShared : page !== undefined;
+    const isShared = store ? store.isShared : Boolean(page);
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? pendingAnswer(name) : undefined;
     this.#transport = transportTo(base, kept, fetch, pending);

@@ -181,8 +181,7 @@ export class SessionKeeper<Claims extends object> {
     const { access = '', refresh } = tokens ?? {};
     const token = new AccessToken<Claims>(access, Date.now());
     if (Boolean(refresh) !== Boolean(this.#store)) {
-      const advice = refresh ? 'in bodies: pass a `store`' : 'as cookies: leave `store` out';
-      throw new TypeError(`The server sends refresh tokens ${advice}.`);
+      throw new TypeError('The server sends refresh tokens in another way: see `store`.');
     }
     await this.#store?.set(refresh);
     this.#keep(token);

@@ -44,7 +44,11 @@ export function transportTo(
     new Request(url + path, {
       method,
       credentials,
-      ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+      body: body && JSON.stringify(body),
+      headers: {
+        ...(body && { 'Content-Type': 'application/json' }),
+        ...(store && { 'Auth-Transport': 'body' }),
+      },
     });
 
   /** @param isLeft whether nobody waits for the answer any more */
@@ -65,9 +69,9 @@ export function transportTo(
 
   /** Sends the refresh token. Answers undefined where there is none, or where the server has nothing to say. */
   const present = async <Result>(path: string): Promise<Result | undefined> => {
-    const refresh = await store?.get();
-    if (store && !refresh) return undefined;
-    return resultOf(await change(request('POST', path, { body: refresh ? { refresh } : undefined })));
+    const body = store && { refresh: await store.get() };
+    if (body && !body.refresh) return undefined;
+    return resultOf(await change(request('POST', path, { body })));
   };
 
   return {

@@ -3,6 +3,7 @@ import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { WarningLimit } from '../observability/warning-limit.js';
 import type { Settings } from '../settings/settings.js';
+import { transportOf } from './auth-transport.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
 /** The log line of a refusal, with what to set where the origin is the app's own. */
@@ -23,26 +24,28 @@ const LOGGED_LENGTH = 200;
 
 /**
  * Refuses a browser's request from a foreign site where a cookie is a credential or is about to become one: otherwise a
- * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). Clients that are no
+ * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). A request whose refresh
+ * token travels in bodies passes: it neither uses nor gets a cookie. Clients that are no
  * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass. An origin's refusals are logged once a minute, with
  * what was compared.
  *
  * @param isAlwaysCookie for routes that take a cookie wherever the refresh token travels
  */
 export function createCsrfGuard(
-  { refreshTokenAsCookie, trustedOrigins, publicUrl }: Settings,
+  settings: Settings,
   logger: Logger,
   warnings: WarningLimit,
   { isAlwaysCookie = false }: { readonly isAlwaysCookie?: boolean } = {},
 ): Before {
-  const isCookie = refreshTokenAsCookie || isAlwaysCookie;
+  const { refreshTokenAsCookie, trustedOrigins, publicUrl } = settings;
   const trusted = publicUrl === undefined ? trustedOrigins : [...trustedOrigins, new URL(publicUrl).origin];
   const guard: Before = (request, _response, next) => {
+    const isCookie = isAlwaysCookie || transportOf(request, settings) === 'cookie';
     if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
     warn(request, { logger, warnings, trusted });
     next(authError('csrf_failed'));
   };
-  if (isCookie) guards.add(guard);
+  if (refreshTokenAsCookie || isAlwaysCookie) guards.add(guard);
   return guard;
 }
 

@@ -1,5 +1,7 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { authError } from '../error-table.js';
+import type { Settings } from '../settings/settings.js';
+import { transportFault } from './auth-transport.js';
 import { isClientGone } from './gone-client.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
@@ -9,13 +11,20 @@ import { isBelow } from './unknown-route.middleware.js';
 export class OwnRequests {
   readonly #known = new WeakSet<object>();
 
-  constructor(private readonly prefix: string) {}
+  constructor(
+    private readonly prefix: string,
+    private readonly settings: Settings,
+  ) {}
 
   /** Makes every request to these controllers known before anything else of theirs runs, or refuses it. */
   watch(controllers: readonly object[]): void {
     const mark = (request: BodyRequest, _response: HttpResponse, next: Next) => {
       this.#known.add(request);
-      next(isClientGone(request) ? authError('bad_request', { detail: 'The client has left.' }) : undefined);
+      const isGone = isClientGone(request);
+      // One that asks for a transport which there is not must not do anything.
+      next(
+        isGone ? authError('bad_request', { detail: 'The client has left.' }) : transportFault(request, this.settings),
+      );
     };
     const { uses } = getMetadataArgsStorage();
     for (const target of controllers) uses.unshift({ target: target as never, middleware: mark, afterAction: false });

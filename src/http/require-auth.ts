@@ -10,7 +10,6 @@ import { answerLast } from './last-answer.js';
 import { toProblem } from './problem-details.js';
 
 declare global {
-  // biome-ignore lint/style/noNamespace: the types of Express are extended by this namespace
   namespace Express {
     interface Request {
       /** Who sends the request. It is set behind `auth.requireAuth()`. */

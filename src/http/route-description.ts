@@ -16,6 +16,8 @@ export interface RouteDescription {
   readonly query?: Readonly<Record<string, string>>;
   /** The body that it needs. */
   readonly body?: InputClass | RefinedInput | RouteForm;
+  /** Whether it needs the cookie or the body, and not both. */
+  readonly isCookieOrBody?: boolean;
   /** The answers of success, by status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Codes of errors that are special to it. Their statuses come from the error tables. */
@@ -54,6 +56,8 @@ export interface RouteAnswer {
   readonly json?: NamedSchema | { readonly items: NamedSchema };
   /** Whether the body is a page for people. */
   readonly isPage?: boolean;
+  /** Whether the request chooses by `Auth-Transport` how its refresh token travels. */
+  readonly isChosenByRequest?: boolean;
 }
 
 /** A cookie that shows who sends a request. */

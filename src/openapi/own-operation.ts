@@ -1,15 +1,23 @@
 import { ErrorCode } from '../error.js';
 import type { ErrorTable } from '../error-table.js';
+import { AUTH_TRANSPORT } from '../http/auth-transport.js';
 import type { RouteAnswer } from '../http/route-description.js';
 import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
-import type { OpenApiContent, OpenApiOperation, OpenApiRequestBody, OpenApiResponse } from './open-api-document.js';
+import type {
+  OpenApiContent,
+  OpenApiOperation,
+  OpenApiParameter,
+  OpenApiRequestBody,
+  OpenApiResponse,
+} from './open-api-document.js';
 import type { OwnRoute } from './own-route.js';
 import { inputName } from './own-schemas.js';
 import { problemAnswer } from './problem-answer.js';
 import { schemaReference } from './schema-reference.js';
 import { BEARER } from './security-schemes.js';
 
-const { ValidationFailed, MalformedJson, NotAuthenticated, TokenNotValid, CsrfFailed, TooManyRequests } = ErrorCode;
+const { BadRequest, ValidationFailed, MalformedJson, NotAuthenticated, TokenNotValid, CsrfFailed, TooManyRequests } =
+  ErrorCode;
 const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable } = ErrorCode;
 const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
@@ -18,7 +26,7 @@ export function ownOperation(route: OwnRoute, errors: ErrorTable): OpenApiOperat
   const { path, description, isBearer, isPage } = route;
   const { body, cookie } = description;
   const schema = { type: 'string' };
-  const parameters = [
+  const parameters: OpenApiParameter[] = [
     ...[...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema })),
     ...Object.entries(description.query ?? {}).map(([name, text]) => ({
       name,
@@ -27,6 +35,7 @@ export function ownOperation(route: OwnRoute, errors: ErrorTable): OpenApiOperat
       schema,
     })),
   ];
+  if (isChoosing(route)) parameters.push(TRANSPORT);
   const schemes = [...(isBearer ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
     isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);
@@ -36,9 +45,9 @@ export function ownOperation(route: OwnRoute, errors: ErrorTable): OpenApiOperat
     summary: description.summary,
     ...(description.description && { description: description.description }),
     tags: [description.tag],
-    ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map((scheme) => [scheme, []]))] }),
+    ...(schemes.length > 0 && { security: securityOf(schemes, description.isCookieOrBody) }),
     ...(parameters.length > 0 && { parameters }),
-    ...(body !== undefined && { requestBody: requestBody(body) }),
+    ...(body !== undefined && { requestBody: requestBody(body, !description.isCookieOrBody) }),
     responses: {
       ...Object.fromEntries(successes),
       ...Object.fromEntries([...errorsOf(route, errors)].map(([status, codes]) => [status, toError(status, codes)])),
@@ -62,10 +71,8 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 }
 
 /** The codes of all errors by status, in the order of the statuses. */
-function errorsOf(
-  { description, isBearer, isRead, isGuarded, isPage }: OwnRoute,
-  table: ErrorTable,
-): Map<number, string[]> {
+function errorsOf(route: OwnRoute, table: ErrorTable): Map<number, string[]> {
+  const { description, isBearer, isRead, isGuarded, isPage } = route;
   const { errors = [], body, isLimited, isMinting, isStatic } = description;
   if (isStatic) return new Map();
   const isJson = isRead && !isPage;
@@ -75,6 +82,7 @@ function errorsOf(
     ...(isBearer ? [NotAuthenticated, TokenNotValid] : []),
     ...(isGuarded ? [CsrfFailed] : []),
     ...(isRead ? [PayloadTooLarge] : []),
+    ...(isChoosing(route) ? [BadRequest] : []),
     ...(isLimited ? [TooManyRequests] : []),
     InternalError,
     ...(isMinting ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : []),
@@ -91,10 +99,28 @@ function errorsOf(
   return new Map([...byStatus].toSorted(([a], [b]) => a - b));
 }
 
-function requestBody(body: NonNullable<OwnRoute['description']['body']>): OpenApiRequestBody {
+/** All schemes together, or none of them where a body does as well. */
+function securityOf(schemes: readonly string[], isOptional = false): OpenApiOperation['security'] {
+  const all = Object.fromEntries(schemes.map((scheme) => [scheme, []]));
+  return isOptional ? [all, {}] : [all];
+}
+
+/** Whether a request chooses how its refresh token travels. */
+function isChoosing({ description: { answers } }: OwnRoute): boolean {
+  return Object.values(answers).some(({ isChosenByRequest }) => isChosenByRequest);
+}
+
+const TRANSPORT: OpenApiParameter = {
+  name: AUTH_TRANSPORT,
+  in: 'header',
+  description: 'How the refresh token travels with this request and its answer.',
+  schema: { type: 'string', enum: ['cookie', 'body'], default: 'cookie' },
+};
+
+function requestBody(body: NonNullable<OwnRoute['description']['body']>, required: boolean): OpenApiRequestBody {
   const content: OpenApiContent =
     'form' in body
       ? { 'application/x-www-form-urlencoded': { schema: body.form } }
       : { 'application/json': { schema: schemaReference(inputName(body)) } };
-  return { required: true, content };
+  return { required, content };
 }

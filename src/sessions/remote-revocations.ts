@@ -13,8 +13,8 @@ import { RevocationList } from './revocation-list.js';
 const OWN_EVENT_DELAY_MS = 500;
 
 /**
- * Emits `session.revoked` for the sessions that another process has ended, so that a socket on any server can be closed.
- * What this process ends itself has its full event already.
+ * Emits `session.revoked` for the sessions that another process has ended, so that an app can close a socket on any
+ * server. What this process ends itself has its full event already.
  */
 export class RemoteRevocations {
   /** The name of this process in notifications. */

@@ -2,11 +2,31 @@ import { Transform } from 'class-transformer';
 import { KeySettings } from './key-settings.js';
 import { Duration, Flag, isCookieDomain, isCookiePath, matches, must, optional, parseList } from './setting-rules.js';
 
+/** How refresh tokens may travel; `both`: as each request chooses. */
+export type RefreshTokenTransportMode = 'cookie' | 'body' | 'both';
+
 /** The settings of how refresh tokens travel: a part of `Settings`. */
 export abstract class CookieSettings extends KeySettings {
   abstract readonly development: boolean;
 
-  /** True: the refresh token travels in a cookie. False: in JSON bodies. */
+  /**
+   * How refresh tokens travel: in a cookie, in JSON bodies, or as each request says by the header `Auth-Transport`.
+   * Default: what {refreshTokenAsCookie} says.
+   */
+  @must(
+    'must be cookie, body or both',
+    optional((value) => matches(value, /^(cookie|body|both)$/)),
+  )
+  @must(
+    'contradicts {refreshTokenAsCookie}; leave that one out',
+    optional((value, { refreshTokenAsCookie }: CookieSettings) => refreshTokenAsCookie === (value !== 'body')),
+  )
+  readonly refreshTokenTransport?: RefreshTokenTransportMode = undefined;
+
+  /**
+   * The short form of {refreshTokenTransport}, which need not stand beside it. True: refresh tokens travel in a cookie,
+   * or can where that is `both`. False: they travel in JSON bodies.
+   */
   @Flag()
   readonly refreshTokenAsCookie: boolean = true;
 
@@ -75,6 +95,13 @@ export abstract class CookieSettings extends KeySettings {
     (value) => Array.isArray(value) && value.every(isCookiePath),
   )
   readonly olderCookiePaths: readonly string[] = [];
+}
+
+/** What one of the two settings of the transport says where the other one is left out. */
+export function withTransport<T extends object>(input: T): T {
+  const { refreshTokenTransport, refreshTokenAsCookie } = input as Readonly<Record<string, unknown>>;
+  if (refreshTokenTransport === undefined || refreshTokenAsCookie !== undefined) return input;
+  return { ...input, refreshTokenAsCookie: refreshTokenTransport !== 'body' };
 }
 
 /** Whether the cookie is sent over TLS only. */

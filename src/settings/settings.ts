@@ -3,6 +3,7 @@ import { plainToInstance, Transform } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
 import { closestMatch } from 'leven';
 import { AccountSettings } from './account-settings.js';
+import { withTransport } from './cookie-settings.js';
 import { resolveKeys } from './key-rules.js';
 import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
 import { type NameOf, namesOf, rememberNames, withNames } from './setting-names.js';
@@ -140,7 +141,7 @@ export function resolveSettings(
   const owners = ownersOf(modules);
   const given = Object.entries(input);
   const ofModule = (name: string) => owners.find((owner) => owner.names.includes(name));
-  const keys = resolveKeys(Object.fromEntries(given.filter(([name]) => !ofModule(name))));
+  const keys = resolveKeys(withTransport(Object.fromEntries(given.filter(([name]) => !ofModule(name)))));
   const parts = [
     checked(Settings, keys.settings),
     ...owners.map((owner) =>

@@ -134,8 +134,8 @@ export class TokenFactory {
   }
 
   /**
-   * Whether a text says of itself that it is a token of ours, good or not. Nothing else may be shown such a text: it may
-   * be a secret. A token whose key was taken out of the settings does not count.
+   * Whether a text says of itself that it is a token of ours, good or not. Such a text may be a secret and must not be
+   * shown to anything else. A token whose key was taken out of the settings does not count.
    */
   isOwn(text: string): boolean {
     return saysOwn(text, this.kernel.keys);

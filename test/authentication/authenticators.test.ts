@@ -137,8 +137,7 @@ beforeEach(() => {
 });
 
 const before: ReturnType<TestApp['auth']['requireAuth']> = (...given) => app.auth.requireAuth()(...given);
-const get = (path: string, headers: Record<string, string> = {}) =>
-  app.client().send('GET', path, undefined, headers);
+const get = (path: string, headers: Record<string, string> = {}) => app.client().send('GET', path, undefined, headers);
 
 describe('a request without an access token of ours', () => {
   test('is believed by the first authenticator that knows its credential, asked once; no later one is asked', async () => {
@@ -188,14 +187,17 @@ describe('a request without an access token of ours', () => {
     expect(ran).toBe(0);
   });
 
-  test.each(Object.keys(ODD))('is never let in by %s of an authenticator: 500, and the action is not run', async (odd) => {
-    app.log.splice(0);
-    for (const path of ['/who', '/who/maybe']) {
-      expectProblemDetails(await get(path, { 'x-odd': odd }), 500, 'internal_error', ['secret of the app']);
-    }
-    expect(ran).toBe(0);
-    expect(app.log.map(({ level }) => level)).toEqual(['error', 'error']);
-  });
+  test.each(Object.keys(ODD))(
+    'is never let in by %s of an authenticator: 500, and the action is not run',
+    async (odd) => {
+      app.log.splice(0);
+      for (const path of ['/who', '/who/maybe']) {
+        expectProblemDetails(await get(path, { 'x-odd': odd }), 500, 'internal_error', ['secret of the app']);
+      }
+      expect(ran).toBe(0);
+      expect(app.log.map(({ level }) => level)).toEqual(['error', 'error']);
+    },
+  );
 
   test('is held to roles and predicates, and its user can be loaded', async () => {
     const machine = { 'x-machine-key': 'good' };

@@ -668,13 +668,15 @@ describe('what a client is given', () => {
   test('must fit how the server sends refresh tokens', async () => {
     await start({ refreshTokenAsCookie: false });
     await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
-      'The server sends refresh tokens in bodies: pass a `store`.',
+      'The server sends refresh tokens in another way: see `store`.',
     );
     await app.close();
     await start({}, memoryStore());
-    await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
-      'The server sends refresh tokens as cookies: leave `store` out.',
-    );
+    await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toMatchObject({
+      code: 'bad_request',
+      message: 'The header Auth-Transport can be cookie here.',
+    });
+    expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
   });
 
   test('decides to where the access token goes', async () => {

@@ -35,7 +35,8 @@ describe.each([
   const seen: unknown[] = [];
   let app: TestApp;
   let client: TestClient;
-  const isOwn: AccessPredicate = ({ claims }, { params, query }) => params['team'] === 'a' && 'mine' in query && !!claims;
+  const isOwn: AccessPredicate = ({ claims }, { params, query }) =>
+    params['team'] === 'a' && 'mine' in query && !!claims;
   const broken: AccessPredicate = () => {
     throw new Error('secret of the app');
   };
@@ -135,7 +136,7 @@ describe('auth.authenticate', () => {
       sockets.push(socket);
     } catch (error) {
       const { httpCode, code } = error as JwtAllauthError;
-      socket.end(`HTTP/1.1 ${httpCode} ${code}\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(`HTTP/1.1 ${httpCode} ${code}\r\nConnection: close\r\n\r\n`);
     }
   }
 

@@ -191,3 +191,47 @@ describe('the refresh cookie', () => {
     }
   });
 });
+
+describe('REFRESH_TOKEN_TRANSPORT', () => {
+  const transportOf = (input: Record<string, unknown>) => {
+    const { refreshTokenTransport, refreshTokenAsCookie } = resolve(input);
+    return [refreshTokenTransport, refreshTokenAsCookie];
+  };
+
+  test('decides alone, and the short form does where it is left out', () => {
+    expect(transportOf({})).toEqual([undefined, true]);
+    expect(transportOf({ refreshTokenAsCookie: false })).toEqual([undefined, false]);
+    expect(transportOf({ refreshTokenTransport: 'cookie' })).toEqual(['cookie', true]);
+    expect(transportOf({ refreshTokenTransport: 'body' })).toEqual(['body', false]);
+    expect(transportOf({ refreshTokenTransport: 'both' })).toEqual(['both', true]);
+  });
+
+  test('may stand beside a short form that says the same, and settings that were resolved are taken as they are', () => {
+    expect(transportOf({ refreshTokenTransport: 'body', refreshTokenAsCookie: 'false' })).toEqual(['body', false]);
+    expect(transportOf({ refreshTokenTransport: 'cookie', refreshTokenAsCookie: true })).toEqual(['cookie', true]);
+    for (const refreshTokenTransport of ['cookie', 'body', 'both']) {
+      const once = resolve({ refreshTokenTransport });
+      expect({ ...resolveSettings(once) }).toStrictEqual({ ...once });
+    }
+  });
+
+  test.each([
+    ['body', true],
+    ['cookie', false],
+    ['both', false],
+  ])('%s beside a short form of %s is a fault that names both', (refreshTokenTransport, refreshTokenAsCookie) => {
+    const variables = {
+      JWT_ALLAUTH_SECRET_KEY: secretKey,
+      JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+      JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT: refreshTokenTransport,
+      JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: String(refreshTokenAsCookie),
+    };
+    const message = 'contradicts JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE; leave that one out';
+    expect(() => settingsFromEnv(variables)).toThrow(`JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT ${message}`);
+    expect(() => resolve({ refreshTokenTransport, refreshTokenAsCookie })).toThrow('contradicts refreshTokenAsCookie');
+  });
+
+  test.each(['', 'Both', 'cookie,body', true, null])('%s is refused', (refreshTokenTransport) => {
+    expect(() => resolve({ refreshTokenTransport })).toThrow('refreshTokenTransport');
+  });
+});

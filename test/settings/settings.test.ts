@@ -21,6 +21,7 @@ describe('settingsFromEnv', () => {
     expect({ ...read() }).toStrictEqual({
       development: false,
       refreshToken: undefined,
+      refreshTokenTransport: undefined,
       refreshTokenAsCookie: true,
       refreshTokenCookieName: undefined,
       refreshTokenCookieHttpOnly: true,

@@ -36,7 +36,7 @@ export function createAccountDeletionController(
     ): Promise<void> {
       const { password } = validateInput(AccountDeletionInput, body);
       await accountDeletion.delete(principal.claims, password, clientOf(request));
-      transport.forget(response);
+      transport.forget(request, response);
     }
   }
   return AccountDeletionController;

@@ -66,7 +66,7 @@ export function createEmailVerificationController(
       }
       const confirmed = await emailVerification.confirm(key, { ...client, marks: browser.read(request) });
       if (!confirmed) return pages.failed(response);
-      if (confirmed.tokens) await transport.signIn(request, response, confirmed.tokens);
+      if (confirmed.tokens) await transport.signInByCookie(request, response, confirmed.tokens);
       if (confirmed.isOwn) browser.clear(response);
       return pages.verified(response);
     }

@@ -28,7 +28,10 @@ export function createInvitationController(
       errors: [ErrorCode.PermissionDenied, ErrorCode.EmailAlreadyRegistered],
       isLimited: true,
     })
-    async invite(@CurrentUser() principal: SessionPrincipal, @Body({ type: InvitationInput, required: false }) body: unknown) {
+    async invite(
+      @CurrentUser() principal: SessionPrincipal,
+      @Body({ type: InvitationInput, required: false }) body: unknown,
+    ) {
       await invitation.invite(principal.claims, validateInput(InvitationInput, body));
       return { detail: 'An invitation is on its way.' };
     }

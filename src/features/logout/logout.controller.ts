@@ -39,10 +39,11 @@ export function createLogoutController(
         await logout.logoutAny(presented);
       } catch (error) {
         // A dead token is forgotten too; a token that could not be looked up is kept.
-        if (error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid) transport.forget(response);
+        if (error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid)
+          transport.forget(request, response);
         throw error;
       }
-      transport.forget(response);
+      transport.forget(request, response);
     }
 
     @Authorized()
@@ -54,9 +55,13 @@ export function createLogoutController(
       summary: 'Sign out everywhere',
       answers: { 204: signedOutAnswer('Every session has ended.', settings) },
     })
-    async logoutAll(@CurrentUser() principal: SessionPrincipal, @Res() response: HttpResponse): Promise<void> {
+    async logoutAll(
+      @CurrentUser() principal: SessionPrincipal,
+      @Req() request: HttpRequest,
+      @Res() response: HttpResponse,
+    ): Promise<void> {
       await logout.logoutAll(principal.claims);
-      transport.forget(response);
+      transport.forget(request, response);
     }
   }
   return LogoutController;

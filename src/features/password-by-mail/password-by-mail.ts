@@ -86,7 +86,7 @@ export class PasswordByMail {
 
   /** A cookie signs the browser in; a body is nothing that a page could keep. */
   async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
-    if (this.#transport.isCookie) await this.#transport.signIn(request, response, tokens);
+    if (this.#transport.isCookieAllowed) await this.#transport.signInByCookie(request, response, tokens);
     else await this.kernel.logout.logout(tokens.refresh);
   }
 

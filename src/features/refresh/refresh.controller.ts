@@ -30,7 +30,7 @@ export function createRefreshController(
     }
   };
 
-  const nothing: Record<number, RouteAnswer> = transport.isCookie
+  const nothing: Record<number, RouteAnswer> = settings.refreshTokenAsCookie
     ? { 204: { description: 'There is no refresh token, and the query has `quiet=true`.' } }
     : {};
 
@@ -44,7 +44,7 @@ export function createRefreshController(
       summary: 'Trade the refresh token for its successor',
       description: 'A retry within the grace gets the same successor; any other use of an old token ends the session.',
       ...refreshCredential(settings),
-      ...(transport.isCookie && {
+      ...(settings.refreshTokenAsCookie && {
         query: { quiet: 'With `true`, a request without a refresh token is answered by 204.' },
       }),
       answers: {
@@ -67,7 +67,7 @@ export function createRefreshController(
     ): Promise<TokenBody | undefined> {
       const presented = quiet === 'true' ? receiveIfAny(request, body) : transport.receive(request, body);
       if (presented === undefined) return undefined;
-      return transport.deliver(response, await rotation.rotateAny(presented, clientOf(request)));
+      return transport.deliver(request, response, await rotation.rotateAny(presented, clientOf(request)));
     }
   }
   return RefreshController;

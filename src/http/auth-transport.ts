@@ -1,0 +1,46 @@
+import type { JwtAllauthError } from '../error.js';
+import { authError } from '../error-table.js';
+import type { RefreshTokenTransportMode } from '../settings/cookie-settings.js';
+import type { Settings } from '../settings/settings.js';
+import type { HttpRequest } from './http-message.js';
+
+/** The header by which a request chooses, where REFRESH_TOKEN_TRANSPORT is `both`. */
+export const AUTH_TRANSPORT = 'Auth-Transport';
+
+/** How the refresh token of one request travels. */
+export type AuthTransport = Exclude<RefreshTokenTransportMode, 'both'>;
+
+/**
+ * How the refresh token of a request travels: as the settings say or, where they allow both, as its header says. A page
+ * of a foreign origin cannot set that header unless CORS allows it. A forged request therefore counts as one with a
+ * cookie.
+ *
+ * @throws bad_request for another value, and for one that the settings do not allow
+ */
+export function transportOf({ headers }: HttpRequest, settings: Settings): AuthTransport {
+  const mode = modeOf(settings);
+  const asked = headers['auth-transport'] ?? (mode === 'both' ? 'cookie' : mode);
+  const isAllowed = mode === 'both' || mode === asked;
+  if ((asked === 'cookie' || asked === 'body') && isAllowed) return asked;
+  const allowed = mode === 'both' ? 'cookie or body' : mode;
+  throw authError('bad_request', { detail: `The header ${AUTH_TRANSPORT} can be ${allowed} here.` });
+}
+
+/** What `transportOf` would throw, if anything: asked before a request does something. */
+export function transportFault(request: HttpRequest, settings: Settings): JwtAllauthError | undefined {
+  try {
+    transportOf(request, settings);
+    return undefined;
+  } catch (error) {
+    return error as JwtAllauthError;
+  }
+}
+
+/** Whether each request chooses. */
+export function isChosenByRequest(settings: Settings): boolean {
+  return modeOf(settings) === 'both';
+}
+
+function modeOf({ refreshTokenTransport, refreshTokenAsCookie }: Settings): RefreshTokenTransportMode {
+  return refreshTokenTransport ?? (refreshTokenAsCookie ? 'cookie' : 'body');
+}

@@ -1,0 +1,246 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { AuthClient, memoryStore } from '../../src/client/index.js';
+import { ClientNetwork } from '../support/client-network.js';
+import { fingerprint } from '../support/database-fingerprint.js';
+import { documentOf } from '../support/documented-app.js';
+import { createMailApp, type MailApp } from '../support/mail-app.js';
+import { expectProblemDetails } from '../support/problem-details.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { type Answer, PASSWORD, type TestClient } from '../support/test-client.js';
+
+const NEW = 'another sentence, as long';
+const BODY = { 'auth-transport': 'body' };
+/** Both of them mean a cookie. */
+const COOKIE: readonly Record<string, string>[] = [{}, { 'auth-transport': 'cookie' }];
+const FOREIGN = { origin: 'https://elsewhere.example' };
+
+/** What an answer does to a refresh token: hands it over in its body, or sets or clears a cookie. */
+const ways = ({ body, headers }: Answer) => [
+  ...(body?.refresh ? ['body'] : []),
+  ...headers.getSetCookie().map((cookie) => (/Max-Age=0/.test(cookie) ? 'clears cookie' : 'sets cookie')),
+];
+
+describe('REFRESH_TOKEN_TRANSPORT both', () => {
+  let app: TestApp;
+  let cookies: TestClient;
+  let bodies: { access: string; refresh: string; email: string };
+  let count = 0;
+  beforeAll(async () => {
+    app = await createTestApp({ settings: { refreshTokenTransport: 'both' } });
+  });
+  afterAll(() => app.close());
+
+  const send = (path: string, body?: object, headers: Record<string, string> = {}, method = 'POST') =>
+    app.client().send(method, `/auth${path}`, body, headers);
+  const bearer = (access: string) => ({ authorization: `Bearer ${access}` });
+
+  /** A user who has signed up by a cookie, and another one by a body. */
+  async function signUpBoth(): Promise<void> {
+    cookies = await app.signedUp();
+    const email = `body${++count}@example.com`;
+    const answer = await send('/registration', { email, password: PASSWORD }, BODY);
+    expect([answer.status, ways(answer)]).toEqual([201, ['body']]);
+    bodies = { email, ...answer.body };
+  }
+
+  test('a request without the header, and one that says cookie, gets a cookie and never a body', async () => {
+    await signUpBoth();
+    for (const headers of COOKIE) {
+      const login = await send('/login', { email: bodies.email, password: PASSWORD }, headers);
+      expect([login.status, Object.keys(login.body), ways(login)]).toEqual([200, ['access'], ['sets cookie']]);
+      const refreshed = await send('/refresh', undefined, {
+        cookie: `refresh_token=${login.cookie?.value}`,
+        ...headers,
+      });
+      expect([refreshed.status, Object.keys(refreshed.body), ways(refreshed)]).toEqual([
+        200,
+        ['access'],
+        ['sets cookie'],
+      ]);
+      const inBody = await send('/refresh', { refresh: bodies.refresh }, headers);
+      expectProblemDetails(inBody, 400, 'refresh_token_missing');
+    }
+    expect((await send('/refresh', { refresh: bodies.refresh }, BODY)).status).toBe(200);
+  });
+
+  test('a request that says body gets a body and never a cookie: sign-in, refresh, password change, both sign-outs', async () => {
+    await signUpBoth();
+    const login = await send('/login', { email: bodies.email, password: PASSWORD }, BODY);
+    const refreshed = await send('/refresh', { refresh: login.body.refresh }, BODY);
+    const change = { oldPassword: PASSWORD, newPassword: NEW };
+    const changed = await send('/password/change', change, { ...bearer(refreshed.body.access), ...BODY });
+    for (const answer of [login, refreshed, changed]) {
+      expect([answer.status, Object.keys(answer.body), ways(answer)]).toEqual([200, ['access', 'refresh'], ['body']]);
+    }
+    const again = await send('/refresh', { refresh: changed.body.refresh }, BODY);
+    const out = await send('/logout', { refresh: again.body.refresh }, BODY);
+    expect([out.status, ways(out)]).toEqual([204, []]);
+    const other = await send('/login', { email: bodies.email, password: NEW }, BODY);
+    const everywhere = await send('/logout-all', undefined, { ...bearer(other.body.access), ...BODY });
+    expect([everywhere.status, ways(everywhere)]).toEqual([204, []]);
+    const dead = await send('/logout', { refresh: 'eyJ.e30.x' }, BODY);
+    expect([dead.status, ways(dead)]).toEqual([401, []]);
+    const last = await send('/login', { email: bodies.email, password: NEW }, BODY);
+    const gone = await send('/user', { password: NEW }, { ...bearer(last.body.access), ...BODY }, 'DELETE');
+    expect([gone.status, ways(gone)]).toEqual([204, []]);
+  });
+
+  test('a request that says body uses no cookie that comes along, ends no session of one, and clears none', async () => {
+    await signUpBoth();
+    const along = { ...cookies.cookieHeader, ...BODY };
+    const before = await fingerprint(app.database);
+    for (const path of ['/refresh', '/logout']) {
+      const answer = await send(path, undefined, along);
+      expectProblemDetails(answer, 400, 'refresh_token_missing');
+      expect(ways(answer)).toEqual([]);
+    }
+    expect(await fingerprint(app.database)).toBe(before);
+    const login = await send('/login', { email: bodies.email, password: PASSWORD }, along);
+    const signUp = await send('/registration', { email: `along${count}@example.com`, password: PASSWORD }, along);
+    const out = await send('/logout', { refresh: login.body.refresh }, along);
+    expect([login, signUp, out].map(ways)).toEqual([['body'], ['body'], []]);
+    expect((await cookies.refresh()).status).toBe(200); // the session of the cookie is as it was
+  });
+
+  test('a cookie needs the own origin; a body does, for no page of another origin, anything with a cookie', async () => {
+    await signUpBoth();
+    const { cookieHeader } = cookies;
+    const credentials = { email: bodies.email, password: PASSWORD };
+    for (const [path, body] of [['/login', credentials], ['/refresh'], ['/logout']] as const) {
+      for (const headers of COOKIE) {
+        const answer = await send(path, body, { ...cookieHeader, ...headers, ...FOREIGN });
+        expectProblemDetails(answer, 403, 'csrf_failed');
+      }
+    }
+    expectProblemDetails(
+      await send('/refresh', undefined, { ...cookieHeader, ...BODY, ...FOREIGN }),
+      400,
+      'refresh_token_missing',
+    );
+    const login = await send('/login', credentials, { ...cookieHeader, ...BODY, ...FOREIGN });
+    expect([login.status, ways(login)]).toEqual([200, ['body']]);
+    const refreshed = await send('/refresh', { refresh: login.body.refresh }, { ...BODY, ...FOREIGN });
+    expect([refreshed.status, ways(refreshed)]).toEqual([200, ['body']]);
+    expect((await cookies.refresh()).status).toBe(200);
+  });
+
+  test.each(['Cookie', 'both', '', 'body, cookie', 'constructor'])(
+    'the header with the value "%s" is 400, and nothing happens',
+    async (value) => {
+      await signUpBoth();
+      const before = await fingerprint(app.database);
+      const odd = { 'auth-transport': value, ...cookies.cookieHeader };
+      const requests: [method: string, path: string, body?: object][] = [
+        ['POST', '/registration', { email: 'odd@example.com', password: PASSWORD }],
+        ['POST', '/login', { email: bodies.email, password: PASSWORD }],
+        ['POST', '/refresh', { refresh: bodies.refresh }],
+        ['POST', '/logout', { refresh: bodies.refresh }],
+        ['POST', '/logout-all'],
+        ['POST', '/password/change', { oldPassword: PASSWORD, newPassword: NEW }],
+        ['DELETE', '/user', { password: PASSWORD }],
+      ];
+      for (const [method, path, body] of requests) {
+        const answer = await send(path, body, { ...bearer(cookies.access), ...odd }, method);
+        expectProblemDetails(answer, 400, 'bad_request');
+        expect(answer.body.detail).toBe('The header Auth-Transport can be cookie or body here.');
+        expect(ways(answer)).toEqual([]);
+      }
+      expect(await fingerprint(app.database)).toBe(before);
+    },
+  );
+
+  test('a client with a store and one with a cookie jar use one server', async () => {
+    await signUpBoth();
+    const network = new ClientNetwork();
+    const url = `${app.url}/auth`;
+    const credentials = { email: bodies.email, password: PASSWORD };
+    const [native, browser] = [memoryStore(), undefined].map(
+      (store) => new AuthClient({ url, fetch: network.fetch, ...(store && { store }) }),
+    ) as [AuthClient, AuthClient];
+    for (const client of [native, browser]) {
+      expect((await client.login(credentials)).status).toBe('signed-in');
+      expect((await client.refresh()).status).toBe('signed-in');
+      expect((await client.getUser()).email).toBe(bodies.email);
+    }
+    await native.logout();
+    expect((await browser.refresh()).status).toBe('signed-in');
+    for (const client of [native, browser]) client.close();
+  });
+
+  test('is described: the header, either credential, and a refresh token that may be in the body', () => {
+    const { paths, components } = documentOf(app, {});
+    const login = paths['/auth/login']?.['post'];
+    const refresh = paths['/auth/refresh']?.['post'];
+    const header = { name: 'Auth-Transport', in: 'header', schema: { enum: ['cookie', 'body'], default: 'cookie' } };
+    expect(login?.parameters).toEqual([expect.objectContaining({ name: header.name, in: header.in })]);
+    expect(login?.parameters?.[0]?.schema).toMatchObject(header.schema);
+    expect(refresh?.parameters?.map(({ name }) => name)).toEqual(['quiet', 'Auth-Transport']);
+    expect(refresh?.security).toEqual([{ refreshCookie: [] }, {}]);
+    expect(refresh?.requestBody).toMatchObject({ required: false });
+    expect(components.schemas['AuthTokens']).toMatchObject({
+      properties: { access: {}, refresh: {} },
+      required: ['access'],
+    });
+    expect(paths['/auth/user']?.['get']?.parameters).toBeUndefined();
+  });
+});
+
+describe('a setting that allows one transport', () => {
+  test.each([
+    ['cookie', 'body'],
+    ['body', 'cookie'],
+  ] as const)(
+    '%s refuses the header that asks for the other, and takes the one that asks for it',
+    async (own, other) => {
+      const app = await createTestApp({ settings: { refreshTokenTransport: own } });
+      try {
+        const signUp = (email: string, transport: string) =>
+          app
+            .client()
+            .send('POST', '/auth/registration', { email, password: PASSWORD }, { 'auth-transport': transport });
+        expectProblemDetails(await signUp('one@example.com', other), 400, 'bad_request');
+        expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
+        const answer = await signUp('two@example.com', own);
+        expect([answer.status, ways(answer)]).toEqual([201, [own === 'body' ? 'body' : 'sets cookie']]);
+      } finally {
+        await app.close();
+      }
+    },
+  );
+});
+
+describe('a password that is set by mail, where each request chooses', () => {
+  let app: MailApp;
+  afterEach(() => app.close());
+
+  /** The one-time cookie of a reset link that was opened. */
+  async function opened(): Promise<{ cookie: string; location: string }> {
+    app = await createMailApp({ refreshTokenTransport: 'both' });
+    await app.signedUp('ada@example.com');
+    await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
+    const { cookies, location } = await app.open(await app.linkTo('ada@example.com'));
+    const cookie = cookies.get('password_reset_access_token')?.split(';')[0] ?? '';
+    return { cookie, location: location ?? '' };
+  }
+
+  test('signs in as the request of an app says, from the own origin either way', async () => {
+    const { cookie } = await opened();
+    const setNew = (headers: Record<string, string>) =>
+      app.client().send('POST', '/auth/password/reset/set-new', { newPassword: NEW }, { cookie, ...headers });
+    expectProblemDetails(await setNew({ ...BODY, ...FOREIGN }), 403, 'csrf_failed');
+    const answer = await setNew(BODY);
+    expect([answer.status, Object.keys(answer.body)]).toEqual([200, ['access', 'refresh']]);
+    expect(answer.headers.getSetCookie().filter((each) => each.startsWith('refresh_token='))).toEqual([]);
+  });
+
+  test('signs in by a cookie from our own form', async () => {
+    const { cookie, location } = await opened();
+    const { status, cookies } = await app.open(location, {
+      method: 'POST',
+      headers: { cookie, 'content-type': 'application/x-www-form-urlencoded', ...BODY },
+      body: new URLSearchParams({ newPassword: NEW }),
+    });
+    expect(status).toBe(200);
+    expect(cookies.get('refresh_token')).toMatch(/^refresh_token=eyJ/);
+  });
+});
