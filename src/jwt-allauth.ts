@@ -147,7 +147,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   kernel.make.assertAllUsed();
   const { events, tokens, sessions, deactivation, outbox, listener } = kernel;
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
-  const authenticators = new Authenticators(options.authenticators ?? [], container);
+  const ofModules = features.flatMap((feature) => feature.authenticators ?? []);
+  const authenticators = new Authenticators(options.authenticators ?? [], container, ofModules);
   const server = createServerParts({ ...kernel, authenticators }, features, container);
   return {
     settings,

@@ -1,4 +1,5 @@
-export { Principal } from './authentication/principal.js';
+export type { Authenticator } from './authentication/authenticator.js';
+export { Principal, SessionPrincipal } from './authentication/principal.js';
 export { AuthMigration, type NamedMigration } from './database/auth-migration.js';
 export type { Database } from './database/database.js';
 export { Table } from './database/table.js';

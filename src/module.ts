@@ -1,4 +1,5 @@
 import type { EntityClass, EntitySchema } from '@mikro-orm/core';
+import type { Authenticator } from './authentication/authenticator.js';
 import type { NamedMigration } from './database/auth-migration.js';
 import type { TableSweep } from './database/table-sweep.js';
 import type { ErrorTable } from './error-table.js';
@@ -39,6 +40,8 @@ export interface ModuleParts {
   readonly controllers?: readonly Class<object>[];
   /** What `purge` deletes, by what it is called in the output of the command. */
   readonly sweeps?: Readonly<Record<string, TableSweep>>;
+  /** Ways to find out who sends a request without an access token of ours. They are asked behind those of the app. */
+  readonly authenticators?: readonly Authenticator[];
   /** Ends what goes on beside requests. */
   readonly close?: () => Promise<void>;
 }

@@ -7,9 +7,17 @@ import { Principal, SessionPrincipal } from './principal.js';
 export class Authenticators {
   readonly #all: readonly Authenticator[];
 
-  /** @throws TypeError for what is no class of authenticators, and for one that nothing can construct */
-  constructor(classes: readonly AuthenticatorClass[], container: ContainerInstance) {
-    this.#all = classes.map((type) => construct(type, container));
+  /**
+   * @param classes those of the app, which are asked first
+   * @param others those of modules
+   * @throws TypeError for what is no class of authenticators, and for one that nothing can construct
+   */
+  constructor(
+    classes: readonly AuthenticatorClass[],
+    container: ContainerInstance,
+    others: readonly Authenticator[] = [],
+  ) {
+    this.#all = [...classes.map((type) => construct(type, container)), ...others];
   }
 
   /** Whether the app has none. */

@@ -98,7 +98,7 @@ function assertUsersAreLoaded(controller: Controller, userEntity: unknown): void
     const declared = Reflect.getMetadata('design:paramtypes', object, method)?.[index];
     if (!isUserEntity(declared, userEntity)) continue;
     throw refused(
-      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, and would be given ` +
+      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, and would get ` +
         'a Principal; add @LoadUser(), or declare a Principal',
     );
   }

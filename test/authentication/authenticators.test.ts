@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Authorized, CurrentUser, Get, getMetadataArgsStorage, JsonController } from 'routing-controllers';
-import { Container, Service } from 'typedi';
+import { Service } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type Authenticator,
+  createAuthEntities,
   EmailVerified,
   JwtAllauthError,
   LoadUser,
@@ -11,12 +12,14 @@ import {
   SessionCheck,
   UserService,
 } from '../../src/index.js';
+import type { AuthModule } from '../../src/module-kit.js';
+import { ownContainer } from '../support/containers.js';
 import { openToken, withHeader } from '../support/forge.js';
 import { expectProblemDetails } from '../support/problem-details.js';
 import { countQueries } from '../support/query-count.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
-import { AppUser } from '../support/users.js';
+import { AppUser, Organization } from '../support/users.js';
 
 /** The authenticators that were asked, with the credentials that they were shown. */
 const asked: string[] = [];
@@ -116,7 +119,7 @@ class WhoController {
 let app: TestApp;
 let owner: TestClient;
 let id: string;
-const container = Container.of('authenticators');
+const container = ownContainer('authenticators');
 beforeAll(async () => {
   app = await createTestApp({
     controllers: [WhoController],
@@ -253,6 +256,33 @@ test('no route of ours takes a principal of an authenticator, not even one that 
   }
   expect((await owner.refresh()).status).toBe(200);
   expect((await owner.get('/auth/user')).body.email).toBe('owner@example.com');
+});
+
+test('a module can bring authenticators, which are asked behind those of the app', async () => {
+  const module: AuthModule = {
+    name: 'tickets',
+    create: () => ({
+      authenticators: [
+        {
+          authenticate: async (request) => {
+            note('module', request);
+            const isTicket = request.headers['x-ticket'] !== undefined;
+            return isTicket ? new Principal({ sub: 'ticket', role: 0, email_verified: false }, 'ticket') : undefined;
+          },
+        },
+      ],
+    }),
+  };
+  const entities = [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules: [module] })];
+  const auth = { authenticators: [OddKeys] };
+  const other = await createTestApp({ controllers: [WhoController], orm: { entities }, auth });
+  try {
+    const answer = await other.client().send('GET', '/who/maybe', undefined, { 'x-ticket': '1' });
+    expect(answer.body).toEqual({ kind: 'ticket' });
+    expect(asked).toEqual(['odd -', 'module -']);
+  } finally {
+    await other.close();
+  }
 });
 
 describe('a start is refused for an authenticator that', () => {
