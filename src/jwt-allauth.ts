@@ -40,6 +40,7 @@ import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput, settingsOf } from './settings/settings.js';
 import { STANDARD_MODULES } from './standard-modules.js';
 import type { TokenFactory } from './tokens/token-factory.js';
+import type { LegacyPasswords } from './users/legacy-passwords.js';
 
 /** What `createJwtAllauth` is given. */
 export interface JwtAllauthOptions {
@@ -69,6 +70,11 @@ export interface JwtAllauthOptions {
   readonly container?: ContainerInstance;
   /** The app's own way to send mails. Default: SMTP_URL, or in development the console. */
   readonly mailer?: Mailer;
+  /**
+   * Checks password hashes of the system that was there before, which are not argon2id. A right password is hashed anew
+   * at sign-in.
+   */
+  readonly legacyPasswords?: LegacyPasswords;
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
@@ -138,7 +144,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   assertModulesFit(modules, orm);
   const settings = resolveSettings(options.settings, undefined, modules);
   const mailWords = Object.assign({}, ...modules.map(({ mails }) => mails));
-  const parts = { orm, settings, services, logger, container, clock, prefix, mailer: options.mailer, mailWords };
+  const { mailer, legacyPasswords } = options;
+  const parts = { orm, settings, services, logger, container, clock, prefix, mailer, legacyPasswords, mailWords };
   const kernel = await createAuthKernel(parts);
   const features: ModuleParts[] = [];
   for (const module of modules) features.push(await module.create(kernel, settingsOf(module, settings)));

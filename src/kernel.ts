@@ -59,8 +59,9 @@ import { resolveTokenClass } from './tokens/resolve-token-class.js';
 import { TokenFactory } from './tokens/token-factory.js';
 import { relationsOf } from './tokens/user-attributes.js';
 import { Accounts } from './users/accounts.js';
+import type { LegacyPasswords } from './users/legacy-passwords.js';
 import { PasswordHasher } from './users/password-hasher.service.js';
-import { PasswordRules } from './users/password-rules.js';
+import { PasswordPolicy } from './users/password-policy.service.js';
 import { prepareStrengthEstimate } from './users/password-strength.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 import { PendingSignUps } from './users/pending-sign-ups.js';
@@ -83,6 +84,8 @@ export interface AuthKernelOptions {
   readonly mailWords: Readonly<Record<string, MailWords>>;
   /** The app's own way to send mails. */
   readonly mailer?: Mailer;
+  /** Checks the hashes of the system that was there before. */
+  readonly legacyPasswords?: LegacyPasswords;
 }
 
 /** The foundations: settings, database, keys, and where is told what happens. */
@@ -113,7 +116,7 @@ interface UserParts extends Foundation {
   readonly signUps: PendingSignUps;
   readonly signUpBrowsers: SignUpBrowsers;
   readonly hasher: PasswordHasher;
-  readonly passwordRules: PasswordRules;
+  readonly passwordPolicy: PasswordPolicy;
   readonly tokens: TokenFactory;
   readonly oneTimeKeys: OneTimeKeys;
   readonly counters: Counters;
@@ -163,7 +166,7 @@ export interface AuthKernel extends MailParts {
 /** Makes the services of one app, each of them once. @throws SettingsError, TypeError */
 export async function createAuthKernel(options: AuthKernelOptions): Promise<AuthKernel> {
   const foundation = await createFoundation(options);
-  const mails = withMails(withSessions(await withUsers(foundation)), options);
+  const mails = withMails(withSessions(await withUsers(foundation, options)), options);
   const { make, journal } = mails;
   const guessing = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
   return { ...guessing, passwordProof: new PasswordProof(guessing), http: createControllerParts(guessing) };
@@ -199,8 +202,8 @@ function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): Encr
   return new EncryptionKeys([keys.deriveEncryptionKey()]);
 }
 
-async function withUsers(base: Foundation): Promise<UserParts> {
-  const { orm, settings, database, make } = base;
+async function withUsers(base: Foundation, { legacyPasswords }: AuthKernelOptions): Promise<UserParts> {
+  const { orm, settings, database, make, logger } = base;
   const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
   const users = make(UserService, database, orm, userMeta as never);
@@ -213,8 +216,8 @@ async function withUsers(base: Foundation): Promise<UserParts> {
     userCreation: make(UserCreationService, { users }),
     signUps: new PendingSignUps(base),
     signUpBrowsers: new SignUpBrowsers(base),
-    hasher: make(PasswordHasher),
-    passwordRules: new PasswordRules(settings),
+    hasher: make(PasswordHasher, { legacyPasswords, logger }),
+    passwordPolicy: make(PasswordPolicy, base),
     tokens: make(TokenFactory, base, tokenClass, relationsOf(settings.userAttributes, userMeta)),
     oneTimeKeys: new OneTimeKeys({ ...base, users }),
     counters,

@@ -130,6 +130,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['use-tokens', 'useTokens'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
+    ['own-policy', 'OwnPolicy'],
     ['described-server', 'createDescribedServer'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual(names);

@@ -21,7 +21,7 @@ export class UserAccounts {
     if (count === 0) return { name, status: 'ok', message: 'all password hashes are argon2' };
     const reason =
       `${usersOf(count)} a password hash of another kind than argon2, which matches no password unless ` +
-      'a PasswordHasher of yours knows it';
+      'legacyPasswords or a PasswordHasher of yours knows it';
     return { name, status: 'warning', message: `${reason}: else a password reset by mail helps` };
   }
 

@@ -22,7 +22,7 @@ const all =
 /** A field that may be left out; null is not leaving out. */
 export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
-/** A secret of any form; the rules for new passwords need more than the field (see users/password-rules). */
+/** A secret of any form; the rules for new passwords need more than the field (see users/password-policy.service). */
 export const Password = () => all(IsString(message('must be a string')));
 
 /**

@@ -1,3 +1,5 @@
+import type { Settings } from '../settings/settings.js';
+
 /** A JSON Schema in the dialect of OpenAPI 3.1 (JSON Schema 2020-12). */
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
@@ -13,7 +15,9 @@ export function closedObject(properties: Readonly<Record<string, JsonSchema>>): 
 }
 
 /** A password that is being chosen. Its length is that of its normal form (NFKC). */
-export const NEW_PASSWORD: JsonSchema = { type: 'string', format: 'password', minLength: 8, maxLength: 128 };
+export function newPasswordSchema({ passwordMinLength }: Pick<Settings, 'passwordMinLength'>): JsonSchema {
+  return { type: 'string', format: 'password', minLength: passwordMinLength, maxLength: 128 };
+}
 
 /** The body of an answer that has nothing but a sentence. */
 export const DETAIL: NamedSchema = {

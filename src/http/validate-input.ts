@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
-import type { FieldError } from '../error.js';
+import type { FieldError, JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 import { notAnObject } from './read-body.js';
 
@@ -14,15 +14,38 @@ const FAULTS = 20;
  * Makes an input of a parsed JSON body. It depends on no option of the app: routing-controllers skips validation for an
  * array, without its class-transformer, or under a compiler that emits no metadata, and its errors echo what was sent.
  *
- * @param others finds what a later step would refuse; asked only where the input is refused already, to list all at
- *   once
  * @throws validation_failed with every fault, without any value
  */
-export function validateInput<T extends object>(
+export function validateInput<T extends object>(type: new () => T, body: unknown): T {
+  const { input, faults } = readInput(type, body);
+  if (faults.length > 0) throw refused(faults);
+  return input;
+}
+
+/**
+ * `validateInput`, which lists all at once.
+ *
+ * @param others finds what a later step would refuse; asked only where the input is refused already
+ * @throws validation_failed with every fault, without any value
+ */
+export async function validateWholeInput<T extends object>(
   type: new () => T,
-  body: unknown = {},
-  others: (input: T) => readonly FieldError[] = () => [],
-): T {
+  body: unknown,
+  others: (input: T) => Promise<readonly FieldError[]>,
+): Promise<T> {
+  const { input, faults } = readInput(type, body);
+  if (faults.length === 0) return input;
+  const wrong = new Set(faults.map(({ field }) => field));
+  const more = await others(input);
+  throw refused([...faults, ...more.filter(({ field }) => !wrong.has(field))]);
+}
+
+function refused(faults: readonly FieldError[]): JwtAllauthError {
+  return authError('validation_failed', { errors: faults.slice(0, FAULTS) });
+}
+
+/** The input that a body makes, and what is wrong with it. */
+function readInput<T extends object>(type: new () => T, body: unknown = {}): { input: T; faults: FieldError[] } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw notAnObject();
   }
@@ -40,10 +63,7 @@ export function validateInput<T extends object>(
   const errors = validateSync(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
   const named = new Set(faults.map(({ field }) => field));
   faults.push(...errors.map(toFieldError).filter(({ field }) => !named.has(field)));
-  if (faults.length === 0) return input;
-  const wrong = new Set(faults.map(({ field }) => field));
-  faults.push(...others(input).filter(({ field }) => !wrong.has(field)));
-  throw authError('validation_failed', { errors: faults.slice(0, FAULTS) });
+  return { input, faults };
 }
 
 const fields = new Map<new () => object, readonly string[]>();

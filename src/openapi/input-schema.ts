@@ -1,5 +1,5 @@
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
-import { type JsonSchema, NEW_PASSWORD } from '../http/json-schema.js';
+import type { JsonSchema } from '../http/json-schema.js';
 import type { RefinedInput } from '../http/route-description.js';
 
 const password: JsonSchema = { type: 'string', format: 'password' };
@@ -10,7 +10,6 @@ const FIELDS: Readonly<Record<string, JsonSchema>> = {
   email: { type: 'string', format: 'email', maxLength: 254, description: 'Trimmed, and compared without case.' },
   password,
   oldPassword: password,
-  newPassword: NEW_PASSWORD,
   firstName: name,
   lastName: name,
   refresh: { type: 'string', description: 'The refresh token.' },

@@ -8,6 +8,7 @@ import { resolveKeys } from './key-rules.js';
 import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
 import { type NameOf, namesOf, rememberNames, withNames } from './setting-names.js';
 import {
+  Count,
   Flag,
   isAttributeMap,
   isOrigin,
@@ -55,6 +56,11 @@ export class Settings extends AccountSettings {
   /** Whether changing the password asks for the old one. */
   @Flag()
   readonly oldPasswordFieldEnabled: boolean = true;
+
+  /** Characters that a new password has at least, once it was normalised (NFKC). */
+  @Count(8)
+  @must('must be at most 64, so that people can choose a password', (value) => !((value as number) > 64))
+  readonly passwordMinLength: number = 8;
 
   /** Whether events are also written to the table `auth_audit_event`, in the transaction of what they tell of. */
   @Flag()

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
 import { JwtAllauthError } from '../error.js';
+import type { Logger } from '../observability/logger.js';
 import { HashQueue, type HashWork } from './hash-queue.js';
+import type { LegacyPasswords } from './legacy-passwords.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
@@ -36,6 +38,10 @@ export interface HashOptions extends HashWork {
 export class PasswordHasher {
   readonly #queue = new HashQueue({ parallel: PARALLEL, waiting: WAITING, share: SHARE });
 
+  constructor(
+    protected readonly kernel: { readonly legacyPasswords?: LegacyPasswords; readonly logger?: Logger } = {},
+  ) {}
+
   /** @throws service_unavailable when too many hashes are waiting already */
   async hash(password: string, { salt, ...work }: HashOptions = {}): Promise<string> {
     return this.#queue.run(() => hash(normalizePassword(password), { ...PARAMETERS, salt }), work);
@@ -43,19 +49,42 @@ export class PasswordHasher {
 
   /**
    * Whether `password` belongs to `passwordHash`. Without a hash (no such user, or none with a password) the answer is
-   * false after the same work, so that time does not tell who has an account.
+   * false after the same work, so that time does not tell who has an account. A hash of an unknown form is wrong, after
+   * the same work. One that `legacyPasswords` is asked for takes as long as the slower of both.
    *
    * @throws service_unavailable when too many hashes are waiting already
    */
   async verify(passwordHash: string | null | undefined, password: string, work?: HashWork): Promise<boolean> {
     const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
     const candidate = isPlausible ? normalizePassword(password) : '';
+    if (passwordHash && isPlausible && this.#isLegacy(passwordHash))
+      return this.#verifyLegacy(passwordHash, password, work);
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || DECOY).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
       return check(DECOY); // a hash of another kind: wrong, but after the same work
     });
     return isRight && isPlausible;
+  }
+
+  #isLegacy(passwordHash: string): boolean {
+    return this.kernel.legacyPasswords !== undefined && !passwordHash.startsWith('$argon2id$');
+  }
+
+  /** Asks the app, beside the work that every wrong password takes. */
+  async #verifyLegacy(passwordHash: string, password: string, work?: HashWork): Promise<boolean> {
+    const ask = async () => (await this.kernel.legacyPasswords?.verify(passwordHash, password)) === true;
+    const answer = async () => {
+      try {
+        return await ask();
+      } catch (error) {
+        const reason = error instanceof Error ? error.name : typeof error; // its message can have the hash in it
+        this.kernel.logger?.error({ reason }, 'legacyPasswords.verify failed: the password counts as wrong');
+        return false;
+      }
+    };
+    const [isRight] = await this.#queue.run(() => Promise.all([answer(), verify(DECOY, '')]), work);
+    return isRight;
   }
 
   /**

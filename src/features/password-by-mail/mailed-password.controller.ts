@@ -5,7 +5,7 @@ import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { acceptReadForm, formBody } from '../../http/form-body.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-message.js';
-import { NEW_PASSWORD } from '../../http/json-schema.js';
+import { newPasswordSchema } from '../../http/json-schema.js';
 import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, MAIL_TAG, onTo } from '../../http/link-descriptions.js';
 import type { MailedPasswordFlow } from '../../http/mailed-password-flow.js';
 import { asPage } from '../../http/pages/as-page.js';
@@ -16,7 +16,6 @@ import { NewPasswordInput } from './new-password.input.js';
 import type { PasswordByMail } from './password-by-mail.js';
 
 const CLEARED = 'Clears the cookie of the link.';
-const FORM = { type: 'object', properties: { newPassword: NEW_PASSWORD }, required: ['newPassword'] };
 
 /** The routes from a mailed link to a password: the same for a reset and for an invitation. */
 export function createMailedPasswordController(
@@ -25,6 +24,7 @@ export function createMailedPasswordController(
   { prefix, settings, originGuard }: ControllerParts,
 ) {
   const { id, setNewId, subject } = flow.described;
+  const fields = { newPassword: newPasswordSchema(settings) };
   const cookie = linkCookie(flow.described.scheme, flow.cookie);
 
   @AuthController(prefix)
@@ -49,7 +49,7 @@ export function createMailedPasswordController(
       tag: MAIL_TAG,
       summary: `Set the password of ${subject}, by the app's own form`,
       cookie,
-      body: NewPasswordInput,
+      body: { input: NewPasswordInput, fields },
       answers: { 200: tokenAnswer('The password is set; whoever set it is signed in.', settings, [CLEARED]) },
       errors: [ErrorCode.TokenNotValid],
       isLimited: true,
@@ -84,7 +84,7 @@ export function createMailedPasswordController(
       id: `submit${id}Form`,
       summary: `Submit the form of ${subject}`,
       cookie,
-      body: { form: FORM },
+      body: { form: { type: 'object', properties: fields, required: ['newPassword'] } },
       answers: { 200: { description: 'The password is set.', headers: { 'Set-Cookie': CLEARED }, isPage: true } },
       isMinting: settings.refreshTokenAsCookie,
     })

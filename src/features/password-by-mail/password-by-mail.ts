@@ -7,7 +7,7 @@ import type { OneTimeCookie } from '../../http/one-time-cookie.js';
 import type { LinkPages } from '../../http/pages/link-pages.js';
 import { redirect } from '../../http/pages/page-response.js';
 import type { RefreshTokenTransport, TokenBody } from '../../http/refresh-token-transport.js';
-import { validateInput } from '../../http/validate-input.js';
+import { validateWholeInput } from '../../http/validate-input.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { NewPasswordInput } from './new-password.input.js';
@@ -25,7 +25,9 @@ export class PasswordByMail {
   readonly #cookie: OneTimeCookie;
 
   constructor(
-    private readonly kernel: Pick<AuthKernel, 'passwordRules' | 'logout'> & { readonly passwordSetter: PasswordSetter },
+    private readonly kernel: Pick<AuthKernel, 'passwordPolicy' | 'logout'> & {
+      readonly passwordSetter: PasswordSetter;
+    },
     private readonly flow: MailedPasswordFlow,
     { pages, transport, url, cookie }: LinkParts,
   ) {
@@ -68,8 +70,8 @@ export class PasswordByMail {
 
   /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
   async setNew(request: HttpRequest, response: HttpResponse, body: unknown): Promise<TokenBody> {
-    const { newPassword } = validateInput(NewPasswordInput, body, (given) =>
-      this.kernel.passwordRules.faults('newPassword', given.newPassword, {}),
+    const { newPassword } = await validateWholeInput(NewPasswordInput, body, (given) =>
+      this.kernel.passwordPolicy.fieldErrors('newPassword', given.newPassword, {}),
     );
     const tokens = await this.#set(this.#cookie.read(request), newPassword, request);
     this.#cookie.clear(response);

@@ -35,7 +35,7 @@ export class PasswordSetter {
       | 'mails'
       | 'sessions'
       | 'journal'
-      | 'passwordRules'
+      | 'passwordPolicy'
     >,
   ) {}
 
@@ -64,7 +64,7 @@ export class PasswordSetter {
     if (!found) throw tokenNotValid('one-time-key');
     const { key, user } = found;
     const owner = await this.kernel.database.read((em) => this.kernel.users.getActive(em, String(user)));
-    this.kernel.passwordRules.assertAllowed('newPassword', newPassword, owner);
+    await this.kernel.passwordPolicy.assertAllowed('newPassword', newPassword, owner);
     const passwordHash = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return this.kernel.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
   }

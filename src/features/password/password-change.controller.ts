@@ -5,9 +5,10 @@ import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import { newPasswordSchema } from '../../http/json-schema.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import { tokenAnswer } from '../../http/token-answers.js';
-import { validateInput } from '../../http/validate-input.js';
+import { validateWholeInput } from '../../http/validate-input.js';
 import { PasswordChangeInput } from './password-change.input.js';
 import type { PasswordChangeService } from './password-change.service.js';
 
@@ -26,7 +27,11 @@ export function createPasswordChangeController(
       description: settings.logoutOnPasswordChange
         ? 'Every older session ends, and a new one begins.'
         : 'The session of the access token ends, and a new one begins.',
-      body: { input: PasswordChangeInput, required: settings.oldPasswordFieldEnabled ? ['oldPassword'] : [] },
+      body: {
+        input: PasswordChangeInput,
+        fields: { newPassword: newPasswordSchema(settings) },
+        required: settings.oldPasswordFieldEnabled ? ['oldPassword'] : [],
+      },
       answers: { 200: tokenAnswer('Tokens of a new session.', settings) },
       errors: [ErrorCode.IncorrectCredentials],
       isLimited: true,
@@ -38,7 +43,7 @@ export function createPasswordChangeController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      const { oldPassword, newPassword } = validateInput(PasswordChangeInput, body, (given) =>
+      const { oldPassword, newPassword } = await validateWholeInput(PasswordChangeInput, body, (given) =>
         passwordChange.faults(given, {}),
       );
       const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...clientOf(request) });

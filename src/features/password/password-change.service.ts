@@ -5,7 +5,7 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
-import type { PasswordOwnerFacts } from '../../users/password-rules.js';
+import type { PasswordOwnerFacts } from '../../users/password-policy.service.js';
 
 /** What somebody who changes their password gives. */
 export interface PasswordChange extends SessionClient {
@@ -30,7 +30,7 @@ export class PasswordChangeService {
       | 'journal'
       | 'settings'
       | 'telemetry'
-      | 'passwordRules'
+      | 'passwordPolicy'
     >,
   ) {}
 
@@ -47,16 +47,16 @@ export class PasswordChangeService {
   }
 
   /** What is wrong with a change, apart from what the old password has to be; empty when nothing is. */
-  faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): FieldError[] {
+  async faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): Promise<FieldError[]> {
     const isOldMissing = this.kernel.settings.oldPasswordFieldEnabled && oldPassword === undefined;
     const missing = isOldMissing ? [{ field: 'oldPassword', messages: ['must be a string'] }] : [];
-    return [...missing, ...this.kernel.passwordRules.faults('newPassword', newPassword, owner)];
+    return [...missing, ...(await this.kernel.passwordPolicy.fieldErrors('newPassword', newPassword, owner))];
   }
 
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
     await this.kernel.sessions.assertLive(caller); // before anything can be guessed
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
-    const faults = this.faults({ oldPassword, newPassword }, user);
+    const faults = await this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
     if (this.kernel.settings.oldPasswordFieldEnabled)
       await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);

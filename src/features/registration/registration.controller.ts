@@ -4,24 +4,24 @@ import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
-import { DETAIL, NEW_PASSWORD } from '../../http/json-schema.js';
+import { DETAIL, newPasswordSchema } from '../../http/json-schema.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import type { RouteDescription } from '../../http/route-description.js';
 import { tokenAnswer } from '../../http/token-answers.js';
-import { validateInput } from '../../http/validate-input.js';
+import { validateWholeInput } from '../../http/validate-input.js';
 import type { Settings } from '../../settings/settings.js';
-import type { PasswordRules } from '../../users/password-rules.js';
+import type { PasswordPolicy } from '../../users/password-policy.service.js';
 import { RegistrationInput } from './registration.input.js';
 import type { RegistrationService } from './registration.service.js';
 
 interface Registering {
   readonly registration: RegistrationService;
-  readonly passwordRules: PasswordRules;
+  readonly passwordPolicy: PasswordPolicy;
 }
 
 /** The route that signs up. */
 export function createRegistrationController(
-  { registration, passwordRules }: Registering,
+  { registration, passwordPolicy }: Registering,
   { prefix, settings, transport, originGuard, links }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
@@ -38,8 +38,8 @@ export function createRegistrationController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody | { readonly detail: string }> {
-      const input = validateInput(RegistrationInput, body, (given) =>
-        passwordRules.faults('password', given.password, given),
+      const input = await validateWholeInput(RegistrationInput, body, (given) =>
+        passwordPolicy.fieldErrors('password', given.password, given),
       );
       const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
       if (mark) browser?.set(response, mark, emailConfirmationLifetime);
@@ -63,7 +63,7 @@ function registrationDescription(settings: Settings): RouteDescription {
     id: 'register',
     tag: 'Sign-in',
     summary: 'Sign up',
-    body: { input: RegistrationInput, fields: { password: NEW_PASSWORD } },
+    body: { input: RegistrationInput, fields: { password: newPasswordSchema(settings) } },
     answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
     errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
     isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,

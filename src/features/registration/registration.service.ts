@@ -57,7 +57,7 @@ export class RegistrationService {
       | 'journal'
       | 'settings'
       | 'telemetry'
-      | 'passwordRules'
+      | 'passwordPolicy'
     > & { readonly signUpLimiter: SignUpLimiter },
   ) {}
 
@@ -76,7 +76,7 @@ export class RegistrationService {
     const { email } = person;
     const { emailVerification, preventEnumeration } = this.kernel.settings;
     const isMandatory = emailVerification === 'mandatory';
-    this.kernel.passwordRules.assertAllowed('password', password, person);
+    await this.kernel.passwordPolicy.assertAllowed('password', password, person);
     // Before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox.
     await this.kernel.signUpLimiter.count(person);
     if (emailVerification !== 'none') await this.kernel.mailLimiter.countMail('registration', email, person);

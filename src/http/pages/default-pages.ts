@@ -5,9 +5,9 @@ const PAGES = {
 <input type="text" name="email" value="<%= it.email %>" autocomplete="username" readonly hidden>
 <label for="new-password">New password</label>
 <input id="new-password" name="newPassword" type="password" autocomplete="new-password"
- required minlength="8" maxlength="128" autofocus
+ required minlength="<%= it.minLength ?? 8 %>" maxlength="128" autofocus
  aria-describedby="rules<% if (it.error) { %> error<% } %>"<% if (it.error) { %> aria-invalid="true"<% } %>>
-<p id="rules" class="hint">At least 8 characters. A sentence is a good one.</p>
+<p id="rules" class="hint">At least <%= it.minLength ?? 8 %> characters. A sentence is a good one.</p>
 <% if (it.error) { %><p id="error" role="alert"><%= it.error %></p><% } %>
 <button>Set password</button>
 </form>`,

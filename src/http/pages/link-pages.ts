@@ -40,7 +40,8 @@ export class LinkPages {
     status: number,
     form: { readonly title: string; readonly action: string; readonly email: string; readonly error?: string },
   ): HttpResponse {
-    return sendPage(response, status, this.templates.render('set-password', { app: this.#app, ...form }));
+    const { passwordMinLength: minLength } = this.settings;
+    return sendPage(response, status, this.templates.render('set-password', { ...form, app: this.#app, minLength }));
   }
 
   /** The password is set. */

@@ -19,6 +19,8 @@ export interface PageData {
   readonly isPassing?: boolean;
   /** Where a new link can be asked for. */
   readonly requestUrl?: string;
+  /** Characters of a new password. */
+  readonly minLength?: number;
 }
 
 /** With which every template is tried at the start. */
@@ -31,6 +33,7 @@ const SAMPLE: PageData = {
   error: 'a',
   isPassing: true,
   requestUrl: '/',
+  minLength: 8,
 };
 
 /**

@@ -1,11 +1,12 @@
+import type { Clock } from '../clock.js';
 import type { FieldError } from '../error.js';
 import { authError } from '../error-table.js';
+import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from './email.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 import { weaknessOf } from './password-strength.js';
 
-const MINIMUM = 8;
 const MAXIMUM = 128;
 
 /** Characters of a word that a guesser knows which is looked for: shorter ones stand in many words. */
@@ -22,27 +23,54 @@ export interface PasswordOwnerFacts {
   readonly lastName?: unknown;
 }
 
-/** The rules for new passwords (NIST SP 800-63B §5.1.1.2): their length, and that they are not easily guessed. */
-export class PasswordRules {
+/**
+ * The rules for new passwords (NIST SP 800-63B §5.1.1.2): their length, and that they are not easily guessed. Every new
+ * password passes here: at sign-up, after a change, a reset and an invitation. An app replaces it by a subclass in
+ * `services`.
+ *
+ * @example
+ * ```ts
+ * class MyPolicy extends PasswordPolicy {
+ *   override async faults(password: string, owner: PasswordOwnerFacts) {
+ *     const faults = await super.faults(password, owner);
+ *     return password.includes('acme') ? [...faults, 'must not have the name of the company'] : faults;
+ *   }
+ * }
+ * ```
+ */
+export class PasswordPolicy {
   readonly #site: readonly string[];
 
-  constructor({ publicUrl }: Pick<Settings, 'publicUrl'>) {
+  constructor(
+    protected readonly kernel: {
+      readonly settings: Pick<Settings, 'publicUrl' | 'passwordMinLength'>;
+      readonly logger: Logger;
+      readonly clock: Clock;
+    },
+  ) {
+    const { publicUrl } = kernel.settings;
     this.#site = publicUrl === undefined ? [] : wordsOfHost(new URL(publicUrl).hostname);
   }
 
   /**
-   * What is wrong with a new password, in sentences for people that do not repeat it; empty when it may be used, and
-   * for what is no string.
+   * What is wrong with a new password, in sentences for people; empty: it may be used. A sentence continues "The
+   * password …" and never repeats the password.
    */
-  faults(field: string, password: unknown, owner: PasswordOwnerFacts): FieldError[] {
-    const fault = typeof password === 'string' ? this.#fault(password, owner) : undefined;
-    return fault === undefined ? [] : [{ field, messages: [fault] }];
+  async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
+    const fault = this.#fault(password, owner);
+    return fault === undefined ? [] : [fault];
+  }
+
+  /** The faults of a field of a request; empty for what is no string, which other rules refuse. */
+  async fieldErrors(field: string, password: unknown, owner: PasswordOwnerFacts): Promise<FieldError[]> {
+    const messages = typeof password === 'string' ? await this.faults(password, owner) : [];
+    return messages.length === 0 ? [] : [{ field, messages: [...messages] }];
   }
 
   /** @throws validation_failed that names `field` unless the password may be used */
-  assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): void {
-    const faults = this.faults(field, password, owner);
-    if (faults.length > 0) throw authError('validation_failed', { errors: faults });
+  async assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
+    const errors = await this.fieldErrors(field, password, owner);
+    if (errors.length > 0) throw authError('validation_failed', { errors });
   }
 
   #fault(password: string, owner: PasswordOwnerFacts): string | undefined {
@@ -50,7 +78,8 @@ export class PasswordRules {
     if (password.length > LONGEST_PASSWORD) return `must have at most ${MAXIMUM} characters`;
     const normal = normalizePassword(password);
     const length = [...normal].length;
-    if (length < MINIMUM) return `must have at least ${MINIMUM} characters`;
+    const minimum = this.kernel.settings.passwordMinLength;
+    if (length < minimum) return `must have at least ${minimum} characters`;
     if (length > MAXIMUM) return `must have at most ${MAXIMUM} characters`;
     if (!/[^\p{Z}\p{C}]/u.test(normal)) return 'must not be blank';
     const email = textOf(owner.email);

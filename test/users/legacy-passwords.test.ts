@@ -1,0 +1,146 @@
+import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
+import { afterEach, expect, test } from 'vitest';
+import { type LegacyPasswords, PasswordHasher } from '../../src/index.js';
+import { expectProblem } from '../support/expect-problem.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+
+const OLD = 'a long sentence of old';
+const EMAIL = 'old@example.com';
+let app: TestApp;
+afterEach(() => app?.close());
+
+/** As the app that was there before kept its passwords. */
+function scryptHash(password: string, salt = randomBytes(16)): string {
+  return `$scrypt$${salt.toString('base64url')}$${scryptSync(password, salt, 32).toString('base64url')}`;
+}
+
+/** Checks scrypt, and notes the hashes that it is asked for. */
+function scryptPasswords(): { legacyPasswords: LegacyPasswords; asked: string[] } {
+  const asked: string[] = [];
+  const verify = (passwordHash: string, password: string) => {
+    asked.push(passwordHash);
+    const [, kind, salt = '', hash = ''] = passwordHash.split('$');
+    if (kind !== 'scrypt') return false;
+    return timingSafeEqual(scryptSync(password, Buffer.from(salt, 'base64url'), 32), Buffer.from(hash, 'base64url'));
+  };
+  return { legacyPasswords: { verify }, asked };
+}
+
+const hashOf = async () => (await app.database.pool.query('select password_hash as h from app_user')).rows[0].h;
+const setHash = (passwordHash: string) =>
+  app.database.pool.query('update app_user set password_hash = $1', [passwordHash]);
+
+/** An app with one user, who has some hash. */
+async function appWith(legacyPasswords: LegacyPasswords | undefined, passwordHash: string): Promise<void> {
+  app = await createTestApp({ auth: { legacyPasswords } });
+  await app.signedUp(EMAIL);
+  await setHash(passwordHash);
+}
+
+test('a right password of an older system signs in and is hashed anew; afterwards nobody asks for the old hash', async () => {
+  const { legacyPasswords, asked } = scryptPasswords();
+  const old = scryptHash(OLD);
+  await appWith(legacyPasswords, old);
+  expectProblem(await app.client().login(EMAIL, 'another sentence'), 401, 'incorrect_credentials');
+  expect(await hashOf()).toBe(old);
+  const client = app.client();
+  expect((await client.login(EMAIL, OLD)).status).toBe(200);
+  expect(await hashOf()).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  expect((await client.refresh()).status).toBe(200);
+  expect(asked).toEqual([old, old]);
+  expect((await app.client().login(EMAIL, OLD)).status).toBe(200);
+  expect((await app.client().login(EMAIL, 'another sentence')).status).toBe(401);
+  expect(asked).toHaveLength(2);
+  expect((await app.database.pool.query('select credential_epoch from auth_account')).rows).toEqual([
+    { credential_epoch: 0 },
+  ]);
+});
+
+test('two first sign-ins at the same moment both come in, and one hash stays', async () => {
+  await appWith(scryptPasswords().legacyPasswords, scryptHash(OLD));
+  const answers = await Promise.all([app.client().login(EMAIL, OLD), app.client().login(EMAIL, OLD)]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  expect((await app.client().login(EMAIL, OLD)).status).toBe(200);
+});
+
+test('a signed-in user changes a password of the older system, and deletes the account by one', async () => {
+  app = await createTestApp({ auth: { legacyPasswords: scryptPasswords().legacyPasswords } });
+  const client = await app.signedUp(EMAIL);
+  await setHash(scryptHash(OLD));
+  expectProblem(await client.changePassword('another sentence', PASSWORD), 401, 'incorrect_credentials');
+  expect((await client.changePassword(OLD, PASSWORD)).status).toBe(200);
+  await setHash(scryptHash(OLD));
+  const leave = (password: string) => client.send('DELETE', '/auth/user', { password }, client.bearer);
+  expectProblem(await leave('another sentence'), 401, 'incorrect_credentials');
+  expect((await leave(OLD)).status).toBe(204);
+});
+
+test.each(['', 'no hash', '$2b$10$abc', '$argon2id$', '$argon2id$v=19$m=1', '\u0000'.replace('\u0000', '%00'), OLD])(
+  'the hash %j, of a form that nobody knows, never matches and never fails',
+  async (unknown) => {
+    const { legacyPasswords } = scryptPasswords();
+    for (const given of [undefined, legacyPasswords]) {
+      await appWith(given, unknown);
+      for (const password of [OLD, unknown || 'x', '']) {
+        expectProblem(await app.client().login(EMAIL, password), 401, 'incorrect_credentials');
+      }
+      expect([await hashOf(), app.log]).toEqual([unknown, []]);
+      await app.close();
+    }
+  },
+);
+
+test.each<[what: string, verify: (hash: string, password: string) => unknown]>([
+  [
+    'throws',
+    (hash, password) => {
+      throw new SyntaxError(`${hash} ${password}`);
+    },
+  ],
+  [
+    'rejects',
+    async (hash, password) => {
+      throw new SyntaxError(`${hash} ${password}`);
+    },
+  ],
+])('a check that %s counts as a wrong password, and the log shows neither hash nor password', async (_what, verify) => {
+  const old = scryptHash(OLD);
+  await appWith({ verify: verify as LegacyPasswords['verify'] }, old);
+  expectProblem(await app.client().login(EMAIL, OLD), 401, 'incorrect_credentials');
+  expect(app.log).toMatchObject([{ level: 'error', reason: 'SyntaxError' }]);
+  expect(JSON.stringify(app.log)).not.toMatch(/scrypt|long sentence/);
+});
+
+test.each([1, 'yes', {}, null, undefined])('an answer of %j is no true', async (answer) => {
+  await appWith({ verify: () => answer as never }, scryptHash(OLD));
+  expectProblem(await app.client().login(EMAIL, OLD), 401, 'incorrect_credentials');
+});
+
+test('it is never asked for argon2id, for a user without a password, or for an address that nobody has', async () => {
+  const { legacyPasswords, asked } = scryptPasswords();
+  app = await createTestApp({ auth: { legacyPasswords } });
+  await app.signedUp(EMAIL);
+  expect((await app.client().login(EMAIL)).status).toBe(200);
+  expect((await app.client().login(EMAIL, OLD)).status).toBe(401);
+  expect((await app.client().login('nobody@example.com', OLD)).status).toBe(401);
+  await app.database.pool.query('update app_user set password_hash = null');
+  expect((await app.client().login(EMAIL, OLD)).status).toBe(401);
+  expect((await app.client().login(EMAIL, 'x'.repeat(1001))).status).toBe(401);
+  expect(asked).toEqual([]);
+});
+
+test('a hash of an unknown form takes as long as that of an address that nobody has', async () => {
+  const hasher = new PasswordHasher(scryptPasswords());
+  const medianOf = async (passwordHash: string | undefined) => {
+    const times: number[] = [];
+    for (let round = 0; round < 9; round++) {
+      const began = performance.now();
+      expect(await hasher.verify(passwordHash, OLD)).toBe(false);
+      times.push(performance.now() - began);
+    }
+    return times.toSorted((one, other) => one - other)[4] ?? 0;
+  };
+  const usual = await medianOf(undefined);
+  for (const passwordHash of ['$2b$10$abc', 'no hash']) expect(await medianOf(passwordHash)).toBeGreaterThan(usual / 3);
+});
