@@ -80,7 +80,7 @@ export { BaseUser, type UserId } from './users/base-user.entity.js';
 export { BreachedPasswords } from './users/breached-passwords.service.js';
 export type { HashWork } from './users/hash-queue.js';
 export type { LegacyPasswords } from './users/legacy-passwords.js';
-export { type HashOptions, PasswordHasher } from './users/password-hasher.service.js';
+export { type Argon2Parameters, type HashOptions, PasswordHasher } from './users/password-hasher.service.js';
 export { type PasswordOwnerFacts, PasswordPolicy } from './users/password-policy.service.js';
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';

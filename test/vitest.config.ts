@@ -8,6 +8,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 60_000,
+    isolate: false, // what the process has for all files is put back in setup.ts
     maxWorkers: '100%', // of the cores; by default one of them does nothing but serve the others
   },
 });

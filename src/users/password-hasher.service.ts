@@ -7,11 +7,10 @@ import type { LegacyPasswords } from './legacy-passwords.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
-const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
-const CURRENT = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`;
+const PARAMETERS: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** The hash of random bytes that nobody kept, to be checked where there is no other. */
-const DECOY = '$argon2id$v=19$m=19456,t=2,p=1$op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
+/** Salt and hash of random bytes that nobody kept, to be checked where there is no other hash. */
+const DECOY = 'op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
 /**
  * Hashes at work at the same time: each holds 19 MiB, and libuv's four threads serve the app's files and DNS as well.
@@ -23,6 +22,16 @@ const WAITING = 256;
 
 /** How many of these may be of one network. */
 const SHARE = 64;
+
+/** What argon2id costs. */
+export interface Argon2Parameters {
+  /** KiB of memory. */
+  readonly memoryCost: number;
+  /** Passes over the memory. */
+  readonly timeCost: number;
+  /** Lanes. */
+  readonly parallelism: number;
+}
 
 /** How a password is hashed, and for whom. */
 export interface HashOptions extends HashWork {
@@ -42,9 +51,20 @@ export class PasswordHasher {
     protected readonly kernel: { readonly legacyPasswords?: LegacyPasswords; readonly logger?: Logger } = {},
   ) {}
 
+  /** What a hash costs today. An app overrides this; older hashes are made again at the next sign-in. */
+  protected get parameters(): Argon2Parameters {
+    return PARAMETERS;
+  }
+
+  /** With what every hash of today begins. */
+  get #prefix(): string {
+    const { memoryCost, timeCost, parallelism } = this.parameters;
+    return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
+  }
+
   /** @throws service_unavailable when too many hashes are waiting already */
   async hash(password: string, { salt, ...work }: HashOptions = {}): Promise<string> {
-    return this.#queue.run(() => hash(normalizePassword(password), { ...PARAMETERS, salt }), work);
+    return this.#queue.run(() => hash(normalizePassword(password), { ...this.parameters, salt }), work);
   }
 
   /**
@@ -59,10 +79,11 @@ export class PasswordHasher {
     const candidate = isPlausible ? normalizePassword(password) : '';
     if (passwordHash && isPlausible && this.#isLegacy(passwordHash))
       return this.#verifyLegacy(passwordHash, password, work);
+    const decoy = this.#prefix + DECOY;
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
-    const isRight = await check(passwordHash || DECOY).catch((error) => {
+    const isRight = await check(passwordHash || decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
-      return check(DECOY); // a hash of another kind: wrong, but after the same work
+      return check(decoy); // a hash of another kind: wrong, but after the same work
     });
     return isRight && isPlausible;
   }
@@ -95,7 +116,7 @@ export class PasswordHasher {
    */
   async verifyAny(hashes: readonly string[], password: string, work?: HashWork): Promise<boolean> {
     const [first] = hashes;
-    const salt = first?.startsWith(CURRENT) ? saltOf(first) : undefined;
+    const salt = first?.startsWith(this.#prefix) ? saltOf(first) : undefined;
     if (!salt || password.length > LONGEST_PASSWORD) return this.verify(first, password, work);
     const computed = await this.hash(password, { ...work, salt });
     if (hashes.includes(computed)) return true;
@@ -107,7 +128,7 @@ export class PasswordHasher {
    * Whether a hash was made with other parameters than today's, and should be made again when the password is at hand.
    */
   isOutdated(passwordHash: string): boolean {
-    return !passwordHash.startsWith(CURRENT);
+    return !passwordHash.startsWith(this.#prefix);
   }
 }
 

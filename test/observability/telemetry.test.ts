@@ -19,6 +19,10 @@ const spans = new InMemorySpanExporter();
 const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
 const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 2 ** 31 - 1 });
 trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+afterAll(() => {
+  trace.disable();
+  metrics.disable();
+});
 const meters = new MeterProvider({ readers: [reader] });
 metrics.setGlobalMeterProvider(meters);
 

@@ -1,12 +1,25 @@
 import 'reflect-metadata';
 import { format } from 'node:util';
-import { useContainers } from './containers.js';
-import { secrets } from './secrets.js';
+import { getMetadataArgsStorage } from 'routing-controllers';
+import { Container } from 'typedi';
+import { vi } from 'vitest';
 
+// Files run in one process, one after the other. Each begins with modules of ours of its own, and without the controllers,
+// services and rules that another file has declared.
+vi.resetModules();
+getMetadataArgsStorage().reset();
+Container.of().reset({ strategy: 'resetServices' });
+Reflect.deleteProperty(globalThis, 'classValidatorMetadataStorage');
+
+const { useContainers } = await import('./containers.js');
+const { secrets } = await import('./secrets.js');
 useContainers();
 
-for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
-  const original = console[method].bind(console);
+const METHODS = ['log', 'info', 'warn', 'error', 'debug'] as const;
+const kept = globalThis as { firstConsole?: Pick<Console, (typeof METHODS)[number]> };
+kept.firstConsole ??= { ...console };
+for (const method of METHODS) {
+  const original = kept.firstConsole[method].bind(console);
   console[method] = (...values: unknown[]) => {
     secrets.saw(`console.${method}`, format(...values));
     original(...values);

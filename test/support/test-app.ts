@@ -11,10 +11,12 @@ import {
   type JwtAllauth,
   type JwtAllauthOptions,
   type Logger,
+  PasswordHasher,
   type SettingsInput,
 } from '../../src/index.js';
 import { startTestApp, type TestClock } from '../../src/testing/index.js';
-import { ownContainer } from './containers.js';
+import { CheapHasher } from './cheap-hasher.js';
+import { dropContainer, ownContainer } from './containers.js';
 import { ENCRYPTION_KEY } from './encryption-key.js';
 import { secrets } from './secrets.js';
 import { TestClient } from './test-client.js';
@@ -36,6 +38,8 @@ export interface TestAppOptions {
   /** A database to share with another app; it outlives this one. */
   readonly database?: TestDatabase;
   readonly auth?: Partial<Omit<JwtAllauthOptions, 'orm' | 'settings' | 'clock'>>;
+  /** Hashes cost what they cost in production; by default they are cheap. */
+  readonly isHashingReal?: boolean;
   /** With the whitelist in hash partitions, as all apps are where TEST_PARTITIONED is set. */
   readonly isPartitioned?: boolean;
   /** Called on the Express app before our routes are added. */
@@ -69,12 +73,18 @@ export const SECRET = 'a secret that is only for tests and long enough for every
 
 let count = 0;
 
+function servicesOf({ auth: { services = [] } = {}, isHashingReal }: TestAppOptions): readonly (new () => object)[] {
+  const isOwn = services.some(({ prototype }) => prototype instanceof PasswordHasher);
+  return [...services, ...(isHashingReal || isOwn ? [] : [CheapHasher])] as (new () => object)[];
+}
+
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createTestDatabase());
   const user = options.user ?? AppUser;
   const log: TestApp['log'] = [];
   const refusals: TestApp['refusals'] = [];
   const events: TestApp['events'] = [];
+  const container = options.auth?.container ?? ownContainer('test');
   const app = await startTestApp({
     user,
     orm: { entities: [user, Organization, ...createAuthEntities({ user: () => user })], ...options.orm },
@@ -90,7 +100,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     server: { ...options.server, controllers: options.controllers },
     express: options.own ?? (options.express === 5 || options.configure ? configured(options) : undefined),
     logger: collector(log, refusals),
-    container: ownContainer(`test-${++count}`),
+    container,
     settings: {
       secretKey: SECRET,
       encryptionKeys: ENCRYPTION_KEY,
@@ -100,6 +110,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       ...options.settings,
     },
     ...options.auth,
+    services: servicesOf(options),
   });
   const { url, auth, clock } = app;
   auth.events.on('session.reuse-detected', (event) => {
@@ -138,6 +149,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       secrets.saw('the library', inspect(auth, { depth: 12, showHidden: true, getters: true }));
       secrets.saw('the settings', auth.settings);
       await app.close();
+      dropContainer(container);
       secrets.assertNoneShown();
     },
   };

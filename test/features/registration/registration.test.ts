@@ -40,7 +40,7 @@ describe('registration', () => {
       {
         id: app.auth.tokens.verifyAccess(client.access).sub,
         email: 'zoe.neill@example.com',
-        password_hash: expect.stringMatching(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/),
+        password_hash: expect.stringMatching(/^\$argon2id\$/),
         first_name: 'Zoë',
         last_name: 'O’Neill',
         role: 0,
