@@ -3,7 +3,11 @@ import { createTestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
 test('300 connections that sign up from one address keep none of 20 owners elsewhere from signing in', async () => {
-  const app = await createTestApp({ express: 5, configure: (server) => server.set('trust proxy', true) });
+  const app = await createTestApp({
+    isHashingReal: true,
+    express: 5,
+    configure: (server) => server.set('trust proxy', true),
+  });
   const from = (ip: string) => ({ 'x-forwarded-for': ip });
   const owners = Array.from({ length: 20 }, (_, index) => ({
     email: `owner${index}@example.com`,

@@ -23,7 +23,7 @@ const signedUp = async (password = PASSWORD): Promise<{ client: TestClient; emai
 };
 
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp({ isHashingReal: true });
 });
 afterAll(() => app.close());
 

@@ -1,5 +1,5 @@
-import { hash } from '@node-rs/argon2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CheapHasher } from '../../support/cheap-hasher.js';
 import { createOwner, type Owner, race } from '../../support/race.js';
 import { createTestApp, type TestApp } from '../../support/test-app.js';
 import { PASSWORD } from '../../support/test-client.js';
@@ -11,7 +11,7 @@ describe('a login with the old password', () => {
   let passwordHash: string;
   beforeAll(async () => {
     app = await createTestApp({ settings: { oldPasswordFieldEnabled: false } });
-    passwordHash = await hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+    passwordHash = await new CheapHasher().hash(PASSWORD);
   });
   afterAll(() => app.close());
 
