@@ -208,6 +208,26 @@ class AddSignUpOrigins extends AuthMigration {
   }
 }
 
+/** Adds to each session what it is worth. Users who are signed in proved it when their sessions were opened. */
+class AddSessionWorth extends AuthMigration {
+  up(): void {
+    const session = this.table(SESSION_ENTITY);
+    this.run(
+      `alter table ${session.name}
+        add column ${session.column('amr')} text[] not null default '{}',
+        add column ${session.column('authTime')} timestamptz(3) null,
+        add column ${session.column('claims')} jsonb null`,
+      `update ${session.name} set ${session.column('authTime')} = ${session.column('createdAt')}`,
+    );
+  }
+
+  down(): void {
+    const session = this.table(SESSION_ENTITY);
+    const columns = ['amr', 'authTime', 'claims'].map((name) => `drop column ${session.column(name)}`);
+    this.run(`alter table ${session.name} ${columns.join(', ')}`);
+  }
+}
+
 /** Adds the state of accounts, with the users whose invitation was not used. All others are in use, and need no row. */
 class AddAccounts extends AuthMigration {
   up(): void {
@@ -246,6 +266,7 @@ const OWN: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
   { name: 'JwtAllauth_20261129_d_former_addresses', class: IndexFormerAddresses },
   { name: 'JwtAllauth_20261129_e_sign_up_origins', class: AddSignUpOrigins },
+  { name: 'JwtAllauth_20261130_a_session_worth', class: AddSessionWorth },
   { name: 'JwtAllauth_20261130_b_accounts', class: AddAccounts },
 ];
 

@@ -32,8 +32,9 @@ export async function addSessions(count: number, users: readonly BaseUser[], tok
   await client.end();
   const owner = new Map(users.map((user) => [user.id, user]));
   const refresh: string[] = [];
+  const worth = { amr: [], authTime: openedAt, claims: {} };
   for (const { id, user, jti } of rows) {
-    const session = { id, jti, openedAt, issuedAt: openedAt, expiresAt };
+    const session = { id, jti, openedAt, issuedAt: openedAt, expiresAt, ...worth };
     refresh.push((await tokens.issue(owner.get(user) as BaseUser, session)).refresh);
   }
   return refresh;

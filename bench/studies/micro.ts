@@ -73,6 +73,9 @@ export const micro: Study = {
       openedAt: now,
       issuedAt: now,
       expiresAt: now + 1e5,
+      amr: ['pwd'],
+      authTime: now,
+      claims: {},
     };
     const user = { id: randomUUID(), role: 0, emailVerified: true } as never;
     const tokens = await factory.issue(user, session);

@@ -17,6 +17,10 @@ export interface AccessTokenClaims {
   readonly session_iat: number;
   readonly role: number;
   readonly email_verified: boolean;
+  /** How the user proved who they are (RFC 8176): `pwd`, `mail` … */
+  readonly amr?: readonly string[];
+  /** When the user last proved it; a refresh does not move it. */
+  readonly auth_time?: number;
 }
 
 /**

@@ -45,8 +45,8 @@ export type Next = (error?: unknown) => void;
 export type Before = (request: HttpRequest, response: HttpResponse, next: Next) => void;
 
 /** Who sends a request, as Express tells it. */
-export function clientOf({ ip, headers }: HttpRequest): SessionClient {
-  return { ip, userAgent: headers['user-agent'] };
+export function clientOf(request: HttpRequest): SessionClient {
+  return { ip: request.ip, userAgent: request.headers['user-agent'], host: hostOf(request) };
 }
 
 /**

@@ -1,13 +1,10 @@
 import Bowser from 'bowser';
 import type { Settings } from '../settings/settings.js';
+import type { RequestClient } from '../tokens/session-worth.js';
 import { clientAddress } from './client-network.js';
 
 /** Who sends a request, as Express tells it. */
-export interface SessionClient {
-  /** Express's `req.ip`. */
-  readonly ip?: string;
-  /** The `User-Agent` header. */
-  readonly userAgent?: string;
+export interface SessionClient extends RequestClient {
   /** Sessions that a new one of this client replaces: they make room where MAX_SESSIONS_PER_USER is reached. */
   readonly replaces?: readonly { readonly session: string; readonly sub: string }[];
 }

@@ -9,6 +9,7 @@ import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
+import type { SessionWorth } from '../tokens/session-worth.js';
 import type { PlainClaims, PreparedTokens, TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
@@ -37,7 +38,7 @@ interface Presented {
 }
 
 /** A token that is to become the live one of its session. */
-interface NextToken extends TokenSession {
+interface NextToken extends Omit<TokenSession, keyof SessionWorth> {
   /** When it is made, in milliseconds since the epoch. */
   readonly at: number;
 }
@@ -117,7 +118,9 @@ export class RotationService {
     const { claims } = presented;
     const next = this.#nextOf(claims, this.kernel.clock.now());
     const owner = await this.#store(presented, claims.jti, next, undefined, this.kernel.database.fork());
-    return owner && this.kernel.tokens.sign(this.kernel.tokens.preparePlain(claims.sub, owner, next.issuedAt), next);
+    if (!owner) return undefined;
+    const prepared = this.kernel.tokens.preparePlain(claims.sub, owner, next.issuedAt);
+    return this.kernel.tokens.sign(prepared, { ...next, ...worthOf(owner) });
   }
 
   /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
@@ -137,7 +140,7 @@ export class RotationService {
     const isThief = isFollowing && session.followedGenerations >= FOLLOWED_AT_MOST;
     if (standing === 'used' || isThief) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
-    const prepared = await this.kernel.tokens.prepare(found.user);
+    const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
     const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
@@ -168,15 +171,15 @@ export class RotationService {
    */
   async #rotateOn(
     presented: Presented,
-    { jti: live, rotatedAt }: SessionRow,
+    row: SessionRow,
     prepared: PreparedTokens,
     reuse: 'recovered' | undefined,
     reader: EntityManager,
   ): Promise<Tokens | undefined> {
     // Never earlier than the parent, by whichever server's clock.
-    const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), rotatedAt));
-    const tokens = this.kernel.tokens.sign(prepared, next);
-    return (await this.#store(presented, live, next, reuse, reader)) && tokens;
+    const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), row.rotatedAt));
+    const tokens = this.kernel.tokens.sign(prepared, { ...next, ...worthOf(row) });
+    return (await this.#store(presented, row.jti, next, reuse, reader)) && tokens;
   }
 
   /** The session with a new live token, made at an instant in milliseconds. */
@@ -195,7 +198,7 @@ export class RotationService {
     next: NextToken,
     reuse: 'recovered' | undefined,
     reader: EntityManager,
-  ): Promise<PlainClaims | undefined> {
+  ): Promise<(PlainClaims & SessionWorth) | undefined> {
     const ids = { id: claims.session, user, live, presented: claims.jti, next: next.jti, origin };
     const dates = { at: new Date(next.at), expiresAt: new Date(next.expiresAt * 1000) };
     const owner = await this.kernel.journal.together(async (em) => {
@@ -226,8 +229,14 @@ export class RotationService {
 }
 
 /** The live token of a session once more: same id, same instants. */
-function liveToken({ session, session_iat }: TokenClaims, { jti, rotatedAt, expiresAt }: SessionRow) {
-  return { id: session, openedAt: session_iat, jti, issuedAt: toSeconds(rotatedAt), expiresAt: toSeconds(expiresAt) };
+function liveToken({ session, session_iat }: TokenClaims, row: SessionRow): TokenSession {
+  const dates = { openedAt: session_iat, issuedAt: toSeconds(row.rotatedAt), expiresAt: toSeconds(row.expiresAt) };
+  return { id: session, jti: row.jti, ...dates, ...worthOf(row) };
+}
+
+/** What a session is worth, which no rotation changes. */
+function worthOf({ amr, authTime, claims }: SessionWorth): SessionWorth {
+  return { amr, authTime, claims };
 }
 
 /**

@@ -25,6 +25,9 @@ export function sessionColumns(session: Table) {
     browser: session.column('browser'),
     os: session.column('os'),
     device: session.column('device'),
+    amr: session.column('amr'),
+    authTime: session.column('authTime'),
+    claims: session.column('claims'),
   };
 }
 
@@ -41,8 +44,11 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     state: account.column('state'),
     epoch: account.column('credentialEpoch'),
   };
+  const worth = (prefix = '') => `
+        s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims",
+        floor(extract(epoch from coalesce(s.${s.authTime}, s.${s.createdAt})))::float8 as "${prefix}authTime"`;
   const claims = hasPlainClaims
-    ? ['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`)
+    ? [...['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`), worth()]
     : ['1'];
   const previous = `coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt})`;
   const shown = `case when s.${s.rotatedAt} >= $3 then ${previous} else s.${s.rotatedAt} end`;
@@ -75,9 +81,9 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         select epoch from accepted union all select epoch from known union all select epoch from made
       ), opened as (
         insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt},
-          ${s.expiresAt}, ${s.ip}, ${s.browser}, ${s.os}, ${s.device})
+          ${s.expiresAt}, ${s.ip}, ${s.browser}, ${s.os}, ${s.device}, ${s.amr}, ${s.authTime}, ${s.claims})
         select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10,
-          $11 from owner, account where account.epoch = $12::int
+          $11, $12::text[], $13::timestamptz, $14::jsonb from owner, account where account.epoch = $15::int
         returning 1
       )
       select ${u.passwordHash} as "passwordHash" from owner where exists (select from opened)`,
@@ -102,6 +108,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt",
         ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
         s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive",
+        ${worth(SESSION_PREFIX)},
         ${user.columns('u')}
       from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
       where s.${s.id} = $1 and s.${s.user} = $2`,

@@ -1,7 +1,8 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import type { PlainClaims } from '../tokens/token-factory.js';
+import type { SessionWorth } from '../tokens/session-worth.js';
+import type { PlainClaims, TokenSession } from '../tokens/token-factory.js';
 import { ACCOUNT_ENTITY } from '../users/account.entity.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
@@ -9,8 +10,8 @@ import type { ClientDevice } from './client-device.js';
 import { SESSION_ENTITY } from './session.entity.js';
 import { SESSION_PREFIX, sessionStatements } from './session-statements.js';
 
-/** A session as its row has it. Instants are milliseconds since the epoch. */
-export interface SessionRow {
+/** A session as its row has it. Instants are milliseconds since the epoch, but `authTime` is in seconds. */
+export interface SessionRow extends SessionWorth {
   readonly jti: string;
   readonly previousJti: string | null;
   readonly rotatedAt: number;
@@ -33,7 +34,19 @@ const ROW = Object.keys({
   expiresAt: true,
   enabled: true,
   isUserActive: true,
+  amr: true,
+  authTime: true,
+  claims: true,
 } satisfies Record<keyof SessionRow, true>);
+
+/** What a session is worth as its row has it: claims are null where none are bound. */
+type StoredWorth = Omit<SessionWorth, 'claims'> & { readonly claims: SessionWorth['claims'] | null };
+
+/** A session that is opened. */
+interface NewSession extends Pick<TokenSession, 'id' | 'jti'>, SessionWorth, ClientDevice {
+  readonly openedAt: Date;
+  readonly expiresAt: Date;
+}
 
 /** What a rotation writes: ids of tokens, where it comes from, and dates of the next token. */
 export interface Rotation {
@@ -91,13 +104,15 @@ export class SessionStore {
    * @returns the password hash that the user has, or undefined when the login came too late
    */
   async insert(
-    session: { id: string; jti: string; openedAt: Date; expiresAt: Date } & ClientDevice,
+    session: NewSession,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
     em: EntityManager,
   ): Promise<{ readonly passwordHash: string | null } | undefined> {
-    const { id, jti, openedAt, expiresAt, ip, browser, os, device } = session;
+    const { id, jti, openedAt, expiresAt, ip, browser, os, device, amr, authTime, claims } = session;
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
-    const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device, user.credentialEpoch];
+    const bound = Object.keys(claims).length > 0 ? JSON.stringify(claims) : null;
+    const worth = [amr, new Date(authTime * 1000), bound];
+    const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device, ...worth, user.credentialEpoch];
     return (await this.database.query<{ passwordHash: string | null }>(this.#sql.insert, parameters, em))[0];
   }
 
@@ -105,15 +120,17 @@ export class SessionStore {
    * Puts `next` in the place of `live` and makes `presented` its parent, provided that `live` is still the live token
    * of a live session of an active user. The two differ only where the database has lost a rotation.
    *
-   * @returns what the user's row says in a token, where it `hasPlainClaims`; undefined when there was nothing to rotate
+   * @returns what the rows of user and session say in a token, where the user `hasPlainClaims`; undefined when there
+   * was nothing to rotate
    */
   async rotate(
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
-  ): Promise<PlainClaims | undefined> {
+  ): Promise<(PlainClaims & SessionWorth) | undefined> {
     const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin } = session;
     const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin];
-    return (await this.database.query<PlainClaims>(this.#sql.rotate, parameters, em))[0];
+    const [row] = await this.database.query<PlainClaims & StoredWorth>(this.#sql.rotate, parameters, em);
+    return row && { ...row, claims: row.claims ?? {} };
   }
 
   /**
@@ -135,6 +152,7 @@ export class SessionStore {
     if (!row) return undefined;
     const session: Record<string, unknown> = {};
     for (const name of ROW) session[name] = row[SESSION_PREFIX + name];
+    session['claims'] ??= {};
     return { session: session as unknown as SessionRow, user: this.users.fromRow(em, row) };
   }
 

@@ -42,6 +42,12 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       browser: p.string().length(64).nullable(),
       os: p.string().length(64).nullable(),
       device: p.string().length(64).nullable(),
+      /** How the user proved who they are (RFC 8176). This and what follows are written once, when the session opens. */
+      amr: p.array().defaultRaw("'{}'"),
+      /** When the user last proved it; null in a session that an older version has opened: at `createdAt` then. */
+      authTime: p.datetime(3).nullable(),
+      /** Claims that stand in every token of the session. */
+      claims: p.json().nullable(),
     },
   });
 }

@@ -6,7 +6,9 @@ import { authError, tokenNotValid } from '../error-table.js';
 import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
-import type { TokenClaims } from '../tokens/claims.js';
+import type { CustomClaims, TokenClaims } from '../tokens/claims.js';
+import { sessionClaims } from '../tokens/session-claims.js';
+import type { SessionWorth } from '../tokens/session-worth.js';
 import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
@@ -38,8 +40,14 @@ export interface OpenOptions {
    * EntityManager manages is neither refreshed nor flushed: flush first what the tokens must say.
    */
   readonly em?: EntityManager;
-  /** Who signs in, for COLLECT_USER_AGENT. */
+  /** Who signs in, for COLLECT_USER_AGENT and `forUser`. */
   readonly client?: SessionClient;
+  /** How the user has proved who they are (RFC 8176); it is in the `amr` claim of every token. Default: none. */
+  readonly amr?: readonly string[];
+  /** When the user did, in seconds since the epoch. Default: now. */
+  readonly authTime?: number;
+  /** Claims that stand in every token of the session until it ends. They go before those that `forUser` adds. */
+  readonly claims?: CustomClaims;
 }
 
 /** How sessions are ended. */
@@ -73,16 +81,19 @@ export class SessionService {
    * is no session. Without a credential epoch, that of the moment in which this begins is compared.
    *
    * @throws incorrect_credentials when the user was deactivated or the credentials have changed meanwhile
+   * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session
    */
-  async open(user: SignedInUser, { em, client }: OpenOptions = {}): Promise<Tokens> {
+  async open(user: SignedInUser, options: OpenOptions = {}): Promise<Tokens> {
+    const { em, client } = options;
+    const worth = this.#worthOf(options);
     const reader = em ?? this.kernel.database.fork();
     const found = await this.kernel.sessionStore.findOwner(user.id, reader);
     if (!found) throw authError('incorrect_credentials');
     const owner = found.user;
     const proof = { id: user.id, passwordHash: user.passwordHash };
     const checked = { ...proof, credentialEpoch: user.credentialEpoch ?? found.credentialEpoch };
-    const prepared = await this.kernel.tokens.prepare(owner);
-    const session = this.#newSession();
+    const prepared = await this.kernel.tokens.prepare(owner, { session: worth, client });
+    const session = this.#newSession(worth);
     const tokens = this.kernel.tokens.sign(prepared, session);
     const openIn = async (own: EntityManager) => {
       const { passwordHash } = await this.#insert(session, checked, client, own);
@@ -185,15 +196,19 @@ export class SessionService {
     await renew().catch(() => {});
   }
 
-  #newSession(): TokenSession {
+  #worthOf({ amr = [], authTime = toSeconds(this.kernel.clock.now()), claims }: OpenOptions): SessionWorth {
+    return { amr: amr.map(String), authTime: Math.floor(authTime), claims: sessionClaims(claims) };
+  }
+
+  #newSession(worth: SessionWorth): TokenSession {
     const openedAt = toSeconds(this.kernel.clock.now());
     const expiresAt = this.kernel.tokens.refreshExpiry(openedAt, openedAt);
-    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt };
+    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt, ...worth };
   }
 
   /** Puts a session on the whitelist, and takes off it what is more than the user may have. */
   async #insert(
-    { id, jti, expiresAt }: TokenSession,
+    { id, jti, expiresAt, amr, authTime, claims }: TokenSession,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
     client: SessionClient | undefined,
     em: EntityManager,
@@ -201,7 +216,7 @@ export class SessionService {
     const cap = this.kernel.settings.maxSessionsPerUser;
     if (cap !== undefined) await this.kernel.sessionEndings.lockUser(user.id, em);
     const dates = { openedAt: new Date(this.kernel.clock.now()), expiresAt: new Date(expiresAt * 1000) };
-    const session = { id, jti, ...dates, ...deviceOf(client, this.kernel.settings) };
+    const session = { id, jti, ...dates, ...deviceOf(client, this.kernel.settings), amr, authTime, claims };
     const opened = await this.kernel.sessionStore.insert(session, user, em);
     if (!opened) throw authError('incorrect_credentials');
     if (cap !== undefined) {

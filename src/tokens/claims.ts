@@ -1,3 +1,5 @@
+import { authError } from '../error-table.js';
+
 /**
  * Claims that this library sets. A custom claim of one of these names is refused at sign-in, never silently replaced.
  */
@@ -14,6 +16,8 @@ export const RESERVED_CLAIMS = [
   'session_iat',
   'role',
   'email_verified',
+  'amr',
+  'auth_time',
 ] as const;
 
 export type TokenType = 'access' | 'refresh';
@@ -37,5 +41,15 @@ export interface TokenClaims {
   readonly session_iat: number;
   readonly role: number;
   readonly email_verified: boolean;
+  /** How the user proved who they are (RFC 8176); missing in a token that an older version has signed. */
+  readonly amr?: readonly string[];
+  /** When the user last proved it (OpenID Connect Core §2); missing where `amr` is. */
+  readonly auth_time?: number;
   readonly [custom: string]: unknown;
+}
+
+/** Refuses custom claims that have a name of ours. @throws reserved_claim that names it */
+export function assertNotReserved(claims: CustomClaims): void {
+  const taken = RESERVED_CLAIMS.find((claim) => Object.hasOwn(claims, claim));
+  if (taken) throw authError('reserved_claim', { detail: `The claim "${taken}" is reserved; choose another name.` });
 }

@@ -104,6 +104,7 @@ function verify(token: string, { algorithm, key }: SigningKey): unknown {
 function isOurs(claims: unknown, type: TokenType): claims is TokenClaims {
   if (typeof claims !== 'object' || claims === null) return false;
   const { sub, jti, iat, exp, token_type, session, session_iat, role, email_verified } = claims as Partial<TokenClaims>;
+  const { amr, auth_time } = claims as Partial<TokenClaims>;
   return (
     typeof sub === 'string' &&
     sub !== '' &&
@@ -111,6 +112,8 @@ function isOurs(claims: unknown, type: TokenType): claims is TokenClaims {
     isUuid(session) &&
     [iat, exp, session_iat, role].every(Number.isSafeInteger) &&
     typeof email_verified === 'boolean' &&
+    (amr === undefined || (Array.isArray(amr) && amr.every((method) => typeof method === 'string'))) &&
+    (auth_time === undefined || Number.isSafeInteger(auth_time)) &&
     token_type === type
   );
 }

@@ -5,16 +5,17 @@ import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { withRelations } from '../users/look-up.js';
 import { AccessToken } from './access-token.js';
-import { RESERVED_CLAIMS, type TokenClaims, type TokenType } from './claims.js';
+import { assertNotReserved, type CustomClaims, type TokenClaims, type TokenType } from './claims.js';
 import { assertText, saysExpired, saysOwn, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import { assertSerializable } from './serializable-claims.js';
+import type { RequestClient, SessionWorth } from './session-worth.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
 /** The session that tokens are made for. Instants are seconds since the epoch. */
-export interface TokenSession {
+export interface TokenSession extends SessionWorth {
   readonly id: string;
   /** When it was opened. */
   readonly openedAt: number;
@@ -34,6 +35,12 @@ export interface PreparedTokens {
    * while `forUser` runs, the list of ended sessions must keep the session until the access token expires.
    */
   readonly preparedAt: number;
+}
+
+/** What `prepare` may know beside the user. */
+export interface TokenContext {
+  readonly session?: SessionWorth;
+  readonly client?: RequestClient;
 }
 
 /** What a token of the shipped class says about a user. */
@@ -74,14 +81,19 @@ export class TokenFactory {
    * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
    */
   async issue(user: BaseUser, session: TokenSession): Promise<Tokens> {
-    return this.sign(await this.prepare(user), session);
+    return this.sign(await this.prepare(user, { session }), session);
   }
 
   /** Does the part of `issue` that runs code of the app and may take long, for a user who has just been read. */
-  async prepare(user: BaseUser): Promise<PreparedTokens> {
+  async prepare(user: BaseUser, { session, client }: TokenContext = {}): Promise<PreparedTokens> {
     const preparedAt = toSeconds(this.kernel.clock.now());
     const owner = this.relations.length > 0 ? await withRelations(user, this.relations) : user;
-    const refresh: unknown = await this.tokenClass.forUser(owner, { attributes: this.kernel.settings.userAttributes });
+    const options = {
+      attributes: this.kernel.settings.userAttributes,
+      session: session && { amr: session.amr, authTime: session.authTime, claims: session.claims },
+      client: client && { ip: client.ip, userAgent: client.userAgent, host: client.host },
+    };
+    const refresh: unknown = await this.tokenClass.forUser(owner, options);
     if (!(refresh instanceof RefreshToken))
       throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
     return { refresh, preparedAt };
@@ -161,7 +173,7 @@ export class TokenFactory {
 
   #sign(type: TokenType, token: RefreshToken | AccessToken, session: TokenSession): string {
     const claims: TokenClaims = {
-      ...customClaims(token),
+      ...customClaims(token, session.claims),
       sub: token.subject,
       jti: session.jti,
       iat: session.issuedAt,
@@ -173,16 +185,18 @@ export class TokenFactory {
       session_iat: session.openedAt,
       role: token.role,
       email_verified: token.emailVerified,
+      amr: session.amr,
+      auth_time: session.authTime,
     };
     return signToken(claims, this.kernel.keys);
   }
 }
 
-function customClaims({ payload }: RefreshToken | AccessToken): Record<string, unknown> {
-  const taken = RESERVED_CLAIMS.find((claim) => Object.hasOwn(payload, claim));
-  if (taken) throw authError('reserved_claim', { detail: `The claim "${taken}" is reserved; choose another name.` });
+/** The claims of the app: what `forUser` added, and over it what is bound to the session. */
+function customClaims({ payload }: RefreshToken | AccessToken, bound: CustomClaims): Record<string, unknown> {
+  assertNotReserved(payload);
   assertSerializable(payload);
-  return payload;
+  return { ...payload, ...bound };
 }
 
 function freeze(value: unknown): void {

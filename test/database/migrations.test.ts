@@ -96,7 +96,10 @@ describe('the shipped migrations', () => {
     await orm.migrator.up();
     expect((await orm.migrator.getExecuted()).map(({ name }) => name)).toEqual(['App_1_users', first, ...later]);
     expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
-    const columns = 'enabled, ip, device, previous_rotated_at, rotated_from, is_followed, followed_generations';
+    const columns = [
+      'enabled, ip, device, previous_rotated_at, rotated_from, is_followed, followed_generations',
+      'amr, auth_time = created_at as "is_proved_at_opening", claims',
+    ];
     expect(await query(`select ${columns} from auth_session`)).toEqual([
       {
         enabled: true,
@@ -106,6 +109,9 @@ describe('the shipped migrations', () => {
         rotated_from: null,
         is_followed: false,
         followed_generations: 0,
+        amr: [],
+        is_proved_at_opening: true,
+        claims: null,
       },
     ]);
   });
@@ -171,6 +177,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261129_c_pending_sign_ups',
       'JwtAllauth_20261129_d_former_addresses',
       'JwtAllauth_20261129_e_sign_up_origins',
+      'JwtAllauth_20261130_a_session_worth',
       'JwtAllauth_20261130_b_accounts',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);

@@ -117,6 +117,12 @@ const HEADERS: readonly Forgery[] = [
 ];
 
 const CLAIMS: readonly Forgery[] = [
+  claims('amr as a string', { amr: 'pwd' }),
+  claims('amr with a number in it', { amr: ['pwd', 1] }),
+  claims('amr null', { amr: null }),
+  claims('auth_time as a string', { auth_time: '1' }),
+  claims('auth_time as a fraction', { auth_time: 1.5 }),
+  claims('auth_time null', { auth_time: null }),
   claims('token_type of the other kind', ({ otherKind }) => ({ token_type: otherKind.claims.token_type })),
   claims('token_type missing', { token_type: undefined }),
   claims('token_type as an array', ({ live }) => ({ token_type: [live.claims.token_type] })),

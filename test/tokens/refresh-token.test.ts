@@ -18,6 +18,8 @@ const RESERVED = [
   'session_iat',
   'role',
   'email_verified',
+  'amr',
+  'auth_time',
 ];
 
 /** Claims that `UnrulyToken` adds, and what its `forUser` answers instead of the token. */

@@ -9,7 +9,8 @@ const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const CLAIMS = ['sub', 'jti', 'iat', 'exp', 'token_type', 'session', 'session_iat', 'role', 'email_verified'];
+const SESSION_CLAIMS = ['session', 'session_iat', 'amr', 'auth_time'];
+const CLAIMS = ['sub', 'jti', 'iat', 'exp', 'token_type', ...SESSION_CLAIMS, 'role', 'email_verified'];
 
 const open = (client: TestClient) => ({ access: openToken(client.access), refresh: openToken(client.refreshToken) });
 const rowOf = async (app: TestApp, client: TestClient) => {
@@ -42,6 +43,8 @@ describe('tokens', () => {
       session_iat: now,
       role: 0,
       email_verified: true,
+      amr: ['pwd'],
+      auth_time: now,
     });
     expect(refresh.claims).toStrictEqual({
       ...access.claims,

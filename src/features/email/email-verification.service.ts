@@ -147,7 +147,8 @@ export class EmailVerificationService {
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
     if (!isOwn || !this.kernel.settings.sessionOnEmailVerification) return { isOwn };
-    return { isOwn, tokens: await this.kernel.sessions.open({ id, passwordHash }, { em, client }) };
+    const tokens = await this.kernel.sessions.open({ id, passwordHash }, { em, client, amr: ['mail'] });
+    return { isOwn, tokens };
   }
 
   async #confirm(

@@ -85,6 +85,6 @@ export class PasswordSetter {
     await this.kernel.oneTimeKeys.revokeAll(id, em);
     await this.kernel.journal.record([['password.changed', { user: String(id) }]], em);
     if (purpose === 'password-reset') await this.kernel.mails.sendNotice('password-changed', email, em);
-    return this.kernel.sessions.open({ id, passwordHash }, { em, client });
+    return this.kernel.sessions.open({ id, passwordHash }, { em, client, amr: ['mail', 'pwd'] });
   }
 }

@@ -50,7 +50,7 @@ export class LoginService {
     if (this.kernel.settings.emailVerification === 'mandatory' && !user.emailVerified)
       throw authError('email_not_verified');
     await this.#renewHash(user, password, work);
-    return this.kernel.sessions.open(user, { client });
+    return this.kernel.sessions.open(user, { client, amr: ['pwd'] });
   }
 
   /**

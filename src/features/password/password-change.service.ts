@@ -71,7 +71,7 @@ export class PasswordChangeService {
       await this.kernel.oneTimeKeys.revokeAll(user.id, em);
       await this.kernel.mails.sendNotice('password-changed', user.email, em);
       await this.kernel.journal.record([['password.changed', { user: caller.sub }]], em);
-      return this.kernel.sessions.open({ id: user.id, passwordHash: next }, { em, client });
+      return this.kernel.sessions.open({ id: user.id, passwordHash: next }, { em, client, amr: ['pwd'] });
     });
   }
 }

@@ -134,6 +134,6 @@ export class RegistrationService {
     await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
     if (this.kernel.settings.emailVerification === 'optional')
       await this.kernel.mails.sendLink('email-verification', user.id, user.email, em, newUser);
-    return { tokens: await this.kernel.sessions.open(user, { em, client: newUser }) };
+    return { tokens: await this.kernel.sessions.open(user, { em, client: newUser, amr: ['pwd'] }) };
   }
 }
