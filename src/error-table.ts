@@ -39,6 +39,7 @@ export const ERRORS: ErrorTable<ErrorCode> = {
     status: 401,
     detail: 'The e-mail address is not confirmed yet; open the link in the mail.',
   },
+  [ErrorCode.SecondFactorRequired]: { status: 401, detail: 'A second factor is missing; go on with the challenge.' },
   [ErrorCode.PermissionDenied]: { status: 403, detail: 'You are not allowed to do this.' },
   [ErrorCode.CsrfFailed]: { status: 403, detail: 'The request comes from an origin that is not trusted.' },
   [ErrorCode.NotFound]: { status: 404, detail: 'There is nothing at this address.' },

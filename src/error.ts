@@ -16,6 +16,7 @@ export const ErrorCode = {
   IncorrectCredentials: 'incorrect_credentials',
   NoActiveAccount: 'no_active_account',
   EmailNotVerified: 'email_not_verified',
+  SecondFactorRequired: 'second_factor_required',
   PermissionDenied: 'permission_denied',
   CsrfFailed: 'csrf_failed',
   NotFound: 'not_found',

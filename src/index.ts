@@ -52,6 +52,7 @@ export {
   type UserEvent,
 } from './observability/auth-events.js';
 export type { Logger } from './observability/logger.js';
+export type { AuthHooks, RefreshHook, SignInHook, SignUpHook } from './sessions/auth-hooks.js';
 export type { ClientDevice, SessionClient } from './sessions/client-device.js';
 export { DeactivationService } from './sessions/deactivation.service.js';
 export { LogoutService } from './sessions/logout.service.js';
@@ -70,7 +71,13 @@ export type { RevocationListFallback, SessionCheckMode } from './settings/sessio
 export { Settings, type SettingsInput } from './settings/settings.js';
 export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
+export { BegunSignIn, type SignInDecision, tokensOf } from './sign-in/begun-sign-in.js';
+export { type Challenge, isChallenge, secondFactorRequired } from './sign-in/challenge.js';
 export { type LoginAttempt, LoginLimiter } from './sign-in/login-limiter.service.js';
+export type { ReAuthentication } from './sign-in/re-authentication.js';
+export { SignInService } from './sign-in/sign-in.service.js';
+export type { AppSignIn, SignInAttempt } from './sign-in/sign-in-attempt.js';
+export type { SignInGate } from './sign-in/sign-in-gate.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
 export type { RequestClient, SessionWorth } from './tokens/session-worth.js';

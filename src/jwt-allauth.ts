@@ -35,12 +35,16 @@ import type { AuthModule, ModuleParts } from './module.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
+import type { AuthHooks } from './sessions/auth-hooks.js';
 import type { DeactivationService } from './sessions/deactivation.service.js';
 import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput, settingsOf } from './settings/settings.js';
+import type { AppSignIn } from './sign-in/sign-in-attempt.js';
 import { STANDARD_MODULES } from './standard-modules.js';
 import type { TokenFactory } from './tokens/token-factory.js';
+import type { Tokens } from './tokens/tokens.js';
 import type { LegacyPasswords } from './users/legacy-passwords.js';
+import type { PasswordOwner } from './users/user.service.js';
 
 /** What `createJwtAllauth` is given. */
 export interface JwtAllauthOptions {
@@ -75,6 +79,8 @@ export interface JwtAllauthOptions {
    * at sign-in.
    */
   readonly legacyPasswords?: LegacyPasswords;
+  /** What runs before a sign-up, a sign-in and a refresh. A hook that throws refuses it with the app's own error. */
+  readonly hooks?: AuthHooks;
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
@@ -97,6 +103,13 @@ export interface JwtAllauth {
   readonly events: AuthEvents;
   readonly tokens: TokenFactory;
   readonly sessions: SessionService;
+  /**
+   * Signs in a user whom the app knows by a way of its own, through every gate: for somebody who has just proved who
+   * they are.
+   *
+   * @throws second_factor_required (the challenge), no_active_account, email_not_verified, and what a hook throws
+   */
+  signIn(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, how: AppSignIn): Promise<Tokens>;
   readonly deactivation: DeactivationService;
   readonly purge: PurgeService;
   /** The mails that wait to be sent. */
@@ -144,11 +157,13 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   assertModulesFit(modules, orm);
   const settings = resolveSettings(options.settings, undefined, modules);
   const mailWords = Object.assign({}, ...modules.map(({ mails }) => mails));
-  const { mailer, legacyPasswords } = options;
-  const parts = { orm, settings, services, logger, container, clock, prefix, mailer, legacyPasswords, mailWords };
+  const { mailer, legacyPasswords, hooks } = options;
+  const byApp = { mailer, legacyPasswords, hooks };
+  const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, ...byApp };
   const kernel = await createAuthKernel(parts);
   const features: ModuleParts[] = [];
   for (const module of modules) features.push(await module.create(kernel, settingsOf(module, settings)));
+  for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
   const sweeps = Object.assign(kernelSweeps(kernel), ...features.map((feature) => feature.sweeps));
   const purge = kernel.make(PurgeService, { sweeps, clock });
   kernel.make.assertAllUsed();
@@ -165,6 +180,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     events,
     tokens,
     sessions,
+    signIn: (user, how) => kernel.signIn.signInByApp(user, how),
     deactivation,
     purge,
     outbox,

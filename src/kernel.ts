@@ -28,6 +28,7 @@ import type { Logger } from './observability/logger.js';
 import { Telemetry } from './observability/telemetry.js';
 import { EncryptionKeys } from './secrets/encryption-keys.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
+import type { AuthHooks } from './sessions/auth-hooks.js';
 import { ClientNetworks } from './sessions/client-networks.js';
 import { DeactivationService } from './sessions/deactivation.service.js';
 import { KnownNetworks } from './sessions/known-networks.js';
@@ -52,6 +53,7 @@ import { SettingsError } from './settings/settings-error.js';
 import { LoginFailures } from './sign-in/login-failures.js';
 import { LoginLimiter } from './sign-in/login-limiter.service.js';
 import { PasswordProof } from './sign-in/password-proof.js';
+import { SignInService } from './sign-in/sign-in.service.js';
 import { KeyRing } from './tokens/key-ring.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { OneTimeKeys } from './tokens/one-time-keys.service.js';
@@ -86,6 +88,8 @@ export interface AuthKernelOptions {
   readonly mailer?: Mailer;
   /** Checks the hashes of the system that was there before. */
   readonly legacyPasswords?: LegacyPasswords;
+  /** What the app asks before a sign-up, a sign-in and a refresh. */
+  readonly hooks?: AuthHooks;
 }
 
 /** The foundations: settings, database, keys, and where is told what happens. */
@@ -96,6 +100,8 @@ interface Foundation {
   readonly clock: Clock;
   /** Path of the auth controllers. */
   readonly prefix: string;
+  /** What the app asks before a sign-up, a sign-in and a refresh. */
+  readonly hooks: AuthHooks;
   /** Makes a service, or the app's subclass of it, and puts it into the app's container. */
   readonly make: ServiceMaker;
   readonly database: Database;
@@ -159,6 +165,8 @@ export interface AuthKernel extends MailParts {
   readonly loginLimiter: LoginLimiter;
   readonly loginFailures: LoginFailures;
   readonly passwordProof: PasswordProof;
+  /** The one door: every way in ends there. */
+  readonly signIn: SignInService;
   /** What controllers are made from, beside services. */
   readonly http: ControllerParts;
 }
@@ -169,11 +177,12 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
   const mails = withMails(withSessions(await withUsers(foundation, options)), options);
   const { make, journal } = mails;
   const guessing = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
-  return { ...guessing, passwordProof: new PasswordProof(guessing), http: createControllerParts(guessing) };
+  const signIn = { passwordProof: new PasswordProof(guessing), signIn: make(SignInService, mails) };
+  return { ...guessing, ...signIn, http: createControllerParts(guessing) };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
-  const { orm, settings, logger, clock, prefix } = options;
+  const { orm, settings, logger, clock, prefix, hooks = {} } = options;
   const make = serviceMaker(options.services, options.container);
   const database = new Database(orm);
   await database.usePool().catch((error) => {
@@ -187,7 +196,7 @@ async function createFoundation(options: AuthKernelOptions): Promise<Foundation>
   const encryption = encryptionKeys(settings, keys, logger);
   const journal = new Journal({ database, orm, events, settings, clock });
   return {
-    ...{ orm, settings, logger, clock, prefix, make, database, keys, encryption, telemetry, events, journal },
+    ...{ orm, settings, logger, clock, prefix, hooks, make, database, keys, encryption, telemetry, events, journal },
     // A service that is printed does not print the whole library, and what the app's ORM knows.
     ...{ [inspect.custom]: () => 'AuthKernel {}' },
   };
@@ -213,7 +222,7 @@ async function withUsers(base: Foundation, { legacyPasswords }: AuthKernelOption
     ...base,
     users,
     accounts: new Accounts({ ...base, users }),
-    userCreation: make(UserCreationService, { users }),
+    userCreation: make(UserCreationService, { users, database }),
     signUps: new PendingSignUps(base),
     signUpBrowsers: new SignUpBrowsers(base),
     hasher: make(PasswordHasher, { legacyPasswords, logger }),

@@ -6,6 +6,7 @@ import type { ErrorTable } from './error-table.js';
 import type { AuthKernel } from './kernel.js';
 import type { MailWords } from './mail/mail-words.js';
 import type { Class } from './service-maker.js';
+import type { SignInGate } from './sign-in/sign-in-gate.js';
 import type { BaseUser } from './users/base-user.entity.js';
 
 /**
@@ -38,6 +39,8 @@ export interface AuthModule<S extends object = object> {
 export interface ModuleParts {
   /** Controllers, made with `@AuthController`. */
   readonly controllers?: readonly Class<object>[];
+  /** What every sign-in has to pass, behind the library's own gates, in this order. */
+  readonly gates?: readonly SignInGate[];
   /** What `purge` deletes, by what it is called in the output of the command. */
   readonly sweeps?: Readonly<Record<string, TableSweep>>;
   /** Ways to find out who sends a request without an access token of ours. They are asked behind those of the app. */

@@ -85,6 +85,16 @@ describe('the sources', () => {
     expect(makers.toSorted()).toEqual(['error-table.ts', 'http/problem-details.ts']); // the second for errors of the app
   });
 
+  test('open sessions in sign-in/ alone, but for tests of an app', () => {
+    const opening = /\bsessions\s*\.\s*open\b|\bsessionStore\s*\.\s*insert\b/;
+    const openers = files.filter(({ code }) => opening.test(code)).map(({ path }) => path);
+    expect(openers.toSorted()).toEqual([
+      'sessions/session.service.ts',
+      'sign-in/begun-sign-in.ts',
+      'testing/signed-in.ts',
+    ]);
+  });
+
   test('make every controller with the one decorator, and describe each of its actions', () => {
     const controllers = files.filter(({ path }) => path.endsWith('.controller.ts'));
     expect(controllers.length).toBeGreaterThan(10);

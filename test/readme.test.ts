@@ -131,6 +131,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
     ['own-policy', 'OwnPolicy'],
+    ['own-ways', 'hooks', 'signInByTicket'],
     ['described-server', 'createDescribedServer'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual(names);

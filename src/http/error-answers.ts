@@ -38,9 +38,12 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
   response.status(problem.httpCode).end(JSON.stringify(problem));
 }
 
+/** Refusals with which nothing is wrong about the access token that came along. */
+const NOT_ABOUT_TOKEN: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.SecondFactorRequired];
+
 /** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
 function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
-  if (bearerToken(request) === undefined || code === ErrorCode.IncorrectCredentials) return 'Bearer';
+  if (bearerToken(request) === undefined || NOT_ABOUT_TOKEN.includes(code)) return 'Bearer';
   // The words may be the app's: they must not end the string.
   const description = detail.replace(/[^\x20-\x7e]|["\\]/g, '');
   return `Bearer error="invalid_token", error_description="${description}"`;

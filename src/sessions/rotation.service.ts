@@ -9,17 +9,18 @@ import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
-import type { SessionWorth } from '../tokens/session-worth.js';
+import { requestClientOf, type SessionWorth } from '../tokens/session-worth.js';
 import type { PlainClaims, PreparedTokens, TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
+import type { AuthHooks } from './auth-hooks.js';
 import { deviceOf, type SessionClient } from './client-device.js';
 import type { Replays } from './replays.js';
 import type { ReuseReports } from './reuse-reports.js';
 import type { RotationOrigins } from './rotation-origins.js';
 import type { SessionService } from './session.service.js';
-import type { SessionRow, SessionStore } from './session-store.js';
+import type { FoundSession, SessionRow, SessionStore } from './session-store.js';
 import type { TokenChoice } from './token-choice.js';
 import { standingOf, type TokenStanding } from './token-standing.js';
 
@@ -35,6 +36,8 @@ interface Presented {
   readonly user: UserId;
   readonly client: SessionClient | undefined;
   readonly origin: string | null;
+  /** Whether `beforeRefresh` has let it pass, or there is no such hook. */
+  isAllowed: boolean;
 }
 
 /** A token that is to become the live one of its session. */
@@ -63,6 +66,7 @@ export class RotationService {
       readonly replays: Replays;
       readonly rotationOrigins: RotationOrigins;
       readonly tokenChoice: TokenChoice;
+      readonly hooks: AuthHooks;
     },
   ) {}
 
@@ -74,6 +78,7 @@ export class RotationService {
    * @throws token_not_valid for a token that is forged, expired, of an ended session or of a deactivated user
    * @throws refresh_token_reused for a replay; its session is revoked
    * @throws session_expired past SESSION_LIFETIME; the session is revoked
+   * @throws what `beforeRefresh` throws; the token stays good
    */
   async rotate(token: string, client?: SessionClient): Promise<Tokens> {
     return this.kernel.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
@@ -98,10 +103,12 @@ export class RotationService {
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const origin = this.kernel.rotationOrigins.of(claims.session, client);
-    const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin };
+    const isAllowed = !this.kernel.hooks.beforeRefresh;
+    const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin, isAllowed };
     const successor = this.#isAtOnce ? await this.#rotateAtOnce(presented) : undefined;
     if (successor) return successor;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const attempts = presented.isAllowed ? ATTEMPTS : ATTEMPTS + 1; // the hook takes one
+    for (let attempt = 0; attempt < attempts; attempt++) {
       const tokens = await this.#answer(presented, outcome);
       if (tokens) return tokens;
     }
@@ -110,7 +117,8 @@ export class RotationService {
 
   /** Whether no code of the app runs for a successor, which then cannot fail, and which one statement makes. */
   get #isAtOnce(): boolean {
-    return this.kernel.tokens.isPlain && this.kernel.users.hasPlainClaims;
+    const { tokens, users, hooks } = this.kernel;
+    return tokens.isPlain && users.hasPlainClaims && !hooks.beforeRefresh;
   }
 
   /** Rotates the live token of a live session, in one statement that also reads the user. Undefined: it is not that. */
@@ -119,8 +127,7 @@ export class RotationService {
     const next = this.#nextOf(claims, this.kernel.clock.now());
     const owner = await this.#store(presented, claims.jti, next, undefined, this.kernel.database.fork());
     if (!owner) return undefined;
-    const prepared = this.kernel.tokens.preparePlain(claims.sub, owner, next.issuedAt);
-    return this.kernel.tokens.sign(prepared, { ...next, ...worthOf(owner) });
+    return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...worthOf(owner) });
   }
 
   /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
@@ -140,6 +147,7 @@ export class RotationService {
     const isThief = isFollowing && session.followedGenerations >= FOLLOWED_AT_MOST;
     if (standing === 'used' || isThief) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
+    if (standing !== 'parent' && !presented.isAllowed) return this.#ask(presented, found);
     const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
     const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
     const tokens =
@@ -148,6 +156,14 @@ export class RotationService {
         : await this.#rotateOn(presented, session, prepared, reuse, em);
     if (tokens && reuse) outcome(reuse);
     return tokens;
+  }
+
+  /** Asks `beforeRefresh`. Undefined: the session and its user are read again, because a hook takes its time. */
+  async #ask(presented: Presented, { session, user }: FoundSession): Promise<undefined> {
+    const { claims, client } = presented;
+    const worth = { id: claims.session, ...worthOf(session) };
+    await this.kernel.hooks.beforeRefresh?.({ user, session: worth, client: requestClientOf(client) });
+    presented.isAllowed = true;
   }
 
   /** The live token once more, for its parent. Undefined: it is not the live one any more. */

@@ -113,7 +113,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
       from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
       where s.${s.id} = $1 and s.${s.user} = $2`,
     live: `
-      select 1 from ${session.name} s
+      select ${worth()} from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
     passwordHash: `select u.${u.passwordHash} as hash from ${user.name} u where u.${u.id} = $1`,
     list: `

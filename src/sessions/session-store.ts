@@ -23,6 +23,12 @@ export interface SessionRow extends SessionWorth {
   readonly isUserActive: boolean;
 }
 
+/** A session with its user, as both were just read. */
+export interface FoundSession {
+  readonly session: SessionRow;
+  readonly user: BaseUser;
+}
+
 /** What is read of a session. */
 const ROW = Object.keys({
   jti: true,
@@ -112,7 +118,19 @@ export class SessionStore {
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
     const bound = Object.keys(claims).length > 0 ? JSON.stringify(claims) : null;
     const worth = [amr, new Date(authTime * 1000), bound];
-    const parameters = [...proof, id, jti, openedAt, expiresAt, ip, browser, os, device, ...worth, user.credentialEpoch];
+    const parameters = [
+      ...proof,
+      id,
+      jti,
+      openedAt,
+      expiresAt,
+      ip,
+      browser,
+      os,
+      device,
+      ...worth,
+      user.credentialEpoch,
+    ];
     return (await this.database.query<{ passwordHash: string | null }>(this.#sql.insert, parameters, em))[0];
   }
 
@@ -143,11 +161,7 @@ export class SessionStore {
   }
 
   /** The session as it is now, with its user. */
-  async find(
-    id: string,
-    user: UserId,
-    em: EntityManager,
-  ): Promise<{ session: SessionRow; user: BaseUser } | undefined> {
+  async find(id: string, user: UserId, em: EntityManager): Promise<FoundSession | undefined> {
     const [row] = await this.database.query(this.#sql.find, [id, user], em);
     if (!row) return undefined;
     const session: Record<string, unknown> = {};
@@ -156,10 +170,14 @@ export class SessionStore {
     return { session: session as unknown as SessionRow, user: this.users.fromRow(em, row) };
   }
 
-  /** Whether the session can still be rotated. Within the transaction of `em`, nobody can end it until that is over. */
-  async isLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<boolean> {
+  /**
+   * What a session is worth that can still be rotated; undefined for any other. Within the transaction of `em`, nobody
+   * can end it until that is over.
+   */
+  async findLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<SessionWorth | undefined> {
     const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
-    return (await this.database.query(sql, [id, user, at], em)).length > 0;
+    const [row] = await this.database.query<StoredWorth>(sql, [id, user, at], em);
+    return row && { ...row, claims: row.claims ?? {} };
   }
 
   /** The password hash that a user has now. */

@@ -42,7 +42,7 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       browser: p.string().length(64).nullable(),
       os: p.string().length(64).nullable(),
       device: p.string().length(64).nullable(),
-      /** How the user proved who they are (RFC 8176). This and what follows are written once, when the session opens. */
+      /** How the user proved who they are (RFC 8176). This and the next two are written once, at the opening. */
       amr: p.array().defaultRaw("'{}'"),
       /** When the user last proved it; null in a session that an older version has opened: at `createdAt` then. */
       authTime: p.datetime(3).nullable(),

@@ -170,14 +170,20 @@ export class SessionService {
    *
    * @throws token_not_valid when it has ended
    */
-  async assertLive({ session, sub }: SessionReference, em?: EntityManager): Promise<void> {
-    const isLive = await this.kernel.sessionStore.isLive(
-      session,
-      this.kernel.users.keyOf(sub),
-      new Date(this.kernel.clock.now()),
-      em,
-    );
-    if (!isLive) throw tokenNotValid('session-ended');
+  async assertLive(caller: SessionReference, em?: EntityManager): Promise<void> {
+    await this.worthOf(caller, em);
+  }
+
+  /**
+   * What a live session is worth; it stays live until the transaction of `em`, if one is given, is over.
+   *
+   * @throws token_not_valid when it has ended
+   */
+  async worthOf({ session, sub }: SessionReference, em?: EntityManager): Promise<SessionWorth> {
+    const now = new Date(this.kernel.clock.now());
+    const worth = await this.kernel.sessionStore.findLive(session, this.kernel.users.keyOf(sub), now, em);
+    if (!worth) throw tokenNotValid('session-ended');
+    return worth;
   }
 
   /**

@@ -6,9 +6,13 @@ import type { PasswordHasher } from '../users/password-hasher.service.js';
 import type { UserService } from '../users/user.service.js';
 import type { LoginFailures } from './login-failures.js';
 import type { LoginLimiter } from './login-limiter.service.js';
+import type { ReAuthentication } from './re-authentication.js';
 
 /** Asks a signed-in user for the password once more, before what a thief of an access token must not do. */
-export class PasswordProof {
+export class PasswordProof implements ReAuthentication {
+  readonly member = 'password';
+  readonly amr = ['pwd'];
+
   constructor(
     protected readonly kernel: {
       readonly users: UserService;

@@ -1,8 +1,8 @@
 import type { CustomClaims } from './claims.js';
 
-/** What a session is worth: how and when its user proved who they are, and what is bound to it. Kept with the session. */
+/** What a session is worth: how and when its user proved who they are, and what is bound to it. */
 export interface SessionWorth {
-  /** How the user proved who they are: `pwd` for a password, `mail` for a mailbox, others of RFC 8176 §2 or an app's. */
+  /** How the user proved who they are: `pwd` (a password), `mail` (a mailbox), others of RFC 8176 §2 or an app's. */
   readonly amr: readonly string[];
   /** When the user last proved it, in seconds since the epoch. A refresh does not move it. */
   readonly authTime: number;
@@ -18,4 +18,9 @@ export interface RequestClient {
   readonly userAgent?: string;
   /** The host that the client asked for, with its port where it named one. The client chooses what it says. */
   readonly host?: string;
+}
+
+/** What code of the app is told of a client, without what else the library knows of it. */
+export function requestClientOf(client: RequestClient | undefined): RequestClient | undefined {
+  return client && { ip: client.ip, userAgent: client.userAgent, host: client.host };
 }

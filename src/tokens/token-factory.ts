@@ -9,7 +9,7 @@ import { assertNotReserved, type CustomClaims, type TokenClaims, type TokenType 
 import { assertText, saysExpired, saysOwn, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import { assertSerializable } from './serializable-claims.js';
-import type { RequestClient, SessionWorth } from './session-worth.js';
+import { type RequestClient, requestClientOf, type SessionWorth } from './session-worth.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -91,7 +91,7 @@ export class TokenFactory {
     const options = {
       attributes: this.kernel.settings.userAttributes,
       session: session && { amr: session.amr, authTime: session.authTime, claims: session.claims },
-      client: client && { ip: client.ip, userAgent: client.userAgent, host: client.host },
+      client: requestClientOf(client),
     };
     const refresh: unknown = await this.tokenClass.forUser(owner, options);
     if (!(refresh instanceof RefreshToken))
@@ -99,26 +99,36 @@ export class TokenFactory {
     return { refresh, preparedAt };
   }
 
-  /** Whether no code of the app runs in `prepare`, so that `preparePlain` does the same. */
+  /** Whether no code of the app runs in `prepare`, so that `signPlain` does the same. */
   get isPlain(): boolean {
     const isOurs = this.tokenClass === RefreshToken && this.prepare === TokenFactory.prototype.prepare;
     return isOurs && Object.keys(this.kernel.settings.userAttributes).length === 0;
   }
 
-  /** What `prepare` would have made at `preparedAt` (seconds since the epoch), where it `isPlain`. It cannot fail. */
-  preparePlain(subject: string, { role, emailVerified }: PlainClaims, preparedAt: number): PreparedTokens {
-    return { refresh: new RefreshToken(subject, role, emailVerified), preparedAt };
+  /**
+   * The tokens of a session that is stored already, as `issue` makes them where it `isPlain`. It cannot fail: when the
+   * session was opened, its claims fitted into a cookie.
+   */
+  signPlain(subject: string, { role, emailVerified }: PlainClaims, session: TokenSession): Tokens {
+    const refresh = new RefreshToken(subject, role, emailVerified);
+    return this.#signBoth({ refresh, preparedAt: session.issuedAt }, session);
   }
 
   /** Signs what was prepared. @throws reserved_claim, token_too_large, as `issue` */
-  sign({ refresh, preparedAt }: PreparedTokens, session: TokenSession): Tokens {
+  sign(prepared: PreparedTokens, session: TokenSession): Tokens {
+    const tokens = this.#signBoth(prepared, session);
+    const { length } = tokens.refresh;
+    if (this.kernel.settings.refreshTokenAsCookie && length > cookieCapacity(this.kernel.settings)) {
+      const detail = `The refresh token has ${length} bytes, too many for a cookie: put less into its payload.`;
+      throw authError('token_too_large', { detail });
+    }
+    return tokens;
+  }
+
+  #signBoth({ refresh, preparedAt }: PreparedTokens, session: TokenSession): Tokens {
     const expiry = Math.min(preparedAt + this.kernel.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
     const signed = this.#sign('refresh', refresh, session);
-    if (this.kernel.settings.refreshTokenAsCookie && signed.length > cookieCapacity(this.kernel.settings)) {
-      const detail = `The refresh token has ${signed.length} bytes, too many for a cookie: put less into its payload.`;
-      throw authError('token_too_large', { detail });
-    }
     return new Tokens(
       this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: preparedAt, expiresAt: expiry }),
       signed,

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Database } from '../database/database.js';
 import type { BaseUser } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';
 import type { UserService } from './user.service.js';
@@ -17,7 +18,7 @@ export interface NewUser {
 
 /** Makes users: at a sign-up, when a sign-up is confirmed, and at an invitation. */
 export class UserCreationService {
-  constructor(protected readonly kernel: { readonly users: UserService }) {}
+  constructor(protected readonly kernel: { readonly users: UserService; readonly database: Database }) {}
 
   /**
    * Inserts a user, in the transaction of `em`. The user that is returned is not managed by `em`: a session reads the
@@ -30,6 +31,11 @@ export class UserCreationService {
     await em.persist(user).flush();
     em.clear();
     return user;
+  }
+
+  /** The user that would be inserted, without the password hash and not managed by anything. */
+  preview(newUser: NewUser): BaseUser {
+    return Object.assign(this.createUser(this.kernel.database.fork(), newUser), { passwordHash: undefined });
   }
 
   /** The entity of a new user. An app overrides this to fill columns of its own. */

@@ -124,13 +124,18 @@ export class UserService<U extends BaseUser = BaseUser> {
     return owner;
   }
 
+  /** What a sign-in asks of a user, active or not. */
+  async findAccount(id: UserId, em?: EntityManager): Promise<PasswordOwner | undefined> {
+    const [owner] = await this.database.query<PasswordOwner>(this.#sql.byId, [id], em);
+    return owner;
+  }
+
   /** The address of a user, active or not, and whether it is confirmed. */
   async findAddress(
     id: UserId,
     em: EntityManager,
   ): Promise<Pick<PasswordOwner, 'email' | 'emailVerified'> | undefined> {
-    const [owner] = await this.database.query<PasswordOwner>(this.#sql.address, [id], em);
-    return owner;
+    return this.findAccount(id, em);
   }
 
   /**
@@ -205,12 +210,13 @@ function statements(table: Table, account: Table) {
   const owner = ['id', 'email', 'passwordHash', 'isActive', 'emailVerified'].map(
     (name) => `u.${table.column(name)} as "${name}"`,
   );
-  return {
-    byEmail: `
+  const ownerWhere = (column: string | undefined) => `
       select ${owner.join(', ')}, coalesce(a.${account.column('credentialEpoch')}, 0) as "credentialEpoch"
       from ${table.name} u left join ${account.name} a on a.${account.column('user')} = u.${id}
-      where u.${email} = $1`,
-    address: `select ${owner.join(', ')} from ${table.name} u where u.${id} = $1`,
+      where u.${column} = $1`;
+  return {
+    byEmail: ownerWhere(email),
+    byId: ownerWhere(id),
     active: `select ${table.columns('u')}, u.${passwordHash} from ${table.name} u where u.${id} = $1 and u.${isActive}`,
     hasPassword: `
       select 1 from ${table.name} where ${id} = $1 and ${passwordHash} is not distinct from $2 and ${isActive}

@@ -211,7 +211,7 @@ test('with another naming strategy everything works on the migrated tables', asy
   const columns = await query(`select column_name from information_schema.columns where table_name = 'auth_session'`);
   const stored = ['id', 'user', 'jti', 'previousJti', 'rotatedAt', 'enabled', 'createdAt', 'expiresAt'];
   const followers = ['previousRotatedAt', 'rotatedFrom', 'isFollowed', 'followedGenerations'];
-  const names = [...stored, 'ip', 'browser', 'os', 'device', ...followers];
+  const names = [...stored, 'ip', 'browser', 'os', 'device', ...followers, 'amr', 'authTime', 'claims'];
   expect(columns.map(({ column_name }) => column_name).sort()).toEqual(names.sort());
 
   const app = await appFor(AppUser, naming, '3/15m/account+ip,50/15m/ip,50/1h/account');

@@ -166,7 +166,11 @@ describe('forUser', () => {
     const asked = {
       attributes: {},
       session: { amr: ['pwd'], authTime, claims: {} },
-      client: { ip: expect.stringMatching(/127\.0\.0\.1$/), userAgent: agent['user-agent'], host: new URL(app.url).host },
+      client: {
+        ip: expect.stringMatching(/127\.0\.0\.1$/),
+        userAgent: agent['user-agent'],
+        host: new URL(app.url).host,
+      },
     };
     expect(given).toEqual([asked, asked]);
   });

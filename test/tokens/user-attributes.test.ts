@@ -74,7 +74,8 @@ const memberApp = (userAttributes: Record<string, string> | string) =>
   });
 
 const custom = ({ claims }: { claims: object }) => {
-  const own = ['sub', 'jti', 'iat', 'exp', 'token_type', 'session', 'session_iat', 'role', 'email_verified'];
+  const ofSession = ['session', 'session_iat', 'amr', 'auth_time'];
+  const own = ['sub', 'jti', 'iat', 'exp', 'token_type', ...ofSession, 'role', 'email_verified'];
   return Object.fromEntries(Object.entries(claims).filter(([name]) => !own.includes(name)));
 };
 

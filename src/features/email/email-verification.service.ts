@@ -3,11 +3,14 @@ import { isUniqueViolation } from '../../database/constraint-violation.js';
 import type { AuthKernel } from '../../kernel.js';
 import { createMailedKey } from '../../secrets/mailed-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
+import type { BegunSignIn } from '../../sign-in/begun-sign-in.js';
+import { isRefusal } from '../../sign-in/refusal.js';
 import type { OneTimeKey } from '../../tokens/one-time-keys.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { normalizeEmail } from '../../users/email.js';
 import type { PendingSignUp } from '../../users/pending-sign-ups.js';
 import { Role } from '../../users/role.js';
+import type { NewUser } from '../../users/user-creation.service.js';
 import type { EmailUndoService } from './email-undo.service.js';
 
 /** The keys that prove a mailbox by being opened. */
@@ -50,7 +53,7 @@ export class EmailVerificationService {
       | 'mailLimiter'
       | 'mails'
       | 'deferredWork'
-      | 'sessions'
+      | 'signIn'
       | 'journal'
       | 'settings'
     > & { readonly emailUndo: EmailUndoService },
@@ -111,9 +114,10 @@ export class EmailVerificationService {
   async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {
     await this.kernel.mailLimiter.countKey(client.ip);
     const signUp = await this.kernel.signUps.find(key);
+    const signIn = signUp && (await this.#beginSignIn(signUp, client));
     try {
       const confirmed = await this.kernel.database.transaction(async (em) => {
-        if (signUp) return this.#complete(signUp, key, client, em);
+        if (signUp) return this.#complete(signUp, key, client, signIn, em);
         const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES, em);
         return claimed && this.#confirm(claimed, key, em);
       });
@@ -132,23 +136,31 @@ export class EmailVerificationService {
   async #complete(
     signUp: PendingSignUp,
     key: string,
-    { marks = [], ...client }: Visitor,
+    { marks = [] }: Visitor,
+    signIn: BegunSignIn | undefined,
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
     const isFree = await this.kernel.addresses.claim(signUp.email, em);
     if (!isFree || !(await this.kernel.signUps.claim(signUp, key, em))) return undefined;
-    const { email, passwordHash, fields } = signUp;
-    const { id } = await this.kernel.userCreation.create(
-      { email, passwordHash, role: Role.USER, emailVerified: true, fields },
-      em,
-    );
+    const user = await this.kernel.userCreation.create(newUserOf(signUp), em);
+    const { id, email } = user;
     await this.kernel.journal.record([['user.registered', { user: String(id) }]], em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
-    if (!isOwn || !this.kernel.settings.sessionOnEmailVerification) return { isOwn };
-    const tokens = await this.kernel.sessions.open({ id, passwordHash }, { em, client, amr: ['mail'] });
-    return { isOwn, tokens };
+    const decision = signIn && (await unlessRefused(() => signIn.decide(user, em)));
+    return { isOwn, ...(decision && 'tokens' in decision && decision) };
+  }
+
+  /** Begins a sign-in where one follows. Undefined: none does, or it is refused, which keeps no address unconfirmed. */
+  async #beginSignIn(signUp: PendingSignUp, { marks = [], ...client }: Visitor): Promise<BegunSignIn | undefined> {
+    const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
+    if (!isOwn || !this.kernel.settings.sessionOnEmailVerification) return undefined;
+    return unlessRefused(() =>
+      this.kernel.signIn.beginSignUp({ amr: ['mail'], client }, () =>
+        this.kernel.userCreation.preview(newUserOf(signUp)),
+      ),
+    );
   }
 
   async #confirm(
@@ -175,5 +187,20 @@ export class EmailVerificationService {
   /** Lets the link land on the same page again, for as long as it would have been good. */
   #remember(key: string, what: OneTimeKey, em: EntityManager): Promise<void> {
     return this.kernel.oneTimeKeys.remember(key, what, this.kernel.settings.emailConfirmationLifetime, em);
+  }
+}
+
+/** The user that a sign-up becomes when its address is confirmed. */
+function newUserOf({ email, passwordHash, fields }: PendingSignUp): NewUser {
+  return { email, passwordHash, role: Role.USER, emailVerified: true, fields };
+}
+
+/** What a step of a sign-in gives; undefined where it was refused. @throws what is no refusal */
+async function unlessRefused<T>(step: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    if (isRefusal(error)) return undefined;
+    throw error;
   }
 }

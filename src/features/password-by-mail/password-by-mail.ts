@@ -9,6 +9,7 @@ import { redirect } from '../../http/pages/page-response.js';
 import type { RefreshTokenTransport, TokenBody } from '../../http/refresh-token-transport.js';
 import { validateWholeInput } from '../../http/validate-input.js';
 import type { AuthKernel } from '../../kernel.js';
+import { isChallenge } from '../../sign-in/challenge.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { NewPasswordInput } from './new-password.input.js';
 import type { PasswordSetter } from './password-setter.service.js';
@@ -58,14 +59,14 @@ export class PasswordByMail {
     try {
       await this.#handOver(request, response, await this.#set([found.key], newPassword, request));
     } catch (error) {
+      if (isChallenge(error)) return this.#done(response, { needsSecondFactor: true });
       if (!(error instanceof JwtAllauthError)) throw error;
       if (error.httpCode === 401) return this.#pages.failed(response);
       if (error.httpCode !== 400) throw error;
       const messages = error.errors?.flatMap((each) => each.messages) ?? [];
       return this.#form(response, 400, found.email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
     }
-    this.#cookie.clear(response);
-    return this.#pages.done(response);
+    return this.#done(response);
   }
 
   /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
@@ -73,7 +74,10 @@ export class PasswordByMail {
     const { newPassword } = await validateWholeInput(NewPasswordInput, body, (given) =>
       this.kernel.passwordPolicy.fieldErrors('newPassword', given.newPassword, {}),
     );
-    const tokens = await this.#set(this.#cookie.read(request), newPassword, request);
+    const tokens = await this.#set(this.#cookie.read(request), newPassword, request).catch((error) => {
+      if (isChallenge(error)) this.#cookie.clear(response); // the password is set, and the key is used up
+      throw error;
+    });
     this.#cookie.clear(response);
     return this.#transport.signIn(request, response, tokens);
   }
@@ -90,6 +94,11 @@ export class PasswordByMail {
   async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
     if (this.#transport.isCookieAllowed) await this.#transport.signInByCookie(request, response, tokens);
     else await this.kernel.logout.logout(tokens.refresh);
+  }
+
+  #done(response: HttpResponse, next?: { readonly needsSecondFactor: boolean }): HttpResponse {
+    this.#cookie.clear(response);
+    return this.#pages.done(response, next);
   }
 
   #form(response: HttpResponse, status: number, email: string, error?: string): HttpResponse {

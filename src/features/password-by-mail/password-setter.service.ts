@@ -4,6 +4,7 @@ import type { PasswordPurpose } from '../../http/mailed-password-flow.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
+import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
 import type { KeyPurpose } from '../../tokens/one-time-keys.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
@@ -34,6 +35,7 @@ export class PasswordSetter {
       | 'mailLimiter'
       | 'mails'
       | 'sessions'
+      | 'signIn'
       | 'journal'
       | 'passwordPolicy'
     >,
@@ -57,7 +59,8 @@ export class PasswordSetter {
    * Sets the password, confirms the address, ends every older session, pending key and unconfirmed address change, and
    * opens a session: all of it or nothing. Of two at the same moment, one wins.
    *
-   * @throws token_not_valid, validation_failed (the key stays good), too_many_requests, service_unavailable
+   * @throws token_not_valid, validation_failed (the key stays good), too_many_requests, service_unavailable, what a
+   * hook throws; second_factor_required where the password is set and a gate asks for one
    */
   async set(purpose: PasswordPurpose, { keys, newPassword, ...client }: MailedPassword): Promise<Tokens> {
     const found = await this.find(purpose, keys, client);
@@ -65,17 +68,20 @@ export class PasswordSetter {
     const { key, user } = found;
     const owner = await this.kernel.database.read((em) => this.kernel.users.getActive(em, String(user)));
     await this.kernel.passwordPolicy.assertAllowed('newPassword', newPassword, owner);
+    const owned = { id: user, email: found.email, isActive: true, emailVerified: true };
+    const signIn = await this.kernel.signIn.begin({ user: owned, amr: ['mail', 'pwd'], client });
     const passwordHash = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
-    return this.kernel.database.transaction((em) => this.#set(purpose, key, passwordHash, client, em));
+    const decision = await this.kernel.database.transaction((em) => this.#set(purpose, key, passwordHash, signIn, em));
+    return tokensOf(decision);
   }
 
   async #set(
     purpose: PasswordPurpose,
     key: string,
     passwordHash: string,
-    client: SessionClient,
+    signIn: BegunSignIn,
     em: EntityManager,
-  ): Promise<Tokens> {
+  ): Promise<SignInDecision> {
     const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES[purpose], em);
     if (!claimed || !(await this.kernel.users.setPassword(claimed.user, passwordHash, em)))
       throw tokenNotValid('one-time-key');
@@ -85,6 +91,6 @@ export class PasswordSetter {
     await this.kernel.oneTimeKeys.revokeAll(id, em);
     await this.kernel.journal.record([['password.changed', { user: String(id) }]], em);
     if (purpose === 'password-reset') await this.kernel.mails.sendNotice('password-changed', email, em);
-    return this.kernel.sessions.open({ id, passwordHash }, { em, client, amr: ['mail', 'pwd'] });
+    return signIn.decide({ id, email, passwordHash, isActive: true, emailVerified: true }, em);
   }
 }

@@ -17,15 +17,15 @@ export class LoginService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      'users' | 'hasher' | 'loginLimiter' | 'loginFailures' | 'sessions' | 'signUps' | 'settings' | 'telemetry'
+      'users' | 'hasher' | 'loginLimiter' | 'loginFailures' | 'signIn' | 'signUps' | 'settings' | 'telemetry'
     >,
   ) {}
 
   /**
-   * Opens a session. A wrong password and an unknown address are the same in answer and time.
+   * Signs in. A wrong password and an unknown address are the same in answer and time.
    *
-   * @throws incorrect_credentials, too_many_requests, no_active_account and email_not_verified (after the right
-   * password only), service_unavailable
+   * @throws incorrect_credentials, too_many_requests, service_unavailable; after the right password only:
+   * no_active_account, email_not_verified, second_factor_required
    */
   async login(credentials: Credentials): Promise<Tokens> {
     return this.kernel.telemetry.measure('login', () =>
@@ -46,11 +46,9 @@ export class LoginService {
       await this.#refusePending(email, password, work);
       return undefined;
     });
-    if (!user.isActive) throw authError('no_active_account');
-    if (this.kernel.settings.emailVerification === 'mandatory' && !user.emailVerified)
-      throw authError('email_not_verified');
+    const signIn = await this.kernel.signIn.begin({ user, amr: ['pwd'], client });
     await this.#renewHash(user, password, work);
-    return this.kernel.sessions.open(user, { client, amr: ['pwd'] });
+    return signIn.complete(user);
   }
 
   /**

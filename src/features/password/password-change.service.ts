@@ -1,10 +1,14 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { FieldError } from '../../error.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import type { SessionReference } from '../../sessions/session.service.js';
+import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
+import type { SessionWorth } from '../../tokens/session-worth.js';
 import type { Tokens } from '../../tokens/tokens.js';
+import type { BaseUser } from '../../users/base-user.entity.js';
 import type { PasswordOwnerFacts } from '../../users/password-policy.service.js';
 
 /** What somebody who changes their password gives. */
@@ -27,6 +31,7 @@ export class PasswordChangeService {
       | 'oneTimeKeys'
       | 'mails'
       | 'sessions'
+      | 'signIn'
       | 'journal'
       | 'settings'
       | 'telemetry'
@@ -40,7 +45,8 @@ export class PasswordChangeService {
    * session.
    *
    * @param caller the session of the access token; it must still be live
-   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
+   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable, what a
+   * hook throws; second_factor_required where the password is changed and a gate asks for one
    */
   async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {
     return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
@@ -54,24 +60,47 @@ export class PasswordChangeService {
   }
 
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
-    await this.kernel.sessions.assertLive(caller); // before anything can be guessed
+    const worth = await this.kernel.sessions.worthOf(caller); // before anything can be guessed
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     const faults = await this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
     if (this.kernel.settings.oldPasswordFieldEnabled)
       await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
+    const signIn = await this.#begin(user, { ...worth, session: caller.session, sub: caller.sub }, client);
     const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
-    return this.kernel.database.transaction(async (em) => {
-      if (!(await this.kernel.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
-      await this.kernel.accounts.recordCredentialChange(user.id, em);
-      await this.kernel.sessions.assertLive(caller, em);
-      const ending = { em, reason: 'password-change' } as const;
-      if (this.kernel.settings.logoutOnPasswordChange) await this.kernel.sessions.revokeAll(user.id, ending);
-      else await this.kernel.sessions.revoke(caller, ending);
-      await this.kernel.oneTimeKeys.revokeAll(user.id, em);
-      await this.kernel.mails.sendNotice('password-changed', user.email, em);
-      await this.kernel.journal.record([['password.changed', { user: caller.sub }]], em);
-      return this.kernel.sessions.open({ id: user.id, passwordHash: next }, { em, client, amr: ['pwd'] });
-    });
+    return tokensOf(await this.kernel.database.transaction((em) => this.#replace(caller, user, next, signIn, em)));
+  }
+
+  /**
+   * The new session goes on from the caller's: what was proved there still counts. The old password is a fresh proof,
+   * but not where the caller's session has a second factor: there a password alone makes nothing fresh.
+   */
+  #begin(user: BaseUser, caller: SessionReference & SessionWorth, client: SessionClient): Promise<BegunSignIn> {
+    const { amr, authTime } = caller;
+    const isProved = this.kernel.settings.oldPasswordFieldEnabled;
+    const proved = isProved ? [...new Set([...amr, 'pwd'])] : amr;
+    const isFresh = isProved && !amr.includes('mfa');
+    const proof = { amr: proved, authTime: isFresh ? undefined : authTime };
+    return this.kernel.signIn.begin({ user, ...proof, client, caller });
+  }
+
+  async #replace(
+    caller: SessionReference,
+    user: BaseUser,
+    next: string,
+    signIn: BegunSignIn,
+    em: EntityManager,
+  ): Promise<SignInDecision> {
+    if (!(await this.kernel.users.replacePasswordHash(user, next, em))) throw authError('incorrect_credentials');
+    await this.kernel.accounts.recordCredentialChange(user.id, em);
+    await this.kernel.sessions.assertLive(caller, em);
+    const ending = { em, reason: 'password-change' } as const;
+    if (this.kernel.settings.logoutOnPasswordChange) await this.kernel.sessions.revokeAll(user.id, ending);
+    else await this.kernel.sessions.revoke(caller, ending);
+    await this.kernel.oneTimeKeys.revokeAll(user.id, em);
+    await this.kernel.mails.sendNotice('password-changed', user.email, em);
+    await this.kernel.journal.record([['password.changed', { user: caller.sub }]], em);
+    const { id, email, isActive, emailVerified } = user;
+    return signIn.decide({ id, email, isActive, emailVerified, passwordHash: next }, em);
   }
 }

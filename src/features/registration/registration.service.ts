@@ -6,9 +6,13 @@ import type { AuthKernel } from '../../kernel.js';
 import { createMailedKey } from '../../secrets/mailed-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
+import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
+import { requestClientOf } from '../../tokens/session-worth.js';
 import type { Tokens } from '../../tokens/tokens.js';
+import type { BaseUser } from '../../users/base-user.entity.js';
 import { normalizeEmail } from '../../users/email.js';
 import { Role } from '../../users/role.js';
+import type { NewUser } from '../../users/user-creation.service.js';
 import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
@@ -53,7 +57,8 @@ export class RegistrationService {
       | 'signUpBrowsers'
       | 'mailLimiter'
       | 'mails'
-      | 'sessions'
+      | 'signIn'
+      | 'hooks'
       | 'journal'
       | 'settings'
       | 'telemetry'
@@ -66,7 +71,8 @@ export class RegistrationService {
    * user yet, but a sign-up that waits: a link is mailed, or, for an address that is taken, a notice to its owner; the
    * caller cannot tell.
    *
-   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable
+   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, what a hook throws;
+   * second_factor_required where the user is made and a gate asks for one
    */
   async register(registration: Registration): Promise<SignUp> {
     return this.kernel.telemetry.measure('register', () => this.#register(registration));
@@ -79,6 +85,7 @@ export class RegistrationService {
     await this.kernel.passwordPolicy.assertAllowed('password', password, person);
     // Before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox.
     await this.kernel.signUpLimiter.count(person);
+    await this.#askHook(person);
     if (emailVerification !== 'none') await this.kernel.mailLimiter.countMail('registration', email, person);
     const work = { network: clientNetwork(person.ip), isSignUp: true };
     const salt = isMandatory ? this.kernel.signUps.saltFor(email) : undefined;
@@ -89,6 +96,11 @@ export class RegistrationService {
     if (!preventEnumeration) return waiting;
     const [signUp] = await Promise.all([waiting, setTimeout(ALIKE)]);
     return signUp;
+  }
+
+  async #askHook({ email, firstName, lastName, ...client }: Omit<Registration, 'password'>): Promise<void> {
+    const user = { email: normalizeEmail(email), firstName, lastName };
+    await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(client) ?? {} });
   }
 
   /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
@@ -111,7 +123,20 @@ export class RegistrationService {
   }
 
   async #createUser(newUser: HashedRegistration): Promise<SignUp> {
-    const create = (isRetry: boolean) => this.kernel.database.transaction((em) => this.#create(newUser, isRetry, em));
+    const { ip, userAgent, host, replaces } = newUser;
+    const client = { ip, userAgent, host, replaces };
+    const signIn = await this.kernel.signIn.beginSignUp({ amr: ['pwd'], client }, () =>
+      this.kernel.userCreation.preview(this.#userOf(newUser)),
+    );
+    return { tokens: tokensOf(await this.#createOnce(newUser, signIn)) };
+  }
+
+  async #createOnce(newUser: HashedRegistration, signIn: BegunSignIn): Promise<SignInDecision> {
+    const create = (isRetry: boolean) =>
+      this.kernel.database.transaction(async (em) => {
+        const user = await this.#create(newUser, isRetry, em);
+        return signIn.decide(user, em);
+      });
     try {
       return await create(false);
     } catch (error) {
@@ -121,19 +146,21 @@ export class RegistrationService {
     }
   }
 
-  async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<SignUp> {
+  async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<BaseUser> {
     // The insert itself finds out whether the address is taken, and nearly every one is free.
     if (isRetry && !(await this.kernel.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
     // Only where mails are sent can there be a link that brings the address back to somebody.
     if (this.kernel.mails.isOn && (await this.kernel.addresses.isHeld(newUser.email, em)))
       throw authError('email_already_registered');
-    const { email, passwordHash, firstName, lastName } = newUser;
-    const emailVerified = this.kernel.settings.emailVerification === 'none'; // then no mail is sent to confirm it
-    const person = { email, passwordHash, emailVerified, fields: { firstName, lastName } };
-    const user = await this.kernel.userCreation.create({ ...person, role: Role.USER }, em);
+    const user = await this.kernel.userCreation.create(this.#userOf(newUser), em);
     await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
     if (this.kernel.settings.emailVerification === 'optional')
       await this.kernel.mails.sendLink('email-verification', user.id, user.email, em, newUser);
-    return { tokens: await this.kernel.sessions.open(user, { em, client: newUser, amr: ['pwd'] }) };
+    return user;
+  }
+
+  #userOf({ email, passwordHash, firstName, lastName }: HashedRegistration): NewUser {
+    const emailVerified = this.kernel.settings.emailVerification === 'none'; // then no mail is sent to confirm it
+    return { email, passwordHash, role: Role.USER, emailVerified, fields: { firstName, lastName } };
   }
 }

@@ -30,7 +30,8 @@ Look for the latest mail that you asked for, or ask for a new one.</p>
 <p><%= it.error %></p>
 <p>Nothing was changed.<% if (it.isPassing) { %> Wait a while, then open the link in the mail once more.<% } %></p>`,
   done: `<h1>Your password is set</h1>
-<p>You can use it at <%= it.app %> from now on. Everywhere else you were signed out.</p>`,
+<p>You can use it at <%= it.app %> from now on. Everywhere else you were signed out.</p>
+<% if (it.needsSecondFactor) { %><p>Sign in there now, with it and your second factor.</p><% } %>`,
 } as const;
 
 /** The built-in pages. */

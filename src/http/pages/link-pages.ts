@@ -44,9 +44,9 @@ export class LinkPages {
     return sendPage(response, status, this.templates.render('set-password', { ...form, app: this.#app, minLength }));
   }
 
-  /** The password is set. */
-  done(response: HttpResponse): HttpResponse {
-    return sendPage(response, 200, this.templates.render('done', { app: this.#app }));
+  /** The password is set; a sign-in with the second factor may have to follow. */
+  done(response: HttpResponse, { needsSecondFactor = false } = {}): HttpResponse {
+    return sendPage(response, 200, this.templates.render('done', { app: this.#app, needsSecondFactor }));
   }
 
   /** Something went wrong that is no fault of the link. */

@@ -17,6 +17,8 @@ export interface PageData {
   readonly error?: string;
   /** Whether the same will do later. */
   readonly isPassing?: boolean;
+  /** Whether a sign-in with the second factor has to follow. */
+  readonly needsSecondFactor?: boolean;
   /** Where a new link can be asked for. */
   readonly requestUrl?: string;
   /** Characters of a new password. */
@@ -32,6 +34,7 @@ const SAMPLE: PageData = {
   link: '/',
   error: 'a',
   isPassing: true,
+  needsSecondFactor: true,
   requestUrl: '/',
   minLength: 8,
 };

@@ -1,0 +1,103 @@
+import type { Database } from '../database/database.js';
+import { authError } from '../error-table.js';
+import type { AuthHooks } from '../sessions/auth-hooks.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { SessionStore } from '../sessions/session-store.js';
+import type { Settings } from '../settings/settings.js';
+import { requestClientOf } from '../tokens/session-worth.js';
+import type { Tokens } from '../tokens/tokens.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import type { PasswordOwner, UserService } from '../users/user.service.js';
+import { ActivityGate } from './activity-gate.js';
+import { BegunSignIn } from './begun-sign-in.js';
+import type { AppSignIn, SignInAttempt } from './sign-in-attempt.js';
+import type { SignInGate } from './sign-in-gate.js';
+import { VerifiedAddressGate } from './verified-address-gate.js';
+
+/**
+ * The one door: every way in ends here, in tokens, a challenge or a refusal. The order is activity, confirmed address,
+ * the app's `beforeSignIn`, the gates of modules, and the session, whose statement compares again what let the user in.
+ */
+export class SignInService {
+  readonly #ownGates: readonly SignInGate[];
+  readonly #addedGates: SignInGate[] = [];
+
+  constructor(
+    protected readonly kernel: {
+      readonly database: Database;
+      readonly sessions: SessionService;
+      readonly sessionStore: SessionStore;
+      readonly users: UserService;
+      readonly settings: Settings;
+      readonly hooks: AuthHooks;
+    },
+  ) {
+    this.#ownGates = [new ActivityGate(), new VerifiedAddressGate(kernel.settings)];
+  }
+
+  /** Adds a gate behind all that are there. Call it while the app is put together. */
+  addGate(gate: SignInGate): void {
+    this.#addedGates.push(gate);
+  }
+
+  /**
+   * Signs in a user who has just proved who they are.
+   *
+   * @throws no_active_account, email_not_verified, second_factor_required, and what a hook or a gate throws;
+   * incorrect_credentials when the user was deactivated or got another password meanwhile
+   */
+  async signIn(attempt: SignInAttempt): Promise<Tokens> {
+    return (await this.begin(attempt)).complete(attempt.user);
+  }
+
+  /**
+   * Signs in a user whom the app knows by a way of its own: through every gate, as any other sign-in.
+   *
+   * @param user the user; the password hash is compared where it was loaded
+   * @throws what `signIn` throws; no_active_account also where there is no such user
+   */
+  async signInByApp(
+    { id, passwordHash }: Pick<PasswordOwner, 'id' | 'passwordHash'>,
+    { method, client, claims, em }: AppSignIn,
+  ): Promise<Tokens> {
+    const account = await this.kernel.users.findAccount(id, em);
+    if (!account) throw authError('no_active_account');
+    return this.signIn({ user: { ...account, passwordHash }, amr: [method].flat(), client, claims, em });
+  }
+
+  /**
+   * The first half of a sign-in, for work that comes before the session is opened. Nothing was written yet, and no lock
+   * is held. The second half is `complete` or `decide` of what it returns.
+   *
+   * @throws no_active_account, email_not_verified, and what the hook throws
+   */
+  async begin(attempt: SignInAttempt): Promise<BegunSignIn> {
+    for (const gate of this.#ownGates) await gate.check(attempt);
+    return this.#begin(attempt, () => this.#read(attempt));
+  }
+
+  /**
+   * `begin` for a user who is not stored yet.
+   *
+   * @param newUser makes the user that `beforeSignIn` sees; called only where there is such a hook
+   * @throws what the hook throws
+   */
+  async beginSignUp(attempt: Omit<SignInAttempt, 'user'>, newUser: () => BaseUser): Promise<BegunSignIn> {
+    return this.#begin(attempt, async () => newUser());
+  }
+
+  async #begin(attempt: Omit<SignInAttempt, 'user'>, account: () => Promise<BaseUser>): Promise<BegunSignIn> {
+    const { hooks, sessions } = this.kernel;
+    if (hooks.beforeSignIn) {
+      const { amr, client } = attempt;
+      await hooks.beforeSignIn({ user: await account(), amr, client: requestClientOf(client) });
+    }
+    return new BegunSignIn(attempt, [...this.#ownGates, ...this.#addedGates], sessions);
+  }
+
+  async #read({ user, em }: SignInAttempt): Promise<BaseUser> {
+    const found = await this.kernel.sessionStore.findOwner(user.id, em ?? this.kernel.database.fork());
+    if (!found) throw authError('incorrect_credentials');
+    return found.user;
+  }
+}

@@ -1,0 +1,15 @@
+import { authError } from '../error-table.js';
+import type { Settings } from '../settings/settings.js';
+import type { SignInAttempt } from './sign-in-attempt.js';
+import type { SignInGate } from './sign-in-gate.js';
+
+/** Under EMAIL_VERIFICATION=`mandatory`, lets in who has confirmed the address. Who is signed in already stays so. */
+export class VerifiedAddressGate implements SignInGate {
+  constructor(private readonly settings: Pick<Settings, 'emailVerification'>) {}
+
+  /** @throws email_not_verified */
+  async check({ user, caller }: SignInAttempt): Promise<void> {
+    if (this.settings.emailVerification !== 'mandatory' || caller) return;
+    if (!user.emailVerified) throw authError('email_not_verified');
+  }
+}
