@@ -32,7 +32,10 @@ export {
   RegistrationService,
   type SignUp,
 } from './features/registration/registration.service.js';
+export { FromOwnOrigin } from './http/from-own-origin.decorator.js';
+export { clientOf, type HttpRequest, type HttpResponse } from './http/http-message.js';
 export type { PasswordPurpose } from './http/mailed-password-flow.js';
+export type { TokenBody } from './http/refresh-token-transport.js';
 export type { RequireAuth } from './http/require-auth.js';
 export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
 export { MailLimiter } from './mail/mail-limiter.service.js';

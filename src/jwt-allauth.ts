@@ -22,9 +22,11 @@ import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
 import { ErrorAnswers } from './http/error-answers.js';
+import type { HttpRequest, HttpResponse } from './http/http-message.js';
 import { assertMountingWorks } from './http/mounting-check.js';
 import { OwnRequests } from './http/own-requests.js';
 import { createReadBodyMiddleware } from './http/read-body.middleware.js';
+import type { TokenBody } from './http/refresh-token-transport.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createRequireAuth, type RequireAuth } from './http/require-auth.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
@@ -129,6 +131,15 @@ export interface JwtAllauth {
    */
   requireAuth(...rules: readonly AccessRule[]): RequireAuth;
   /**
+   * Hands the tokens of a new session to the client of a route of the app, as our sign-in does: sets the refresh cookie
+   * and ends the session of the one that it replaces, or gives both tokens for the body. The settings and the request
+   * say which. Guard the route by `@FromOwnOrigin()`.
+   *
+   * @returns the body of the answer
+   * @throws bad_request for an `Auth-Transport` that the settings do not allow
+   */
+  deliver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody>;
+  /**
    * The options for `createExpressServer` or `useExpressServer`: the app's own, with our controllers, middlewares and
    * checkers added.
    *
@@ -186,6 +197,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     outbox,
     authenticate: (requestOrToken) => server.authentication.authenticate(requestOrToken),
     requireAuth: server.requireAuth,
+    deliver: (request, response, tokens) => {
+      response.setHeader('Cache-Control', 'no-store');
+      return kernel.http.transport.signIn(request, response, tokens);
+    },
     serverOptions: (app = {}) => {
       assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
       if (settings.publicUrl !== undefined) outbox.start();
@@ -257,7 +272,7 @@ function createServerParts(
   const answers = new ErrorAnswers(kernel, http.pages);
   requests.watch(controllers);
   const middlewares = [
-    createRequestContextMiddleware(orm),
+    createRequestContextMiddleware(orm, http.ownOriginGuard),
     createReadBodyMiddleware(),
     createUnknownRouteMiddleware(prefix),
     createAnsweredMiddleware(),

@@ -119,6 +119,7 @@ describe('the app that the README builds from an empty folder', () => {
   test.each([
     ['predicates', 'can', 'isMember'],
     ['machines', 'Machines'],
+    ['ticket.controller', 'createTicketController'],
     ['live', 'addReport', 'acceptSockets', 'closeEnded'],
     ['nightly', 'purgeNightly'],
     ['support-desk', 'supportDesk'],

@@ -3,7 +3,7 @@ import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { WarningLimit } from '../observability/warning-limit.js';
 import type { Settings } from '../settings/settings.js';
-import { transportOf } from './auth-transport.js';
+import { transportFault, transportOf } from './auth-transport.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
 /** The log line of a refusal, with what to set where the origin is the app's own. */
@@ -40,6 +40,8 @@ export function createCsrfGuard(
   const { refreshTokenAsCookie, trustedOrigins, publicUrl } = settings;
   const trusted = publicUrl === undefined ? trustedOrigins : [...trustedOrigins, new URL(publicUrl).origin];
   const guard: Before = (request, _response, next) => {
+    const fault = transportFault(request, settings);
+    if (fault) return next(fault);
     const isCookie = isAlwaysCookie || transportOf(request, settings) === 'cookie';
     if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
     warn(request, { logger, warnings, trusted });

@@ -1,13 +1,18 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers';
 import { openRequestContext, requestEntityManager } from '../database/request-context.js';
-import type { HttpRequest, HttpResponse, Next } from './http-message.js';
+import { keepOriginGuard } from './from-own-origin.decorator.js';
+import type { Before, HttpRequest, HttpResponse, Next } from './http-message.js';
 
-/** The middleware that gives every request an EntityManager of its own, unless the app has done so already. */
-export function createRequestContextMiddleware(orm: MikroORM) {
+/**
+ * The middleware that gives every request what belongs to its app: an EntityManager of its own, unless the app has done
+ * so already, and the guard of `@FromOwnOrigin`.
+ */
+export function createRequestContextMiddleware(orm: MikroORM, guard: Before) {
   @Middleware({ type: 'before', priority: 1000 })
   class RequestContextMiddleware implements ExpressMiddlewareInterface {
-    use(_request: HttpRequest, _response: HttpResponse, next: Next): void {
+    use(request: HttpRequest, _response: HttpResponse, next: Next): void {
+      keepOriginGuard(request, guard);
       if (requestEntityManager(orm)) next();
       else openRequestContext(orm, next);
     }

@@ -1,29 +1,33 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import type { IRoute } from 'routing-controllers-openapi';
 import { ErrorCode } from '../error.js';
+import { isFromOwnOrigin } from '../http/from-own-origin.decorator.js';
 import type { OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 import { problemAnswer } from './problem-answer.js';
 import { BEARER } from './security-schemes.js';
 
-/** What a route of the app asks of who calls it, and what it answers where that is not given. */
+/** What a route of the app asks of its callers, and what it answers where that is not given. */
 export function accessOf({ action, params }: IRoute): {
   readonly security?: OpenApiOperation['security'];
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
 } {
-  const rules = getMetadataArgsStorage().responseHandlers.filter(
-    ({ type, target, method }) =>
-      type === 'authorized' && target === action.target && (method === undefined || method === action.method),
-  );
+  const { responseHandlers, uses } = getMetadataArgsStorage();
+  const holds = ({ target, method }: { readonly target: unknown; readonly method?: string }) =>
+    target === action.target && (method === undefined || method === action.method);
+  const rules = responseHandlers.filter((handler) => handler.type === 'authorized' && holds(handler));
   const isRuled = rules.some(({ value }) => [value].flat().some((rule) => rule !== undefined));
   const user = params.find(({ type }) => type === 'current-user');
-  if (rules.length === 0 && !user) return { responses: {} };
+  const isFromOwn = uses.some((use) => isFromOwnOrigin(use.middleware) && holds(use));
+  const refusals = [...(isRuled ? [ErrorCode.PermissionDenied] : []), ...(isFromOwn ? [ErrorCode.CsrfFailed] : [])];
+  const forbidden = refusals.length > 0 && { 403: problemAnswer(403, refusals) };
+  if (rules.length === 0 && !user) return { responses: { ...forbidden } };
   const isNeeded = rules.length > 0 || user?.required === true;
   const codes = [...(isNeeded ? [ErrorCode.NotAuthenticated] : []), ErrorCode.TokenNotValid];
   return {
     security: [...(isNeeded ? [] : [{}]), { [BEARER]: [] }],
     responses: {
       401: problemAnswer(401, codes),
-      ...(isRuled && { 403: problemAnswer(403, [ErrorCode.PermissionDenied]) }),
+      ...forbidden,
     },
   };
 }
