@@ -62,6 +62,10 @@ export class PasswordHasher {
     return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
   }
 
+  get #decoy(): string {
+    return this.#prefix + DECOY;
+  }
+
   /** @throws service_unavailable when too many hashes are waiting already */
   async hash(password: string, { salt, ...work }: HashOptions = {}): Promise<string> {
     return this.#queue.run(() => hash(normalizePassword(password), { ...this.parameters, salt }), work);
@@ -79,11 +83,10 @@ export class PasswordHasher {
     const candidate = isPlausible ? normalizePassword(password) : '';
     if (passwordHash && isPlausible && this.#isLegacy(passwordHash))
       return this.#verifyLegacy(passwordHash, password, work);
-    const decoy = this.#prefix + DECOY;
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
-    const isRight = await check(passwordHash || decoy).catch((error) => {
+    const isRight = await check(passwordHash || this.#decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
-      return check(decoy); // a hash of another kind: wrong, but after the same work
+      return check(this.#decoy); // a hash of another kind: wrong, but after the same work
     });
     return isRight && isPlausible;
   }
@@ -104,7 +107,7 @@ export class PasswordHasher {
         return false;
       }
     };
-    const [isRight] = await this.#queue.run(() => Promise.all([answer(), verify(DECOY, '')]), work);
+    const [isRight] = await this.#queue.run(() => Promise.all([answer(), verify(this.#decoy, '')]), work);
     return isRight;
   }
 

@@ -46,7 +46,7 @@ test('a right password of an older system signs in and is hashed anew; afterward
   expect(await hashOf()).toBe(old);
   const client = app.client();
   expect((await client.login(EMAIL, OLD)).status).toBe(200);
-  expect(await hashOf()).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  expect(await hashOf()).toMatch(/^\$argon2id\$/);
   expect((await client.refresh()).status).toBe(200);
   expect(asked).toEqual([old, old]);
   expect((await app.client().login(EMAIL, OLD)).status).toBe(200);
