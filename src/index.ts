@@ -25,8 +25,7 @@ export { type Confirmation, EmailVerificationService } from './features/email/em
 export { type Invitation, InvitationService } from './features/invitations/invitation.service.js';
 export { type Credentials, LoginService } from './features/password/login.service.js';
 export { type PasswordChange, PasswordChangeService } from './features/password/password-change.service.js';
-export { PasswordResetService } from './features/password-by-mail/password-reset.service.js';
-export { type MailedPassword, PasswordSetter } from './features/password-by-mail/password-setter.service.js';
+export { type MailedKey, PasswordByMailService } from './features/password-by-mail/password-by-mail.service.js';
 export {
   type Registration,
   RegistrationService,

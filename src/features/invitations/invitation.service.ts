@@ -12,7 +12,7 @@ export interface Invitation {
   readonly lastName?: string;
 }
 
-/** Invites people, who come in by setting a password (`PasswordSetter`). */
+/** Invites people, who come in by setting a password (`PasswordByMailService`). */
 export class InvitationService {
   constructor(
     protected readonly kernel: Pick<

@@ -1,25 +1,28 @@
-import { Body, ContentType, Get, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
+import { Body, ContentType, Get, HttpCode, Param, Post, Req, Res, UseBefore } from 'routing-controllers';
 import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { EmailInput } from '../../http/email.input.js';
 import { acceptReadForm, formBody } from '../../http/form-body.js';
-import type { HttpRequest, HttpResponse } from '../../http/http-message.js';
-import { newPasswordSchema } from '../../http/json-schema.js';
+import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import { DETAIL, newPasswordSchema } from '../../http/json-schema.js';
 import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, MAIL_TAG, onTo } from '../../http/link-descriptions.js';
 import type { MailedPasswordFlow } from '../../http/mailed-password-flow.js';
 import { asPage } from '../../http/pages/as-page.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import { requireJson } from '../../http/require-json.js';
 import { tokenAnswer } from '../../http/token-answers.js';
+import { validateInput } from '../../http/validate-input.js';
 import { NewPasswordInput } from './new-password.input.js';
-import type { PasswordByMail } from './password-by-mail.js';
+import type { PasswordByMailService } from './password-by-mail.service.js';
+import type { PasswordForm } from './password-form.js';
 
 const CLEARED = 'Clears the cookie of the link.';
 
 /** The routes from a mailed link to a password: the same for a reset and for an invitation. */
 export function createMailedPasswordController(
-  byMail: PasswordByMail,
+  form: PasswordForm,
   flow: MailedPasswordFlow,
   { prefix, settings, originGuard }: ControllerParts,
 ) {
@@ -39,7 +42,7 @@ export function createMailedPasswordController(
       answers: { 303: onTo(flow.appForm ? "On to the app's form." : 'On to the form.', 'The form.') },
     })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
-      return byMail.open(key, request, response);
+      return form.open(key, request, response);
     }
 
     @Post(flow.setNew)
@@ -60,7 +63,7 @@ export function createMailedPasswordController(
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
-      return byMail.setNew(request, response, body);
+      return form.setNew(request, response, body);
     }
 
     @Get(flow.form)
@@ -73,7 +76,7 @@ export function createMailedPasswordController(
       answers: { 200: { description: 'The form.', isPage: true } },
     })
     async form(@Req() request: HttpRequest, @Res() response: HttpResponse) {
-      return byMail.showForm(request, response);
+      return form.showForm(request, response);
     }
 
     @Post(flow.form)
@@ -89,8 +92,33 @@ export function createMailedPasswordController(
       isMinting: settings.refreshTokenAsCookie,
     })
     async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
-      return byMail.submitForm(request, response, body);
+      return form.submitForm(request, response, body);
     }
   }
   return MailedPasswordController;
+}
+
+/** The route that asks for a link to a new password. */
+export function createPasswordResetController(
+  { passwordByMail }: { readonly passwordByMail: PasswordByMailService },
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { isJsonOnly: true })
+  class PasswordResetController {
+    @Post('/password/reset')
+    @HttpCode(202)
+    @DescribeRoute({
+      id: 'requestPasswordReset',
+      tag: MAIL_TAG,
+      summary: 'Ask for a link to a new password',
+      body: EmailInput,
+      answers: { 202: { description: 'Always the same.', json: DETAIL } },
+      isLimited: true,
+    })
+    async request(@Body({ type: EmailInput, required: false }) body: unknown, @Req() request: HttpRequest) {
+      await passwordByMail.request(validateInput(EmailInput, body).email, clientOf(request));
+      return { detail: 'If there is an account with this address, a mail is on its way.' };
+    }
+  }
+  return PasswordResetController;
 }

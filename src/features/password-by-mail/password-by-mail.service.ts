@@ -15,15 +15,15 @@ const PURPOSES = {
   invitation: ['invitation', 'invitation-used'],
 } as const satisfies Record<PasswordPurpose, readonly KeyPurpose[]>;
 
-/** A password, and the key out of a mail that allows to set it. */
-export interface MailedPassword extends SessionClient {
-  /** Of several the first that is good is used. */
-  readonly keys: readonly string[];
-  readonly newPassword: string;
+/** A mailed key that is good, with its user and the address that it was mailed to. */
+export interface MailedKey {
+  readonly key: string;
+  readonly user: UserId;
+  readonly email: string;
 }
 
-/** Sets a password for who has proved a mailbox: after a reset, and after an invitation. */
-export class PasswordSetter {
+/** Mails links to a new password, and sets the password of who has proved a mailbox: by a reset or an invitation. */
+export class PasswordByMailService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
@@ -34,19 +34,38 @@ export class PasswordSetter {
       | 'oneTimeKeys'
       | 'mailLimiter'
       | 'mails'
+      | 'deferredWork'
       | 'sessions'
       | 'signIn'
       | 'journal'
       | 'passwordPolicy'
     >,
-  ) {}
+  ) {
+    const { deferredWork } = kernel;
+    deferredWork.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
+  }
 
-  /** The first good one of some keys, its user, and the address that it was mailed to. @throws too_many_requests */
-  async find(
-    purpose: PasswordPurpose,
-    keys: readonly string[],
-    { ip }: SessionClient,
-  ): Promise<{ readonly key: string; readonly user: UserId; readonly email: string } | undefined> {
+  /**
+   * Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing
+   * happens, in the same time: what is done is written down first, and follows the answer.
+   *
+   * @throws too_many_requests, service_unavailable
+   */
+  async request(email: string, client: SessionClient): Promise<void> {
+    await this.kernel.mailLimiter.countMail('password-reset', email, client);
+    await this.kernel.deferredWork.later('password reset', { email });
+  }
+
+  async #mail(email: string, em: EntityManager): Promise<void> {
+    const user = await this.kernel.users.findByEmail(email, em);
+    if (!user?.isActive) return;
+    // An invitation that has expired is over: a reset must not take its place.
+    if (await this.kernel.accounts.hasExpiredInvitation(user.id, em)) return;
+    await this.kernel.mails.sendLink('password-reset', user.id, user.email, em);
+  }
+
+  /** The first good one of some keys; undefined where none is good. It stays good. @throws too_many_requests */
+  async find(purpose: PasswordPurpose, keys: readonly string[], { ip }: SessionClient): Promise<MailedKey | undefined> {
     await this.kernel.mailLimiter.countKey(ip);
     for (const key of keys) {
       const found = await this.kernel.oneTimeKeys.find(key, PURPOSES[purpose]);
@@ -59,16 +78,18 @@ export class PasswordSetter {
    * Sets the password, confirms the address, ends every older session, pending key and unconfirmed address change, and
    * opens a session: all of it or nothing. Of two at the same moment, one wins.
    *
-   * @throws token_not_valid, validation_failed (the key stays good), too_many_requests, service_unavailable, what a
-   * hook throws; second_factor_required where the password is set and a gate asks for one
+   * @param found what `find` has found for the same purpose
+   * @throws token_not_valid, validation_failed (the key stays good), service_unavailable, what a hook throws;
+   * second_factor_required where the password is set and a gate asks for one
    */
-  async set(purpose: PasswordPurpose, { keys, newPassword, ...client }: MailedPassword): Promise<Tokens> {
-    const found = await this.find(purpose, keys, client);
-    if (!found) throw tokenNotValid('one-time-key');
-    const { key, user } = found;
+  async set(
+    purpose: PasswordPurpose,
+    { key, user, email }: MailedKey,
+    { newPassword, ...client }: SessionClient & { readonly newPassword: string },
+  ): Promise<Tokens> {
     const owner = await this.kernel.database.read((em) => this.kernel.users.getActive(em, String(user)));
     await this.kernel.passwordPolicy.assertAllowed('newPassword', newPassword, owner);
-    const owned = { id: user, email: found.email, isActive: true, emailVerified: true };
+    const owned = { id: user, email, isActive: true, emailVerified: true };
     const signIn = await this.kernel.signIn.begin({ user: owned, amr: ['mail', 'pwd'], client });
     const passwordHash = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     const decision = await this.kernel.database.transaction((em) => this.#set(purpose, key, passwordHash, signIn, em));

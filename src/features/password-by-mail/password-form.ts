@@ -1,4 +1,5 @@
 import { JwtAllauthError } from '../../error.js';
+import { tokenNotValid } from '../../error-table.js';
 import type { LinkParts } from '../../http/controller-parts.js';
 import { parseForm } from '../../http/form-body.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
@@ -12,13 +13,13 @@ import type { AuthKernel } from '../../kernel.js';
 import { isChallenge } from '../../sign-in/challenge.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { NewPasswordInput } from './new-password.input.js';
-import type { PasswordSetter } from './password-setter.service.js';
+import type { MailedKey, PasswordByMailService } from './password-by-mail.service.js';
 
 /**
  * From a mailed link to a password, over HTTP: opening the link moves its key into a cookie, so that it stays neither
  * in the address bar nor in a referrer, and uses nothing up; setting the password does.
  */
-export class PasswordByMail {
+export class PasswordForm {
   readonly #pages: LinkPages;
   readonly #transport: RefreshTokenTransport;
   /** The address of our form, as a browser sees it. */
@@ -27,7 +28,7 @@ export class PasswordByMail {
 
   constructor(
     private readonly kernel: Pick<AuthKernel, 'passwordPolicy' | 'logout'> & {
-      readonly passwordSetter: PasswordSetter;
+      readonly passwordByMail: PasswordByMailService;
     },
     private readonly flow: MailedPasswordFlow,
     { pages, transport, url, cookie }: LinkParts,
@@ -57,7 +58,7 @@ export class PasswordByMail {
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) return this.#pages.failed(response);
     try {
-      await this.#handOver(request, response, await this.#set([found.key], newPassword, request));
+      await this.#handOver(request, response, await this.#set(found, newPassword, request));
     } catch (error) {
       if (isChallenge(error)) return this.#done(response, { needsSecondFactor: true });
       if (!(error instanceof JwtAllauthError)) throw error;
@@ -74,7 +75,9 @@ export class PasswordByMail {
     const { newPassword } = await validateWholeInput(NewPasswordInput, body, (given) =>
       this.kernel.passwordPolicy.fieldErrors('newPassword', given.newPassword, {}),
     );
-    const tokens = await this.#set(this.#cookie.read(request), newPassword, request).catch((error) => {
+    const found = await this.#find(this.#cookie.read(request), request);
+    if (!found) throw tokenNotValid('one-time-key');
+    const tokens = await this.#set(found, newPassword, request).catch((error) => {
       if (isChallenge(error)) this.#cookie.clear(response); // the password is set, and the key is used up
       throw error;
     });
@@ -83,11 +86,11 @@ export class PasswordByMail {
   }
 
   #find(keys: readonly string[], request: HttpRequest) {
-    return this.kernel.passwordSetter.find(this.flow.purpose, keys, clientOf(request));
+    return this.kernel.passwordByMail.find(this.flow.purpose, keys, clientOf(request));
   }
 
-  #set(keys: readonly string[], newPassword: string, request: HttpRequest): Promise<Tokens> {
-    return this.kernel.passwordSetter.set(this.flow.purpose, { keys, newPassword, ...clientOf(request) });
+  #set(found: MailedKey, newPassword: string, request: HttpRequest): Promise<Tokens> {
+    return this.kernel.passwordByMail.set(this.flow.purpose, found, { newPassword, ...clientOf(request) });
   }
 
   /** A cookie signs the browser in; a body is nothing that a page could keep. */
