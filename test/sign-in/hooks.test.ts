@@ -1,3 +1,4 @@
+import { hash } from '@node-rs/argon2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type AuthHooks,
@@ -13,6 +14,8 @@ import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { type Answer, PASSWORD, type TestClient } from '../support/test-client.js';
 
+/** What a change of a factor does. */
+const RAISE_EPOCH = 'update auth_account set credential_epoch = credential_epoch + 1 where user_id = $1';
 const OTHER = 'another sentence of some length';
 
 /** What each hook does, and what it was given. */
@@ -136,6 +139,19 @@ describe.each([
     expect(await everything()).toEqual(before);
   });
 
+  test('are asked before a hash of outdated parameters is renewed', async () => {
+    const address = email();
+    await app.signedUp(address);
+    const outdated = await hash(PASSWORD, { memoryCost: 128, timeCost: 1, parallelism: 1 });
+    await query('update app_user set password_hash = $1 where email = $2', outdated, address);
+    does.beforeSignIn = refuse;
+    expectProblem(await app.client().login(address), 403, 'not_today');
+    expect((await userBy(address)).password_hash).toBe(outdated);
+    delete does.beforeSignIn;
+    expect((await app.client().login(address)).status).toBe(200);
+    expect((await userBy(address)).password_hash).not.toBe(outdated);
+  });
+
   test('are asked about right proofs only', async () => {
     const address = email();
     await app.signedUp(address);
@@ -240,11 +256,19 @@ describe.each([
       return (await query(sql, id)).rows[0].live;
     };
 
+    test('a change of credentials wins against a sign-in by the app', async () => {
+      does.beforeSignIn = once(() => query(RAISE_EPOCH, id));
+      const signIn = app.auth.signIn({ id }, { method: 'ticket' });
+      await expect(signIn).rejects.toMatchObject({ code: 'incorrect_credentials' });
+      expect(await live()).toBe(1);
+    });
+
     test.each([
       ['a deactivation', () => app.auth.deactivation.deactivate(id), 0],
       ['a deactivation by SQL', () => query('update app_user set is_active = false where id = $1', id), 1],
       ['a password change', () => known.changePassword(PASSWORD, OTHER), 1],
       ['a deletion', () => query('delete from app_user where id = $1', id), 0],
+      ['a change of credentials', () => query(RAISE_EPOCH, id), 1],
     ] as const)('%s wins: no session is opened', async (_what, end, left) => {
       does.beforeSignIn = once(end);
       expectProblem(await app.client().login(address), 401, 'incorrect_credentials');

@@ -1,18 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
+  createAuthEntities,
   JwtAllauthError,
   RefreshToken,
   type SignInAttempt,
   SignInService,
   secondFactorRequired,
 } from '../../src/index.js';
+import type { AuthModule } from '../../src/module-kit.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { claimsOf, createOwner } from '../support/race.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { type Answer, PASSWORD } from '../support/test-client.js';
+import { AppUser, Organization } from '../support/users.js';
 
 const OTHER = 'another sentence of some length';
+/** What a change of a factor does. */
+const RAISE_EPOCH = 'update auth_account set credential_epoch = credential_epoch + 1 where user_id = $1';
 const CHALLENGE = { challenge: 'an opaque string', methods: ['totp', 'recovery_code'], expires_in: 300 };
 
 /** What the gate of a module does, and what it was asked. */
@@ -174,6 +179,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
       'a deactivation by SQL',
       (id) => app.database.pool.query('update app_user set is_active = false where id = $1', [id]),
     ],
+    ['a change of credentials', (id) => app.database.pool.query(RAISE_EPOCH, [id])],
     [
       'another password',
       (id) => app.database.pool.query(`update app_user set password_hash = 'x' where id = $1`, [id]),
@@ -234,6 +240,33 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     await em.transactional((own) => app.auth.signIn({ id }, { method: 'ticket', em: own }));
     expect(await live()).toBe(2);
   });
+});
+
+test('each gate of a module is asked, in the order of the modules, until one says no', async () => {
+  const order: string[] = [];
+  const module = (name: string): AuthModule => ({
+    name,
+    create: () => ({
+      gates: [
+        {
+          check: async (attempt) => {
+            order.push(`${name} ${attempt.user.email}`);
+            if (name === 'second') await gate(attempt);
+          },
+        },
+      ],
+    }),
+  });
+  const modules = ['first', 'second', 'third'].map(module);
+  const entities = [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules })];
+  const app = await createTestApp({ orm: { entities } });
+  expect((await app.client().register('ada@example.com')).status).toBe(201);
+  expect(order.splice(0)).toEqual(['first ada@example.com', 'second ada@example.com', 'third ada@example.com']);
+  gate = challenge;
+  expectChallenge(await app.client().login('ada@example.com'));
+  expect(order).toEqual(['first ada@example.com', 'second ada@example.com']);
+  expect(await app.liveSessions()).toBe(1);
+  await app.close();
 });
 
 test('where no old password is asked for, a password change proves nothing', async () => {
