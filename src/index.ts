@@ -70,7 +70,7 @@ export type { EmailVerificationMode } from './settings/account-settings.js';
 export type { Algorithm } from './settings/algorithm.js';
 export type { RateLimit, RateLimitScope } from './settings/rate-limit.js';
 export type { RevocationListFallback, SessionCheckMode } from './settings/session-settings.js';
-export { Settings, type SettingsInput } from './settings/settings.js';
+export { type ModuleSettings, Settings, type SettingsInput } from './settings/settings.js';
 export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
 export { BegunSignIn, type SignInDecision, tokensOf } from './sign-in/begun-sign-in.js';

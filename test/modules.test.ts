@@ -23,7 +23,7 @@ const entities = (modules: readonly AuthModule[]) => [
 describe('a module of the app', () => {
   let app: MailApp;
   beforeAll(async () => {
-    app = await createMailApp({ notesLimit: 1 } as never, { orm: { entities: entities([notesModule]) } });
+    app = await createMailApp({ notesLimit: 1 }, { orm: { entities: entities([notesModule]) } });
   });
   afterAll(() => app.close());
 
@@ -92,7 +92,7 @@ test('without the module its routes are not there, and its settings are refused 
   const owner = await app.signedUp();
   expect(await owner.get('/auth/notes')).toMatchObject({ status: 404, body: { code: 'not_found' } });
   await app.close();
-  await expect(createMailApp({ notesLimit: 1 } as never)).rejects.toThrow(/notesLimit is not a setting/);
+  await expect(createMailApp({ notesLimit: 1 })).rejects.toThrow(/notesLimit is not a setting/);
 });
 
 test('the settings of a module come from the environment, with defaults and rules', () => {

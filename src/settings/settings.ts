@@ -115,6 +115,13 @@ export interface SettingsOwner {
 }
 
 /**
+ * The settings of modules by name. A module adds its own by declaring this interface again, so that an app can give
+ * them in an object.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: only modules have members for it
+export interface ModuleSettings {}
+
+/**
  * What an app may give: any subset, and what is no text also as the text that a variable would have. Everything left
  * out, or undefined, has its default.
  */
@@ -122,7 +129,7 @@ export type SettingsInput = {
   readonly [K in keyof Settings as Settings[K] extends (...args: never[]) => unknown ? never : K]?:
     | Settings[K]
     | (NonNullable<Settings[K]> extends string ? never : string);
-};
+} & Partial<ModuleSettings>;
 
 /** Says what was received where that is a path, which is no secret: in a `.env` file `#` begins a comment. */
 function tokenClassFault(value: unknown): string {

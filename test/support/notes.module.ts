@@ -17,9 +17,12 @@ import {
   validateInput,
 } from '../../src/module-kit.js';
 
-declare module '../../src/observability/auth-events.js' {
+declare module '../../src/index.js' {
   interface AuthEventMap {
     'note.added': AuthEvent & { readonly user: string };
+  }
+  interface ModuleSettings {
+    notesLimit: number | string;
   }
 }
 
