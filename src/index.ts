@@ -18,6 +18,7 @@ export {
   type TokenReuse,
 } from './error.js';
 export { AccountDeletionService } from './features/account/account-deletion.service.js';
+export { ProfileInput } from './features/account/profile.input.js';
 export { type ProfileChanges, ProfileService } from './features/account/profile.service.js';
 export { type EmailChange, EmailChangeService } from './features/email/email-change.service.js';
 export { type ChangedEmail, EmailUndoService } from './features/email/email-undo.service.js';
@@ -26,6 +27,7 @@ export { type Invitation, InvitationService } from './features/invitations/invit
 export { type Credentials, LoginService } from './features/password/login.service.js';
 export { type PasswordChange, PasswordChangeService } from './features/password/password-change.service.js';
 export { type MailedKey, PasswordByMailService } from './features/password-by-mail/password-by-mail.service.js';
+export { RegistrationInput } from './features/registration/registration.input.js';
 export {
   type Registration,
   RegistrationService,
@@ -36,7 +38,13 @@ export { clientOf, type HttpRequest, type HttpResponse } from './http/http-messa
 export type { PasswordPurpose } from './http/mailed-password-flow.js';
 export type { TokenBody } from './http/refresh-token-transport.js';
 export type { RequireAuth } from './http/require-auth.js';
-export { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from './jwt-allauth.js';
+export {
+  type AppInputs,
+  type AppServerOptions,
+  createJwtAllauth,
+  type JwtAllauth,
+  type JwtAllauthOptions,
+} from './jwt-allauth.js';
 export { MailLimiter } from './mail/mail-limiter.service.js';
 export { type Mail, Mailer } from './mail/mailer.js';
 export { Outbox } from './mail/outbox.service.js';
@@ -95,4 +103,4 @@ export { type PasswordOwnerFacts, PasswordPolicy } from './users/password-policy
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';
 export { type PasswordOwner, UserService } from './users/user.service.js';
-export { type NewUser, UserCreationService } from './users/user-creation.service.js';
+export { type NewUser, type NewUserFields, UserCreationService } from './users/user-creation.service.js';

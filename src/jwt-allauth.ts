@@ -17,6 +17,8 @@ import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
 import { PurgeService } from './database/purge.service.js';
 import { ERRORS, type ErrorTable } from './error-table.js';
+import type { ProfileInput } from './features/account/profile.input.js';
+import type { RegistrationInput } from './features/registration/registration.input.js';
 import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
@@ -47,6 +49,14 @@ import type { TokenFactory } from './tokens/token-factory.js';
 import type { Tokens } from './tokens/tokens.js';
 import type { LegacyPasswords } from './users/legacy-passwords.js';
 import type { PasswordOwner } from './users/user.service.js';
+
+/** Classes that extend inputs of ours by fields, each with rules of class-validator. */
+export interface AppInputs {
+  /** Of the sign-up. */
+  readonly registration?: new () => RegistrationInput;
+  /** Of what users may change about themselves. */
+  readonly profile?: new () => ProfileInput;
+}
 
 /** What `createJwtAllauth` is given. */
 export interface JwtAllauthOptions {
@@ -83,6 +93,11 @@ export interface JwtAllauthOptions {
   readonly legacyPasswords?: LegacyPasswords;
   /** What runs before a sign-up, a sign-in and a refresh. A hook that throws refuses it with the app's own error. */
   readonly hooks?: AuthHooks;
+  /**
+   * Classes that extend `RegistrationInput` and `ProfileInput`. Their fields are written to the user's properties of the
+   * same names, and are in `GET /user`.
+   */
+  readonly inputs?: AppInputs;
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
@@ -168,8 +183,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   assertModulesFit(modules, orm);
   const settings = resolveSettings(options.settings, undefined, modules);
   const mailWords = Object.assign({}, ...modules.map(({ mails }) => mails));
-  const { mailer, legacyPasswords, hooks } = options;
-  const byApp = { mailer, legacyPasswords, hooks };
+  const { mailer, legacyPasswords, hooks, inputs } = options;
+  const byApp = { mailer, legacyPasswords, hooks, inputs };
   const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, ...byApp };
   const kernel = await createAuthKernel(parts);
   const features: ModuleParts[] = [];

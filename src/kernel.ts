@@ -8,6 +8,8 @@ import { entityMetadata, Table } from './database/table.js';
 import { TableSweep } from './database/table-sweep.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
 import { type ControllerParts, createControllerParts } from './http/controller-parts.js';
+import { InputFields, type InputUse } from './http/input-fields.js';
+import type { InputClass } from './http/route-description.js';
 import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
@@ -90,6 +92,8 @@ export interface AuthKernelOptions {
   readonly legacyPasswords?: LegacyPasswords;
   /** What the app asks before a sign-up, a sign-in and a refresh. */
   readonly hooks?: AuthHooks;
+  /** Classes that add fields of the app's to inputs of ours. */
+  readonly inputs?: Readonly<Partial<Record<InputUse, InputClass>>>;
 }
 
 /** The foundations: settings, database, keys, and where is told what happens. */
@@ -119,6 +123,8 @@ interface UserParts extends Foundation {
   readonly users: UserService;
   readonly accounts: Accounts;
   readonly userCreation: UserCreationService;
+  /** The fields that the app adds to inputs of ours. */
+  readonly inputs: Readonly<Record<InputUse, InputFields>>;
   readonly signUps: PendingSignUps;
   readonly signUpBrowsers: SignUpBrowsers;
   readonly hasher: PasswordHasher;
@@ -211,7 +217,7 @@ function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): Encr
   return new EncryptionKeys([keys.deriveEncryptionKey()]);
 }
 
-async function withUsers(base: Foundation, { legacyPasswords }: AuthKernelOptions): Promise<UserParts> {
+async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKernelOptions): Promise<UserParts> {
   const { orm, settings, database, make, logger } = base;
   const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
@@ -223,6 +229,10 @@ async function withUsers(base: Foundation, { legacyPasswords }: AuthKernelOption
     users,
     accounts: new Accounts({ ...base, users }),
     userCreation: make(UserCreationService, { users, database }),
+    inputs: {
+      registration: new InputFields('registration', inputs?.registration, userMeta),
+      profile: new InputFields('profile', inputs?.profile, userMeta),
+    },
     signUps: new PendingSignUps(base),
     signUpBrowsers: new SignUpBrowsers(base),
     hasher: make(PasswordHasher, { legacyPasswords, logger }),

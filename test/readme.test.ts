@@ -159,6 +159,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['use-tokens', 'useTokens'],
     ['migrate', 'migrate'],
     ['company-registration', 'CompanyRegistration'],
+    ['company-fields', 'inputs'],
     ['own-policy', 'OwnPolicy'],
     ['own-ways', 'hooks', 'signInByTicket'],
     ['described-server', 'createDescribedServer'],

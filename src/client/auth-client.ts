@@ -47,8 +47,9 @@ interface Call extends Content {
  * does not fit the server.
  *
  * @typeParam Claims what the app's own refresh token adds
+ * @typeParam Fields what the app adds to sign-up and profile
  */
-export class AuthClient<Claims extends object = object> {
+export class AuthClient<Claims extends object = object, Fields extends object = Record<never, never>> {
   readonly #origins: readonly string[];
   readonly #transport: Transport;
   readonly #keeper: SessionKeeper<Claims>;
@@ -138,7 +139,7 @@ export class AuthClient<Claims extends object = object> {
   };
 
   /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
-  async register(account: { readonly email: string; readonly password: string } & Names) {
+  async register(account: { readonly email: string; readonly password: string } & Names & Fields) {
     const answer = await this.#call<Partial<Tokens>>('POST', '/registration', { body: account, change: this.#signIn });
     return answer.access ? 'signed-in' : 'confirmation-mailed';
   }
@@ -165,13 +166,13 @@ export class AuthClient<Claims extends object = object> {
   }
 
   /** Asks for the account; the claims of `state` are there without. */
-  getUser(): Promise<UserProfile> {
+  getUser(): Promise<UserProfile & Fields> {
     return this.#call('GET', '/user', { isBearer: true });
   }
 
-  /** Changes the names that are given, and leaves the others. */
-  updateUser(names: Names): Promise<UserProfile> {
-    return this.#call('PATCH', '/user', { body: names, isBearer: true });
+  /** Changes what is given, and leaves the rest. */
+  updateUser(changes: Names & Partial<Fields>): Promise<UserProfile & Fields> {
+    return this.#call('PATCH', '/user', { body: changes, isBearer: true });
   }
 
   /** Deletes the account and all it owns. */

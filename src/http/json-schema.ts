@@ -7,6 +7,12 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 export interface NamedSchema {
   readonly name: string;
   readonly schema: JsonSchema;
+  /** Members that the app adds, with the class whose rules describe them. */
+  readonly fields?: readonly {
+    readonly name: string;
+    readonly input: new () => object;
+    readonly isNullable: boolean;
+  }[];
 }
 
 /** An object with exactly these members. */

@@ -36,6 +36,8 @@ export type InputClass = new () => object;
 /** An input with what its rules do not say. */
 export interface RefinedInput {
   readonly input: InputClass;
+  /** The name of the schema without `Auth`. Default: that of the class. */
+  readonly name?: string;
   /** Schemas of fields, in place of those that the rules come to. */
   readonly fields?: Readonly<Record<string, JsonSchema>>;
   /** Fields that are optional for the rules and necessary for this route. */

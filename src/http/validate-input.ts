@@ -1,7 +1,8 @@
 import { plainToInstance } from 'class-transformer';
-import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
+import { getMetadataStorage, type ValidationError, validate, validateSync } from 'class-validator';
 import type { FieldError, JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
+import { isOwnInput } from './field.decorator.js';
 import { notAnObject } from './read-body.js';
 
 /** Characters of a field name that an error repeats. */
@@ -18,12 +19,13 @@ const FAULTS = 20;
  */
 export function validateInput<T extends object>(type: new () => T, body: unknown): T {
   const { input, faults } = readInput(type, body);
-  if (faults.length > 0) throw refused(faults);
+  const all = faultsOf(faults, validateSync(input, VALIDATION));
+  if (all.length > 0) throw refused(all);
   return input;
 }
 
 /**
- * `validateInput`, which lists all at once.
+ * `validateInput`, which waits for asynchronous rules of the app's, and lists all faults at once.
  *
  * @param others finds what a later step would refuse; asked only where the input is refused already
  * @throws validation_failed with every fault, without any value
@@ -31,20 +33,29 @@ export function validateInput<T extends object>(type: new () => T, body: unknown
 export async function validateWholeInput<T extends object>(
   type: new () => T,
   body: unknown,
-  others: (input: T) => Promise<readonly FieldError[]>,
+  others: (input: T) => Promise<readonly FieldError[]> = async () => [],
 ): Promise<T> {
   const { input, faults } = readInput(type, body);
-  if (faults.length === 0) return input;
-  const wrong = new Set(faults.map(({ field }) => field));
+  const all = faultsOf(faults, await validate(input, VALIDATION));
+  if (all.length === 0) return input;
+  const wrong = new Set(all.map(({ field }) => field));
   const more = await others(input);
-  throw refused([...faults, ...more.filter(({ field }) => !wrong.has(field))]);
+  throw refused([...all, ...more.filter(({ field }) => !wrong.has(field))]);
 }
+
+const VALIDATION = { forbidUnknownValues: true, validationError: { target: false, value: false } } as const;
 
 function refused(faults: readonly FieldError[]): JwtAllauthError {
   return authError('validation_failed', { errors: faults.slice(0, FAULTS) });
 }
 
-/** The input that a body makes, and what is wrong with it. */
+/** All faults, of each field one: those that were found first, and those of its rules. */
+function faultsOf(found: readonly FieldError[], errors: readonly ValidationError[]): FieldError[] {
+  const named = new Set(found.map(({ field }) => field));
+  return [...found, ...errors.map(toFieldError).filter(({ field }) => !named.has(field))];
+}
+
+/** The input that a body makes, and its fields that nothing may be made of. */
 function readInput<T extends object>(type: new () => T, body: unknown = {}): { input: T; faults: FieldError[] } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw notAnObject();
@@ -52,17 +63,15 @@ function readInput<T extends object>(type: new () => T, body: unknown = {}): { i
   // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no
   // end.
   const known = fieldsOf(type);
+  const own = ownFieldsOf(type);
   const plain: [string, unknown][] = [];
   const faults: FieldError[] = [];
   for (const [field, value] of Object.entries(body)) {
-    const fault = faultOf(field, value, known);
+    const fault = known.includes(field) ? faultOf(value, !own.includes(field)) : 'is not a known field';
     if (fault) faults.push({ field: field.slice(0, NAME_LENGTH), messages: [fault] });
     else plain.push([field, value]);
   }
   const input = plainToInstance(type, Object.fromEntries(plain));
-  const errors = validateSync(input, { forbidUnknownValues: true, validationError: { target: false, value: false } });
-  const named = new Set(faults.map(({ field }) => field));
-  faults.push(...errors.map(toFieldError).filter(({ field }) => !named.has(field)));
   return { input, faults };
 }
 
@@ -73,14 +82,30 @@ function fieldsOf(type: new () => object): readonly string[] {
   const known = fields.get(type);
   if (known) return known;
   const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
-  const names = rules.map(({ propertyName }) => propertyName);
+  const names = [...new Set(rules.map(({ propertyName }) => propertyName))];
   fields.set(type, names);
   return names;
 }
 
-function faultOf(field: string, value: unknown, known: readonly string[]): string | undefined {
-  if (!known.includes(field)) return 'is not a known field';
-  return typeof value === 'object' && value !== null ? 'must be a plain value' : undefined;
+/** The fields that a class of the app's adds to the class of ours that it extends. */
+export function addedFieldsOf(type: new () => object): string[] {
+  const own = ownFieldsOf(type);
+  return fieldsOf(type).filter((name) => !own.includes(name));
+}
+
+/** Those of its fields that are the library's: of a class of the app's, those of the class that it extends. */
+function ownFieldsOf(type: new () => object): readonly string[] {
+  let own: unknown = type;
+  while (typeof own === 'function' && own.prototype && !isOwnInput(own)) own = Object.getPrototypeOf(own);
+  return typeof own === 'function' && own.prototype ? fieldsOf(own as new () => object) : [];
+}
+
+function faultOf(value: unknown, mayBeList: boolean): string | undefined {
+  const isPlain = (each: unknown) => typeof each !== 'object' || each === null;
+  if (!mayBeList) return isPlain(value) ? undefined : 'must be a plain value';
+  return (Array.isArray(value) ? value : [value]).every(isPlain)
+    ? undefined
+    : 'must be a plain value or a list of them';
 }
 
 function toFieldError({ property, constraints = {} }: ValidationError): FieldError {

@@ -1,6 +1,7 @@
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import type { JsonSchema } from '../http/json-schema.js';
 import type { RefinedInput } from '../http/route-description.js';
+import { toJsonSchema } from './schema-dialect.js';
 
 const password: JsonSchema = { type: 'string', format: 'password' };
 const name: JsonSchema = { type: 'string', maxLength: 150, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
@@ -20,7 +21,7 @@ export function inputSchema({ input, fields = {}, required = [] }: RefinedInput)
   const { properties = {}, required: always = [] } = targetConstructorToSchema(input);
   const refined = Object.entries(properties).map(([field, schema]) => [
     field,
-    fields[field] ?? FIELDS[field] ?? schema,
+    fields[field] ?? FIELDS[field] ?? toJsonSchema(schema as JsonSchema),
   ]);
   const needed = [...new Set([...always, ...required])];
   return {

@@ -22,12 +22,26 @@ export function ownSchemas(routes: readonly OwnRoute[]): Readonly<Record<string,
 
 /** The name of the schema of an input. */
 export function inputName(input: InputClass | RefinedInput): string {
-  return `Auth${typeof input === 'function' ? input.name : input.input.name}`;
+  return `Auth${typeof input === 'function' ? input.name : (input.name ?? input.input.name)}`;
 }
 
 function namedSchemas({ description: { body, answers } }: OwnRoute): NamedSchema[] {
-  const bodies = Object.values(answers).flatMap(({ json }) => (json ? ['items' in json ? json.items : json] : []));
+  const named = Object.values(answers).flatMap(({ json }) => (json ? ['items' in json ? json.items : json] : []));
+  const bodies = named.map(withFields);
   if (body === undefined || 'form' in body) return bodies;
   const refined = typeof body === 'function' ? { input: body } : body;
   return [...bodies, { name: inputName(body), schema: inputSchema(refined) }];
+}
+
+/** The schema with the members that the app adds. */
+function withFields({ name, schema, fields = [] }: NamedSchema): NamedSchema {
+  if (fields.length === 0) return { name, schema };
+  const { properties, required } = schema as { properties: JsonSchema; required: readonly string[] };
+  const added = fields.map((field) => {
+    const described = inputSchema(field)['properties'] as Readonly<Record<string, JsonSchema>>;
+    const own = described[field.name] ?? {};
+    return [field.name, field.isNullable ? { anyOf: [own, { type: 'null' }] } : own] as const;
+  });
+  const all = { ...properties, ...Object.fromEntries(added) };
+  return { name, schema: { ...schema, properties: all, required: [...required, ...fields.map((each) => each.name)] } };
 }

@@ -3,8 +3,13 @@ import type { BaseUser } from '../users/base-user.entity.js';
 
 /** What `beforeSignUp` sees. */
 export interface SignUpHook {
-  /** What the person gave, without the password. */
-  readonly user: { readonly email: string; readonly firstName?: string; readonly lastName?: string };
+  /** What the person gave, without the password: the fields that the app adds, too. */
+  readonly user: {
+    readonly email: string;
+    readonly firstName?: string;
+    readonly lastName?: string;
+    readonly [field: string]: unknown;
+  };
   readonly client: RequestClient;
 }
 

@@ -9,6 +9,7 @@ import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from './email.js';
 import { PENDING_SIGN_UP_ENTITY } from './pending-sign-up.entity.js';
 import type { SignUpOrigin } from './sign-up-origin.js';
+import type { NewUserFields } from './user-creation.service.js';
 
 /**
  * Sign-ups of one address that are kept, the newest. MAIL_RATE_LIMIT lets 20 an hour through for one mailbox by
@@ -25,7 +26,7 @@ export interface PendingSignUp {
   readonly email: string;
   readonly passwordHash: string;
   /** What else was given. */
-  readonly fields: { readonly firstName?: string; readonly lastName?: string };
+  readonly fields: NewUserFields;
 }
 
 /** A sign-up that can still be confirmed. */
@@ -76,7 +77,7 @@ export class PendingSignUps {
   ): Promise<string> {
     const address = normalizeEmail(email);
     const hash = key === undefined ? null : hashOfMailedKey(key);
-    const parameters = [address, passwordHash, JSON.stringify(fields), hash, this.#expiry, at ?? null, from ?? null];
+    const parameters = [address, passwordHash, toJson(fields), hash, this.#expiry, at ?? null, from ?? null];
     const [row] = await this.kernel.database.query<{ id: string }>(this.#sql.insert, parameters, em);
     await this.kernel.database.query(this.#sql.trim, [address], em);
     return String(row?.id);
@@ -140,6 +141,11 @@ export class PendingSignUps {
   get #expiry(): Date {
     return new Date(this.kernel.clock.now() + this.kernel.settings.emailConfirmationLifetime * 1000);
   }
+}
+
+/** JSON, in which a bigint is a text. */
+function toJson(value: object): string {
+  return JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each));
 }
 
 function statements(signUp: Table) {

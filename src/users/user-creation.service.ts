@@ -4,6 +4,14 @@ import type { BaseUser } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';
 import type { UserService } from './user.service.js';
 
+/** What was given about a new user beside address and password. */
+export interface NewUserFields {
+  readonly firstName?: string;
+  readonly lastName?: string;
+  /** Values of the fields that the app adds (`inputs.registration`), by property of the user. */
+  readonly added?: Readonly<Record<string, unknown>>;
+}
+
 /** What a new user is made from. */
 export interface NewUser {
   /** As it was given. It is stored in its normal form. */
@@ -12,8 +20,7 @@ export interface NewUser {
   readonly passwordHash: string | null;
   readonly role: number;
   readonly emailVerified: boolean;
-  /** What else was given: names. */
-  readonly fields: { readonly firstName?: string; readonly lastName?: string };
+  readonly fields: NewUserFields;
 }
 
 /** Makes users: at a sign-up, when a sign-up is confirmed, and at an invitation. */
@@ -42,6 +49,6 @@ export class UserCreationService {
   protected createUser(em: EntityManager, { email, passwordHash, role, emailVerified, fields }: NewUser): BaseUser {
     const person = { email: normalizeEmail(email), firstName: fields.firstName ?? '', lastName: fields.lastName ?? '' };
     const account = { passwordHash, role, emailVerified, isActive: true };
-    return em.create(this.kernel.users.entity, { ...person, ...account } as never) as BaseUser;
+    return em.create(this.kernel.users.entity, { ...fields.added, ...person, ...account } as never) as BaseUser;
   }
 }

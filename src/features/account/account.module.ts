@@ -17,7 +17,7 @@ export const accountModule: AuthModule = {
     const accountDeletion = make(AccountDeletionService, kernel);
     return {
       controllers: [
-        createProfileController({ profile }, http),
+        createProfileController({ ...kernel, profile }, http),
         createAccountDeletionController({ accountDeletion }, http),
       ],
     };

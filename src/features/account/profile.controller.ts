@@ -3,8 +3,9 @@ import { SessionPrincipal } from '../../authentication/principal.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { fieldValues, type InputFields, type ShownField } from '../../http/input-fields.js';
 import { closedObject, type JsonSchema, type NamedSchema } from '../../http/json-schema.js';
-import { validateInput } from '../../http/validate-input.js';
+import { validateWholeInput } from '../../http/validate-input.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
 import { ProfileInput } from './profile.input.js';
 import type { ProfileService } from './profile.service.js';
@@ -19,11 +20,23 @@ interface ProfileBody {
   readonly emailVerified: boolean;
 }
 
+/** What the app adds to the inputs. */
+interface ProfileInputs {
+  readonly registration: { readonly shown: readonly ShownField[] };
+  readonly profile: InputFields;
+}
+
 /** The routes of what a user says about themselves. */
 export function createProfileController(
-  { profile }: { readonly profile: ProfileService },
+  { profile, inputs }: { readonly profile: ProfileService; readonly inputs: ProfileInputs },
   { prefix }: ControllerParts,
 ) {
+  const type = inputs.profile.typeOf(ProfileInput);
+  const all = [...inputs.registration.shown, ...inputs.profile.shown];
+  const shown = [...new Map(all.map((field) => [field.name, field])).values()];
+  const json = { ...PROFILE, fields: shown };
+  const toBody = (user: BaseUser) => ({ ...profileOf(user), ...fieldValues(user, shown) });
+
   @AuthController(prefix, { isBearer: true, isJsonOnly: true })
   class ProfileController {
     @Get('/user')
@@ -31,7 +44,7 @@ export function createProfileController(
       id: 'getUser',
       tag: 'Account',
       summary: 'The own profile',
-      answers: { 200: { description: 'The profile.', json: PROFILE } },
+      answers: { 200: { description: 'The profile.', json } },
     })
     async get(@CurrentUser() principal: SessionPrincipal): Promise<ProfileBody> {
       return toBody(await profile.get(principal.id));
@@ -42,20 +55,23 @@ export function createProfileController(
       id: 'updateUser',
       tag: 'Account',
       summary: 'Change the own profile',
-      body: ProfileInput,
-      answers: { 200: { description: 'The profile as it is now.', json: PROFILE } },
+      body: { input: type, name: ProfileInput.name },
+      answers: { 200: { description: 'The profile as it is now.', json } },
     })
     async update(
       @CurrentUser() principal: SessionPrincipal,
-      @Body({ type: ProfileInput, required: false }) body: unknown,
+      @Body({ type, required: false }) body: object | undefined,
     ): Promise<ProfileBody> {
-      return toBody(await profile.update(principal.id, validateInput(ProfileInput, body)));
+      const input = await validateWholeInput(type, body);
+      const { firstName, lastName } = input;
+      const fields = inputs.profile.valuesOf(input, body ?? {});
+      return toBody(await profile.update(principal.id, { firstName, lastName, fields }));
     }
   }
   return ProfileController;
 }
 
-function toBody({ id, email, firstName, lastName, role, emailVerified }: BaseUser): ProfileBody {
+function profileOf({ id, email, firstName, lastName, role, emailVerified }: BaseUser): ProfileBody {
   return { id: String(id), email, firstName, lastName, role, emailVerified };
 }
 

@@ -5,6 +5,8 @@ import type { BaseUser } from '../../users/base-user.entity.js';
 export interface ProfileChanges {
   readonly firstName?: string;
   readonly lastName?: string;
+  /** Values of the fields that the app adds (`inputs.profile`), by property of the user. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** Reads and changes what a user says about themselves. */
@@ -17,12 +19,12 @@ export class ProfileService {
   }
 
   /** Changes what is given and leaves the rest. @throws token_not_valid when the `sub` claim names no active user */
-  async update(sub: string, { firstName, lastName }: ProfileChanges): Promise<BaseUser> {
+  async update(sub: string, { firstName, lastName, fields }: ProfileChanges): Promise<BaseUser> {
     return this.kernel.database.transaction(async (em) => {
       const user = await this.kernel.users.getActive(em, sub);
       user.firstName = firstName ?? user.firstName;
       user.lastName = lastName ?? user.lastName;
-      return user;
+      return Object.assign(user, fields);
     });
   }
 }

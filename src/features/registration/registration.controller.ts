@@ -4,6 +4,7 @@ import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import type { InputFields } from '../../http/input-fields.js';
 import { DETAIL, newPasswordSchema } from '../../http/json-schema.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import type { RouteDescription } from '../../http/route-description.js';
@@ -17,14 +18,16 @@ import type { RegistrationService } from './registration.service.js';
 interface Registering {
   readonly registration: RegistrationService;
   readonly passwordPolicy: PasswordPolicy;
+  readonly inputs: { readonly registration: InputFields };
 }
 
 /** The route that signs up. */
 export function createRegistrationController(
-  { registration, passwordPolicy }: Registering,
+  { registration, passwordPolicy, inputs: { registration: fields } }: Registering,
   { prefix, settings, transport, originGuard, links }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
+  const type = fields.typeOf(RegistrationInput);
   // By it the browser is known when it asks for another link.
   const browser = links?.cookie('email_verification_access_token');
 
@@ -32,16 +35,18 @@ export function createRegistrationController(
   class RegistrationController {
     @Post('/registration')
     @HttpCode(201)
-    @DescribeRoute(registrationDescription(settings))
+    @DescribeRoute(registrationDescription(settings, type))
     async register(
-      @Body({ type: RegistrationInput, required: false }) body: unknown,
+      @Body({ type, required: false }) body: unknown,
       @Req() request: HttpRequest,
       @Res() response: HttpResponse,
     ): Promise<TokenBody | { readonly detail: string }> {
-      const input = await validateWholeInput(RegistrationInput, body, (given) =>
+      const input = await validateWholeInput(type, body, (given) =>
         passwordPolicy.fieldErrors('password', given.password, given),
       );
-      const { tokens, mark } = await registration.register({ ...input, ...clientOf(request) });
+      const { email, password, firstName, lastName } = input;
+      const person = { email, password, firstName, lastName, fields: fields.valuesOf(input) };
+      const { tokens, mark } = await registration.register({ ...person, ...clientOf(request) });
       if (mark) browser?.set(response, mark, emailConfirmationLifetime);
       return tokens
         ? transport.signIn(request, response, tokens)
@@ -51,7 +56,7 @@ export function createRegistrationController(
   return RegistrationController;
 }
 
-function registrationDescription(settings: Settings): RouteDescription {
+function registrationDescription(settings: Settings, input: new () => RegistrationInput): RouteDescription {
   const { emailVerification, preventEnumeration, registrationRateLimit } = settings;
   const isMandatory = emailVerification === 'mandatory';
   const mailed = {
@@ -63,7 +68,7 @@ function registrationDescription(settings: Settings): RouteDescription {
     id: 'register',
     tag: 'Sign-in',
     summary: 'Sign up',
-    body: { input: RegistrationInput, fields: { password: newPasswordSchema(settings) } },
+    body: { input, name: RegistrationInput.name, fields: { password: newPasswordSchema(settings) } },
     answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
     errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
     isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,

@@ -27,6 +27,8 @@ export interface Registration extends SessionClient {
   readonly password: string;
   readonly firstName?: string;
   readonly lastName?: string;
+  /** Values of the fields that the app adds (`inputs.registration`), by property of the user. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** What a user is made of: a sign-up, with the hash in place of the password. */
@@ -98,20 +100,21 @@ export class RegistrationService {
     return signUp;
   }
 
-  async #askHook({ email, firstName, lastName, ...client }: Omit<Registration, 'password'>): Promise<void> {
-    const user = { email: normalizeEmail(email), firstName, lastName };
+  async #askHook({ email, firstName, lastName, fields, ...client }: Omit<Registration, 'password'>): Promise<void> {
+    const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
     await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(client) ?? {} });
   }
 
   /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
   async #wait(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
-    const { email, passwordHash, firstName, lastName } = newUser;
+    const { email, passwordHash, firstName, lastName, fields } = newUser;
     await this.kernel.addresses.lock(email, em);
     const isTaken = await this.kernel.addresses.isTaken(email, em);
     if (isTaken && !this.kernel.settings.preventEnumeration) throw authError('email_already_registered');
     const key = isTaken ? undefined : createMailedKey();
     const origin = this.kernel.mails.originOf(newUser);
-    const id = await this.kernel.signUps.add({ email, passwordHash, fields: { firstName, lastName } }, origin, key, em);
+    const person = { email, passwordHash, fields: { firstName, lastName, added: fields } };
+    const id = await this.kernel.signUps.add(person, origin, key, em);
     if (key) await this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), origin, em);
     else await this.#notifyOwner(email, em);
     return { mark: this.kernel.signUpBrowsers.mark(id) };
@@ -159,8 +162,8 @@ export class RegistrationService {
     return user;
   }
 
-  #userOf({ email, passwordHash, firstName, lastName }: HashedRegistration): NewUser {
+  #userOf({ email, passwordHash, firstName, lastName, fields: added }: HashedRegistration): NewUser {
     const emailVerified = this.kernel.settings.emailVerification === 'none'; // then no mail is sent to confirm it
-    return { email, passwordHash, role: Role.USER, emailVerified, fields: { firstName, lastName } };
+    return { email, passwordHash, role: Role.USER, emailVerified, fields: { firstName, lastName, added } };
   }
 }
