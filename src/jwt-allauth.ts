@@ -31,6 +31,7 @@ import { createReadBodyMiddleware } from './http/read-body.middleware.js';
 import type { TokenBody } from './http/refresh-token-transport.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createRequireAuth, type RequireAuth } from './http/require-auth.js';
+import { assertRouteSwitches, type RouteSwitches, switchedOn } from './http/route-switches.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
 import { type AuthKernel, createAuthKernel, kernelSweeps } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
@@ -98,6 +99,8 @@ export interface JwtAllauthOptions {
    * same names, and are in `GET /user`.
    */
   readonly inputs?: AppInputs;
+  /** Endpoints that are switched off: `{ registration: false }`. They answer 404 and are not in OpenAPI. */
+  readonly routes?: RouteSwitches;
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
@@ -175,9 +178,10 @@ export interface JwtAllauth {
  */
 export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtAllauth> {
   const { orm, prefix = '/auth', services = [], logger = consoleLogger } = options;
-  const { clock = new Clock(), container = Container.of() } = options;
+  const { clock = new Clock(), container = Container.of(), routes = {} } = options;
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
+  assertRouteSwitches(routes);
   const own = modulesOf(orm);
   const modules = [...STANDARD_MODULES, ...own];
   assertModulesFit(modules, orm);
@@ -188,7 +192,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, ...byApp };
   const kernel = await createAuthKernel(parts);
   const features: ModuleParts[] = [];
-  for (const module of modules) features.push(await module.create(kernel, settingsOf(module, settings)));
+  for (const module of modules) {
+    const made = await module.create(kernel, settingsOf(module, settings));
+    features.push({ ...made, controllers: switchedOn(made.controllers ?? [], routes) });
+  }
   for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
   const sweeps = Object.assign(kernelSweeps(kernel), ...features.map((feature) => feature.sweeps));
   const purge = kernel.make(PurgeService, { sweeps, clock });

@@ -2,6 +2,7 @@ import { Authorized, JsonController, UseBefore } from 'routing-controllers';
 import type { Before } from './http-message.js';
 import { noSniff, noStore } from './no-store.js';
 import { requireJson } from './require-json.js';
+import { nameRoutes, type RouteName } from './route-switches.js';
 import { untransformed } from './untransformed.js';
 
 /** What holds for every action of a controller. */
@@ -14,6 +15,8 @@ export interface AuthControllerOptions {
   readonly originGuard?: Before;
   /** Whether caches may keep the answers; the actions say for how long. */
   readonly isCacheable?: boolean;
+  /** The name by which an app can switch them off. */
+  readonly name?: RouteName;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface AuthControllerOptions {
  * @param prefix path below which it answers
  */
 export function AuthController(prefix: string, options: AuthControllerOptions = {}): ClassDecorator {
-  const { isBearer, isJsonOnly, originGuard, isCacheable } = options;
+  const { isBearer, isJsonOnly, originGuard, isCacheable, name } = options;
   const before = [
     isCacheable ? noSniff : noStore,
     ...(originGuard ? [originGuard] : []),
@@ -32,5 +35,6 @@ export function AuthController(prefix: string, options: AuthControllerOptions = 
   const decorators = [UseBefore(...before), JsonController(prefix, untransformed), ...(isBearer ? [Authorized()] : [])];
   return (type) => {
     for (const decorate of decorators) decorate(type);
+    if (name) nameRoutes(type, name);
   };
 }

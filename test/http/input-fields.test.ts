@@ -278,7 +278,7 @@ test('the document describes the fields, and the answers keep to it', async () =
   const schemas = document.components.schemas as Record<string, { properties: object; required?: string[] }>;
   expect(schemas['AuthRegistrationInput']).toMatchObject({
     properties: { company: { type: 'string', maxLength: 80 }, tags: { type: 'array', maxItems: 3 } },
-    required: ['email', 'password', 'company'],
+    required: expect.arrayContaining(['email', 'password', 'company']),
   });
   expect(Object.keys(schemas['AuthProfileInput']?.properties ?? {}).sort()).toEqual([
     'company',

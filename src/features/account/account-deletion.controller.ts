@@ -15,7 +15,7 @@ export function createAccountDeletionController(
   { accountDeletion }: { readonly accountDeletion: AccountDeletionService },
   { prefix, settings, transport }: ControllerParts,
 ) {
-  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  @AuthController(prefix, { name: 'accountDeletion', isBearer: true, isJsonOnly: true })
   class AccountDeletionController {
     @Delete('/user')
     @OnUndefined(204)

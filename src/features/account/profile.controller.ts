@@ -37,7 +37,7 @@ export function createProfileController(
   const json = { ...PROFILE, fields: shown };
   const toBody = (user: BaseUser) => ({ ...profileOf(user), ...fieldValues(user, shown) });
 
-  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  @AuthController(prefix, { name: 'profile', isBearer: true, isJsonOnly: true })
   class ProfileController {
     @Get('/user')
     @DescribeRoute({

@@ -18,7 +18,7 @@ export function createSessionsController(
   { sessions }: { readonly sessions: SessionService },
   { prefix }: ControllerParts,
 ) {
-  @AuthController(prefix, { isBearer: true })
+  @AuthController(prefix, { name: 'sessions', isBearer: true })
   class SessionsController {
     @Get('/sessions')
     @DescribeRoute({

@@ -16,7 +16,7 @@ export function createEmailChangeController(
   { emailChange }: { readonly emailChange: EmailChangeService },
   { prefix }: ControllerParts,
 ) {
-  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  @AuthController(prefix, { name: 'emailChange', isBearer: true, isJsonOnly: true })
   class EmailChangeController {
     @Post('/email/change')
     @HttpCode(202)

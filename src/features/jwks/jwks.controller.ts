@@ -18,7 +18,7 @@ const MAX_AGE = 300;
 export function createJwksController({ keys }: { readonly keys: KeyRing }, { prefix }: ControllerParts) {
   const body: { readonly keys: readonly PublicJwk[] } = { keys: keys.publicKeys() };
 
-  @AuthController(prefix, { isCacheable: true })
+  @AuthController(prefix, { name: 'jwks', isCacheable: true })
   class JwksController {
     @Get('/.well-known/jwks.json')
     @Header('Cache-Control', `public, max-age=${MAX_AGE}`)

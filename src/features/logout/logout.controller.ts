@@ -15,7 +15,7 @@ export function createLogoutController(
   { logout }: { readonly logout: LogoutService },
   { prefix, settings, transport, originGuard }: ControllerParts,
 ) {
-  @AuthController(prefix)
+  @AuthController(prefix, { name: 'logout' })
   class LogoutController {
     @Post('/logout')
     @UseBefore(originGuard, requireJson)

@@ -103,7 +103,7 @@ export function createPasswordResetController(
   { passwordByMail }: { readonly passwordByMail: PasswordByMailService },
   { prefix }: ControllerParts,
 ) {
-  @AuthController(prefix, { isJsonOnly: true })
+  @AuthController(prefix, { name: 'passwordReset', isJsonOnly: true })
   class PasswordResetController {
     @Post('/password/reset')
     @HttpCode(202)

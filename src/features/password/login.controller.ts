@@ -17,7 +17,7 @@ export function createLoginController(
 ) {
   const isMandatory = settings.emailVerification === 'mandatory';
 
-  @AuthController(prefix, { originGuard, isJsonOnly: true })
+  @AuthController(prefix, { name: 'login', originGuard, isJsonOnly: true })
   class LoginController {
     @Post('/login')
     @DescribeRoute({

@@ -17,7 +17,7 @@ export function createPasswordChangeController(
   { passwordChange }: { readonly passwordChange: PasswordChangeService },
   { prefix, settings, transport }: ControllerParts,
 ) {
-  @AuthController(prefix, { isBearer: true, isJsonOnly: true })
+  @AuthController(prefix, { name: 'passwordChange', isBearer: true, isJsonOnly: true })
   class PasswordChangeController {
     @Post('/password/change')
     @DescribeRoute({

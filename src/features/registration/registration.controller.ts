@@ -31,7 +31,7 @@ export function createRegistrationController(
   // By it the browser is known when it asks for another link.
   const browser = links?.cookie('email_verification_access_token');
 
-  @AuthController(prefix, { originGuard, isJsonOnly: true })
+  @AuthController(prefix, { name: 'registration', originGuard, isJsonOnly: true })
   class RegistrationController {
     @Post('/registration')
     @HttpCode(201)
