@@ -95,8 +95,8 @@ export interface JwtAllauthOptions {
   /** What runs before a sign-up, a sign-in and a refresh. A hook that throws refuses it with the app's own error. */
   readonly hooks?: AuthHooks;
   /**
-   * Classes that extend `RegistrationInput` and `ProfileInput`. Their fields are written to the user's properties of the
-   * same names, and are in `GET /user`.
+   * Classes that extend `RegistrationInput` and `ProfileInput`. Their fields are written to the user's properties of
+   * the same names, and are in `GET /user`.
    */
   readonly inputs?: AppInputs;
   /** Endpoints that are switched off: `{ registration: false }`. They answer 404 and are not in OpenAPI. */

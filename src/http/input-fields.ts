@@ -18,7 +18,7 @@ export interface ShownField {
 }
 
 /**
- * The fields that a class of the app's adds to an input of ours: each is a property of the user entity of the same name.
+ * The fields that a class of the app's adds to an input of ours: each is a property of the user entity with that name.
  */
 export class InputFields {
   readonly #use: InputUse;

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { format } from 'node:util';
+import { getMetadataStorage } from 'class-validator';
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { Container } from 'typedi';
 import { vi } from 'vitest';
@@ -9,7 +10,13 @@ import { vi } from 'vitest';
 vi.resetModules();
 getMetadataArgsStorage().reset();
 Container.of().reset({ strategy: 'resetServices' });
-Reflect.deleteProperty(globalThis, 'classValidatorMetadataStorage');
+// Emptied and not replaced: class-validator-jsonschema keeps the storage that it found first.
+const rules = getMetadataStorage() as unknown as Record<
+  'validationMetadatas' | 'constraintMetadatas',
+  Map<unknown, unknown>
+>;
+rules.validationMetadatas.clear();
+rules.constraintMetadatas.clear();
 
 const { useContainers } = await import('./containers.js');
 const { secrets } = await import('./secrets.js');
