@@ -161,7 +161,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['company-registration', 'CompanyRegistration'],
     ['company-fields', 'inputs'],
     ['own-policy', 'OwnPolicy'],
-    ['own-ways', 'hooks', 'signInByTicket'],
+    ['own-ways', 'hooks'],
     ['described-server', 'createDescribedServer'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual(names);

@@ -1,7 +1,7 @@
 import { AuthError } from './auth-error.js';
 
 /**
- * Where the refresh token is kept when it travels in bodies (REFRESH_TOKEN_AS_COOKIE is false). What scripts of a page
+ * Where the refresh token is kept when it travels in bodies (REFRESH_TOKEN_TRANSPORT). What scripts of a page
  * can read, an injected script can steal: in browsers prefer the cookie.
  */
 export interface RefreshTokenStore {

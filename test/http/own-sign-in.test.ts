@@ -26,7 +26,8 @@ class TicketController {
     const id = tickets.get(body.ticket);
     tickets.delete(body.ticket);
     if (id === undefined) throw new HttpError(401, 'The ticket is not valid.');
-    return auth.deliver(request, response, await auth.sessions.open({ id }, { client: clientOf(request) }));
+    const tokens = await auth.signIn({ id }, { method: 'ticket', client: clientOf(request) });
+    return auth.deliver(request, response, tokens);
   }
 }
 
@@ -80,6 +81,7 @@ test('a sign-in by a ticket sets the cookie as ours does, is kept by no cache, a
   expect(answer.cookie?.name).toBe('refresh_token');
   const attributes = answer.cookie?.attributes.filter((each) => !each.startsWith('Expires=')).sort();
   expect(attributes).toEqual(['HttpOnly', 'Max-Age=1209600', 'Path=/', 'SameSite=Lax']);
+  expect(openToken(answer.body.access).claims['amr']).toEqual(['ticket']);
   const cookie = { cookie: `refresh_token=${answer.cookie?.value}` };
   const refreshed = await app.client().send('POST', '/auth/refresh', undefined, cookie);
   expect(refreshed.status).toBe(200);
