@@ -1,3 +1,4 @@
+import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import type { JsonSchema } from '../http/json-schema.js';
 import type { RefinedInput } from '../http/route-description.js';
@@ -18,7 +19,9 @@ const FIELDS: Readonly<Record<string, JsonSchema>> = {
 
 /** The schema of one of our inputs; unknown fields are refused. */
 export function inputSchema({ input, fields = {}, required = [] }: RefinedInput): JsonSchema {
-  const { properties = {}, required: always = [] } = targetConstructorToSchema(input);
+  const { properties = {}, required: always = [] } = targetConstructorToSchema(input, {
+    classValidatorMetadataStorage: getMetadataStorage(), // its default is the storage of when it was imported
+  });
   const refined = Object.entries(properties).map(([field, schema]) => [
     field,
     fields[field] ?? FIELDS[field] ?? toJsonSchema(schema as JsonSchema),

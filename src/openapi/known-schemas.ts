@@ -73,6 +73,7 @@ export class KnownSchemas {
     this.#add(type);
     for (const nested of nestedIn(type)) if (!Object.hasOwn(this.#given, nested.name)) this.#add(nested);
     const schema = targetConstructorToSchema(type, {
+      classValidatorMetadataStorage: getMetadataStorage(),
       classTransformerMetadataStorage: defaultMetadataStorage as never,
       refPointerPrefix: SCHEMAS,
     });
