@@ -23,8 +23,15 @@ type AuthenticatedRequest = IncomingMessage & {
  * at most once per request.
  */
 export class RequestAuthentication {
-  /** Where the request keeps its principal: a WeakMap would cost the garbage collector more. Each app has its own. */
-  readonly #principal = Symbol('principal');
+  /**
+   * Where the request keeps its principal, by how its session was looked at: what was believed by one check is not
+   * believed by another. A WeakMap would cost the garbage collector more. Each app has its own.
+   */
+  readonly #principals: Readonly<Record<SessionCheckMode, symbol>> = {
+    none: Symbol('principal'),
+    'revocation-list': Symbol('principal, by the revocation list'),
+    database: Symbol('principal, by the database'),
+  };
   /** Where it keeps what the authenticators said. */
   readonly #other = Symbol('other principal');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
@@ -51,18 +58,22 @@ export class RequestAuthentication {
    * @throws token_not_valid, service_unavailable, and what an authenticator throws
    */
   principal(request: AuthenticatedRequest): Principal | Promise<Principal | undefined> | undefined {
-    const known = request[this.#principal];
+    const mode = sessionCheckOf(request) ?? this.kernel.settings.accessTokenSessionCheck;
+    const known = request[this.#principals[mode]];
     if (known) return known;
     const token = bearerToken(request);
     const { authenticators, requests, tokens } = this.kernel;
-    if (authenticators.isEmpty || requests.hasBegun(request)) return this.#bySession(request, token);
-    if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token);
-    request[this.#other] ??= authenticators.find(request).then((found) => found ?? this.#bySession(request, token));
+    if (authenticators.isEmpty || requests.hasBegun(request)) return this.#bySession(request, token, mode);
+    if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token, mode);
+    request[this.#other] ??= authenticators
+      .find(request)
+      .then((found) => found ?? this.#bySession(request, token, mode));
     return request[this.#other];
   }
 
   /**
-   * Who sends a request, or whose access token this is. A request is looked at once, as it was then; a token each time.
+   * Who sends a request, or whose access token this is. A request is looked at once, as it was then, and once more by an
+   * action with another `@SessionCheck`; a token each time.
    *
    * @param source a request of Node, Express or a framework on top of them; or an access token, however it came
    * @throws not_authenticated, token_not_valid, service_unavailable, and what an authenticator throws
@@ -77,10 +88,11 @@ export class RequestAuthentication {
   #bySession(
     request: AuthenticatedRequest,
     token: string | undefined,
+    mode: SessionCheckMode,
   ): SessionPrincipal | Promise<SessionPrincipal> | undefined {
     if (token === undefined) return undefined;
-    const found = this.#ofToken(token, sessionCheckOf(request));
-    request[this.#principal] = found;
+    const found = this.#ofToken(token, mode);
+    request[this.#principals[mode]] = found;
     return found;
   }
 

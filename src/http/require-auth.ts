@@ -30,7 +30,8 @@ export function createRequireAuth(authentication: RequestAuthentication, answers
   const refuse = (error: unknown, request: HttpRequest, response: HttpResponse, next: Next) => {
     const problem = toProblem(error);
     answers.log(error, problem, request);
-    if (problem.httpCode < 500) answers.send(problem, request, response);
+    if (response.headersSent) next(error);
+    else if (problem.httpCode < 500) answers.send(problem, request, response);
     else answerLast(error, request, next, () => answers.send(problem, request, response));
   };
   return (...rules: readonly AccessRule[]): RequireAuth => {

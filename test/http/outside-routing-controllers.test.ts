@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import express5 from 'express';
+import { Authorized, CurrentUser, Get, JsonController } from 'routing-controllers';
+import { Service } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type AccessPredicate,
@@ -11,6 +13,7 @@ import {
   JwtAllauthError,
   Principal,
   Role,
+  SessionCheck,
 } from '../../src/index.js';
 import { openToken } from '../support/forge.js';
 import { expectProblemDetails } from '../support/problem-details.js';
@@ -54,6 +57,11 @@ describe.each([
     own.get('/plain/verified', auth.requireAuth(700, EmailVerified), answer);
     own.get('/plain/teams/:team', auth.requireAuth(isOwn), answer);
     own.get('/plain/broken', auth.requireAuth(broken), answer);
+    const late: express5.RequestHandler = (_request, response, next) => {
+      response.status(504).end();
+      next();
+    };
+    own.get('/plain/late', late, auth.requireAuth(), answer);
     const tracker: express5.ErrorRequestHandler = (error, _request, _response, next) => {
       seen.push(error);
       next(error);
@@ -111,6 +119,13 @@ describe.each([
     expect(ran).toEqual([]);
   });
 
+  test('leaves a request alone that was answered while its credential was looked at', async () => {
+    const answer = await client.send('GET', '/plain/late', undefined, { authorization: 'Bearer a.b.c' });
+    expect(answer.status).toBe(504);
+    expect(seen).toEqual([expect.objectContaining({ code: 'token_not_valid' })]);
+    expect(ran).toEqual([]);
+  });
+
   test.each<[unknown]>([['admin'], [undefined], [[700]], [Number.NaN], [{}]])(
     'is refused when it is made with %s',
     (rule) => {
@@ -119,6 +134,42 @@ describe.each([
       );
     },
   );
+});
+
+test('@SessionCheck looks at the session of a request that auth.requireAuth has let in without', async () => {
+  @Service()
+  @JsonController('/behind')
+  class BehindController {
+    @Authorized()
+    @Get('/')
+    plain(@CurrentUser() { kind }: Principal) {
+      return { kind };
+    }
+
+    @Authorized()
+    @SessionCheck('database')
+    @Get('/checked')
+    checked(@CurrentUser() { kind }: Principal) {
+      return { kind };
+    }
+  }
+  const first: ReturnType<TestApp['auth']['requireAuth']> = (...given) => app.auth.requireAuth()(...given);
+  const app = await createTestApp({
+    controllers: [BehindController],
+    settings: { accessTokenSessionCheck: 'none' },
+    configure: (express) => express.use('/behind', (request, response, next) => first(request, response, next)),
+  });
+  try {
+    const client = await app.signedUp();
+    expect(await countQueries(app.orm, () => client.get('/behind'))).toEqual([]);
+    expect((await client.get('/behind/checked')).body).toEqual({ kind: 'session' });
+    const headers = client.bearer;
+    await client.logout();
+    expect((await client.send('GET', '/behind', undefined, headers)).status).toBe(200);
+    expectProblemDetails(await client.send('GET', '/behind/checked', undefined, headers), 401, 'token_not_valid');
+  } finally {
+    await app.close();
+  }
 });
 
 describe('auth.authenticate', () => {
