@@ -16,6 +16,7 @@ import { asksForRevocationList } from './authentication/session-check.decorator.
 import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
 import { PurgeService } from './database/purge.service.js';
+import type { TableSweep } from './database/table-sweep.js';
 import { ERRORS, type ErrorTable } from './error-table.js';
 import type { ProfileInput } from './features/account/profile.input.js';
 import type { RegistrationInput } from './features/registration/registration.input.js';
@@ -197,8 +198,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     features.push({ ...made, controllers: switchedOn(made.controllers ?? [], routes) });
   }
   for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
-  const sweeps = Object.assign(kernelSweeps(kernel), ...features.map((feature) => feature.sweeps));
-  const purge = kernel.make(PurgeService, { sweeps, clock });
+  const purge = kernel.make(PurgeService, { sweeps: sweepsOf(kernel, modules, features), clock });
   kernel.make.assertAllUsed();
   const { events, tokens, sessions, deactivation, outbox, listener } = kernel;
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
@@ -248,7 +248,8 @@ function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
   };
   const [names, codes, mails] = [new Set<string>(), new Set(Object.keys(ERRORS)), new Set<string>()];
   const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
-  const isListing = authMigrations().some(({ name }) => listed.includes(name));
+  const migrations = new Set(authMigrations().map(({ name }) => name));
+  const isListing = listed.some((name) => migrations.has(name));
   for (const module of modules) {
     const { name } = module;
     if (names.has(name)) fail(name, 'is named twice');
@@ -259,9 +260,23 @@ function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
     for (const mail of Object.keys(module.mails ?? {}))
       if (mails.has(mail)) fail(name, `there is a mail ${mail} already`);
       else mails.add(mail);
+    for (const migration of module.migrations ?? [])
+      if (migrations.has(migration.name)) fail(name, `there is a migration ${migration.name} already`);
+      else migrations.add(migration.name);
     const missing = module.migrations?.find((migration) => isListing && !listed.includes(migration.name));
     if (missing) fail(name, `its migrations are not in migrationsList; give authMigrations the modules as well`);
   }
+}
+
+/** What `purge` deletes. @throws TypeError for two sweeps of one name: one of them would do nothing */
+function sweepsOf(kernel: AuthKernel, modules: readonly AuthModule[], features: readonly ModuleParts[]) {
+  const sweeps: Record<string, TableSweep> = { ...kernelSweeps(kernel) };
+  for (const [index, feature] of features.entries()) {
+    const double = Object.keys(feature.sweeps ?? {}).find((name) => Object.hasOwn(sweeps, name));
+    if (double) throw new TypeError(`module ${modules[index]?.name}: there is a sweep ${double} already`);
+    Object.assign(sweeps, feature.sweeps);
+  }
+  return sweeps;
 }
 
 /** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */

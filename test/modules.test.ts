@@ -3,7 +3,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { authMigrations, createAuthEntities, createJwtAllauth, settingsFromEnv } from '../src/index.js';
-import type { AuthModule } from '../src/module-kit.js';
+import type { AuthModule, TableSweep } from '../src/module-kit.js';
 import { createOpenApiDocument } from '../src/openapi/index.js';
 import { ownContainer } from './support/containers.js';
 import { ENCRYPTION_KEY } from './support/encryption-key.js';
@@ -147,6 +147,21 @@ describe('a start is refused', () => {
         }),
       ],
       /^module own: there is a setting issuer already/,
+    ],
+    [
+      'with a migration that is called as that of another module',
+      [notesModule, module({ migrations: notesModule.migrations ?? [] })],
+      /^module own: there is a migration Notes_1 already/,
+    ],
+    [
+      'with a sweep that would replace one of ours',
+      [module({ create: () => ({ sweeps: { sessions: {} as TableSweep } }) })],
+      /^module own: there is a sweep sessions already/,
+    ],
+    [
+      'with a sweep of another module',
+      [notesModule, module({ create: () => ({ sweeps: { notes: {} as TableSweep } }) })],
+      /^module own: there is a sweep notes already/,
     ],
   ])('%s', async (_, modules, message) => {
     await expect(start(modules)).rejects.toThrow(message);

@@ -11,9 +11,10 @@ const NOT_STORABLE = /\0|\p{Surrogate}/u;
  * @throws reserved_claim for a name of ours; claim_not_serializable for what JSON or the database cannot carry
  */
 export function sessionClaims(claims: CustomClaims = {}): CustomClaims {
-  assertNotReserved(claims);
-  assertSerializable(claims);
-  return JSON.parse(JSON.stringify(claims), (name, value) => {
+  const own = { ...claims }; // without a `toJSON`, which could make other names of it
+  assertNotReserved(own);
+  assertSerializable(own);
+  return JSON.parse(JSON.stringify(own), (name, value) => {
     if (NOT_STORABLE.test(name) || (typeof value === 'string' && NOT_STORABLE.test(value))) {
       const detail = 'A claim of the session has a character that the database cannot store.';
       throw authError('claim_not_serializable', { detail });

@@ -127,6 +127,14 @@ describe.each([
     expect(await live()).toBe(1);
   });
 
+  test('a form of the claims that toJSON gives brings no name of ours past the check', async () => {
+    const { id } = await createOwner(app);
+    const claims = Object.assign(Object.create({ toJSON: () => ({ iss: 'another', nbf: 1 }) }), { tenant: 'acme' });
+    const { access } = await app.auth.sessions.open({ id }, { claims });
+    const { claims: given } = openToken(access);
+    expect([given.tenant, given.iss, given.nbf]).toEqual(['acme', undefined, undefined]);
+  });
+
   test.each([
     ['a Map', { value: new Map() }],
     ['NaN', { value: Number.NaN }],

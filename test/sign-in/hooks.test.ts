@@ -1,4 +1,5 @@
 import { hash } from '@node-rs/argon2';
+import { HttpError } from 'routing-controllers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type AuthHooks,
@@ -320,17 +321,24 @@ describe('the hooks of an app that confirms addresses', () => {
     expect(app.sink.mails.length).toBe(mails);
   });
 
-  test('are asked about a session that a confirmed address opens; without it the address is confirmed', async () => {
-    const address = email();
-    const cookie = markOf(await app.client().register(address));
-    expect([seen.signUp.length, seen.signIn.length]).toEqual([1, 0]);
-    does.beforeSignIn = refuse;
-    const page = await confirm(address, cookie);
-    expect([page.status, page.cookies.has('refresh_token')]).toEqual([200, false]);
-    expect(seen.signIn).toMatchObject([{ user: { email: address, emailVerified: true }, amr: ['mail'] }]);
-    expect(await count('select 1 from app_user where email = $1 and email_verified', address)).toBe(1);
-    expect(seen.signUp).toHaveLength(1);
-  });
+  test.each([
+    ['ours', refuse],
+    ['routing-controllers', () => Promise.reject(new HttpError(403, 'Nobody comes in today.'))],
+    ['http-errors', () => Promise.reject(Object.assign(new Error('Nobody'), { status: 403, expose: true }))],
+  ])(
+    'are asked about a session that a confirmed address opens; an error of %s leaves it confirmed',
+    async (_, refuses) => {
+      const address = email();
+      const cookie = markOf(await app.client().register(address));
+      expect([seen.signUp.length, seen.signIn.length]).toEqual([1, 0]);
+      does.beforeSignIn = refuses;
+      const page = await confirm(address, cookie);
+      expect([page.status, page.cookies.has('refresh_token')]).toEqual([200, false]);
+      expect(seen.signIn).toMatchObject([{ user: { email: address, emailVerified: true }, amr: ['mail'] }]);
+      expect(await count('select 1 from app_user where email = $1 and email_verified', address)).toBe(1);
+      expect(seen.signUp).toHaveLength(1);
+    },
+  );
 
   test('are asked before a password is set by mail: refused, the link stays good', async () => {
     const address = email();
