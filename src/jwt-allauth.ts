@@ -3,7 +3,6 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
 import { modulesOf } from './auth-entities.js';
-import { authMigrations } from './auth-migrations.js';
 import type { AccessRule } from './authentication/access-rule.js';
 import type { AuthenticatorClass } from './authentication/authenticator.js';
 import { Authenticators } from './authentication/authenticators.js';
@@ -16,7 +15,6 @@ import { asksForRevocationList } from './authentication/session-check.decorator.
 import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
 import { PurgeService } from './database/purge.service.js';
-import type { TableSweep } from './database/table-sweep.js';
 import { ERRORS, type ErrorTable } from './error-table.js';
 import type { ProfileInput } from './features/account/profile.input.js';
 import type { RegistrationInput } from './features/registration/registration.input.js';
@@ -34,10 +32,11 @@ import { createRequestContextMiddleware } from './http/request-context.middlewar
 import { createRequireAuth, type RequireAuth } from './http/require-auth.js';
 import { assertRouteSwitches, type RouteSwitches, switchedOn } from './http/route-switches.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
-import { type AuthKernel, createAuthKernel, kernelSweeps } from './kernel.js';
+import { type AuthKernel, createAuthKernel } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
-import type { AuthModule, ModuleParts } from './module.js';
+import type { ModuleParts } from './module.js';
+import { assertModulesFit, sweepsOf } from './module-check.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
@@ -237,46 +236,6 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       await listener.stop();
     },
   };
-}
-
-/**
- * @throws TypeError for modules of one name, for what two of them would share, and for migrations that are not listed
- */
-function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
-  const fail = (name: string, problem: string): never => {
-    throw new TypeError(`module ${name}: ${problem}`);
-  };
-  const [names, codes, mails] = [new Set<string>(), new Set(Object.keys(ERRORS)), new Set<string>()];
-  const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
-  const migrations = new Set(authMigrations().map(({ name }) => name));
-  const isListing = listed.some((name) => migrations.has(name));
-  for (const module of modules) {
-    const { name } = module;
-    if (names.has(name)) fail(name, 'is named twice');
-    names.add(name);
-    for (const code of Object.keys(module.errors ?? {}))
-      if (codes.has(code)) fail(name, `there is an error ${code} already`);
-      else codes.add(code);
-    for (const mail of Object.keys(module.mails ?? {}))
-      if (mails.has(mail)) fail(name, `there is a mail ${mail} already`);
-      else mails.add(mail);
-    for (const migration of module.migrations ?? [])
-      if (migrations.has(migration.name)) fail(name, `there is a migration ${migration.name} already`);
-      else migrations.add(migration.name);
-    const missing = module.migrations?.find((migration) => isListing && !listed.includes(migration.name));
-    if (missing) fail(name, `its migrations are not in migrationsList; give authMigrations the modules as well`);
-  }
-}
-
-/** What `purge` deletes. @throws TypeError for two sweeps of one name: one of them would do nothing */
-function sweepsOf(kernel: AuthKernel, modules: readonly AuthModule[], features: readonly ModuleParts[]) {
-  const sweeps: Record<string, TableSweep> = { ...kernelSweeps(kernel) };
-  for (const [index, feature] of features.entries()) {
-    const double = Object.keys(feature.sweeps ?? {}).find((name) => Object.hasOwn(sweeps, name));
-    if (double) throw new TypeError(`module ${modules[index]?.name}: there is a sweep ${double} already`);
-    Object.assign(sweeps, feature.sweeps);
-  }
-  return sweeps;
 }
 
 /** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */

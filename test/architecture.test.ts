@@ -20,7 +20,7 @@ const LAYERS = [
   ['http'],
   ['service-maker', 'kernel', 'module'],
   ['features'],
-  ['standard-modules', 'jwt-allauth', 'auth-entities', 'auth-migrations'],
+  ['standard-modules', 'module-check', 'jwt-allauth', 'auth-entities', 'auth-migrations'],
   ['cli', 'index', 'module-kit', 'client', 'openapi'],
   ['testing'],
 ];
