@@ -2,6 +2,7 @@ import { bearerToken } from '../authentication/request-authentication.js';
 import { ErrorCode, type JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
+import { isChallenge } from '../sign-in/challenge.js';
 import type { HttpRequest, HttpResponse } from './http-message.js';
 import { loggableError } from './loggable-error.js';
 import { isPage } from './pages/as-page.js';
@@ -32,6 +33,8 @@ export class ErrorAnswers {
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
   if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', challenge(problem, request));
+  // Also on a route of the app's: the challenge is a secret of this client.
+  if (isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
   response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
   response.setHeader('X-Content-Type-Options', 'nosniff');

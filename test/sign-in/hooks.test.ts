@@ -355,6 +355,25 @@ describe('the hooks of an app that confirms addresses', () => {
     expect((await app.client().login(address, OTHER)).status).toBe(200);
   });
 
+  test('that refuse a form with 401 are told on a page, and the link stays good', async () => {
+    const address = email();
+    await confirm(address, markOf(await app.client().register(address)));
+    await app.client().send('POST', '/auth/password/reset', { email: address });
+    const { cookies } = await app.open(await app.linkTo(address, 2));
+    const cookie = [...cookies.values()][0]?.split(';')[0] ?? '';
+    const body = new URLSearchParams({ newPassword: OTHER });
+    const submit = () => app.open(`${app.url}/auth/password/reset/form`, { method: 'POST', body, headers: { cookie } });
+    does.beforeSignIn = () => {
+      throw new JwtAllauthError('not_yet', { status: 401, detail: 'Your account waits for its approval.' });
+    };
+    const page = await submit();
+    expect([page.status, page.html]).toEqual([401, expect.stringContaining('Your account waits for its approval.')]);
+    expect(page.html).toContain('Nothing was changed.');
+    delete does.beforeSignIn;
+    expect((await submit()).status).toBe(200);
+    expect((await app.client().login(address, OTHER)).status).toBe(200);
+  });
+
   test('a deactivation wins against a password set by mail while one runs', async () => {
     const address = email();
     await confirm(address, markOf(await app.client().register(address)));

@@ -1,3 +1,5 @@
+import { JsonController, Param, Post } from 'routing-controllers';
+import { Service } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   createAuthEntities,
@@ -6,6 +8,7 @@ import {
   type SignInAttempt,
   SignInService,
   secondFactorRequired,
+  UserCreationService,
 } from '../../src/index.js';
 import type { AuthModule } from '../../src/module-kit.js';
 import { expectProblem } from '../support/expect-problem.js';
@@ -266,6 +269,47 @@ test('each gate of a module is asked, in the order of the modules, until one say
   expectChallenge(await app.client().login('ada@example.com'));
   expect(order).toEqual(['first ada@example.com', 'second ada@example.com']);
   expect(await app.liveSessions()).toBe(1);
+  await app.close();
+});
+
+test('a route of the app signs in by a ticket, or answers the challenge, which nobody may store', async () => {
+  let app: TestApp;
+  @Service()
+  @JsonController('/tickets')
+  class TicketController {
+    @Post('/:user')
+    async signIn(@Param('user') id: string) {
+      const { access, refresh } = await app.auth.signIn({ id }, { method: 'ticket', claims: { desk: 7 } });
+      return { access, refresh };
+    }
+  }
+  app = await createTestApp({
+    controllers: [TicketController],
+    settings: { refreshTokenAsCookie: false },
+    auth: { services: [GatedSignIn] },
+  });
+  const { id } = await createOwner(app);
+  const signIn = () => app.client().send('POST', `/tickets/${id}`);
+  const { body } = await signIn();
+  const client = Object.assign(app.client(), { refreshToken: body.refresh });
+  expect((await client.refresh()).status).toBe(200);
+  expect(claimsOf(client.access)).toMatchObject({ sub: id, amr: ['ticket'], desk: 7 });
+  gate = challenge;
+  expectChallenge(await signIn());
+  await app.close();
+});
+
+test('a user who is made inactive is refused before any gate of a module, and not stored', async () => {
+  class Inactive extends UserCreationService {
+    protected override createUser(...made: Parameters<UserCreationService['createUser']>) {
+      return Object.assign(super.createUser(...made), { isActive: false });
+    }
+  }
+  const app = await createTestApp({ auth: { services: [GatedSignIn, Inactive] } });
+  gate = challenge;
+  expectProblem(await app.client().register('ada@example.com'), 401, 'no_active_account');
+  expect(asked).toEqual([]);
+  expect((await app.database.pool.query('select 1 from app_user')).rowCount).toBe(0);
   await app.close();
 });
 

@@ -1,4 +1,4 @@
-import { JwtAllauthError } from '../../error.js';
+import { isTokenNotValid, JwtAllauthError } from '../../error.js';
 import { tokenNotValid } from '../../error-table.js';
 import type { LinkParts } from '../../http/controller-parts.js';
 import { parseForm } from '../../http/form-body.js';
@@ -62,7 +62,7 @@ export class PasswordForm {
     } catch (error) {
       if (isChallenge(error)) return this.#done(response, { needsSecondFactor: true });
       if (!(error instanceof JwtAllauthError)) throw error;
-      if (error.httpCode === 401) return this.#pages.failed(response);
+      if (isTokenNotValid(error)) return this.#pages.failed(response);
       if (error.httpCode !== 400) throw error;
       const messages = error.errors?.flatMap((each) => each.messages) ?? [];
       return this.#form(response, 400, found.email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
