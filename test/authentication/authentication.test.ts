@@ -53,6 +53,8 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
             token_type: 'access',
             session: session?.id,
             session_iat: now,
+            amr: ['pwd'],
+            auth_time: now,
             role: 700,
             email_verified: false,
             permissions: ['read'],
