@@ -18,8 +18,9 @@ const FAULTS = 20;
  * @throws validation_failed with every fault, without any value
  */
 export function validateInput<T extends object>(type: new () => T, body: unknown): T {
-  const { input, faults } = readInput(type, body);
-  const all = faultsOf(faults, validateSync(input, VALIDATION));
+  const { input, own, faults } = readInput(type, body);
+  const errors = [...(own ? validateSync(own, VALIDATION) : []), ...validateSync(input, VALIDATION)];
+  const all = faultsOf(faults, errors);
   if (all.length > 0) throw refused(all);
   return input;
 }
@@ -35,8 +36,9 @@ export async function validateWholeInput<T extends object>(
   body: unknown,
   others: (input: T) => Promise<readonly FieldError[]> = async () => [],
 ): Promise<T> {
-  const { input, faults } = readInput(type, body);
-  const all = faultsOf(faults, await validate(input, VALIDATION));
+  const { input, own, faults } = readInput(type, body);
+  const errors = [...(own ? validateSync(own, VALIDATION) : []), ...(await validate(input, VALIDATION))];
+  const all = faultsOf(faults, errors);
   if (all.length === 0) return input;
   const wrong = new Set(all.map(({ field }) => field));
   const more = await others(input);
@@ -51,19 +53,32 @@ function refused(faults: readonly FieldError[]): JwtAllauthError {
 
 /** All faults, of each field one: those that were found first, and those of its rules. */
 function faultsOf(found: readonly FieldError[], errors: readonly ValidationError[]): FieldError[] {
-  const named = new Set(found.map(({ field }) => field));
-  return [...found, ...errors.map(toFieldError).filter(({ field }) => !named.has(field))];
+  const faults = new Map<string, FieldError>();
+  for (const fault of [...found, ...errors.map(toFieldError)])
+    if (!faults.has(fault.field)) faults.set(fault.field, fault);
+  return [...faults.values()];
 }
 
-/** The input that a body makes, and its fields that nothing may be made of. */
-function readInput<T extends object>(type: new () => T, body: unknown = {}): { input: T; faults: FieldError[] } {
+/** What a body makes, and its fields that nothing may be made of. */
+interface ReadInput<T extends object> {
+  readonly input: T;
+  /**
+   * Our fields in the class of ours that `input` extends: class-validator drops an inherited rule where a class of the
+   * app's has one of the same kind on the same field, and nearly all are of one kind.
+   */
+  readonly own: object | undefined;
+  readonly faults: FieldError[];
+}
+
+function readInput<T extends object>(type: new () => T, body: unknown = {}): ReadInput<T> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw notAnObject();
   }
   // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no
   // end.
   const known = fieldsOf(type);
-  const own = ownFieldsOf(type);
+  const base = ownClassOf(type);
+  const own = base ? fieldsOf(base) : [];
   const plain: [string, unknown][] = [];
   const faults: FieldError[] = [];
   for (const [field, value] of Object.entries(body)) {
@@ -72,7 +87,9 @@ function readInput<T extends object>(type: new () => T, body: unknown = {}): { i
     else plain.push([field, value]);
   }
   const input = plainToInstance(type, Object.fromEntries(plain));
-  return { input, faults };
+  if (!base || base === (type as unknown)) return { input, own: undefined, faults };
+  const ours = plain.filter(([field]) => own.includes(field));
+  return { input, own: plainToInstance(base, Object.fromEntries(ours)), faults };
 }
 
 const fields = new Map<new () => object, readonly string[]>();
@@ -89,23 +106,26 @@ function fieldsOf(type: new () => object): readonly string[] {
 
 /** The fields that a class of the app's adds to the class of ours that it extends. */
 export function addedFieldsOf(type: new () => object): string[] {
-  const own = ownFieldsOf(type);
+  const base = ownClassOf(type);
+  const own = base ? fieldsOf(base) : [];
   return fieldsOf(type).filter((name) => !own.includes(name));
 }
 
-/** Those of its fields that are the library's: of a class of the app's, those of the class that it extends. */
-function ownFieldsOf(type: new () => object): readonly string[] {
+/** The class of the library's that an input is, or extends; undefined for one of a module. */
+function ownClassOf(type: new () => object): (new () => object) | undefined {
   let own: unknown = type;
   while (typeof own === 'function' && own.prototype && !isOwnInput(own)) own = Object.getPrototypeOf(own);
-  return typeof own === 'function' && own.prototype ? fieldsOf(own as new () => object) : [];
+  return typeof own === 'function' && own.prototype ? (own as new () => object) : undefined;
 }
 
-function faultOf(value: unknown, mayBeList: boolean): string | undefined {
+function faultOf(value: unknown, isAdded: boolean): string | undefined {
   const isPlain = (each: unknown) => typeof each !== 'object' || each === null;
-  if (!mayBeList) return isPlain(value) ? undefined : 'must be a plain value';
-  return (Array.isArray(value) ? value : [value]).every(isPlain)
-    ? undefined
-    : 'must be a plain value or a list of them';
+  if (!isAdded) return isPlain(value) ? undefined : 'must be a plain value';
+  const all = Array.isArray(value) ? value : [value];
+  if (!all.every(isPlain)) return 'must be a plain value or a list of them';
+  // PostgreSQL takes neither. Our own fields have rules that say so.
+  const isStorable = (each: unknown) => typeof each !== 'string' || (each.isWellFormed() && !each.includes('\0'));
+  return all.every(isStorable) ? undefined : 'must be well-formed text without NUL';
 }
 
 function toFieldError({ property, constraints = {} }: ValidationError): FieldError {

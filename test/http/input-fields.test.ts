@@ -7,7 +7,10 @@ import {
   IsDate,
   IsOptional,
   IsString,
+  Length,
+  Matches,
   MaxLength,
+  MinLength,
   registerDecorator,
   type ValidationOptions,
 } from 'class-validator';
@@ -175,6 +178,8 @@ describe('fields of the app at a sign-up', () => {
     ['an object', { company: { length: 3 } }, 'company', 'must be a plain value or a list of them'],
     ['a list in a field of ours', { firstName: ['Ada'] }, 'firstName', 'must be a plain value'],
     ['one that is for the profile only', { newsletter: true }, 'newsletter', 'is not a known field'],
+    ['NUL, which no column takes', { company: 'a\0b' }, 'company', 'must be well-formed text without NUL'],
+    ['half a character in a list', { tags: ['a', '\ud83d'] }, 'tags', 'must be well-formed text without NUL'],
     ['null where the column takes none', { tags: null }, 'tags', 'must not be null'],
     ['the role', { role: 1000 }, 'role', 'is not a known field'],
   ])('are refused with %s, and nobody is made', async (_what, changes, field, message) => {
@@ -210,6 +215,40 @@ describe('fields of the app at a sign-up', () => {
       expectProblem(await app.client().send('POST', '/auth/registration', body), 400, 'validation_failed');
     }
     expect(await rows()).toEqual([]);
+  });
+});
+
+describe('rules of the app for a field of ours', () => {
+  class StrictInput extends RegistrationInput {
+    @Matches(/@example\.com/)
+    override email!: string;
+
+    @MinLength(2)
+    override firstName?: string;
+
+    @Length(3, 2000)
+    override password!: string;
+  }
+
+  test('add to ours and take none away', async () => {
+    app = await createTestApp({ user: MemberUser, auth: { inputs: { registration: StrictInput } } });
+    const good = { email: EMAIL, password: PASSWORD, firstName: 'Ada' };
+    for (const [field, value] of [
+      ['email', 'ada@example.com <mallory@example.org>'],
+      ['email', 'ada\u200b@example.com'],
+      ['email', 'ada@example.org'],
+      ['firstName', 'x'.repeat(151)],
+      ['firstName', 'A\r\nda'],
+      ['firstName', 'A'],
+      ['password', ['a', 'b', 'c']],
+    ] as const) {
+      const answer = await signUp({ ...good, [field]: value });
+      expectProblem(answer, 400, 'validation_failed');
+      expect((answer.body.errors as { field: string }[]).map((each) => each.field)).toEqual([field]);
+    }
+    expect(await rows()).toEqual([]);
+    expect((await signUp(good)).status).toBe(201);
+    expect((await signUp({ ...good, firstName: undefined, email: 'b@example.com' })).status).toBe(201);
   });
 });
 
