@@ -1,5 +1,6 @@
 export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
+export type { AppServerOptions } from './auth-server.js';
 export type { AccessRequest } from './authentication/access-request.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
 export type { Authenticator, AuthenticatorClass } from './authentication/authenticator.js';
@@ -41,7 +42,6 @@ export type { RequireAuth } from './http/require-auth.js';
 export type { RouteName, RouteSwitches } from './http/route-switches.js';
 export {
   type AppInputs,
-  type AppServerOptions,
   createJwtAllauth,
   type JwtAllauth,
   type JwtAllauthOptions,

@@ -3,36 +3,22 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { RoutingControllersOptions } from 'routing-controllers';
 import { Container, type ContainerInstance } from 'typedi';
 import { modulesOf } from './auth-entities.js';
+import { type AppServerOptions, AuthServer } from './auth-server.js';
 import type { AccessRule } from './authentication/access-rule.js';
 import type { AuthenticatorClass } from './authentication/authenticator.js';
 import { Authenticators } from './authentication/authenticators.js';
-import { createAuthorizationChecker } from './authentication/authorization-checker.js';
-import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
-import { createCurrentUserChecker } from './authentication/current-user-checker.js';
 import type { Principal } from './authentication/principal.js';
-import { RequestAuthentication } from './authentication/request-authentication.js';
 import { asksForRevocationList } from './authentication/session-check.decorator.js';
-import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
 import { Clock } from './clock.js';
 import { PurgeService } from './database/purge.service.js';
 import { ERRORS, type ErrorTable } from './error-table.js';
 import type { ProfileInput } from './features/account/profile.input.js';
 import type { RegistrationInput } from './features/registration/registration.input.js';
-import { createAnsweredMiddleware } from './http/answered.middleware.js';
-import { createAppInterceptors } from './http/app-interceptors.js';
-import { assertInjectionWorks } from './http/container-check.js';
-import { createErrorMiddlewares } from './http/error.middleware.js';
-import { ErrorAnswers } from './http/error-answers.js';
 import type { HttpRequest, HttpResponse } from './http/http-message.js';
-import { assertMountingWorks } from './http/mounting-check.js';
-import { OwnRequests } from './http/own-requests.js';
-import { createReadBodyMiddleware } from './http/read-body.middleware.js';
 import type { TokenBody } from './http/refresh-token-transport.js';
-import { createRequestContextMiddleware } from './http/request-context.middleware.js';
-import { createRequireAuth, type RequireAuth } from './http/require-auth.js';
+import type { RequireAuth } from './http/require-auth.js';
 import { assertRouteSwitches, type RouteSwitches, switchedOn } from './http/route-switches.js';
-import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
-import { type AuthKernel, createAuthKernel } from './kernel.js';
+import { createAuthKernel } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
 import type { ModuleParts } from './module.js';
@@ -104,12 +90,6 @@ export interface JwtAllauthOptions {
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
-
-/** Options of routing-controllers that an app still chooses, with its controllers as classes. */
-export type AppServerOptions = Omit<
-  RoutingControllersOptions,
-  'controllers' | 'authorizationChecker' | 'currentUserChecker' | 'defaultErrorHandler'
-> & { readonly controllers?: readonly Class<object>[] };
 
 /** Authentication for one app, made by `createJwtAllauth`. */
 export interface JwtAllauth {
@@ -203,11 +183,12 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   if (settings.accessTokenSessionCheck === 'revocation-list') await listener.start();
   const ofModules = features.flatMap((feature) => feature.authenticators ?? []);
   const authenticators = new Authenticators(options.authenticators ?? [], container, ofModules);
-  const server = createServerParts({ ...kernel, authenticators }, features, container);
+  const controllers = features.flatMap((feature) => feature.controllers ?? []);
+  const server = new AuthServer({ ...kernel, authenticators }, controllers, container);
   return {
     settings,
     prefix,
-    controllers: server.controllers,
+    controllers,
     errors: Object.assign({}, ERRORS, ...modules.map(({ errors }) => errors)),
     events,
     tokens,
@@ -223,11 +204,9 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       return kernel.http.transport.signIn(request, response, tokens);
     },
     serverOptions: (app = {}) => {
-      assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
       if (settings.publicUrl !== undefined) outbox.start();
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
-      if (settings.emailVerification === 'none') warnOfEmailVerified(app.controllers ?? [], logger);
-      return serverOptions(server, app);
+      return server.options(app);
     },
     close: async () => {
       await kernel.deferredWork.settled();
@@ -235,81 +214,5 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       await outbox.stop();
       await listener.stop();
     },
-  };
-}
-
-/** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */
-function warnOfEmailVerified(app: readonly unknown[], logger: Logger): void {
-  const controllers = usesOfEmailVerified(app);
-  if (controllers.length === 0) return;
-  logger.warn({ controllers }, 'EmailVerified proves nothing under EMAIL_VERIFICATION none: use optional or mandatory');
-}
-
-/** What this library brings into a server of routing-controllers. */
-type ServerParts = Required<Pick<RoutingControllersOptions, 'authorizationChecker' | 'currentUserChecker'>> & {
-  readonly controllers: Class<object>[];
-  readonly middlewares: Class<object>[];
-  readonly requests: OwnRequests;
-  readonly container: ContainerInstance;
-  readonly userEntity: unknown;
-  readonly authentication: RequestAuthentication;
-  readonly requireAuth: JwtAllauth['requireAuth'];
-};
-
-function createServerParts(
-  kernel: AuthKernel & { readonly authenticators: Authenticators },
-  features: readonly ModuleParts[],
-  container: ContainerInstance,
-): ServerParts {
-  const { orm, prefix, settings, http } = kernel;
-  const requests = new OwnRequests(prefix, settings);
-  const authentication = new RequestAuthentication({ ...kernel, requests });
-  const controllers = features.flatMap((feature) => feature.controllers ?? []);
-  const answers = new ErrorAnswers(kernel, http.pages);
-  requests.watch(controllers);
-  const middlewares = [
-    createRequestContextMiddleware(orm, http.ownOriginGuard),
-    createReadBodyMiddleware(),
-    createUnknownRouteMiddleware(prefix),
-    createAnsweredMiddleware(),
-    ...createErrorMiddlewares(answers, requests),
-  ];
-  register([...controllers, ...middlewares], container);
-  return {
-    controllers,
-    middlewares,
-    requests,
-    container,
-    userEntity: kernel.users.entity,
-    authentication,
-    requireAuth: createRequireAuth(authentication, answers),
-    authorizationChecker: createAuthorizationChecker(authentication),
-    currentUserChecker: createCurrentUserChecker(authentication),
-  };
-}
-
-/** Lets a container make classes of ours, which need nothing. */
-function register(classes: readonly Class<object>[], container: ContainerInstance): void {
-  for (const type of classes) container.set({ id: type, type: type as new () => object });
-}
-
-function serverOptions(
-  { controllers, middlewares, requests, container, userEntity, authorizationChecker, currentUserChecker }: ServerParts,
-  app: AppServerOptions,
-): RoutingControllersOptions {
-  assertNoOtherCheckers(app);
-  assertControllersAreSafe(app.controllers ?? [], userEntity);
-  const { controllers: own = [], middlewares: before = [], interceptors: around = [] } = app;
-  assertInjectionWorks([...own, ...before, ...around], container);
-  const interceptors = createAppInterceptors(around, requests);
-  register(interceptors, container);
-  return {
-    ...app,
-    authorizationChecker,
-    currentUserChecker,
-    controllers: [...controllers, ...own],
-    middlewares: [...middlewares, ...(before as Class<object>[])],
-    interceptors,
-    defaultErrorHandler: false,
   };
 }

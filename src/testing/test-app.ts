@@ -5,7 +5,8 @@ import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql'
 import { createExpressServer, type RoutingControllersOptions, useExpressServer } from 'routing-controllers';
 import { Container } from 'typedi';
 import { createAuthEntities } from '../auth-entities.js';
-import { type AppServerOptions, createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from '../jwt-allauth.js';
+import type { AppServerOptions } from '../auth-server.js';
+import { createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from '../jwt-allauth.js';
 import { isHmac } from '../settings/algorithm.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import { PasswordHasher } from '../users/password-hasher.service.js';

@@ -21,7 +21,7 @@ export async function runCli(
   directory?: string,
 ): Promise<CliRun> {
   const run = await new Promise<CliRun>((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { env, cwd: directory, timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [MAIN, ...args], { env, cwd: directory, timeout: 170_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });
     });
   });

@@ -1,0 +1,97 @@
+import type { RoutingControllersOptions } from 'routing-controllers';
+import type { ContainerInstance } from 'typedi';
+import type { Authenticators } from './authentication/authenticators.js';
+import { createAuthorizationChecker } from './authentication/authorization-checker.js';
+import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
+import { createCurrentUserChecker } from './authentication/current-user-checker.js';
+import { RequestAuthentication } from './authentication/request-authentication.js';
+import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
+import { createAnsweredMiddleware } from './http/answered.middleware.js';
+import { createAppInterceptors } from './http/app-interceptors.js';
+import { assertInjectionWorks } from './http/container-check.js';
+import { createErrorMiddlewares } from './http/error.middleware.js';
+import { ErrorAnswers } from './http/error-answers.js';
+import { assertMountingWorks } from './http/mounting-check.js';
+import { OwnRequests } from './http/own-requests.js';
+import { createReadBodyMiddleware } from './http/read-body.middleware.js';
+import { createRequestContextMiddleware } from './http/request-context.middleware.js';
+import { createRequireAuth } from './http/require-auth.js';
+import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
+import type { AuthKernel } from './kernel.js';
+import type { Class } from './service-maker.js';
+
+/** Options of routing-controllers that an app still chooses, with its controllers as classes. */
+export type AppServerOptions = Omit<
+  RoutingControllersOptions,
+  'controllers' | 'authorizationChecker' | 'currentUserChecker' | 'defaultErrorHandler'
+> & { readonly controllers?: readonly Class<object>[] };
+
+/** What the library brings into a server of routing-controllers: controllers, middlewares and checkers. */
+export class AuthServer {
+  readonly authentication: RequestAuthentication;
+  /** Makes the middleware of `auth.requireAuth`. */
+  readonly requireAuth: ReturnType<typeof createRequireAuth>;
+  readonly #requests: OwnRequests;
+  readonly #middlewares: readonly Class<object>[];
+
+  /** @param container gets the classes that routing-controllers asks for */
+  constructor(
+    private readonly kernel: AuthKernel & { readonly authenticators: Authenticators },
+    private readonly controllers: readonly Class<object>[],
+    private readonly container: ContainerInstance,
+  ) {
+    const { orm, prefix, settings, http } = kernel;
+    const answers = new ErrorAnswers(kernel, http.pages);
+    this.#requests = new OwnRequests(prefix, settings);
+    this.#requests.watch(controllers);
+    this.authentication = new RequestAuthentication({ ...kernel, requests: this.#requests });
+    this.requireAuth = createRequireAuth(this.authentication, answers);
+    this.#middlewares = [
+      createRequestContextMiddleware(orm, http.ownOriginGuard),
+      createReadBodyMiddleware(),
+      createUnknownRouteMiddleware(prefix),
+      createAnsweredMiddleware(),
+      ...createErrorMiddlewares(answers, this.#requests),
+    ];
+    this.#register([...controllers, ...this.#middlewares]);
+  }
+
+  /**
+   * The app's options, with what the library brings.
+   *
+   * @throws controller_refused, TypeError: see `JwtAllauth.serverOptions`
+   */
+  options(app: AppServerOptions): RoutingControllersOptions {
+    const { controllers: own = [], middlewares: before = [], interceptors: around = [] } = app;
+    const { settings, prefix, logger, users } = this.kernel;
+    assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
+    assertNoOtherCheckers(app);
+    assertControllersAreSafe(own, users.entity);
+    assertInjectionWorks([...own, ...before, ...around], this.container);
+    if (settings.emailVerification === 'none') this.#warnOfEmailVerified(own);
+    const interceptors = createAppInterceptors(around, this.#requests);
+    this.#register(interceptors);
+    return {
+      ...app,
+      authorizationChecker: createAuthorizationChecker(this.authentication),
+      currentUserChecker: createCurrentUserChecker(this.authentication),
+      controllers: [...this.controllers, ...own],
+      middlewares: [...this.#middlewares, ...(before as Class<object>[])],
+      interceptors,
+      defaultErrorHandler: false,
+    };
+  }
+
+  /** Lets the container make classes of ours, which need nothing. */
+  #register(classes: readonly Class<object>[]): void {
+    for (const type of classes) this.container.set({ id: type, type: type as new () => object });
+  }
+
+  /** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */
+  #warnOfEmailVerified(app: readonly unknown[]): void {
+    const controllers = usesOfEmailVerified(app);
+    if (controllers.length === 0) return;
+    const message = 'EmailVerified proves nothing under EMAIL_VERIFICATION none: use optional or mandatory';
+    this.kernel.logger.warn({ controllers }, message);
+  }
+}
