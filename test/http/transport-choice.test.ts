@@ -244,3 +244,24 @@ describe('a password that is set by mail, where each request chooses', () => {
     expect(cookies.get('refresh_token')).toMatch(/^refresh_token=eyJ/);
   });
 });
+
+test('a sign-up whose link will sign in comes from the own origin either way', async () => {
+  const app = await createMailApp({
+    refreshTokenTransport: 'both',
+    emailVerification: 'mandatory',
+    sessionOnEmailVerification: true,
+  });
+  try {
+    const signUp = (headers: Record<string, string>) =>
+      app.client().send('POST', '/auth/registration', { email: 'mallory@example.com', password: PASSWORD }, headers);
+    for (const headers of COOKIE.concat(BODY)) {
+      const answer = await signUp({ ...headers, ...FOREIGN });
+      expectProblemDetails(answer, 403, 'csrf_failed');
+      expect(answer.headers.getSetCookie()).toEqual([]);
+    }
+    expect((await signUp(BODY)).status).toBe(201);
+    expect(await app.mailsTo('mallory@example.com')).toHaveLength(1);
+  } finally {
+    await app.close();
+  }
+});

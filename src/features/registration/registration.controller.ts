@@ -24,10 +24,12 @@ interface Registering {
 /** The route that signs up. */
 export function createRegistrationController(
   { registration, passwordPolicy, inputs: { registration: fields } }: Registering,
-  { prefix, settings, transport, originGuard, links }: ControllerParts,
+  { prefix, settings, transport, originGuard: guard, ownOriginGuard, links }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
   const type = fields.typeOf(RegistrationInput);
+  // Then the cookie below lets a link sign in: a foreign page must not plant it, whatever transport it asks for.
+  const originGuard = settings.sessionOnEmailVerification ? ownOriginGuard : guard;
   // By it the browser is known when it asks for another link.
   const browser = links?.cookie('email_verification_access_token');
 
