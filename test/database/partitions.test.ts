@@ -6,6 +6,13 @@ import { type SentQuery, sentQueries } from '../support/query-count.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
+/** A parameter of a statement, as text of SQL. */
+function literalOf(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (Array.isArray(value)) return pg.escapeLiteral(`{${value.map((each) => JSON.stringify(each)).join()}}`);
+  return pg.escapeLiteral(value instanceof Date ? value.toISOString() : `${value}`);
+}
+
 describe('a whitelist in hash partitions', () => {
   let app: TestApp;
   beforeAll(async () => {
@@ -19,9 +26,7 @@ describe('a whitelist in hash partitions', () => {
     try {
       await client.query(`set plan_cache_mode = force_${plan}_plan`);
       await client.query(`prepare looked_at as ${text}`);
-      const literals = values.map((value) =>
-        pg.escapeLiteral(value instanceof Date ? value.toISOString() : `${value}`),
-      );
+      const literals = values.map(literalOf);
       const given = literals.length > 0 ? `(${literals.join()})` : '';
       const { rows } = await client.query(`explain (format json) execute looked_at${given}`);
       const names = JSON.stringify(rows).match(/"Relation Name":"auth_session_\d+"/g) ?? [];
