@@ -103,6 +103,13 @@ describe.each([
     expect(claimsOf(parent.refreshToken)).toMatchObject({ ...claims, amr: ['a', 'b'] });
   });
 
+  test('claims with which no browser would keep the refresh token are refused, and no session is opened', async () => {
+    const { id, live } = await createOwner(app);
+    const opening = app.auth.sessions.open({ id }, { claims: { much: 'x'.repeat(3500) } });
+    await expect(opening).rejects.toMatchObject({ code: 'token_too_large' });
+    expect(await live()).toBe(1);
+  });
+
   test('a session of an older version was proved when it was opened, in a way that is not known', async () => {
     const { client } = await createOwner(app);
     const openedAt = seconds(app);
