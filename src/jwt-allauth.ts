@@ -210,9 +210,11 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     },
     close: async () => {
       await kernel.deferredWork.settled();
-      for (const feature of features) await feature.close?.();
+      const closed = await Promise.allSettled(features.map(async (feature) => feature.close?.()));
       await outbox.stop();
       await listener.stop();
+      const failed = closed.find((each) => each.status === 'rejected');
+      if (failed) throw failed.reason;
     },
   };
 }

@@ -3,7 +3,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { authMigrations, createAuthEntities, createJwtAllauth, settingsFromEnv } from '../src/index.js';
-import type { AuthModule, TableSweep } from '../src/module-kit.js';
+import { type AuthModule, authError, type TableSweep } from '../src/module-kit.js';
 import { createOpenApiDocument } from '../src/openapi/index.js';
 import { ownContainer } from './support/containers.js';
 import { ENCRYPTION_KEY } from './support/encryption-key.js';
@@ -85,6 +85,50 @@ describe('a module of the app', () => {
     await other.close();
     expect(notesModule.closed).toBe(before + 1);
   });
+});
+
+test('what a gate wrote before it refused is taken back, and the address stays confirmed', async () => {
+  let writes = 0;
+  const gated: AuthModule = {
+    name: 'gated',
+    create: ({ database }) => ({
+      gates: [
+        {
+          check: async ({ em }) => {
+            writes += (await database.query(`update app_user set first_name = 'by the gate' returning 1`, [], em))
+              .length;
+            throw authError('permission_denied');
+          },
+        },
+      ],
+    }),
+  };
+  const settings = { emailVerification: 'mandatory', sessionOnEmailVerification: true } as const;
+  const app = await createMailApp(settings, { orm: { entities: entities([gated]) } });
+  const { headers } = await app.client().register('ada@example.com');
+  const [mark = ''] = headers.getSetCookie();
+  const opened = await app.open(await app.linkTo('ada@example.com'), { headers: { cookie: mark.split(';')[0] ?? '' } });
+  expect([opened.status, writes]).toEqual([200, 1]);
+  const { rows } = await app.database.pool.query('select first_name, email_verified from app_user');
+  expect(rows).toEqual([{ first_name: '', email_verified: true }]);
+  expect(await app.sessions()).toEqual([]);
+  await app.close();
+});
+
+test('an error of one module at the end keeps nothing else from ending', async () => {
+  const before = notesModule.closed;
+  const failing: AuthModule = {
+    name: 'failing',
+    create: () => ({
+      close: async () => {
+        throw new Error('not closed');
+      },
+    }),
+  };
+  const app = await createMailApp({}, { orm: { entities: entities([failing, notesModule]) } });
+  await expect(app.auth.close()).rejects.toThrow('not closed');
+  expect(notesModule.closed).toBe(before + 1);
+  await app.close().catch(() => {});
 });
 
 test('without the module its routes are not there, and its settings are refused by name', async () => {

@@ -133,6 +133,25 @@ export class Database {
   }
 
   /**
+   * Runs a part of the transaction of `em`. If it throws, what it has written is taken back, and what was written
+   * before stays.
+   */
+  async part<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
+    const afterwards = this.#afterCommit.get(em);
+    const before = afterwards?.length ?? 0;
+    await this.query('savepoint part', [], em);
+    try {
+      const result = await work();
+      await this.query('release savepoint part', [], em);
+      return result;
+    } catch (error) {
+      afterwards?.splice(before);
+      await this.query('rollback to savepoint part', [], em);
+      throw error;
+    }
+  }
+
+  /**
    * Calls back when the transaction of `em` has committed: at once where there is none, or where it is the app's own.
    */
   afterCommit(em: EntityManager | undefined, callback: () => void): void {

@@ -65,13 +65,11 @@ export class Addresses {
   }
 
   async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {
-    await this.kernel.database.query('savepoint unaccepted', [], em);
+    const { database } = this.kernel;
     try {
-      await this.kernel.database.query(this.#sql.remove, this.#parameters(email), em);
-      await this.kernel.database.query('release savepoint unaccepted', [], em);
+      await database.part(em, () => database.query(this.#sql.remove, this.#parameters(email), em));
     } catch (error) {
       if (!isForeignKeyViolation(error)) throw error;
-      await this.kernel.database.query('rollback to savepoint unaccepted', [], em);
     }
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { Container } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type BaseUser, type ForUserOptions, RefreshToken, RotationService } from '../../src/index.js';
+import { ownContainer } from '../support/containers.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
@@ -23,7 +23,7 @@ class DependentToken extends RefreshToken {
   }
 }
 
-const container = Container.of('followers');
+const container = ownContainer('followers');
 let app: TestApp;
 let owner: Owner;
 beforeAll(async () => {

@@ -148,7 +148,8 @@ export class EmailVerificationService {
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
-    const decision = signIn && (await unlessRefused(() => signIn.decide(user, em)));
+    const decide = (begun: BegunSignIn) => this.kernel.database.part(em, () => begun.decide(user, em));
+    const decision = signIn && (await unlessRefused(() => decide(signIn)));
     return { isOwn, ...(decision && 'tokens' in decision && decision) };
   }
 
