@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
+import { Interceptor } from 'routing-controllers';
 import { Container } from 'typedi';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createJwtAllauth, LoginService, SessionService, TokenFactory } from '../src/index.js';
+import { ownContainer } from './support/containers.js';
 import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { createTestApp, SECRET, type TestApp } from './support/test-app.js';
 
@@ -45,6 +47,22 @@ test('the services of an app are in its container, the subclass under the name o
   expect(container.get(LoginService)).toBeInstanceOf(OwnLogin);
   expect(container.get(SessionService)).toBe(auth.sessions);
   expect(container.get(TokenFactory)).toBe(auth.tokens);
+});
+
+test('an app with a container of its own leaves nothing in that of the process, controllers and middlewares included', async () => {
+  const inProcess = () => [...(Container.of() as unknown as { services: unknown[] }).services];
+  const before = inProcess();
+  const container = ownContainer('alone');
+  const auth = await start([], container);
+  class Around {
+    intercept() {}
+  }
+  Interceptor()(Around);
+  const { controllers = [], middlewares = [], interceptors = [] } = auth.serverOptions({ interceptors: [Around] });
+  expect(inProcess()).toEqual(before);
+  const ours = [...controllers, ...middlewares, ...interceptors] as (new () => object)[];
+  expect(ours.length).toBeGreaterThan(10);
+  for (const type of ours) expect(container.get(type), type.name).toBeInstanceOf(type);
 });
 
 test.each(['auth', '/auth/', '/', '', '/a b', '/auth/:id'])(

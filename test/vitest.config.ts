@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -9,6 +10,6 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 60_000,
     isolate: false, // what the process has for all files is put back in setup.ts
-    maxWorkers: '100%', // of the cores; by default one of them does nothing but serve the others
+    maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for what happens once a second
   },
 });

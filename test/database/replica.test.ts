@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Authorized, CurrentUser, createExpressServer, Get, JsonController } from 'routing-controllers';
-import { Container, Service } from 'typedi';
+import { Service } from 'typedi';
 import { expect, test } from 'vitest';
 import { createAuthEntities, createJwtAllauth, LoadUser } from '../../src/index.js';
+import { ownContainer } from '../support/containers.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { SECRET } from '../support/test-app.js';
 import { PASSWORD, TestClient } from '../support/test-client.js';
@@ -40,7 +41,7 @@ test('a replica that lags behind decides nothing: who just signed up is known ev
     development: true,
     userAttributes: { company: 'organization.name' },
   };
-  const auth = await createJwtAllauth({ orm, settings, container: Container.of('replica') });
+  const auth = await createJwtAllauth({ orm, settings, container: ownContainer('replica') });
   const server = createExpressServer(auth.serverOptions({ controllers: [ReplicaController] })).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = new TestClient(

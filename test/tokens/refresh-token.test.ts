@@ -1,6 +1,7 @@
 import { Container } from 'typedi';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type BaseUser, type ForUserOptions, RefreshToken, TokenFactory } from '../../src/index.js';
+import { ownContainer } from '../support/containers.js';
 import { openToken } from '../support/forge.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
@@ -185,7 +186,7 @@ describe('without cookies', () => {
 
 describe('the token factory', () => {
   test('is registered in TypeDI, in the container that the app gave and only there', async () => {
-    const container = Container.of('factory');
+    const container = ownContainer('factory');
     const app = await createTestApp({ auth: { container } });
     expect(container.get(TokenFactory)).toBe(app.auth.tokens);
     expect(container.get(TokenFactory)).toBeInstanceOf(TokenFactory);
