@@ -45,7 +45,7 @@ export interface AppInputs {
   readonly profile?: new () => ProfileInput;
 }
 
-/** What `createJwtAllauth` is given. */
+/** The options of `createJwtAllauth`. */
 export interface JwtAllauthOptions {
   /** An initialised ORM that knows the app's user and what `createAuthEntities` returned. */
   readonly orm: MikroORM;
@@ -146,7 +146,11 @@ export interface JwtAllauth {
    * REFRESH_TOKEN_COOKIE_PATH that does not reach our routes below PUBLIC_URL
    */
   serverOptions(options?: AppServerOptions): RoutingControllersOptions;
-  /** Ends what goes on beside requests: the sending of mails, and the connection on which revocations are told. */
+  /**
+   * Stops the background work: that of modules, the sending of mails, and the connection that listens for revocations.
+   *
+   * @throws what the `close` of a module throws, after all the rest is stopped
+   */
   close(): Promise<void>;
 }
 

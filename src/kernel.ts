@@ -77,7 +77,7 @@ import { UserCreationService } from './users/user-creation.service.js';
 export interface AuthKernelOptions {
   readonly orm: MikroORM;
   readonly settings: Settings;
-  /** Subclasses of the app's, to stand in the place of the services that they extend. */
+  /** The app's subclasses of services; each replaces the service that it extends. */
   readonly services: readonly Class<object>[];
   readonly logger: Logger;
   readonly container: ContainerInstance;
@@ -92,11 +92,11 @@ export interface AuthKernelOptions {
   readonly legacyPasswords?: LegacyPasswords;
   /** What the app asks before a sign-up, a sign-in and a refresh. */
   readonly hooks?: AuthHooks;
-  /** Classes that add fields of the app's to inputs of ours. */
+  /** Classes by which the app adds fields to our inputs. */
   readonly inputs?: Readonly<Partial<Record<InputUse, InputClass>>>;
 }
 
-/** The foundations: settings, database, keys, and where is told what happens. */
+/** The foundations: settings, database, keys, log, metrics and events. */
 interface Foundation {
   readonly orm: MikroORM;
   readonly settings: Settings;
@@ -118,7 +118,7 @@ interface Foundation {
   readonly journal: Journal;
 }
 
-/** Users, tokens and what is counted under limits. */
+/** Users, tokens and the counters of limits. */
 interface UserParts extends Foundation {
   readonly users: UserService;
   readonly accounts: Accounts;
@@ -153,7 +153,7 @@ interface SessionParts extends UserParts {
   readonly sessionChecker: SessionChecker;
 }
 
-/** What goes by mail. */
+/** Mails, the work that follows an answer, and who holds an address. */
 interface MailParts extends SessionParts {
   readonly outbox: Outbox;
   readonly mailLimiter: MailLimiter;

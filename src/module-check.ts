@@ -11,28 +11,31 @@ import type { AuthModule, ModuleParts } from './module.js';
  * @throws TypeError for modules of one name, for what two of them would share, and for migrations that are not listed
  */
 export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
-  const fail = (name: string, problem: string): never => {
-    throw new TypeError(`module ${name}: ${problem}`);
-  };
-  const [names, codes, mails] = [new Set<string>(), new Set(Object.keys(ERRORS)), new Set<string>()];
-  const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
+  const names = new Set<string>();
+  const errors = new Set(Object.keys(ERRORS));
+  const mails = new Set<string>();
   const migrations = new Set(authMigrations().map(({ name }) => name));
+  const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
   const isListing = listed.some((name) => migrations.has(name));
   for (const module of modules) {
     const { name } = module;
-    if (names.has(name)) fail(name, 'is named twice');
-    names.add(name);
-    for (const code of Object.keys(module.errors ?? {}))
-      if (codes.has(code)) fail(name, `there is an error ${code} already`);
-      else codes.add(code);
-    for (const mail of Object.keys(module.mails ?? {}))
-      if (mails.has(mail)) fail(name, `there is a mail ${mail} already`);
-      else mails.add(mail);
-    for (const migration of module.migrations ?? [])
-      if (migrations.has(migration.name)) fail(name, `there is a migration ${migration.name} already`);
-      else migrations.add(migration.name);
-    const missing = module.migrations?.find((migration) => isListing && !listed.includes(migration.name));
-    if (missing) fail(name, `its migrations are not in migrationsList; give authMigrations the modules as well`);
+    const own = module.migrations?.map((migration) => migration.name) ?? [];
+    take(names, [name], () => `module ${name}: is named twice`);
+    take(errors, Object.keys(module.errors ?? {}), (code) => `module ${name}: there is an error ${code} already`);
+    take(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: there is a mail ${mail} already`);
+    take(migrations, own, (migration) => `module ${name}: there is a migration ${migration} already`);
+    if (isListing && !own.every((migration) => listed.includes(migration)))
+      throw new TypeError(
+        `module ${name}: its migrations are not in migrationsList; give authMigrations the modules as well`,
+      );
+  }
+}
+
+/** Adds names to those that are taken. @throws TypeError with the fault of the first one that was taken before */
+function take(taken: Set<string>, names: readonly string[], faultOf: (name: string) => string): void {
+  for (const name of names) {
+    if (taken.has(name)) throw new TypeError(faultOf(name));
+    taken.add(name);
   }
 }
 

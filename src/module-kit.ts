@@ -1,3 +1,5 @@
+// The entry point `jwt-allauth/module`: what a module is written with.
+
 export type { Authenticator } from './authentication/authenticator.js';
 export { Principal, SessionPrincipal } from './authentication/principal.js';
 export { AuthMigration, type NamedMigration } from './database/auth-migration.js';

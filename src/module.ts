@@ -14,7 +14,7 @@ import type { BaseUser } from './users/base-user.entity.js';
  * ship with the library are modules as well.
  */
 export interface AuthModule<S extends object = object> {
-  /** The name by which messages call it. */
+  /** Its name, which error messages use. */
   readonly name: string;
   /** The class of its settings: properties with rules and defaults. Their names must differ from all others. */
   readonly settings?: new () => S;
@@ -45,6 +45,6 @@ export interface ModuleParts {
   readonly sweeps?: Readonly<Record<string, TableSweep>>;
   /** Ways to find out who sends a request without an access token of ours. They are asked behind those of the app. */
   readonly authenticators?: readonly Authenticator[];
-  /** Ends what goes on beside requests. */
+  /** Stops its background work. */
   readonly close?: () => Promise<void>;
 }

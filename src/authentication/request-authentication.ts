@@ -72,8 +72,8 @@ export class RequestAuthentication {
   }
 
   /**
-   * Who sends a request, or whose access token this is. A request is looked at once, as it was then, and once more by
-   * an action with another `@SessionCheck`; a token each time.
+   * Who sends a request, or whose access token this is. A request is examined once, and again only by an action with
+   * another `@SessionCheck`. A token is examined at each call.
    *
    * @param source a request of Node, Express or a framework on top of them; or an access token, however it came
    * @throws not_authenticated, token_not_valid, service_unavailable, and what an authenticator throws

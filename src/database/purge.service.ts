@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import type { TableSweep } from './table-sweep.js';
 
-/** How much longer than a statement takes is waited after it: a purge may load the database for a tenth of the time. */
-const REST = 9;
+/** A purge rests this many times as long as its last statement took: it loads the database a tenth of the time. */
+const REST_FACTOR = 9;
 
 /** How a purge is done. */
 export interface PurgeOptions {
@@ -13,7 +13,7 @@ export interface PurgeOptions {
   readonly batchSize?: number;
   /** Waits between two statements, for so many milliseconds. Default: a timer. */
   readonly pause?: (milliseconds: number) => Promise<unknown>;
-  /** Told after each statement what was deleted so far. */
+  /** Called after each statement with the counts so far. */
   readonly onProgress?: (soFar: PurgeResult) => void;
 }
 
@@ -70,7 +70,7 @@ export class PurgeService {
         const took = performance.now() - began;
         result[name] = (result[name] ?? 0) + count;
         onProgress?.({ ...result } as PurgeResult);
-        await pause(took * REST);
+        await pause(took * REST_FACTOR);
         began = performance.now();
       }
     }

@@ -25,9 +25,8 @@ const LOGGED_LENGTH = 200;
 /**
  * Refuses a browser's request from a foreign site where a cookie is a credential or is about to become one: otherwise a
  * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). A request whose refresh
- * token travels in bodies passes: it neither uses nor gets a cookie. Clients that are no
- * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass. An origin's refusals are logged once a minute, with
- * what was compared.
+ * token travels in bodies passes: it neither uses nor gets a cookie. Clients that are no browsers send neither `Origin`
+ * nor `Sec-Fetch-Site` and pass. An origin's refusals are logged once a minute, with what was compared.
  *
  * @param isAlwaysCookie for routes that take a cookie wherever the refresh token travels
  */

@@ -12,7 +12,7 @@ import type { MailTemplates } from './mail-templates.js';
 import type { Outbox } from './outbox.service.js';
 
 /** Seconds for which a mail without a link is worth sending. */
-const NOTICE_LIFETIME = 86_400;
+const NOTICE_LIFETIME_SECONDS = 86_400;
 
 /** Which mail brings a key, and to which path it leads. */
 const LINKS = {
@@ -71,7 +71,7 @@ export class AccountMails {
   /** Says without a link that several sign-ups of an address wait. The caller limits it. */
   async sendSeveralSignUps(email: string, em: EntityManager): Promise<void> {
     const content = this.kernel.mailTemplates.render('several-sign-ups', { app: this.#app });
-    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME_SECONDS));
   }
 
   /** What a mail says of a sign-up that is made now. */
@@ -111,7 +111,7 @@ export class AccountMails {
     const { passwordResetRequestUrl } = this.kernel.settings;
     const link = this.kernel.mailTemplates.leadsToReset(name) ? passwordResetRequestUrl : undefined;
     const content = this.kernel.mailTemplates.render(name, { app: this.#app, link, ...data });
-    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME));
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME_SECONDS));
   }
 
   /** Reports a change to the old address, with a link that undoes it if there is a key. The caller limits it. */

@@ -15,8 +15,8 @@ import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
 /**
  * Milliseconds before each piece of work, at least and at most: the answer goes out, and no load follows it at once.
  */
-const REST_AT_LEAST = 20;
-const REST_AT_MOST = 120;
+const REST_AT_LEAST_MS = 20;
+const REST_AT_MOST_MS = 120;
 
 /** Seconds after which another server may do the work, and after which it is of no use any more. */
 const LEFT_TO_OTHERS_SECONDS = 60;
@@ -89,7 +89,7 @@ export class DeferredWork {
 
   async #performSoon(id: string): Promise<void> {
     const { signal } = this.#hurry;
-    await setTimeout(randomInt(REST_AT_LEAST, REST_AT_MOST + 1), undefined, { signal }).catch(() => {});
+    await setTimeout(randomInt(REST_AT_LEAST_MS, REST_AT_MOST_MS + 1), undefined, { signal }).catch(() => {});
     await this.#perform(id).catch(() => {}); // logged; the outbox comes back to it
   }
 

@@ -46,7 +46,7 @@ export interface OpenOptions {
   readonly amr?: readonly string[];
   /** When the user did, in seconds since the epoch. Default: now. */
   readonly authTime?: number;
-  /** Claims that stand in every token of the session until it ends. They go before those that `forUser` adds. */
+  /** Claims that stand in every token of the session until it ends. They win over those that `forUser` adds. */
   readonly claims?: CustomClaims;
 }
 
@@ -75,10 +75,12 @@ export class SessionService {
   ) {}
 
   /**
-   * Opens a session for a user who has just proved who they are: by a password, then with the hash that was checked, or
-   * in another way, then with the hash undefined, as MikroORM leaves it where it was not asked for. This is the only
-   * way into the whitelist. The tokens are made before one statement checks and inserts: where none can be made there
-   * is no session. Without a credential epoch, that of the moment in which this begins is compared.
+   * Opens a session for a user who has just proved who they are. It asks no gate and no hook: `SignInService` does.
+   *
+   * After a password give the hash that was checked. After any other proof leave the hash undefined, as MikroORM leaves
+   * it where it was not asked for. The tokens are made first: where none can be made, there is no session. Then one
+   * statement compares password hash, credential epoch and activity, and inserts the session. Where no epoch is given,
+   * that of the start of this call is compared. This is the only way into the whitelist.
    *
    * @throws incorrect_credentials when the user was deactivated or the credentials have changed meanwhile
    * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session

@@ -36,10 +36,10 @@ export class BegunSignIn {
   }
 
   /**
-   * The same for work whose transaction must commit also where a second factor is missing: a challenge is returned, to
-   * be thrown after the commit (`tokensOf`).
+   * `complete` for a transaction that must commit although a second factor is missing: a challenge is returned and not
+   * thrown. The caller throws it after the commit, by `tokensOf`.
    *
-   * @throws what `complete` throws, but for a challenge
+   * @throws what `complete` throws, except a challenge
    */
   async decide(user: PasswordOwner, em: EntityManager | undefined = this.attempt.em): Promise<SignInDecision> {
     const attempt = { ...this.attempt, user, em };

@@ -5,9 +5,9 @@ import type { CustomClaims } from '../tokens/claims.js';
 import type { SessionWorth } from '../tokens/session-worth.js';
 import type { PasswordOwner } from '../users/user.service.js';
 
-/** How somebody signs in who has proved to the app who they are. */
+/** A sign-in of the app's own: the app has checked who the user is. */
 export interface AppSignIn {
-  /** How they did, for `amr`: a name of the app's such as `ticket`, one of RFC 8176, or several. */
+  /** How the app has checked it, for `amr`: a name of the app's such as `ticket`, one of RFC 8176, or several. */
   readonly method: string | readonly string[];
   /** Who sends the request: its `ip`, its `User-Agent` header and its host. */
   readonly client?: SessionClient;

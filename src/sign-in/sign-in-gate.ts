@@ -6,8 +6,8 @@ export interface SignInGate {
    * Resolves to let the sign-in pass, and throws to refuse it: `secondFactorRequired` for a challenge, any other error
    * for a refusal.
    *
-   * What let the sign-in in is compared once more when the session is inserted: password hash and activity. What a gate
-   * reads of its own can have changed by then.
+   * The statement that inserts the session compares password hash, credential epoch and activity once more. It does not
+   * compare what a gate has read itself: that can have changed by then.
    */
   check(attempt: SignInAttempt): Promise<void>;
 }

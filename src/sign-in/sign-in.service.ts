@@ -92,6 +92,7 @@ export class SignInService {
       const { amr, client } = attempt;
       await hooks.beforeSignIn({ user: await account(), amr, client: requestClientOf(client) });
     }
+    // Our own gates once more: the work in between may have changed the user, and a new user has passed none.
     return new BegunSignIn(attempt, [...this.#ownGates, ...this.#addedGates], sessions);
   }
 

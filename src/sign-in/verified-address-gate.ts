@@ -3,7 +3,10 @@ import type { Settings } from '../settings/settings.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { SignInGate } from './sign-in-gate.js';
 
-/** Under EMAIL_VERIFICATION=`mandatory`, lets in who has confirmed the address. Who is signed in already stays so. */
+/**
+ * Under EMAIL_VERIFICATION=`mandatory`, refuses users whose address is not confirmed. A password change passes: its
+ * user is signed in already.
+ */
 export class VerifiedAddressGate implements SignInGate {
   constructor(private readonly settings: Pick<Settings, 'emailVerification'>) {}
 

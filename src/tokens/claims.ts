@@ -20,6 +20,7 @@ export const RESERVED_CLAIMS = [
   'auth_time',
 ] as const;
 
+/** What a token is for: calls, or a refresh. */
 export type TokenType = 'access' | 'refresh';
 
 /** What an app adds to its tokens: anything that JSON can carry. */

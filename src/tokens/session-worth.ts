@@ -20,7 +20,7 @@ export interface RequestClient {
   readonly host?: string;
 }
 
-/** What code of the app is told of a client, without what else the library knows of it. */
+/** What code of the app may know of a client, without the rest that the library knows. */
 export function requestClientOf(client: RequestClient | undefined): RequestClient | undefined {
   return client && { ip: client.ip, userAgent: client.userAgent, host: client.host };
 }

@@ -130,14 +130,6 @@ export class UserService<U extends BaseUser = BaseUser> {
     return owner;
   }
 
-  /** The address of a user, active or not, and whether it is confirmed. */
-  async findAddress(
-    id: UserId,
-    em: EntityManager,
-  ): Promise<Pick<PasswordOwner, 'email' | 'emailVerified'> | undefined> {
-    return this.findAccount(id, em);
-  }
-
   /**
    * The user of a `sub` claim together with the password hash, read in the transaction of `em` if one is given, and
    * not managed by it.

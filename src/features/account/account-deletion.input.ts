@@ -1,5 +1,6 @@
 import { Password } from '../../http/field.decorator.js';
 
+/** The body of a request that deletes the own account. */
 export class AccountDeletionInput {
   @Password()
   password!: string;

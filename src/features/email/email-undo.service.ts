@@ -44,7 +44,7 @@ export class EmailUndoService {
    * stranger's, because nobody had to prove it, is mailed within the limit of a mailbox only.
    */
   async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
-    // Where every address counts as confirmed.
+    // Under `none` every address counts as confirmed, and nobody has proved it.
     const isSure = isProved && this.kernel.settings.emailVerification !== 'none';
     if (!isSure && !(await this.kernel.mailLimiter.admitsNotice('email-changed', from, em))) return;
     const purpose = isProved ? await this.kernel.oneTimeKeys.freeUndoPurpose(user, em) : undefined;

@@ -19,7 +19,7 @@ export function createEmailVerificationController(
   { emailVerification }: { readonly emailVerification: EmailVerificationService },
   { prefix, settings, pages, transport, cookie }: LinkParts,
 ) {
-  // By it the browser that signed up is known again.
+  // The cookie by which the browser that signed up is known again.
   const browser = cookie('email_verification_access_token');
 
   @AuthController(prefix)

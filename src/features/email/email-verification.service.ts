@@ -170,7 +170,7 @@ export class EmailVerificationService {
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
     const isChange = purpose === 'email-change';
-    const before = isChange ? await this.kernel.users.findAddress(user, em) : undefined;
+    const before = isChange ? await this.kernel.users.findAccount(user, em) : undefined;
     if (isChange && !(await this.kernel.addresses.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {

@@ -40,7 +40,7 @@ export class UndoByMail {
     return redirect(response, this.#formUrl);
   }
 
-  /** Asks who has the cookie. */
+  /** Shows the question where the request has the cookie, else the page of a link that failed. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const found = await this.kernel.emailUndo.find(this.#cookie.read(request), clientOf(request));
     if (!found) return this.#pages.failed(response);

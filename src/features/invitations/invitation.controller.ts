@@ -10,7 +10,7 @@ import { validateInput } from '../../http/validate-input.js';
 import { InvitationInput } from './invitation.input.js';
 import type { InvitationService } from './invitation.service.js';
 
-/** The route that invites; what the mailed link opens is in `mailed-password.controller.ts`. */
+/** The route that invites. The routes of the mailed link are in `features/password-by-mail`. */
 export function createInvitationController(
   { invitation }: { readonly invitation: InvitationService },
   { prefix }: ControllerParts,

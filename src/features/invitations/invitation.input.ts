@@ -3,6 +3,7 @@ import { NewEmail, PersonName } from '../../http/field.decorator.js';
 
 const message = { message: 'must be the number of a role' };
 
+/** The body of an invitation. */
 export class InvitationInput {
   @NewEmail()
   email!: string;

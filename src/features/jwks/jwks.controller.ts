@@ -9,7 +9,7 @@ import type { KeyRing, PublicJwk } from '../../tokens/key-ring.js';
  * Seconds for which a resource server may keep the keys: what a rotation has to wait between the publication of a key
  * and its first signature. Short enough for that, and long enough that nobody asks at every request.
  */
-const MAX_AGE = 300;
+const MAX_AGE_SECONDS = 300;
 
 /**
  * The public keys of our tokens, so that a server elsewhere can verify them by itself (RFC 7517 §5). No secret is among
@@ -21,7 +21,7 @@ export function createJwksController({ keys }: { readonly keys: KeyRing }, { pre
   @AuthController(prefix, { name: 'jwks', isCacheable: true })
   class JwksController {
     @Get('/.well-known/jwks.json')
-    @Header('Cache-Control', `public, max-age=${MAX_AGE}`)
+    @Header('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`)
     @DescribeRoute({
       id: 'keys',
       tag: 'Sign-in',

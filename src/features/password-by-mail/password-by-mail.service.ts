@@ -9,7 +9,7 @@ import type { KeyPurpose } from '../../tokens/one-time-keys.service.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
 
-/** The purposes of the keys that do. */
+/** The purposes of the keys that are accepted, by what the password is set for. */
 const PURPOSES = {
   'password-reset': ['password-reset'],
   invitation: ['invitation', 'invitation-used'],
@@ -22,7 +22,7 @@ export interface MailedKey {
   readonly email: string;
 }
 
-/** Mails links to a new password, and sets the password of who has proved a mailbox: by a reset or an invitation. */
+/** Mails the link of a reset, and sets the password of a user who has opened the link of a reset or an invitation. */
 export class PasswordByMailService {
   constructor(
     protected readonly kernel: Pick<

@@ -46,7 +46,7 @@ export class PasswordForm {
     return redirect(response, this.flow.appForm ?? this.#formUrl);
   }
 
-  /** Shows our form to who has the cookie. */
+  /** Shows our form where the request has the cookie, else the page of a link that failed. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const found = await this.#find(this.#cookie.read(request), request);
     return found ? this.#form(response, 200, found.email) : this.#pages.failed(response);
@@ -93,7 +93,7 @@ export class PasswordForm {
     return this.kernel.passwordByMail.set(this.flow.purpose, found, { newPassword, ...clientOf(request) });
   }
 
-  /** A cookie signs the browser in; a body is nothing that a page could keep. */
+  /** Signs the browser in by a cookie. Without cookies it ends the session: a page could not keep its tokens. */
   async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
     if (this.#transport.isCookieAllowed) await this.#transport.signInByCookie(request, response, tokens);
     else await this.kernel.logout.logout(tokens.refresh);

@@ -1,5 +1,6 @@
 import { Optional, Password } from '../../http/field.decorator.js';
 
+/** The body of a password change. */
 export class PasswordChangeInput {
   /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
   @Optional()

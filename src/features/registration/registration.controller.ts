@@ -28,9 +28,9 @@ export function createRegistrationController(
 ) {
   const { emailConfirmationLifetime } = settings;
   const type = fields.typeOf(RegistrationInput);
-  // Then the cookie below lets a link sign in: a foreign page must not plant it, whatever transport it asks for.
+  // Where a link signs in, it needs the cookie below: a foreign page must not plant it, whatever transport it asks for.
   const originGuard = settings.sessionOnEmailVerification ? ownOriginGuard : guard;
-  // By it the browser is known when it asks for another link.
+  // The cookie by which the browser is known when it asks for another link.
   const browser = links?.cookie('email_verification_access_token');
 
   @AuthController(prefix, { name: 'registration', originGuard, isJsonOnly: true })

@@ -19,7 +19,7 @@ import type { SignUpLimiter } from './sign-up-limiter.js';
  * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new
  * user takes one or two more than a notice, and both are done long before.
  */
-const ALIKE = 100;
+const ALIKE_MS = 100;
 
 /** What somebody who signs up gives. */
 export interface Registration extends SessionClient {
@@ -39,8 +39,8 @@ export interface SignUp {
   /** The first session; undefined where the address has to be confirmed first. */
   readonly tokens?: Tokens;
   /**
-   * What the browser shall keep until the link is opened, to be known by when it asks for another; undefined with
-   * `tokens`.
+   * The mark by which the browser is known when it asks for another link; it keeps the mark until the link is opened.
+   * Undefined with `tokens`.
    */
   readonly mark?: string;
 }
@@ -96,7 +96,7 @@ export class RegistrationService {
     if (!isMandatory) return this.#createUser(newUser);
     const waiting = this.kernel.database.transaction((em) => this.#wait(newUser, em));
     if (!preventEnumeration) return waiting;
-    const [signUp] = await Promise.all([waiting, setTimeout(ALIKE)]);
+    const [signUp] = await Promise.all([waiting, setTimeout(ALIKE_MS)]);
     return signUp;
   }
 
