@@ -32,7 +32,7 @@ export class ErrorAnswers {
 }
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
-  if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', challenge(problem, request));
+  if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', bearerChallenge(problem, request));
   // Also on a route of the app's: the challenge is a secret of this client.
   if (isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
@@ -41,11 +41,11 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
   response.status(problem.httpCode).end(JSON.stringify(problem));
 }
 
-/** Refusals with which nothing is wrong about the access token that came along. */
+/** Refusals that say nothing against the access token that came along. */
 const NOT_ABOUT_TOKEN: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.SecondFactorRequired];
 
 /** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
-function challenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
+function bearerChallenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
   if (bearerToken(request) === undefined || NOT_ABOUT_TOKEN.includes(code)) return 'Bearer';
   // The words may be the app's: they must not end the string.
   const description = detail.replace(/[^\x20-\x7e]|["\\]/g, '');

@@ -21,7 +21,7 @@ export class OwnRequests {
     const mark = (request: BodyRequest, _response: HttpResponse, next: Next) => {
       this.#known.add(request);
       const isGone = isClientGone(request);
-      // One that asks for a transport which there is not must not do anything.
+      // A request for a transport that the settings do not allow must have no effect.
       next(
         isGone ? authError('bad_request', { detail: 'The client has left.' }) : transportFault(request, this.settings),
       );

@@ -14,7 +14,7 @@ export class SignUpBrowsers {
     this.#keys = encryption.markKeys('sign-up browsers');
   }
 
-  /** What the browser shall keep of a sign-up. */
+  /** The mark of a sign-up, for its browser to keep. */
   mark(signUp: string): string {
     return markBy(this.#keys[0], signUp);
   }
