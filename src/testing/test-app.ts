@@ -27,8 +27,11 @@ export interface TestAppOptions<U extends BaseUser> extends Omit<JwtAllauthOptio
   readonly prepare?: (orm: MikroORM) => Promise<unknown>;
   /** Default: a random secret, a random encryption key, cookies as in development, and any number of sign-ups. */
   readonly settings?: JwtAllauthOptions['settings'];
-  /** What the app gives to `serverOptions`: its controllers, middlewares and so on. */
-  readonly server?: AppServerOptions;
+  /**
+   * What the app gives to `serverOptions`: its controllers, middlewares and so on. A function is given `auth`, for
+   * controllers that need it.
+   */
+  readonly server?: AppServerOptions | ((auth: JwtAllauth) => AppServerOptions);
   /** An Express app, version 4 or 5, that gets the routes. Default: the one that routing-controllers makes. */
   readonly express?: object;
   /**
@@ -42,6 +45,8 @@ export interface TestAppOptions<U extends BaseUser> extends Omit<JwtAllauthOptio
 export interface TestApp<U extends BaseUser> {
   /** Where it answers: `http://127.0.0.1:port`. */
   readonly url: string;
+  /** What listens there: for `upgrade`, say. */
+  readonly server: Server;
   readonly orm: MikroORM;
   readonly auth: JwtAllauth;
   /** The clock of the library: it stands still. */
@@ -68,7 +73,7 @@ type End = () => Promise<unknown>;
  *   missing
  */
 export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U>): Promise<TestApp<U>> {
-  const { user, orm: ormOptions, prepare, settings, server: serverOptions, express, database: given, ...own } = options;
+  const { user, orm: ormOptions, prepare, settings, server: serving, express, database: given, ...own } = options;
   const { container = Container.of() } = own;
   const running: End[] = [];
   try {
@@ -86,10 +91,12 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     const mailer = settings?.smtpUrl === undefined ? mails : undefined;
     const auth = await createJwtAllauth({ mailer, ...own, orm, clock, settings: allSettings });
     running.push(() => auth.close());
+    const serverOptions = typeof serving === 'function' ? serving(auth) : serving;
     const server = await listen(auth.serverOptions(serverOptions), express);
     running.push(() => end(server));
     return {
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      server,
       orm,
       auth,
       clock,

@@ -65,6 +65,25 @@ test('an app that signs with a key pair needs no secret', async () => {
   expect((await call(`${app.url}/notes`, { headers })).status).toBe(200);
 });
 
+test('controllers that need the library are made with it, and the server that listens can be had', async () => {
+  const app = await start({
+    server: (auth) => {
+      @Service()
+      @JsonController('/prefix')
+      class PrefixController {
+        @Get('/')
+        show() {
+          return { prefix: auth.prefix };
+        }
+      }
+      return { controllers: [PrefixController] };
+    },
+  });
+  onTestFinished(() => app.close());
+  expect((await call(`${app.url}/prefix`)).body).toEqual({ prefix: app.auth.prefix });
+  expect(app.server.address()).toMatchObject({ port: Number(new URL(app.url).port) });
+});
+
 /** What a test of an app does: a request, and a look at the answer. */
 async function call(url: string, init: { method?: string; headers?: Record<string, string>; body?: object } = {}) {
   const headers = { ...(init.body && { 'content-type': 'application/json' }), ...init.headers };
