@@ -18,10 +18,10 @@ import type { HttpRequest, HttpResponse } from './http/http-message.js';
 import type { TokenBody } from './http/refresh-token-transport.js';
 import type { RequireAuth } from './http/require-auth.js';
 import { assertRouteSwitches, type RouteSwitches, switchedOn } from './http/route-switches.js';
-import { createAuthKernel } from './kernel.js';
+import { type AuthKernel, createAuthKernel } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.service.js';
-import type { ModuleParts } from './module.js';
+import type { AuthModule, ModuleParts } from './module.js';
 import { assertModulesFit, sweepsOf } from './module-check.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
@@ -175,12 +175,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const byApp = { mailer, legacyPasswords, hooks, inputs };
   const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, ...byApp };
   const kernel = await createAuthKernel(parts);
-  const features: ModuleParts[] = [];
-  for (const module of modules) {
-    const made = await module.create(kernel, settingsOf(module, settings));
-    features.push({ ...made, controllers: switchedOn(made.controllers ?? [], routes) });
-  }
-  for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
+  const features = await createFeatures(kernel, modules, routes);
   const purge = kernel.make(PurgeService, { sweeps: sweepsOf(kernel, modules, features), clock });
   kernel.make.assertAllUsed();
   const { events, tokens, sessions, deactivation, outbox, listener } = kernel;
@@ -212,13 +207,31 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       if (asksForRevocationList(app.controllers ?? [])) void listener.start();
       return server.options(app);
     },
-    close: async () => {
-      await kernel.deferredWork.settled();
-      const closed = await Promise.allSettled(features.map(async (feature) => feature.close?.()));
-      await outbox.stop();
-      await listener.stop();
-      const failed = closed.find((each) => each.status === 'rejected');
-      if (failed) throw failed.reason;
-    },
+    close: () => stopBackgroundWork(kernel, features),
   };
+}
+
+/** Makes the parts of all modules, and puts their gates behind those of the library. */
+async function createFeatures(
+  kernel: AuthKernel,
+  modules: readonly AuthModule[],
+  routes: RouteSwitches,
+): Promise<ModuleParts[]> {
+  const features: ModuleParts[] = [];
+  for (const module of modules) {
+    const made = await module.create(kernel, settingsOf(module, kernel.settings));
+    features.push({ ...made, controllers: switchedOn(made.controllers ?? [], routes) });
+  }
+  for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
+  return features;
+}
+
+/** @throws what the `close` of a module throws, after all the rest is stopped */
+async function stopBackgroundWork(kernel: AuthKernel, features: readonly ModuleParts[]): Promise<void> {
+  await kernel.deferredWork.settled();
+  const closed = await Promise.allSettled(features.map(async (feature) => feature.close?.()));
+  await kernel.outbox.stop();
+  await kernel.listener.stop();
+  const failed = closed.find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
 }
