@@ -39,7 +39,7 @@ export { clientOf, type HttpRequest, type HttpResponse } from './http/http-messa
 export type { PasswordPurpose } from './http/mailed-password-flow.js';
 export type { TokenBody } from './http/refresh-token-transport.js';
 export type { RequireAuth } from './http/require-auth.js';
-export type { RouteName, RouteSwitches } from './http/route-switches.js';
+export type { RouteSwitches } from './http/route-switches.js';
 export {
   type AppInputs,
   createJwtAllauth,

@@ -165,10 +165,13 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const { clock = new Clock(), container = Container.of(), routes = {} } = options;
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  assertRouteSwitches(routes);
   const own = modulesOf(orm);
   const modules = [...STANDARD_MODULES, ...own];
   assertModulesFit(modules, orm);
+  assertRouteSwitches(
+    routes,
+    modules.flatMap((module) => module.routes ?? []),
+  );
   const settings = resolveSettings(options.settings, undefined, modules);
   const mailWords = Object.assign({}, ...modules.map(({ mails }) => mails));
   const { mailer, legacyPasswords, hooks, inputs } = options;

@@ -14,6 +14,7 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
   const names = new Set<string>();
   const errors = new Set(Object.keys(ERRORS));
   const mails = new Set<string>();
+  const routes = new Set<string>();
   const migrations = new Set(authMigrations().map(({ name }) => name));
   const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
   const isListing = listed.some((name) => migrations.has(name));
@@ -23,6 +24,7 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
     take(names, [name], () => `module ${name}: is named twice`);
     take(errors, Object.keys(module.errors ?? {}), (code) => `module ${name}: there is an error ${code} already`);
     take(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: there is a mail ${mail} already`);
+    take(routes, module.routes ?? [], (route) => `module ${name}: there are routes ${route} already`);
     take(migrations, own, (migration) => `module ${name}: there is a migration ${migration} already`);
     if (isListing && !own.every((migration) => listed.includes(migration)))
       throw new TypeError(

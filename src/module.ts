@@ -26,6 +26,8 @@ export interface AuthModule<S extends object = object> {
   readonly mails?: Readonly<Record<string, MailWords>>;
   /** The errors that it raises (`errorsOf`), by code. */
   readonly errors?: ErrorTable;
+  /** The names of its controllers (`@AuthController`) that an app can switch off: see `JwtAllauthOptions.routes`. */
+  readonly routes?: readonly string[];
   /**
    * Makes its parts for one app.
    *

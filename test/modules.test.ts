@@ -172,6 +172,11 @@ describe('a start is refused', () => {
     ['with two modules of one name', [module({}), module({})], /^module own: is named twice/],
     ['with a module that is called as one of ours', [module({ name: 'account' })], /^module account: is named twice/],
     [
+      'with the name of routes of ours',
+      [module({ routes: ['sessions'] })],
+      /^module own: there are routes sessions already/,
+    ],
+    [
       'with an error code of ours',
       [module({ errors: { csrf_failed: { status: 400, detail: '' } } })],
       /^module own: there is an error csrf_failed already/,

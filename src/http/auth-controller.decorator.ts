@@ -2,7 +2,7 @@ import { Authorized, JsonController, UseBefore } from 'routing-controllers';
 import type { Before } from './http-message.js';
 import { noSniff, noStore } from './no-store.js';
 import { requireJson } from './require-json.js';
-import { nameRoutes, type RouteName } from './route-switches.js';
+import { nameRoutes } from './route-switches.js';
 import { untransformed } from './untransformed.js';
 
 /** What holds for every action of a controller. */
@@ -16,7 +16,7 @@ export interface AuthControllerOptions {
   /** Whether caches may keep the answers; the actions say for how long. */
   readonly isCacheable?: boolean;
   /** The name by which an app can switch them off. */
-  readonly name?: RouteName;
+  readonly name?: string;
 }
 
 /**

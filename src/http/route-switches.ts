@@ -1,38 +1,27 @@
 import { closestMatch } from 'leven';
 
-/** The groups of endpoints that an app can switch off. Those of links that were mailed stay. */
-export const ROUTE_NAMES = [
-  'registration',
-  'login',
-  'logout',
-  'sessions',
-  'profile',
-  'passwordChange',
-  'accountDeletion',
-  'emailChange',
-  'passwordReset',
-  'jwks',
-] as const;
-
-/** The name of a group of endpoints. */
-export type RouteName = (typeof ROUTE_NAMES)[number];
-
-/** Which groups of endpoints an app has: all but those that are false. */
-export type RouteSwitches = Readonly<Partial<Record<RouteName, boolean>>>;
+/**
+ * Which groups of endpoints an app has: all but those that are false. Modules name their groups (`AuthModule.routes`);
+ * the endpoints of links that were mailed stay.
+ */
+export type RouteSwitches = Readonly<Record<string, boolean>>;
 
 /** Names by the class of the controller. */
-const names = new WeakMap<object, RouteName>();
+const names = new WeakMap<object, string>();
 
 /** Makes a controller one that can be switched off by that name. */
-export function nameRoutes(controller: object, name: RouteName): void {
+export function nameRoutes(controller: object, name: string): void {
   names.set(controller, name);
 }
 
-/** @throws TypeError for a name that no group of endpoints has, and for a value that is neither true nor false */
-export function assertRouteSwitches(routes: RouteSwitches): void {
+/**
+ * @param known the names of all groups
+ * @throws TypeError for a name that no group of endpoints has, and for a value that is neither true nor false
+ */
+export function assertRouteSwitches(routes: RouteSwitches, known: readonly string[]): void {
   for (const [name, value] of Object.entries(routes)) {
-    if (!ROUTE_NAMES.some((known) => known === name)) {
-      throw new TypeError(`routes: there is no "${name}"; the nearest name is ${closestMatch(name, ROUTE_NAMES)}`);
+    if (!known.includes(name)) {
+      throw new TypeError(`routes: there is no "${name}"; the nearest name is ${closestMatch(name, known)}`);
     }
     if (typeof value !== 'boolean') throw new TypeError(`routes: ${name} must be true or false`);
   }

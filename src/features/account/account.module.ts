@@ -9,6 +9,7 @@ import { ProfileService } from './profile.service.js';
 /** The own profile, and the deletion of the own account. */
 export const accountModule: AuthModule = {
   name: 'account',
+  routes: ['profile', 'accountDeletion'],
   mails: ACCOUNT_MAILS,
   errors: ACCOUNT_ERRORS,
   create(kernel) {

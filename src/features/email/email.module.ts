@@ -11,6 +11,7 @@ import { UndoByMail } from './undo-by-mail.js';
 /** Addresses: confirmed, changed, and brought back. Its routes need PUBLIC_URL, of which links are built. */
 export const emailModule: AuthModule = {
   name: 'email',
+  routes: ['emailChange'],
   mails: EMAIL_MAILS,
   create(kernel) {
     const { make, http } = kernel;

@@ -4,5 +4,6 @@ import { createJwksController } from './jwks.controller.js';
 /** The public keys that verify tokens. */
 export const jwksModule: AuthModule = {
   name: 'jwks',
+  routes: ['jwks'],
   create: (kernel) => ({ controllers: [createJwksController(kernel, kernel.http)] }),
 };

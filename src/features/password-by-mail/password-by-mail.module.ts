@@ -8,6 +8,7 @@ import { PasswordForm } from './password-form.js';
 /** A password set by a mailed link: after a reset, and where there are invitations after one. */
 export const passwordByMailModule: AuthModule = {
   name: 'password-by-mail',
+  routes: ['passwordReset'],
   mails: PASSWORD_BY_MAIL_MAILS,
   create(kernel) {
     const { make, settings, http } = kernel;

@@ -8,6 +8,7 @@ import { PasswordChangeService } from './password-change.service.js';
 /** Sign-in with a password, and its change. */
 export const passwordModule: AuthModule = {
   name: 'password',
+  routes: ['login', 'passwordChange'],
   mails: PASSWORD_MAILS,
   create(kernel) {
     const { make, http } = kernel;

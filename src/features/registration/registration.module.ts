@@ -7,6 +7,7 @@ import { SignUpLimiter } from './sign-up-limiter.js';
 /** Sign-up, unless invitations are the only way in. */
 export const registrationModule: AuthModule = {
   name: 'registration',
+  routes: ['registration'],
   mails: REGISTRATION_MAILS,
   create(kernel) {
     const { make, settings, eventCounters, clientNetworks, http } = kernel;
