@@ -32,7 +32,7 @@ export function settingsFromEnv(
       const nearest = closestMatch(variable, [...properties.keys()]);
       faults.push({ setting: variable, message: `is not a setting; the nearest name is ${nearest}` });
     } else if (value.trim() === '') {
-      faults.push({ setting: variable, message: 'is empty; unset it to have the default' });
+      faults.push({ setting: variable, message: 'is empty; give it a value, or unset it to have the default' });
     } else {
       input[property] = value;
     }
