@@ -161,6 +161,8 @@ describe('the page of the demo', () => {
       session_iat: first['iat'],
       role: '0',
       email_verified: 'false',
+      amr: '["pwd"]',
+      auth_time: first['iat'],
     });
     await page
       .locator('#countdown')
