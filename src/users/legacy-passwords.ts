@@ -12,7 +12,7 @@
 export interface LegacyPasswords {
   /**
    * Whether a password belongs to a hash: false for a hash of an unknown form. What it throws counts as false and is
-   * logged without hash and password.
+   * logged without hash and password, and so does no answer within ten seconds.
    *
    * @param password as it was sent, at most 1000 characters; not normalised
    */

@@ -4,6 +4,7 @@ import { JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import { HashQueue, type HashWork } from './hash-queue.js';
 import type { LegacyPasswords } from './legacy-passwords.js';
+import { legacyAnswer } from './legacy-answer.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
@@ -81,8 +82,9 @@ export class PasswordHasher {
   async verify(passwordHash: string | null | undefined, password: string, work?: HashWork): Promise<boolean> {
     const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
     const candidate = isPlausible ? normalizePassword(password) : '';
-    if (passwordHash && isPlausible && this.#isLegacy(passwordHash))
-      return this.#verifyLegacy(passwordHash, password, work);
+    const { legacyPasswords } = this.kernel;
+    if (legacyPasswords && passwordHash && isPlausible && !passwordHash.startsWith('$argon2id$'))
+      return this.#verifyLegacy(() => legacyAnswer(legacyPasswords, passwordHash, password), work);
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || this.#decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
@@ -91,13 +93,8 @@ export class PasswordHasher {
     return isRight && isPlausible;
   }
 
-  #isLegacy(passwordHash: string): boolean {
-    return this.kernel.legacyPasswords !== undefined && !passwordHash.startsWith('$argon2id$');
-  }
-
   /** Asks the app, beside the work that every wrong password takes. */
-  async #verifyLegacy(passwordHash: string, password: string, work?: HashWork): Promise<boolean> {
-    const ask = async () => (await this.kernel.legacyPasswords?.verify(passwordHash, password)) === true;
+  async #verifyLegacy(ask: () => Promise<boolean>, work?: HashWork): Promise<boolean> {
     const answer = async () => {
       try {
         return await ask();

@@ -1,6 +1,6 @@
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type LegacyPasswords, PasswordHasher } from '../../src/index.js';
+import { type LegacyPasswords, type Logger, PasswordHasher } from '../../src/index.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
@@ -148,4 +148,18 @@ test('a hash of an unknown form costs one computation of argon2, as an address t
     expect(await hasher.verify(passwordHash, OLD)).toBe(false);
     expect(computed).toEqual([expect.stringMatching(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)]);
   }
+});
+
+test('a check that never ends counts as wrong after ten seconds, and keeps nobody else waiting', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const log: unknown[] = [];
+  const logger = { warn: () => {}, error: (fields: object) => log.push(fields), info: () => {} } as unknown as Logger;
+  const verify = (hash: string) => (hash === 'slow' ? new Promise<boolean>(() => {}) : true);
+  const hasher = new PasswordHasher({ legacyPasswords: { verify }, logger });
+  const slow = ['slow', 'slow', 'slow', 'slow'].map((hash) => hasher.verify(hash, OLD));
+  const other = hasher.verify('quick', OLD);
+  while (log.length < 4) await vi.advanceTimersByTimeAsync(1000);
+  expect(await Promise.all([...slow, other])).toEqual([false, false, false, false, true]);
+  expect(log).toEqual(Array(4).fill({ reason: 'TimeoutError' }));
+  vi.useRealTimers();
 });
