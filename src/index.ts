@@ -5,8 +5,9 @@ export type { AccessRequest } from './authentication/access-request.js';
 export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
 export type { Authenticator, AuthenticatorClass } from './authentication/authenticator.js';
 export { LoadUser } from './authentication/load-user.decorator.js';
-export { Principal, type PrincipalClaims, SessionPrincipal } from './authentication/principal.js';
+export { Principal, type PrincipalClaims } from './authentication/principal.js';
 export { SessionCheck } from './authentication/session-check.decorator.js';
+export { SessionPrincipal } from './authentication/session-principal.js';
 export { Clock } from './clock.js';
 export { type PurgeOptions, type PurgeResult, PurgeService } from './database/purge.service.js';
 export {
@@ -46,9 +47,9 @@ export {
   type JwtAllauth,
   type JwtAllauthOptions,
 } from './jwt-allauth.js';
-export { MailLimiter } from './mail/mail-limiter.service.js';
+export { MailLimiter } from './mail/mail-limiter.js';
 export { type Mail, Mailer } from './mail/mailer.js';
-export { Outbox } from './mail/outbox.service.js';
+export { Outbox } from './mail/outbox.js';
 export {
   type AuthEvent,
   type AuthEventMap,
@@ -84,7 +85,7 @@ export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
 export { BegunSignIn, type SignInDecision, tokensOf } from './sign-in/begun-sign-in.js';
 export { type Challenge, isChallenge, secondFactorRequired } from './sign-in/challenge.js';
-export { type LoginAttempt, LoginLimiter } from './sign-in/login-limiter.service.js';
+export { type LoginAttempt, LoginLimiter } from './sign-in/login-limiter.js';
 export type { ReAuthentication } from './sign-in/re-authentication.js';
 export { SignInService } from './sign-in/sign-in.service.js';
 export type { AppSignIn, SignInAttempt } from './sign-in/sign-in-attempt.js';
@@ -96,11 +97,11 @@ export type { SigningKey, SigningKeys } from './tokens/signing-keys.js';
 export { type TokenContext, TokenFactory, type TokenSession } from './tokens/token-factory.js';
 export { Tokens } from './tokens/tokens.js';
 export { BaseUser, type UserId } from './users/base-user.entity.js';
-export { BreachedPasswords } from './users/breached-passwords.service.js';
+export { BreachedPasswords } from './users/breached-passwords.js';
 export type { HashWork } from './users/hash-queue.js';
 export type { LegacyPasswords } from './users/legacy-passwords.js';
-export { type Argon2Parameters, type HashOptions, PasswordHasher } from './users/password-hasher.service.js';
-export { type PasswordOwnerFacts, PasswordPolicy } from './users/password-policy.service.js';
+export { type Argon2Parameters, type HashOptions, PasswordHasher } from './users/password-hasher.js';
+export { type PasswordOwnerFacts, PasswordPolicy } from './users/password-policy.js';
 export { Role } from './users/role.js';
 export { User } from './users/user.entity.js';
 export { type PasswordOwner, UserService } from './users/user.service.js';

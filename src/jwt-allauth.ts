@@ -20,7 +20,7 @@ import type { RequireAuth } from './http/require-auth.js';
 import { assertRouteSwitches, type RouteSwitches, switchedOn } from './http/route-switches.js';
 import { type AuthKernel, createAuthKernel } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
-import type { Outbox } from './mail/outbox.service.js';
+import type { Outbox } from './mail/outbox.js';
 import type { AuthModule, ModuleParts } from './module.js';
 import { assertModulesFit, sweepsOf } from './module-check.js';
 import type { AuthEvents } from './observability/auth-events.js';

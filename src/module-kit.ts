@@ -1,7 +1,8 @@
 // The entry point `jwt-allauth/module`: what a module is written with.
 
 export type { Authenticator } from './authentication/authenticator.js';
-export { Principal, SessionPrincipal } from './authentication/principal.js';
+export { Principal } from './authentication/principal.js';
+export { SessionPrincipal } from './authentication/session-principal.js';
 export { AuthMigration, type NamedMigration } from './database/auth-migration.js';
 export type { Database } from './database/database.js';
 export { Table } from './database/table.js';

@@ -206,6 +206,19 @@ describe('the sources', () => {
     }
   });
 
+  test('export one class at most, and are called .service where its name says so, and nowhere else', () => {
+    for (const { path, code } of files) {
+      const classes = [...code.matchAll(/^export (?:abstract )?class (\w+)/gm)].map(([, name = '']) => name);
+      expect(classes.length, path).toBeLessThanOrEqual(1);
+      if (path.endsWith('.service.ts')) expect(classes, path).toEqual([expect.stringMatching(/Service$/)]);
+      else
+        expect(
+          classes.filter((name) => name.endsWith('Service')),
+          path,
+        ).toEqual([]);
+    }
+  });
+
   test('stay small enough to be read', () => {
     for (const { path, code } of files) expect(code.split('\n').length, path).toBeLessThanOrEqual(300);
   });

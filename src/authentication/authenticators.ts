@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Container, type ContainerInstance } from 'typedi';
 import type { Authenticator, AuthenticatorClass } from './authenticator.js';
-import { Principal, SessionPrincipal } from './principal.js';
+import { Principal } from './principal.js';
+import { SessionPrincipal } from './session-principal.js';
 
 /** The authenticators of one app, in the order in which they are asked. */
 export class Authenticators {

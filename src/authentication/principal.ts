@@ -1,5 +1,3 @@
-import type { TokenClaims } from '../tokens/claims.js';
-
 /** What is known of who sends a request. The claims of an access token are such claims, too. */
 export interface PrincipalClaims {
   /** The user's key, as a string whatever its column type. */
@@ -36,18 +34,5 @@ export class Principal {
 
   get emailVerified(): boolean {
     return this.claims.email_verified;
-  }
-}
-
-/** Who sends a request with an access token. Its claims are frozen, because requests with the same token share them. */
-export class SessionPrincipal extends Principal {
-  declare readonly claims: TokenClaims;
-
-  constructor(claims: TokenClaims) {
-    super(claims, 'session');
-  }
-
-  override get session(): string {
-    return this.claims.session;
   }
 }

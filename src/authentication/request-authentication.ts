@@ -10,8 +10,9 @@ import type { TokenFactory } from '../tokens/token-factory.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import type { Authenticators } from './authenticators.js';
-import { type Principal, SessionPrincipal } from './principal.js';
+import { type Principal } from './principal.js';
 import { sessionCheckOf } from './session-check.decorator.js';
+import { SessionPrincipal } from './session-principal.js';
 
 /** The part of a request that authentication reads. */
 type AuthenticatedRequest = IncomingMessage & {

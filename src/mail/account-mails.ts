@@ -2,14 +2,14 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import { clientInWords, type SessionClient } from '../sessions/client-device.js';
 import type { Settings } from '../settings/settings.js';
-import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { KeyPurpose, OneTimeKeys } from '../tokens/one-time-keys.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { originInWords, type SignUpOrigin } from '../users/sign-up-origin.js';
 import { lifetimeInWords } from './lifetime-in-words.js';
 import { LINK_PATHS } from './link-paths.js';
-import type { MailLimiter } from './mail-limiter.service.js';
+import type { MailLimiter } from './mail-limiter.js';
 import type { MailTemplates } from './mail-templates.js';
-import type { Outbox } from './outbox.service.js';
+import type { Outbox } from './outbox.js';
 
 /** Seconds for which a mail without a link is worth sending. */
 const NOTICE_LIFETIME_SECONDS = 86_400;

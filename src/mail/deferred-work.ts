@@ -9,7 +9,7 @@ import type { Logger } from '../observability/logger.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Seal } from '../secrets/seal.js';
 import { UnsealError } from '../secrets/unseal-error.js';
-import type { Outbox } from './outbox.service.js';
+import type { Outbox } from './outbox.js';
 import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { Journal } from '../observability/journal.js';
-import type { OneTimeKeys } from '../tokens/one-time-keys.service.js';
+import type { OneTimeKeys } from '../tokens/one-time-keys.js';
 import type { Accounts } from '../users/accounts.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';

@@ -2,10 +2,10 @@ import type { SessionClient } from '../sessions/client-device.js';
 import { clientNetwork } from '../sessions/client-network.js';
 import type { SessionReference, SessionService } from '../sessions/session.service.js';
 import type { BaseUser } from '../users/base-user.entity.js';
-import type { PasswordHasher } from '../users/password-hasher.service.js';
+import type { PasswordHasher } from '../users/password-hasher.js';
 import type { UserService } from '../users/user.service.js';
 import type { LoginFailures } from './login-failures.js';
-import type { LoginLimiter } from './login-limiter.service.js';
+import type { LoginLimiter } from './login-limiter.js';
 import type { ReAuthentication } from './re-authentication.js';
 
 /** Asks a signed-in user for the password once more, before what a thief of an access token must not do. */

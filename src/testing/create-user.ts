@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityClass, MikroORM } from '@mikro-orm/postgresql';
 import type { BaseUser } from '../users/base-user.entity.js';
-import { PasswordHasher } from '../users/password-hasher.service.js';
+import { PasswordHasher } from '../users/password-hasher.js';
 
 /** What a new user shall have: any property, and a password in clear instead of its hash. */
 export type NewUser<U extends BaseUser> = Partial<Omit<U, 'passwordHash'>> & { readonly password?: string };

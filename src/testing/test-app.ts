@@ -9,7 +9,7 @@ import type { AppServerOptions } from '../auth-server.js';
 import { createJwtAllauth, type JwtAllauth, type JwtAllauthOptions } from '../jwt-allauth.js';
 import { isHmac } from '../settings/algorithm.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
-import { PasswordHasher } from '../users/password-hasher.service.js';
+import { PasswordHasher } from '../users/password-hasher.js';
 import { type CollectedEvents, collectEvents } from './collected-events.js';
 import { CollectedMails } from './collected-mails.js';
 import { createUser, type NewUser } from './create-user.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/database.js';
-import { Outbox } from '../../src/mail/outbox.service.js';
+import { Outbox } from '../../src/mail/outbox.js';
 import { SmtpMailer } from '../../src/mail/smtp-mailer.js';
 import { EncryptionKeys } from '../../src/secrets/encryption-keys.js';
 import { resolveSettings } from '../../src/settings/settings.js';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { ConsoleMailer } from '../../src/mail/console-mailer.js';
 import { type Mail, Mailer } from '../../src/mail/mailer.js';
-import { Outbox } from '../../src/mail/outbox.service.js';
+import { Outbox } from '../../src/mail/outbox.js';
 import { SmtpMailer } from '../../src/mail/smtp-mailer.js';
 import { EncryptionKeys } from '../../src/secrets/encryption-keys.js';
 import { resolveSettings } from '../../src/settings/settings.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { type Mail, Mailer } from '../../src/mail/mailer.js';
-import { Outbox } from '../../src/mail/outbox.service.js';
+import { Outbox } from '../../src/mail/outbox.js';
 import { SmtpMailer } from '../../src/mail/smtp-mailer.js';
 import { EncryptionKeys } from '../../src/secrets/encryption-keys.js';
 import { resolveSettings } from '../../src/settings/settings.js';

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PurgeOptions, PurgeResult } from '../../src/index.js';
-import type { KeyPurpose } from '../../src/tokens/one-time-keys.service.js';
+import type { KeyPurpose } from '../../src/tokens/one-time-keys.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { AppUser } from '../support/users.js';
 

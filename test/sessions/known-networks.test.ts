@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { LoginLimiter } from '../../src/sign-in/login-limiter.service.js';
+import { LoginLimiter } from '../../src/sign-in/login-limiter.js';
 import { countingHasher } from '../support/counting-hasher.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { createMailApp } from '../support/mail-app.js';

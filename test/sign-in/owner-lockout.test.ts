@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LoginLimiter } from '../../src/sign-in/login-limiter.service.js';
-import { PasswordHasher } from '../../src/users/password-hasher.service.js';
+import { LoginLimiter } from '../../src/sign-in/login-limiter.js';
+import { PasswordHasher } from '../../src/users/password-hasher.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { type Answer, PASSWORD, type TestClient } from '../support/test-client.js';
 import { until } from '../support/until.js';

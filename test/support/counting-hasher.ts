@@ -1,5 +1,5 @@
 import { serviceUnavailable } from '../../src/error-table.js';
-import { PasswordHasher } from '../../src/users/password-hasher.service.js';
+import { PasswordHasher } from '../../src/users/password-hasher.js';
 
 /** What a counting hasher was asked for, and whether it fails as if too many were waiting. */
 export interface HasherCounts {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { entityMetadata } from '../../src/database/table.js';
-import { type KeyPurpose, type OneTimeKey, OneTimeKeys } from '../../src/tokens/one-time-keys.service.js';
+import { type KeyPurpose, type OneTimeKey, OneTimeKeys } from '../../src/tokens/one-time-keys.js';
 import { UserService } from '../../src/users/user.service.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { AppUser } from '../support/users.js';

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { entityMetadata } from '../../src/database/table.js';
-import { type KeyPurpose, OneTimeKeys } from '../../src/tokens/one-time-keys.service.js';
+import { type KeyPurpose, OneTimeKeys } from '../../src/tokens/one-time-keys.js';
 import { UserService } from '../../src/users/user.service.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
 import { waitForBlocked } from '../support/test-database.js';

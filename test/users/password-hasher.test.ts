@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { hash } from '@node-rs/argon2';
 import { describe, expect, test } from 'vitest';
 import { JwtAllauthError } from '../../src/index.js';
-import { PasswordHasher } from '../../src/users/password-hasher.service.js';
+import { PasswordHasher } from '../../src/users/password-hasher.js';
 
 const AT_WORK = Math.min(4, availableParallelism());
 const WAITING = 256;

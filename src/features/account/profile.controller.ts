@@ -1,5 +1,5 @@
 import { Body, CurrentUser, Get, Patch } from 'routing-controllers';
-import { SessionPrincipal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/session-principal.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';

@@ -1,5 +1,5 @@
 import { CurrentUser, Delete, Get, OnUndefined, Param, Post } from 'routing-controllers';
-import { SessionPrincipal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/session-principal.js';
 import { ErrorCode } from '../../error.js';
 import { authError } from '../../error-table.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';

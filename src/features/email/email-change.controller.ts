@@ -1,5 +1,5 @@
 import { Body, CurrentUser, HttpCode, Post, Req } from 'routing-controllers';
-import { SessionPrincipal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/session-principal.js';
 import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';

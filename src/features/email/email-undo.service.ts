@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
-import { UNDO_PURPOSES } from '../../tokens/one-time-keys.service.js';
+import { UNDO_PURPOSES } from '../../tokens/one-time-keys.js';
 import type { UserId } from '../../users/base-user.entity.js';
 
 /** Seconds for which a changed address can be taken back. */

@@ -5,7 +5,7 @@ import { createMailedKey } from '../../secrets/mailed-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { BegunSignIn } from '../../sign-in/begun-sign-in.js';
 import { isRefusal } from '../../sign-in/refusal.js';
-import type { OneTimeKey } from '../../tokens/one-time-keys.service.js';
+import type { OneTimeKey } from '../../tokens/one-time-keys.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { normalizeEmail } from '../../users/email.js';
 import type { PendingSignUp } from '../../users/pending-sign-ups.js';

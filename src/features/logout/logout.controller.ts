@@ -1,5 +1,5 @@
 import { Authorized, Body, CurrentUser, OnUndefined, Post, Req, Res, UseBefore } from 'routing-controllers';
-import { SessionPrincipal } from '../../authentication/principal.js';
+import { SessionPrincipal } from '../../authentication/session-principal.js';
 import { ErrorCode, JwtAllauthError } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';

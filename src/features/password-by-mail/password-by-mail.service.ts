@@ -5,7 +5,7 @@ import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
-import type { KeyPurpose } from '../../tokens/one-time-keys.service.js';
+import type { KeyPurpose } from '../../tokens/one-time-keys.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
 

@@ -9,7 +9,7 @@ import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/b
 import type { SessionWorth } from '../../tokens/session-worth.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
-import type { PasswordOwnerFacts } from '../../users/password-policy.service.js';
+import type { PasswordOwnerFacts } from '../../users/password-policy.js';
 
 /** What somebody who changes their password gives. */
 export interface PasswordChange extends SessionClient {

@@ -11,7 +11,7 @@ import type { RouteDescription } from '../../http/route-description.js';
 import { tokenAnswer } from '../../http/token-answers.js';
 import { validateWholeInput } from '../../http/validate-input.js';
 import type { Settings } from '../../settings/settings.js';
-import type { PasswordPolicy } from '../../users/password-policy.service.js';
+import type { PasswordPolicy } from '../../users/password-policy.js';
 import { RegistrationInput } from './registration.input.js';
 import type { RegistrationService } from './registration.service.js';
 

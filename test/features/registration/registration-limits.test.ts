@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { PasswordHasher } from '../../../src/users/password-hasher.service.js';
+import { PasswordHasher } from '../../../src/users/password-hasher.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { createMailApp, type MailApp } from '../../support/mail-app.js';
 import { PASSWORD } from '../../support/test-client.js';

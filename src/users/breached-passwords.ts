@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { WarningLimit } from '../observability/warning-limit.js';
 import { normalizePassword } from './password-normalization.js';
-import { type PasswordOwnerFacts, PasswordPolicy } from './password-policy.service.js';
+import { type PasswordOwnerFacts, PasswordPolicy } from './password-policy.js';
 
 /** Characters of the SHA-1, in hexadecimal, that are sent. */
 const PREFIX_LENGTH = 5;

@@ -3,8 +3,8 @@ import { hash, verify } from '@node-rs/argon2';
 import { JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import { HashQueue, type HashWork } from './hash-queue.js';
-import type { LegacyPasswords } from './legacy-passwords.js';
 import { legacyAnswer } from './legacy-answer.js';
+import type { LegacyPasswords } from './legacy-passwords.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */

@@ -1,0 +1,15 @@
+import type { TokenClaims } from '../tokens/claims.js';
+import { Principal } from './principal.js';
+
+/** Who sends a request with an access token. Its claims are frozen, because requests with the same token share them. */
+export class SessionPrincipal extends Principal {
+  declare readonly claims: TokenClaims;
+
+  constructor(claims: TokenClaims) {
+    super(claims, 'session');
+  }
+
+  override get session(): string {
+    return this.claims.session;
+  }
+}
