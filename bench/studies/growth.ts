@@ -13,8 +13,8 @@ import { quantile } from '../statistics.js';
 import type { Study } from './study.js';
 
 const run = promisify(execFile);
-const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const ORM = fileURLToPath(new URL('../servers/app-orm.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const ORM = fileURLToPath(new URL('../servers/app-orm.js', import.meta.url));
 
 /** Connections that rotate at the same time. */
 const PARALLEL = 4;
