@@ -10,6 +10,7 @@ import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { expectProblem } from './support/expect-problem.js';
 import { createMailApp, type MailApp } from './support/mail-app.js';
 import { NotesService, notesModule } from './support/notes.module.js';
+import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { SECRET } from './support/test-app.js';
 import { createTestDatabase } from './support/test-database.js';
 import { AppUser, Organization } from './support/users.js';
@@ -85,6 +86,28 @@ describe('a module of the app', () => {
     await other.close();
     expect(notesModule.closed).toBe(before + 1);
   });
+});
+
+test('the command line finds the module by the ORM: its setting and its sweep', async () => {
+  const app = await createMailApp({}, { orm: { entities: entities([notesModule]) } });
+  const env = (limit: string) => ({
+    DATABASE_URL: app.database.url,
+    NODE_ENV: 'test',
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+    JWT_ALLAUTH_NOTES_LIMIT: limit,
+  });
+  const orm = `${SOURCE_ORM}#withNotes`;
+  const check = async (limit: string) => {
+    const { stdout } = await runInProcess(['check', '--json', '--orm', orm], env(limit));
+    return JSON.parse(stdout).checks.find(({ name }: { name: string }) => name === 'settings');
+  };
+  expect(await check('3')).toMatchObject({ status: 'ok' });
+  const message = 'JWT_ALLAUTH_NOTES_LIMIT must be a whole number, at least 1';
+  expect(await check('many')).toMatchObject({ status: 'failed', message });
+  const purge = await runInProcess(['purge', '--dry-run', '--orm', orm], env('3'));
+  expect(purge).toMatchObject({ code: 0, stdout: expect.stringContaining('notes: 0 would be deleted') });
+  await app.close();
 });
 
 test('what a gate wrote before it refused is taken back, and the address stays confirmed', async () => {

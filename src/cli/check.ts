@@ -1,7 +1,9 @@
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Command } from 'commander';
+import { modulesOf } from '../auth-entities.js';
 import { entityMetadata } from '../database/table.js';
+import type { AuthModule } from '../module.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import type { Settings } from '../settings/settings.js';
 import { SettingsError } from '../settings/settings-error.js';
@@ -29,8 +31,9 @@ export function addCheck(program: Command): void {
 
 async function run({ json, ...project }: ProjectOptions & { readonly json?: boolean }): Promise<void> {
   loadEnv(project);
-  const settings = await checkSettings();
-  const checks = [...settings.checks, ...(await checkProject(project, settings.found))];
+  const orm = await openOrm(project).catch((error: unknown) => sentenceOf(error));
+  const settings = await checkSettings(typeof orm === 'string' ? [] : knownModules(orm));
+  const checks = [...settings.checks, ...(await checkProject(orm, settings.found))];
   const ok = checks.every(({ status }) => status !== 'failed');
   if (json) process.stdout.write(`${JSON.stringify({ ok, checks }, null, 2)}\n`);
   else
@@ -38,12 +41,21 @@ async function run({ json, ...project }: ProjectOptions & { readonly json?: bool
   if (!ok) process.exitCode = 1;
 }
 
-/** The settings, and the keys in them. */
-async function checkSettings(): Promise<{ checks: Finding[]; found?: Settings }> {
+/** The modules of an ORM; none where it does not know our entities, which `checkProject` reports. */
+function knownModules(orm: MikroORM): readonly AuthModule[] {
+  try {
+    return modulesOf(orm);
+  } catch {
+    return [];
+  }
+}
+
+/** The settings, those of modules included, and the keys in them. */
+async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: Finding[]; found?: Settings }> {
   const name = 'settings';
   let found: Settings | undefined;
   try {
-    found = settingsFromEnv(process.env);
+    found = settingsFromEnv(process.env, modules);
     await resolveTokenClass(found.refreshToken, process.cwd());
     const usable: Finding = { name, status: 'ok', message: 'all settings can be used' };
     return { checks: [usable, ...checkKeys(found), ...settingWarnings(found)], found };
@@ -66,14 +78,13 @@ function strength(name: string, warnings: readonly string[], otherwise: string):
   return { name, status: 'ok', message: otherwise };
 }
 
-/** The app's ORM, and the database that it leads to. */
-async function checkProject(options: ProjectOptions, settings: Settings | undefined): Promise<Finding[]> {
-  let orm: MikroORM;
-  try {
-    orm = await openOrm(options);
-  } catch (error) {
-    return [{ name: 'project', status: 'failed', message: sentenceOf(error) }];
-  }
+/**
+ * The app's ORM, and the database that it leads to. Closes the ORM.
+ *
+ * @param orm the ORM, or why there is none
+ */
+async function checkProject(orm: MikroORM | string, settings: Settings | undefined): Promise<Finding[]> {
+  if (typeof orm === 'string') return [{ name: 'project', status: 'failed', message: orm }];
   try {
     const project = checkEntities(orm, settings);
     return [project, ...(await new DatabaseChecks(orm, settings).run())];

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { MikroORM, type Options, PostgreSqlDriver } from '@mikro-orm/postgresql';
 import type { Command } from 'commander';
 import { Container } from 'typedi';
+import { modulesOf } from '../auth-entities.js';
 import { createJwtAllauth, type JwtAllauth } from '../jwt-allauth.js';
 import { Mailer } from '../mail/mailer.js';
 import type { Logger } from '../observability/logger.js';
@@ -51,9 +52,9 @@ export function addProjectOptions(command: Command): Command {
  */
 export async function withProject<T>(options: ProjectOptions, work: (project: Project) => Promise<T>): Promise<T> {
   loadEnv(options);
-  const settings = settingsFromEnv(process.env);
   const orm = await openOrm(options);
   try {
+    const settings = settingsFromEnv(process.env, modulesOf(orm));
     const container = Container.of('jwt-allauth command');
     // A command looks at no access token: it needs no list of revoked sessions, and no connection that keeps one.
     const own = { ...settings, accessTokenSessionCheck: 'none' } as const;

@@ -1,5 +1,6 @@
 import { type EntityClass, MikroORM } from '@mikro-orm/postgresql';
 import { type BaseUser, createAuthEntities } from '../../src/index.js';
+import { notesModule } from './notes.module.js';
 import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from './odd-users.js';
 import { AppUser, Organization } from './users.js';
 
@@ -13,6 +14,10 @@ const options = {
 };
 
 export default options;
+export const withNotes = {
+  ...options,
+  entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules: [notesModule] })],
+};
 export const promised = Promise.resolve(options);
 export const make = () => options;
 export const makeLater = async () => options;
