@@ -23,7 +23,7 @@ export function page(sections: readonly Measured[]): string {
   return [
     '# Results of the benchmark',
     '',
-    'Written by `npm run bench`; how it measures stands in the [README](../README.md#speed), how it is done in this folder.',
+    'Written by `npm run bench`; how it measures stands in the [docs/scaling.md](../docs/scaling.md#speed), how it is done in this folder.',
     ...(isSame ? [`${first}.`] : []),
     '',
     `## Targets: ${verdicts.filter(({ isMet }) => isMet).length} of ${verdicts.length} met`,

@@ -58,7 +58,7 @@ export class UserAddresses {
 
   async run(): Promise<Finding[]> {
     const { odd, doubles } = await this.#count();
-    const mend = 'README, "Users who are there already", has the SQL';
+    const mend = 'docs/existing-users.md has the SQL';
     return [
       odd.count === 0
         ? { name: 'addresses', status: 'ok', message: 'all addresses are in their normal form' }

@@ -70,7 +70,7 @@ function assertContainerKnowsOurs(own: ContainerInstance): void {
     if (error instanceof ServiceNotFoundError) {
       throw refused(
         'createJwtAllauth was given a container of its own, and the one given to useContainer does not know what is ' +
-          'in it; give both the same, or for several apps one that asks each: see "Several apps" in the README',
+          'in it; give both the same, or for several apps one that asks each: see "Several apps" in docs/extending.md',
       );
     }
     throw refused(

@@ -36,7 +36,7 @@ async function add(...emails: string[]): Promise<string[]> {
 
 /** The SQL of the README that brings addresses into their normal form. */
 async function mending(): Promise<string> {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const readme = await readFile(new URL('../../docs/existing-users.md', import.meta.url), 'utf8');
   return /```sql\n(update app_user set email = [^`]+)```/.exec(readme)?.[1] ?? '';
 }
 

@@ -55,7 +55,7 @@ beforeEach(async () => {
   network = new ClientNetwork();
   client = new AuthClient({ url: `${app.url}/auth`, fetch: network.fetch });
   api = new AxiosStub(network);
-  const readme = await readFile('README.md', 'utf8');
+  const readme = await readFile('docs/browser-client.md', 'utf8');
   const [, snippet = ''] = /```ts\n(\/\/ src\/use-tokens\.ts\n[\s\S]*?)```/.exec(readme) ?? [];
   const { code } = await transform(snippet, { loader: 'ts' });
   const { useTokens } = await import(`data:text/javascript,${encodeURIComponent(code)}`);

@@ -16,7 +16,7 @@ test('the client weighs as much as the README says and less than 4,096 bytes, mi
   });
   const bytes = gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
   console.log(`jwt-allauth/client: ${bytes} bytes`);
-  const [, told] = /`jwt-allauth\/client` has ([\d.]+) kB/.exec(await readFile('README.md', 'utf8')) ?? [];
+  const [, told] = /`jwt-allauth\/client` has ([\d.]+) kB/.exec(await readFile('docs/browser-client.md', 'utf8')) ?? [];
   expect((bytes / 1000).toFixed(1)).toBe(told);
   expect(bytes).toBeLessThan(4096);
   for (const path of Object.keys(metafile.inputs)) expect(path).toMatch(/^src\/client\//);

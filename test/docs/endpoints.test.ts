@@ -1,15 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/index.js';
 import type { OpenApiDocument, OpenApiOperation } from '../../src/openapi/index.js';
 import { documentOf, operationsOf } from '../support/documented-app.js';
 import { PUBLIC_URL } from '../support/mail-app.js';
+import { manual } from '../support/manual.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
-const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-
 /** The rows of the two tables of endpoints: what is requested, what with, what is answered. */
-const rows = [...readme.matchAll(/^\| (`(?:GET|POST|PATCH|DELETE)\b[^|]*) \|([^|]*)\|([^|]*)\|([^|]*)\|$/gm)].map(
+const rows = [...manual.matchAll(/^\| (`(?:GET|POST|PATCH|DELETE)\b[^|]*) \|([^|]*)\|([^|]*)\|([^|]*)\|$/gm)].map(
   ([, requests = '', needs = '', success = '', errors = '']) => ({ requests, needs, success, errors }),
 );
 
@@ -73,18 +71,18 @@ const OF_ALL: string[] = [
   ErrorCode.TooManyRequests,
 ];
 
-test('the tables of the README are found', () => {
+test('the tables of the manual are found', () => {
   expect(rows.length).toBeGreaterThan(20);
   const named = rows.flatMap(({ requests }) => operationsIn(requests));
   expect(new Set(named)).toEqual(new Set(described.map(({ operation }) => operation)));
 });
 
-test('the tables of the README have each endpoint in one row, and no other', () => {
+test('the tables of the manual have each endpoint in one row, and no other', () => {
   const named = rows.flatMap(({ requests }) => [...new Set(namesIn(requests))]);
   expect(named.sort()).toEqual([...new Set(described.map(({ name }) => name))].sort());
 });
 
-test('the tables of the README ask for a token and for fields where the document does', () => {
+test('the tables of the manual ask for a token and for fields where the document does', () => {
   for (const { requests, needs } of rows) {
     const operations = operationsIn(requests);
     const isBearer = operations.every(({ security = [] }) => security.some((scheme) => 'bearerAuth' in scheme));
@@ -96,7 +94,7 @@ test('the tables of the README ask for a token and for fields where the document
   }
 });
 
-test('the tables of the README have every answer of the document that is not the same for all', () => {
+test('the tables of the manual have every answer of the document that is not the same for all', () => {
   for (const { requests, success, errors } of rows) {
     const operations = operationsIn(requests);
     const isPage = operations.some(({ responses }) => responses['500']?.content?.['text/html']);
@@ -121,7 +119,7 @@ test('the tables of the README have every answer of the document that is not the
   }
 });
 
-test('every status and code in the tables of the README is in the document', () => {
+test('every status and code in the tables of the manual is in the document', () => {
   for (const { requests, success, errors } of rows) {
     const answers = success + errors;
     const responses = operationsIn(requests).flatMap((operation) => Object.entries(operation.responses));

@@ -8,29 +8,19 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { story } from '../demo/story.js';
-import { ErrorCode, Settings } from '../src/index.js';
-import { STANDARD_MODULES } from '../src/standard-modules.js';
-import { freePort } from '../src/testing/free-port.js';
-import { SECRET } from './support/test-app.js';
-import { TestClient } from './support/test-client.js';
-import { createTestDatabase, type TestDatabase } from './support/test-database.js';
+import { story } from '../../demo/story.js';
+import { ErrorCode, Settings } from '../../src/index.js';
+import { STANDARD_MODULES } from '../../src/standard-modules.js';
+import { freePort } from '../../src/testing/free-port.js';
+import { blocks, files, manual } from '../support/manual.js';
+import { SECRET } from '../support/test-app.js';
+import { TestClient } from '../support/test-client.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
 const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
 const peers = Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name]?.optional);
-const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language = '', text = '']) => ({
-  language,
-  text,
-}));
-
-/** The blocks that begin with the name of a file are that file. */
-const files = blocks.flatMap(({ text }) => {
-  const [, name] = /^\/\/ (\S+)\n/.exec(text) ?? [];
-  return name ? [{ name, text: text.replace(/^.*\n/, name.endsWith('.json') ? '' : '$&') }] : [];
-});
 
 describe('the app that the README builds from an empty folder', () => {
   let directory: string;
@@ -184,17 +174,17 @@ test('the README has the lines that the demo prints', () => {
 
 test('the README explains every error code', () => {
   const ofModules = STANDARD_MODULES.flatMap(({ errors }) => Object.keys(errors ?? {}));
-  for (const code of [...Object.values(ErrorCode), ...ofModules]) expect(readme).toContain(`\`${code}\``);
+  for (const code of [...Object.values(ErrorCode), ...ofModules]) expect(manual).toContain(`\`${code}\``);
 });
 
 test('the README names every setting, event and reason', () => {
   const { development: _, ...settings } = new Settings();
   const names = Object.keys(settings).map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
   const cookie = names.filter((name) => name.startsWith('REFRESH_TOKEN_COOKIE_'));
-  for (const name of names.filter((each) => !cookie.includes(each))) expect(readme).toContain(name);
+  for (const name of names.filter((each) => !cookie.includes(each))) expect(manual).toContain(name);
   const events = eventNames();
   expect(events).toContain('user.deleted');
-  for (const name of events) expect(readme).toContain(`\`${name}\``);
+  for (const name of events) expect(manual).toContain(`\`${name}\``);
 });
 
 /** The events that the sources declare, wherever. */
