@@ -3,7 +3,7 @@ import { type Answer, ask } from './load.js';
 import type { ServerProcess } from './server-process.js';
 
 /** What a server did when it was tried out before it is measured; each `false` stands in the report. */
-export interface Conduct {
+export interface ServerCheck {
   readonly server: string;
   /** A request without a token is answered with 401. */
   readonly refusesAnonymous?: boolean;
@@ -14,10 +14,13 @@ export interface Conduct {
 }
 
 /** Refresh tokens at the end of a server's traffic that are spent here, and so not for the load. */
-export const SPENT = 2;
+export const CHECK_TOKENS = 2;
 
 /** Tries a server out. */
-export async function conductOf(name: string, { origin, traffic: { get, refresh } }: ServerProcess): Promise<Conduct> {
+export async function checkServer(
+  name: string,
+  { origin, traffic: { get, refresh } }: ServerProcess,
+): Promise<ServerCheck> {
   const isProtected = Object.keys(get?.users[0] ?? {}).length > 0;
   const anonymous = get && isProtected && (await askOnce(origin, { path: get.path, method: 'GET' }));
   const rotation = refresh && (await tryRotation(origin, refresh));
@@ -31,7 +34,7 @@ async function tryRotation(origin: string, spec: NonNullable<ServerProcess['traf
     const answer = await askOnce(origin, { path: spec.path, method: 'POST', headers, body });
     return answer.status === 200 ? JSON.parse(answer.body)[spec.field] : undefined;
   };
-  const [contested, replayed] = spec.tokens.slice(-SPENT) as [string, string];
+  const [contested, replayed] = spec.tokens.slice(-CHECK_TOKENS) as [string, string];
   const successors = await Promise.all(Array.from({ length: 8 }, () => use(contested)));
   let winners = 0;
   const different = new Map(successors.filter((token) => token !== undefined).map((token) => [idOf(token), token]));

@@ -1,5 +1,5 @@
 import type { Bench, Effort } from './bench.js';
-import { type Conduct, conductOf } from './check.js';
+import { checkServer, type ServerCheck } from './check.js';
 import { type Contest, type Contestant, SERVERS, type ServerName } from './contests.js';
 import { type Load, load, type Slice } from './load.js';
 import { cpuTimes } from './machine.js';
@@ -32,7 +32,7 @@ export interface ContestResult {
     readonly ratio: Estimate;
   }[];
   /** How the servers behaved before they were measured. */
-  readonly conduct: readonly Conduct[];
+  readonly checks: readonly ServerCheck[];
   /** Slices that were measured again because something else was busy. */
   readonly repeated: number;
 }
@@ -51,11 +51,11 @@ export async function runContest(contest: Contest, bench: Bench): Promise<Contes
   const effort = cut(bench.effort, contest.cuts);
   const samples = new Map<string, Sample[][]>(contest.contestants.map(({ name }) => [name, []]));
   let repeated = 0;
-  let conduct: Conduct[] = [];
+  let checks: ServerCheck[] = [];
   for (let restart = 0; restart < (contest.isStartedOnce ? 1 : effort.restarts); restart++) {
     const field = await Field.open(contest, bench);
     try {
-      conduct = await field.conduct();
+      checks = await field.check();
       for (const contestant of contest.contestants)
         await field.measure(contestant, bench.effort.seconds * (contest.warmUp ?? 2));
       for (let turn = 0; turn < effort.turns; turn++) {
@@ -73,7 +73,7 @@ export async function runContest(contest: Contest, bench: Bench): Promise<Contes
     }
   }
   const scores = contest.contestants.map(({ name }) => score(name, samples));
-  return { contest, scores, ratios: ratios(contest, samples), conduct, repeated };
+  return { contest, scores, ratios: ratios(contest, samples), checks, repeated };
 }
 
 function cut({ restarts, turns, seconds }: Effort, cuts = 1): Effort {
@@ -103,9 +103,9 @@ class Field {
   }
 
   /** Tries every server out. @throws when ours does not do as it should; what a peer does is reported */
-  async conduct(): Promise<Conduct[]> {
-    const all: Conduct[] = [];
-    for (const [name, server] of this.servers) all.push(await conductOf(name, server));
+  async check(): Promise<ServerCheck[]> {
+    const all: ServerCheck[] = [];
+    for (const [name, server] of this.servers) all.push(await checkServer(name, server));
     const wrong = all.find(
       ({ server, refusesAnonymous, refusesReplay, winners }) =>
         server.startsWith('ours') && !(refusesAnonymous && refusesReplay && winners === 1),

@@ -11,14 +11,14 @@ import { hasPgbench, PGBENCH_TABLE } from './pgbench.js';
 import { plot } from './plot.js';
 import { about, type Measured, page, sectionOf, text } from './report.js';
 import type { Section } from './section.js';
-import { alike } from './studies/alike.js';
+import { accountEnumeration } from './studies/account-enumeration.js';
 import { crossing } from './studies/crossing.js';
 import { eventLoop } from './studies/event-loop.js';
 import { growth } from './studies/growth.js';
 import { memory } from './studies/memory.js';
 import { micro } from './studies/micro.js';
 
-const STUDIES = [alike, crossing, eventLoop, growth, memory, micro];
+const STUDIES = [accountEnumeration, crossing, eventLoop, growth, memory, micro];
 const IDS = [...CONTESTS, ...STUDIES].map(({ id }) => id);
 
 const USAGE = `npm run bench -- [--quick] [--only get,refresh] [--json]

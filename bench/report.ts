@@ -1,5 +1,5 @@
 import { cpus, release, totalmem } from 'node:os';
-import type { Conduct } from './check.js';
+import type { ServerCheck } from './check.js';
 import type { ContestResult } from './contest-run.js';
 import { type Section, table, type Verdict } from './section.js';
 import type { Estimate } from './statistics.js';
@@ -60,7 +60,7 @@ function verdictTable(verdicts: readonly Verdict[]): string[] {
 }
 
 /** What a contest brought. */
-export function sectionOf({ contest, scores, ratios, conduct, repeated }: ContestResult): Section {
+export function sectionOf({ contest, scores, ratios, checks, repeated }: ContestResult): Section {
   const verdicts = ratios.flatMap(({ of, over, least, ratio }): Verdict[] => {
     if (least === undefined) return [];
     const what = `${contest.id}: ${of} / ${over}`;
@@ -86,7 +86,7 @@ export function sectionOf({ contest, scores, ratios, conduct, repeated }: Contes
     ),
     '',
     `Slices measured again because the machine was busy with something else: ${repeated}.`,
-    ...conduct.flatMap(faults),
+    ...checks.flatMap(faults),
   ];
   return { id: contest.id, title: contest.title, lines, verdicts };
 }
@@ -95,7 +95,7 @@ function interval({ value, low, high }: Estimate): string {
   return `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
-function faults({ server, refusesAnonymous, refusesReplay, winners }: Conduct): string[] {
+function faults({ server, refusesAnonymous, refusesReplay, winners }: ServerCheck): string[] {
   return [
     ...(refusesAnonymous === false ? [`* ${server} answers a request without a token.`] : []),
     ...(refusesReplay === false ? [`* ${server} accepts a refresh token from two rotations ago.`] : []),

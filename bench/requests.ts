@@ -1,4 +1,4 @@
-import { SPENT } from './check.js';
+import { CHECK_TOKENS } from './check.js';
 import type { Kind } from './contests.js';
 import type { Load } from './load.js';
 import type { ServerProcess } from './server-process.js';
@@ -14,7 +14,7 @@ export function requestsOf(kind: Kind, server: ServerProcess, connections: numbe
     return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, connections) }, connections);
   }
   if (kind === 'refresh of many' && refresh) {
-    return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, -SPENT) }, connections);
+    return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, -CHECK_TOKENS) }, connections);
   }
   if (kind === 'sign-in' && signIn) {
     const headers = { ...signIn.headers, 'content-type': 'application/json' };

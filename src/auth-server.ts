@@ -4,15 +4,15 @@ import type { Authenticators } from './authentication/authenticators.js';
 import { createAuthorizationChecker } from './authentication/authorization-checker.js';
 import { assertControllersAreSafe, assertNoOtherCheckers } from './authentication/controller-check.js';
 import { createCurrentUserChecker } from './authentication/current-user-checker.js';
+import { usesOfEmailVerified } from './authentication/email-verified-usage.js';
 import { RequestAuthentication } from './authentication/request-authentication.js';
-import { usesOfEmailVerified } from './authentication/unproved-addresses.js';
-import { createAnsweredMiddleware } from './http/answered.middleware.js';
 import { createAppInterceptors } from './http/app-interceptors.js';
 import { assertInjectionWorks } from './http/container-check.js';
+import { createEndOfChainMiddleware } from './http/end-of-chain.middleware.js';
 import { createErrorMiddlewares } from './http/error.middleware.js';
 import { ErrorAnswers } from './http/error-answers.js';
+import { LibraryRequests } from './http/library-requests.js';
 import { assertMountingWorks } from './http/mounting-check.js';
-import { OwnRequests } from './http/own-requests.js';
 import { createReadBodyMiddleware } from './http/read-body.middleware.js';
 import { createRequestContextMiddleware } from './http/request-context.middleware.js';
 import { createRequireAuth } from './http/require-auth.js';
@@ -31,7 +31,7 @@ export class AuthServer {
   readonly authentication: RequestAuthentication;
   /** Makes the middleware of `auth.requireAuth`. */
   readonly requireAuth: ReturnType<typeof createRequireAuth>;
-  readonly #requests: OwnRequests;
+  readonly #requests: LibraryRequests;
   readonly #middlewares: readonly Class<object>[];
 
   /** @param container gets the classes that routing-controllers asks for */
@@ -42,15 +42,15 @@ export class AuthServer {
   ) {
     const { orm, prefix, settings, http } = kernel;
     const answers = new ErrorAnswers(kernel, http.pages);
-    this.#requests = new OwnRequests(prefix, settings);
+    this.#requests = new LibraryRequests(prefix, settings);
     this.#requests.watch(controllers);
     this.authentication = new RequestAuthentication({ ...kernel, requests: this.#requests });
     this.requireAuth = createRequireAuth(this.authentication, answers);
     this.#middlewares = [
-      createRequestContextMiddleware(orm, http.ownOriginGuard),
+      createRequestContextMiddleware(orm, http.strictOriginGuard),
       createReadBodyMiddleware(),
       createUnknownRouteMiddleware(prefix),
-      createAnsweredMiddleware(),
+      createEndOfChainMiddleware(),
       ...createErrorMiddlewares(answers, this.#requests),
     ];
     this.#register([...controllers, ...this.#middlewares]);

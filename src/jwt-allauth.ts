@@ -8,7 +8,7 @@ import type { AccessRule } from './authentication/access-rule.js';
 import type { AuthenticatorClass } from './authentication/authenticator.js';
 import { Authenticators } from './authentication/authenticators.js';
 import type { Principal } from './authentication/principal.js';
-import { asksForRevocationList } from './authentication/session-check.decorator.js';
+import { usesRevocationList } from './authentication/session-check.decorator.js';
 import { Clock } from './clock.js';
 import { PurgeService } from './database/purge.service.js';
 import { ERRORS, type ErrorTable } from './error-table.js';
@@ -207,7 +207,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     },
     serverOptions: (app = {}) => {
       if (settings.publicUrl !== undefined) outbox.start();
-      if (asksForRevocationList(app.controllers ?? [])) void listener.start();
+      if (usesRevocationList(app.controllers ?? [])) void listener.start();
       return server.options(app);
     },
     close: () => stopBackgroundWork(kernel, features),

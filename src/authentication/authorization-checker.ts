@@ -10,7 +10,7 @@ import { notAuthenticated, type RequestAuthentication } from './request-authenti
  */
 export function createAuthorizationChecker(authentication: RequestAuthentication) {
   return async ({ request }: Action, rules: unknown[]): Promise<boolean> => {
-    await othersRead();
+    await waitForPendingReads();
     const found = authentication.principal(request);
     const principal = found instanceof Promise ? await found : found;
     if (!principal) throw notAuthenticated();
@@ -27,6 +27,6 @@ export function createAuthorizationChecker(authentication: RequestAuthentication
  * which costs the kernel and the clients fewer wake-ups: a quarter more requests a second on a busy server, and none
  * less on an idle one.
  */
-function othersRead(): Promise<void> {
+function waitForPendingReads(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -46,7 +46,7 @@ export class RequestAuthentication {
       readonly settings: Settings;
       readonly authenticators: Authenticators;
       /** Knows the requests to routes of this library. They manage accounts, and take sessions alone. */
-      readonly requests: { hasBegun(request: object): boolean };
+      readonly requests: { hasReachedController(request: object): boolean };
     },
   ) {}
 
@@ -64,7 +64,7 @@ export class RequestAuthentication {
     if (known) return known;
     const token = bearerToken(request);
     const { authenticators, requests, tokens } = this.kernel;
-    if (authenticators.isEmpty || requests.hasBegun(request)) return this.#bySession(request, token, mode);
+    if (authenticators.isEmpty || requests.hasReachedController(request)) return this.#bySession(request, token, mode);
     if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token, mode);
     request[this.#other] ??= authenticators
       .find(request)

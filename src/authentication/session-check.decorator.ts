@@ -40,7 +40,7 @@ export function isSessionCheck(middleware: unknown): boolean {
 }
 
 /** Whether any of these controllers asks for the revocation list. */
-export function asksForRevocationList(controllers: readonly unknown[]): boolean {
+export function usesRevocationList(controllers: readonly unknown[]): boolean {
   const { uses } = getMetadataArgsStorage();
   return uses.some(({ target, middleware }) => controllers.includes(target) && middleware === marks['revocation-list']);
 }

@@ -12,10 +12,10 @@ import { resolveTokenClass } from '../tokens/resolve-token-class.js';
 import { relationsOf } from '../tokens/user-attributes.js';
 import { assertUserEntity } from '../users/assert-user-entity.js';
 import { DatabaseChecks } from './database-checks.js';
+import { describeError, redactSecrets } from './error-messages.js';
 import type { Finding } from './finding.js';
 import { encryptionKeyWarnings, keyWarnings } from './key-strength.js';
 import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
-import { sentenceOf, withoutSecrets } from './sentence-of.js';
 import { settingWarnings } from './setting-warnings.js';
 
 /** Adds `check`. */
@@ -31,7 +31,7 @@ export function addCheck(program: Command): void {
 
 async function run({ json, ...project }: ProjectOptions & { readonly json?: boolean }): Promise<void> {
   loadEnv(project);
-  const orm = await openOrm(project).catch((error: unknown) => sentenceOf(error));
+  const orm = await openOrm(project).catch((error: unknown) => describeError(error));
   const settings = await checkSettings(typeof orm === 'string' ? [] : knownModules(orm));
   const checks = [...settings.checks, ...(await checkProject(orm, settings.found))];
   const ok = checks.every(({ status }) => status !== 'failed');
@@ -89,7 +89,7 @@ async function checkProject(orm: MikroORM | string, settings: Settings | undefin
     const project = checkEntities(orm, settings);
     return [project, ...(await new DatabaseChecks(orm, settings).run())];
   } catch (error) {
-    return [{ name: 'project', status: 'failed', message: sentenceOf(error) }];
+    return [{ name: 'project', status: 'failed', message: describeError(error) }];
   } finally {
     await orm.close(true);
   }
@@ -110,6 +110,6 @@ function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
 
 /** Every fault in one line. */
 function faultsOf(error: unknown): string {
-  if (!(error instanceof SettingsError)) return sentenceOf(error);
-  return withoutSecrets(error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; '));
+  if (!(error instanceof SettingsError)) return describeError(error);
+  return redactSecrets(error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; '));
 }

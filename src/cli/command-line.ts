@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.js';
+import { describeError } from './error-messages.js';
 import { addGenerateKeys } from './generate-keys.js';
 import { addPurge } from './purge.js';
-import { sentenceOf } from './sentence-of.js';
 import { addSessions } from './sessions.js';
 
 /**
@@ -22,7 +22,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed what is wrong
-    process.stderr.write(`jwt-allauth: ${sentenceOf(error)}\n`);
+    process.stderr.write(`jwt-allauth: ${describeError(error)}\n`);
     return 1;
   }
 }

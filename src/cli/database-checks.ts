@@ -6,8 +6,8 @@ import { entityMetadata, Table } from '../database/table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import type { Settings } from '../settings/settings.js';
 import { BaseUser } from '../users/base-user.entity.js';
+import { describeError } from './error-messages.js';
 import type { Finding } from './finding.js';
-import { sentenceOf } from './sentence-of.js';
 import { UserAccounts } from './user-accounts.js';
 import { UserAddresses } from './user-addresses.js';
 import { UserColumns } from './user-columns.js';
@@ -49,7 +49,7 @@ export class DatabaseChecks {
       const tables = await this.#tables();
       return [...found, tables, ...(tables.status === 'ok' ? await this.#users() : [])];
     } catch (error) {
-      return [{ name: 'database', status: 'failed', message: sentenceOf(error) }];
+      return [{ name: 'database', status: 'failed', message: describeError(error) }];
     }
   }
 

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { ALGORITHMS, type Algorithm } from '../settings/algorithm.js';
 import { generateEncryptionKey, generateKeys } from '../tokens/generate-keys.js';
 import { CommandError } from './command-error.js';
-import { reasonOf } from './sentence-of.js';
+import { errorReason } from './error-messages.js';
 
 interface Options {
   readonly algorithm: Algorithm;
@@ -43,7 +43,7 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
           { path: pathOf('public-key.pem'), text: signing.publicKey, isSecret: false },
         ];
   await mkdir(out, { recursive: true }).catch((error) => {
-    throw new CommandError(`${resolve(out)} cannot be made a folder: ${error.code ?? reasonOf(error)}`);
+    throw new CommandError(`${resolve(out)} cannot be made a folder: ${error.code ?? errorReason(error)}`);
   });
   const encryption: KeyFile = { path: pathOf('encryption-key'), text: generateEncryptionKey(), isSecret: true };
   // What it has sealed would be lost with it, so that not even --force makes another.
@@ -86,7 +86,7 @@ async function assertReplaceable(path: string, isForced: boolean): Promise<void>
 
 function refusal(error: NodeJS.ErrnoException): CommandError {
   if (error.code === 'EEXIST') return new CommandError(`${error.path} is there already; --force overwrites it`);
-  return new CommandError(`${error.path} cannot be written: ${error.code ?? reasonOf(error)}`);
+  return new CommandError(`${error.path} cannot be written: ${error.code ?? errorReason(error)}`);
 }
 
 /** A path as a shell reads it. */

@@ -10,7 +10,7 @@ import { loadExport } from '../settings/module-export.js';
 import { settingsFromEnv } from '../settings/settings-from-env.js';
 import { UserService } from '../users/user.service.js';
 import { CommandError } from './command-error.js';
-import { reasonOf } from './sentence-of.js';
+import { errorReason } from './error-messages.js';
 
 /** Where a command finds the app. */
 export interface ProjectOptions {
@@ -72,7 +72,7 @@ export function loadEnv({ env }: ProjectOptions): void {
   try {
     process.loadEnvFile(env);
   } catch (error) {
-    throw new CommandError(`--env names the file ${env}, which cannot be read: ${reasonOf(error)}`);
+    throw new CommandError(`--env names the file ${env}, which cannot be read: ${errorReason(error)}`);
   }
 }
 
@@ -80,10 +80,10 @@ export function loadEnv({ env }: ProjectOptions): void {
 export async function openOrm({ orm: given }: ProjectOptions): Promise<MikroORM> {
   const reference = given.includes('#') ? given : `${given}#default`;
   const { name, value } = await loadExport(reference, process.cwd(), fault).catch((error) => {
-    throw fault(reasonOf(error).replace(/^--orm /, ''));
+    throw fault(errorReason(error).replace(/^--orm /, ''));
   });
   const found = await Promise.resolve(typeof value === 'function' ? call(value) : value).catch((error) => {
-    throw fault(`names ${name}, which fails: ${reasonOf(error)}`);
+    throw fault(`names ${name}, which fails: ${errorReason(error)}`);
   });
   if (typeof found !== 'object' || found === null)
     throw fault(`names ${name}, which is neither MikroORM options nor an instance`);
@@ -102,7 +102,7 @@ async function init(options: Options, name: string): Promise<MikroORM> {
   try {
     return await MikroORM.init({ ...options, debug: false });
   } catch (error) {
-    throw fault(`names ${name}, from which no ORM can be made: ${reasonOf(error)}`);
+    throw fault(`names ${name}, from which no ORM can be made: ${errorReason(error)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { isHostName, ownIdentity } from '../http/refresh-cookie-identity.js';
+import { currentIdentity, isHostName } from '../http/refresh-cookie-identity.js';
 import { isHmac } from '../settings/algorithm.js';
 import type { Settings } from '../settings/settings.js';
 import type { Finding } from './finding.js';
@@ -33,7 +33,7 @@ function refreshCookie(settings: Settings): Finding {
   const name = 'refresh-cookie';
   const { refreshTokenAsCookie, refreshTokenCookieDomain, refreshTokenCookiePath, development } = settings;
   if (!refreshTokenAsCookie) return { name, status: 'ok', message: 'refresh tokens do not travel in a cookie' };
-  if (isHostName(ownIdentity(settings).name))
+  if (isHostName(currentIdentity(settings).name))
     return { name, status: 'ok', message: 'only its own host can set the refresh cookie' };
   if (development) return { name, status: 'ok', message: 'in development the refresh cookie needs no __Host- prefix' };
   const [setting, why] =

@@ -6,7 +6,7 @@ import {
   type InterceptorInterface,
 } from 'routing-controllers';
 import { authError } from '../error-table.js';
-import type { OwnRequests } from './own-requests.js';
+import type { LibraryRequests } from './library-requests.js';
 
 /**
  * The app's interceptors as routing-controllers runs them, kept off our routes: an app that wraps its answers would
@@ -15,7 +15,7 @@ import type { OwnRequests } from './own-requests.js';
  *
  * @throws controller_refused for one that is not given as a class
  */
-export function createAppInterceptors(classes: readonly unknown[], own: OwnRequests): (new () => object)[] {
+export function createAppInterceptors(classes: readonly unknown[], own: LibraryRequests): (new () => object)[] {
   if (!classes.every((each) => typeof each === 'function')) {
     const detail = 'interceptors must be given as classes, so that they can be kept off the routes of jwt-allauth';
     throw authError('controller_refused', { detail });
@@ -26,11 +26,11 @@ export function createAppInterceptors(classes: readonly unknown[], own: OwnReque
   return wrapped.length > 0 ? wrapped : [class NoInterceptor {}];
 }
 
-function createAppInterceptor(target: unknown, priority: number | undefined, own: OwnRequests): new () => object {
+function createAppInterceptor(target: unknown, priority: number | undefined, own: LibraryRequests): new () => object {
   @Interceptor({ priority })
   class AppInterceptor implements InterceptorInterface {
     intercept(action: Action, result: unknown) {
-      if (own.hasBegun(action.request)) return result;
+      if (own.hasReachedController(action.request)) return result;
       return getFromContainer<InterceptorInterface>(target as never, action).intercept(action, result);
     }
   }

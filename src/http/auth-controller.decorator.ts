@@ -3,7 +3,9 @@ import type { Before } from './http-message.js';
 import { noSniff, noStore } from './no-store.js';
 import { requireJson } from './require-json.js';
 import { nameRoutes } from './route-switches.js';
-import { untransformed } from './untransformed.js';
+
+/** Turns class-transformer off: inputs are made by `validateInput`, and answers are sent as they are. */
+const WITHOUT_TRANSFORMER = { transformRequest: false, transformResponse: false } as const;
 
 /** What holds for every action of a controller. */
 export interface AuthControllerOptions {
@@ -32,7 +34,11 @@ export function AuthController(prefix: string, options: AuthControllerOptions = 
     ...(originGuard ? [originGuard] : []),
     ...(isJsonOnly ? [requireJson] : []),
   ];
-  const decorators = [UseBefore(...before), JsonController(prefix, untransformed), ...(isBearer ? [Authorized()] : [])];
+  const decorators = [
+    UseBefore(...before),
+    JsonController(prefix, WITHOUT_TRANSFORMER),
+    ...(isBearer ? [Authorized()] : []),
+  ];
   return (type) => {
     for (const decorate of decorators) decorate(type);
     if (name) nameRoutes(type, name);

@@ -21,7 +21,7 @@ export interface ControllerParts {
   /** Refuses requests from foreign origins where a cookie is a credential or becomes one. */
   readonly originGuard: Before;
   /** Refuses requests from foreign origins wherever the refresh token travels. */
-  readonly ownOriginGuard: Before;
+  readonly strictOriginGuard: Before;
   /** For the routes of mailed links. Undefined without PUBLIC_URL, of which links are built. */
   readonly links?: LinkParts;
 }
@@ -50,13 +50,13 @@ export function createControllerParts(kernel: {
     transport: new RefreshTokenTransport(kernel, new RefreshCookie(settings)),
     pages: new LinkPages(new PageTemplates(settings), settings),
     originGuard: createCsrfGuard(settings, logger, warnings),
-    ownOriginGuard: createCsrfGuard(settings, logger, warnings, { isAlwaysCookie: true }),
+    strictOriginGuard: createCsrfGuard(settings, logger, warnings, { isAlwaysCookie: true }),
   };
   if (settings.publicUrl === undefined) return parts;
   const base = new URL(`${settings.publicUrl.replace(/\/$/, '')}${prefix}`);
   const links: LinkParts = {
     ...parts,
-    originGuard: parts.ownOriginGuard,
+    originGuard: parts.strictOriginGuard,
     url: (path) => base.href + path,
     cookie: (name) => new OneTimeCookie(name, base.pathname, settings),
   };

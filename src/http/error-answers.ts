@@ -5,7 +5,7 @@ import type { Telemetry } from '../observability/telemetry.js';
 import { isChallenge } from '../sign-in/challenge.js';
 import type { HttpRequest, HttpResponse } from './http-message.js';
 import { loggableError } from './loggable-error.js';
-import { isPage } from './pages/as-page.js';
+import { hasErrorsAsPages } from './pages/errors-as-pages.js';
 import type { LinkPages } from './pages/link-pages.js';
 
 /** How errors are answered and logged. */
@@ -26,7 +26,7 @@ export class ErrorAnswers {
 
   /** Sends problem details (RFC 9457), or a page where a person has opened one. */
   send(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
-    if (isPage(response)) this.pages.error(response, problem);
+    if (hasErrorsAsPages(response)) this.pages.error(response, problem);
     else answer(problem, request, response);
   }
 }

@@ -1,8 +1,8 @@
 import { type ExpressErrorMiddlewareInterface, Middleware } from 'routing-controllers';
+import { answerAfterApp, isHandedToApp } from './answer-after-app.js';
 import type { ErrorAnswers } from './error-answers.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
-import { answerLast, isAnsweredLast } from './last-answer.js';
-import type { OwnRequests } from './own-requests.js';
+import type { LibraryRequests } from './library-requests.js';
 import { toProblem } from './problem-details.js';
 
 /**
@@ -12,11 +12,11 @@ import { toProblem } from './problem-details.js';
  * An error that is not answered yet and is a 5xx goes on to what the app has registered behind us, such as an error
  * tracker.
  */
-export function createErrorMiddlewares(answers: ErrorAnswers, own: OwnRequests): (new () => object)[] {
+export function createErrorMiddlewares(answers: ErrorAnswers, own: LibraryRequests): (new () => object)[] {
   @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER - 1 })
-  class OwnErrorMiddleware implements ExpressErrorMiddlewareInterface {
+  class LibraryErrorMiddleware implements ExpressErrorMiddlewareInterface {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
-      const isOwn = own.has(request) && !isAnsweredLast(request);
+      const isOwn = own.includes(request) && !isHandedToApp(request);
       const problem = toProblem(error);
       if (isOwn) answers.log(error, problem, request);
       if (isOwn && problem.httpCode < 500 && !response.headersSent) answers.send(problem, request, response);
@@ -27,13 +27,13 @@ export function createErrorMiddlewares(answers: ErrorAnswers, own: OwnRequests):
   @Middleware({ type: 'after', priority: Number.MIN_SAFE_INTEGER })
   class ErrorMiddleware implements ExpressErrorMiddlewareInterface {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
-      const isDone = response.headersSent || isAnsweredLast(request);
+      const isDone = response.headersSent || isHandedToApp(request);
       const problem = toProblem(error);
-      if (!own.has(request) && !isAnsweredLast(request)) answers.log(error, problem, request);
+      if (!own.includes(request) && !isHandedToApp(request)) answers.log(error, problem, request);
       if (isDone) next(error);
       else if (problem.httpCode < 500) answers.send(problem, request, response);
-      else answerLast(error, request, next, () => answers.send(problem, request, response));
+      else answerAfterApp(error, request, next, () => answers.send(problem, request, response));
     }
   }
-  return [OwnErrorMiddleware, ErrorMiddleware];
+  return [LibraryErrorMiddleware, ErrorMiddleware];
 }

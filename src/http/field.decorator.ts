@@ -8,7 +8,7 @@ const message = (text: string) => ({ message: text });
 const inputs = new WeakSet<object>();
 
 /** Whether a class is an input of this library; its rules stand beside the app's in the storage of class-validator. */
-export function isOwnInput(type: object): boolean {
+export function isLibraryInput(type: object): boolean {
   return inputs.has(type);
 }
 

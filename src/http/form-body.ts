@@ -1,5 +1,5 @@
 import type { HttpResponse, Next } from './http-message.js';
-import { type BodyRequest, faultOfReadBody, mediaTypeOf, takeForm, takeNothing } from './read-body.js';
+import { acceptEmptyBody, acceptFormBody, type BodyRequest, errorOfReadBody, mediaTypeOf } from './read-body.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -12,8 +12,8 @@ export const formBody = { options: { type: FORM, limit: '10kb' }, required: fals
 /**
  * For `@UseBefore` beside `formBody`: takes a form that something before us has read. What is no form counts as empty.
  */
-export function acceptReadForm(request: BodyRequest, _response: HttpResponse, next: Next): void {
-  next(faultOfReadBody(request, mediaTypeOf(request) === FORM ? takeForm : takeNothing));
+export function acceptParsedForm(request: BodyRequest, _response: HttpResponse, next: Next): void {
+  next(errorOfReadBody(request, mediaTypeOf(request) === FORM ? acceptFormBody : acceptEmptyBody));
 }
 
 /** The fields of a form's body; of a field that is sent twice the last. Empty for what is no form. */

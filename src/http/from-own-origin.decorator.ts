@@ -14,7 +14,7 @@ type GuardedRequest = HttpRequest & { [GUARD]?: Before };
  * that the settings do not allow is 400. On a method or on a controller.
  */
 export function FromOwnOrigin(): MethodDecorator & ClassDecorator {
-  const decorate = UseBefore(refuseForeign) as (target: unknown, key?: string | symbol) => void;
+  const decorate = UseBefore(refuseForeignOrigin) as (target: unknown, key?: string | symbol) => void;
   return (target: unknown, key?: string | symbol) => decorate(target, key);
 }
 
@@ -25,10 +25,10 @@ export function keepOriginGuard(request: HttpRequest, guard: Before): void {
 
 /** Whether a middleware is what `@FromOwnOrigin` puts on an action. */
 export function isFromOwnOrigin(middleware: unknown): boolean {
-  return middleware === refuseForeign;
+  return middleware === refuseForeignOrigin;
 }
 
-const refuseForeign: Before = (request: GuardedRequest, response, next) => {
+const refuseForeignOrigin: Before = (request: GuardedRequest, response, next) => {
   const guard = request[GUARD];
   if (guard) return guard(request, response, next);
   next(authError('controller_refused', { detail: '@FromOwnOrigin needs the options of auth.serverOptions().' }));

@@ -9,10 +9,10 @@ export const MAIL_TAG = 'Accounts by mail';
 export const LINK_PAGE = { tag: MAIL_TAG, errors: [ErrorCode.TokenNotValid], isLimited: true } as const;
 
 /** What opening a link does whose key is good for one form. */
-export const KEY_INTO_COOKIE = 'Moves the key of the link into a cookie; uses nothing up.';
+export const MOVES_KEY_TO_COOKIE = 'Moves the key of the link into a cookie; uses nothing up.';
 
 /** The answer of a link whose key has moved into a cookie. */
-export function onTo(description: string, location: string): RouteAnswer {
+export function redirectAnswer(description: string, location: string): RouteAnswer {
   return { description, headers: { Location: location, 'Set-Cookie': 'Sets the cookie of the link.' } };
 }
 

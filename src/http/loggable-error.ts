@@ -1,5 +1,5 @@
 import { isDatabaseError } from '../database/database-error.js';
-import { membersBelow } from './members-below.js';
+import { nestedMembers } from './nested-members.js';
 import { type RequestWithSecrets, secretsOf } from './request-secrets.js';
 
 /** Members whose values are secrets, such as the headers of a request that the app has made. */
@@ -30,7 +30,7 @@ export function loggableError(error: Error, request: RequestWithSecrets): Error 
 function shows(error: Error, secrets: readonly string[]): boolean {
   let objects = 0;
   try {
-    for (const { name, value } of membersBelow(error)) {
+    for (const { name, value } of nestedMembers(error)) {
       if (isSecret(name, value, secrets)) return true;
       if (typeof value === 'object' && value !== null && ++objects > MOST_OBJECTS) return true;
     }

@@ -28,7 +28,7 @@ export function mediaTypeOf({ headers }: HttpRequest): string {
  *
  * @returns what `take` throws
  */
-export function faultOfReadBody(request: BodyRequest, take: (request: BodyRequest) => void): unknown {
+export function errorOfReadBody(request: BodyRequest, take: (request: BodyRequest) => void): unknown {
   if (!request.readableEnded) return undefined;
   try {
     take(request);
@@ -44,7 +44,7 @@ export function faultOfReadBody(request: BodyRequest, take: (request: BodyReques
  *
  * @throws payload_too_large, malformed_json, validation_failed; TypeError where the body was read and not kept
  */
-export function takeJson(request: BodyRequest): void {
+export function acceptJsonBody(request: BodyRequest): void {
   const read = keptBody(request);
   const text = textOf(read, request);
   const body = text === undefined ? read : parse(text);
@@ -56,13 +56,13 @@ export function takeJson(request: BodyRequest): void {
  * Takes the body of a form that something before us has read.
  * @throws payload_too_large; TypeError where it was not kept
  */
-export function takeForm(request: BodyRequest): void {
+export function acceptFormBody(request: BodyRequest): void {
   const read = keptBody(request);
   keep(request, textOf(read, request) ?? read);
 }
 
 /** Takes it that there is no body, or none that counts. */
-export function takeNothing(request: BodyRequest): void {
+export function acceptEmptyBody(request: BodyRequest): void {
   keep(request, {});
 }
 

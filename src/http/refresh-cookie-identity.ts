@@ -11,7 +11,7 @@ export interface CookieIdentity {
 }
 
 /** The identity of the refresh cookie, as the settings say it now. */
-export function ownIdentity(settings: Settings): CookieIdentity {
+export function currentIdentity(settings: Settings): CookieIdentity {
   const { refreshTokenCookieDomain: domain, refreshTokenCookiePath: path } = settings;
   return identity(settings, domain, path, settings.refreshTokenCookiePartitioned);
 }
@@ -22,7 +22,7 @@ export function ownIdentity(settings: Settings): CookieIdentity {
  * been partitioned and is not, the partitioned copy.
  */
 export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
-  const own = ownIdentity(settings);
+  const own = currentIdentity(settings);
   const domains = [undefined, own.domain, ...settings.olderCookieDomains];
   const paths = [own.path, ...settings.olderCookiePaths];
   const canBePartitioned = isCookieSecure(settings) && settings.refreshTokenCookieSameSite === 'none';

@@ -3,7 +3,7 @@ import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
-import { type CookieIdentity, isHostName, olderIdentities, ownIdentity } from './refresh-cookie-identity.js';
+import { type CookieIdentity, currentIdentity, isHostName, olderIdentities } from './refresh-cookie-identity.js';
 
 /** Cookies that are looked at: an honest browser has one, or a few right after DOMAIN or PATH were changed. */
 const MOST = 4;
@@ -19,7 +19,7 @@ export class RefreshCookie {
   readonly #attributes: Omit<CookieAttributes, 'path'>;
 
   constructor(private readonly settings: Settings) {
-    this.#own = ownIdentity(settings);
+    this.#own = currentIdentity(settings);
     this.#older = olderIdentities(settings);
     this.name = this.#own.name;
     this.#attributes = {

@@ -1,5 +1,5 @@
 import type { HttpRequest } from './http-message.js';
-import { type Member, membersBelow } from './members-below.js';
+import { type Member, nestedMembers } from './nested-members.js';
 
 /** Fields of a body or a query whose values are secrets. */
 const SECRET_FIELDS = /passw|token|secret|refresh|key|credential|otp/i;
@@ -45,7 +45,7 @@ function parsed(body: unknown): unknown {
 function secretValues(body: unknown): string[] {
   const found: string[] = [];
   let count = 0;
-  for (const member of membersBelow(body)) {
+  for (const member of nestedMembers(body)) {
     if (++count > MOST_VALUES) break;
     if (typeof member.value === 'string' && isBelowSecret(member)) found.push(member.value);
   }

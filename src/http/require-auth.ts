@@ -4,9 +4,9 @@ import { refused } from '../authentication/controller-check.js';
 import type { Principal } from '../authentication/principal.js';
 import type { RequestAuthentication } from '../authentication/request-authentication.js';
 import { authError } from '../error-table.js';
+import { answerAfterApp } from './answer-after-app.js';
 import type { ErrorAnswers } from './error-answers.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
-import { answerLast } from './last-answer.js';
 import { toProblem } from './problem-details.js';
 
 declare global {
@@ -32,7 +32,7 @@ export function createRequireAuth(authentication: RequestAuthentication, answers
     answers.log(error, problem, request);
     if (response.headersSent) next(error);
     else if (problem.httpCode < 500) answers.send(problem, request, response);
-    else answerLast(error, request, next, () => answers.send(problem, request, response));
+    else answerAfterApp(error, request, next, () => answers.send(problem, request, response));
   };
   return (...rules: readonly AccessRule[]): RequireAuth => {
     if (!rules.every(isAccessRule)) throw refused('requireAuth takes role numbers and predicates, one by one');

@@ -2,7 +2,7 @@ import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, type ValidationError, validate, validateSync } from 'class-validator';
 import type { FieldError, JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
-import { isOwnInput } from './field.decorator.js';
+import { isLibraryInput } from './field.decorator.js';
 import { notAnObject } from './read-body.js';
 
 /** Characters of a field name that an error repeats. */
@@ -77,7 +77,7 @@ function readInput<T extends object>(type: new () => T, body: unknown = {}): Rea
   // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no
   // end.
   const known = fieldsOf(type);
-  const base = ownClassOf(type);
+  const base = libraryClassOf(type);
   const own = base ? fieldsOf(base) : [];
   const plain: [string, unknown][] = [];
   const faults: FieldError[] = [];
@@ -106,15 +106,15 @@ function fieldsOf(type: new () => object): readonly string[] {
 
 /** The fields that a class of the app's adds to the class of ours that it extends. */
 export function addedFieldsOf(type: new () => object): string[] {
-  const base = ownClassOf(type);
+  const base = libraryClassOf(type);
   const own = base ? fieldsOf(base) : [];
   return fieldsOf(type).filter((name) => !own.includes(name));
 }
 
 /** The class of the library's that an input is, or extends; undefined for one of a module. */
-function ownClassOf(type: new () => object): (new () => object) | undefined {
+function libraryClassOf(type: new () => object): (new () => object) | undefined {
   let own: unknown = type;
-  while (typeof own === 'function' && own.prototype && !isOwnInput(own)) own = Object.getPrototypeOf(own);
+  while (typeof own === 'function' && own.prototype && !isLibraryInput(own)) own = Object.getPrototypeOf(own);
   return typeof own === 'function' && own.prototype ? (own as new () => object) : undefined;
 }
 

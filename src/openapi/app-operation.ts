@@ -31,7 +31,7 @@ export function appOperation(route: IRoute, schemas: Readonly<Record<string, Jso
       ...responses,
       ...emptyAnswers(route),
       default: ANY_PROBLEM,
-      ...toldAnswers(route, told.responses),
+      ...describedAnswers(route, told.responses),
     },
   };
 }
@@ -66,7 +66,7 @@ function emptyAnswers({ responseHandlers }: IRoute): Record<string, OpenApiRespo
 }
 
 /** Without the success that the generator makes up, where an action has no result; and a 204 without a body. */
-function toldAnswers(route: IRoute, responses: OpenApiOperation['responses']): Record<string, OpenApiResponse> {
+function describedAnswers(route: IRoute, responses: OpenApiOperation['responses']): Record<string, OpenApiResponse> {
   const isVoid = route.responseHandlers.some(({ type, value }) => type === 'on-undefined' && Number(value) < 400);
   const madeUp = isVoid ? getResponses(route) : {};
   const told = Object.entries(responses).filter(([status, response]) => !isDeepStrictEqual(response, madeUp[status]));

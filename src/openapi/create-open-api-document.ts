@@ -5,10 +5,10 @@ import type { JwtAllauth } from '../jwt-allauth.js';
 import { appOperation } from './app-operation.js';
 import { appRoutes, typesOf } from './app-routes.js';
 import { KnownSchemas } from './known-schemas.js';
+import { libraryOperation } from './library-operation.js';
+import { type LibraryRoute, libraryRoutes } from './library-route.js';
+import { librarySchemas } from './library-schemas.js';
 import type { OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } from './open-api-document.js';
-import { ownOperation } from './own-operation.js';
-import { type OwnRoute, ownRoutes } from './own-route.js';
-import { ownSchemas } from './own-schemas.js';
 import { SchemaClosure } from './schema-closure.js';
 import { securitySchemes } from './security-schemes.js';
 
@@ -39,8 +39,8 @@ export function createOpenApiDocument(
   if (!auth.controllers.every((own) => controllers.includes(own))) {
     throw new TypeError('the options must be what auth.serverOptions() returned');
   }
-  const own = ownRoutes(auth.controllers);
-  const known = new KnownSchemas(ownSchemas(own), schemas);
+  const own = libraryRoutes(auth.controllers);
+  const known = new KnownSchemas(librarySchemas(own), schemas);
   const closure = new SchemaClosure(known);
   const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
   const prefix = `${served.routePrefix ?? ''}${auth.prefix}`;
@@ -61,10 +61,10 @@ export function createOpenApiDocument(
 }
 
 /** Our routes, as they describe themselves. */
-function describeOwn(routes: readonly OwnRoute[], prefix: string, errors: ErrorTable): Described {
+function describeOwn(routes: readonly LibraryRoute[], prefix: string, errors: ErrorTable): Described {
   return routes.map((route) => {
     const path = `${prefix}${route.path}`.replace(/:(\w+)/g, '{$1}');
-    return { path, method: route.method, operation: ownOperation(route, errors) };
+    return { path, method: route.method, operation: libraryOperation(route, errors) };
   });
 }
 
@@ -105,7 +105,10 @@ function toPaths(described: Described): OpenApiDocument['paths'] {
   return paths;
 }
 
-function usedSchemes(own: readonly OwnRoute[], described: Described): OpenApiDocument['components']['securitySchemes'] {
+function usedSchemes(
+  own: readonly LibraryRoute[],
+  described: Described,
+): OpenApiDocument['components']['securitySchemes'] {
   const used = new Set(described.flatMap(({ operation }) => (operation.security ?? []).flatMap(Object.keys)));
   const cookies = own.flatMap(({ description: { cookie } }) => (cookie ? [cookie] : []));
   return Object.fromEntries(Object.entries(securitySchemes(cookies)).filter(([name]) => used.has(name)));

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
-import { isOwnInput } from '../http/field.decorator.js';
+import { isLibraryInput } from '../http/field.decorator.js';
 import type { JsonSchema } from '../http/json-schema.js';
 import { mapValues } from './map-schemas.js';
 import { toJsonSchema } from './schema-dialect.js';
@@ -87,7 +87,7 @@ function decorated(name: string): TypeClass | undefined {
     readonly validationMetadatas: ReadonlyMap<unknown, unknown>;
   };
   const classes = [...validationMetadatas.keys()].filter((key) => typeof key === 'function') as unknown as TypeClass[];
-  const [type, other] = classes.filter((each) => each.name === name && !isOwnInput(each));
+  const [type, other] = classes.filter((each) => each.name === name && !isLibraryInput(each));
   if (other) throw twice(name);
   return type;
 }

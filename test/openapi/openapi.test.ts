@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuthClient } from '../../src/client/index.js';
 import { AuthController } from '../../src/http/auth-controller.decorator.js';
 import { DescribeRoute } from '../../src/http/describe-route.decorator.js';
-import { asPage } from '../../src/http/pages/as-page.js';
+import { errorsAsPages } from '../../src/http/pages/errors-as-pages.js';
 import { ErrorCode, type SettingsInput } from '../../src/index.js';
 import { createOpenApiDocument, type OpenApiDocument } from '../../src/openapi/index.js';
 import { documentOf, expectWhole, operationsOf } from '../support/documented-app.js';
@@ -171,7 +171,7 @@ describe('a controller that is new', () => {
     plant(@Body() _tree: TreeInput) {}
 
     @Get('/trees/:id')
-    @UseBefore(asPage)
+    @UseBefore(errorsAsPages)
     @DescribeRoute({ ...about, id: 'look', summary: 'See it', cookie, answers: { 200: { description: 'A page.' } } })
     look() {}
   }

@@ -3,32 +3,32 @@ import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-message.js';
-import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, onTo } from '../../http/link-descriptions.js';
-import { asPage } from '../../http/pages/as-page.js';
+import { LINK_PAGE, linkCookie, MOVES_KEY_TO_COOKIE, redirectAnswer } from '../../http/link-descriptions.js';
+import { errorsAsPages } from '../../http/pages/errors-as-pages.js';
 import { LINK_PATHS } from '../../mail/link-paths.js';
-import type { UndoByMail } from './undo-by-mail.js';
+import type { EmailUndoForm } from './email-undo-form.js';
 
 const cookie = linkCookie('emailUndoCookie', 'email_undo_access_token');
 
 /** The routes that take a changed address back. */
-export function createEmailUndoController(byMail: UndoByMail, { prefix, originGuard }: ControllerParts) {
+export function createEmailUndoController(byMail: EmailUndoForm, { prefix, originGuard }: ControllerParts) {
   @AuthController(prefix)
   class EmailUndoController {
     @Get(`${LINK_PATHS.emailUndo}/:key`)
-    @UseBefore(asPage)
+    @UseBefore(errorsAsPages)
     @DescribeRoute({
       ...LINK_PAGE,
       id: 'openEmailUndo',
       summary: 'Open the link that takes a changed address back',
-      description: KEY_INTO_COOKIE,
-      answers: { 303: onTo('On to the question.', 'The question.') },
+      description: MOVES_KEY_TO_COOKIE,
+      answers: { 303: redirectAnswer('On to the question.', 'The question.') },
     })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return byMail.open(key, request, response);
     }
 
     @Get(LINK_PATHS.emailUndoForm)
-    @UseBefore(asPage)
+    @UseBefore(errorsAsPages)
     @DescribeRoute({
       ...LINK_PAGE,
       id: 'showEmailUndoForm',
@@ -41,7 +41,7 @@ export function createEmailUndoController(byMail: UndoByMail, { prefix, originGu
     }
 
     @Post(LINK_PATHS.emailUndoForm)
-    @UseBefore(asPage, originGuard)
+    @UseBefore(errorsAsPages, originGuard)
     @ContentType('text/html')
     @DescribeRoute({
       ...LINK_PAGE,

@@ -6,7 +6,7 @@ import { EmailInput } from '../../http/email.input.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
 import { DETAIL } from '../../http/json-schema.js';
 import { LINK_PAGE, MAIL_TAG } from '../../http/link-descriptions.js';
-import { asPage } from '../../http/pages/as-page.js';
+import { errorsAsPages } from '../../http/pages/errors-as-pages.js';
 import { requireJson } from '../../http/require-json.js';
 import type { RouteAnswer } from '../../http/route-description.js';
 import { validateInput } from '../../http/validate-input.js';
@@ -50,7 +50,7 @@ export function createEmailVerificationController(
     }
 
     @Get(`${LINK_PATHS.confirmation}/:key`)
-    @UseBefore(asPage)
+    @UseBefore(errorsAsPages)
     @DescribeRoute({
       ...LINK_PAGE,
       id: 'openVerification',

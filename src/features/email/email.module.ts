@@ -4,9 +4,9 @@ import { createEmailChangeController } from './email-change.controller.js';
 import { EmailChangeService } from './email-change.service.js';
 import { createEmailUndoController } from './email-undo.controller.js';
 import { EmailUndoService } from './email-undo.service.js';
+import { EmailUndoForm } from './email-undo-form.js';
 import { createEmailVerificationController } from './email-verification.controller.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { UndoByMail } from './undo-by-mail.js';
 
 /** Addresses: confirmed, changed, and brought back. Its routes need PUBLIC_URL, of which links are built. */
 export const emailModule: AuthModule = {
@@ -24,7 +24,7 @@ export const emailModule: AuthModule = {
       controllers: [
         createEmailVerificationController({ emailVerification }, links),
         createEmailChangeController({ emailChange }, links),
-        createEmailUndoController(new UndoByMail({ emailUndo }, links), links),
+        createEmailUndoController(new EmailUndoForm({ emailUndo }, links), links),
       ],
     };
   },

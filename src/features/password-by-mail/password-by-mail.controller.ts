@@ -4,12 +4,12 @@ import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { EmailInput } from '../../http/email.input.js';
-import { acceptReadForm, formBody } from '../../http/form-body.js';
+import { acceptParsedForm, formBody } from '../../http/form-body.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
 import { DETAIL, newPasswordSchema } from '../../http/json-schema.js';
-import { KEY_INTO_COOKIE, LINK_PAGE, linkCookie, MAIL_TAG, onTo } from '../../http/link-descriptions.js';
+import { LINK_PAGE, linkCookie, MAIL_TAG, MOVES_KEY_TO_COOKIE, redirectAnswer } from '../../http/link-descriptions.js';
 import type { MailedPasswordFlow } from '../../http/mailed-password-flow.js';
-import { asPage } from '../../http/pages/as-page.js';
+import { errorsAsPages } from '../../http/pages/errors-as-pages.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import { requireJson } from '../../http/require-json.js';
 import { tokenAnswer } from '../../http/token-answers.js';
@@ -33,13 +33,13 @@ export function createMailedPasswordController(
   @AuthController(prefix)
   class MailedPasswordController {
     @Get(`${flow.link}/:key`)
-    @UseBefore(asPage)
+    @UseBefore(errorsAsPages)
     @DescribeRoute({
       ...LINK_PAGE,
       id: `open${id}`,
       summary: `Open the link of ${subject}`,
-      description: KEY_INTO_COOKIE,
-      answers: { 303: onTo(flow.appForm ? "On to the app's form." : 'On to the form.', 'The form.') },
+      description: MOVES_KEY_TO_COOKIE,
+      answers: { 303: redirectAnswer(flow.appForm ? "On to the app's form." : 'On to the form.', 'The form.') },
     })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return form.open(key, request, response);
@@ -67,7 +67,7 @@ export function createMailedPasswordController(
     }
 
     @Get(flow.form)
-    @UseBefore(asPage)
+    @UseBefore(errorsAsPages)
     @DescribeRoute({
       ...LINK_PAGE,
       id: `show${id}Form`,
@@ -80,7 +80,7 @@ export function createMailedPasswordController(
     }
 
     @Post(flow.form)
-    @UseBefore(asPage, originGuard, acceptReadForm)
+    @UseBefore(errorsAsPages, originGuard, acceptParsedForm)
     @ContentType('text/html')
     @DescribeRoute({
       ...LINK_PAGE,

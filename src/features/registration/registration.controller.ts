@@ -24,12 +24,12 @@ interface Registering {
 /** The route that signs up. */
 export function createRegistrationController(
   { registration, passwordPolicy, inputs: { registration: fields } }: Registering,
-  { prefix, settings, transport, originGuard: guard, ownOriginGuard, links }: ControllerParts,
+  { prefix, settings, transport, originGuard: guard, strictOriginGuard, links }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
   const type = fields.typeOf(RegistrationInput);
   // Where a link signs in, it needs the cookie below: a foreign page must not plant it, whatever transport it asks for.
-  const originGuard = settings.sessionOnEmailVerification ? ownOriginGuard : guard;
+  const originGuard = settings.sessionOnEmailVerification ? strictOriginGuard : guard;
   // The cookie by which the browser is known when it asks for another link.
   const browser = links?.cookie('email_verification_access_token');
 

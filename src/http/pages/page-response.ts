@@ -19,7 +19,7 @@ export function sendPage(response: HttpResponse, status: number, html: string): 
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('X-Frame-Options', 'DENY');
   response.setHeader('X-Robots-Tag', 'noindex');
-  forgetWhence(response);
+  setPrivacyHeaders(response);
   response.status(status).end(html);
   return response;
 }
@@ -27,13 +27,13 @@ export function sendPage(response: HttpResponse, status: number, html: string): 
 /** Sends the browser on to a page, by GET (RFC 9110 §15.4.4). */
 export function redirect(response: HttpResponse, url: string): HttpResponse {
   response.setHeader('Location', url);
-  forgetWhence(response);
+  setPrivacyHeaders(response);
   response.status(303).end('');
   return response;
 }
 
 /** With `no-referrer` a browser would hide the origin of our own form from us as well. */
-function forgetWhence(response: HttpResponse): void {
+function setPrivacyHeaders(response: HttpResponse): void {
   response.setHeader('Referrer-Policy', 'same-origin');
   response.setHeader('Cache-Control', 'no-store');
 }

@@ -10,7 +10,7 @@ export interface Member {
  * Everything that hangs on a value, the nearest first: properties of every kind, entries of maps, items of sets, and
  * bytes as text. What hangs on an object comes once, so that circles end. No getter is called: it may do anything.
  */
-export function* membersBelow(root: unknown): Generator<Member> {
+export function* nestedMembers(root: unknown): Generator<Member> {
   const seen = new Set([root]);
   const owners: { readonly object: unknown; readonly member?: Member }[] = [{ object: root }];
   for (const { object, member: owner } of owners) {

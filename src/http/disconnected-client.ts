@@ -8,7 +8,7 @@ import type { BodyRequest } from './read-body.js';
  *
  * Requests over a Unix socket, and those of hosts without sockets, have no address either. Their clients have not left.
  */
-export function isClientGone(request: BodyRequest): boolean {
+export function isClientDisconnected(request: BodyRequest): boolean {
   const { ip, socket } = request;
   const isClosed = socket?.destroyed === true;
   // A connection that was reset may still have its request, its own end and no other end.

@@ -3,7 +3,7 @@ import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 /** The part of an Express app that this file uses. */
 interface ExpressApp {
   readonly parent?: ExpressApp;
-  use(handler: typeof answerIfNobodyHas): unknown;
+  use(handler: typeof answerIfUnanswered): unknown;
 }
 
 /** How requests are answered once every error handler of the app has seen the error. */
@@ -15,21 +15,21 @@ const equipped = new WeakSet<object>();
  * nothing there has. For this a handler is put at the end of the app, at the first such error: everything else is
  * registered then.
  */
-export function answerLast(error: unknown, request: HttpRequest, next: Next, answer: () => void): void {
+export function answerAfterApp(error: unknown, request: HttpRequest, next: Next, answer: () => void): void {
   const app = rootOf(request.app as ExpressApp);
   waiting.set(request, answer);
-  if (!equipped.has(app)) app.use(answerIfNobodyHas);
+  if (!equipped.has(app)) app.use(answerIfUnanswered);
   equipped.add(app);
   next(error);
 }
 
-/** Whether `answerLast` was called for a request. */
-export function isAnsweredLast(request: object): boolean {
+/** Whether `answerAfterApp` was called for a request. */
+export function isHandedToApp(request: object): boolean {
   return waiting.has(request);
 }
 
 // Express knows an error handler by its four parameters.
-function answerIfNobodyHas(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
+function answerIfUnanswered(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
   const answer = waiting.get(request);
   if (answer && !response.headersSent) answer();
   else next(error);

@@ -1,11 +1,11 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import { isOriginGuard } from '../http/csrf.js';
 import { descriptionOf } from '../http/describe-route.decorator.js';
-import { asPage } from '../http/pages/as-page.js';
+import { errorsAsPages } from '../http/pages/errors-as-pages.js';
 import type { RouteDescription } from '../http/route-description.js';
 
 /** A route of the library: what it says of itself, and what its decorators do. */
-export interface OwnRoute {
+export interface LibraryRoute {
   /** In lower case. */
   readonly method: string;
   /** Below the prefix. */
@@ -26,7 +26,7 @@ export interface OwnRoute {
  *
  * @throws TypeError for an action without `@DescribeRoute`
  */
-export function ownRoutes(controllers: readonly object[]): OwnRoute[] {
+export function libraryRoutes(controllers: readonly object[]): LibraryRoute[] {
   const { actions, uses, responseHandlers, params } = getMetadataArgsStorage();
   return actions
     .filter(({ target }) => controllers.includes(target))
@@ -45,7 +45,7 @@ export function ownRoutes(controllers: readonly object[]): OwnRoute[] {
           (each) => each.type === 'body' && each.object.constructor === target && each.method === name,
         ),
         isGuarded: before.some(isOriginGuard),
-        isPage: before.includes(asPage),
+        isPage: before.includes(errorsAsPages),
       };
     });
 }

@@ -3,6 +3,8 @@ import type { ErrorTable } from '../error-table.js';
 import { AUTH_TRANSPORT } from '../http/auth-transport.js';
 import type { RouteAnswer } from '../http/route-description.js';
 import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
+import type { LibraryRoute } from './library-route.js';
+import { inputName } from './library-schemas.js';
 import type {
   OpenApiContent,
   OpenApiOperation,
@@ -10,8 +12,6 @@ import type {
   OpenApiRequestBody,
   OpenApiResponse,
 } from './open-api-document.js';
-import type { OwnRoute } from './own-route.js';
-import { inputName } from './own-schemas.js';
 import { problemAnswer } from './problem-answer.js';
 import { schemaReference } from './schema-reference.js';
 import { BEARER } from './security-schemes.js';
@@ -22,7 +22,7 @@ const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable
 const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** A route of the library as a document has it, with the errors that come of what it reads and needs. */
-export function ownOperation(route: OwnRoute, errors: ErrorTable): OpenApiOperation {
+export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenApiOperation {
   const { path, description, isBearer, isPage } = route;
   const { body, cookie } = description;
   const schema = { type: 'string' };
@@ -71,7 +71,7 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 }
 
 /** The codes of all errors by status, in the order of the statuses. */
-function errorsOf(route: OwnRoute, table: ErrorTable): Map<number, string[]> {
+function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]> {
   const { description, isBearer, isRead, isGuarded, isPage } = route;
   const { errors = [], body, isLimited, isMinting, isStatic } = description;
   if (isStatic) return new Map();
@@ -106,7 +106,7 @@ function securityOf(schemes: readonly string[], isOptional = false): OpenApiOper
 }
 
 /** Whether a request chooses how its refresh token travels. */
-function isChoosing({ description: { answers } }: OwnRoute): boolean {
+function isChoosing({ description: { answers } }: LibraryRoute): boolean {
   return Object.values(answers).some(({ isChosenByRequest }) => isChosenByRequest);
 }
 
@@ -117,7 +117,7 @@ const TRANSPORT: OpenApiParameter = {
   schema: { type: 'string', enum: ['cookie', 'body'], default: 'cookie' },
 };
 
-function requestBody(body: NonNullable<OwnRoute['description']['body']>, required: boolean): OpenApiRequestBody {
+function requestBody(body: NonNullable<LibraryRoute['description']['body']>, required: boolean): OpenApiRequestBody {
   const content: OpenApiContent =
     'form' in body
       ? { 'application/x-www-form-urlencoded': { schema: body.form } }

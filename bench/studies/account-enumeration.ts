@@ -15,11 +15,11 @@ const QUESTIONS = [
 ];
 
 /** Whether the time to an answer tells that an address is known (EMAIL_VERIFICATION=mandatory). */
-export const alike: Study = {
-  id: 'alike',
+export const accountEnumeration: Study = {
+  id: 'account-enumeration',
   title: 'Answers about known and unknown addresses',
   async run({ postgres, isQuick }) {
-    const database = await createDatabase(postgres, 'bench_alike');
+    const database = await createDatabase(postgres, 'bench_enumeration');
     const server = await ServerProcess.start('ours', 'accounts', database);
     const known = ((server.traffic.signIn?.bodies ?? []) as { email: string }[]).map(({ email }) => email);
     const rows = [];

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JsonSchema, NamedSchema } from '../http/json-schema.js';
 import type { InputClass, RefinedInput } from '../http/route-description.js';
 import { inputSchema } from './input-schema.js';
-import type { OwnRoute } from './own-route.js';
+import type { LibraryRoute } from './library-route.js';
 import { PROBLEM, PROBLEM_SCHEMA } from './problem-answer.js';
 
 /**
@@ -10,7 +10,7 @@ import { PROBLEM, PROBLEM_SCHEMA } from './problem-answer.js';
  *
  * @throws TypeError where two routes give one name to two schemas
  */
-export function ownSchemas(routes: readonly OwnRoute[]): Readonly<Record<string, JsonSchema>> {
+export function librarySchemas(routes: readonly LibraryRoute[]): Readonly<Record<string, JsonSchema>> {
   const schemas = new Map<string, JsonSchema>([[PROBLEM, PROBLEM_SCHEMA]]);
   for (const { name, schema } of routes.flatMap(namedSchemas)) {
     const other = schemas.get(name);
@@ -25,7 +25,7 @@ export function inputName(input: InputClass | RefinedInput): string {
   return `Auth${typeof input === 'function' ? input.name : (input.name ?? input.input.name)}`;
 }
 
-function namedSchemas({ description: { body, answers } }: OwnRoute): NamedSchema[] {
+function namedSchemas({ description: { body, answers } }: LibraryRoute): NamedSchema[] {
   const named = Object.values(answers).flatMap(({ json }) => (json ? ['items' in json ? json.items : json] : []));
   const bodies = named.map(withFields);
   if (body === undefined || 'form' in body) return bodies;

@@ -4,12 +4,12 @@ import type { Before, HttpResponse } from '../http-message.js';
 const shown = new WeakSet<HttpResponse>();
 
 /** For `@UseBefore` on a route that a person opens: its errors are pages, and not problem details. */
-export const asPage: Before = (_request, response, next) => {
+export const errorsAsPages: Before = (_request, response, next) => {
   shown.add(response);
   next();
 };
 
-/** Whether `asPage` saw a response. */
-export function isPage(response: HttpResponse): boolean {
+/** Whether `errorsAsPages` saw a response. */
+export function hasErrorsAsPages(response: HttpResponse): boolean {
   return shown.has(response);
 }

@@ -15,7 +15,7 @@ const COOKIE_SECONDS = 3600;
  * opening the link moves its key into a cookie and only asks, because scanners of mails open links too; the answer
  * moves the key of the new password into a cookie as well.
  */
-export class UndoByMail {
+export class EmailUndoForm {
   readonly #pages: LinkPages;
   readonly #formUrl: string;
   readonly #cookie: OneTimeCookie;

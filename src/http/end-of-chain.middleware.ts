@@ -6,12 +6,12 @@ import type { HttpRequest, HttpResponse, Next } from './http-message.js';
  * routing-controllers calls `next` after each answer, and a handler for unknown addresses that the app registers behind
  * us would answer a second time.
  */
-export function createAnsweredMiddleware() {
+export function createEndOfChainMiddleware() {
   @Middleware({ type: 'after', priority: Number.MIN_SAFE_INTEGER })
-  class AnsweredMiddleware implements ExpressMiddlewareInterface {
+  class EndOfChainMiddleware implements ExpressMiddlewareInterface {
     use(_request: HttpRequest, response: HttpResponse, next: Next): void {
       if (!response.headersSent) next();
     }
   }
-  return AnsweredMiddleware;
+  return EndOfChainMiddleware;
 }
