@@ -209,7 +209,7 @@ class AddSignUpOrigins extends AuthMigration {
 }
 
 /** Adds to each session what it is worth. Users who are signed in proved it when their sessions were opened. */
-class AddSessionWorth extends AuthMigration {
+class AddSessionContext extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
     this.run(
@@ -258,7 +258,7 @@ class AddAccounts extends AuthMigration {
 }
 
 /** The migrations of the library's own tables, the oldest first. */
-const OWN: readonly NamedMigration[] = [
+const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
   { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
   { name: 'JwtAllauth_20261127_accounts_by_mail', class: AddAccountsByMail },
@@ -266,7 +266,7 @@ const OWN: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261129_c_pending_sign_ups', class: AddPendingSignUps },
   { name: 'JwtAllauth_20261129_d_former_addresses', class: IndexFormerAddresses },
   { name: 'JwtAllauth_20261129_e_sign_up_origins', class: AddSignUpOrigins },
-  { name: 'JwtAllauth_20261130_a_session_worth', class: AddSessionWorth },
+  { name: 'JwtAllauth_20261130_a_session_worth', class: AddSessionContext },
   { name: 'JwtAllauth_20261130_b_accounts', class: AddAccounts },
 ];
 
@@ -275,5 +275,5 @@ const OWN: readonly NamedMigration[] = [
  * makes its migrations from its entities (`migration:create`) finds our tables there and does not list these.
  */
 export function authMigrations(modules: readonly AuthModule[] = []): NamedMigration[] {
-  return [...OWN, ...modules.flatMap(({ migrations = [] }) => migrations)];
+  return [...LIBRARY_MIGRATIONS, ...modules.flatMap(({ migrations = [] }) => migrations)];
 }

@@ -92,7 +92,7 @@ export type { AppSignIn, SignInAttempt } from './sign-in/sign-in-attempt.js';
 export type { SignInGate } from './sign-in/sign-in-gate.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
-export type { RequestClient, SessionWorth } from './tokens/session-worth.js';
+export type { RequestClient, SessionContext } from './tokens/session-context.js';
 export type { SigningKey, SigningKeys } from './tokens/signing-keys.js';
 export { type TokenContext, TokenFactory, type TokenSession } from './tokens/token-factory.js';
 export { Tokens } from './tokens/tokens.js';

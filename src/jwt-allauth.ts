@@ -231,7 +231,7 @@ async function createFeatures(
 
 /** @throws what the `close` of a module throws, after all the rest is stopped */
 async function stopBackgroundWork(kernel: AuthKernel, features: readonly ModuleParts[]): Promise<void> {
-  await kernel.deferredWork.settled();
+  await kernel.backgroundJobs.runPending();
   const closed = await Promise.allSettled(features.map(async (feature) => feature.close?.()));
   await kernel.outbox.stop();
   await kernel.listener.stop();

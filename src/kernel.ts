@@ -15,8 +15,8 @@ import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
 import { AccountMails } from './mail/account-mails.js';
 import { Addresses } from './mail/addresses.js';
+import { BackgroundJobs } from './mail/background-jobs.js';
 import { ConsoleMailer } from './mail/console-mailer.js';
-import { DeferredWork } from './mail/deferred-work.js';
 import { MailLimiter } from './mail/mail-limiter.js';
 import { MailTemplates } from './mail/mail-templates.js';
 import type { MailWords } from './mail/mail-words.js';
@@ -159,7 +159,7 @@ interface MailParts extends SessionParts {
   readonly mailLimiter: MailLimiter;
   readonly mailTemplates: MailTemplates;
   readonly mails: AccountMails;
-  readonly deferredWork: DeferredWork;
+  readonly backgroundJobs: BackgroundJobs;
   readonly addresses: Addresses;
 }
 
@@ -274,7 +274,7 @@ function withMails(base: SessionParts, { mailer, mailWords }: AuthKernelOptions)
   const mailTemplates = new MailTemplates(settings, mailWords);
   const parts = { ...base, outbox, mailLimiter, mailTemplates };
   const mails = new AccountMails(parts);
-  return { ...parts, mails, deferredWork: new DeferredWork(parts), addresses: new Addresses(base) };
+  return { ...parts, mails, backgroundJobs: new BackgroundJobs(parts), addresses: new Addresses(base) };
 }
 
 /** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */

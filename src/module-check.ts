@@ -17,16 +17,20 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
   const routes = new Set<string>();
   const migrations = new Set(authMigrations().map(({ name }) => name));
   const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
-  const isListing = listed.some((name) => migrations.has(name));
+  const isListingOwn = listed.some((name) => migrations.has(name));
   for (const module of modules) {
     const { name } = module;
     const own = module.migrations?.map((migration) => migration.name) ?? [];
-    take(names, [name], () => `module ${name}: is named twice`);
-    take(errors, Object.keys(module.errors ?? {}), (code) => `module ${name}: there is an error ${code} already`);
-    take(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: there is a mail ${mail} already`);
-    take(routes, module.routes ?? [], (route) => `module ${name}: there are routes ${route} already`);
-    take(migrations, own, (migration) => `module ${name}: there is a migration ${migration} already`);
-    if (isListing && !own.every((migration) => listed.includes(migration)))
+    reserveNames(names, [name], () => `module ${name}: is named twice`);
+    reserveNames(
+      errors,
+      Object.keys(module.errors ?? {}),
+      (code) => `module ${name}: there is an error ${code} already`,
+    );
+    reserveNames(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: there is a mail ${mail} already`);
+    reserveNames(routes, module.routes ?? [], (route) => `module ${name}: there are routes ${route} already`);
+    reserveNames(migrations, own, (migration) => `module ${name}: there is a migration ${migration} already`);
+    if (isListingOwn && !own.every((migration) => listed.includes(migration)))
       throw new TypeError(
         `module ${name}: its migrations are not in migrationsList; give authMigrations the modules as well`,
       );
@@ -34,7 +38,7 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
 }
 
 /** Adds names to those that are taken. @throws TypeError with the fault of the first one that was taken before */
-function take(taken: Set<string>, names: readonly string[], faultOf: (name: string) => string): void {
+function reserveNames(taken: Set<string>, names: readonly string[], faultOf: (name: string) => string): void {
   for (const name of names) {
     if (taken.has(name)) throw new TypeError(faultOf(name));
     taken.add(name);

@@ -5,7 +5,7 @@ import { DedicatedConnection, type PgClient } from './dedicated-connection.js';
 import { isDatabaseUnavailable } from './unavailability.js';
 
 /** Milliseconds that a statement waits for a connection where the app's pool sets no limit of its own. */
-const POOL_WAIT = 5000;
+const POOL_WAIT_MS = 5000;
 
 type Statement = Parameters<Kysely<unknown>['executeQuery']>[0];
 
@@ -20,19 +20,19 @@ interface Pool {
 }
 
 /** SQLSTATE of a prepared statement whose tables have changed since. It was not executed. */
-const OUTDATED = '0A000';
+const PLAN_OUTDATED = '0A000';
 
 /**
  * SQLSTATEs of a name that the connection does not have, or has already: a pooler behind the pool swaps connections.
  */
-const SWAPPED = ['26000', '42P05'];
+const CONNECTION_SWAPPED = ['26000', '42P05'];
 
 /**
  * The library's own way to PostgreSQL: parametrised statements beside the unit of work, and forks that never flush the
  * app's changes. A database that is away becomes `service_unavailable`.
  */
 export class Database {
-  #isPreparing = false;
+  #canPrepare = false;
   #isPoolKnown = false;
   /** What has to be done when the transaction of an EntityManager of ours has committed. */
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
@@ -49,10 +49,10 @@ export class Database {
   async usePool(): Promise<void> {
     this.#isPoolKnown = true;
     const pool = await this.#pool();
-    pool.options.connectionTimeoutMillis ||= POOL_WAIT;
+    pool.options.connectionTimeoutMillis ||= POOL_WAIT_MS;
     const { config } = this.orm;
     const isTouched = config.get('onCreateConnection') || config.get('onReserveConnection');
-    this.#isPreparing = !isTouched && config.get('sessionContext') !== 'connection';
+    this.#canPrepare = !isTouched && config.get('sessionContext') !== 'connection';
   }
 
   /** The pool of the app's ORM. While the database is away, MikroORM may not have one at its first question. */
@@ -76,7 +76,7 @@ export class Database {
   ): Promise<Row[]> {
     return this.#available(async () => {
       const transaction = em?.getTransactionContext();
-      if (this.#isPreparing && !transaction) return (await this.#prepared(sql, parameters)).rows as Row[];
+      if (this.#canPrepare && !transaction) return (await this.#prepared(sql, parameters)).rows as Row[];
       await this.#connection.ensureConnection();
       const { rows } = await (transaction ?? this.#connection.getClient()).executeQuery(toStatement(sql, parameters));
       return rows as Row[];
@@ -90,8 +90,8 @@ export class Database {
       return await pool.query({ name: this.#nameOf(text), text, values });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (SWAPPED.includes(code)) this.#isPreparing = false;
-      else if (code !== OUTDATED) throw error;
+      if (CONNECTION_SWAPPED.includes(code)) this.#canPrepare = false;
+      else if (code !== PLAN_OUTDATED) throw error;
       return pool.query({ text, values });
     }
   }
@@ -136,7 +136,7 @@ export class Database {
    * Runs a part of the transaction of `em`. If it throws, what it has written is taken back, and what was written
    * before stays.
    */
-  async part<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
+  async savepoint<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
     const afterwards = this.#afterCommit.get(em);
     const before = afterwards?.length ?? 0;
     await this.query('savepoint part', [], em);
@@ -168,12 +168,12 @@ export class Database {
   /**
    * A connection beside the pool, made as the pool makes its own. A statement on it fails after so many milliseconds.
    */
-  async connect(queryTimeout: number): Promise<DedicatedConnection> {
+  async connect(queryTimeoutMs: number): Promise<DedicatedConnection> {
     return this.#available(async () => {
       const pool = await this.#pool();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
-      const { password, connectionTimeoutMillis = POOL_WAIT } = pool.options; // the password is not enumerable
-      const own = { password, connectionTimeoutMillis, query_timeout: queryTimeout };
+      const { password, connectionTimeoutMillis = POOL_WAIT_MS } = pool.options; // the password is not enumerable
+      const own = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs };
       return DedicatedConnection.open(new pool.Client({ ...pool.options, ...own }));
     });
   }
@@ -196,11 +196,11 @@ export class Database {
    * What an EntityManager of the app's manages is neither refreshed nor flushed by us.
    */
   reader(em: EntityManager): EntityManager {
-    return this.#own.has(em) ? em : this.beside(em);
+    return this.#own.has(em) ? em : this.forkInTransactionOf(em);
   }
 
   /** An empty EntityManager in the transaction of `em`. */
-  beside(em: EntityManager): EntityManager {
+  forkInTransactionOf(em: EntityManager): EntityManager {
     const fork = this.fork();
     const transaction = em.getTransactionContext();
     if (transaction) fork.setTransactionContext(transaction);

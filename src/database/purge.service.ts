@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import type { TableSweep } from './table-sweep.js';
 
 /** A purge rests this many times as long as its last statement took: it loads the database a tenth of the time. */
-const REST_FACTOR = 9;
+const PAUSE_FACTOR = 9;
 
 /** How a purge is done. */
 export interface PurgeOptions {
@@ -70,7 +70,7 @@ export class PurgeService {
         const took = performance.now() - began;
         result[name] = (result[name] ?? 0) + count;
         onProgress?.({ ...result } as PurgeResult);
-        await pause(took * REST_FACTOR);
+        await pause(took * PAUSE_FACTOR);
         began = performance.now();
       }
     }

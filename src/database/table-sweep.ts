@@ -2,7 +2,7 @@ import type { Database } from './database.js';
 import type { Table } from './table.js';
 
 /** Pages of a table, and of each of its partitions, that one statement looks at: 1 MB. */
-const PAGES = 128;
+const PAGES_PER_STATEMENT = 128;
 
 /** What the statement that deletes rows also does with them. */
 export interface SweepFollowUp {
@@ -52,10 +52,10 @@ export class TableSweep {
   async *delete(at: Date, limit: number): AsyncGenerator<number> {
     const sql = this.#deletion();
     const end = await this.#pages();
-    for (let page = 0; page < end; page += PAGES) {
+    for (let page = 0; page < end; page += PAGES_PER_STATEMENT) {
       let count: number;
       do {
-        const parameters = [at, `(${page},0)`, `(${page + PAGES},0)`, limit];
+        const parameters = [at, `(${page},0)`, `(${page + PAGES_PER_STATEMENT},0)`, limit];
         const [row] = await this.database.query<{ count: number }>(sql, parameters);
         count = row?.count ?? 0;
         yield count;

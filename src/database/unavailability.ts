@@ -1,9 +1,9 @@
 /**
  * SQLSTATE classes that say "not now": connection lost, out of resources, conflict with others, stopped by an operator.
  */
-const CLASSES = ['08', '40', '53', '57'];
+const SQLSTATE_CLASSES = ['08', '40', '53', '57'];
 
-const NETWORK = new Set([
+const NETWORK_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -25,21 +25,21 @@ const MESSAGES = [
 ];
 
 /** A standby during a failover, a transaction that timed out, an object or a lock that others hold. */
-const STATES = ['25006', '25P03', '25P04', '55006', '55P03'];
+const SQLSTATES = ['25006', '25P03', '25P04', '55006', '55P03'];
 
 /** What PostgreSQL says, by a code of the class of lost connections, of a statement with a NUL in it. */
-const MALFORMED = 'invalid message format';
+const NUL_MESSAGE = 'invalid message format';
 
 /** Whether the database could not serve a statement now, so that the same request may succeed later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (code === '08P01' && error.message.endsWith(MALFORMED)) return false;
+  if (code === '08P01' && error.message.endsWith(NUL_MESSAGE)) return false;
   const isSqlState = /^[0-9A-Z]{5}$/.test(code);
   return (
-    NETWORK.has(code) ||
-    STATES.includes(code) ||
-    (isSqlState && CLASSES.includes(code.slice(0, 2))) ||
+    NETWORK_CODES.has(code) ||
+    SQLSTATES.includes(code) ||
+    (isSqlState && SQLSTATE_CLASSES.includes(code.slice(0, 2))) ||
     MESSAGES.some((message) => error.message.startsWith(message))
   );
 }

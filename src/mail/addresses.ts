@@ -67,7 +67,7 @@ export class Addresses {
   async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {
     const { database } = this.kernel;
     try {
-      await database.part(em, () => database.query(this.#sql.remove, this.#parameters(email), em));
+      await database.savepoint(em, () => database.query(this.#sql.remove, this.#parameters(email), em));
     } catch (error) {
       if (!isForeignKeyViolation(error)) throw error;
     }

@@ -20,10 +20,10 @@ export type MailReason = 'registration' | 'verification' | 'password-reset' | 'e
 export type NoticeKind = 'account-exists' | 'email-changed' | 'notice';
 
 /** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
-const KEY_TRIES: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
+const KEY_LIMIT: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
 
 /** Networks whose sign-ups for one mailbox are let through up to the limit of the mailbox. */
-const NETWORKS = 4;
+const NETWORKS_PER_MAILBOX = 4;
 
 /** Bounds how many mails are sent to a mailbox and at the wish of a client's address, over all servers. */
 export class MailLimiter {
@@ -47,7 +47,7 @@ export class MailLimiter {
       if (reason === 'registration' && limit.scope === 'account' && network) {
         // Each network by itself first: a few tries of a stranger must not stop the sign-up of the mailbox's owner.
         throwIfOver(await this.#count('mail', [mailbox, network], limit), limit);
-        bound = { ...limit, count: limit.count * NETWORKS };
+        bound = { ...limit, count: limit.count * NETWORKS_PER_MAILBOX };
       }
       throwIfOver(await this.#count('mail', [mailbox, limit.scope.includes('ip') && network], bound), bound);
     }
@@ -72,7 +72,7 @@ export class MailLimiter {
   async countKey(ip: string | undefined): Promise<void> {
     if (this.settings.mailRateLimit.length === 0) return;
     const network = this.networks.of(ip);
-    if (network) throwIfOver(await this.#count('key', [network], KEY_TRIES), KEY_TRIES);
+    if (network) throwIfOver(await this.#count('key', [network], KEY_LIMIT), KEY_LIMIT);
   }
 
   /** The client's address first: a client that is over its own limit must not use up the limit of a mailbox. */

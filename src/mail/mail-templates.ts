@@ -21,7 +21,7 @@ export interface MailData {
 const SUBJECT = /^Subject: *(\S.*)\r?\n(?:\r?\n)?/;
 
 /** With which every template is tried at the start. */
-const SAMPLE = {
+const SAMPLE_DATA = {
   app: 'app.example.com',
   link: 'https://app.example.com/',
   expiresIn: '1 hour',
@@ -49,16 +49,16 @@ export class MailTemplates {
     const folder = new TemplateFolder(settings);
     folder.use('layout.html', DEFAULT_LAYOUT, (template) => {
       this.#html.loadTemplate('@layout', template);
-      this.#layout({ ...SAMPLE, subject: '', body: '' });
+      this.#layout({ ...SAMPLE_DATA, subject: '', body: '' });
     });
     for (const [name, defaults] of Object.entries(words)) {
       folder.use(`${name}.text`, defaultText(defaults), (template) => {
         this.#text.loadTemplate(`@${name}`, template);
-        for (const data of [SAMPLE, { app: '' }]) this.#words(name, data);
+        for (const data of [SAMPLE_DATA, { app: '' }]) this.#words(name, data);
       });
       folder.use(`${name}.html`, defaultHtml(defaults), (template) => {
         this.#html.loadTemplate(`@${name}`, template);
-        for (const data of [SAMPLE, { app: '' }]) this.#html.render(`@${name}`, data);
+        for (const data of [SAMPLE_DATA, { app: '' }]) this.#html.render(`@${name}`, data);
       });
     }
   }

@@ -3,8 +3,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 /** Name under which the ORM knows the mails that wait to be sent. */
 export const OUTBOX_MAIL_ENTITY = 'AuthOutboxMail';
 
-/** Stands for the recipient in a row that is no mail but work that makes some (`DeferredWork`). */
-export const WORK_RECIPIENT = '';
+/** Stands for the recipient in a row that is no mail but work that makes some (`BackgroundJobs`). */
+export const JOB_RECIPIENT = '';
 
 /** The mails that wait to be sent. A row goes with the sending: the links in it are secrets. */
 export function createOutboxMailEntity(): EntitySchema {

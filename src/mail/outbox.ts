@@ -7,18 +7,18 @@ import type { Logger } from '../observability/logger.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Seal } from '../secrets/seal.js';
 import { UnsealError } from '../secrets/unseal-error.js';
-import { isRefusedForGood } from './mail-refusal.js';
+import { isPermanentRejection } from './mail-rejection.js';
 import type { Mail, Mailer } from './mailer.js';
-import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
+import { JOB_RECIPIENT, OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
 
 /** Milliseconds after which mails of a server that has died, and those to be tried again, are looked for. */
-const LOOK_EVERY = 30_000;
+const POLL_INTERVAL_MS = 30_000;
 
 /** Mails sealed with a key that this server does not have, which it remembers so as to leave them to others. */
-const MOST_FOREIGN = 1000;
+const MAX_UNDECRYPTABLE = 1000;
 
 /** Mails that are sent at the same time. */
-const PARALLEL = 5;
+const MAX_PARALLEL = 5;
 
 interface ClaimedMail {
   readonly id: string;
@@ -40,8 +40,8 @@ export class Outbox {
   readonly #running = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
-  #work: (id: string) => Promise<void> = () => Promise.reject(new TypeError('no work is done here'));
-  readonly #foreign = new Set<string>();
+  #jobRunner: (id: string) => Promise<void> = () => Promise.reject(new TypeError('no work is done here'));
+  readonly #undecryptable = new Set<string>();
 
   constructor(
     protected readonly kernel: {
@@ -64,18 +64,18 @@ export class Outbox {
     const id = randomUUID();
     const content = this.#seal.seal(JSON.stringify({ subject, text, html }), id);
     await this.kernel.database.query(this.#sql.insert, [id, to, content, now, expiresAt], em);
-    this.kernel.database.afterCommit(em, () => this.#wake());
+    this.kernel.database.afterCommit(em, () => this.#deliverSoon());
   }
 
   /** Says how to do work that another server has written down and left; it crosses the work off itself. */
-  useForWork(work: (id: string) => Promise<void>): void {
-    this.#work = work;
+  useJobRunner(work: (id: string) => Promise<void>): void {
+    this.#jobRunner = work;
   }
 
   /** Looks for mails that wait, now and then, until `stop`. It does not keep the process alive. */
   start(): void {
     this.#isStopped = false;
-    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
+    this.#timer ??= setInterval(() => this.#poll(), POLL_INTERVAL_MS).unref();
   }
 
   /** Waits for what is being sent. What is left is sent by another server, or at the next start. */
@@ -100,8 +100,8 @@ export class Outbox {
       const now = new Date(this.kernel.clock.now());
       const claimed = await this.kernel.database.query<ClaimedMail>(this.#sql.claim, [
         now,
-        PARALLEL,
-        [...this.#foreign],
+        MAX_PARALLEL,
+        [...this.#undecryptable],
       ]);
       if (claimed.length === 0) return sent;
       // All of them are waited for, though one fails: `stop` promises that nothing is being sent any more.
@@ -113,44 +113,44 @@ export class Outbox {
     }
   }
 
-  #look(): void {
+  #poll(): void {
     this.kernel.database.unrefIdleConnections().then(
-      () => this.#wake(),
+      () => this.#deliverSoon(),
       () => {},
     ); // nor does what it leaves in the pool
   }
 
-  #wake(): void {
+  #deliverSoon(): void {
     if (this.#isStopped) return;
     this.deliver().catch((error) => this.kernel.logger.warn({ error: nameOf(error) }, 'mails wait for the database'));
   }
 
   async #send({ id, to, content, attempts }: ClaimedMail): Promise<boolean> {
-    const doing = to === WORK_RECIPIENT ? this.#doWork(id) : this.#tryToSend(id, to, content);
-    const outcome = await doing.catch(async (error) => {
+    const attempt = to === JOB_RECIPIENT ? this.#runJob(id) : this.#tryToSend(id, to, content);
+    const outcome = await attempt.catch(async (error) => {
       // Neither the address nor the server's words, which repeat it, belong into a log.
-      const isFinal = isRefusedForGood(error);
-      if (error instanceof UnsealError) this.#leave(id);
+      const isFinal = isPermanentRejection(error);
+      if (error instanceof UnsealError) this.#leaveToOthers(id);
       this.kernel.logger.warn(
         { attempts, error: nameOf(error) },
         isFinal ? 'a mail was dropped' : 'a mail has to wait',
       );
-      if (!isFinal) await this.kernel.database.query(this.#sql.wait, [id, new Date(this.kernel.clock.now())]);
+      if (!isFinal) await this.kernel.database.query(this.#sql.postpone, [id, new Date(this.kernel.clock.now())]);
       return isFinal ? 'dropped' : 'waits';
     });
     if (outcome === 'sent' || outcome === 'dropped') await this.kernel.database.query(this.#sql.remove, [id]);
     return outcome === 'sent';
   }
 
-  async #doWork(id: string): Promise<'worked'> {
-    await this.#work(id);
-    return 'worked';
+  async #runJob(id: string): Promise<'done'> {
+    await this.#jobRunner(id);
+    return 'done';
   }
 
-  #leave(id: string): void {
-    const [oldest] = this.#foreign;
-    if (oldest !== undefined && this.#foreign.size >= MOST_FOREIGN) this.#foreign.delete(oldest);
-    this.#foreign.add(id);
+  #leaveToOthers(id: string): void {
+    const [oldest] = this.#undecryptable;
+    if (oldest !== undefined && this.#undecryptable.size >= MAX_UNDECRYPTABLE) this.#undecryptable.delete(oldest);
+    this.#undecryptable.add(id);
   }
 
   async #tryToSend(id: string, to: string, content: string): Promise<'sent'> {
@@ -187,7 +187,7 @@ function statements(mail: Table) {
       from due where m.${c('id')} = due.${c('id')}
       returning m.${c('id')} as "id", m.${c('recipient')} as "to", m.${c('content')} as "content",
         m.${c('attempts')} as "attempts"`,
-    wait: `
+    postpone: `
       update ${mail.name} set ${c('nextAttemptAt')} = $2::timestamptz + least(${wait}, ${third}) where ${c('id')} = $1`,
     remove: `delete from ${mail.name} where ${c('id')} = $1`,
   };

@@ -3,7 +3,7 @@ import type { Settings } from '../settings/settings.js';
 import { type Mail, Mailer } from './mailer.js';
 
 /** Milliseconds that a mail server may take for its next word. */
-const PATIENCE = 15_000;
+const TIMEOUT_MS = 15_000;
 
 /** Hosts to which nothing leaves the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -18,7 +18,7 @@ export class SmtpMailer extends Mailer {
 
   constructor({ smtpUrl = '', emailFrom = '', development }: Settings) {
     super();
-    const timeouts = { connectionTimeout: PATIENCE, greetingTimeout: PATIENCE, socketTimeout: PATIENCE };
+    const timeouts = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS };
     const { password, hostname } = URL.canParse(smtpUrl) ? new URL(smtpUrl) : { password: '', hostname: '' };
     const requireTLS = !development && (password !== '' || !LOOPBACK.test(hostname));
     this.#transport = createTransport({ url: smtpUrl, ...timeouts, requireTLS });

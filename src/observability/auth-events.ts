@@ -93,7 +93,7 @@ export interface AuthEventMap {
 }
 
 /** What happened, before it is told when. */
-export type Happening = {
+export type NewEvent = {
   [K in keyof AuthEventMap]: readonly [name: K, what: Omit<AuthEventMap[K], 'at'>];
 }[keyof AuthEventMap];
 

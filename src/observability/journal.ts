@@ -5,7 +5,7 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Settings } from '../settings/settings.js';
 import { AUDIT_EVENT_ENTITY } from './audit-event.entity.js';
-import type { AuthEvents, Happening } from './auth-events.js';
+import type { AuthEvents, NewEvent } from './auth-events.js';
 
 /** Where what happened is told, and with AUDIT_LOG also written: together with what it tells of, or not at all. */
 export class Journal {
@@ -29,7 +29,7 @@ export class Journal {
   }
 
   /** Whether what happens is written down, and so needs a transaction. */
-  get isWriting(): boolean {
+  get isAuditing(): boolean {
     return this.kernel.settings.auditLog;
   }
 
@@ -38,32 +38,31 @@ export class Journal {
    *
    * @param em what `work` is given without a transaction; a new one is not for free
    */
-  async together<T>(work: (em: EntityManager) => Promise<T>, em?: EntityManager): Promise<T> {
-    return this.isWriting ? this.kernel.database.transaction(work) : work(em ?? this.kernel.database.fork());
+  async runAudited<T>(work: (em: EntityManager) => Promise<T>, em?: EntityManager): Promise<T> {
+    return this.isAuditing ? this.kernel.database.transaction(work) : work(em ?? this.kernel.database.fork());
   }
 
   /** Writes what happened in the transaction of `em`, if it is to be written, and tells it once that has committed. */
-  async record(happenings: readonly Happening[], em?: EntityManager): Promise<void> {
+  async record(events: readonly NewEvent[], em?: EntityManager): Promise<void> {
     const at = new Date(this.kernel.clock.now());
-    if (this.isWriting && happenings.length > 0)
-      await this.kernel.database.query(this.#insert, columnsOf(happenings, at), em);
-    this.#tell(happenings, at, em);
+    if (this.isAuditing && events.length > 0) await this.kernel.database.query(this.#insert, columnsOf(events, at), em);
+    this.#emit(events, at, em);
   }
 
   /** Tells what happened without writing it: what happens as often as a stranger likes must not fill a table. */
-  tell(...happenings: readonly Happening[]): void {
-    this.#tell(happenings, new Date(this.kernel.clock.now()));
+  emit(...events: readonly NewEvent[]): void {
+    this.#emit(events, new Date(this.kernel.clock.now()));
   }
 
-  #tell(happenings: readonly Happening[], at: Date, em?: EntityManager): void {
+  #emit(events: readonly NewEvent[], at: Date, em?: EntityManager): void {
     this.kernel.database.afterCommit(em, () => {
-      for (const [name, what] of happenings) this.kernel.events.emit(name, { ...what, at } as never);
+      for (const [name, what] of events) this.kernel.events.emit(name, { ...what, at } as never);
     });
   }
 }
 
-function columnsOf(happenings: readonly Happening[], at: Date): unknown[][] {
-  const rows = happenings.map(([name, what]) => {
+function columnsOf(events: readonly NewEvent[], at: Date): unknown[][] {
+  const rows = events.map(([name, what]) => {
     const { user, session, ...details } = what as typeof what & { user?: string; session?: string };
     return [randomUUID(), at, name, user ?? null, session ?? null, JSON.stringify(details)];
   });

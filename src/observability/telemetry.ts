@@ -38,10 +38,10 @@ interface OpenTelemetry {
 }
 
 /** `SpanStatusCode.ERROR`. */
-const ERROR = 2;
+const ERROR_STATUS = 2;
 
 /** Bounds of the histogram, in seconds: from a statement on the next machine to what a user notices. */
-const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
  * Spans and metrics for OpenTelemetry, where `@opentelemetry/api` is installed; nothing elsewhere. No attribute ever
@@ -59,7 +59,7 @@ export class Telemetry {
     this.#duration = this.#meter?.createHistogram('jwt_allauth.operation.duration', {
       description: 'How long sign-ins, rotations and other operations take, by outcome.',
       unit: 's',
-      advice: { explicitBucketBoundaries: BOUNDS },
+      advice: { explicitBucketBoundaries: BUCKETS_SECONDS },
     });
     this.#refusals = this.#meter?.createCounter('jwt_allauth.refusals', {
       description: 'Requests that were refused with 401 or 403, by code and reason.',
@@ -87,7 +87,7 @@ export class Telemetry {
       } catch (error) {
         const isOurs = error instanceof JwtAllauthError;
         outcome = isOurs ? (error.reason ?? error.code) : 'error';
-        if (!isOurs || error.httpCode >= 500) span.setStatus({ code: ERROR });
+        if (!isOurs || error.httpCode >= 500) span.setStatus({ code: ERROR_STATUS });
         throw error;
       } finally {
         span.setAttributes({ outcome });
@@ -101,8 +101,8 @@ export class Telemetry {
   count(events: AuthEvents): void {
     const counter = this.#meter?.createCounter('jwt_allauth.events', { description: 'Events, by name and reason.' });
     if (!counter) return;
-    events.onAny((event, told) => {
-      const { reason: why, reuse, code } = told as { reason?: string; reuse?: string; code?: string };
+    events.onAny((event, details) => {
+      const { reason: why, reuse, code } = details as { reason?: string; reuse?: string; code?: string };
       const reason = why ?? reuse ?? code;
       counter.add(1, { event, ...(reason && { reason }) });
     });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 /** 32 random bytes in base64url. */
-const FORM = /^[\w-]{43}$/;
+const KEY_PATTERN = /^[\w-]{43}$/;
 
 /** A new key for a mailed link: 256 random bits. */
 export function createMailedKey(): string {
@@ -10,7 +10,7 @@ export function createMailedKey(): string {
 
 /** Whether a text has the form of such a key. */
 export function isMailedKey(text: string): boolean {
-  return FORM.test(text);
+  return KEY_PATTERN.test(text);
 }
 
 /** What is stored of such a key: its SHA-256, in base64url. */

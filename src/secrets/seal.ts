@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 import { UnsealError } from './unseal-error.js';
 
 /** Bytes of the nonce and of the tag of AES-GCM (NIST SP 800-38D §8.2 and §5.2.1.2). */
-const NONCE = 12;
-const TAG = 16;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
 
 /** The id of a key, a dot, and nonce, encrypted text and tag in base64url. */
 const SEALED = /^([\da-f]{8})\.([\w-]+)$/;
@@ -22,8 +22,8 @@ export class Seal {
   /** Encrypts text. It opens only with the same `boundTo`, so that it cannot be moved to another row. */
   seal(text: string, boundTo: string): string {
     const [{ id, key }] = this.keys;
-    const nonce = randomBytes(NONCE);
-    const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG }).setAAD(Buffer.from(boundTo));
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(boundTo));
     const encrypted = [cipher.update(text), cipher.final()];
     return `${id}.${Buffer.concat([nonce, ...encrypted, cipher.getAuthTag()]).toString('base64url')}`;
   }
@@ -47,7 +47,7 @@ export class Seal {
 }
 
 function decrypt(bytes: Buffer, boundTo: string, key: KeyObject): string {
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE), { authTagLength: TAG });
-  decipher.setAAD(Buffer.from(boundTo)).setAuthTag(bytes.subarray(-TAG));
-  return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString('utf8');
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(boundTo)).setAuthTag(bytes.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
 }

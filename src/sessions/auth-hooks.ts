@@ -1,4 +1,4 @@
-import type { RequestClient, SessionWorth } from '../tokens/session-worth.js';
+import type { RequestClient, SessionContext } from '../tokens/session-context.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 
 /** What `beforeSignUp` sees. */
@@ -29,7 +29,7 @@ export interface SignInHook {
 /** What `beforeRefresh` sees. */
 export interface RefreshHook {
   readonly user: BaseUser;
-  readonly session: SessionWorth & { readonly id: string };
+  readonly session: SessionContext & { readonly id: string };
   readonly client: RequestClient | undefined;
 }
 

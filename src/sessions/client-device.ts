@@ -1,6 +1,6 @@
 import Bowser from 'bowser';
 import type { Settings } from '../settings/settings.js';
-import type { RequestClient } from '../tokens/session-worth.js';
+import type { RequestClient } from '../tokens/session-context.js';
 import { clientAddress } from './client-network.js';
 
 /** Who sends a request, as Express tells it. */
@@ -21,10 +21,10 @@ export interface ClientDevice {
 const NO_DEVICE: ClientDevice = { ip: null, browser: null, os: null, device: null };
 
 /** Characters of a header that are looked at: the time for it must not grow with what an attacker sends. */
-const LONGEST_HEADER = 512;
+const MAX_HEADER_LENGTH = 512;
 
 /** Characters of what is kept, as its column has them. */
-const LONGEST = 64;
+const MAX_LENGTH = 64;
 
 /** What is kept of a client, as COLLECT_USER_AGENT says. */
 export function deviceOf(client: SessionClient | undefined, { collectUserAgent }: Settings): ClientDevice {
@@ -48,10 +48,10 @@ export function clientInWords(
     isName(browser.name, Bowser.BROWSER_MAP) ? browser.name : undefined,
     isName(os.name, Bowser.OS_MAP) ? os.name : undefined,
   ];
-  const told = names.filter(Boolean).join(', ');
+  const device = names.filter(Boolean).join(', ');
   const ip = clientAddress(client.ip);
-  if (!ip) return told || undefined;
-  return told ? `${ip} (${told})` : ip;
+  if (!ip) return device || undefined;
+  return device ? `${ip} (${device})` : ip;
 }
 
 /** Tells browser, system and device by the `User-Agent` header. */
@@ -66,7 +66,7 @@ function describeClient({ ip, userAgent }: SessionClient): ClientDevice {
 }
 
 function parseHeader(userAgent = ''): Pick<Bowser.Parser.ParsedResult, 'browser' | 'os' | 'platform'> {
-  const header = userAgent.slice(0, LONGEST_HEADER);
+  const header = userAgent.slice(0, MAX_HEADER_LENGTH);
   return header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
 }
 
@@ -76,5 +76,5 @@ function words(...parts: readonly (string | undefined)[]): string | null {
     .filter(Boolean)
     .join(' ')
     .replace(/[^\p{L}\p{N} .,_()+-]/gu, '');
-  return text.trim().slice(0, LONGEST).trim() || null;
+  return text.trim().slice(0, MAX_LENGTH).trim() || null;
 }

@@ -7,10 +7,10 @@ import type { Settings } from '../settings/settings.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { clientNetwork } from './client-network.js';
 
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
 
 /** Milliseconds for which a network is known after a session was opened there, or refreshed. */
-const KNOWN_FOR = 30 * DAY;
+const KNOWN_FOR_MS = 30 * DAY_MS;
 
 /** A user and the password that the user has now. */
 export interface KnownOwner {
@@ -67,7 +67,7 @@ export class KnownNetworks {
 
   /** Until when the network is known, and the date before which a row is renewed: at most once a day. */
   #dates(): [Date, Date] {
-    const until = this.kernel.clock.now() + KNOWN_FOR;
-    return [new Date(until), new Date(until - DAY)];
+    const until = this.kernel.clock.now() + KNOWN_FOR_MS;
+    return [new Date(until), new Date(until - DAY_MS)];
   }
 }

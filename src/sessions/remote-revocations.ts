@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import type { AuthEvents } from '../observability/auth-events.js';
 import type { Settings } from '../settings/settings.js';
-import { believedFor } from './believed-for.js';
+import { maxAccessTokenAgeMs } from './max-access-token-age.js';
 import { RevocationList } from './revocation-list.js';
 
 /**
@@ -30,7 +30,7 @@ export class RemoteRevocations {
     },
   ) {
     const { events, settings, clock } = kernel;
-    const own = new RevocationList(believedFor(settings), clock);
+    const own = new RevocationList(maxAccessTokenAgeMs(settings), clock);
     this.#own = own;
     events.on('session.revoked', ({ session, reason, at }) => {
       if (reason === 'elsewhere') return;

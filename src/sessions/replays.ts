@@ -26,7 +26,7 @@ export class Replays {
    */
   async refuse(claims: TokenClaims): Promise<never> {
     if (!(await this.#end(claims))) {
-      this.kernel.reuseReports.tell('revoked-session', claims);
+      this.kernel.reuseReports.report('revoked-session', claims);
       throw tokenNotValid('revoked-session');
     }
     throw authError('refresh_token_reused', { reason: 'replay' });
@@ -39,7 +39,7 @@ export class Replays {
    */
   async #end(claims: TokenClaims): Promise<boolean> {
     try {
-      const isEnded = await this.kernel.journal.together(async (em: EntityManager) => {
+      const isEnded = await this.kernel.journal.runAudited(async (em: EntityManager) => {
         const ended = await this.kernel.sessions.revoke(claims, { em, reason: 'replay' });
         if (ended) await this.kernel.journal.record([this.kernel.reuseReports.event('replay', claims)], em);
         return ended;
@@ -47,9 +47,9 @@ export class Replays {
       if (isEnded) this.kernel.reuseReports.log('replay', claims);
       return isEnded;
     } catch (error) {
-      this.kernel.reuseReports.tell('replay', claims);
-      if (this.kernel.journal.isWriting)
-        await this.kernel.sessionEndings.one(claims.session, this.kernel.users.keyOf(claims.sub));
+      this.kernel.reuseReports.report('replay', claims);
+      if (this.kernel.journal.isAuditing)
+        await this.kernel.sessionEndings.endOne(claims.session, this.kernel.users.keyOf(claims.sub));
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import type { TokenReuse } from '../error.js';
-import type { Happening } from '../observability/auth-events.js';
+import type { NewEvent } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
 import type { TokenClaims } from '../tokens/claims.js';
@@ -12,9 +12,9 @@ export class ReuseReports {
   ) {}
 
   /** Logs it and emits the event, without the audit log: a stranger can cause these as often as they like. */
-  tell(reuse: TokenReuse, claims: TokenClaims): void {
+  report(reuse: TokenReuse, claims: TokenClaims): void {
     this.log(reuse, claims);
-    this.journal.tell(this.event(reuse, claims));
+    this.journal.emit(this.event(reuse, claims));
   }
 
   /** Logs it, where the event is recorded in a transaction. */
@@ -24,7 +24,7 @@ export class ReuseReports {
   }
 
   /** The event of it. */
-  event(reuse: TokenReuse, { session, sub }: TokenClaims): Happening {
+  event(reuse: TokenReuse, { session, sub }: TokenClaims): NewEvent {
     return ['session.reuse-detected', { reuse, session, user: sub }];
   }
 }

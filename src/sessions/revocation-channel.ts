@@ -38,7 +38,7 @@ export class RevocationChannel {
   #pings = 0;
   #isPinging = false;
   /** Number of the newest ping that has arrived. */
-  #heard = 0;
+  #newestReceived = 0;
   /** A ping that the server has committed and that has not arrived, and how often the server has answered since. */
   #missing?: { readonly ping: number; answers: number };
 
@@ -61,7 +61,7 @@ export class RevocationChannel {
       onClosed(channel);
     });
     connection.onNotification((payload) => {
-      if (payload.startsWith(channel.#ownPing)) channel.#hear(Number(payload.slice(channel.#ownPing.length)));
+      if (payload.startsWith(channel.#ownPing)) channel.#received(Number(payload.slice(channel.#ownPing.length)));
       const [, session, origin] = REVOCATION.exec(payload) ?? []; // any role of the database may send anything here
       if (session) onRevoked(session, origin);
     });
@@ -89,7 +89,7 @@ export class RevocationChannel {
   }
 
   /** Resolves when the server has answered. All that was notified before has arrived by then. */
-  async beat(): Promise<void> {
+  async heartbeat(): Promise<void> {
     await this.connection.query('select 1');
     if (this.#missing) this.#missing.answers++;
   }
@@ -115,7 +115,7 @@ export class RevocationChannel {
       this.#isPinging = false;
     }
     // The notification often arrives before the answer to the statement that sent it.
-    if (this.#heard < ping) this.#missing ??= { ping, answers: 0 };
+    if (this.#newestReceived < ping) this.#missing ??= { ping, answers: 0 };
   }
 
   /** Whether a ping has not arrived although the server has answered often enough since. */
@@ -124,9 +124,9 @@ export class RevocationChannel {
   }
 
   /** Sends a ping and tells whether it arrives. @throws when the pool does not send it */
-  async isHearing(): Promise<boolean> {
+  async verifyDelivery(): Promise<boolean> {
     await this.ping();
-    while (this.#missing && !this.isDeaf) await this.beat();
+    while (this.#missing && !this.isDeaf) await this.heartbeat();
     return !this.isDeaf;
   }
 
@@ -136,9 +136,9 @@ export class RevocationChannel {
     this.connection.destroy();
   }
 
-  #hear(ping: number): void {
+  #received(ping: number): void {
     if (!(ping <= this.#pings)) return; // not sent by this channel
-    this.#heard = Math.max(this.#heard, ping);
+    this.#newestReceived = Math.max(this.#newestReceived, ping);
     if (this.#missing && this.#missing.ping <= ping) this.#missing = undefined;
   }
 }

@@ -6,7 +6,7 @@ import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
-import { believedFor } from './believed-for.js';
+import { maxAccessTokenAgeMs } from './max-access-token-age.js';
 import type { RemoteRevocations } from './remote-revocations.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { channelNameOf, RevocationChannel } from './revocation-channel.js';
@@ -16,25 +16,25 @@ import { RevocationList } from './revocation-list.js';
  * Milliseconds between two questions to the server, and those within which it has to answer for the list to be
  * believed.
  */
-const BEAT = 450;
+const HEARTBEAT_MS = 450;
 
 /** Milliseconds for which an answer is good, from its question on. */
-const FRESH = 1000;
+const ANSWER_VALID_MS = 1000;
 
 /** Beats between two pings. With the answers that a ping waits for, a deaf list is found within six seconds. */
-const BEATS_PER_PING = 6;
+const HEARTBEATS_PER_PING = 6;
 
 /** Milliseconds before the first attempt to connect again, and at most. */
-const RETRY = { first: 100, most: 2000 };
+const RETRY_DELAY_MS = { first: 100, most: 2000 };
 
 /** Rows that are read at once. */
-const PAGE = 10_000;
+const PAGE_ROWS = 10_000;
 
 /** Milliseconds by which the clock of the server that ends a session may be behind. */
-const SKEW_MS = 60_000;
+const MAX_CLOCK_SKEW_MS = 60_000;
 
 /** The least session id. */
-const FIRST = '00000000-0000-0000-0000-000000000000';
+const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Why the list is current, or is not: `deaf` is a connection on which notifications do not arrive. */
 type State = 'starting' | 'current' | 'disconnected' | 'silent' | 'deaf';
@@ -48,10 +48,10 @@ export class RevocationListener {
   readonly #list: RevocationList;
   readonly #channelName: string;
   readonly #page: string;
-  readonly #memory: number;
+  readonly #retentionMs: number;
   #state: State = 'starting';
   /** When the last question was asked that was answered. */
-  #answeredFrom = 0;
+  #lastAnsweredAt = 0;
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
@@ -73,11 +73,11 @@ export class RevocationListener {
     const table = Table.named(orm, REVOCATION_ENTITY);
     const [at, session] = [table.column('revokedAt'), table.column('session')];
     this.#channelName = channelNameOf(table);
-    this.#memory = believedFor(settings);
-    this.#list = new RevocationList(this.#memory, clock);
+    this.#retentionMs = maxAccessTokenAgeMs(settings);
+    this.#list = new RevocationList(this.#retentionMs, clock);
     this.#page = `
       select (extract(epoch from ${at}) * 1000)::float8 as "at", ${session}::text as "session" from ${table.name}
-      where (${at}, ${session}) > ($1::timestamptz, $2::uuid) order by ${at}, ${session} limit ${PAGE}`;
+      where (${at}, ${session}) > ($1::timestamptz, $2::uuid) order by ${at}, ${session} limit ${PAGE_ROWS}`;
   }
 
   /**
@@ -85,7 +85,7 @@ export class RevocationListener {
    * since then counts, and not what was true before this process was perhaps suspended; hence the system's clock.
    */
   get isCurrent(): boolean {
-    return this.#state === 'current' && Math.abs(Date.now() - this.#answeredFrom) < FRESH;
+    return this.#state === 'current' && Math.abs(Date.now() - this.#lastAnsweredAt) < ANSWER_VALID_MS;
   }
 
   /** How many revoked sessions are in memory. */
@@ -117,22 +117,22 @@ export class RevocationListener {
     this.kernel.telemetry.gauge('revocation_list.current', '1 while the list is current, else 0.', () =>
       Number(this.isCurrent),
     );
-    let wait = RETRY.first;
+    let wait = RETRY_DELAY_MS.first;
     while (!this.#isStopped) {
       try {
         await this.kernel.database.unrefIdleConnections();
         await this.#listen(() => {
-          wait = RETRY.first;
+          wait = RETRY_DELAY_MS.first;
           onTried();
         });
       } catch (error) {
-        this.#become('disconnected', error);
+        this.#setState('disconnected', error);
       }
       onTried();
       this.#channel?.close();
       // Servers that lost the same connection come back one by one.
       await delay(wait * (0.5 + Math.random()), undefined, { ref: false });
-      wait = Math.min(wait * 2, RETRY.most);
+      wait = Math.min(wait * 2, RETRY_DELAY_MS.most);
     }
   }
 
@@ -140,19 +140,19 @@ export class RevocationListener {
   async #listen(onCurrent: () => void): Promise<void> {
     const channel = await RevocationChannel.open(this.kernel.database, this.#channelName, {
       onRevoked: (session, origin) => {
-        const isNews = !this.#list.has(session);
+        const isNew = !this.#list.has(session);
         this.#list.add(session, this.kernel.clock.now());
-        if (isNews) this.kernel.remoteRevocations.notified(session, origin);
+        if (isNew) this.kernel.remoteRevocations.notified(session, origin);
       },
       onClosed: (closed) => {
-        if (this.#channel === closed) this.#become('disconnected'); // else it never served, or has a successor
+        if (this.#channel === closed) this.#setState('disconnected'); // else it never served, or has a successor
       },
     });
     this.#channel = channel;
-    if (!(await channel.isHearing())) return this.#become('deaf');
+    if (!(await channel.verifyDelivery())) return this.#setState('deaf');
     void this.kernel.remoteRevocations.missed(await this.#catchUp(channel));
-    if (!(await this.#hasAnswered(channel))) return this.#become('disconnected');
-    this.#become('current');
+    if (!(await this.#hasAnswered(channel))) return this.#setState('disconnected');
+    this.#setState('current');
     onCurrent();
     channel.unref();
     await this.#watch(channel);
@@ -161,48 +161,48 @@ export class RevocationListener {
   /** Reads what may have been missed. @returns the sessions that have ended since the start and were not known yet */
   async #catchUp(channel: RevocationChannel): Promise<string[]> {
     const missed: string[] = [];
-    let after: [at: Date, session: string] = [new Date(this.kernel.clock.now() - this.#memory), FIRST];
+    let after: [at: Date, session: string] = [new Date(this.kernel.clock.now() - this.#retentionMs), LOWEST_ID];
     for (;;) {
       const rows = await channel.query<{ at: number; session: string }>(this.#page, after);
       for (const { at, session } of rows) {
-        if (at > this.#startedAt - SKEW_MS && !this.#list.has(session)) missed.push(session);
+        if (at > this.#startedAt - MAX_CLOCK_SKEW_MS && !this.#list.has(session)) missed.push(session);
         this.#list.add(session, at);
       }
       const last = rows.at(-1);
-      if (!last || rows.length < PAGE) return missed;
+      if (!last || rows.length < PAGE_ROWS) return missed;
       after = [new Date(last.at), last.session];
     }
   }
 
   async #watch(channel: RevocationChannel): Promise<void> {
-    for (let beats = 1; channel.isOpen && !this.#isStopped; beats++) {
-      await delay(BEAT, undefined, { ref: false });
+    for (let heartbeats = 1; channel.isOpen && !this.#isStopped; heartbeats++) {
+      await delay(HEARTBEAT_MS, undefined, { ref: false });
       this.#list.expire();
-      if (beats % BEATS_PER_PING === 0) channel.ping().catch(() => {}); // a pool that is busy proves nothing
-      if (!(await this.#hasAnswered(channel))) return this.#become('disconnected');
-      if (channel.isDeaf) return this.#become('deaf');
-      this.#become('current');
+      if (heartbeats % HEARTBEATS_PER_PING === 0) channel.ping().catch(() => {}); // a pool that is busy proves nothing
+      if (!(await this.#hasAnswered(channel))) return this.#setState('disconnected');
+      if (channel.isDeaf) return this.#setState('deaf');
+      this.#setState('current');
     }
-    this.#become('disconnected');
+    this.#setState('disconnected');
   }
 
   /** Whether the server answers. While it is late the list is not believed. */
   async #hasAnswered(channel: RevocationChannel): Promise<boolean> {
     const asked = Date.now();
-    const answered = channel.beat().then(
+    const answered = channel.heartbeat().then(
       () => true,
       () => false,
     );
     // After a blocked event loop the timer comes before an answer that has long arrived: read the socket first.
-    const late = delay(BEAT, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
-    const isTimely = await Promise.race([answered, late]);
-    if (isTimely === 'late') this.#become('silent');
+    const late = delay(HEARTBEAT_MS, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
+    const outcome = await Promise.race([answered, late]);
+    if (outcome === 'late') this.#setState('silent');
     const hasAnswered = await answered;
-    if (hasAnswered) this.#answeredFrom = asked;
+    if (hasAnswered) this.#lastAnsweredAt = asked;
     return hasAnswered;
   }
 
-  #become(state: State, error?: unknown): void {
+  #setState(state: State, error?: unknown): void {
     const before = this.#state;
     this.#state = state;
     if (before === state || this.#isStopped) return;

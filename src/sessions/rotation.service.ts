@@ -4,31 +4,31 @@ import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
 import type { TokenReuse } from '../error.js';
 import { authError, serviceUnavailable, tokenNotValid } from '../error-table.js';
-import type { Happening } from '../observability/auth-events.js';
+import type { NewEvent } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
-import { requestClientOf, type SessionWorth } from '../tokens/session-worth.js';
+import { requestClientOf, type SessionContext } from '../tokens/session-context.js';
 import type { PlainClaims, PreparedTokens, TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import type { AuthHooks } from './auth-hooks.js';
 import { deviceOf, type SessionClient } from './client-device.js';
+import { type RefreshTokenStatus, refreshTokenStatus } from './refresh-token-status.js';
 import type { Replays } from './replays.js';
 import type { ReuseReports } from './reuse-reports.js';
 import type { RotationOrigins } from './rotation-origins.js';
 import type { SessionService } from './session.service.js';
 import type { FoundSession, SessionRow, SessionStore } from './session-store.js';
 import type { TokenChoice } from './token-choice.js';
-import { standingOf, type TokenStanding } from './token-standing.js';
 
 /**
  * Generations in a row whose parent may come again from elsewhere: an answer that was lost while a client changed
  * networks, and the same once more. At the next one it is a thief who follows.
  */
-const FOLLOWED_AT_MOST = 2;
+const MAX_FOLLOWED_GENERATIONS = 2;
 
 /** A refresh token that was verified, with who sends it and from where. */
 interface Presented {
@@ -41,13 +41,13 @@ interface Presented {
 }
 
 /** A token that is to become the live one of its session. */
-interface NextToken extends Omit<TokenSession, keyof SessionWorth> {
+interface NextToken extends Omit<TokenSession, keyof SessionContext> {
   /** When it is made, in milliseconds since the epoch. */
   readonly at: number;
 }
 
 /** Reads of a session that other requests may change each time before its next token is stored. */
-const ATTEMPTS = 3;
+const MAX_ATTEMPTS = 3;
 
 /** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
 export class RotationService {
@@ -105,9 +105,9 @@ export class RotationService {
     const origin = this.kernel.rotationOrigins.of(claims.session, client);
     const isAllowed = !this.kernel.hooks.beforeRefresh;
     const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin, isAllowed };
-    const successor = this.#isAtOnce ? await this.#rotateAtOnce(presented) : undefined;
+    const successor = this.#needsNoAppCode ? await this.#rotateInOneStatement(presented) : undefined;
     if (successor) return successor;
-    const attempts = presented.isAllowed ? ATTEMPTS : ATTEMPTS + 1; // the hook takes one
+    const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // the hook takes one
     for (let attempt = 0; attempt < attempts; attempt++) {
       const tokens = await this.#answer(presented, outcome);
       if (tokens) return tokens;
@@ -116,18 +116,18 @@ export class RotationService {
   }
 
   /** Whether no code of the app runs for a successor, which then cannot fail, and which one statement makes. */
-  get #isAtOnce(): boolean {
+  get #needsNoAppCode(): boolean {
     const { tokens, users, hooks } = this.kernel;
     return tokens.isPlain && users.hasPlainClaims && !hooks.beforeRefresh;
   }
 
   /** Rotates the live token of a live session, in one statement that also reads the user. Undefined: it is not that. */
-  async #rotateAtOnce(presented: Presented): Promise<Tokens | undefined> {
+  async #rotateInOneStatement(presented: Presented): Promise<Tokens | undefined> {
     const { claims } = presented;
     const next = this.#nextOf(claims, this.kernel.clock.now());
     const owner = await this.#store(presented, claims.jti, next, undefined, this.kernel.database.fork());
     if (!owner) return undefined;
-    return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...worthOf(owner) });
+    return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...contextOf(owner) });
   }
 
   /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
@@ -142,26 +142,26 @@ export class RotationService {
       await this.kernel.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
-    const standing = this.#standingOf(claims, session);
+    const standing = this.#statusOf(claims, session);
     const isFollowing = standing === 'parent' && isElsewhere(presented, session);
-    const isThief = isFollowing && session.followedGenerations >= FOLLOWED_AT_MOST;
+    const isThief = isFollowing && session.followedGenerations >= MAX_FOLLOWED_GENERATIONS;
     if (standing === 'used' || isThief) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
-    if (standing !== 'parent' && !presented.isAllowed) return this.#ask(presented, found);
+    if (standing !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);
     const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
     const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
         ? await this.#repeat(presented, session, prepared, isFollowing)
-        : await this.#rotateOn(presented, session, prepared, reuse, em);
+        : await this.#rotateLive(presented, session, prepared, reuse, em);
     if (tokens && reuse) outcome(reuse);
     return tokens;
   }
 
   /** Asks `beforeRefresh`. Undefined: the session and its user are read again, because a hook takes its time. */
-  async #ask(presented: Presented, { session, user }: FoundSession): Promise<undefined> {
+  async #runHook(presented: Presented, { session, user }: FoundSession): Promise<undefined> {
     const { claims, client } = presented;
-    const worth = { id: claims.session, ...worthOf(session) };
+    const worth = { id: claims.session, ...contextOf(session) };
     await this.kernel.hooks.beforeRefresh?.({ user, session: worth, client: requestClientOf(client) });
     presented.isAllowed = true;
   }
@@ -177,7 +177,7 @@ export class RotationService {
     const isToMark = isFollowing && !row.isFollowed; // once a generation, however often its parent comes
     if (isToMark && !(await this.kernel.sessionStore.markFollowed({ id: claims.session, user, live: row.jti })))
       return undefined;
-    this.kernel.reuseReports.tell('lost-response', claims);
+    this.kernel.reuseReports.report('lost-response', claims);
     return tokens;
   }
 
@@ -185,7 +185,7 @@ export class RotationService {
    * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was
    * read and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
    */
-  async #rotateOn(
+  async #rotateLive(
     presented: Presented,
     row: SessionRow,
     prepared: PreparedTokens,
@@ -194,7 +194,7 @@ export class RotationService {
   ): Promise<Tokens | undefined> {
     // Never earlier than the parent, by whichever server's clock.
     const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), row.rotatedAt));
-    const tokens = this.kernel.tokens.sign(prepared, { ...next, ...worthOf(row) });
+    const tokens = this.kernel.tokens.sign(prepared, { ...next, ...contextOf(row) });
     return (await this.#store(presented, row.jti, next, reuse, reader)) && tokens;
   }
 
@@ -214,16 +214,16 @@ export class RotationService {
     next: NextToken,
     reuse: 'recovered' | undefined,
     reader: EntityManager,
-  ): Promise<(PlainClaims & SessionWorth) | undefined> {
+  ): Promise<(PlainClaims & SessionContext) | undefined> {
     const ids = { id: claims.session, user, live, presented: claims.jti, next: next.jti, origin };
     const dates = { at: new Date(next.at), expiresAt: new Date(next.expiresAt * 1000) };
-    const owner = await this.kernel.journal.together(async (em) => {
+    const owner = await this.kernel.journal.runAudited(async (em) => {
       const rotated = await this.kernel.sessionStore.rotate(
         { ...ids, ...dates, ...deviceOf(client, this.kernel.settings) },
         em,
       );
       if (!rotated) return undefined;
-      const events: Happening[] = [['session.refreshed', { session: claims.session, user: claims.sub }]];
+      const events: NewEvent[] = [['session.refreshed', { session: claims.session, user: claims.sub }]];
       if (reuse) events.push(this.kernel.reuseReports.event(reuse, claims));
       await this.kernel.journal.record(events, em);
       return rotated;
@@ -234,12 +234,12 @@ export class RotationService {
     return owner;
   }
 
-  #standingOf(claims: TokenClaims, row: SessionRow): TokenStanding {
-    return standingOf(claims, row, this.kernel.settings.refreshReuseGrace, this.kernel.clock.now());
+  #statusOf(claims: TokenClaims, row: SessionRow): RefreshTokenStatus {
+    return refreshTokenStatus(claims, row, this.kernel.settings.refreshReuseGrace, this.kernel.clock.now());
   }
 
   #refuse(reuse: Exclude<TokenReuse, 'replay'>, claims: TokenClaims): never {
-    this.kernel.reuseReports.tell(reuse, claims);
+    this.kernel.reuseReports.report(reuse, claims);
     throw tokenNotValid(reuse);
   }
 }
@@ -247,11 +247,11 @@ export class RotationService {
 /** The live token of a session once more: same id, same instants. */
 function liveToken({ session, session_iat }: TokenClaims, row: SessionRow): TokenSession {
   const dates = { openedAt: session_iat, issuedAt: toSeconds(row.rotatedAt), expiresAt: toSeconds(row.expiresAt) };
-  return { id: session, jti: row.jti, ...dates, ...worthOf(row) };
+  return { id: session, jti: row.jti, ...dates, ...contextOf(row) };
 }
 
 /** What a session is worth, which no rotation changes. */
-function worthOf({ amr, authTime, claims }: SessionWorth): SessionWorth {
+function contextOf({ amr, authTime, claims }: SessionContext): SessionContext {
   return { amr, authTime, claims };
 }
 

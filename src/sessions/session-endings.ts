@@ -6,10 +6,10 @@ import type { Settings } from '../settings/settings.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
-import { believedFor } from './believed-for.js';
+import { maxAccessTokenAgeMs } from './max-access-token-age.js';
 import type { RemoteRevocations } from './remote-revocations.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
-import { revocationOf } from './revocation-statement.js';
+import { revocationSql } from './revocation-sql.js';
 import { SESSION_ENTITY } from './session.entity.js';
 import { sessionColumns } from './session-statements.js';
 
@@ -40,27 +40,27 @@ export class SessionEndings {
     const { orm, users, remoteRevocations } = kernel;
     const tables = [SESSION_ENTITY, REVOCATION_ENTITY, ONE_TIME_KEY_ENTITY] as const;
     const [session, revocation, key] = tables.map((name) => Table.named(orm, name)) as [Table, Table, Table];
-    const { insert, notify } = revocationOf(revocation, remoteRevocations.origin);
+    const { insert, notify } = revocationSql(revocation, remoteRevocations.origin);
     this.#sql = statements({ session, key, user: users.table }, insert, notify);
   }
 
   /** Ends one session. Empty: it had ended before. */
-  async one(id: string, user: UserId, em?: EntityManager): Promise<EndedSession[]> {
+  async endOne(id: string, user: UserId, em?: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.one, [user, id], em);
   }
 
   /** Ends every session of a user, and a change of the address that waits, under the lock of `lockUser`. */
-  async all(user: UserId, em: EntityManager): Promise<EndedSession[]> {
+  async endAll(user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.all, [user], em);
   }
 
   /** Ends every session of a user but one, and a change of the address that waits, under the lock of `lockUser`. */
-  async others(id: string, user: UserId, em: EntityManager): Promise<EndedSession[]> {
+  async endOthers(id: string, user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.others, [user, id], em);
   }
 
   /** Ends what a user has beside one session and so many `others` that were used last, under the lock of `lockUser`. */
-  async excess(id: string, user: UserId, others: number, em: EntityManager): Promise<EndedSession[]> {
+  async endExcess(id: string, user: UserId, others: number, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.excess, [user, id, others], em);
   }
 
@@ -79,7 +79,7 @@ export class SessionEndings {
 
   async #end(sql: string, which: readonly unknown[], em?: EntityManager): Promise<EndedSession[]> {
     const now = this.kernel.clock.now();
-    const goodSince = new Date(now - believedFor(this.kernel.settings));
+    const goodSince = new Date(now - maxAccessTokenAgeMs(this.kernel.settings));
     return this.kernel.database.query<EndedSession>(sql, [new Date(now), goodSince, ...which], em);
   }
 }
@@ -87,7 +87,7 @@ export class SessionEndings {
 /** $1 is the instant, $2 that since when a session must have been good for an access token of it to be good still. */
 function statements(
   { session, key, user }: { readonly session: Table; readonly key: Table; readonly user: Table },
-  insert: ReturnType<typeof revocationOf>['insert'],
+  insert: ReturnType<typeof revocationSql>['insert'],
   notify: string,
 ) {
   const s = sessionColumns(session);
@@ -100,7 +100,7 @@ function statements(
       update ${session.name} s set ${s.enabled} = false
       where s.${s.user} = $3 and ${which} and s.${s.enabled} and s.${s.expiresAt} > $2
       returning s.${s.id} as session, s.${s.user} as owner
-    ), told as (
+    ), recorded as (
       ${insert('$1', 'ended')}
     )${more}
     select session::text as "session", owner::text as "user", ${notify}

@@ -3,9 +3,9 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import { TableSweep } from '../database/table-sweep.js';
 import type { Settings } from '../settings/settings.js';
-import { believedFor } from './believed-for.js';
+import { maxAccessTokenAgeMs } from './max-access-token-age.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
-import { revocationOf } from './revocation-statement.js';
+import { revocationSql } from './revocation-sql.js';
 import { SESSION_ENTITY } from './session.entity.js';
 
 /**
@@ -14,14 +14,14 @@ import { SESSION_ENTITY } from './session.entity.js';
  */
 export function sweepOfSessions(database: Database, orm: MikroORM, settings: Settings): TableSweep {
   const session = Table.named(orm, SESSION_ENTITY);
-  const { insert, notify } = revocationOf(Table.named(orm, REVOCATION_ENTITY));
+  const { insert, notify } = revocationSql(Table.named(orm, REVOCATION_ENTITY));
   const [id, enabled, expiresAt] = ['id', 'enabled', 'expiresAt'].map((property) => session.column(property));
-  const hasGoodTokens = `d.${expiresAt} > $1::timestamptz - interval '${believedFor(settings)} milliseconds'`;
+  const hasGoodTokens = `d.${expiresAt} > $1::timestamptz - interval '${maxAccessTokenAgeMs(settings)} milliseconds'`;
   return new TableSweep(database, session, {
     since: 'expiresAt',
     followUp: {
       returning: `d.${id} as session, d.${enabled} and ${hasGoodTokens} as "isToRevoke"`,
-      expression: `told as (${insert('$1', 'deleted', '"isToRevoke"')} returning 1)`,
+      expression: `recorded as (${insert('$1', 'deleted', '"isToRevoke"')} returning 1)`,
       result: `(select count(${notify}) from deleted where "isToRevoke")::float8 as revoked`,
     },
   });
@@ -31,6 +31,6 @@ export function sweepOfSessions(database: Database, orm: MikroORM, settings: Set
 export function sweepOfRevocations(database: Database, orm: MikroORM, settings: Settings): TableSweep {
   return new TableSweep(database, Table.named(orm, REVOCATION_ENTITY), {
     since: 'revokedAt',
-    secondsKept: believedFor(settings) / 1000,
+    secondsKept: maxAccessTokenAgeMs(settings) / 1000,
   });
 }

@@ -1,7 +1,7 @@
 import type { Table } from '../database/table.js';
 
 /** Sessions that are listed at most: a client that signs in all day must not make an answer that fills the memory. */
-const LISTED = 200;
+const MAX_LISTED = 200;
 
 /** Names of the result columns that are the session's; no column of a user begins like this. */
 export const SESSION_PREFIX = 'session:';
@@ -44,11 +44,11 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     state: account.column('state'),
     epoch: account.column('credentialEpoch'),
   };
-  const worth = (prefix = '') => `
+  const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims",
         floor(extract(epoch from coalesce(s.${s.authTime}, s.${s.createdAt})))::float8 as "${prefix}authTime"`;
   const claims = hasPlainClaims
-    ? [...['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`), worth()]
+    ? [...['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`), context()]
     : ['1'];
   const previous = `coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt})`;
   const shown = `case when s.${s.rotatedAt} >= $3 then ${previous} else s.${s.rotatedAt} end`;
@@ -108,12 +108,12 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt",
         ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
         s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive",
-        ${worth(SESSION_PREFIX)},
+        ${context(SESSION_PREFIX)},
         ${user.columns('u')}
       from ${session.name} s join ${user.name} u on u.${u.id} = s.${s.user}
       where s.${s.id} = $1 and s.${s.user} = $2`,
     live: `
-      select ${worth()} from ${session.name} s
+      select ${context()} from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
     passwordHash: `select u.${u.passwordHash} as hash from ${user.name} u where u.${u.id} = $1`,
     list: `
@@ -123,6 +123,6 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         s.${s.ip} as "ip", s.${s.browser} as "browser", s.${s.os} as "os", s.${s.device} as "device"
       from ${session.name} s
       where s.${s.user} = $1 and s.${s.enabled} and s.${s.expiresAt} > $2
-      order by ${shown} desc, s.${s.createdAt} desc, s.${s.id} limit ${LISTED}`,
+      order by ${shown} desc, s.${s.createdAt} desc, s.${s.id} limit ${MAX_LISTED}`,
   };
 }

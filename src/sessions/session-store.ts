@@ -1,7 +1,7 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import type { SessionWorth } from '../tokens/session-worth.js';
+import type { SessionContext } from '../tokens/session-context.js';
 import type { PlainClaims, TokenSession } from '../tokens/token-factory.js';
 import { ACCOUNT_ENTITY } from '../users/account.entity.js';
 import type { BaseUser, UserId } from '../users/base-user.entity.js';
@@ -11,7 +11,7 @@ import { SESSION_ENTITY } from './session.entity.js';
 import { SESSION_PREFIX, sessionStatements } from './session-statements.js';
 
 /** A session as its row has it. Instants are milliseconds since the epoch, but `authTime` is in seconds. */
-export interface SessionRow extends SessionWorth {
+export interface SessionRow extends SessionContext {
   readonly jti: string;
   readonly previousJti: string | null;
   readonly rotatedAt: number;
@@ -46,10 +46,10 @@ const ROW = Object.keys({
 } satisfies Record<keyof SessionRow, true>);
 
 /** What a session is worth as its row has it: claims are null where none are bound. */
-type StoredWorth = Omit<SessionWorth, 'claims'> & { readonly claims: SessionWorth['claims'] | null };
+type StoredContext = Omit<SessionContext, 'claims'> & { readonly claims: SessionContext['claims'] | null };
 
 /** A session that is opened. */
-interface NewSession extends Pick<TokenSession, 'id' | 'jti'>, SessionWorth, ClientDevice {
+interface NewSession extends Pick<TokenSession, 'id' | 'jti'>, SessionContext, ClientDevice {
   readonly openedAt: Date;
   readonly expiresAt: Date;
 }
@@ -144,10 +144,10 @@ export class SessionStore {
   async rotate(
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
-  ): Promise<(PlainClaims & SessionWorth) | undefined> {
+  ): Promise<(PlainClaims & SessionContext) | undefined> {
     const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin } = session;
     const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin];
-    const [row] = await this.database.query<PlainClaims & StoredWorth>(this.#sql.rotate, parameters, em);
+    const [row] = await this.database.query<PlainClaims & StoredContext>(this.#sql.rotate, parameters, em);
     return row && { ...row, claims: row.claims ?? {} };
   }
 
@@ -174,9 +174,9 @@ export class SessionStore {
    * What a session is worth that can still be rotated; undefined for any other. Within the transaction of `em`, nobody
    * can end it until that is over.
    */
-  async findLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<SessionWorth | undefined> {
+  async findLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<SessionContext | undefined> {
     const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
-    const [row] = await this.database.query<StoredWorth>(sql, [id, user, at], em);
+    const [row] = await this.database.query<StoredContext>(sql, [id, user, at], em);
     return row && { ...row, claims: row.claims ?? {} };
   }
 

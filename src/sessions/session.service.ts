@@ -6,9 +6,9 @@ import { authError, tokenNotValid } from '../error-table.js';
 import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
+import { normalizeBoundClaims } from '../tokens/bound-claims.js';
 import type { CustomClaims, TokenClaims } from '../tokens/claims.js';
-import { sessionClaims } from '../tokens/session-claims.js';
-import type { SessionWorth } from '../tokens/session-worth.js';
+import type { SessionContext } from '../tokens/session-context.js';
 import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
@@ -87,7 +87,7 @@ export class SessionService {
    */
   async open(user: SignedInUser, options: OpenOptions = {}): Promise<Tokens> {
     const { em, client } = options;
-    const worth = this.#worthOf(options);
+    const worth = this.#newContext(options);
     const reader = em ?? this.kernel.database.fork();
     const found = await this.kernel.sessionStore.findOwner(user.id, reader);
     if (!found) throw authError('incorrect_credentials');
@@ -105,7 +105,7 @@ export class SessionService {
     };
     if (em) await openIn(em);
     else if (this.kernel.settings.maxSessionsPerUser !== undefined) await this.kernel.database.transaction(openIn);
-    else await this.kernel.journal.together(openIn);
+    else await this.kernel.journal.runAudited(openIn);
     return tokens;
   }
 
@@ -131,15 +131,15 @@ export class SessionService {
   async revoke({ session, sub }: SessionReference, options: RevokeOptions = {}): Promise<boolean> {
     const user = this.kernel.users.keyOf(sub);
     const end = async (em: EntityManager) =>
-      this.#record(await this.kernel.sessionEndings.one(session, user, em), options, em);
-    return (options.em ? await end(options.em) : await this.kernel.journal.together(end)) > 0;
+      this.#record(await this.kernel.sessionEndings.endOne(session, user, em), options, em);
+    return (options.em ? await end(options.em) : await this.kernel.journal.runAudited(end)) > 0;
   }
 
   /** Ends every session of a user, those that are being opened or rotated at this moment included; tells how many. */
   async revokeAll(user: UserId, options: RevokeOptions = {}): Promise<number> {
     const end = async (em: EntityManager) => {
       await this.kernel.sessionEndings.lockUser(user, em);
-      return this.#record(await this.kernel.sessionEndings.all(user, em), options, em);
+      return this.#record(await this.kernel.sessionEndings.endAll(user, em), options, em);
     };
     return options.em ? end(options.em) : this.kernel.database.transaction(end);
   }
@@ -155,15 +155,15 @@ export class SessionService {
       await this.kernel.sessionEndings.lockUser(user, em);
       await this.assertLive(caller, em);
       if (which === 'all')
-        return this.#record(await this.kernel.sessionEndings.all(user, em), { reason: 'logout-all' }, em);
+        return this.#record(await this.kernel.sessionEndings.endAll(user, em), { reason: 'logout-all' }, em);
       if (which === 'others') {
         return this.#record(
-          await this.kernel.sessionEndings.others(caller.session, user, em),
+          await this.kernel.sessionEndings.endOthers(caller.session, user, em),
           { reason: 'revoke-others' },
           em,
         );
       }
-      return this.#record(await this.kernel.sessionEndings.one(which.session, user, em), { reason: 'revoked' }, em);
+      return this.#record(await this.kernel.sessionEndings.endOne(which.session, user, em), { reason: 'revoked' }, em);
     });
   }
 
@@ -173,7 +173,7 @@ export class SessionService {
    * @throws token_not_valid when it has ended
    */
   async assertLive(caller: SessionReference, em?: EntityManager): Promise<void> {
-    await this.worthOf(caller, em);
+    await this.contextOf(caller, em);
   }
 
   /**
@@ -181,7 +181,7 @@ export class SessionService {
    *
    * @throws token_not_valid when it has ended
    */
-  async worthOf({ session, sub }: SessionReference, em?: EntityManager): Promise<SessionWorth> {
+  async contextOf({ session, sub }: SessionReference, em?: EntityManager): Promise<SessionContext> {
     const now = new Date(this.kernel.clock.now());
     const worth = await this.kernel.sessionStore.findLive(session, this.kernel.users.keyOf(sub), now, em);
     if (!worth) throw tokenNotValid('session-ended');
@@ -204,11 +204,11 @@ export class SessionService {
     await renew().catch(() => {});
   }
 
-  #worthOf({ amr = [], authTime = toSeconds(this.kernel.clock.now()), claims }: OpenOptions): SessionWorth {
-    return { amr: amr.map(String), authTime: Math.floor(authTime), claims: sessionClaims(claims) };
+  #newContext({ amr = [], authTime = toSeconds(this.kernel.clock.now()), claims }: OpenOptions): SessionContext {
+    return { amr: amr.map(String), authTime: Math.floor(authTime), claims: normalizeBoundClaims(claims) };
   }
 
-  #newSession(worth: SessionWorth): TokenSession {
+  #newSession(worth: SessionContext): TokenSession {
     const openedAt = toSeconds(this.kernel.clock.now());
     const expiresAt = this.kernel.tokens.refreshExpiry(openedAt, openedAt);
     return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt, ...worth };
@@ -230,7 +230,7 @@ export class SessionService {
     if (cap !== undefined) {
       await this.#endReplaced(user.id, client, em);
       await this.#record(
-        await this.kernel.sessionEndings.excess(id, user.id, cap - 1, em),
+        await this.kernel.sessionEndings.endExcess(id, user.id, cap - 1, em),
         { reason: 'session-cap' },
         em,
       );
@@ -241,7 +241,7 @@ export class SessionService {
   /** Ends those sessions of a user that a new one of this client replaces, before others are counted. */
   async #endReplaced(user: UserId, client: SessionClient | undefined, em: EntityManager): Promise<void> {
     for (const { session } of client?.replaces?.filter(({ sub }) => sub === String(user)) ?? []) {
-      await this.#record(await this.kernel.sessionEndings.one(session, user, em), { reason: 'superseded' }, em);
+      await this.#record(await this.kernel.sessionEndings.endOne(session, user, em), { reason: 'superseded' }, em);
     }
   }
 

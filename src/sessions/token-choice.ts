@@ -5,12 +5,12 @@ import { isTokenNotValid } from '../error.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
 import type { UserService } from '../users/user.service.js';
+import { type RefreshTokenStatus, refreshTokenStatus } from './refresh-token-status.js';
 import type { SessionStore } from './session-store.js';
-import { standingOf, type TokenStanding } from './token-standing.js';
 
 /** The order of choice. `dead`: expired, or of no live session; `foreign`: not a token of this app. */
 const ORDER = ['live', 'newer', 'parent', 'used', 'dead', 'foreign'] as const satisfies readonly (
-  | TokenStanding
+  | RefreshTokenStatus
   | 'dead'
   | 'foreign'
 )[];
@@ -48,7 +48,7 @@ export class TokenChoice {
       if (claims.exp <= toSeconds(now)) return 'dead';
       const found = await this.kernel.sessionStore.find(claims.session, this.kernel.users.keyOf(claims.sub), em);
       if (!found?.session.enabled || !found.session.isUserActive) return 'dead';
-      return standingOf(claims, found.session, this.kernel.settings.refreshReuseGrace, now);
+      return refreshTokenStatus(claims, found.session, this.kernel.settings.refreshReuseGrace, now);
     } catch (error) {
       if (isTokenNotValid(error)) return 'foreign';
       throw error;

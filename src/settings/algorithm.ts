@@ -24,7 +24,7 @@ export const CURVES: Readonly<Record<KeyPairAlgorithm, string | null>> = {
 };
 
 /** Bits of an RSA key at least (RFC 7518 §3.3). */
-export const RSA_BITS = 2048;
+export const MIN_RSA_BITS = 2048;
 
 /** Every algorithm. */
 export const ALGORITHMS = [...Object.keys(SECRET_BYTES), ...Object.keys(CURVES)] as readonly Algorithm[];

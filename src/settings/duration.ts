@@ -1,4 +1,4 @@
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+const SECONDS_PER_UNIT = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /**
  * Seconds of a duration such as `30s`, `15m`, `12h` or `14d`. Anything else comes back as it is, for the validation to
@@ -6,5 +6,5 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
  */
 export function parseDuration(value: unknown): unknown {
   const [, count, unit] = typeof value === 'string' ? (/^(\d{1,9})([smhd])$/.exec(value) ?? []) : [];
-  return count && unit ? Number(count) * SECONDS[unit as keyof typeof SECONDS] : value;
+  return count && unit ? Number(count) * SECONDS_PER_UNIT[unit as keyof typeof SECONDS_PER_UNIT] : value;
 }

@@ -1,5 +1,5 @@
 /** Bytes of a key: AES-256 takes no other number. */
-const BYTES = 32;
+const KEY_BYTES = 32;
 
 const HEX = /^[\da-f]{64}$/i;
 const BASE64 = /^[\w+/-]+={0,2}$/;
@@ -8,7 +8,7 @@ const BASE64 = /^[\w+/-]+={0,2}$/;
 export function readEncryptionKey(text: string): Buffer | undefined {
   if (HEX.test(text)) return Buffer.from(text, 'hex'); // as base64url it would have 48 bytes
   const bytes = BASE64.test(text) ? Buffer.from(text, 'base64url') : undefined;
-  return bytes?.length === BYTES ? bytes : undefined;
+  return bytes?.length === KEY_BYTES ? bytes : undefined;
 }
 
 /** Whether a value is a list of keys, each of them another one. An empty list is one too. */
@@ -18,7 +18,7 @@ export function areEncryptionKeys(value: unknown): boolean {
 
 /** What is wrong with a list of keys, in a sentence that shows none of them. */
 export function encryptionKeysFault(value: unknown): string {
-  return `must be keys of ${BYTES} bytes in base64url, separated by commas: ${faultOf(value)}`;
+  return `must be keys of ${KEY_BYTES} bytes in base64url, separated by commas: ${faultOf(value)}`;
 }
 
 function faultOf(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, sign, verify } from 'node:crypto';
-import { type Algorithm, CURVES, isHmac, type KeyPairAlgorithm, RSA_BITS, SECRET_BYTES } from './algorithm.js';
+import { type Algorithm, CURVES, isHmac, type KeyPairAlgorithm, MIN_RSA_BITS, SECRET_BYTES } from './algorithm.js';
 import { SettingsError } from './settings-error.js';
 
 /** A key with the one algorithm that it may be used with. */
@@ -9,10 +9,10 @@ export interface KeyMaterial {
 }
 
 /** What a line of VERIFYING_KEYS with an older secret begins with. */
-const SECRET_LINE = 'secret:';
+const SECRET_PREFIX = 'secret:';
 
 /** A block of PEM (RFC 7468), with its line ends as they are or written as `\n`. */
-const BLOCK = /(?:\\[rn])*-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----(?:\\[rn])*/g;
+const PEM_BLOCK = /(?:\\[rn])*-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----(?:\\[rn])*/g;
 
 const PRIVATE_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'];
 const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY'];
@@ -39,7 +39,7 @@ export function readSecret(secret: string, algorithm: Algorithm, setting: string
  * @throws SettingsError unless it is one private key that the algorithm can be used with
  */
 export function readPrivateKey(text: string, algorithm: KeyPairAlgorithm, setting: string): KeyMaterial {
-  const { blocks, rest } = takeBlocks(text);
+  const { blocks, rest } = extractBlocks(text);
   const [block, ...more] = blocks.filter(({ label }) => label !== 'EC PARAMETERS');
   if (blocks.some(isEncrypted)) throw fault(setting, 'is encrypted: give it without a passphrase');
   if (block && !PRIVATE_LABELS.includes(block.label))
@@ -47,9 +47,9 @@ export function readPrivateKey(text: string, algorithm: KeyPairAlgorithm, settin
   if (!block || more.length > 0 || rest.trim() !== '')
     throw fault(setting, 'must be one private key in PEM, and nothing else');
   const key = parse(createPrivateKey, block, setting);
-  const misfit = misfitOf(key, algorithm);
-  if (misfit) throw fault(setting, misfit);
-  if (!isWhole(key)) throw fault(setting, 'is damaged: what it signs does not verify');
+  const mismatch = mismatchOf(key, algorithm);
+  if (mismatch) throw fault(setting, mismatch);
+  if (!isConsistent(key)) throw fault(setting, 'is damaged: what it signs does not verify');
   return { algorithm, key };
 }
 
@@ -61,44 +61,44 @@ export function readPrivateKey(text: string, algorithm: KeyPairAlgorithm, settin
  * @throws SettingsError when there is anything else, a private key above all
  */
 export function readVerifyingKeys(text: string, configured: Algorithm, setting: string): KeyMaterial[] {
-  const { blocks, rest } = takeBlocks(text);
+  const { blocks, rest } = extractBlocks(text);
   const lines = rest.split(/\r?\n/).filter((line) => line.trim() !== '');
   if (blocks.length + lines.length === 0) throw fault(setting, 'holds no key');
   const publicKeys = blocks.map((block) => {
     if (isEncrypted(block) || PRIVATE_LABELS.includes(block.label))
       throw fault(setting, 'holds a private key: give the public one');
-    if (!PUBLIC_LABELS.includes(block.label)) throw fault(setting, NOTHING_ELSE);
+    if (!PUBLIC_LABELS.includes(block.label)) throw fault(setting, UNKNOWN_CONTENT);
     return bindPublicKey(parse(createPublicKey, block, setting), configured, setting);
   });
   const secrets = lines.map((line) => {
-    if (!line.startsWith(SECRET_LINE)) throw fault(setting, NOTHING_ELSE);
-    return readSecret(line.slice(SECRET_LINE.length), isHmac(configured) ? configured : 'HS256', setting);
+    if (!line.startsWith(SECRET_PREFIX)) throw fault(setting, UNKNOWN_CONTENT);
+    return readSecret(line.slice(SECRET_PREFIX.length), isHmac(configured) ? configured : 'HS256', setting);
   });
   return [...publicKeys, ...secrets];
 }
 
-const NOTHING_ELSE = 'may hold public keys in PEM and lines of secret: with an older secret, and nothing else';
+const UNKNOWN_CONTENT = 'may hold public keys in PEM and lines of secret: with an older secret, and nothing else';
 
-interface Block {
+interface PemBlock {
   readonly label: string;
   readonly pem: string;
 }
 
 /** The blocks of PEM in a text, and what stands beside them. */
-function takeBlocks(text: string): { blocks: Block[]; rest: string } {
-  const blocks: Block[] = [];
-  const rest = text.replace(BLOCK, (pem: string, label: string) => {
+function extractBlocks(text: string): { blocks: PemBlock[]; rest: string } {
+  const blocks: PemBlock[] = [];
+  const rest = text.replace(PEM_BLOCK, (pem: string, label: string) => {
     blocks.push({ label, pem: pem.replaceAll('\\r', '').replaceAll('\\n', '\n').trim() });
     return '\n';
   });
   return { blocks, rest };
 }
 
-function isEncrypted({ label, pem }: Block): boolean {
+function isEncrypted({ label, pem }: PemBlock): boolean {
   return label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4,ENCRYPTED/m.test(pem);
 }
 
-function parse(read: (pem: string) => KeyObject, { pem }: Block, setting: string): KeyObject {
+function parse(read: (pem: string) => KeyObject, { pem }: PemBlock, setting: string): KeyObject {
   try {
     return read(pem);
   } catch {
@@ -108,17 +108,17 @@ function parse(read: (pem: string) => KeyObject, { pem }: Block, setting: string
 }
 
 /** Why a key cannot be used with an algorithm; undefined when it can. */
-function misfitOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, algorithm: KeyPairAlgorithm) {
+function mismatchOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, algorithm: KeyPairAlgorithm) {
   const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {};
   const curve = CURVES[algorithm];
   if (curve) return namedCurve === curve ? undefined : `must be a key on ${curve} for ${algorithm} (RFC 7518 §3.4)`;
-  return asymmetricKeyType === 'rsa' && modulusLength >= RSA_BITS
+  return asymmetricKeyType === 'rsa' && modulusLength >= MIN_RSA_BITS
     ? undefined
-    : `must be an RSA key of at least ${RSA_BITS} bits for ${algorithm} (RFC 7518 §3.3)`;
+    : `must be an RSA key of at least ${MIN_RSA_BITS} bits for ${algorithm} (RFC 7518 §3.3)`;
 }
 
 /** Whether the private half belongs to the public one, which neither PEM nor OpenSSL look at. */
-function isWhole(key: KeyObject): boolean {
+function isConsistent(key: KeyObject): boolean {
   try {
     const probe = Buffer.from('jwt-allauth');
     return verify('sha256', probe, createPublicKey(key as never), sign('sha256', probe, key));
@@ -133,9 +133,9 @@ function bindPublicKey(key: KeyObject, configured: Algorithm, setting: string): 
   const ofCurve = curve && names.find((name) => CURVES[name] === curve);
   const ofRsa = isHmac(configured) || CURVES[configured] ? 'RS256' : configured;
   const algorithm = ofCurve || ofRsa;
-  if (misfitOf(key, algorithm)) {
+  if (mismatchOf(key, algorithm)) {
     const curves = Object.values(CURVES).filter(Boolean).join(', ');
-    const kinds = `RSA keys of at least ${RSA_BITS} bits and keys on ${curves}`;
+    const kinds = `RSA keys of at least ${MIN_RSA_BITS} bits and keys on ${curves}`;
     throw fault(setting, `holds a key of another kind than ${kinds}`);
   }
   return { algorithm, key };

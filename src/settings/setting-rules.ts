@@ -44,15 +44,15 @@ export const Flag = () => (target: object, key: string) => {
 };
 
 /** Seconds of the longest duration: beyond it a date would soon have no form. */
-const CENTURY = 100 * 366 * 86_400;
+const CENTURY_SECONDS = 100 * 366 * 86_400;
 
 /** A setting of so many seconds at least, and at most. */
 export const Duration =
-  (minimum: number, maximum = CENTURY) =>
+  (minimum: number, maximum = CENTURY_SECONDS) =>
   (target: object, key: string) => {
     Transform(({ value }) => parseDuration(value))(target, key);
     const atLeast = minimum > 0 ? `, at least ${minimum}s` : '';
-    const atMost = maximum < CENTURY ? `, at most ${maximum / 60}m` : '';
+    const atMost = maximum < CENTURY_SECONDS ? `, at most ${maximum / 60}m` : '';
     must(
       `must be a duration such as 30s, 15m, 12h or 14d${atLeast}${atMost}`,
       optional((value) => Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum),

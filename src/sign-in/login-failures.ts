@@ -4,7 +4,11 @@ import type { SessionClient } from '../sessions/client-device.js';
 import { clientAddress } from '../sessions/client-network.js';
 
 /** Refusals that are emitted and not written to the audit log: no limit bounds how many there are. */
-const EMITTED: readonly string[] = [ErrorCode.NoActiveAccount, ErrorCode.EmailNotVerified, ErrorCode.TooManyRequests];
+const EMITTED_ONLY: readonly string[] = [
+  ErrorCode.NoActiveAccount,
+  ErrorCode.EmailNotVerified,
+  ErrorCode.TooManyRequests,
+];
 
 /** Records sign-ins and passwords that were refused. */
 export class LoginFailures {
@@ -28,6 +32,6 @@ export class LoginFailures {
   async #record(code: string, ip: string | undefined, user: string | undefined): Promise<void> {
     const failure = ['login.failed', { code, user, ip: clientAddress(ip) }] as const;
     if (code === ErrorCode.IncorrectCredentials) await this.journal.record([failure]);
-    else if (EMITTED.includes(code)) this.journal.tell(failure);
+    else if (EMITTED_ONLY.includes(code)) this.journal.emit(failure);
   }
 }

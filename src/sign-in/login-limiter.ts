@@ -11,7 +11,7 @@ import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 
 /** Attempts for one account at one address that may wait for their turn. */
-const WAITING = 64;
+const MAX_WAITING = 64;
 
 /** Who tries to sign in, whether or not there is such an account. */
 export interface LoginAttempt {
@@ -79,7 +79,7 @@ export class LoginLimiter {
     const isAlone = this.kernel.settings.loginRateLimit.length === 0 || network === undefined;
     const outcome = await (isAlone ? attempt() : this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), attempt));
     if (!(outcome instanceof Refusal)) return outcome;
-    const result = await this.#lookAgain(outcome, () => guess(owner));
+    const result = await this.#tryOwnCounters(outcome, () => guess(owner));
     if (result !== undefined) return result;
     await setTimeout(Math.max(0, began + this.refusalMilliseconds - performance.now()));
     throw tooManyAttempts(outcome.retryAfter);
@@ -95,14 +95,14 @@ export class LoginLimiter {
     return this.#inTurn(`session ${session}`, async () => {
       const { counted, retryAfter } = await this.kernel.counters.reserve(counters);
       if (retryAfter !== undefined) throw tooManyAttempts(retryAfter);
-      return this.#look(counted, pairsOf(counters), guess);
+      return this.#guess(counted, clearedKeys(counters), guess);
     });
   }
 
   /** One attempt for an account at an address at a time: right passwords in parallel are not taken for guesses. */
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const { last = Promise.resolve(), waiting = 0 } = this.#turns.get(key) ?? {};
-    if (waiting >= WAITING) throw serviceUnavailable();
+    if (waiting >= MAX_WAITING) throw serviceUnavailable();
     const turn = last.then(work);
     const queue = { last: turn.catch(() => {}), waiting: waiting + 1 };
     this.#turns.set(key, queue);
@@ -129,26 +129,26 @@ export class LoginLimiter {
     const own = knownKey === undefined ? [] : this.#ownCounters(knownKey);
     const { counted, retryAfter, isMarked } = await this.kernel.counters.reserve([...shared, ...own], knownKey);
     if (retryAfter !== undefined) return new Refusal(retryAfter, isMarked ? own : []);
-    return this.#look(counted, [...pairsOf(shared), ...own.map(({ key }) => key)], guess);
+    return this.#guess(counted, [...clearedKeys(shared), ...own.map(({ key }) => key)], guess);
   }
 
   /** Looks at the password of a refused attempt, if its own counters allow it. Undefined: wrong, or not looked at. */
-  async #lookAgain<T>({ own }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
+  async #tryOwnCounters<T>({ own }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
     if (own.length === 0) return undefined;
     const { counted, retryAfter } = await this.kernel.counters.reserve(own.map(({ key, limit }) => ({ key, limit })));
     if (retryAfter !== undefined) return undefined;
     try {
-      return await this.#look(counted, counted, guess);
+      return await this.#guess(counted, counted, guess);
     } catch (error) {
       // Also when too many passwords wait for a look: another answer than the refusal would tell that this one did.
-      const isAlike = error instanceof JwtAllauthError && ALIKE_CODES.includes(error.code);
-      if (isAlike) return undefined;
+      const isMasked = error instanceof JwtAllauthError && MASKED_CODES.includes(error.code);
+      if (isMasked) return undefined;
       throw error;
     }
   }
 
   /** Looks at the password of an attempt that was counted. */
-  async #look<T>(
+  async #guess<T>(
     counted: readonly string[],
     cleared: readonly string[],
     guess: () => Promise<T | undefined>,
@@ -190,14 +190,14 @@ export class LoginLimiter {
 }
 
 /** Errors of a look at the password that must not show where a limit had refused the attempt. */
-const ALIKE_CODES: readonly string[] = [
+const MASKED_CODES: readonly string[] = [
   ErrorCode.IncorrectCredentials,
   ErrorCode.EmailNotVerified,
   ErrorCode.ServiceUnavailable,
 ];
 
 /** The counters that a success starts anew. */
-function pairsOf(counters: readonly LimitedCounter[]): string[] {
+function clearedKeys(counters: readonly LimitedCounter[]): string[] {
   return counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
 }
 

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference } from '../sessions/session.service.js';
 import type { CustomClaims } from '../tokens/claims.js';
-import type { SessionWorth } from '../tokens/session-worth.js';
+import type { SessionContext } from '../tokens/session-context.js';
 import type { PasswordOwner } from '../users/user.service.js';
 
 /** A sign-in of the app's own: the app has checked who the user is. */
@@ -36,7 +36,7 @@ export interface SignInAttempt {
   /** Claims to bind to the session. */
   readonly claims?: CustomClaims;
   /** The live session that the new one takes the place of, at a password change. */
-  readonly caller?: SessionReference & SessionWorth;
+  readonly caller?: SessionReference & SessionContext;
   /**
    * The transaction in which the session is opened. One of the library commits also where a gate answers a challenge;
    * one of the app does what the app decides.

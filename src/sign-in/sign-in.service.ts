@@ -4,7 +4,7 @@ import type { AuthHooks } from '../sessions/auth-hooks.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import type { Settings } from '../settings/settings.js';
-import { requestClientOf } from '../tokens/session-worth.js';
+import { requestClientOf } from '../tokens/session-context.js';
 import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';

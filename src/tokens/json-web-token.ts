@@ -42,7 +42,7 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
   if (!key) throw tokenNotValid('unknown-key');
   if (!isCanonical(token.slice(token.lastIndexOf('.') + 1))) throw tokenNotValid('wrong-signature');
   const claims = verify(token, key);
-  if (!isOurs(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience)
+  if (!areTokenClaims(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience)
     throw tokenNotValid('malformed');
   return { claims, key };
 }
@@ -51,7 +51,7 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
  * Whether a text says of itself that it is a token of this library: it names one of these keys, or is a refresh token.
  * Nothing was verified.
  */
-export function saysOwn(text: string, keys: SigningKeys): boolean {
+export function hasOwnHeader(text: string, keys: SigningKeys): boolean {
   try {
     const { kid, typ } = readPart(text.split('.', 1)[0] ?? '');
     return typ === TYP.refresh || (typeof kid === 'string' && keys.find(kid) !== undefined);
@@ -69,7 +69,7 @@ export function assertText(token: unknown): void {
  * Whether the token says of itself that it is over at `now` (seconds since the epoch). Nothing was verified: it is good
  * for refusing such a token without the work of a signature, and for nothing else.
  */
-export function saysExpired(token: string, now: number): boolean {
+export function isExpiredUnverified(token: string, now: number): boolean {
   const { exp } = readPart(token.split('.', 2)[1] ?? '');
   return typeof exp === 'number' && exp <= now;
 }
@@ -101,7 +101,7 @@ function verify(token: string, { algorithm, key }: SigningKey): unknown {
   }
 }
 
-function isOurs(claims: unknown, type: TokenType): claims is TokenClaims {
+function areTokenClaims(claims: unknown, type: TokenType): claims is TokenClaims {
   if (typeof claims !== 'object' || claims === null) return false;
   const { sub, jti, iat, exp, token_type, session, session_iat, role, email_verified } = claims as Partial<TokenClaims>;
   const { amr, auth_time } = claims as Partial<TokenClaims>;

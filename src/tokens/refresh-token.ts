@@ -1,6 +1,6 @@
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { CustomClaims } from './claims.js';
-import type { RequestClient, SessionWorth } from './session-worth.js';
+import type { RequestClient, SessionContext } from './session-context.js';
 import { readAttribute } from './user-attributes.js';
 
 /** What the library passes to `RefreshToken.forUser`; an override hands it on to `super.forUser`. */
@@ -8,7 +8,7 @@ export interface ForUserOptions {
   /** Claim name to dotted path on the user (USER_ATTRIBUTES). */
   readonly attributes?: Readonly<Record<string, string>>;
   /** The session that the token is for: how and when its user proved who they are, and the claims bound to it. */
-  readonly session?: SessionWorth;
+  readonly session?: SessionContext;
   /** Who signs in or refreshes; undefined where no request does, as for a session that the app opens without one. */
   readonly client?: RequestClient;
 }

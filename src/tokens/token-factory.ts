@@ -3,19 +3,19 @@ import { type Clock, toSeconds } from '../clock.js';
 import { authError, tokenNotValid } from '../error-table.js';
 import type { Settings } from '../settings/settings.js';
 import type { BaseUser } from '../users/base-user.entity.js';
-import { withRelations } from '../users/look-up.js';
+import { reloadWithRelations } from '../users/user-loading.js';
 import { AccessToken } from './access-token.js';
 import { assertNotReserved, type CustomClaims, type TokenClaims, type TokenType } from './claims.js';
-import { assertText, saysExpired, saysOwn, signToken, verifySignature } from './json-web-token.js';
+import { assertText, hasOwnHeader, isExpiredUnverified, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import { assertSerializable } from './serializable-claims.js';
-import { type RequestClient, requestClientOf, type SessionWorth } from './session-worth.js';
+import { type RequestClient, requestClientOf, type SessionContext } from './session-context.js';
 import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
 /** The session that tokens are made for. Instants are seconds since the epoch. */
-export interface TokenSession extends SessionWorth {
+export interface TokenSession extends SessionContext {
   readonly id: string;
   /** When it was opened. */
   readonly openedAt: number;
@@ -39,7 +39,7 @@ export interface PreparedTokens {
 
 /** What `prepare` may know beside the user. */
 export interface TokenContext {
-  readonly session?: SessionWorth;
+  readonly session?: SessionContext;
   readonly client?: RequestClient;
 }
 
@@ -87,7 +87,7 @@ export class TokenFactory {
   /** Does the part of `issue` that runs code of the app and may take long, for a user who has just been read. */
   async prepare(user: BaseUser, { session, client }: TokenContext = {}): Promise<PreparedTokens> {
     const preparedAt = toSeconds(this.kernel.clock.now());
-    const owner = this.relations.length > 0 ? await withRelations(user, this.relations) : user;
+    const owner = this.relations.length > 0 ? await reloadWithRelations(user, this.relations) : user;
     const options = {
       attributes: this.kernel.settings.userAttributes,
       session: session && { amr: session.amr, authTime: session.authTime, claims: session.claims },
@@ -147,7 +147,7 @@ export class TokenFactory {
     const now = toSeconds(this.kernel.clock.now());
     const known = this.#verified.find(token);
     if (known) return this.#stillGood(known, now);
-    if (saysExpired(token, now)) throw tokenNotValid('expired');
+    if (isExpiredUnverified(token, now)) throw tokenNotValid('expired');
     const verified = verifySignature(token, 'access', this.kernel.keys, this.kernel.settings);
     this.#stillGood(verified.claims, now);
     freeze(verified.claims); // to the bottom: requests with the same token share them
@@ -160,7 +160,7 @@ export class TokenFactory {
    * shown to anything else. A token whose key was taken out of the settings does not count.
    */
   isOwn(text: string): boolean {
-    return saysOwn(text, this.kernel.keys);
+    return hasOwnHeader(text, this.kernel.keys);
   }
 
   #stillGood(claims: TokenClaims, now: number): TokenClaims {

@@ -4,10 +4,10 @@ import type { VerifiedToken } from './json-web-token.js';
 import type { SigningKeys } from './signing-keys.js';
 
 /** Tokens remembered at least; up to twice as many are held. */
-const REMEMBERED = 5000;
+const CACHE_SIZE = 5000;
 
 /** Characters of a token that is remembered: they bound the memory, and hardly any token has more. */
-const LONGEST = 2048;
+const MAX_LENGTH = 2048;
 
 /**
  * Access tokens whose signature was verified a moment ago, so that it need not be verified again. Only a token that was
@@ -15,7 +15,7 @@ const LONGEST = 2048;
  * whoever asks still has to look at `exp`, and at whether the session was revoked.
  */
 export class VerifiedTokens {
-  readonly #verified = new QuickLRU<string, VerifiedToken>({ maxSize: REMEMBERED });
+  readonly #verified = new QuickLRU<string, VerifiedToken>({ maxSize: CACHE_SIZE });
 
   constructor(private readonly keys: SigningKeys) {}
 
@@ -27,7 +27,7 @@ export class VerifiedTokens {
 
   /** Remembers a token that `key` has verified. */
   add(token: string, verified: VerifiedToken): void {
-    if (token.length > LONGEST) return;
+    if (token.length > MAX_LENGTH) return;
     // The token is a slice of a header: kept as it is, it would keep the whole header in memory.
     const copy = Buffer.from(token, 'latin1').toString('latin1');
     this.#verified.set(copy, verified);

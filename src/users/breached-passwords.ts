@@ -7,10 +7,10 @@ import { type PasswordOwnerFacts, PasswordPolicy } from './password-policy.js';
 const PREFIX_LENGTH = 5;
 
 /** Bytes of an answer that are read; a padded one has about 50,000. */
-const LONGEST_ANSWER = 1_000_000;
+const MAX_RESPONSE_BYTES = 1_000_000;
 
 /** Requests at the same time; a password beyond them passes. */
-const PARALLEL = 20;
+const MAX_PARALLEL_REQUESTS = 20;
 
 /**
  * The password policy, and a look whether a new password is known from a breach (Have I Been Pwned, range query with
@@ -27,7 +27,7 @@ export class BreachedPasswords extends PasswordPolicy {
   /** For how many milliseconds an answer is waited. */
   protected readonly timeoutMilliseconds: number = 1000;
   readonly #warnings = new WarningLimit(this.kernel.clock);
-  #running = 0;
+  #requests = 0;
 
   override async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
     const faults = await super.faults(password, owner);
@@ -36,25 +36,27 @@ export class BreachedPasswords extends PasswordPolicy {
   }
 
   async #isBreached(password: string): Promise<boolean> {
-    if (this.#running >= PARALLEL) return this.#pass('too many requests at the same time');
-    this.#running++;
+    if (this.#requests >= MAX_PARALLEL_REQUESTS) return this.#accept('too many requests at the same time');
+    this.#requests++;
     try {
       const hash = createHash('sha1').update(normalizePassword(password)).digest('hex').toUpperCase();
-      const lines = await this.#ask(hash.slice(0, PREFIX_LENGTH));
+      const lines = await this.#fetchSuffixes(hash.slice(0, PREFIX_LENGTH));
       return lines.some((line) => {
         const [suffix, count] = line.trim().split(':');
         return suffix?.toUpperCase() === hash.slice(PREFIX_LENGTH) && Number(count) > 0; // padding has the count 0
       });
     } catch (error) {
       // The message of an error can have the address in it.
-      return this.#pass(error instanceof RangeError ? error.message : error instanceof Error ? error.name : 'unknown');
+      return this.#accept(
+        error instanceof RangeError ? error.message : error instanceof Error ? error.name : 'unknown',
+      );
     } finally {
-      this.#running--;
+      this.#requests--;
     }
   }
 
   /** The lines `suffix:count` of a prefix. */
-  async #ask(prefix: string): Promise<string[]> {
+  async #fetchSuffixes(prefix: string): Promise<string[]> {
     const response = await fetch(`${this.rangeUrl}${prefix}`, {
       headers: { 'Add-Padding': 'true', 'User-Agent': 'jwt-allauth' },
       redirect: 'error',
@@ -68,13 +70,13 @@ export class BreachedPasswords extends PasswordPolicy {
     let length = 0;
     for await (const chunk of response.body) {
       length += chunk.length;
-      if (length > LONGEST_ANSWER) throw new RangeError('the answer is too long');
+      if (length > MAX_RESPONSE_BYTES) throw new RangeError('the answer is too long');
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString('latin1').split('\n');
   }
 
-  #pass(reason: string): false {
+  #accept(reason: string): false {
     const admitted = this.#warnings.admit(reason);
     if (admitted) this.kernel.logger.warn({ reason, ...admitted }, 'a new password was not looked up in breaches');
     return false;

@@ -9,19 +9,19 @@ export interface HashWork {
 }
 
 /** What the queue admits. */
-export interface HashQueueBounds {
+export interface HashQueueLimits {
   /** Hashes at work at the same time. */
   readonly parallel: number;
   /** Requests that may wait. */
   readonly waiting: number;
   /** Of these, how many of one network may wait. */
-  readonly share: number;
+  readonly waitingPerNetwork: number;
 }
 
 interface Waiting {
   readonly network: string | undefined;
   readonly start: () => void;
-  readonly shed: () => void;
+  readonly reject: () => void;
 }
 
 /** What waits, by network. The network that is next comes first. */
@@ -30,10 +30,10 @@ type Lanes = Map<string | undefined, Waiting[]>;
 /**
  * Sign-ins that may start, while a sign-up waits, before that sign-up: so that it waits longer, but not without end.
  */
-const SIGN_INS_IN_A_ROW = 4;
+const MAX_SIGN_INS_IN_A_ROW = 4;
 
 /** Networks whose last turn is remembered. At a hundred hashes a second these are the turns of at least 100 seconds. */
-const REMEMBERED = 10_000;
+const REMEMBERED_NETWORKS = 10_000;
 
 /**
  * Shares the work of hashing. Sign-ins come before sign-ups, and networks take turns. When too many wait, the newest
@@ -51,11 +51,11 @@ export class HashQueue {
   readonly #lastTurns = new Map<string | undefined, number>();
   #turns = 0;
 
-  constructor(private readonly bounds: HashQueueBounds) {}
+  constructor(private readonly limits: HashQueueLimits) {}
 
   /** Does some work when it is its turn. @throws service_unavailable when too many are waiting; what the work throws */
   async run<T>(work: () => Promise<T>, { network, isSignUp = false }: HashWork = {}): Promise<T> {
-    if (this.#running < this.bounds.parallel) this.#running++;
+    if (this.#running < this.limits.parallel) this.#running++;
     else await this.#wait(network, isSignUp); // the one that ends hands its place over
     this.#remember(network);
     try {
@@ -72,16 +72,17 @@ export class HashQueue {
       const lanes = isSignUp ? this.#signUps : this.#signIns;
       const lane = lanes.get(network) ?? [];
       lanes.set(network, lane);
-      lane.push({ network, start: resolve, shed: () => reject(serviceUnavailable()) });
+      lane.push({ network, start: resolve, reject: () => reject(serviceUnavailable()) });
       this.#waiting++;
-      if (network !== undefined && this.#countOf(network) > this.bounds.share) this.#shedOf(network);
-      if (this.#waiting > this.bounds.waiting) this.#shedHeaviest(network);
+      if (network !== undefined && this.#countOf(network) > this.limits.waitingPerNetwork)
+        this.#rejectNewestOf(network);
+      if (this.#waiting > this.limits.waiting) this.#rejectFromHeaviest(network);
     });
   }
 
   /** What is next: of the class whose turn it is, the oldest of the network whose turn it is. */
   #next(): Waiting | undefined {
-    const isSignUpsTurn = this.#signIns.size === 0 || this.#signInsInARow >= SIGN_INS_IN_A_ROW;
+    const isSignUpsTurn = this.#signIns.size === 0 || this.#signInsInARow >= MAX_SIGN_INS_IN_A_ROW;
     const lanes = isSignUpsTurn && this.#signUps.size > 0 ? this.#signUps : this.#signIns;
     this.#signInsInARow = lanes === this.#signIns && this.#signUps.size > 0 ? this.#signInsInARow + 1 : 0;
     const [first] = lanes;
@@ -97,7 +98,7 @@ export class HashQueue {
   #remember(network: string | undefined): void {
     this.#lastTurns.delete(network); // last now
     this.#lastTurns.set(network, ++this.#turns);
-    if (this.#lastTurns.size > REMEMBERED) this.#lastTurns.delete(this.#lastTurns.keys().next().value);
+    if (this.#lastTurns.size > REMEMBERED_NETWORKS) this.#lastTurns.delete(this.#lastTurns.keys().next().value);
   }
 
   #countOf(network: string | undefined): number {
@@ -105,17 +106,17 @@ export class HashQueue {
   }
 
   /** Refuses the newest of a network: a sign-up, if there is one. */
-  #shedOf(network: string | undefined): void {
+  #rejectNewestOf(network: string | undefined): void {
     const lanes = this.#signUps.has(network) ? this.#signUps : this.#signIns;
     const lane = lanes.get(network);
     const newest = lane?.pop();
     if (lane?.length === 0) lanes.delete(network);
     if (!newest) return;
     this.#waiting--;
-    newest.shed();
+    newest.reject();
   }
 
-  #shedHeaviest(newcomer: string | undefined): void {
+  #rejectFromHeaviest(newcomer: string | undefined): void {
     const lanes = this.#signUps.size > 0 ? this.#signUps : this.#signIns;
     let heaviest = newcomer;
     let most = lanes.get(newcomer)?.length ?? 0;
@@ -126,6 +127,6 @@ export class HashQueue {
       if (length === most && turn <= latest) continue;
       [heaviest, most, latest] = [network, length, turn];
     }
-    this.#shedOf(heaviest);
+    this.#rejectNewestOf(heaviest);
   }
 }

@@ -3,26 +3,26 @@ import { hash, verify } from '@node-rs/argon2';
 import { JwtAllauthError } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import { HashQueue, type HashWork } from './hash-queue.js';
-import { legacyAnswer } from './legacy-answer.js';
 import type { LegacyPasswords } from './legacy-passwords.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
+import { verifyLegacyHash } from './verify-legacy-hash.js';
 
 /** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
 const PARAMETERS: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Salt and hash of random bytes that nobody kept, to be checked where there is no other hash. */
-const DECOY = 'op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
+const DECOY_SALT_AND_HASH = 'op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
 /**
  * Hashes at work at the same time: each holds 19 MiB, and libuv's four threads serve the app's files and DNS as well.
  */
-const PARALLEL = Math.min(3, availableParallelism());
+const MAX_PARALLEL = Math.min(3, availableParallelism());
 
 /** Requests that may wait for a hash; a flood beyond them is turned away instead of kept in memory. */
-const WAITING = 256;
+const MAX_WAITING = 256;
 
 /** How many of these may be of one network. */
-const SHARE = 64;
+const MAX_WAITING_PER_NETWORK = 64;
 
 /** What argon2id costs. */
 export interface Argon2Parameters {
@@ -46,7 +46,11 @@ export interface HashOptions extends HashWork {
  * one address cannot keep the others out.
  */
 export class PasswordHasher {
-  readonly #queue = new HashQueue({ parallel: PARALLEL, waiting: WAITING, share: SHARE });
+  readonly #queue = new HashQueue({
+    parallel: MAX_PARALLEL,
+    waiting: MAX_WAITING,
+    waitingPerNetwork: MAX_WAITING_PER_NETWORK,
+  });
 
   constructor(
     protected readonly kernel: { readonly legacyPasswords?: LegacyPasswords; readonly logger?: Logger } = {},
@@ -64,7 +68,7 @@ export class PasswordHasher {
   }
 
   get #decoy(): string {
-    return this.#prefix + DECOY;
+    return this.#prefix + DECOY_SALT_AND_HASH;
   }
 
   /** @throws service_unavailable when too many hashes are waiting already */
@@ -84,7 +88,7 @@ export class PasswordHasher {
     const candidate = isPlausible ? normalizePassword(password) : '';
     const { legacyPasswords } = this.kernel;
     if (legacyPasswords && passwordHash && isPlausible && !passwordHash.startsWith('$argon2id$'))
-      return this.#verifyLegacy(() => legacyAnswer(legacyPasswords, passwordHash, password), work);
+      return this.#verifyLegacy(() => verifyLegacyHash(legacyPasswords, passwordHash, password), work);
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || this.#decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;

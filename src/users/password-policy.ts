@@ -7,12 +7,12 @@ import { normalizeEmail } from './email.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 import { weaknessOf } from './password-strength.js';
 
-const MAXIMUM = 128;
+const MAX_LENGTH = 128;
 
 /** Characters of a word that a guesser knows which is looked for: shorter ones stand in many words. */
-const SHORTEST_WORD = 3;
+const MIN_WORD_LENGTH = 3;
 /** Words that are looked for, so that a name of many words costs no time. */
-const MOST_WORDS = 20;
+const MAX_WORDS = 20;
 
 const ADVICE = 'use several words that have nothing to do with each other';
 
@@ -75,23 +75,23 @@ export class PasswordPolicy {
 
   #fault(password: string, owner: PasswordOwnerFacts): string | undefined {
     if (!password.isWellFormed()) return 'must be well-formed Unicode';
-    if (password.length > LONGEST_PASSWORD) return `must have at most ${MAXIMUM} characters`;
+    if (password.length > LONGEST_PASSWORD) return `must have at most ${MAX_LENGTH} characters`;
     const normal = normalizePassword(password);
     const length = [...normal].length;
     const minimum = this.kernel.settings.passwordMinLength;
     if (length < minimum) return `must have at least ${minimum} characters`;
-    if (length > MAXIMUM) return `must have at most ${MAXIMUM} characters`;
+    if (length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`;
     if (!/[^\p{Z}\p{C}]/u.test(normal)) return 'must not be blank';
     const email = textOf(owner.email);
     if (email !== '' && normalizeEmail(normal) === normalizeEmail(email)) return 'must not be the e-mail address';
-    const weakness = weaknessOf(normal, [...this.#site, ...contextOf(email, owner)].slice(0, MOST_WORDS));
+    const weakness = weaknessOf(normal, [...this.#site, ...contextOf(email, owner)].slice(0, MAX_WORDS));
     return weakness && `${weakness}; ${ADVICE}`;
   }
 }
 
 function contextOf(email: string, { firstName, lastName }: PasswordOwnerFacts): string[] {
   const [local = '', domain = ''] = email.split('@');
-  const whole = [email.toLowerCase(), local.toLowerCase()].filter((word) => word.length >= SHORTEST_WORD);
+  const whole = [email.toLowerCase(), local.toLowerCase()].filter((word) => word.length >= MIN_WORD_LENGTH);
   return [
     ...whole,
     ...(domain ? wordsOfHost(domain) : []),
@@ -110,7 +110,7 @@ function wordsOf(name: string): string[] {
   return name
     .toLowerCase()
     .split(/[^\p{L}\p{M}\p{N}]+/u)
-    .filter((word) => word.length >= SHORTEST_WORD);
+    .filter((word) => word.length >= MIN_WORD_LENGTH);
 }
 
 /** What a person gave, if it is a text that can be normalised in time. */

@@ -15,7 +15,7 @@ import type { NewUserFields } from './user-creation.service.js';
  * Sign-ups of one address that are kept, the newest. MAIL_RATE_LIMIT lets 20 an hour through for one mailbox by
  * default: a flood of strangers needs hours to push out the sign-up of the owner.
  */
-const KEPT = 50;
+const MAX_KEPT = 50;
 
 /** Bytes of a salt (RFC 9106 §3.1). */
 const SALT_BYTES = 16;
@@ -169,7 +169,7 @@ function statements(signUp: Table) {
       values ($1, $2, $3::jsonb, $4, $5, $5, $6, $7) returning ${id} as "id"`,
     trim: `
       delete from ${name} where ${email} = $1
-        and ${id} <= (select ${id} from ${name} where ${email} = $1 order by ${id} desc offset ${KEPT} limit 1)`,
+        and ${id} <= (select ${id} from ${name} where ${email} = $1 order by ${id} desc offset ${MAX_KEPT} limit 1)`,
     find: `
       select ${id} as "id", ${email} as "email", ${passwordHash} as "passwordHash", ${fields} as "fields"
       from ${name} where ${keyHash} = $1 and ${keyEnd} > $2`,
@@ -182,9 +182,9 @@ function statements(signUp: Table) {
     waiting: `
       select ${id} as "id", ${createdAt} as "at", ${signedUpFrom} as "from" from ${name}
       where ${email} = $1 and ${expiresAt} > $2 and ${keyHash} is not null
-      order by ${id} desc limit ${KEPT}`,
+      order by ${id} desc limit ${MAX_KEPT}`,
     hashes: `
       select ${passwordHash} as "hash" from ${name} where ${email} = $1 and ${expiresAt} > $2
-      order by ${id} desc limit ${KEPT}`,
+      order by ${id} desc limit ${MAX_KEPT}`,
   };
 }

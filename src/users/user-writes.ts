@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import type { Table } from '../database/table.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
-import { lookUpOptions } from './look-up.js';
+import { findUserOptions } from './user-loading.js';
 
 /**
  * The statements that write a user beside the unit of work, so that what is written depends on what the row says at
@@ -33,7 +33,7 @@ export class UserWrites<U extends BaseUser> {
     if (!em) return this.database.transaction((own) => this.update(id, expected, changes, own));
     const initial = await this.#onUpdate(id, changes, em);
     if (!initial) return false;
-    const { schema } = lookUpOptions(em);
+    const { schema } = findUserOptions(em);
     const where = { ...expected, id } as never;
     const data = { ...initial, ...changes } as never;
     return (await em.nativeUpdate(this.users.meta.class, where, data, { filters: false, schema })) > 0;
@@ -50,7 +50,7 @@ export class UserWrites<U extends BaseUser> {
     if (touched.length === 0) return {};
     const [row] = await this.database.query(this.#lock, [id], em);
     if (!row) return undefined;
-    const aside = this.database.beside(em); // in the other one it would be flushed once more
+    const aside = this.database.forkInTransactionOf(em); // in the other one it would be flushed once more
     const user = Object.assign(this.users.fromRow(aside, row), changes);
     const values = touched.map(({ name, onUpdate }) => [name, onUpdate?.(user, aside)]);
     return Object.fromEntries(values) as Partial<U>;

@@ -13,8 +13,8 @@ import { ACCOUNT_ENTITY } from './account.entity.js';
 import { assertUserEntity } from './assert-user-entity.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
 import { normalizeEmail } from './email.js';
-import { lookUpOptions, populateEager } from './look-up.js';
 import { parseUserId } from './user-key.js';
+import { findUserOptions, loadEagerRelations } from './user-loading.js';
 import { UserWrites } from './user-writes.js';
 
 /** What a password is checked against; an app's user is one too. */
@@ -87,12 +87,12 @@ export class UserService<U extends BaseUser = BaseUser> {
 
   /**
    * The active user of a `sub` claim, loaded and managed by `em`, which may be the app's: changes that it has not
-   * flushed stay. Filters, caches and replicas of the app's are passed over (`look-up.ts`).
+   * flushed stay. Filters, caches and replicas of the app's are passed over (`user-loading.ts`).
    *
    * @throws token_not_valid when there is none
    */
   async getActive(em: EntityManager, sub: string): Promise<U> {
-    return this.#getActive(em, sub, lookUpOptions(em));
+    return this.#getActive(em, sub, findUserOptions(em));
   }
 
   /**
@@ -104,10 +104,10 @@ export class UserService<U extends BaseUser = BaseUser> {
     if (!hasRelations) return this.getActive(em, sub);
     if (em.config.get('disableIdentityMap')) {
       // Then `populate` would load them into an EntityManager that nobody has.
-      return this.#getActive(em, sub, { ...lookUpOptions(em), populate: [], strategy: LoadStrategy.JOINED });
+      return this.#getActive(em, sub, { ...findUserOptions(em), populate: [], strategy: LoadStrategy.JOINED });
     }
     const user = await this.getActive(em, sub);
-    await populateEager(em, user);
+    await loadEagerRelations(em, user);
     return user;
   }
 

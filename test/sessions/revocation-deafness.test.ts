@@ -36,7 +36,7 @@ async function falseAlarms(channel: RevocationChannel, beats: number): Promise<n
   let alarms = 0;
   for (let beat = 1; beat <= beats; beat++) {
     if (beat % 6 === 0) channel.ping().catch(() => {});
-    await channel.beat();
+    await channel.heartbeat();
     if (channel.isDeaf) alarms++;
   }
   return alarms;
@@ -45,14 +45,14 @@ async function falseAlarms(channel: RevocationChannel, beats: number): Promise<n
 describe('a channel that hears', () => {
   test('does not call itself deaf in an hour of an idle app', async () => {
     const channel = await channelOf(await appWith());
-    expect(await channel.isHearing()).toBe(true);
+    expect(await channel.verifyDelivery()).toBe(true);
     expect(await falseAlarms(channel, HOUR)).toBe(0);
   });
 
   test('does not call itself deaf in an hour in which every connection of the pool is busy', async () => {
     const app = await appWith();
     const channel = await channelOf(app);
-    expect(await channel.isHearing()).toBe(true);
+    expect(await channel.verifyDelivery()).toBe(true);
     const database = new Database(app.orm);
     let isOver = false;
     const load = Array.from({ length: 40 }, async () => {
@@ -68,7 +68,7 @@ describe('a channel that hears', () => {
     open.push(proxy);
     const app = await appWith({ databaseUrl: (url) => proxy.urlOf(url) });
     const channel = await channelOf(app);
-    for (let beat = 0; beat < 5; beat++) await channel.beat();
+    for (let beat = 0; beat < 5; beat++) await channel.heartbeat();
     const isStalled = proxy.fail('stalled', 'pg_notify');
     const ping = channel.ping();
     await isStalled;
@@ -95,7 +95,7 @@ describe('a channel that hears', () => {
     for (const payload of [...sent, session]) {
       await app.database.pool.query('select pg_notify($1, $2)', ['deafness', payload]);
     }
-    await channel.beat();
+    await channel.heartbeat();
     expect(heard).toEqual([session]);
   });
 });
@@ -115,7 +115,7 @@ describe('a channel that notifications do not reach', () => {
     await channel.ping();
     const verdicts = [];
     for (let beat = 0; beat < 3; beat++) {
-      await channel.beat();
+      await channel.heartbeat();
       verdicts.push(channel.isDeaf);
     }
     expect(verdicts).toEqual([false, false, true]);
@@ -125,7 +125,7 @@ describe('a channel that notifications do not reach', () => {
     const { channel } = await deafChannel();
     for (let beat = 0; beat < 3; beat++) {
       await channel.ping();
-      await channel.beat();
+      await channel.heartbeat();
     }
     expect(channel.isDeaf).toBe(true);
   });
@@ -133,10 +133,10 @@ describe('a channel that notifications do not reach', () => {
   test('hears again as soon as one ping arrives, an older or a newer one', async () => {
     const { proxy, channel } = await deafChannel();
     await channel.ping();
-    for (let beat = 0; beat < 3; beat++) await channel.beat();
+    for (let beat = 0; beat < 3; beat++) await channel.heartbeat();
     proxy.isDeaf = false;
     await channel.ping();
-    await channel.beat();
+    await channel.heartbeat();
     expect(channel.isDeaf).toBe(false);
   });
 
@@ -147,7 +147,7 @@ describe('a channel that notifications do not reach', () => {
     await isStalled;
     expect(await stalled).toBe('the pool is busy');
     await channel.ping();
-    for (let beat = 0; beat < 3; beat++) await channel.beat();
+    for (let beat = 0; beat < 3; beat++) await channel.heartbeat();
     expect(channel.isDeaf).toBe(true);
     proxy.resume();
   });
@@ -161,7 +161,7 @@ describe('a server', () => {
     const proxy = await TcpProxy.start();
     open.push(proxy);
     const app = await appWith({ settings: LIST, databaseUrl: (url) => proxy.urlOf(url) });
-    const beat = vi.spyOn(RevocationChannel.prototype, 'beat');
+    const beat = vi.spyOn(RevocationChannel.prototype, 'heartbeat');
     await until(() => beat.mock.calls.length > 0);
     beat.mockClear();
     proxy.isDeaf = true;
@@ -173,7 +173,7 @@ describe('a server', () => {
   test('believes its list after its event loop was blocked for longer than an answer may take', async () => {
     const app = await appWith({ settings: LIST });
     const { client } = await createOwner(app);
-    const beat = vi.spyOn(RevocationChannel.prototype, 'beat');
+    const beat = vi.spyOn(RevocationChannel.prototype, 'heartbeat');
     for (let block = 1; block <= 5; block++) {
       const beats = beat.mock.calls.length;
       await until(() => beat.mock.calls.length > beats); // the question is on its way

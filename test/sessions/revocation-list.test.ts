@@ -449,11 +449,11 @@ describe('channels of several servers on one database', () => {
     const handlers = { onRevoked: vi.fn(), onClosed: vi.fn() };
     const channels = await Promise.all([1, 2, 3].map(() => RevocationChannel.open(database, 'shared', handlers)));
     for (const channel of channels) await channel.ping();
-    for (let beat = 0; beat < 5; beat++) for (const channel of channels) await channel.beat();
+    for (let beat = 0; beat < 5; beat++) for (const channel of channels) await channel.heartbeat();
     expect(channels.map(({ isDeaf }) => isDeaf)).toEqual([false, false, false]);
     const session = crypto.randomUUID();
     await app.database.pool.query(`notify other, 'nothing'; notify shared, '${session}'`);
-    for (const channel of channels) await channel.beat();
+    for (const channel of channels) await channel.heartbeat();
     expect(handlers.onRevoked.mock.calls).toEqual(Array(3).fill([session, undefined]));
     for (const channel of channels) channel.close();
     await until(() => handlers.onClosed.mock.calls.length >= 3);

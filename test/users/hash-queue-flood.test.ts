@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { HashQueue, type HashWork } from '../../src/users/hash-queue.js';
 import { flood } from '../support/hash-flood.js';
 
-const BOUNDS = { parallel: 2, waiting: 256, share: 64 };
+const BOUNDS = { parallel: 2, waiting: 256, waitingPerNetwork: 64 };
 const signUp = (index: number): HashWork => ({ network: `bot ${index}`, isSignUp: true });
 
 /** Of simulated time. The queue is full after the first second. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HashQueue, type HashWork } from '../../src/users/hash-queue.js';
 
-const BOUNDS = { parallel: 2, waiting: 12, share: 4 };
+const BOUNDS = { parallel: 2, waiting: 12, waitingPerNetwork: 4 };
 
 /** A queue whose work ends on command. */
 function controlled(bounds = BOUNDS) {
@@ -128,7 +128,9 @@ describe('the queue of hashes', () => {
           expect(waiting.length).toBeLessThanOrEqual(BOUNDS.waiting);
           if (waiting.length > 0) expect(queue.started.length - ended).toBe(BOUNDS.parallel);
           for (const network of 'abcd') {
-            expect(waiting.filter((work) => work.network === network).length).toBeLessThanOrEqual(BOUNDS.share);
+            expect(waiting.filter((work) => work.network === network).length).toBeLessThanOrEqual(
+              BOUNDS.waitingPerNetwork,
+            );
           }
         }
         while (!queue.isIdle()) await queue.endOne();

@@ -3,17 +3,17 @@ import type { AuthKernel } from '../../kernel.js';
 
 /** Mails the owner of a session that was ended because its refresh token was copied. The mail never delays that end. */
 export class TheftNotices {
-  constructor(private readonly kernel: Pick<AuthKernel, 'users' | 'mails' | 'deferredWork' | 'events'>) {
-    const { deferredWork } = kernel;
-    deferredWork.handle<{ user: string }>('theft notice', ({ user }, em) => this.#notify(user, em));
+  constructor(private readonly kernel: Pick<AuthKernel, 'users' | 'mails' | 'backgroundJobs' | 'events'>) {
+    const { backgroundJobs } = kernel;
+    backgroundJobs.handle<{ user: string }>('theft notice', ({ user }, em) => this.#notify(user, em));
   }
 
   /** Begins to listen, where mails are sent. */
   listen(): void {
-    const { mails, events, deferredWork } = this.kernel;
+    const { mails, events, backgroundJobs } = this.kernel;
     if (!mails.isOn) return;
     events.on('session.reuse-detected', ({ reuse, user }) => {
-      return reuse === 'replay' && deferredWork.later('theft notice', { user });
+      return reuse === 'replay' && backgroundJobs.enqueue('theft notice', { user });
     });
   }
 

@@ -26,10 +26,10 @@ export class EmailChangeService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      'users' | 'passwordProof' | 'addresses' | 'mailLimiter' | 'mails' | 'deferredWork' | 'sessions'
+      'users' | 'passwordProof' | 'addresses' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'sessions'
     >,
   ) {
-    const { deferredWork: deferred } = kernel;
+    const { backgroundJobs: deferred } = kernel;
     deferred.handle<AskedChange>('email change', (asked, em) => this.#mail(asked, em));
   }
 
@@ -46,7 +46,7 @@ export class EmailChangeService {
       throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is your address already'] }] });
     }
     await this.kernel.mailLimiter.countMail('email-change', email, client);
-    await this.kernel.deferredWork.later('email change', {
+    await this.kernel.backgroundJobs.enqueue('email change', {
       caller: { session: caller.session, sub: caller.sub },
       email,
       password: digestOf(user),

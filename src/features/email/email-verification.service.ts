@@ -52,13 +52,13 @@ export class EmailVerificationService {
       | 'signUpBrowsers'
       | 'mailLimiter'
       | 'mails'
-      | 'deferredWork'
+      | 'backgroundJobs'
       | 'signIn'
       | 'journal'
       | 'settings'
     > & { readonly emailUndo: EmailUndoService },
   ) {
-    const { deferredWork: deferred } = kernel;
+    const { backgroundJobs: deferred } = kernel;
     deferred.handle<AskedResend>('resend', (asked, em) => this.#resend(asked, em));
   }
 
@@ -71,7 +71,7 @@ export class EmailVerificationService {
    */
   async resend(email: string, { marks = [], ...client }: Visitor): Promise<void> {
     await this.kernel.mailLimiter.countMail('verification', email, client);
-    await this.kernel.deferredWork.later('resend', { email, marks });
+    await this.kernel.backgroundJobs.enqueue('resend', { email, marks });
   }
 
   async #resend({ email, marks = [] }: AskedResend, em: EntityManager): Promise<void> {
@@ -148,7 +148,7 @@ export class EmailVerificationService {
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
-    const decide = (begun: BegunSignIn) => this.kernel.database.part(em, () => begun.decide(user, em));
+    const decide = (begun: BegunSignIn) => this.kernel.database.savepoint(em, () => begun.decide(user, em));
     const decision = signIn && (await unlessRefused(() => decide(signIn)));
     return { isOwn, ...(decision && 'tokens' in decision && decision) };
   }

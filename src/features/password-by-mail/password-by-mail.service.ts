@@ -34,15 +34,15 @@ export class PasswordByMailService {
       | 'oneTimeKeys'
       | 'mailLimiter'
       | 'mails'
-      | 'deferredWork'
+      | 'backgroundJobs'
       | 'sessions'
       | 'signIn'
       | 'journal'
       | 'passwordPolicy'
     >,
   ) {
-    const { deferredWork } = kernel;
-    deferredWork.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
+    const { backgroundJobs } = kernel;
+    backgroundJobs.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
   }
 
   /**
@@ -53,7 +53,7 @@ export class PasswordByMailService {
    */
   async request(email: string, client: SessionClient): Promise<void> {
     await this.kernel.mailLimiter.countMail('password-reset', email, client);
-    await this.kernel.deferredWork.later('password reset', { email });
+    await this.kernel.backgroundJobs.enqueue('password reset', { email });
   }
 
   async #mail(email: string, em: EntityManager): Promise<void> {

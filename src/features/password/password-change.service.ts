@@ -6,7 +6,7 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
-import type { SessionWorth } from '../../tokens/session-worth.js';
+import type { SessionContext } from '../../tokens/session-context.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
 import type { PasswordOwnerFacts } from '../../users/password-policy.js';
@@ -60,7 +60,7 @@ export class PasswordChangeService {
   }
 
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
-    const worth = await this.kernel.sessions.worthOf(caller); // before anything can be guessed
+    const worth = await this.kernel.sessions.contextOf(caller); // before anything can be guessed
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     const faults = await this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
@@ -75,7 +75,7 @@ export class PasswordChangeService {
    * The new session goes on from the caller's: what was proved there still counts. The old password is a fresh proof,
    * but not where the caller's session has a second factor: there a password alone makes nothing fresh.
    */
-  #begin(user: BaseUser, caller: SessionReference & SessionWorth, client: SessionClient): Promise<BegunSignIn> {
+  #begin(user: BaseUser, caller: SessionReference & SessionContext, client: SessionClient): Promise<BegunSignIn> {
     const { amr, authTime } = caller;
     const isProved = this.kernel.settings.oldPasswordFieldEnabled;
     const proved = isProved ? [...new Set([...amr, 'pwd'])] : amr;

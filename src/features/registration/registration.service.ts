@@ -7,7 +7,7 @@ import { createMailedKey } from '../../secrets/mailed-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
-import { requestClientOf } from '../../tokens/session-worth.js';
+import { requestClientOf } from '../../tokens/session-context.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
 import { normalizeEmail } from '../../users/email.js';

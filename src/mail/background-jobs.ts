@@ -10,16 +10,16 @@ import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Seal } from '../secrets/seal.js';
 import { UnsealError } from '../secrets/unseal-error.js';
 import type { Outbox } from './outbox.js';
-import { OUTBOX_MAIL_ENTITY, WORK_RECIPIENT } from './outbox-mail.entity.js';
+import { JOB_RECIPIENT, OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
 
 /**
  * Milliseconds before each piece of work, at least and at most: the answer goes out, and no load follows it at once.
  */
-const REST_AT_LEAST_MS = 20;
-const REST_AT_MOST_MS = 120;
+const MIN_DELAY_MS = 20;
+const MAX_DELAY_MS = 120;
 
 /** Seconds after which another server may do the work, and after which it is of no use any more. */
-const LEFT_TO_OTHERS_SECONDS = 60;
+const TAKEOVER_SECONDS = 60;
 const LIFETIME_SECONDS = 3600;
 
 /** Does a piece of work with what was written down, in the transaction that also crosses it off. */
@@ -30,13 +30,13 @@ type Handler<P> = (payload: P, em: EntityManager) => Promise<unknown>;
  * written down before the answer, sealed, and done once: by this server shortly after, one piece after another, or by
  * another one if this one has died. What fails is tried again.
  */
-export class DeferredWork {
+export class BackgroundJobs {
   readonly #sql: ReturnType<typeof statements>;
   readonly #seal: Seal;
   readonly #handlers = new Map<string, Handler<never>>();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #pending = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
-  #hurry = new AbortController();
+  #delayAbort = new AbortController();
 
   constructor(
     protected readonly kernel: {
@@ -51,7 +51,7 @@ export class DeferredWork {
     const { orm, outbox, encryption } = kernel;
     this.#seal = encryption.sealFor('deferred work');
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
-    outbox.useForWork((id) => this.#perform(id));
+    outbox.useJobRunner((id) => this.#run(id));
   }
 
   /**
@@ -62,43 +62,43 @@ export class DeferredWork {
   }
 
   /** Writes work down, to be done after the answer. @throws service_unavailable */
-  async later(name: string, payload: object): Promise<void> {
+  async enqueue(name: string, payload: object): Promise<void> {
     const id = randomUUID();
     const content = this.#seal.seal(JSON.stringify({ name, payload }), id);
     const now = this.kernel.clock.now();
-    const dates = [LEFT_TO_OTHERS_SECONDS, LIFETIME_SECONDS].map((seconds) => new Date(now + seconds * 1000));
-    await this.#track(this.kernel.database.query(this.#sql.insert, [id, WORK_RECIPIENT, content, ...dates]));
-    this.#last = this.#track(this.#last.then(() => this.#performSoon(id)));
+    const dates = [TAKEOVER_SECONDS, LIFETIME_SECONDS].map((seconds) => new Date(now + seconds * 1000));
+    await this.#track(this.kernel.database.query(this.#sql.insert, [id, JOB_RECIPIENT, content, ...dates]));
+    this.#last = this.#track(this.#last.then(() => this.#runSoon(id)));
   }
 
   /** Does at once what was written down here, and resolves when it is done. */
-  async settled(): Promise<void> {
-    this.#hurry.abort();
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
-    this.#hurry = new AbortController();
+  async runPending(): Promise<void> {
+    this.#delayAbort.abort();
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+    this.#delayAbort = new AbortController();
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
     const ended: Promise<unknown> = work.then(
-      () => this.#running.delete(ended),
-      () => this.#running.delete(ended),
+      () => this.#pending.delete(ended),
+      () => this.#pending.delete(ended),
     );
-    this.#running.add(ended);
+    this.#pending.add(ended);
     return work;
   }
 
-  async #performSoon(id: string): Promise<void> {
-    const { signal } = this.#hurry;
-    await setTimeout(randomInt(REST_AT_LEAST_MS, REST_AT_MOST_MS + 1), undefined, { signal }).catch(() => {});
-    await this.#perform(id).catch(() => {}); // logged; the outbox comes back to it
+  async #runSoon(id: string): Promise<void> {
+    const { signal } = this.#delayAbort;
+    await setTimeout(randomInt(MIN_DELAY_MS, MAX_DELAY_MS + 1), undefined, { signal }).catch(() => {});
+    await this.#run(id).catch(() => {}); // logged; the outbox comes back to it
   }
 
   /** Does a piece of work that is not done yet. */
-  async #perform(id: string): Promise<void> {
+  async #run(id: string): Promise<void> {
     let name: string | undefined;
     try {
       await this.kernel.database.transaction(async (em) => {
-        const [row] = await this.kernel.database.query<{ content: string }>(this.#sql.take, [id, WORK_RECIPIENT], em);
+        const [row] = await this.kernel.database.query<{ content: string }>(this.#sql.take, [id, JOB_RECIPIENT], em);
         if (!row) return;
         const work = JSON.parse(this.#seal.open(row.content, id));
         name = work.name as string;
@@ -108,7 +108,7 @@ export class DeferredWork {
       });
     } catch (error) {
       if (error instanceof JwtAllauthError && error.httpCode < 500) {
-        await this.kernel.database.query(this.#sql.take, [id, WORK_RECIPIENT]);
+        await this.kernel.database.query(this.#sql.take, [id, JOB_RECIPIENT]);
         return;
       }
       const kind = error instanceof UnsealError ? error.code : error instanceof Error ? error.name : typeof error;

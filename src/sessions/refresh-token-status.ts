@@ -10,7 +10,7 @@ import type { SessionRow } from './session-store.js';
  * - `parent`: the parent of the live one, within REFRESH_REUSE_GRACE;
  * - `used`: any other.
  */
-export type TokenStanding = 'live' | 'newer' | 'parent' | 'used';
+export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
 
 /**
  * Compares a token with the row of its session.
@@ -22,7 +22,12 @@ export type TokenStanding = 'live' | 'newer' | 'parent' | 'used';
  * @param grace seconds
  * @param now milliseconds since the epoch
  */
-export function standingOf({ jti, iat }: TokenClaims, row: SessionRow, grace: number, now: number): TokenStanding {
+export function refreshTokenStatus(
+  { jti, iat }: TokenClaims,
+  row: SessionRow,
+  grace: number,
+  now: number,
+): RefreshTokenStatus {
   if (jti === row.jti) return 'live';
   if (jti === row.previousJti) return grace > 0 && now - row.rotatedAt <= grace * 1000 ? 'parent' : 'used';
   return iat > toSeconds(row.rotatedAt) ? 'newer' : 'used';

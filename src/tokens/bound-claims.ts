@@ -10,7 +10,7 @@ const NOT_STORABLE = /\0|\p{Surrogate}/u;
  *
  * @throws reserved_claim for a name of ours; claim_not_serializable for what JSON or the database cannot carry
  */
-export function sessionClaims(claims: CustomClaims = {}): CustomClaims {
+export function normalizeBoundClaims(claims: CustomClaims = {}): CustomClaims {
   const own = { ...claims }; // without a `toJSON`, which could make other names of it
   assertNotReserved(own);
   assertSerializable(own);

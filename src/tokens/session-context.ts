@@ -1,7 +1,7 @@
 import type { CustomClaims } from './claims.js';
 
 /** What a session is worth: how and when its user proved who they are, and what is bound to it. */
-export interface SessionWorth {
+export interface SessionContext {
   /** How the user proved who they are: `pwd` (a password), `mail` (a mailbox), others of RFC 8176 §2 or an app's. */
   readonly amr: readonly string[];
   /** When the user last proved it, in seconds since the epoch. A refresh does not move it. */

@@ -7,7 +7,7 @@ import { channelNameOf } from './revocation-channel.js';
  *
  * @param origin names the process that emits the events of these sessions itself; undefined where none does
  */
-export function revocationOf(revocation: Table, origin?: string) {
+export function revocationSql(revocation: Table, origin?: string) {
   const columns = [revocation.column('revokedAt'), revocation.column('session')].join(', ');
   return {
     /** Inserts the column `session` of a common table expression. */
