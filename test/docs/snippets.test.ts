@@ -153,6 +153,7 @@ describe('the app that the README builds from an empty folder', () => {
     ['own-policy', 'OwnPolicy'],
     ['own-ways', 'hooks'],
     ['described-server', 'createDescribedServer'],
+    ['settings', 'fromCode', 'fromVariables'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual(names);
   });
