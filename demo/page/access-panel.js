@@ -59,7 +59,7 @@ export class AccessPanel {
     if (state.status !== 'signed-in') return;
     const seconds = Math.max(0, Math.ceil((state.expiresAt - Date.now()) / 1000));
     const rest = String(seconds % 60).padStart(2, '0');
-    show(this.#countdown, seconds > 0 ? `${Math.floor(seconds / 60)}:${rest}` : '0:00 – the next request renews it');
+    show(this.#countdown, seconds > 0 ? `${Math.floor(seconds / 60)}:${rest}` : '0:00 (the next request renews it)');
   }
 
   #showClaims() {
@@ -87,7 +87,10 @@ export class AccessPanel {
     show(this.#database, kept);
     const isSame = claimed === kept;
     this.#verdict.classList.toggle('notice', !isSame);
-    show(this.#verdict, isSame ? 'They say the same.' : 'They differ: the next refresh brings the change.');
+    show(
+      this.#verdict,
+      isSame ? 'Both are the same.' : 'They differ: the next refresh copies the change into the token.',
+    );
   }
 }
 

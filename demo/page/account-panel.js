@@ -7,9 +7,9 @@ import { onPress, tell } from './outcome.js';
 
 /** Why somebody is signed out who did not wish to be. @type {Readonly<Record<string, string>>} */
 const REASONS = {
-  refresh_token_reused: 'The refresh token was used twice: somebody has a copy. The session has been ended.',
+  refresh_token_reused: 'A used refresh token came back, so somebody has a copy. The server has ended the session.',
   token_not_valid: 'The session has been ended.',
-  session_expired: 'The session has reached its end.',
+  session_expired: 'The session has reached its longest lifetime.',
   cookie_not_kept: 'The browser did not keep the refresh cookie. Allow cookies for this page, or open the demo by TLS.',
 };
 
@@ -34,7 +34,8 @@ export class AccountPanel {
       return 'You are signed in.';
     });
     this.#onSubmit('sign-up', async (account) => {
-      if ((await client.register(account)) === 'signed-in') return 'Your account is made, and you are signed in.';
+      if ((await client.register(account)) === 'signed-in')
+        return 'Your account has been created, and you are signed in.';
       this.#offerResend(account.email);
       return 'A mail with a link is on its way: open it, then sign in. In development the demo prints it on its console.';
     });
@@ -48,7 +49,7 @@ export class AccountPanel {
     });
     onPress(this.#resend, this.#outcome, async () => {
       await client.resendVerification({ email: this.#unconfirmed });
-      return 'If the address waits for it, a new link is on its way.';
+      return 'If this address has to be confirmed, a new link is on its way.';
     });
   }
 

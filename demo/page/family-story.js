@@ -1,6 +1,6 @@
 /** @typedef {'owner' | 'thief'} Holder */
 /**
- * What demo/token-family.ts tells; tokens by the first letters of their `jti`.
+ * What demo/token-family.ts reports; tokens by the first letters of their `jti`.
  *
  * @typedef {{ kind: 'opened', received: string }
  *   | { kind: 'copied', presented: string }
@@ -13,39 +13,74 @@
 /** @type {Readonly<Record<string, string>>} */
 const REASONS = {
   replay: 'a used refresh token came back (replay)',
-  logout: 'its owner signed out (logout)',
-  'logout-all': 'its owner signed out everywhere (logout-all)',
-  revoked: 'it was ended from another device (revoked)',
-  'revoke-others': 'it was ended from another device (revoke-others)',
-  'session-lifetime': 'it reached its end (session-lifetime)',
+  logout: 'the owner signed out (logout)',
+  'logout-all': 'the owner signed out everywhere (logout-all)',
+  revoked: 'another device ended it (revoked)',
+  'revoke-others': 'another device ended it (revoke-others)',
+  'session-lifetime': 'it reached its longest lifetime (session-lifetime)',
 };
 
 /** What the code of the owner's last refusal says about the end. @type {Readonly<Record<string, string>>} */
 const ENDS = { refresh_token_reused: 'replay', session_expired: 'session-lifetime' };
 
 /**
- * One line of the story.
+ * What happened.
+ *
+ * @param {Family} family
+ * @param {Happening} happening
+ * @returns {string}
+ */
+export function sentenceOf(family, happening) {
+  const name = (/** @type {string} */ token) => nameOf(family, token);
+  switch (happening.kind) {
+    case 'opened':
+      return `The owner signed in and got ${name(happening.received)}.`;
+    case 'copied':
+      return `The thief copied ${name(happening.presented)}.`;
+    case 'rotated':
+      return `The ${happening.by} refreshed with ${name(happening.presented)} and got ${name(happening.received)}.`;
+    case 'grace':
+      return `The ${happening.by} refreshed with ${name(happening.presented)} too, and got the same ${name(happening.received)}.`;
+    case 'refused':
+      return happening.isProof
+        ? `The ${happening.by} refreshed with ${name(happening.presented)}, which was used before.`
+        : `The ${happening.by} refreshed with ${name(happening.presented)} and was refused.`;
+    case 'ended':
+      return `The session has ended: ${REASONS[happening.reason] ?? happening.reason}.`;
+  }
+}
+
+/**
+ * Why the server did that; empty where the sentence says it.
  *
  * @param {Happening} happening
  * @returns {string}
  */
-export function sentenceOf(happening) {
+export function whyOf(happening) {
   switch (happening.kind) {
     case 'opened':
-      return `Signed in: the first token is ${happening.received}.`;
+      return 'A new sign-in opens a session. The session has one live refresh token.';
     case 'copied':
-      return `The thief has a copy of ${happening.presented}.`;
+      return 'The server cannot see a copy: both tokens are the same text.';
     case 'rotated':
-      return `The ${happening.by} used ${happening.presented} up and got its successor ${happening.received}.`;
+      return 'The token was live. A refresh uses it up, and the next token is the live one.';
     case 'grace':
-      return `The ${happening.by} used ${happening.presented} again, within the grace, and got the same successor ${happening.received}.`;
+      return 'An answer can get lost, so a browser may repeat a request. For a short time the server answers it with the same token.';
     case 'refused':
       return happening.isProof
-        ? `The ${happening.by} came with ${happening.presented}, which was used before: proof of theft.`
-        : `The ${happening.by} came with ${happening.presented} and was refused.`;
+        ? 'A used token came back: two people hold it. This is the proof of the theft.'
+        : 'The session has no live token any more.';
     case 'ended':
-      return `The session has ended: ${REASONS[happening.reason] ?? happening.reason}.`;
+      return happening.reason === 'replay'
+        ? 'The server cannot know which of the two is the thief. Only the owner can sign in again: the thief has no password.'
+        : '';
   }
+}
+
+/** `token 2`: tokens are counted as they came. @param {Family} family @param {string} token */
+export function nameOf(family, token) {
+  const place = tokensOf(family).indexOf(token);
+  return place < 0 ? `token ${token}` : `token ${place + 1}`;
 }
 
 /** Why the session has ended; undefined while it has not. @param {Family} family */
@@ -57,13 +92,13 @@ export function endOf({ happenings }) {
 export function tokensOf({ happenings }) {
   const received = happenings.flatMap((each) => (each.kind === 'opened' || each.kind === 'rotated' ? [each] : []));
   const [first] = received;
-  // Of a long story the beginning is gone: then the first token is one that was presented.
+  // The beginning of a long story is not kept: then the first token is one that was presented.
   const root = first?.kind === 'rotated' ? [first.presented] : [];
   return [...root, ...received.map((each) => each.received)];
 }
 
 /**
- * The story with its end, as the owner learned it who can no longer ask: by the code of a refused refresh.
+ * The story with its end, for an owner whose refresh was refused: the code says why. The server no longer answers.
  *
  * @param {Family} family
  * @param {string} code
@@ -77,25 +112,4 @@ export function withEnd(family, code) {
   /** @type {Happening} */
   const refusal = { kind: 'refused', by: 'owner', presented, isProof: !isEnded && code === 'refresh_token_reused' };
   return { ...family, graceLeft: 0, happenings: [...family.happenings, refusal, ...end] };
-}
-
-/**
- * What to try next.
- *
- * @param {Family} family
- * @param {number} graceLeft milliseconds
- * @returns {string}
- */
-export function hintOf(family, graceLeft) {
-  const { owner, thief } = family;
-  const live = tokensOf(family).at(-1);
-  if (endOf(family)) return 'The session is over for owner and thief alike. Sign in to begin anew.';
-  if (!thief) return 'Nothing is stolen yet: copy the refresh token.';
-  if (owner === live && thief === live)
-    return 'Both hold the live token. Whoever refreshes first leaves the other with a used one.';
-  const late = owner === live ? 'thief' : 'owner';
-  const parent = tokensOf(family).at(-2);
-  if (graceLeft > 0 && parent === family[late])
-    return `Within the grace, for ${Math.ceil(graceLeft / 1000)} s, both get the same successor, as after a lost answer. Later the ${late}’s next refresh exposes the theft.`;
-  return `The ${late} holds a used token: the next refresh as the ${late} exposes the theft.`;
 }

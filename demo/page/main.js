@@ -3,11 +3,12 @@ import { AccessPanel } from './access-panel.js';
 import { AccountPanel } from './account-panel.js';
 import { DevicesPanel } from './devices-panel.js';
 import { byId } from './dom.js';
+import { IntroPanel } from './intro-panel.js';
 import { tell } from './outcome.js';
 import { StaffPanel } from './staff-panel.js';
 import { TheftPanel } from './theft-panel.js';
 
-/** What the server tells of its settings: demo/page.ts. */
+/** The settings of the server that the page needs: demo/page.ts. */
 const settings = await fetch('/demo.json').then((response) => response.json());
 
 // Without a cookie the refresh token lives as long as this page: no script may find it in a storage.
@@ -17,7 +18,8 @@ const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() })
 const account = new AccountPanel(client);
 const access = new AccessPanel(client);
 const devices = new DevicesPanel(client);
-const panels = [account, access, devices, new StaffPanel(client), new TheftPanel(client, settings)];
+const theft = new TheftPanel(client, settings);
+const panels = [theft, new IntroPanel(client, settings, theft), account, access, devices, new StaffPanel(client)];
 
 /** @type {string | undefined} the session that is shown */
 let shown;

@@ -1,15 +1,22 @@
 import { byId, make, show } from './dom.js';
-import { endOf, hintOf, sentenceOf, withEnd } from './family-story.js';
-import { onPress } from './outcome.js';
+import { endOf, sentenceOf, whyOf, withEnd } from './family-story.js';
+import { legendOf } from './legend.js';
+import { nextStepOf } from './next-step.js';
+import { onPress, tell } from './outcome.js';
 import { ask } from './request.js';
+import { signUpThrowAway } from './throw-away-account.js';
 import { drawFamily } from './token-diagram.js';
 
 /** @typedef {import('./request.js').Client} Client */
 /** @typedef {import('./family-story.js').Family} Family */
 
-/** What becomes of a stolen refresh token. The last story stays when its session has died. */
+/**
+ * Plays the theft of a refresh token, by one button that leads to the end of the story or by three in any order. The
+ * story stays on the page after its session has ended.
+ */
 export class TheftPanel {
   #panel = byId('theft');
+  #title = byId('theft-title');
   #outcome = byId('theft-outcome');
   #hint = byId('theft-hint');
   #story = byId('story', HTMLOListElement);
@@ -17,45 +24,77 @@ export class TheftPanel {
   #copy = byId('copy-token', HTMLButtonElement);
   #asOwner = byId('refresh-owner', HTMLButtonElement);
   #asThief = byId('refresh-thief', HTMLButtonElement);
+  #next = byId('next-step', HTMLButtonElement);
   /** @type {Family | undefined} */
   #family;
-  /** When the grace ends, by this machine's clock. */
+  /** When the grace period ends, by this machine's clock. */
   #graceEnd = 0;
   /** @type {string | undefined} the session whose story it is */
   #session;
-  /** @type {unknown} the state of which the story knows */
+  /** @type {unknown} the state of the client that is shown */
   #seen;
   #isStaged;
+  /** Whether an account can be made without a mail. */
+  #canRestart;
 
   /**
    * @param {Client} client
-   * @param {{ isCookie: boolean, isDevelopment: boolean }} settings
+   * @param {{ isCookie: boolean, isDevelopment: boolean, emailVerification: string, graceSeconds: number }} settings
    */
-  constructor(client, { isCookie, isDevelopment }) {
+  constructor(client, { isCookie, isDevelopment, emailVerification, graceSeconds }) {
     this.client = client;
     this.#isStaged = isCookie && isDevelopment;
+    this.#canRestart = emailVerification !== 'mandatory';
+    /** Why the first screen cannot start the story; undefined where it can. @type {string | undefined} */
+    this.obstacle = undefined;
     if (!this.#isStaged) {
       byId('theft-stage').hidden = true;
       const why = isDevelopment ? 'the refresh token in a cookie (REFRESH_TOKEN_AS_COOKIE)' : 'NODE_ENV=development';
-      show(byId('theft-intro'), `The theft is not shown here: it needs ${why}.`);
+      this.obstacle = `The theft is not shown here: it needs ${why}.`;
+      show(byId('theft-intro'), this.obstacle);
       return;
     }
-    onPress(this.#copy, this.#outcome, async () => {
-      this.#take((await ask(client, 'POST', '/theft/copy')).family);
-      return this.#last('copied');
-    });
-    onPress(this.#asOwner, this.#outcome, async () => {
-      const { status } = await client.refresh();
-      if (status === 'signed-in') await this.#load();
-      return this.#last('owner');
-    });
-    onPress(this.#asThief, this.#outcome, async () => {
-      const { outcome, family } = await ask(client, 'POST', '/theft/refresh');
-      this.#take(family);
-      return `${this.#last('thief')} The server answered ${outcome.status}${outcome.code ? ` ${outcome.code}` : ''}.`;
-    });
+    if (!this.#canRestart)
+      this.obstacle = 'Sign up below to start: here a new address has to be confirmed by mail first.';
+    this.#panel.querySelector('figcaption')?.append(legendOf(graceSeconds));
+    const actions = {
+      copy: async () => {
+        this.#take((await ask(client, 'POST', '/theft/copy')).family);
+        return this.#last('copied');
+      },
+      owner: async () => {
+        const { status } = await client.refresh();
+        if (status === 'signed-in') await this.#load();
+        return this.#last('owner');
+      },
+      thief: async () => {
+        const { outcome, family } = await ask(client, 'POST', '/theft/refresh');
+        this.#take(family);
+        return `${this.#last('thief')} The server answered ${outcome.status}${outcome.code ? ` ${outcome.code}` : ''}.`;
+      },
+      restart: () => this.#signUp(),
+    };
+    onPress(this.#copy, this.#outcome, actions.copy);
+    onPress(this.#asOwner, this.#outcome, actions.owner);
+    onPress(this.#asThief, this.#outcome, actions.thief);
+    onPress(this.#next, this.#outcome, async () => actions[this.#step()?.action ?? 'restart']());
     new ResizeObserver(() => this.#draw()).observe(this.#diagram);
-    setInterval(() => this.#showHint(), 250);
+    setInterval(() => this.#showStep(), 250);
+  }
+
+  /** Whether there is a story on the page. */
+  get hasStory() {
+    return this.#family !== undefined;
+  }
+
+  /** Makes a throw-away account, signs it in and goes to the first step. */
+  async start() {
+    tell(this.#outcome, await this.#signUp());
+    this.#title.focus();
+  }
+
+  async #signUp() {
+    return `You are signed in with a throw-away account, ${await signUpThrowAway(this.client)}.`;
   }
 
   update() {
@@ -82,13 +121,13 @@ export class TheftPanel {
 
   /** @param {Family} family */
   #take(family) {
-    // Answers can overtake each other; what has more to tell is the newer.
+    // Answers can overtake each other: the longer story is the newer one.
     if (this.#family && family.happenings.length < this.#family.happenings.length) return;
     this.#family = family;
     this.#graceEnd = Date.now() + family.graceLeft;
-    this.#tellStory(family);
+    this.#showStory(family);
     this.#draw();
-    this.#showHint();
+    this.#showStep();
     this.#showButtons();
   }
 
@@ -101,11 +140,12 @@ export class TheftPanel {
   }
 
   /** @param {Family} family */
-  #tellStory({ happenings }) {
-    const lines = happenings.map((each) => {
+  #showStory(family) {
+    const lines = family.happenings.map((each) => {
       const isDeath = each.kind === 'ended' || (each.kind === 'refused' && each.isProof);
       const holder = 'by' in each ? each.by : each.kind === 'copied' ? 'thief' : 'nobody';
-      return make('li', { class: isDeath ? 'death' : holder }, sentenceOf(each));
+      const what = make('span', { class: 'what' }, sentenceOf(family, each));
+      return make('li', { class: isDeath ? 'death' : holder }, what, ' ', make('span', { class: 'why' }, whyOf(each)));
     });
     this.#story.replaceChildren(...lines);
   }
@@ -115,11 +155,20 @@ export class TheftPanel {
     if (this.#family && clientWidth > 0) this.#diagram.replaceChildren(drawFamily(this.#family, clientWidth));
   }
 
-  #showHint() {
-    if (this.#family) show(this.#hint, hintOf(this.#family, this.#graceEnd - Date.now()));
+  #step() {
+    return this.#family && nextStepOf(this.#family, this.#graceEnd - Date.now());
   }
 
-  /** A button that were disabled would lose the focus: these stay where they are, and do nothing. */
+  #showStep() {
+    const step = this.#step();
+    if (!step) return;
+    show(this.#hint, step.hint);
+    show(this.#next, step.label);
+    const isPossible = step.action === 'restart' ? this.#canRestart : this.client.state.status === 'signed-in';
+    this.#next.setAttribute('aria-disabled', String(!isPossible));
+  }
+
+  /** A disabled button would lose the focus: these stay where they are, and do nothing. */
   #showButtons() {
     const isSignedIn = this.client.state.status === 'signed-in';
     for (const button of [this.#copy, this.#asOwner, this.#asThief]) {
@@ -133,11 +182,11 @@ export class TheftPanel {
    * @param {'owner' | 'thief' | 'copied'} whom
    */
   #last(whom) {
-    const { happenings = [] } = this.#family ?? {};
+    const family = this.#family;
     const isIt = (/** @type {import('./family-story.js').Happening} */ each) =>
       each.kind === whom || ('by' in each && each.by === whom);
-    const last = happenings.findLast(isIt);
-    const end = this.#family && endOf(this.#family) ? ' The session has ended, for owner and thief.' : '';
-    return last ? sentenceOf(last) + end : 'Nothing happened.';
+    const last = family?.happenings.findLast(isIt);
+    if (!family || !last) return 'Nothing happened.';
+    return sentenceOf(family, last) + (endOf(family) ? ' The session has ended, for owner and thief.' : '');
   }
 }

@@ -1,4 +1,4 @@
-import { endOf, tokensOf } from './family-story.js';
+import { endOf, nameOf, tokensOf } from './family-story.js';
 
 /** @typedef {import('./family-story.js').Family} Family */
 /** @typedef {import('./family-story.js').Happening} Happening */
@@ -9,22 +9,24 @@ const SVG = 'http://www.w3.org/2000/svg';
 const MOST_TOKENS = 8;
 
 /** Drawn widths: the narrowest phone's, and one that is wide enough for every word. */
-const WIDTHS = { least: 256, most: 330 };
-const MOST_ENLARGED = 1.4;
+const WIDTHS = { least: 256, most: 320 };
+const MOST_ENLARGED = 1.2;
 
-// Drawn pixels. The tokens stand below each other; on their left what kills, on their right what happens to them.
-const NODE = { x: 48, width: 92, height: 36 };
+// Drawn pixels. The tokens stand below each other; on their left the line of the proof, on their right what happens.
+const NODE = { x: 26, width: 100, height: 46 };
 const AXIS = NODE.x + NODE.width / 2;
-const RIGHT = NODE.x + NODE.width + 8;
-const LEFT = 22;
+const RIGHT = NODE.x + NODE.width + 10;
+const LEFT = 11;
 const LINE = 20;
-const GAP = 52;
+const GAP = 48;
+const GAP_BEFORE_END = 24;
 
 /**
- * Draws a token family: a node for each refresh token, an arrow for each rotation, and how the session ended.
+ * Draws a token family: a node for each refresh token with its state, an arrow for each refresh, and how the session
+ * ended.
  *
  * @param {Family} family
- * @param {number} space pixels that there are
+ * @param {number} space width in pixels
  * @returns {SVGSVGElement}
  */
 export function drawFamily(family, space) {
@@ -34,7 +36,7 @@ export function drawFamily(family, space) {
   const tokens = all.slice(-MOST_TOKENS);
   const isCut = tokens.length < all.length;
   const end = endOf(family);
-  const svg = draw('svg', { class: 'family', role: 'img', 'aria-label': labelOf(all, end), width: width * scale });
+  const svg = draw('svg', { class: 'family', role: 'img', 'aria-label': labelOf(family), width: width * scale });
   /** @type {Map<string, number>} */
   const middles = new Map();
   let y = 6;
@@ -45,12 +47,14 @@ export function drawFamily(family, space) {
   tokens.forEach((token, place) => {
     const next = tokens[place + 1];
     const labels = family.happenings.filter((each) => isBelow(each, token));
-    svg.append(...nodeOf(family, token, y, !next && !end));
+    svg.append(...nodeOf(family, token, y));
     middles.set(token, y + NODE.height / 2);
     y += NODE.height;
-    const gap = Math.max(next || end ? GAP : 0, labels.length * LINE + 16);
+    const gap = Math.max(next ? GAP : end ? GAP_BEFORE_END : 0, labels.length * LINE + 16);
     if (next) svg.append(...labels.flatMap((each) => arrowOf(each, y, gap)));
-    svg.append(...labels.map((each, line) => labelLine(each, y + (gap - labels.length * LINE) / 2 + line * LINE + 14)));
+    svg.append(
+      ...labels.map((each, line) => labelLine(family, each, y + (gap - labels.length * LINE) / 2 + line * LINE + 14)),
+    );
     if (next || end || labels.length > 0) y += gap;
   });
   if (end) y = drawEnd(svg, family, end, { y, width, middles });
@@ -59,16 +63,34 @@ export function drawFamily(family, space) {
   return svg;
 }
 
-/**
- * @param {readonly string[]} tokens
- * @param {string | undefined} end
- */
-function labelOf(tokens, end) {
-  const state = end ? `The session has ended: ${end}` : `The live one is ${tokens.at(-1)}`;
-  return `The family of ${tokens.length} refresh token${tokens.length === 1 ? '' : 's'}: ${tokens.join(', ')}. ${state}. What happened is in the list.`;
+/** The diagram in words, for screen readers. @param {Family} family */
+function labelOf(family) {
+  const lines = tokensOf(family).map((token) => {
+    const holders = holdersOf(family, token);
+    const held = holders.length > 0 ? `, held by the ${holders.join(' and the ')}` : '';
+    return `${capital(nameOf(family, token))}: ${stateOf(family, token)}${held}.`;
+  });
+  const end = endOf(family);
+  return ['The refresh tokens of this session.', ...lines, end ? `The session has ended: ${end}.` : '']
+    .join(' ')
+    .trim();
 }
 
-/** Whether something is told between a token and its successor. @param {Happening} each @param {string} token */
+/** @param {Family} family @param {string} token */
+function stateOf(family, token) {
+  if (tokensOf(family).at(-1) !== token) return 'used';
+  return endOf(family) ? 'revoked' : 'live';
+}
+
+/** @param {Family} family @param {string} token @returns {Holder[]} */
+function holdersOf({ owner, thief }, token) {
+  return [
+    ...(owner === token ? [/** @type {const} */ ('owner')] : []),
+    ...(thief === token ? [/** @type {const} */ ('thief')] : []),
+  ];
+}
+
+/** Whether something is written between a token and its successor. @param {Happening} each @param {string} token */
 function isBelow(each, token) {
   return (each.kind === 'rotated' || each.kind === 'grace' || each.kind === 'copied') && each.presented === token;
 }
@@ -77,18 +99,17 @@ function isBelow(each, token) {
  * @param {Family} family
  * @param {string} token
  * @param {number} y
- * @param {boolean} isLive
  */
-function nodeOf({ owner, thief }, token, y, isLive) {
+function nodeOf(family, token, y) {
+  const state = stateOf(family, token);
   const box = draw('rect', { x: NODE.x, y, width: NODE.width, height: NODE.height, rx: 8 });
-  const node = draw('g', { class: isLive ? 'node live' : 'node' }, box, text(AXIS, y + 23, token, 'jti middle'));
+  const name = text(AXIS, y + 20, capital(nameOf(family, token)), 'strong middle');
+  const node = draw('g', { class: `node ${state}` }, box, name, text(AXIS, y + 37, state, 'note middle'));
   const parts = [node];
-  if (isLive) parts.push(text(LEFT, y + 22, 'live', 'note middle'));
   let x = RIGHT;
-  for (const holder of /** @type {const} */ (['owner', 'thief'])) {
-    if ((holder === 'owner' ? owner : thief) !== token) continue;
-    const pill = draw('rect', { x, y: y + 6, width: 52, height: 24, rx: 12 });
-    parts.push(draw('g', { class: `pill ${holder}` }, pill, text(x + 26, y + 22, holder, 'middle')));
+  for (const holder of holdersOf(family, token)) {
+    const pill = draw('rect', { x, y: y + 11, width: 52, height: 24, rx: 12 });
+    parts.push(draw('g', { class: `pill ${holder}` }, pill, text(x + 26, y + 27, holder, 'middle')));
     x += 56;
   }
   return parts;
@@ -125,16 +146,16 @@ function shapeOf(by, x, y) {
     : draw('path', { class: 'shape', d: `M${x} ${y - 8} L${x + 8} ${y} L${x} ${y + 8} L${x - 8} ${y} Z` });
 }
 
-/** @param {Happening} happening @param {number} y */
-function labelLine(happening, y) {
-  if (happening.kind === 'copied') return text(RIGHT, y, 'thief: copied', 'label thief');
+/** @param {Family} family @param {Happening} happening @param {number} y */
+function labelLine(family, happening, y) {
+  if (happening.kind === 'copied') return text(RIGHT, y, 'thief copies it', 'label thief');
   if (happening.kind !== 'rotated' && happening.kind !== 'grace') return text(RIGHT, y, '', 'label');
-  const words = happening.kind === 'rotated' ? 'new token' : 'same again';
-  return text(RIGHT, y, `${happening.by}: ${words}`, `label ${happening.by}`);
+  const words = happening.kind === 'rotated' ? `gets ${nameOf(family, happening.received)}` : 'gets the same';
+  return text(RIGHT, y, `${happening.by} ${words}`, `label ${happening.by}`);
 }
 
 /**
- * The death of the session, and the way to it from the token that gave the theft away.
+ * The end of the session, and the line to it from the used token that came back.
  *
  * @param {SVGSVGElement} svg
  * @param {Family} family
@@ -142,12 +163,12 @@ function labelLine(happening, y) {
  * @param {{ y: number, width: number, middles: ReadonlyMap<string, number> }} place
  * @returns {number} where the drawing ends
  */
-function drawEnd(svg, { happenings }, end, { y, width, middles }) {
-  const proof = happenings.find((each) => each.kind === 'refused' && each.isProof);
+function drawEnd(svg, family, end, { y, width, middles }) {
+  const proof = family.happenings.find((each) => each.kind === 'refused' && each.isProof);
   const killer = proof?.kind === 'refused' ? proof : undefined;
   const height = 52;
   const middle = y + height / 2;
-  const start = killer ? (middles.get(killer.presented) ?? 0) : y - GAP;
+  const start = killer ? (middles.get(killer.presented) ?? 0) : y - GAP_BEFORE_END;
   const way = killer
     ? `M${middles.has(killer.presented) ? NODE.x : LEFT} ${start} H${LEFT} V${middle} H${NODE.x - 9}`
     : `M${AXIS} ${start} V${y - 10}`;
@@ -160,12 +181,17 @@ function drawEnd(svg, { happenings }, end, { y, width, middles }) {
     draw('path', { class: 'line', d: way }),
     draw('path', { class: 'head', d: head }),
     draw('rect', { x: NODE.x, y, width: Math.min(width - NODE.x - 4, 240), height, rx: 8 }),
-    text(NODE.x + 12, y + 22, '✕ session ended', 'strong'),
-    text(NODE.x + 12, y + 41, killer ? `${end}, by the ${killer.by}` : end, 'label'),
+    text(NODE.x + 12, y + 22, killer ? '✕ Session ended for both' : '✕ Session ended', 'strong'),
+    text(NODE.x + 12, y + 41, killer ? `${killer.by} sent used ${nameOf(family, killer.presented)}` : end, 'label'),
   );
   if (killer) death.append(shapeOf(killer.by, LEFT, (start + middle) / 2));
   svg.append(death);
   return y + height;
+}
+
+/** @param {string} words */
+function capital(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /**

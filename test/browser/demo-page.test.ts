@@ -108,37 +108,33 @@ async function claims(page: Page): Promise<Record<string, string>> {
 }
 
 /** Presses a button of the theft and waits for what it came to. */
-async function press(page: Page, name: string, then: string): Promise<void> {
+async function press(page: Page, name: string, then: string | RegExp): Promise<void> {
   await button(page, name).click();
   await outcome(page, 'theft').filter({ hasText: then }).waitFor();
 }
 const COPY = 'Copy the refresh token';
 const OWNER = 'Refresh as the owner';
 const THIEF = 'Refresh as the thief';
+const START = 'Steal a token, step by step';
+const RESTART = 'Start again with a new account';
 
-/** The story with letters in the place of tokens, in the order in which they came. */
-async function story(page: Page): Promise<string[]> {
-  const lines = await page.locator('#story li').allInnerTexts();
-  const names = new Map<string, string>();
-  return lines.map((line) =>
-    line.replace(/\b[0-9a-f]{8}\b/g, (token) => {
-      if (!names.has(token)) names.set(token, String.fromCharCode(65 + names.size));
-      return names.get(token) ?? '';
-    }),
-  );
-}
+/** The lines of the story, without their reasons. */
+const story = (page: Page) => page.locator('#story .what').allInnerTexts();
 
 /** What the diagram shows: its sentence for screen readers, tokens, arrows by kind and holder, and the end. */
 async function diagram(page: Page) {
-  const svg = page.locator('svg.family');
+  const svg = page.locator('#diagram svg.family');
   return {
-    label: ((await svg.getAttribute('aria-label')) ?? '').replace(/[0-9a-f]{8}(, )?/g, '*'),
+    label: await svg.getAttribute('aria-label'),
     tokens: await svg.locator('.node').count(),
     arrows: await svg.locator('.arrow').evaluateAll((all) => all.map((each) => each.getAttribute('class'))),
     end: await svg.locator('.death text').allTextContents(),
   };
 }
 
+/** What the diagram says of two tokens, by who holds which. */
+const tokensOf = (first: string, second: string) =>
+  `The refresh tokens of this session. Token 1: used, held by the ${first}. Token 2: revoked, held by the ${second}.`;
 const ENDED = 'The session has ended: a used refresh token came back (replay).';
 
 describe('the page of the demo', () => {
@@ -175,7 +171,7 @@ describe('the page of the demo', () => {
     expect(await outcome(page, 'access').innerText()).toBe(`A new token came: ${second['jti']?.slice(0, 8)}.`);
     expect(second['jti']).not.toBe(first['jti']);
     await page.reload();
-    await page.getByText('Signed in as').waitFor();
+    await page.locator('#signed-in').getByText('Signed in as').waitFor();
   });
 
   test('says beside the field, and by its code, why nobody was signed in', async () => {
@@ -258,21 +254,21 @@ describe('the page of the demo', () => {
 
   test('gives the thief the same successor within the grace, and says so', async () => {
     const { page } = await member(demo);
-    await page.getByText('Nothing is stolen yet').waitFor();
-    await press(page, COPY, 'The thief has a copy');
-    await page.getByText('Both hold the live token.').waitFor();
-    await press(page, OWNER, 'got its successor');
-    await page.getByText(/^Within the grace, for \d+ s, both get the same successor/).waitFor();
-    await press(page, THIEF, 'the same successor');
-    await page.getByText('Both hold the live token.').waitFor();
+    await page.getByText('Malware on your machine can copy that cookie.').waitFor();
+    await press(page, COPY, 'The thief copied');
+    await page.getByText(/^Both hold token \d, which is live/).waitFor();
+    await press(page, OWNER, 'and got token');
+    await page.getByText(/^The thief still holds token 1\. For \d+ s it gets the same token 2/).waitFor();
+    await press(page, THIEF, 'the same token');
+    await page.getByText(/^Both hold token \d, which is live/).waitFor();
     expect(await story(page)).toEqual([
-      'Signed in: the first token is A.',
-      'The thief has a copy of A.',
-      'The owner used A up and got its successor B.',
-      'The thief used A again, within the grace, and got the same successor B.',
+      'The owner signed in and got token 1.',
+      'The thief copied token 1.',
+      'The owner refreshed with token 1 and got token 2.',
+      'The thief refreshed with token 1 too, and got the same token 2.',
     ]);
     expect(await diagram(page)).toEqual({
-      label: 'The family of 2 refresh tokens: **. The live one is *. What happened is in the list.',
+      label: 'The refresh tokens of this session. Token 1: used. Token 2: live, held by the owner and the thief.',
       tokens: 2,
       arrows: ['arrow rotated owner', 'arrow grace thief'],
       end: [],
@@ -299,14 +295,14 @@ describe('the page of the demo', () => {
     const kept = 'read, <b onclick="x">write</b>';
     await staff.getByText(`${email} is changed: role 700, active, permissions ${kept}.`).waitFor();
 
-    await page.getByText('They differ: the next refresh brings the change.').waitFor();
+    await page.getByText('They differ: the next refresh copies the change into the token.').waitFor();
     const permissions = async () => [
       await page.locator('#permissions-token').innerText(),
       await page.locator('#permissions-database').innerText(),
     ];
     expect(await permissions()).toEqual(['none', kept]);
     await button(page, 'Refresh now').click();
-    await page.getByText('They say the same.').waitFor();
+    await page.getByText('Both are the same.').waitFor();
     expect(await permissions()).toEqual([kept, kept]);
     expect(await claims(page)).toMatchObject({ role: '700', permissions: JSON.stringify(kept.split(', ')) });
     expect(await page.locator('#staff').isVisible()).toBe(false);
@@ -320,8 +316,8 @@ describe('the page of the demo', () => {
 
   test('keeps no token where a script that came in could find it', async () => {
     const { page } = await member(demo);
-    await press(page, COPY, 'The thief has a copy');
-    await press(page, THIEF, 'got its successor');
+    await press(page, COPY, 'The thief copied');
+    await press(page, THIEF, 'and got token');
     await button(page, 'Refresh now').click();
     await page.getByText('A new token came').waitFor();
     const found = (): Promise<string[]> => page.evaluate(FIND_TOKENS);
@@ -343,6 +339,8 @@ describe('the page of the demo', () => {
       return [document.activeElement.id || document.activeElement.textContent.trim(), outlineStyle];
     })()`);
     await page.keyboard.press('Tab');
+    expect(await focused()).toEqual(['start-story', 'solid']);
+    await page.keyboard.press('Tab');
     expect(await focused()).toEqual(['sign-in-email', 'solid']);
     await page.keyboard.type(email);
     await page.keyboard.press('Tab');
@@ -354,20 +352,18 @@ describe('the page of the demo', () => {
     expect(await focused()).toEqual(['account-title', expect.any(String)]);
     await page.locator('#device-list button').waitFor();
     const order: unknown[] = [];
-    for (let step = 0; step < 8; step++) {
+    for (let step = 0; step < 5; step++) {
       await page.keyboard.press('Tab');
       order.push(((await focused()) as string[])[0]);
     }
-    expect(order).toEqual([
-      'sign-out',
-      'sign-out-everywhere',
-      'Revoke',
-      'end-others',
-      'refresh-now',
-      'copy-token',
-      'refresh-owner',
-      'refresh-thief',
-    ]);
+    expect(order).toEqual(['sign-out', 'sign-out-everywhere', 'Revoke', 'end-others', 'refresh-now']);
+    await page.locator('#theft-title').focus();
+    order.splice(0);
+    for (let step = 0; step < 4; step++) {
+      await page.keyboard.press('Tab');
+      order.push(((await focused()) as string[])[0]);
+    }
+    expect(order).toEqual(['next-step', 'copy-token', 'refresh-owner', 'refresh-thief']);
     await page.keyboard.press('Enter'); // the thief has nothing yet
     expect(await outcome(page, 'theft').innerText()).toBe('');
   });
@@ -401,17 +397,18 @@ describe('the page of the demo', () => {
         moving: 0,
       };
       await form(page, 'Sign in').waitFor();
+      expect(await page.evaluate(LOOK)).toEqual(expected);
       await enter(page, 'Sign in', 'nobody', 'x');
       await page.getByText('validation_failed').waitFor();
       expect(await page.evaluate(LOOK)).toEqual(expected);
       await enter(page, 'Sign in', 'staff@example.com', STAFF_PASSWORD);
       await button(page, 'Find users').click();
       await page.locator('#users li').first().waitFor();
-      await page.getByText('They say the same.').waitFor();
+      await page.getByText('Both are the same.').waitFor();
       for (const [name, then] of [
-        [COPY, 'a copy'],
-        [OWNER, 'got its successor'],
-        [THIEF, 'the same'],
+        [COPY, 'copied'],
+        [OWNER, 'and got token'],
+        [THIEF, 'the same token'],
       ] as const)
         await press(page, name, then);
       expect(await page.evaluate(LOOK)).toEqual(expected);
@@ -427,80 +424,185 @@ describe('a theft that comes to light after the grace', () => {
 
   test('the owner was first: the thief gives it away, and the diagram stays when the owner learns of it', async () => {
     const { page } = await member(demo);
-    await press(page, COPY, 'The thief has a copy');
-    await press(page, OWNER, 'got its successor');
-    await page.getByText('The thief holds a used token').waitFor();
+    await press(page, COPY, 'The thief copied');
+    await press(page, OWNER, 'and got token');
+    await page.getByText('The thief holds token 1, which is used').waitFor();
     await press(page, THIEF, 'The server answered 401 refresh_token_reused.');
     const lines = [
-      'Signed in: the first token is A.',
-      'The thief has a copy of A.',
-      'The owner used A up and got its successor B.',
-      'The thief came with A, which was used before: proof of theft.',
+      'The owner signed in and got token 1.',
+      'The thief copied token 1.',
+      'The owner refreshed with token 1 and got token 2.',
+      'The thief refreshed with token 1, which was used before.',
       ENDED,
     ];
     const drawn = {
-      label: 'The family of 2 refresh tokens: **. The session has ended: replay. What happened is in the list.',
+      label: `${tokensOf('thief', 'owner')} The session has ended: replay.`,
       tokens: 2,
       arrows: ['arrow rotated owner'],
-      end: ['✕ session ended', 'replay, by the thief'],
+      end: ['✕ Session ended for both', 'thief sent used token 1'],
     };
     // The list of devices finds out by itself that the session is over.
     await outcome(page, 'account').filter({ hasText: 'token_not_valid' }).waitFor();
-    expect(await story(page)).toEqual([...lines, 'The owner came with B and was refused.']);
+    expect(await story(page)).toEqual([...lines, 'The owner refreshed with token 2 and was refused.']);
     expect(await diagram(page)).toEqual(drawn);
     expect(await button(page, OWNER).getAttribute('aria-disabled')).toBe('true');
-    await page.getByText('The session is over for owner and thief alike.').waitFor();
+    await page.getByText('The session is over for the owner and for the thief.').waitFor();
   });
 
   test('the thief was first: the owner gives it away and is signed out, knowing why', async () => {
     const { page, email } = await member(demo);
-    await press(page, COPY, 'The thief has a copy');
-    await press(page, THIEF, 'got its successor');
-    await page.getByText('The owner holds a used token').waitFor();
-    await press(page, OWNER, 'proof of theft. The session has ended, for owner and thief.');
+    await press(page, COPY, 'The thief copied');
+    await press(page, THIEF, 'and got token');
+    await page.getByText('The owner holds token 1, which is used').waitFor();
+    await press(page, OWNER, 'which was used before. The session has ended, for owner and thief.');
     expect(await outcome(page, 'account').innerText()).toBe(
-      'The refresh token was used twice: somebody has a copy. The session has been ended. refresh_token_reused',
+      'A used refresh token came back, so somebody has a copy. The server has ended the session. refresh_token_reused',
     );
     expect(await story(page)).toEqual([
-      'Signed in: the first token is A.',
-      'The thief has a copy of A.',
-      'The thief used A up and got its successor B.',
-      'The owner came with A, which was used before: proof of theft.',
+      'The owner signed in and got token 1.',
+      'The thief copied token 1.',
+      'The thief refreshed with token 1 and got token 2.',
+      'The owner refreshed with token 1, which was used before.',
       ENDED,
     ]);
     expect(await diagram(page)).toEqual({
-      label: 'The family of 2 refresh tokens: **. The session has ended: replay. What happened is in the list.',
+      label: `${tokensOf('owner', 'thief')} The session has ended: replay.`,
       tokens: 2,
       arrows: ['arrow rotated thief'],
-      end: ['✕ session ended', 'replay, by the owner'],
+      end: ['✕ Session ended for both', 'owner sent used token 1'],
     });
     await enter(page, 'Sign in', email);
-    await page.getByText('Nothing is stolen yet').waitFor();
-    expect(await story(page)).toEqual(['Signed in: the first token is A.']);
+    await page.getByText('Malware on your machine can copy that cookie.').waitFor();
+    expect(await story(page)).toEqual(['The owner signed in and got token 1.']);
   });
 
   test('both had the same successor: whoever uses it second gives it away', async () => {
     const { page } = await member(demo);
-    await press(page, COPY, 'The thief has a copy');
-    await press(page, OWNER, 'got its successor');
-    await press(page, THIEF, 'the same successor');
-    await press(page, THIEF, 'got its successor');
-    await page.getByText('The owner holds a used token').waitFor();
-    await press(page, OWNER, 'proof of theft');
+    await press(page, COPY, 'The thief copied');
+    await press(page, OWNER, 'and got token');
+    await press(page, THIEF, 'the same token');
+    await press(page, THIEF, 'and got token');
+    await page.getByText('The owner holds token 2, which is used').waitFor();
+    await press(page, OWNER, 'which was used before');
     expect(await story(page)).toEqual([
-      'Signed in: the first token is A.',
-      'The thief has a copy of A.',
-      'The owner used A up and got its successor B.',
-      'The thief used A again, within the grace, and got the same successor B.',
-      'The thief used B up and got its successor C.',
-      'The owner came with B, which was used before: proof of theft.',
+      'The owner signed in and got token 1.',
+      'The thief copied token 1.',
+      'The owner refreshed with token 1 and got token 2.',
+      'The thief refreshed with token 1 too, and got the same token 2.',
+      'The thief refreshed with token 2 and got token 3.',
+      'The owner refreshed with token 2, which was used before.',
       ENDED,
     ]);
     expect(await diagram(page)).toMatchObject({
       tokens: 3,
       arrows: ['arrow rotated owner', 'arrow grace thief', 'arrow rotated thief'],
-      end: ['✕ session ended', 'replay, by the owner'],
+      end: ['✕ Session ended for both', 'owner sent used token 2'],
     });
+  });
+});
+
+describe('the first screen', () => {
+  let demo: DemoProcess;
+  beforeAll(async () => {
+    demo = await demoWith();
+  });
+  const next = (page: Page) => page.locator('#next-step');
+  const focusedId = (page: Page) => page.evaluate('document.activeElement.id');
+
+  test('puts no error on the console of a first visitor, and gets no refusal from the server', async () => {
+    const context = await browser.newContext();
+    contexts.push(context);
+    const page = await context.newPage();
+    const messages: string[] = [];
+    const answers: [string, number][] = [];
+    page.on('console', (message) => messages.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => messages.push(error.message));
+    page.on('response', (each) => answers.push([new URL(each.url()).pathname, each.status()]));
+    await page.goto(demo.url, { waitUntil: 'networkidle' });
+    await button(page, START).waitFor();
+    expect(messages).toEqual([]);
+    expect(answers).toContainEqual(['/auth/refresh', 204]);
+    expect(answers.filter(([, status]) => status >= 400)).toEqual([]);
+  });
+
+  test('says what the demo is about, in words and in a diagram', async () => {
+    const page = await visit(demo, { viewport: { width: 360, height: 740 } });
+    await page.getByRole('heading', { level: 1, name: 'jwt-allauth' }).waitFor();
+    const intro = page.getByRole('region', { name: 'What happens when a refresh token is stolen?' });
+    expect(await intro.getByRole('img').getAttribute('aria-label')).toBe(
+      'The refresh tokens of this session. Token 1: used, held by the owner. Token 2: used. ' +
+        'Token 3: revoked, held by the thief. The session has ended: replay.',
+    );
+    expect(await intro.getByRole('listitem').allInnerTexts()).toEqual([
+      '▢ live: the only token that the server accepts',
+      '▢ used: the server has replaced it with the next one',
+      '● the owner refreshes',
+      '◆ the thief refreshes',
+      '┄ sent again within 10 seconds: the same new token, because an answer can get lost',
+      '✕ a used token came back: the session ends for both',
+    ]);
+    const { y = 0, height = 0 } = (await button(page, START).boundingBox()) ?? {};
+    expect(y + height).toBeLessThan(740); // in sight on a phone without scrolling
+  });
+
+  test('plays the whole story with a throw-away account, by one button and the keyboard alone', async () => {
+    const page = await visit(demo);
+    await button(page, START).waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await outcome(page, 'theft').getByText('You are signed in with a throw-away account').waitFor();
+    expect(await focusedId(page)).toBe('theft-title');
+    expect(await page.locator('#intro').isVisible()).toBe(false);
+    await next(page).getByText('the thief copies the token').waitFor();
+    await page.keyboard.press('Tab');
+    for (const [label, then] of [
+      ['Next: the thief copies the token', 'The thief copied token 1.'],
+      ['Next: the thief refreshes', 'got token 2. The server answered 200.'],
+      ['Next: the thief refreshes again', 'got token 3. The server answered 200.'],
+      ['Next: the owner refreshes', 'The session has ended, for owner and thief.'],
+    ] as const) {
+      await next(page).and(button(page, label)).waitFor();
+      await page.keyboard.press('Enter');
+      await outcome(page, 'theft').filter({ hasText: then }).waitFor();
+      expect(await focusedId(page)).toBe('next-step');
+    }
+    expect(await page.locator('#story li').allInnerTexts()).toEqual([
+      'The owner signed in and got token 1.\nA new sign-in opens a session. The session has one live refresh token.',
+      'The thief copied token 1.\nThe server cannot see a copy: both tokens are the same text.',
+      'The thief refreshed with token 1 and got token 2.\nThe token was live. A refresh uses it up, and the next token is the live one.',
+      'The thief refreshed with token 2 and got token 3.\nThe token was live. A refresh uses it up, and the next token is the live one.',
+      'The owner refreshed with token 1, which was used before.\nA used token came back: two people hold it. This is the proof of the theft.',
+      `${ENDED}\nThe server cannot know which of the two is the thief. Only the owner can sign in again: the thief has no password.`,
+    ]);
+    expect((await diagram(page)).label).toContain(
+      'Token 3: revoked, held by the thief. The session has ended: replay.',
+    );
+
+    await next(page).and(button(page, 'Start again with a new account')).waitFor();
+    await page.keyboard.press('Enter');
+    await outcome(page, 'theft').getByText('You are signed in with a throw-away account').waitFor();
+    await next(page).and(button(page, 'Next: the thief copies the token')).waitFor();
+    expect(await story(page)).toEqual(['The owner signed in and got token 1.']);
+    expect(await focusedId(page)).toBe('next-step');
+    await button(page, 'Sign out').click();
+    await button(page, START).waitFor();
+  });
+
+  test('leads to the end from any order of the other buttons, and begins again before the page knows of the end', async () => {
+    const page = await visit(demo);
+    await button(page, START).click();
+    for (const name of [COPY, OWNER, THIEF]) await press(page, name, name === COPY ? 'copied' : /(and|same) .*token 2/);
+    for (let steps = 0; (await next(page).innerText()) !== RESTART; steps++) {
+      expect(steps).toBeLessThan(8);
+      const before = await page.locator('#story li').count();
+      await next(page).click();
+      await page.locator('#story li').nth(before).waitFor();
+      await page.waitForTimeout(300); // the label follows the clock
+    }
+    await next(page).click();
+    await outcome(page, 'theft').getByText('You are signed in with a throw-away account').waitFor();
+    await next(page).and(button(page, 'Next: the thief copies the token')).waitFor();
+    expect(await story(page)).toEqual(['The owner signed in and got token 1.']);
   });
 });
 
@@ -515,22 +617,22 @@ describe('without a grace', () => {
     ['thief', THIEF, 'owner', OWNER],
   ])('the first replay ends the session: the %s was first', async (first, pressFirst, second, pressSecond) => {
     const { page } = await member(demo);
-    await press(page, COPY, 'The thief has a copy');
-    await press(page, pressFirst, 'got its successor');
-    await page.getByText(`The ${second} holds a used token`).waitFor();
-    await press(page, pressSecond, 'proof of theft');
+    await press(page, COPY, 'The thief copied');
+    await press(page, pressFirst, 'and got token');
+    await page.getByText(`The ${second} holds token 1, which is used`).waitFor();
+    await press(page, pressSecond, 'which was used before');
     expect((await story(page)).slice(0, 5)).toEqual([
-      'Signed in: the first token is A.',
-      'The thief has a copy of A.',
-      `The ${first} used A up and got its successor B.`,
-      `The ${second} came with A, which was used before: proof of theft.`,
+      'The owner signed in and got token 1.',
+      'The thief copied token 1.',
+      `The ${first} refreshed with token 1 and got token 2.`,
+      `The ${second} refreshed with token 1, which was used before.`,
       ENDED,
     ]);
     expect(await diagram(page)).toEqual({
-      label: 'The family of 2 refresh tokens: **. The session has ended: replay. What happened is in the list.',
+      label: `${tokensOf(second, first)} The session has ended: replay.`,
       tokens: 2,
       arrows: [`arrow rotated ${first}`],
-      end: ['✕ session ended', `replay, by the ${second}`],
+      end: ['✕ Session ended for both', `${second} sent used token 1`],
     });
   });
 });
@@ -538,13 +640,15 @@ describe('without a grace', () => {
 test('under mandatory verification the mailed link comes first', async () => {
   const demo = await demoWith({ JWT_ALLAUTH_EMAIL_VERIFICATION: 'mandatory' });
   const page = await visit(demo);
+  await page.getByText('Sign up below to start').waitFor();
+  expect(await button(page, START).isVisible()).toBe(false);
   const email = newAddress();
   await enter(page, 'Sign up', email);
   await page.getByText('A mail with a link is on its way').waitFor();
   await enter(page, 'Sign in', email);
   await page.getByText('email_not_verified').waitFor();
-  await button(page, 'Send the link once more').click();
-  await page.getByText('If the address waits for it, a new link is on its way.').waitFor();
+  await button(page, 'Send the link again').click();
+  await page.getByText('If this address has to be confirmed, a new link is on its way.').waitFor();
   const links = () => [...demo.output().matchAll(/http\S+\/verification\/\S+/g)].map(([link]) => link);
   await expect.poll(() => links().length).toBe(2);
   expect(await (await fetch(links()[1] ?? '')).text()).toContain('Your address is confirmed');
@@ -570,6 +674,9 @@ test('where tokens travel in bodies, everything but the theft works', async () =
 
 test('nobody plays the thief outside of development', async () => {
   const demo = await demoWith({ NODE_ENV: 'test' });
+  const visitor = await visit(demo);
+  await visitor.getByText('The theft is not shown here: it needs NODE_ENV=development.').first().waitFor();
+  expect(await button(visitor, START).isVisible()).toBe(false);
   const { page } = await member(demo);
   expect(await page.locator('#theft-intro').innerText()).toBe(
     'The theft is not shown here: it needs NODE_ENV=development.',

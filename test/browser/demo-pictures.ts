@@ -8,60 +8,44 @@ import { startDemo } from './demo-process.js';
 
 // Makes the README's pictures of the page from the running demo: `npm run pictures`.
 
-const PASSWORD = 'only for pictures, and long enough';
-
-async function signUp(page: Page, url: string, email: string): Promise<void> {
+/** Opens the page and starts the story with a throw-away account. */
+async function start(page: Page, url: string): Promise<void> {
   await page.goto(url);
-  const form = page.getByRole('form', { name: 'Sign up' });
-  await form.getByLabel('E-mail').fill(email);
-  await form.getByLabel('Password').fill(PASSWORD);
-  await form.getByRole('button').click();
-  await page.getByText('Signed in: the first token').waitFor();
+  await page.getByRole('button', { name: 'Steal a token, step by step' }).click();
+  await page.getByText('The owner signed in and got token 1.').waitFor();
 }
 
-async function press(page: Page, name: string, then: string | RegExp): Promise<void> {
-  await page.getByRole('button', { name }).click();
+/** Presses the button of the next step and waits for what came of it. */
+async function step(page: Page, label: string, then: string): Promise<void> {
+  await page.getByRole('button', { name: label, exact: true }).click();
   await page.locator('#theft-outcome').filter({ hasText: then }).waitFor();
-}
-
-/** The thief is first; the owner gets the same successor within the grace, and later comes with a used token. */
-async function steal(page: Page): Promise<void> {
-  await press(page, 'Refresh as the owner', 'got its successor');
-  await press(page, 'Copy the refresh token', 'has a copy');
-  await press(page, 'Refresh as the thief', 'got its successor');
-  await press(page, 'Refresh as the owner', 'the same successor');
-  await press(page, 'Refresh as the thief', 'got its successor');
-  await page.getByText('The owner holds a used token').waitFor();
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-pictures-'));
 const demo = await startDemo(directory, {
   DEMO_DATA: directory,
   PORT: String(await freePort()),
-  DEMO_STAFF_PASSWORD: PASSWORD,
-  JWT_ALLAUTH_REFRESH_REUSE_GRACE: '2s',
+  DEMO_STAFF_PASSWORD: 'only for pictures, and long enough',
 });
 const { host, port } = new URL(demo.url);
 const browser = await launchChromium(host, Number(port));
 try {
-  const desktop = await browser.newPage({ viewport: { width: 1200, height: 1320 }, colorScheme: 'light' });
-  await signUp(desktop, demo.url, 'ada@example.com');
+  const desktop = await browser.newPage({ viewport: { width: 1100, height: 860 }, colorScheme: 'light' });
+  await start(desktop, demo.url);
   await desktop.getByText('this device').waitFor();
-  await steal(desktop);
-  await desktop.getByText('They say the same.').waitFor();
+  await step(desktop, 'Next: the thief copies the token', 'copied token 1');
+  await step(desktop, 'Next: the thief refreshes', 'got token 2');
   await desktop.mouse.move(0, 0);
-  await writeFile('demo/pictures/page-light.png', await desktop.screenshot({ fullPage: true }));
-  await desktop.getByRole('button', { name: 'Refresh as the owner' }).click();
-  await desktop.locator('#theft-outcome').filter({ hasText: 'proof of theft' }).waitFor();
+  await writeFile('demo/pictures/page-light.png', await desktop.screenshot());
+  await step(desktop, 'Next: the thief refreshes again', 'got token 3');
+  await step(desktop, 'Next: the owner refreshes', 'The session has ended');
   await desktop.mouse.move(0, 0);
   await writeFile('demo/pictures/token-family.png', await desktop.locator('#theft').screenshot());
 
   const dark = { viewport: { width: 360, height: 740 }, colorScheme: 'dark', deviceScaleFactor: 2 } as const;
   const phone = await browser.newPage(dark);
-  await signUp(phone, demo.url, 'grace@example.com');
-  await phone.getByText('this device').waitFor();
-  await phone.mouse.move(0, 0);
-  await phone.evaluate('scrollTo(0, 0)');
+  await phone.goto(demo.url);
+  await phone.getByRole('button', { name: 'Steal a token, step by step' }).waitFor();
   await writeFile('demo/pictures/page-dark-phone.png', await phone.screenshot());
 } finally {
   await browser.close();

@@ -1,0 +1,26 @@
+import { make } from './dom.js';
+
+/**
+ * The signs of the diagram, in words.
+ *
+ * @param {number} graceSeconds for which a used token gets the same successor again
+ * @returns {HTMLUListElement}
+ */
+export function legendOf(graceSeconds) {
+  const repeated = `sent again within ${graceSeconds} seconds: the same new token, because an answer can get lost`;
+  return make(
+    'ul',
+    { class: 'legend' },
+    line('live', '▢', 'live: the only token that the server accepts'),
+    line('used', '▢', 'used: the server has replaced it with the next one'),
+    line('owner', '●', 'the owner refreshes'),
+    line('thief', '◆', 'the thief refreshes'),
+    ...(graceSeconds > 0 ? [line('again', '┄', repeated)] : []),
+    line('death', '✕', 'a used token came back: the session ends for both'),
+  );
+}
+
+/** @param {string} kind @param {string} sign @param {string} words */
+function line(kind, sign, words) {
+  return make('li', { class: kind }, make('span', { 'aria-hidden': 'true' }, sign), ` ${words}`);
+}

@@ -1,0 +1,19 @@
+/** @typedef {import('./request.js').Client} Client */
+
+/**
+ * Signs up with an address and a password that nobody knows, and is signed in with them.
+ *
+ * @param {Client} client
+ * @returns {Promise<string>} the address
+ */
+export async function signUpThrowAway(client) {
+  const email = `visitor-${randomHex(4)}@example.com`;
+  await client.register({ email, password: randomHex(16) });
+  return email;
+}
+
+/** @param {number} bytes */
+function randomHex(bytes) {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
