@@ -3,7 +3,10 @@ import express, { type Express, type Response } from 'express';
 import type { Settings } from 'jwt-allauth';
 
 const PAGE = fileURLToPath(new URL('../../demo/page', import.meta.url));
-const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
+const LIBRARY = fileURLToPath(new URL('../src', import.meta.url));
+
+/** The modules of the library's browser client; the rest of the library stays on the server. */
+const CLIENT = /^\/(client\/[\w-]+|features\/[\w-]+\/[\w-]+\.client)\.js$/;
 
 /** Nothing inline, nothing from elsewhere, and in nobody's frame. */
 const POLICY = [
@@ -35,6 +38,6 @@ export function servePage(app: Express, settings: Settings, isDevelopment: boole
       graceSeconds: settings.refreshReuseGrace,
     });
   });
-  app.use('/client', express.static(CLIENT, { setHeaders }));
+  app.get(CLIENT, express.static(LIBRARY, { setHeaders }));
   app.use(express.static(PAGE, { setHeaders }));
 }

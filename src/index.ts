@@ -19,22 +19,12 @@ export {
   type RefusalReason,
   type TokenReuse,
 } from './error.js';
-export { AccountDeletionService } from './features/account/account-deletion.service.js';
-export { ProfileInput } from './features/account/profile.input.js';
-export { type ProfileChanges, ProfileService } from './features/account/profile.service.js';
-export { type EmailChange, EmailChangeService } from './features/email/email-change.service.js';
-export { type ChangedEmail, EmailUndoService } from './features/email/email-undo.service.js';
-export { type Confirmation, EmailVerificationService } from './features/email/email-verification.service.js';
-export { type Invitation, InvitationService } from './features/invitations/invitation.service.js';
-export { type Credentials, LoginService } from './features/password/login.service.js';
-export { type PasswordChange, PasswordChangeService } from './features/password/password-change.service.js';
-export { type MailedKey, PasswordByMailService } from './features/password-by-mail/password-by-mail.service.js';
-export { RegistrationInput } from './features/registration/registration.input.js';
-export {
-  type Registration,
-  RegistrationService,
-  type SignUp,
-} from './features/registration/registration.service.js';
+export * from './features/account/index.js';
+export * from './features/email/index.js';
+export * from './features/invitations/index.js';
+export * from './features/password/index.js';
+export * from './features/password-by-mail/index.js';
+export * from './features/registration/index.js';
 export { FromOwnOrigin } from './http/from-own-origin.decorator.js';
 export { clientOf, type HttpRequest, type HttpResponse } from './http/http-message.js';
 export type { PasswordPurpose } from './http/mailed-password-flow.js';

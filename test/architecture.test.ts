@@ -18,7 +18,7 @@ const LAYERS = [
   ['sign-in'],
   ['authentication'],
   ['http'],
-  ['service-maker', 'kernel', 'module'],
+  ['service-maker', 'kernel', 'module', 'client-calls'],
   ['features'],
   ['standard-modules', 'jwt-allauth', 'auth-server', 'auth-entities', 'auth-migrations', 'module-check'],
   ['cli', 'index', 'module-kit', 'client', 'openapi'],
@@ -27,6 +27,9 @@ const LAYERS = [
 
 /** What is imported from outside: the entry points. */
 const ENTRIES = ['client/index.ts', 'index.ts', 'module-kit.ts', 'openapi/index.ts', 'testing/index.ts'];
+
+/** What a feature adds to the main entry point. */
+const isFeatureIndex = (path: string) => /^features\/[^/]+\/index\.ts$/.test(path);
 
 interface Import {
   /** `./x.js` or the name of a package. */
@@ -156,7 +159,11 @@ describe('the sources', () => {
   });
 
   test('do not go in by the doors that others use', () => {
-    for (const file of files) for (const path of importedBy(file)) expect(ENTRIES, file.path).not.toContain(path);
+    for (const file of files)
+      for (const path of importedBy(file)) {
+        expect(ENTRIES, file.path).not.toContain(path);
+        if (isFeatureIndex(path)) expect(file.path).toBe('index.ts');
+      }
   });
 
   test('do not import each other in a circle, neither as files nor as folders', () => {
@@ -182,18 +189,26 @@ describe('the sources', () => {
     expect(types.every(({ isType }) => isType)).toBe(true);
   });
 
-  test('re-export in the entry points only, and there by name', () => {
+  test('re-export in the entry points only, and there by name but for what a feature names in its own folder', () => {
     const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
-    expect(reExporting.map(({ path }) => path).sort()).toEqual(ENTRIES);
-    for (const { path, code } of reExporting)
-      expect(code, path).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);
+    const paths = reExporting.map(({ path }) => path);
+    expect(paths.filter((path) => !isFeatureIndex(path)).sort()).toEqual(ENTRIES);
+    const stars = paths.filter(isFeatureIndex).map((path) => `export * from './${path.replace(/ts$/, 'js')}';`);
+    for (const { path, code } of reExporting) {
+      const named = path === 'index.ts' ? stars.reduce((rest, star) => rest.replace(star, ''), code) : code;
+      expect(named, path).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);
+      if (path === 'index.ts') for (const star of stars) expect(code).toContain(star);
+    }
     for (const { path, code } of files) expect(code, path).not.toMatch(/export default/);
   });
 
   test('for browsers take nothing but types from elsewhere', () => {
-    for (const { path, imports } of files.filter((file) => partOf(file.path) === 'client'))
+    const client = /^\.\/[\w-]+\.js$|^\.\.\/features\/[\w-]+\/[\w-]+\.client\.js$/;
+    const parts = files.filter(({ path }) => partOf(path) === 'client' || path.endsWith('.client.ts'));
+    expect(new Set(parts.map(({ path }) => partOf(path))).size).toBeGreaterThan(5);
+    for (const { path, imports } of parts)
       for (const { from, isType, isReExport } of imports)
-        if (!isType && !isReExport) expect(from, path).toMatch(/^\.\/[\w-]+\.js$/);
+        if (!isType && !isReExport) expect(from, path).toMatch(client);
   });
 
   test('are named after what is in them', () => {
@@ -201,7 +216,7 @@ describe('the sources', () => {
     for (const { path } of files) {
       expect(path).not.toMatch(vague);
       expect(path).toMatch(
-        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(module|entity|service|controller|input|decorator|middleware|mails))?\.ts$/,
+        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(module|entity|service|controller|input|decorator|middleware|mails|client))?\.ts$/,
       );
     }
   });

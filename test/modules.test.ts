@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AuthClient, type ClientCalls, memoryStore } from '../src/client/index.js';
 import { authMigrations, createAuthEntities, createJwtAllauth, settingsFromEnv } from '../src/index.js';
 import { type AuthModule, authError, type TableSweep } from '../src/module-kit.js';
 import { createOpenApiDocument } from '../src/openapi/index.js';
@@ -12,6 +13,7 @@ import { createMailApp, type MailApp } from './support/mail-app.js';
 import { NotesService, notesModule } from './support/notes.module.js';
 import { runInProcess, SOURCE_ORM } from './support/run-in-process.js';
 import { SECRET } from './support/test-app.js';
+import { PASSWORD } from './support/test-client.js';
 import { createTestDatabase } from './support/test-database.js';
 import { AppUser, Organization } from './support/users.js';
 
@@ -46,6 +48,22 @@ describe('a module of the app', () => {
     expect([mail?.subject, await app.mailCount()]).toEqual(['A note was added', 1]);
     const { rows } = await app.database.pool.query('select text, user_id from note');
     expect(rows).toEqual([{ text: 'the engine', user_id: (me as { id: string }).id }]);
+  });
+
+  test('has methods of its own for the browser, by `call` of the client', async () => {
+    const other = await createMailApp({ refreshTokenAsCookie: false }, { orm: { entities: entities([notesModule]) } });
+    const client = new AuthClient({ url: `${other.url}/auth`, store: memoryStore() });
+    const notesMethods = ({ call }: ClientCalls) => ({
+      addNote: (text: string) => call<{ detail: string }>('POST', '/notes', { body: { text }, isBearer: true }),
+      notes: () => call<{ notes: string[] }>('GET', '/notes', { isBearer: true }),
+    });
+    const notes = notesMethods(client);
+    await expect(notes.notes()).rejects.toMatchObject({ status: 401, code: 'not_authenticated' });
+    await client.register({ email: 'grace@example.com', password: PASSWORD });
+    expect(await notes.addNote('the compiler')).toEqual({ detail: 'The note is added.' });
+    expect(await notes.notes()).toEqual({ notes: ['the compiler'] });
+    client.close();
+    await other.close();
   });
 
   test('is in the document of the API, with its errors', () => {

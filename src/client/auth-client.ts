@@ -1,12 +1,13 @@
+import type { CallOptions, ClientCalls } from '../client-calls.js';
 import { AccessToken } from './access-token.js';
-import type { DeviceSession, Names, UserProfile } from './account.js';
 import { isTokenRefused, resultOf } from './answer.js';
 import { AuthError, isEnd } from './auth-error.js';
 import { pendingAnswer } from './pending-answer.js';
 import { type RefreshTokenStore, withAuthErrors } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
+import { type StandardMethods, standardMethods } from './standard-methods.js';
 import { ignore, type Linger } from './tabs.js';
-import { type Content, type Send, type Transport, transportTo } from './transport.js';
+import { type Send, type Transport, transportTo } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** Where the server is, and how the refresh token travels. */
@@ -32,13 +33,6 @@ interface Page {
   ): void;
 }
 
-interface Call extends Content {
-  /** Sent with the access token. */
-  readonly isBearer?: boolean;
-  /** What comes of a good answer in the same turn, where the request changes the refresh token. */
-  readonly change?: (answer: Response, linger: Linger) => Promise<void>;
-}
-
 /**
  * The client of one server. The access token is in the memory of this object alone; it is renewed when a request needs
  * it, and never by a timer, so that an open tab does not keep a session alive.
@@ -49,7 +43,10 @@ interface Call extends Content {
  * @typeParam Claims what the app's own refresh token adds
  * @typeParam Fields what the app adds to sign-up and profile
  */
-export class AuthClient<Claims extends object = object, Fields extends object = Record<never, never>> {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor assigns all that the interface below adds
+export class AuthClient<Claims extends object = object, Fields extends object = Record<never, never>>
+  implements ClientCalls
+{
   readonly #origins: readonly string[];
   readonly #transport: Transport;
   readonly #keeper: SessionKeeper<Claims>;
@@ -76,6 +73,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     // Of another site cookies are refused unless SameSite is `none`, and without TLS those that are Secure.
     this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
     this.#keeper = new SessionKeeper(isShared ? name : undefined, kept, this.#transport, pending);
+    Object.assign(this, standardMethods<Fields>(this));
     // A page that comes back from the browser's cache has missed what happened meanwhile.
     const returned = ({ persisted }: { readonly persisted: boolean }) => {
       if (persisted) this.#keeper.renew().catch(ignore);
@@ -138,15 +136,9 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     return unlessAborted(this.#authorized(request, this.#transport.send), request.signal);
   };
 
-  /** @returns `signed-in`, or `confirmation-mailed` where the address has to be confirmed first */
-  async register(account: { readonly email: string; readonly password: string } & Names & Fields) {
-    const answer = await this.#call<Partial<Tokens>>('POST', '/registration', { body: account, change: this.#signIn });
-    return answer.access ? 'signed-in' : 'confirmation-mailed';
-  }
-
   /** Signs in, in every tab. The codes of a failure are those of `POST /login` in the README. */
   async login(credentials: { readonly email: string; readonly password: string }): Promise<AuthState<Claims>> {
-    await this.#call('POST', '/login', { body: credentials, change: this.#signIn });
+    await this.call('POST', '/login', { body: credentials, effect: 'sign-in' });
     return this.state;
   }
 
@@ -160,105 +152,26 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     });
   }
 
-  /** Signs the user out on every device. */
-  async logoutAll(): Promise<void> {
-    await this.#call('POST', '/logout-all', { isBearer: true, change: this.#signOut });
-  }
-
-  /** Asks for the account; the claims of `state` are there without. */
-  getUser(): Promise<UserProfile & Fields> {
-    return this.#call('GET', '/user', { isBearer: true });
-  }
-
-  /** Changes what is given, and leaves the rest. */
-  updateUser(changes: Names & Partial<Fields>): Promise<UserProfile & Fields> {
-    return this.#call('PATCH', '/user', { body: changes, isBearer: true });
-  }
-
-  /** Deletes the account and all it owns. */
-  async deleteUser(proof: { readonly password: string }): Promise<void> {
-    await this.#call('DELETE', '/user', { body: proof, isBearer: true, change: this.#signOut });
-  }
-
-  /** Every other session of the user ends; this one goes on as a new one. */
-  async changePassword(passwords: { readonly oldPassword?: string; readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/password/change', { body: passwords, isBearer: true, change: this.#signIn });
-  }
-
-  /** Where the user is signed in, the session used last first. */
-  sessions(): Promise<DeviceSession[]> {
-    return this.#call('GET', '/sessions', { isBearer: true });
-  }
-
-  /** Ends a session of the user's, by its id. Fails with `session_not_found` for any other. */
-  async revokeSession(id: string): Promise<void> {
-    await this.#call('DELETE', `/sessions/${encodeURIComponent(id)}`, { isBearer: true });
-  }
-
-  /** Ends every session of the user but this one. */
-  async revokeOtherSessions(): Promise<void> {
-    await this.#call('POST', '/sessions/revoke-others', { isBearer: true });
-  }
-
-  /** Mails the link that confirms an address once more. The answer tells nobody whether there is such an account. */
-  async resendVerification(to: { readonly email: string }): Promise<void> {
-    await this.#call('POST', '/registration/verification/resend', { body: to });
-  }
-
-  /** Mails a link to a new password. The answer tells nobody whether there is such an account. */
-  async requestPasswordReset(to: { readonly email: string }): Promise<void> {
-    await this.#call('POST', '/password/reset', { body: to });
-  }
-
-  /** Sets the password of the user whose reset link was opened in this browser, and signs in. */
-  async resetPassword(to: { readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/password/reset/set-new', { body: to, change: this.#signIn, credentials: 'include' });
-  }
-
-  /** Mails a link to the new address, by which it becomes the user's. */
-  async changeEmail(to: { readonly email: string; readonly password: string }): Promise<void> {
-    await this.#call('POST', '/email/change', { body: to, isBearer: true });
-  }
-
-  /**
-   * Mails an invitation to become a user of that role, one's own at most, where one may invite
-   * (REGISTRATION_ALLOWED_ROLES).
-   */
-  async invite(whom: { readonly email: string; readonly role: number } & Names): Promise<void> {
-    await this.#call('POST', '/registration/user-register', { body: whom, isBearer: true });
-  }
-
-  /** Sets the first password of the user whose invitation was opened in this browser, and signs in. */
-  async acceptInvitation(to: { readonly newPassword: string }): Promise<void> {
-    await this.#call('POST', '/registration/set-password', { body: to, change: this.#signIn, credentials: 'include' });
-  }
-
-  /** The public keys of the tokens (RFC 7517 §5). */
-  keys(): Promise<{ readonly keys: readonly Readonly<Record<string, unknown>>[] }> {
-    return this.#call('GET', '/.well-known/jwks.json');
-  }
-
   /** Leaves the other tabs. The client is of no use afterwards. */
   close(): void {
     this.#closed.abort();
     this.#keeper.tabs.close();
   }
 
-  /** Each method says what its endpoint answers. */
-  async #call<Result>(method: string, path: string, call: Call = {}): Promise<Result> {
-    const request = this.#transport.request(method, path, call);
-    const { change } = call;
-    const send: Send = change
+  readonly call = async <Result>(method: string, path: string, options: CallOptions = {}): Promise<Result> => {
+    const request = this.#transport.request(method, path, options);
+    const { isBearer, effect } = options;
+    const send: Send = effect
       ? (each, token) =>
           this.#keeper.tabs.next(async (linger) => {
             this.#assertUser(token, this.#keeper.user);
             const answer = await this.#transport.change(each, token);
-            if (answer.ok) await change(answer.clone(), linger);
+            if (answer.ok) await (effect === 'sign-in' ? this.#signIn(answer.clone(), linger) : this.#keeper.end());
             return answer;
           })
       : this.#transport.send;
-    return resultOf(await (call.isBearer ? this.#authorized(request, send) : send(request)));
-  }
+    return resultOf(await (isBearer ? this.#authorized(request, send) : send(request)));
+  };
 
   /** Sends with the token of the user who is signed in; once more with another of the same user, if it is refused. */
   async #authorized(request: Request, send: Send): Promise<Response> {
@@ -277,7 +190,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     }
   }
 
-  readonly #signIn = async (answer: Response, linger: Linger): Promise<void> => {
+  async #signIn(answer: Response, linger: Linger): Promise<void> {
     const tokens = await resultOf<(Tokens & { readonly detail?: string }) | null>(answer);
     if (tokens?.detail) return; // it is there where the address has to be confirmed first
     await this.#keeper.adopt(tokens);
@@ -285,10 +198,12 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     // Whether the cookie comes back is found out in this turn, before another tab or a renewal can change it.
     await this.#keeper.rotate(linger).catch(ignore);
     if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser has refused the cookie.');
-  };
-
-  readonly #signOut = (): Promise<void> => this.#keeper.end();
+  }
 }
+
+/** The methods of the features; the constructor adds them. */
+// biome-ignore lint/correctness/noUnusedVariables: both declarations of a class have the same parameters
+export interface AuthClient<Claims extends object, Fields extends object> extends StandardMethods<Fields> {}
 
 /** The origin of an absolute URL. React Native's URL has no `origin`. */
 function originOf(url: string): string {

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../client-calls.js';
 import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
 import { unreachable } from './auth-error.js';
@@ -9,20 +10,13 @@ import { timeoutSignal } from './timeout-signal.js';
 /** Milliseconds for an answer to what changes the refresh token, for which the other tabs wait. */
 const PATIENCE = 30_000;
 
-/** What a request carries beside its address. */
-export interface Content {
-  readonly body?: object | undefined;
-  /** `include` sends cookies also where the refresh token does not travel in one. */
-  readonly credentials?: 'include' | 'same-origin';
-}
-
 /** Sends a request, with an access token where there is one. */
 export type Send = (request: Request, token?: AccessToken) => Promise<Response>;
 
 /** How requests get to the server, and their answers back. */
 export interface Transport {
   /** A request to an endpoint. */
-  request(method: string, path: string, content: Content): Request;
+  request(method: string, path: string, content: CallOptions): Request;
   /** Fails with `network_error`, or with what its signal was aborted with. */
   send: Send;
   /** Sends what changes the refresh token, in the caller's turn. */

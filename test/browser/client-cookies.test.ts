@@ -8,7 +8,7 @@ import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
 import { launchChromium } from './chromium.js';
 
-const CLIENT = fileURLToPath(new URL('../../dist/src/client', import.meta.url));
+const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 const EMAIL = 'cookies@example.com';
 const OWN = 'http://app.localhost';
 const CROSS = 'http://api.localhost';
@@ -33,7 +33,7 @@ let exposedHeaders: string | undefined;
 const apps: TestApp[] = [];
 
 function configure(server: express.Express): void {
-  server.use('/client', express.static(CLIENT));
+  server.use(express.static(LIBRARY));
   server.get('/tab', (_request, response) => void response.type('html').send(PAGE));
   server.use('/auth', (request, response, next) => {
     if (request.headers.origin === OWN && request.hostname === 'api.localhost') {

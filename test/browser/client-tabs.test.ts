@@ -7,7 +7,7 @@ import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
 import { launchChromium } from './chromium.js';
 
-const CLIENT = fileURLToPath(new URL('../../dist/src/client', import.meta.url));
+const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 
 /** A page with the client on it, and a clock that can be moved. */
 const PAGE = `<!doctype html><title>tab</title><script type="module">
@@ -36,7 +36,7 @@ beforeEach(async () => {
     express: 5,
     settings: { development: true, accessTokenLifetime: '1m' },
     configure: (server) => {
-      server.use('/client', express.static(CLIENT));
+      server.use(express.static(LIBRARY));
       server.post('/auth/refresh', async (_request, response, next) => {
         pending++;
         response.on('close', () => pending--);

@@ -10,7 +10,7 @@ import { PASSWORD } from '../support/test-client.js';
 import { serveByTls } from '../support/tls-server.js';
 import { openChromiumByTls } from './chromium.js';
 
-const CLIENT = fileURLToPath(new URL('../../dist/src/client', import.meta.url));
+const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 const CREDENTIALS = JSON.stringify({ email: 'cookies@example.com', password: PASSWORD });
 const API = 'https://api.other.test';
 const SITE = 'https://app.test';
@@ -29,7 +29,7 @@ let close: () => Promise<void>;
 async function start(settings: SettingsInput, thirdPartyCookies: 'kept' | 'blocked'): Promise<void> {
   const trustedOrigins = [SITE, ANOTHER_SITE];
   const own = express();
-  own.use('/client', express.static(CLIENT));
+  own.use(express.static(LIBRARY));
   own.get('/page', (_request, response) => void response.type('html').send(PAGE));
   own.use('/auth', (request, response, next) => {
     const { origin = '' } = request.headers;

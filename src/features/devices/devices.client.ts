@@ -1,0 +1,27 @@
+import type { ClientCalls } from '../../client-calls.js';
+
+/** A session of the user; instants in ISO 8601. `ip` to `device` are null where they are not known. */
+export interface DeviceSession {
+  readonly id: string;
+  /** Whether it is the session of this client. */
+  readonly current: boolean;
+  readonly createdAt: string;
+  readonly lastUsedAt: string;
+  readonly expiresAt: string;
+  readonly ip: string | null;
+  readonly browser: string | null;
+  readonly os: string | null;
+  readonly device: string | null;
+}
+
+/** The client's methods for this feature. */
+export const devicesMethods = ({ call }: ClientCalls) => ({
+  /** Lists the user's sessions, the one used last first. */
+  sessions: () => call<DeviceSession[]>('GET', '/sessions', { isBearer: true }),
+
+  /** Ends a session of the user. Fails with `session_not_found` for any other id. */
+  revokeSession: (id: string) => call<void>('DELETE', `/sessions/${encodeURIComponent(id)}`, { isBearer: true }),
+
+  /** Ends every session of the user but this one. */
+  revokeOtherSessions: () => call<void>('POST', '/sessions/revoke-others', { isBearer: true }),
+});

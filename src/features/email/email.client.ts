@@ -1,0 +1,12 @@
+import type { ClientCalls } from '../../client-calls.js';
+
+/** The client's methods for this feature. */
+export const emailMethods = ({ call }: ClientCalls) => ({
+  /** Mails the link that confirms an address once more. The answer is the same where no account has the address. */
+  resendVerification: (to: { readonly email: string }) =>
+    call<void>('POST', '/registration/verification/resend', { body: to }),
+
+  /** Mails a link to the new address. It becomes the user's when the link is opened. */
+  changeEmail: (to: { readonly email: string; readonly password: string }) =>
+    call<void>('POST', '/email/change', { body: to, isBearer: true }),
+});

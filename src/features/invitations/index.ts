@@ -1,0 +1,1 @@
+export { type Invitation, InvitationService } from './invitation.service.js';

@@ -1,0 +1,1 @@
+export { type MailedKey, PasswordByMailService } from './password-by-mail.service.js';

@@ -1,0 +1,2 @@
+export { type Credentials, LoginService } from './login.service.js';
+export { type PasswordChange, PasswordChangeService } from './password-change.service.js';

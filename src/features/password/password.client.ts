@@ -1,0 +1,8 @@
+import type { ClientCalls } from '../../client-calls.js';
+
+/** The client's methods for this feature. */
+export const passwordMethods = ({ call }: ClientCalls) => ({
+  /** Replaces the password. Every other session of the user ends; this one goes on as a new one. */
+  changePassword: (passwords: { readonly oldPassword?: string; readonly newPassword: string }) =>
+    call<void>('POST', '/password/change', { body: passwords, isBearer: true, effect: 'sign-in' }),
+});

@@ -1,0 +1,6 @@
+export { RegistrationInput } from './registration.input.js';
+export {
+  type Registration,
+  RegistrationService,
+  type SignUp,
+} from './registration.service.js';
