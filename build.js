@@ -21,12 +21,21 @@ const LOCK = join('node_modules', '.build-lock');
 const STAMP = join('dist', '.built');
 const POLL_MILLISECONDS = 100;
 
-/** The latest change of a file or a folder, in milliseconds; a folder changes when something in it is removed. */
-function changedAt(path) {
+/** The files of a path, or of all that is below it, each with its latest change in milliseconds. */
+function filesOf(path) {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isDirectory()) return stat?.mtimeMs ?? 0;
+  if (!stat) return [];
+  if (!stat.isDirectory()) return [{ path, changedAt: stat.mtimeMs }];
   const names = readdirSync(path).filter((name) => !NOT_SOURCES.includes(name));
-  return Math.max(stat.mtimeMs, ...names.map((name) => changedAt(join(path, name))));
+  return names.flatMap((name) => filesOf(join(path, name)));
+}
+
+/** The stamp of a build has its time, and names the sources: one that was removed changes nothing else. */
+const namesOf = (files) => files.map(({ path }) => path).join('\n');
+
+function isFresh(files) {
+  if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== namesOf(files)) return false;
+  return statSync(STAMP).mtimeMs > Math.max(...files.map(({ changedAt }) => changedAt));
 }
 
 function isRunning(pid) {
@@ -54,7 +63,7 @@ async function lock() {
   }
 }
 
-function build() {
+function build(files) {
   const startedAt = new Date();
   const [fresh, old] = [`dist-${process.pid}`, `dist-${process.pid}-old`];
   const { status } = spawnSync('tsc', ['--outDir', fresh], { stdio: 'inherit', shell: process.platform === 'win32' });
@@ -62,7 +71,7 @@ function build() {
     rmSync(fresh, { recursive: true, force: true });
     return status ?? 1;
   }
-  writeFileSync(join(fresh, '.built'), '');
+  writeFileSync(join(fresh, '.built'), namesOf(files));
   utimesSync(join(fresh, '.built'), startedAt, startedAt);
   if (existsSync('dist')) renameSync('dist', old);
   renameSync(fresh, 'dist');
@@ -72,8 +81,8 @@ function build() {
 
 await lock();
 try {
-  const isFresh = existsSync(STAMP) && statSync(STAMP).mtimeMs > Math.max(...SOURCES.map(changedAt));
-  process.exitCode = isFresh ? 0 : build();
+  const files = SOURCES.flatMap(filesOf);
+  process.exitCode = isFresh(files) ? 0 : build(files);
 } finally {
   rmSync(LOCK, { force: true });
 }

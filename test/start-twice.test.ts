@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { takePlace } from '../demo/place.js';
+import { freePort } from '../src/testing/free-port.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PATH = [join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(delimiter);
@@ -74,4 +75,52 @@ test('demos from one checkout have places of their own, which a killed one does 
   await once(killed, 'exit');
   await writeFile(join(directory, 'demo.pid'), String(killed.pid));
   expect((await takePlace(directory)).index).toBe(0);
+});
+
+describe('npm start', () => {
+  /** A copy of the sources, with the installed packages of this checkout. */
+  beforeEach(async () => {
+    await rm(directory, { recursive: true });
+    const filter = (path: string) => !path.endsWith('.data');
+    for (const path of ['src', 'demo', 'build.js', 'package.json', 'tsconfig.json'])
+      await cp(join(ROOT, path), join(directory, path), { recursive: true, filter });
+    await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  });
+
+  async function start() {
+    const env = { PATH, HOME: directory, PORT: String(await freePort()) };
+    const npm = spawn('npm', ['start'], { cwd: directory, env, detached: true });
+    let output = '';
+    const ended = once(npm, 'exit');
+    const url = await new Promise<string>((resolve, reject) => {
+      for (const stream of [npm.stdout, npm.stderr]) {
+        stream.on('data', (chunk) => {
+          output += chunk;
+          const [, found] = /demo at (\S+);/.exec(output) ?? [];
+          if (found) resolve(found);
+        });
+      }
+      npm.once('exit', () => reject(new Error(output)));
+    });
+    const stop = async () => {
+      process.kill(-(npm.pid ?? 0), 'SIGINT');
+      await ended;
+    };
+    return { url, stop };
+  }
+
+  test('runs twice from one checkout, started at the same moment, and builds only what has changed', async () => {
+    const demos = await Promise.all([start(), start()]);
+    try {
+      for (const { url } of demos) expect((await fetch(`${url}/health`)).status).toBe(200);
+      expect(has('demo/.data/postgres') && has('demo/.data/beside-1/postgres')).toBe(true);
+      const built = await inode();
+      const third = await start();
+      demos.push(third);
+      expect((await fetch(`${third.url}/health`)).status).toBe(200);
+      expect(await inode()).toBe(built);
+    } finally {
+      for (const { stop } of demos) await stop();
+    }
+  });
 });

@@ -42,7 +42,7 @@ try {
   await desktop.mouse.move(0, 0);
   await writeFile('demo/pictures/token-family.png', await desktop.locator('#theft').screenshot());
 
-  const dark = { viewport: { width: 360, height: 740 }, colorScheme: 'dark', deviceScaleFactor: 2 } as const;
+  const dark = { viewport: { width: 360, height: 740 }, colorScheme: 'dark', deviceScaleFactor: 1.5 } as const;
   const phone = await browser.newPage(dark);
   await phone.goto(demo.url);
   await phone.getByRole('button', { name: 'Steal a token, step by step' }).waitFor();
