@@ -2,9 +2,8 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,17 +11,17 @@ import { story } from '../../demo/story.js';
 import { ErrorCode, Settings } from '../../src/index.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { freePort } from '../../src/testing/free-port.js';
-import { blocks, files, manual } from '../support/manual.js';
+import { blocks, manual } from '../support/manual.js';
+import { ManualApp, requiredPeers } from '../support/manual-app.js';
 import { SECRET } from '../support/test-app.js';
 import { TestClient } from '../support/test-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
-const peers = Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name]?.optional);
 
 describe('the app that the README builds from an empty folder', () => {
+  let manualApp: ManualApp;
   let directory: string;
   let database: TestDatabase;
   let client: TestClient;
@@ -30,19 +29,8 @@ describe('the app that the README builds from an empty folder', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-readme-'));
-    const modules = join(directory, 'node_modules');
-    await mkdir(join(modules, '@mikro-orm'), { recursive: true });
-    await mkdir(join(modules, '@types'));
-    const installed = [...peers, 'typescript', '@types/node', '@mikro-orm/migrations'];
-    for (const name of installed) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
-    await symlink(ROOT, join(modules, 'jwt-allauth'));
-    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
-    for (const { name, text } of files) {
-      await mkdir(dirname(join(directory, name)), { recursive: true });
-      await writeFile(join(directory, name), text);
-    }
-    await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc')], { cwd: directory });
+    manualApp = await ManualApp.build();
+    directory = manualApp.directory;
     const port = await freePort();
     const child = spawn(process.execPath, ['dist/main.js'], {
       cwd: directory,
@@ -65,7 +53,7 @@ describe('the app that the README builds from an empty folder', () => {
   afterAll(async () => {
     await stop();
     await database.drop();
-    await rm(directory, { recursive: true });
+    await manualApp.remove();
   });
 
   test('signs up, carries a changed permission after one refresh, loads the user, and asks for roles', async () => {
@@ -147,13 +135,16 @@ describe('the app that the README builds from an empty folder', () => {
     ['new-password', 'setNewPassword'],
     ['browser', 'start'],
     ['use-tokens', 'useTokens'],
-    ['migrate', 'migrate'],
+    ['production.config', 'default'],
+    ['health.controller', 'HealthController'],
+    ['create-users.migration', 'CreateUsers'],
+    ['fast-server', 'createFastServer'],
     ['company-registration', 'CompanyRegistration'],
     ['company-fields', 'inputs'],
     ['own-policy', 'OwnPolicy'],
     ['own-ways', 'hooks'],
     ['described-server', 'createDescribedServer'],
-    ['settings', 'fromCode', 'fromVariables'],
+    ['settings', 'fromVariables', 'fromCode'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`)))).toEqual(names);
   });
@@ -166,7 +157,7 @@ test('the README installs what package.json asks for', () => {
     .trim()
     .split(/\s+/)
     .map((each) => each.replace(/(?<=.)@.*/, ''));
-  expect(names.sort()).toEqual(peers.sort());
+  expect(names.sort()).toEqual([...requiredPeers].sort());
 });
 
 test('the README has the lines that the demo prints', () => {

@@ -8,11 +8,38 @@ export const pages: ReadonlyMap<string, string> = new Map(
 /** All of them in one text. */
 export const manual = [...pages.values()].join('\n');
 
+/** A block of code. */
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
 /** The blocks of code in all pages. */
-export const blocks = [...manual.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language = '', text = '']) => ({
-  language,
-  text,
-}));
+export const blocks = blocksIn(manual);
+
+/** The blocks of one language in a page of `docs/`, in their order. */
+export function blocksOf(page: string, language: string): string[] {
+  const found = blocksIn(pages.get(`docs/${page}.md`) ?? '').filter((block) => block.language === language);
+  return found.map(({ text }) => text);
+}
+
+/** The cells of the rows in a page of `docs/` whose first cell is code, without those of the other columns. */
+export function rowsOf(page: string): string[][] {
+  const rows = (pages.get(`docs/${page}.md`) ?? '').match(/^\| `.*\|$/gm) ?? [];
+  return rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+function blocksIn(text: string): Block[] {
+  return [...text.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language = '', code = '']) => ({
+    language,
+    text: code,
+  }));
+}
 
 /** The blocks that begin with the name of a file are that file. */
 export const files = blocks.flatMap(({ text }) => {

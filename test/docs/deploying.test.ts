@@ -1,0 +1,301 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../src/testing/free-port.js';
+import { blocksOf, pages, rowsOf } from '../support/manual.js';
+import { ManualApp } from '../support/manual-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { PASSWORD } from '../support/test-client.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { until } from '../support/until.js';
+
+/** The address of the database in docs/deploying.md, and the folder of the app there. */
+const PRINTED_URL = 'postgresql://app:password@db.internal:5432/app';
+const PRINTED_FOLDER = '/srv/app';
+
+const WITH_VARIABLES = 'set -a; . ./variables.sh; set +a\n';
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0';
+const EMAIL = 'ada@example.com';
+
+let database: TestDatabase;
+let proxy: TcpProxy;
+let app: ManualApp;
+/** The address of the database by way of the proxy. */
+let databaseUrl: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  proxy = await TcpProxy.start();
+  databaseUrl = proxy.urlOf(database.url);
+  app = await ManualApp.build();
+});
+afterAll(async () => {
+  await app.remove();
+  await proxy.close();
+  await database.drop();
+});
+
+/** Lines of the manual as they are run here. */
+const asHere = (lines: string) => lines.replaceAll(PRINTED_URL, databaseUrl).replaceAll(PRINTED_FOLDER, app.directory);
+
+/** What a command prints, as the manual prints it: with its folder and address, and without what differs each time. */
+function asPrinted(output: string): string {
+  return output
+    .replaceAll(app.directory, PRINTED_FOLDER)
+    .replaceAll(databaseUrl, PRINTED_URL)
+    .replace(/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g, '<id>')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<instant>')
+    .replace(/\d+\.\d s (behind|ahead of) the/g, '0.0 s behind the')
+    .replace(/PostgreSQL [\d.]+/g, 'PostgreSQL <version>');
+}
+
+const query = async (sql: string) => (await database.pool.query(sql)).rows;
+
+describe('docs/deploying.md, from its first step to its last', () => {
+  const [secrets = '', migrate = ''] = blocksOf('deploying', 'sh');
+  const [variables = '', withoutTables = '', afterwards = ''] = blocksOf('deploying', 'text');
+  let child: ChildProcess;
+  let url: string;
+
+  test('makes the secrets, for their owner only', async () => {
+    expect(await app.shell(asHere(secrets))).toMatchObject({ code: 0, stdout: '' });
+    expect(asPrinted(await readFile(join(app.directory, 'variables.sh'), 'utf8'))).toBe(variables);
+    for (const file of ['variables.sh', 'secrets/secret-key', 'secrets/encryption-key']) {
+      expect((await stat(join(app.directory, file))).mode & 0o077, file).toBe(0);
+    }
+  });
+
+  test('names the failure of a check before the migrations', async () => {
+    const { code, stdout } = await app.shell(`${WITH_VARIABLES}npx jwt-allauth check`);
+    const failed = stdout.split('\n').filter((line) => line.startsWith('failed'));
+    const [beginning = '', end = ''] = withoutTables.trim().split('…');
+    expect([code, failed]).toEqual([1, [expect.stringContaining(beginning)]]);
+    expect(failed[0]?.endsWith(end)).toBe(true);
+  });
+
+  test('migrates, and a check says what the page says', async () => {
+    const { code, stdout, stderr } = await app.shell(migrate);
+    expect([code, stderr]).toEqual([0, '']);
+    const checked = stdout.split('\n').filter((line) => /^(warning|failed) /.test(line));
+    expect(`${checked.join('\n')}\n`).toBe(afterwards);
+    const tables = (await query(`select tablename from pg_tables where tablename like 'auth_%'`)).map(
+      ({ tablename }) => tablename,
+    );
+    const named = (pages.get('docs/deploying.md') ?? '').match(/`auth_\w+`/g) ?? [];
+    expect(new Set(named.map((name) => name.slice(1, -1)))).toEqual(new Set(tables));
+    // Nothing is left for `schema.update`, and nothing was written into the folder.
+    const program = `
+      import { MikroORM } from '@mikro-orm/postgresql';
+      import config from './dist/mikro-orm.config.js';
+      const orm = await MikroORM.init(config);
+      console.log(JSON.stringify(await orm.schema.getUpdateSchemaSQL()));
+      await orm.close();`;
+    expect(
+      (await app.shell(`${WITH_VARIABLES}node --input-type=module -e "$PROGRAM"`, { PROGRAM: program })).stdout,
+    ).toBe('""\n');
+    expect((await app.shell('ls -A')).stdout).not.toContain('snapshot');
+  });
+
+  test('migrates once more without a change, and its other way has the same room in pages', async () => {
+    const options = async () => (await query(`select reloptions from pg_class where relname = 'auth_session'`))[0];
+    const before = await options();
+    expect(before).toEqual({ reloptions: ['fillfactor=75'] });
+    expect((await app.shell(`${WITH_VARIABLES}node dist/migrate.js`)).code).toBe(0);
+    await query('alter table auth_session reset (fillfactor)');
+    await query(blocksOf('deploying', 'sql')[0] ?? '');
+    expect(await options()).toEqual(before);
+  });
+
+  test('starts, and knows clients by the address that the proxy passes on', async () => {
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
+    const env = { PORT: String(port), JWT_ALLAUTH_COLLECT_USER_AGENT: 'true', PATH: process.env['PATH'] };
+    child = spawn('sh', ['-c', `${WITH_VARIABLES}exec "${process.execPath}" dist/production.js`], {
+      cwd: app.directory,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout as NonNullable<typeof child.stdout>, 'data');
+    const signedUp = await fetch(`${url}/auth/registration`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'User-Agent': FIREFOX, 'X-Forwarded-For': '203.0.113.7' },
+      body: JSON.stringify({ email: EMAIL, password: PASSWORD }),
+    });
+    expect(signedUp.headers.getSetCookie().join()).toMatch(/^__Host-refresh_token=.*Secure/);
+    expect(await query('select ip from auth_session')).toEqual([{ ip: '203.0.113.7' }]);
+  });
+
+  test('is healthy while its database is there', async () => {
+    const health = async () => (await fetch(`${url}/health`)).status;
+    expect(await health()).toBe(200);
+    await proxy.setDoor('closed');
+    expect(await health()).toBe(503);
+    await proxy.setDoor('open');
+    await until(async () => (await health()) === 200);
+  });
+
+  test('answers the request under way after SIGTERM, takes no new one, and ends by itself', async () => {
+    const body = JSON.stringify({ email: EMAIL, password: PASSWORD });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      answer += text;
+    });
+    const head = ['POST /auth/login HTTP/1.1', 'Host: app', 'Content-Type: application/json', 'Expect: 100-continue'];
+    socket.write(`${[...head, `Content-Length: ${body.length}`].join('\r\n')}\r\n\r\n`);
+    await until(() => answer.includes('100 Continue')); // the server has begun to read the request
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await until(async () => !(await fetch(`${url}/health`).catch(() => undefined)));
+    socket.write(body);
+    expect(await ended).toEqual([0, null]);
+    expect(answer).toMatch(/HTTP\/1\.1 200 OK/);
+  });
+
+  test('purges by the line for cron', async () => {
+    const [line = ''] = blocksOf('deploying', 'crontab');
+    const [, command = ''] = /^(?:[\d*]+ +){5}(.*)$/m.exec(line) ?? [];
+    const [owner] = await query('select id from "user"');
+    await database.pool.query(
+      `insert into auth_session (id, user_id, jti, rotated_at, created_at, expires_at)
+       values (gen_random_uuid(), $1, gen_random_uuid(), now(), now(), now() - interval '1 day')`,
+      [owner.id],
+    );
+    const before = await query('select count(*)::int as count from auth_session');
+    expect(await app.shell(asHere(command))).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await readFile(join(app.directory, 'purge.log'), 'utf8')).toContain('sessions: 1 deleted\n');
+    expect(await query('select count(*)::int as count from auth_session')).toEqual([{ count: before[0].count - 1 }]);
+  });
+
+  test('purges from a scheduler of the app', async () => {
+    const { purgeNightly } = await import(join(app.directory, 'dist/nightly.js'));
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    await purgeNightly({ purge: { run: async () => ({ sessions: 3 }) } });
+    expect(log.mock.calls).toEqual([['3 expired sessions deleted']]);
+    log.mockRestore();
+  });
+
+  test('bounds its statements, in the database as well', async () => {
+    const program = `
+      import { MikroORM } from '@mikro-orm/postgresql';
+      import config from './dist/production.config.js';
+      const orm = await MikroORM.init(config);
+      console.log(JSON.stringify(await orm.em.execute('show statement_timeout')));
+      await orm.close();`;
+    const { stdout } = await app.shell(`${WITH_VARIABLES}node --input-type=module -e "$PROGRAM"`, { PROGRAM: program });
+    expect(JSON.parse(stdout)).toEqual([{ statement_timeout: '10s' }]);
+  });
+});
+
+describe('docs/command-line.md', () => {
+  const page = pages.get('docs/command-line.md') ?? '';
+  const sections = new Map(
+    page.split(/^## /m).map((section) => [section.split('\n')[0] ?? '', section.slice(section.indexOf('\n'))]),
+  );
+
+  const examples = blocksOf('command-line', 'console').map((block) => [block.split('\n')[0], block]);
+  test.each(examples)('has the real output of: %s', async (_first, block = '') => {
+    await query('delete from auth_session where expires_at < now() or browser is null');
+    const [owner] = await query('select id from "user"');
+    await database.pool.query(
+      `insert into auth_session (id, user_id, jti, rotated_at, created_at, expires_at)
+       values (gen_random_uuid(), $1, gen_random_uuid(), now(), now(), now() - interval '1 day')`,
+      [owner.id],
+    );
+    for (const [, command = '', printed = ''] of block.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)) {
+      const { stdout } = await app.shell(`${WITH_VARIABLES}${command} 2>&1 || true`);
+      expect(asPrinted(stdout), command).toBe(asPrinted(printed));
+    }
+  });
+
+  test('has the commands that there are', async () => {
+    const named = [...page.matchAll(/^\| \[`([^`]+)`\]/gm)].map(([, name = '']) => name);
+    const { stdout } = await app.shell('npx jwt-allauth --help; npx jwt-allauth sessions --help');
+    const commands = [...stdout.matchAll(/^ {2}([a-z-]+) (?:\[options\])? /gm)].map(([, name = '']) => name);
+    const groups = ['sessions', 'help'];
+    const full = commands.map((name) => (['list', 'revoke'].includes(name) ? `sessions ${name}` : name));
+    expect(named.sort()).toEqual(full.filter((name) => !groups.includes(name)).sort());
+  });
+
+  test.each([
+    ['check', 'check'],
+    ['purge', 'purge'],
+    ['sessions', 'sessions list'],
+    ['sessions', 'sessions revoke'],
+    ['generate-keys', 'generate-keys'],
+  ])('has in its section "%s" every option of `%s`', async (section, command) => {
+    const { stdout } = await app.shell(`npx jwt-allauth ${command} --help`);
+    const ofProject = page.slice(0, page.indexOf('\n## '));
+    const text = ofProject + sections.get(section);
+    for (const [option] of stdout.matchAll(/--[a-z-]+(?: <[^>]+>)?(?= {2}|\n)/g)) {
+      if (option !== '--help') expect(text, option).toContain(`\`${option}\``);
+    }
+    const options = [...text.matchAll(/^\| `(--[a-z-]+)[^|]*\|([^|]*)\|/gm)];
+    const others = await app.shell('npx jwt-allauth sessions list --help; npx jwt-allauth sessions revoke --help');
+    for (const [, option = '', initial = ''] of options) {
+      const isProject = ['--orm', '--env'].includes(option) && section === 'generate-keys';
+      if (!isProject) expect(stdout + (section === 'sessions' ? others.stdout : ''), option).toContain(option);
+      const [, value = ''] = /^ `(.+)` $/.exec(initial) ?? [];
+      if (value && !isProject && section !== 'sessions')
+        expect(stdout.replace(/\s+/g, ' ')).toMatch(new RegExp(`default: "?${value}"?\\)`));
+    }
+  });
+
+  test('has a row for each check', async () => {
+    const { stdout } = await app.shell(`${WITH_VARIABLES}npx jwt-allauth check --json`);
+    const names = JSON.parse(stdout).checks.map(({ name }: { name: string }) => name);
+    const rows = [...(sections.get('check') ?? '').matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
+    expect(rows).toEqual(names);
+  });
+
+  test.each([
+    [0, 'check'],
+    [1, 'sessions list --user nobody@example.com'],
+    [2, 'purg'],
+    [2, 'sessions list'],
+  ])('has the exit code %i of `%s`', async (code, command) => {
+    expect(rowsOf('command-line').length).toBeGreaterThan(20);
+    expect((await app.shell(`${WITH_VARIABLES}npx jwt-allauth ${command}`)).code).toBe(code);
+    expect(page).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'));
+  });
+});
+
+test('docs/scaling.md and docs/openapi.md have servers that answer', async () => {
+  const program = `
+    import 'reflect-metadata';
+    import { MikroORM } from '@mikro-orm/postgresql';
+    import { createJwtAllauth, settingsFromEnv } from 'jwt-allauth';
+    import { useContainer } from 'routing-controllers';
+    import { Container } from 'typedi';
+    import config from './dist/mikro-orm.config.js';
+    import { createFastServer } from './dist/fast-server.js';
+    import { createDescribedServer } from './dist/described-server.js';
+    const orm = await MikroORM.init(config);
+    useContainer(Container);
+    const auth = await createJwtAllauth({ orm, settings: settingsFromEnv(process.env) });
+    const ask = async (app, path, init) => {
+      const server = await new Promise((done) => { const one = app.listen(0, '127.0.0.1', () => done(one)); });
+      const answer = await fetch('http://127.0.0.1:' + server.address().port + path, init);
+      const body = await answer.json();
+      server.close();
+      const { info, code } = body;
+      return { status: answer.status, info, code, etag: answer.headers.has('etag') };
+    };
+    const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"email":1}' };
+    const answers = [
+      await ask(createDescribedServer(auth), '/openapi.json'),
+      await ask(createFastServer(auth), '/auth/login', init),
+      await ask(createFastServer(auth), '/profile/id'),
+    ];
+    console.log(JSON.stringify(answers));
+    await auth.close();
+    await orm.close();`;
+  const { stdout } = await app.shell(`${WITH_VARIABLES}node --input-type=module -e "$PROGRAM"`, { PROGRAM: program });
+  expect(JSON.parse(stdout)).toEqual([
+    { status: 200, info: { title: 'Profiles', version: '1.0.0' }, etag: true },
+    { status: 400, code: 'validation_failed', etag: false },
+    { status: 401, code: 'not_authenticated', etag: false },
+  ]);
+});
