@@ -5,6 +5,7 @@ import express from 'express';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SettingsInput } from '../../src/index.js';
+import { importSnippet } from '../support/documented-snippet.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { serveByTls } from '../support/tls-server.js';
@@ -20,29 +21,19 @@ const PAGE = `<!doctype html><title>page</title><link rel="icon" href="data:,"><
   window.client = new AuthClient({ url: '${API}/auth' });
 </script>`;
 
+const { allowOrigins } = await importSnippet('src/cors.ts');
 let app: TestApp;
 let server: Server;
 let context: BrowserContext;
 let close: () => Promise<void>;
 
-/** An app in production, by TLS, with CORS as the README wants it. */
+/** An app in production, by TLS, with the CORS lines of the manual. */
 async function start(settings: SettingsInput, thirdPartyCookies: 'kept' | 'blocked'): Promise<void> {
   const trustedOrigins = [SITE, ANOTHER_SITE];
   const own = express();
   own.use(express.static(LIBRARY));
   own.get('/page', (_request, response) => void response.type('html').send(PAGE));
-  own.use('/auth', (request, response, next) => {
-    const { origin = '' } = request.headers;
-    if (!trustedOrigins.includes(origin)) return next();
-    response.set({
-      'Access-Control-Allow-Origin': origin,
-      'Access-Control-Allow-Credentials': 'true',
-      'Access-Control-Allow-Headers': 'Content-Type, Authorization',
-      'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
-    });
-    if (request.method === 'OPTIONS') return void response.sendStatus(204);
-    next();
-  });
+  own.use(allowOrigins(trustedOrigins));
   app = await createTestApp({ own, settings: { development: false, trustedOrigins, ...settings } });
   server = await serveByTls(own);
   const { port } = server.address() as AddressInfo;

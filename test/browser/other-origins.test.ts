@@ -1,0 +1,90 @@
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import express from 'express';
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterEach, expect, test } from 'vitest';
+import type { SettingsInput } from '../../src/index.js';
+import { importSnippet } from '../support/documented-snippet.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+import { serveByTls } from '../support/tls-server.js';
+import { openChromiumByTls } from './chromium.js';
+
+const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
+const API = 'https://api.other.test';
+const CREDENTIALS = JSON.stringify({ email: 'origins@example.com', password: PASSWORD });
+const PAGE = `<!doctype html><title>page</title><link rel="icon" href="data:,"><script type="module">
+  import { AuthClient } from '/client/index.js';
+  window.client = new AuthClient({ url: '${API}/auth' });
+</script>`;
+
+const { allowOrigins } = await importSnippet('src/cors.ts');
+let app: TestApp;
+let server: Server;
+let context: BrowserContext;
+let close: () => Promise<void>;
+
+/** An app in production, by TLS, with the CORS lines and the settings of the manual. */
+async function start(origin: string, settings: SettingsInput): Promise<void> {
+  const own = express();
+  own.use(express.static(LIBRARY));
+  own.get('/page', (_request, response) => void response.type('html').send(PAGE));
+  own.use(allowOrigins([origin]));
+  const limits = { loginRateLimit: '1/15m/ip' } as const;
+  app = await createTestApp({
+    own,
+    settings: { development: false, trustedOrigins: [origin], ...limits, ...settings },
+  });
+  server = await serveByTls(own);
+  const { port } = server.address() as AddressInfo;
+  ({ context, close } = await openChromiumByTls('*.test', port, 'kept'));
+}
+afterEach(async () => {
+  await close();
+  server.closeAllConnections();
+  server.close();
+  await app.close();
+});
+
+async function open(origin: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${origin}/page`);
+  await page.waitForFunction('window.client');
+  return page;
+}
+
+/** What a call of the client gives, or how it fails. */
+const result = (page: Page, call: string) =>
+  page.evaluate(`client.${call}.then((result) => result ?? client.state,
+    ({ code, retryAfter }) => ({ code, retryAfter }))`);
+
+test.each<[string, string, SettingsInput]>([
+  ['a sub-domain', 'https://app.other.test', {}],
+  ['another site', 'https://app.test', { refreshTokenCookieSameSite: 'none' }],
+])('a page on %s uses every kind of request, with the CORS lines of the manual', async (_, origin, settings) => {
+  await start(origin, settings);
+  const page = await open(origin);
+  const user = { email: 'origins@example.com', firstName: 'Ada' };
+  expect(await result(page, `register(${CREDENTIALS})`)).toBe('signed-in');
+  await page.reload();
+  await page.waitForFunction('window.client');
+  expect(await result(page, 'restore()')).toMatchObject({ status: 'signed-in' });
+  expect(await result(page, `updateUser({ firstName: 'Ada' })`)).toMatchObject(user);
+  expect(await result(page, 'getUser()')).toMatchObject(user);
+  expect(await result(page, 'sessions()')).toHaveLength(1);
+  const wrong = `login({ email: 'origins@example.com', password: 'not the password' })`;
+  expect(await result(page, wrong)).toEqual({ code: 'incorrect_credentials' });
+  expect(await result(page, wrong)).toEqual({ code: 'too_many_requests', retryAfter: expect.any(Number) });
+  expect(await result(page, `deleteUser({ password: ${JSON.stringify(PASSWORD)} })`)).toEqual({ status: 'signed-out' });
+  expect(await app.liveSessions()).toBe(0);
+});
+
+test('a page that is not listed can neither sign in nor read an answer', async () => {
+  await start('https://app.other.test', {});
+  await app.signedUp('origins@example.com');
+  const page = await open('https://blog.other.test');
+  expect(await result(page, `login(${CREDENTIALS})`)).toEqual({ code: 'network_error' });
+  expect(await app.liveSessions()).toBe(1);
+  expect(await context.cookies()).toEqual([]);
+});

@@ -1,0 +1,179 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AuthClient, memoryStore } from '../../src/client/index.js';
+import { ClientNetwork } from '../support/client-network.js';
+import { blockWith, importSnippet } from '../support/documented-snippet.js';
+import { pages } from '../support/manual.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { PASSWORD } from '../support/test-client.js';
+
+const run = promisify(execFile);
+const page = pages.get('docs/browser-client.md') ?? '';
+
+/** The rows of a section: the texts of their cells. */
+function rowsOf(section: string): string[][] {
+  const [, text = ''] = page.split(`\n## ${section}\n`);
+  const lines = (text.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
+  return lines.slice(1).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+describe('the table of methods', () => {
+  const rows = rowsOf('Methods');
+  const calls = rows.flatMap(([methods = '', request = '', result = '']) =>
+    [...methods.matchAll(/`(\w+)\(([^`]*)\)`/g)].map(([, name = '', parameters = '']) => {
+      return { name, parameters, request, result };
+    }),
+  );
+
+  test('has every method of the client, once', () => {
+    const own = Object.getOwnPropertyNames(new AuthClient({ url: 'https://app.example.com/auth' }));
+    const methods = [...Object.getOwnPropertyNames(AuthClient.prototype), ...own];
+    const expected = methods.filter((name) => !['constructor', 'state'].includes(name));
+    expect(calls.map(({ name }) => name).sort()).toEqual(expected.sort());
+  });
+
+  test.each(calls.filter(({ name }) => !/^(call|fetch|accessToken|replaceToken|subscribe|close)$/.test(name)))(
+    '$name asks for what the table says',
+    async ({ name, parameters, request }) => {
+      const asked: Request[] = [];
+      const claims = { sub: '1', jti: '1', session: '1', iat: 0, exp: 600 };
+      const access = `e30.${btoa(JSON.stringify(claims))}.x`;
+      const client = new AuthClient({
+        url: 'https://app.example.com/auth',
+        store: memoryStore(),
+        fetch: async (each) => {
+          asked.push(each);
+          return Response.json({ access, refresh: 'refresh' });
+        },
+      });
+      await client.login({ email: 'a@example.com', password: PASSWORD });
+      if (name === 'restore') vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 700_000); // the token has expired
+      asked.splice(0);
+      const fields = [...parameters.matchAll(/\w+/g)].map(([field]) => field);
+      const argument = parameters === 'id' ? ':id' : Object.fromEntries(fields.map((field) => [field, 'value']));
+      await (client as unknown as Record<string, (argument?: unknown) => Promise<unknown>>)[name]?.(argument);
+      client.close();
+      vi.restoreAllMocks();
+      const [sent] = asked;
+      const path = decodeURIComponent(new URL(sent?.url ?? '').pathname.replace('/auth', ''));
+      expect(`${sent?.method} ${path}`).toBe(/`([^`]*)`/.exec(request)?.[1]);
+      if (fields.length > 0 && parameters !== 'id') expect(Object.keys((await sent?.json()) as object)).toEqual(fields);
+    },
+  );
+});
+
+test('the table of errors has each code that the client adds', () => {
+  const source = readFileSync('src/client/auth-error.ts', 'utf8');
+  const [, union = ''] = /ClientErrorCode =([^;]*);/.exec(source) ?? [];
+  const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => `\`${code}\``);
+  expect(rowsOf('Errors').map(([code]) => code)).toEqual(codes);
+});
+
+test('the component for React compiles', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'jwt-allauth-react-'));
+  const modules = join(folder, 'node_modules');
+  await mkdir(modules);
+  await symlink(resolve('.'), join(modules, 'jwt-allauth'));
+  await writeFile(join(folder, 'auth.tsx'), blockWith('tsx', 'useSyncExternalStore'));
+  await writeFile(
+    join(folder, 'react.d.ts'),
+    `declare module 'react' {
+       export type ReactNode = object | string | undefined;
+       export interface FormEvent<T> { readonly currentTarget: T; preventDefault(): void }
+       export function useEffect(effect: () => void, inputs: readonly unknown[]): void;
+       export function useState<T>(initial: T): [T, (next: T) => void];
+       export function useSyncExternalStore<T>(subscribe: (listener: () => void) => () => void, get: () => T): T;
+     }
+     declare module 'react/jsx-runtime' {
+       export namespace JSX {
+         type Element = object;
+         interface IntrinsicElements { [name: string]: Record<string, unknown> }
+         interface ElementChildrenAttribute { children: object }
+       }
+     }`,
+  );
+  const options = { strict: true, noEmit: true, jsx: 'react-jsx', module: 'nodenext', target: 'es2022' };
+  const types = { types: [], lib: ['es2022', 'dom'], skipLibCheck: true };
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...options, ...types } }));
+  const compiled = await run(process.execPath, [resolve('node_modules/typescript/bin/tsc')], { cwd: folder }).then(
+    () => '',
+    ({ stdout }) => stdout,
+  );
+  await rm(folder, { recursive: true });
+  expect(compiled).toBe('');
+});
+
+describe('the clients of the manual', () => {
+  let app: TestApp;
+  let network: ClientNetwork;
+  beforeEach(async () => {
+    app = await createTestApp({ settings: { refreshTokenTransport: 'both' } });
+    network = new ClientNetwork();
+    await app.signedUp('client@example.com');
+  });
+  afterEach(async () => {
+    vi.unstubAllGlobals();
+    await app.close();
+  });
+
+  test('the first one signs in once, and is restored the next time', async () => {
+    const send = globalThis.fetch;
+    vi.stubGlobal('fetch', async (request: Request) => {
+      if (!request.url.startsWith('https://app.example.com')) return send(request);
+      const { method, headers, credentials, url } = request;
+      const body = (await request.text()) || null;
+      const moved = url.replace('https://app.example.com', app.url);
+      return network.fetch(new Request(moved, { method, headers, credentials, body }));
+    });
+    const { auth, start } = await importSnippet('src/browser.ts');
+    expect(await start('client@example.com', PASSWORD)).toMatchObject({ code: 'not_found' }); // it has no such route
+    expect(auth.state).toMatchObject({ status: 'signed-in' });
+    await start('client@example.com', PASSWORD);
+    auth.close();
+    const paths = network.log.map((line) => line.replace(/ \d+$/, ''));
+    expect(paths.filter((each) => each === 'POST /auth/login')).toHaveLength(1);
+  });
+
+  test('the one for mobile apps keeps its token in the keychain, over a restart, until it signs out', async () => {
+    const { createAuth } = await importSnippet('src/keychain.ts');
+    const kept = new Map<string, string>();
+    const keychain = {
+      getItemAsync: async (key: string) => kept.get(key) ?? null,
+      setItemAsync: async (key: string, value: string) => void kept.set(key, value),
+      deleteItemAsync: async (key: string) => void kept.delete(key),
+    };
+    const first = createAuth(keychain, `${app.url}/auth`) as AuthClient;
+    expect(await first.restore()).toMatchObject({ status: 'signed-out' });
+    await first.login({ email: 'client@example.com', password: PASSWORD });
+    const [token] = kept.values();
+    const second = createAuth(keychain, `${app.url}/auth`) as AuthClient;
+    expect(await second.restore()).toMatchObject({ status: 'signed-in' });
+    expect([...kept.values()]).not.toEqual([token]);
+    await second.logout();
+    expect(kept.size).toBe(0);
+    for (const client of [first, second]) client.close();
+  });
+});
+
+test('the authenticator of the manual takes the right key alone, and none where there is none', async () => {
+  const { Machines } = await importSnippet('src/machines.ts');
+  const ask = (key?: string) => new Machines().authenticate({ headers: { ...(key && { 'x-machine-key': key }) } });
+  const refused = { code: 'machine_unknown', httpCode: 401 };
+  await expect(ask('undefined')).rejects.toMatchObject(refused);
+  vi.stubEnv('MACHINE_KEY', 'the key of the machine');
+  expect(await ask('the key of the machine')).toMatchObject({ kind: 'machine', id: '42', role: 700 });
+  await expect(ask('the key of the machinf')).rejects.toMatchObject(refused);
+  expect(await ask()).toBeUndefined();
+  vi.unstubAllEnvs();
+});

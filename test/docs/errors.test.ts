@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ERRORS } from '../../src/error-table.js';
+import { STANDARD_MODULES } from '../../src/standard-modules.js';
+import { pages } from '../support/manual.js';
+import { createTestApp } from '../support/test-app.js';
+
+const page = pages.get('docs/errors.md') ?? '';
+const rows = [...page.matchAll(/^\| `(\w+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|/gm)];
+
+test('the tables of errors have each code once, with its status, cause and advice', () => {
+  const all = Object.assign({}, ERRORS, ...STANDARD_MODULES.map(({ errors }) => errors));
+  const documented = rows.map(([, code = '', status]) => [code, Number(status)]);
+  const expected = Object.entries<{ status: number }>(all).map(([code, { status }]) => [code, status]);
+  expect(documented.sort()).toEqual(expected.sort());
+  for (const [, code, , cause] of rows) expect(cause?.length, code).toBeGreaterThan(10);
+});
+
+test('the reasons in the log are those of the source', () => {
+  const source = readFileSync('src/error.ts', 'utf8');
+  const types = [...source.matchAll(/export type (?:TokenReuse|RefusalReason) =([^;]*);/g)].map(
+    ([, text = '']) => text,
+  );
+  const reasons = [...types.join().matchAll(/'([\w-]+)'/g)].map(([, reason = '']) => reason);
+  const refusing = reasons.filter((reason) => !['lost-response', 'recovered'].includes(reason));
+  const [, table = ''] = /## Reasons in the log([\s\S]*?)\n## /.exec(page) ?? [];
+  const documented = [...table.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) => cell.match(/[a-z]+(-[a-z]+)*/g));
+  expect(documented.sort()).toEqual(refusing.sort());
+});
+
+test('the example is what a short password is answered', async () => {
+  const app = await createTestApp();
+  const { body } = await app.client().register('short@example.com', 'short');
+  const [, json = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  await app.close();
+  expect(body).toEqual(JSON.parse(json));
+});
