@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import express5, { type Express } from 'express';
+import { useExpressServer } from 'routing-controllers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
@@ -72,6 +75,21 @@ describe.each([
     const foreign = await from('https://evil.example')('/login', { email, password: PASSWORD });
     expect([foreign.status, corsOf(foreign.headers)]).toEqual([403, {}]);
   });
+});
+
+test('the server of the manual has the CORS lines before its routes', async () => {
+  const own = express5();
+  app = await createTestApp();
+  const text = blockWith('ts', 'app.use(allowOrigins(').replace('app.listen(3000);', '');
+  const names = ['express', 'allowOrigins', 'useExpressServer', 'auth', 'ProfileController'];
+  new Function(...names, text)(() => own, allowOrigins, useExpressServer, app.auth, class {});
+  const server = own.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/auth/login`;
+  const answer = await fetch(url, { method: 'POST', headers: { origin: PAGE } });
+  server.closeAllConnections();
+  server.close();
+  expect([answer.status, corsOf(answer.headers)]).toEqual([403, OF_ALL]); // its settings do not trust the page
 });
 
 test('the options of the package cors say the same', async () => {
