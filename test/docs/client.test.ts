@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import express from 'express';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AuthClient, memoryStore } from '../../src/client/index.js';
 import { ClientNetwork } from '../support/client-network.js';
@@ -118,7 +119,9 @@ describe('the clients of the manual', () => {
   let app: TestApp;
   let network: ClientNetwork;
   beforeEach(async () => {
-    app = await createTestApp({ settings: { refreshTokenTransport: 'both' } });
+    const own = express();
+    app = await createTestApp({ own, settings: { refreshTokenTransport: 'both' } });
+    own.get('/profile', app.auth.requireAuth(), ({ principal }, response) => void response.json(principal?.claims));
     network = new ClientNetwork();
     await app.signedUp('client@example.com');
   });
@@ -137,7 +140,7 @@ describe('the clients of the manual', () => {
       return network.fetch(new Request(moved, { method, headers, credentials, body }));
     });
     const { auth, start } = await importSnippet('src/browser.ts');
-    expect(await start('client@example.com', PASSWORD)).toMatchObject({ code: 'not_found' }); // it has no such route
+    expect(await start('client@example.com', PASSWORD)).toMatchObject({ token_type: 'access' });
     expect(auth.state).toMatchObject({ status: 'signed-in' });
     await start('client@example.com', PASSWORD);
     auth.close();
