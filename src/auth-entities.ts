@@ -12,27 +12,28 @@ import { createAccountEntity } from './users/account.entity.js';
 import type { BaseUser } from './users/base-user.entity.js';
 import { createPendingSignUpEntity } from './users/pending-sign-up.entity.js';
 
-/** What `createAuthEntities` has to know of the app. */
+/** Options of `createAuthEntities`. */
 export interface AuthEntitiesOptions {
-  /** The app's user entity, behind a function so that import order does not matter. */
+  /** Returns the app's user entity. A function, so that import order does not matter. */
   readonly user: () => EntityClass<BaseUser>;
-  /** The modules that the app switches on. This is the place where it names them: others find them by the ORM. */
+  /**
+   * The modules that the app uses. Name them only here: `createJwtAllauth` and the command line find them in the ORM.
+   */
   readonly modules?: readonly AuthModule[];
 }
 
-/** The modules of each whitelist, by its class. */
+/** The modules of each app, by its session entity. */
 const modulesBySession = new WeakMap<object, readonly AuthModule[]>();
 
-/** The modules that were named when the entities of an ORM were made. */
+/** The modules that `createAuthEntities` got for the entities of this ORM. */
 export function modulesOf(orm: MikroORM): readonly AuthModule[] {
   return modulesBySession.get(entityMetadata(orm.getMetadata(), SESSION_ENTITY).class) ?? [];
 }
 
 /**
- * The library's entities, to be listed beside the app's own in the MikroORM options: the whitelist of sessions, with a
- * cascading foreign key to the app's user, the sessions revoked lately, the counters of failed logins, the audit
- * log, the keys of mailed links, the mails that wait to be sent, the sign-ups that wait to be confirmed, the state of
- * accounts, and those of the app's modules.
+ * Makes the entities of the library and of the app's modules. Add them to the `entities` of the MikroORM options, next
+ * to the app's own. The tables: sessions (with a cascading foreign key to the app's user), recent revocations, counters
+ * of rate limits, audit log, keys of mailed links, unsent mails, unconfirmed sign-ups, and account states.
  */
 export function createAuthEntities({ user, modules = [] }: AuthEntitiesOptions): EntitySchema[] {
   const session = createSessionEntity(user);

@@ -9,13 +9,13 @@ import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { ACCOUNT_ENTITY } from './users/account.entity.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 
-/** Creates the whitelist and the counters under limits; the app's user table must be there already. */
+/** Creates the tables of sessions and of rate limit counters. The app's user table must exist. */
 class CreateAuthTables extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
     const counter = this.table(COUNTER_ENTITY);
     const user = this.target(SESSION_ENTITY, 'user');
-    // A quarter of each page stays free for the next version of its rows: rotation is a HOT update from the first on.
+    // The fillfactor leaves room for new versions of rows on their page, so that rotations are HOT updates.
     this.run(
       `create table ${session.name} (
         ${session.column('id')} uuid not null primary key,
@@ -43,7 +43,7 @@ class CreateAuthTables extends AuthMigration {
   }
 }
 
-/** Adds the devices of sessions, the sessions revoked lately, and the audit log. */
+/** Adds the device columns of sessions, and the tables of revocations and of the audit log. */
 class AddSessionControl extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
@@ -85,7 +85,7 @@ class AddSessionControl extends AuthMigration {
   }
 }
 
-/** Adds the keys of mailed links, and the mails that wait to be sent. */
+/** Adds the tables of mailed keys and of the outbox. */
 class AddAccountsByMail extends AuthMigration {
   up(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
@@ -120,7 +120,7 @@ class AddAccountsByMail extends AuthMigration {
   }
 }
 
-/** Adds to each session where it was rotated from, so that a thief who follows the owner is found. */
+/** Adds columns for the origin of rotations, which detect a thief who presents each token shortly after the owner. */
 class AddRotationOrigin extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
@@ -141,10 +141,7 @@ class AddRotationOrigin extends AuthMigration {
   }
 }
 
-/**
- * Adds the sign-ups that wait for their mail to be opened. Those who signed up before are users, and stay what they
- * are.
- */
+/** Adds the table of unconfirmed sign-ups. Unconfirmed users of older versions stay users. */
 class AddPendingSignUps extends AuthMigration {
   up(): void {
     const signUp = this.table(PENDING_SIGN_UP_ENTITY);
@@ -173,10 +170,7 @@ class AddPendingSignUps extends AuthMigration {
   }
 }
 
-/**
- * Indexes the keys of mailed links by address: every sign-up looks whether a link can bring its address back to
- * somebody.
- */
+/** Adds an index on the addresses of mailed keys: every sign-up checks whether an undo link can restore its address. */
 class IndexFormerAddresses extends AuthMigration {
   up(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
@@ -189,7 +183,7 @@ class IndexFormerAddresses extends AuthMigration {
   }
 }
 
-/** Adds to each sign-up that waits when and from where it was made, for its mail, and an end of its own for its key. */
+/** Adds time, origin and key expiry to unconfirmed sign-ups. */
 class AddSignUpOrigins extends AuthMigration {
   up(): void {
     const signUp = this.table(PENDING_SIGN_UP_ENTITY);
@@ -208,7 +202,10 @@ class AddSignUpOrigins extends AuthMigration {
   }
 }
 
-/** Adds to each session what it is worth. Users who are signed in proved it when their sessions were opened. */
+/**
+ * Adds authentication methods, authentication time and bound claims to sessions. In existing sessions the
+ * authentication time is the time when they were opened.
+ */
 class AddSessionContext extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
@@ -228,7 +225,7 @@ class AddSessionContext extends AuthMigration {
   }
 }
 
-/** Adds the state of accounts, with the users whose invitation was not used. All others are in use, and need no row. */
+/** Adds the table of account states, with a row for each invited user. Other users are `in_use` and need no row. */
 class AddAccounts extends AuthMigration {
   up(): void {
     const account = this.table(ACCOUNT_ENTITY);
@@ -257,7 +254,7 @@ class AddAccounts extends AuthMigration {
   }
 }
 
-/** The migrations of the library's own tables, the oldest first. */
+/** The migrations of the library's own tables, oldest first. */
 const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261124_create', class: CreateAuthTables },
   { name: 'JwtAllauth_20261125_session_control', class: AddSessionControl },
@@ -271,8 +268,9 @@ const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
 ];
 
 /**
- * The library's migrations, and those of the app's modules, for `migrationsList` behind the app's own. An app that
- * makes its migrations from its entities (`migration:create`) finds our tables there and does not list these.
+ * The migrations of the library and of the app's modules. Add them to `migrationsList` of the MikroORM options, after
+ * the app's own. Do not add them if you generate your migrations from the entities (`migration:create`): these contain
+ * the library's tables already.
  */
 export function authMigrations(modules: readonly AuthModule[] = []): NamedMigration[] {
   return [...LIBRARY_MIGRATIONS, ...modules.flatMap(({ migrations = [] }) => migrations)];

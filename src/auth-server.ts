@@ -20,13 +20,13 @@ import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js
 import type { AuthKernel } from './kernel.js';
 import type { Class } from './service-maker.js';
 
-/** Options of routing-controllers that an app still chooses, with its controllers as classes. */
+/** The options of routing-controllers that the app chooses itself. `controllers` takes classes, not file names. */
 export type AppServerOptions = Omit<
   RoutingControllersOptions,
   'controllers' | 'authorizationChecker' | 'currentUserChecker' | 'defaultErrorHandler'
 > & { readonly controllers?: readonly Class<object>[] };
 
-/** What the library brings into a server of routing-controllers: controllers, middlewares and checkers. */
+/** The library's part of a routing-controllers server: controllers, middlewares and checkers. */
 export class AuthServer {
   readonly authentication: RequestAuthentication;
   /** Makes the middleware of `auth.requireAuth`. */
@@ -34,7 +34,7 @@ export class AuthServer {
   readonly #requests: LibraryRequests;
   readonly #middlewares: readonly Class<object>[];
 
-  /** @param container gets the classes that routing-controllers asks for */
+  /** @param container where the classes are registered, for routing-controllers */
   constructor(
     private readonly kernel: AuthKernel & { readonly authenticators: Authenticators },
     private readonly controllers: readonly Class<object>[],
@@ -57,7 +57,7 @@ export class AuthServer {
   }
 
   /**
-   * The app's options, with what the library brings.
+   * Adds the library's controllers, middlewares and checkers to the app's options.
    *
    * @throws controller_refused, TypeError: see `JwtAllauth.serverOptions`
    */
@@ -82,16 +82,16 @@ export class AuthServer {
     };
   }
 
-  /** Lets the container make classes of ours, which need nothing. */
+  /** Registers the library's classes, which have no constructor parameters, in the container. */
   #register(classes: readonly Class<object>[]): void {
     for (const type of classes) this.container.set({ id: type, type: type as new () => object });
   }
 
-  /** Under `none` every address counts as confirmed from sign-up, and nobody has proved it. */
+  /** With EMAIL_VERIFICATION=`none`, sign-up marks every address as confirmed, without a mail that proves it. */
   #warnOfEmailVerified(app: readonly unknown[]): void {
     const controllers = usesOfEmailVerified(app);
     if (controllers.length === 0) return;
-    const message = 'EmailVerified proves nothing under EMAIL_VERIFICATION none: use optional or mandatory';
+    const message = 'EmailVerified proves nothing with EMAIL_VERIFICATION none: use optional or mandatory';
     this.kernel.logger.warn({ controllers }, message);
   }
 }

@@ -1,4 +1,4 @@
-/** Where every instant in this library comes from. Tests pass one that they can move to `createJwtAllauth`. */
+/** The source of the current time for the whole library. Tests pass a clock that they control to `createJwtAllauth`. */
 export class Clock {
   /** The current instant, in milliseconds since the epoch. */
   now(): number {
@@ -6,7 +6,7 @@ export class Clock {
   }
 }
 
-/** Whole seconds since the epoch, as a JWT counts time (NumericDate, RFC 7519 §2). */
+/** Converts milliseconds since the epoch to whole seconds, the unit of time in a JWT (NumericDate, RFC 7519 §2). */
 export function toSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
 }

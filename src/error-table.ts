@@ -1,58 +1,58 @@
 import { ErrorCode, JwtAllauthError, type JwtAllauthErrorOptions, type RefusalReason } from './error.js';
 
-/** How an error is answered. */
+/** Status and default sentence of an error. */
 export type ErrorRow = Pick<JwtAllauthErrorOptions, 'status' | 'detail'>;
 
-/** The errors of the library, or those that a module adds: each code with its status and its sentence. */
+/** The errors of the library or of a module, by code. */
 export type ErrorTable<Code extends string = string> = Readonly<Record<Code, ErrorRow>>;
 
 /**
- * What an error of a table may carry beside its code. A `detail` that says more than the one in the table is sent: no
- * value that was submitted may be in it.
+ * Options of an error from a table. A `detail` replaces the sentence of the table. It is sent to the client, and must
+ * not contain submitted values.
  */
 export type TableErrorOptions = Partial<Omit<JwtAllauthErrorOptions, 'status'>>;
 
-/** Makes errors by their code. The status is in the table, and nowhere else. */
+/** Makes an error by its code. Its status comes from the table. */
 export type ErrorMaker<Code extends string> = (code: Code, options?: TableErrorOptions) => JwtAllauthError;
 
-/** The maker of the errors of a table. */
+/** The function that makes the errors of a table. */
 export function errorsOf<Code extends string>(table: ErrorTable<Code>): ErrorMaker<Code> {
   return (code, options) => new JwtAllauthError(code, { ...table[code], ...options });
 }
 
-/** Every error that the library raises on purpose. */
+/** The errors that the library throws on purpose. */
 export const ERRORS: ErrorTable<ErrorCode> = {
   [ErrorCode.ValidationFailed]: { status: 400, detail: 'The input is not valid; see errors.' },
   [ErrorCode.MalformedJson]: { status: 400, detail: 'The body is not well-formed JSON.' },
   [ErrorCode.BadRequest]: { status: 400, detail: 'The request is not valid.' },
-  [ErrorCode.RefreshTokenMissing]: { status: 400, detail: 'There is no refresh token in the request.' },
-  [ErrorCode.NotAuthenticated]: { status: 401, detail: 'This needs an access token.' },
+  [ErrorCode.RefreshTokenMissing]: { status: 400, detail: 'The request has no refresh token.' },
+  [ErrorCode.NotAuthenticated]: { status: 401, detail: 'The request needs an access token.' },
   [ErrorCode.TokenNotValid]: { status: 401, detail: 'The token is not valid.' },
   [ErrorCode.RefreshTokenReused]: {
     status: 401,
     detail: 'The refresh token was used before. The session has been ended; sign in again.',
   },
-  [ErrorCode.SessionExpired]: { status: 401, detail: 'The session has reached its end; sign in again.' },
+  [ErrorCode.SessionExpired]: { status: 401, detail: 'The session has expired; sign in again.' },
   [ErrorCode.IncorrectCredentials]: { status: 401, detail: 'The credentials are not correct.' },
   [ErrorCode.NoActiveAccount]: { status: 401, detail: 'The account is not active.' },
   [ErrorCode.EmailNotVerified]: {
     status: 401,
     detail: 'The e-mail address is not confirmed yet; open the link in the mail.',
   },
-  [ErrorCode.SecondFactorRequired]: { status: 401, detail: 'A second factor is missing; go on with the challenge.' },
+  [ErrorCode.SecondFactorRequired]: { status: 401, detail: 'A second factor is required; answer the challenge.' },
   [ErrorCode.PermissionDenied]: { status: 403, detail: 'You are not allowed to do this.' },
   [ErrorCode.CsrfFailed]: { status: 403, detail: 'The request comes from an origin that is not trusted.' },
-  [ErrorCode.NotFound]: { status: 404, detail: 'There is nothing at this address.' },
+  [ErrorCode.NotFound]: { status: 404, detail: 'The requested URL does not exist.' },
   [ErrorCode.SessionNotFound]: { status: 404, detail: 'You have no such session.' },
-  [ErrorCode.Conflict]: { status: 409, detail: 'The request conflicts with what is there.' },
-  [ErrorCode.EmailAlreadyRegistered]: { status: 409, detail: 'There is an account with this e-mail address.' },
+  [ErrorCode.Conflict]: { status: 409, detail: 'The request conflicts with existing data.' },
+  [ErrorCode.EmailAlreadyRegistered]: { status: 409, detail: 'An account with this e-mail address exists already.' },
   [ErrorCode.PayloadTooLarge]: { status: 413, detail: 'The body is too large.' },
   [ErrorCode.UnsupportedMediaType]: { status: 415, detail: 'The body must be application/json.' },
   [ErrorCode.TooManyRequests]: { status: 429, detail: 'There were too many requests; try again later.' },
   [ErrorCode.InternalError]: { status: 500, detail: 'Something went wrong.' },
   [ErrorCode.InvalidSettings]: { status: 500, detail: 'The settings cannot be used.' },
   [ErrorCode.ReservedClaim]: { status: 500, detail: 'A claim has a reserved name.' },
-  [ErrorCode.ClaimNotSerializable]: { status: 500, detail: 'A claim holds what JSON cannot carry.' },
+  [ErrorCode.ClaimNotSerializable]: { status: 500, detail: 'A claim has a value that JSON cannot represent.' },
   [ErrorCode.TokenTooLarge]: { status: 500, detail: 'The refresh token is too large for a cookie.' },
   [ErrorCode.ControllerRefused]: { status: 500, detail: 'A controller cannot be served as it is.' },
   [ErrorCode.ServiceUnavailable]: { status: 503, detail: 'The service is not available right now.' },
@@ -61,12 +61,12 @@ export const ERRORS: ErrorTable<ErrorCode> = {
 /** Makes an error of the library. */
 export const authError = errorsOf(ERRORS);
 
-/** 401: the token lacks a valid signature, is expired, or belongs to nobody who may use it. */
+/** 401: the token is malformed or expired, its signature is wrong, or its session or user is no longer active. */
 export function tokenNotValid(reason: RefusalReason): JwtAllauthError {
   return authError('token_not_valid', { reason });
 }
 
-/** 503: something this service depends on is away or overloaded; the same request may be sent again. */
+/** 503: the database or another dependency is unreachable or overloaded. The client can retry the same request. */
 export function serviceUnavailable(cause?: unknown): JwtAllauthError {
   return authError('service_unavailable', { retryAfter: 5, cause });
 }

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 
 /**
- * The stable codes that an error answer carries in `code`. Programs compare these; people read `detail`.
- * The README lists when each one is sent.
+ * The stable codes of errors, sent as `code`. Programs compare the code; `detail` is for people. `docs/errors.md` says
+ * when each code is sent.
  */
 export const ErrorCode = {
   ValidationFailed: 'validation_failed',
@@ -39,12 +39,12 @@ export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
 /** What is wrong with one input field. Messages never contain the submitted value. */
 export interface FieldError {
-  /** Name of the field; empty when the whole body is meant. */
+  /** Name of the field; empty if the message concerns the whole body. */
   readonly field: string;
   readonly messages: readonly string[];
 }
 
-/** The JSON body of an error answer (RFC 9457, `application/problem+json`). */
+/** The JSON body of an error response (RFC 9457, `application/problem+json`). */
 export interface ProblemDetails {
   readonly type: 'about:blank';
   readonly title: string;
@@ -55,24 +55,24 @@ export interface ProblemDetails {
 }
 
 /**
- * How a refresh token that is not the live one of its session came to be presented:
+ * Why a refresh token was presented that is not the live token of its session:
  *
- * - `lost-response`: the immediate parent, within REFRESH_REUSE_GRACE: a retry, a second tab, a lost answer;
- * - `recovered`: made after the last rotation that the database knows: the database has lost a rotation (a failover, a
- *   backup that was restored), and the token is rotated on;
- * - `replay`: any other token of a live session: proof of theft, the session is revoked;
- * - `revoked-session`: a token of a session that has been ended;
- * - `unknown-session`: a token of a session that no longer has a row, or never belonged to this user.
+ * - `lost-response`: it is the previous token, within REFRESH_REUSE_GRACE: a retry, a second tab, a lost response;
+ * - `recovered`: it is newer than the last rotation in the database, which has lost a rotation (failover, restored
+ *   backup). The token is accepted and rotated;
+ * - `replay`: it is any other token of a live session, a sign of theft. The session is revoked;
+ * - `revoked-session`: its session was ended;
+ * - `unknown-session`: its session has no row any more, or the row belongs to another user.
  */
 export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-session' | 'unknown-session';
 
 /**
- * What was wrong with a token, or with its session, for the log. The client gets `token_not_valid` in each case:
+ * Why a token was refused, for the log. The client gets `token_not_valid` in all cases:
  *
- * - `malformed`: it is no token of ours, in its form, its header or its claims; `unknown-key`; `wrong-signature`;
- *   `expired`;
- * - `session-ended`, `no-active-user`: the session or the user that it names is gone;
- * - `one-time-key`: the key of a mailed link that is unknown, used, superseded or expired, or is missing;
+ * - `malformed`: its form, header or claims are not those of a token of this library;
+ * - `unknown-key`, `wrong-signature`, `expired`;
+ * - `session-ended`, `no-active-user`: its session has ended, or its user is deactivated or deleted;
+ * - `one-time-key`: the key of a mailed link is missing, unknown, used, superseded or expired;
  * - a `TokenReuse`.
  */
 export type RefusalReason =
@@ -85,42 +85,42 @@ export type RefusalReason =
   | 'no-active-user'
   | 'one-time-key';
 
-/** How an error is answered: what it carries beside its code. */
+/** The properties of a JwtAllauthError, except its code. */
 export interface JwtAllauthErrorOptions {
   /** The HTTP status. */
   readonly status: number;
-  /** A sentence for people, which is sent. */
+  /** A sentence for people. It is sent to the client. */
   readonly detail: string;
   readonly errors?: readonly FieldError[];
-  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  /** Seconds after which a retry makes sense, sent as `Retry-After`. */
   readonly retryAfter?: number;
-  /** Logged, never sent. */
+  /** Why a token was refused. Logged, never sent. */
   readonly reason?: RefusalReason;
   readonly cause?: unknown;
-  /** Further members of the problem (RFC 9457 §3.2), which are sent; `type`, `title` and `instance` among them. */
+  /** Additional members of the problem details (RFC 9457 §3.2), which are sent. May replace `type` and `title`. */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Every error that this library raises on purpose. It knows its HTTP status, a stable code and a sentence that is safe
- * to show: neither a submitted value nor a token nor SQL is ever part of it.
+ * An error that the library throws on purpose. It has an HTTP status, a stable code, and a sentence that contains no
+ * submitted value, no token and no SQL.
  */
 export class JwtAllauthError extends Error {
   /** The HTTP status. */
   readonly httpCode: number;
-  /** A sentence for people, which is sent. */
+  /** A sentence for people. It is sent to the client. */
   readonly detail: string;
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
-  /** What was wrong with a token; logged, never sent. */
+  /** Why a token was refused. Logged, never sent. */
   readonly reason?: RefusalReason;
   readonly #members: Readonly<Record<string, unknown>> | undefined;
 
   /**
-   * For an error of the app's own. Those of the library and of modules are made from their table (`error-table.ts`).
+   * For errors of the app. The library and its modules make their errors from tables (`error-table.ts`).
    *
-   * @param code one of `ErrorCode`, or a code of the app's
+   * @param code one of `ErrorCode`, or the app's own code
    */
   constructor(
     readonly code: string,
@@ -136,7 +136,7 @@ export class JwtAllauthError extends Error {
     this.#members = members;
   }
 
-  /** The problem details of this error, as they are sent (RFC 9457 §3). */
+  /** The problem details of this error, as they are sent to the client (RFC 9457 §3). */
   toJSON(): ProblemDetails {
     return {
       type: 'about:blank',

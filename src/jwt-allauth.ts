@@ -37,128 +37,130 @@ import type { Tokens } from './tokens/tokens.js';
 import type { LegacyPasswords } from './users/legacy-passwords.js';
 import type { PasswordOwner } from './users/user.service.js';
 
-/** Classes that extend inputs of ours by fields, each with rules of class-validator. */
+/** The app's subclasses of request bodies. They add fields with class-validator rules. */
 export interface AppInputs {
-  /** Of the sign-up. */
+  /** The body of a sign-up. */
   readonly registration?: new () => RegistrationInput;
-  /** Of what users may change about themselves. */
+  /** The body of a profile update. */
   readonly profile?: new () => ProfileInput;
 }
 
 /** The options of `createJwtAllauth`. */
 export interface JwtAllauthOptions {
-  /** An initialised ORM that knows the app's user and what `createAuthEntities` returned. */
+  /** An initialised ORM. Its entities include the app's user and those from `createAuthEntities`. */
   readonly orm: MikroORM;
-  /** From `settingsFromEnv`, or an object of the same settings. */
+  /** The result of `settingsFromEnv`, or an object with settings. */
   readonly settings: Settings | SettingsInput;
-  /** Path below which the auth controllers answer. Default: `/auth`. */
+  /** The path prefix of the library's routes. Default: `/auth`. */
   readonly prefix?: string;
   /**
-   * Subclasses of this library's services, to stand in their place; each is constructed with what the class that it
-   * extends is constructed with, and reaches it as `this.kernel`.
+   * The app's subclasses of the library's services. Each replaces the service that it extends, gets the same
+   * constructor arguments, and finds other services in `this.kernel`.
    */
   readonly services?: readonly Class<object>[];
-  /** Default: warnings and errors on the console. */
+  /** Default: writes warnings and errors to standard error. */
   readonly logger?: Logger;
   /**
-   * Ways of the app to find out who sends a request without an access token of ours, in the order in which they are
-   * asked. Each is made by the container where that knows the class, and else without arguments. Our own routes never
-   * take what they say.
+   * The app's authenticators, for requests without an access token of this library, such as requests with an API key.
+   * They are called in this order. The container makes each if it knows the class; otherwise the library makes it
+   * without arguments. The library's own routes do not accept them.
    */
   readonly authenticators?: readonly AuthenticatorClass[];
   /**
-   * Where our services, controllers and middlewares are registered. Default: TypeDI's own; a second app in the process
-   * gives one of its own. routing-controllers must know it (`useContainer`).
+   * The TypeDI container for the library's services, controllers and middlewares. Default: the global one. A second app
+   * in the same process needs its own. Pass the same container to `useContainer` of routing-controllers.
    */
   readonly container?: ContainerInstance;
-  /** The app's own way to send mails. Default: SMTP_URL, or in development the console. */
+  /** Sends the mails. Default: over SMTP_URL; in development without SMTP_URL, prints them on the console. */
   readonly mailer?: Mailer;
   /**
-   * Checks password hashes of the system that was there before, which are not argon2id. A right password is hashed anew
-   * at sign-in.
+   * Verifies password hashes of an older system, which are not argon2id. After a successful sign-in the library
+   * replaces the hash by an argon2id hash.
    */
   readonly legacyPasswords?: LegacyPasswords;
-  /** What runs before a sign-up, a sign-in and a refresh. A hook that throws refuses it with the app's own error. */
+  /**
+   * Functions that run before a sign-up, a sign-in and a refresh. A hook refuses it by throwing the app's own error.
+   */
   readonly hooks?: AuthHooks;
   /**
-   * Classes that extend `RegistrationInput` and `ProfileInput`. Their fields are written to the user's properties of
-   * the same names, and are in `GET /user`.
+   * Subclasses of `RegistrationInput` and `ProfileInput`. Their fields are stored in the user's properties of the same
+   * names, and `GET /user` returns them.
    */
   readonly inputs?: AppInputs;
-  /** Endpoints that are switched off: `{ registration: false }`. They answer 404 and are not in OpenAPI. */
+  /** Switches routes off, as in `{ registration: false }`. They answer 404 and are not in the OpenAPI document. */
   readonly routes?: RouteSwitches;
   /** Default: the system's clock. */
   readonly clock?: Clock;
 }
 
-/** Authentication for one app, made by `createJwtAllauth`. */
+/** The library as one app uses it, made by `createJwtAllauth`. */
 export interface JwtAllauth {
   readonly settings: Settings;
-  /** Path below which our controllers answer. */
+  /** The path prefix of the library's routes. */
   readonly prefix: string;
-  /** Our controllers, as the settings want them. */
+  /** The controllers of the library and of the app's modules, except routes that are switched off. */
   readonly controllers: readonly Class<object>[];
-  /** Every error that our routes answer with, by code: those of the library and of the modules. */
+  /** The errors of the library and of the app's modules, by code. */
   readonly errors: ErrorTable;
   readonly events: AuthEvents;
   readonly tokens: TokenFactory;
   readonly sessions: SessionService;
   /**
-   * Signs in a user whom the app knows by a way of its own, through every gate: for somebody who has just proved who
-   * they are.
+   * Signs in a user whom the app itself has authenticated. The sign-in passes all hooks and gates, such as a second
+   * factor.
    *
    * @throws second_factor_required (the challenge), no_active_account, email_not_verified, and what a hook throws
    */
   signIn(user: Pick<PasswordOwner, 'id' | 'passwordHash'>, how: AppSignIn): Promise<Tokens>;
   readonly deactivation: DeactivationService;
   readonly purge: PurgeService;
-  /** The mails that wait to be sent. */
+  /** The queue of mails. */
   readonly outbox: Outbox;
   /**
-   * Who sends a request, or whose access token this is: for a WebSocket, GraphQL, or anything else outside of
-   * routing-controllers. It heeds ACCESS_TOKEN_SESSION_CHECK. A request is looked at once, a token at each call.
+   * Authenticates a request or an access token outside of routing-controllers, for example for a WebSocket or GraphQL.
+   * Applies ACCESS_TOKEN_SESSION_CHECK. The result for a request is cached; a token is checked at each call.
    *
    * @throws not_authenticated, token_not_valid, service_unavailable, and what an authenticator throws
    */
   authenticate(requestOrToken: IncomingMessage | string): Promise<Principal>;
   /**
-   * A middleware for routes of Express itself, version 4 or 5: who passes is as with `@Authorized(…rules)`, and is then
-   * `request.principal`. Everybody else is answered as our routes answer.
+   * Makes a middleware for plain Express routes (version 4 or 5), with the same rules as `@Authorized(…rules)`. It sets
+   * `request.principal`. Other requests get the library's error response.
    *
    * @throws controller_refused for a rule that is neither a role number nor a predicate
    */
   requireAuth(...rules: readonly AccessRule[]): RequireAuth;
   /**
-   * Hands the tokens of a new session to the client of a route of the app, as our sign-in does: sets the refresh cookie
-   * and ends the session of the one that it replaces, or gives both tokens for the body. The settings and the request
-   * say which. Guard the route by `@FromOwnOrigin()`.
+   * Prepares the response of the app's own sign-in route, as the library's sign-in does. The settings and the request
+   * choose the transport. With cookies, it sets the refresh cookie and ends the session of a cookie that it replaces;
+   * otherwise the body contains both tokens. Guard the route with `@FromOwnOrigin()`.
    *
-   * @returns the body of the answer
+   * @returns the body of the response
    * @throws bad_request for an `Auth-Transport` that the settings do not allow
    */
   deliver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody>;
   /**
-   * The options for `createExpressServer` or `useExpressServer`: the app's own, with our controllers, middlewares and
-   * checkers added.
+   * The options for `createExpressServer` or `useExpressServer`: the app's options, with the library's controllers,
+   * middlewares and checkers added.
    *
-   * @throws controller_refused for a controller that would be less protected than it looks
-   * @throws TypeError for a `routePrefix` without its slash, where PUBLIC_URL does not end with it, and for a
-   * REFRESH_TOKEN_COOKIE_PATH that does not reach our routes below PUBLIC_URL
+   * @throws controller_refused for a controller that has less protection than its source suggests
+   * @throws TypeError for a `routePrefix` without a leading slash or with which PUBLIC_URL does not end, and for a
+   * REFRESH_TOKEN_COOKIE_PATH that does not include the library's routes below PUBLIC_URL
    */
   serverOptions(options?: AppServerOptions): RoutingControllersOptions;
   /**
-   * Stops the background work: that of modules, the sending of mails, and the connection that listens for revocations.
+   * Stops all background work: jobs, modules, the outbox, and the connection that listens for revocations.
    *
-   * @throws what the `close` of a module throws, after all the rest is stopped
+   * @throws what the `close` of a module throws, after everything has been stopped
    */
   close(): Promise<void>;
 }
 
 /**
- * Puts the library together for one app. Nothing is shared between two calls, so that two differently configured apps
- * can live in one process.
+ * Sets the library up for one app. Two calls share nothing, so that one process can run two apps with different
+ * settings.
  *
- * @throws SettingsError with every setting that cannot be used; TypeError for a prefix, an ORM or services that cannot
+ * @throws SettingsError with all faults of the settings; TypeError for an unusable prefix, ORM, service or module
  */
 export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtAllauth> {
   const { orm, prefix = '/auth', services = [], logger = consoleLogger } = options;
@@ -214,7 +216,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   };
 }
 
-/** Makes the parts of all modules, and puts their gates behind those of the library. */
+/** Creates the parts of all modules, and adds their gates after the library's. */
 async function createFeatures(
   kernel: AuthKernel,
   modules: readonly AuthModule[],
@@ -229,7 +231,7 @@ async function createFeatures(
   return features;
 }
 
-/** @throws what the `close` of a module throws, after all the rest is stopped */
+/** @throws what the `close` of a module throws, after everything has been stopped */
 async function stopBackgroundWork(kernel: AuthKernel, features: readonly ModuleParts[]): Promise<void> {
   await kernel.backgroundJobs.runPending();
   const closed = await Promise.allSettled(features.map(async (feature) => feature.close?.()));

@@ -73,57 +73,57 @@ import { SignUpBrowsers } from './users/sign-up-browsers.js';
 import { UserService } from './users/user.service.js';
 import { UserCreationService } from './users/user-creation.service.js';
 
-/** What one app's kernel is made of. */
+/** Options of `createAuthKernel`. */
 export interface AuthKernelOptions {
   readonly orm: MikroORM;
   readonly settings: Settings;
-  /** The app's subclasses of services; each replaces the service that it extends. */
+  /** The app's subclasses of services. Each replaces the service that it extends. */
   readonly services: readonly Class<object>[];
   readonly logger: Logger;
   readonly container: ContainerInstance;
   readonly clock: Clock;
-  /** Path of the auth controllers, for links in mails. */
+  /** Path prefix of the auth controllers. */
   readonly prefix: string;
-  /** The words of the mails of all modules, by name. */
+  /** The texts of the mails of all modules, by name of the mail. */
   readonly mailWords: Readonly<Record<string, MailWords>>;
-  /** The app's own way to send mails. */
+  /** The app's mailer. */
   readonly mailer?: Mailer;
-  /** Checks the hashes of the system that was there before. */
+  /** Verifies the password hashes of an older system. */
   readonly legacyPasswords?: LegacyPasswords;
-  /** What the app asks before a sign-up, a sign-in and a refresh. */
+  /** The app's hooks before a sign-up, a sign-in and a refresh. */
   readonly hooks?: AuthHooks;
-  /** Classes by which the app adds fields to our inputs. */
+  /** The app's subclasses of inputs, with additional fields. */
   readonly inputs?: Readonly<Partial<Record<InputUse, InputClass>>>;
 }
 
-/** The foundations: settings, database, keys, log, metrics and events. */
+/** The first layer: settings, database, keys, log, metrics and events. */
 interface Foundation {
   readonly orm: MikroORM;
   readonly settings: Settings;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Path of the auth controllers. */
+  /** Path prefix of the auth controllers. */
   readonly prefix: string;
-  /** What the app asks before a sign-up, a sign-in and a refresh. */
+  /** The app's hooks before a sign-up, a sign-in and a refresh. */
   readonly hooks: AuthHooks;
-  /** Makes a service, or the app's subclass of it, and puts it into the app's container. */
+  /** Makes a service, or the app's subclass of it, and registers it in the app's container. */
   readonly make: ServiceMaker;
   readonly database: Database;
   /** The keys that sign tokens. */
   readonly keys: KeyRing;
-  /** The keys that seal what is stored. */
+  /** The keys that encrypt stored values. */
   readonly encryption: EncryptionKeys;
   readonly telemetry: Telemetry;
   readonly events: AuthEvents;
   readonly journal: Journal;
 }
 
-/** Users, tokens and the counters of limits. */
+/** The second layer: users, tokens and rate limit counters. */
 interface UserParts extends Foundation {
   readonly users: UserService;
   readonly accounts: Accounts;
   readonly userCreation: UserCreationService;
-  /** The fields that the app adds to inputs of ours. */
+  /** The fields that the app adds to the library's inputs. */
   readonly inputs: Readonly<Record<InputUse, InputFields>>;
   readonly signUps: PendingSignUps;
   readonly signUpBrowsers: SignUpBrowsers;
@@ -135,7 +135,7 @@ interface UserParts extends Foundation {
   readonly eventCounters: EventCounters;
 }
 
-/** Sessions: opened, rotated, listed, checked and ended. */
+/** The third layer: sessions. */
 interface SessionParts extends UserParts {
   readonly clientNetworks: ClientNetworks;
   readonly sessionStore: SessionStore;
@@ -153,7 +153,7 @@ interface SessionParts extends UserParts {
   readonly sessionChecker: SessionChecker;
 }
 
-/** Mails, the work that follows an answer, and who holds an address. */
+/** The fourth layer: mails, background jobs and the ownership of addresses. */
 interface MailParts extends SessionParts {
   readonly outbox: Outbox;
   readonly mailLimiter: MailLimiter;
@@ -164,27 +164,27 @@ interface MailParts extends SessionParts {
 }
 
 /**
- * What a feature may use, by name. A service takes what it needs of it, as `Pick<AuthKernel, 'users' | 'sessions'>`,
- * and keeps it `protected`, for the app's subclasses.
+ * The services that features and modules use, by name. A service declares what it needs, such as
+ * `Pick<AuthKernel, 'users' | 'sessions'>`, and keeps it in a `protected` property, for the app's subclasses.
  */
 export interface AuthKernel extends MailParts {
   readonly loginLimiter: LoginLimiter;
   readonly loginFailures: LoginFailures;
   readonly passwordProof: PasswordProof;
-  /** The one door: every way in ends there. */
+  /** Opens sessions. All ways to sign in use it. */
   readonly signIn: SignInService;
-  /** What controllers are made from, beside services. */
+  /** What controllers need in addition to services. */
   readonly http: ControllerParts;
 }
 
-/** Makes the services of one app, each of them once. @throws SettingsError, TypeError */
+/** Makes the services of one app. @throws SettingsError, TypeError */
 export async function createAuthKernel(options: AuthKernelOptions): Promise<AuthKernel> {
   const foundation = await createFoundation(options);
   const mails = withMails(withSessions(await withUsers(foundation, options)), options);
   const { make, journal } = mails;
-  const guessing = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
-  const signIn = { passwordProof: new PasswordProof(guessing), signIn: make(SignInService, mails) };
-  return { ...guessing, ...signIn, http: createControllerParts(guessing) };
+  const limits = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
+  const signIn = { passwordProof: new PasswordProof(limits), signIn: make(SignInService, mails) };
+  return { ...limits, ...signIn, http: createControllerParts(limits) };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
@@ -192,8 +192,8 @@ async function createFoundation(options: AuthKernelOptions): Promise<Foundation>
   const make = serviceMaker(options.services, options.container);
   const database = new Database(orm);
   await database.usePool().catch((error) => {
-    if (isDatabaseUnavailable(error)) return; // asked again when it is needed
-    logger.warn({}, 'the wait for a connection cannot be bounded: not a pool of pg');
+    if (isDatabaseUnavailable(error)) return; // the first statement tries again
+    logger.warn({}, 'the wait for a connection has no limit: the ORM does not use a pool of pg');
   });
   const keys = new KeyRing(settings);
   const telemetry = await Telemetry.load();
@@ -203,17 +203,17 @@ async function createFoundation(options: AuthKernelOptions): Promise<Foundation>
   const journal = new Journal({ database, orm, events, settings, clock });
   return {
     ...{ orm, settings, logger, clock, prefix, hooks, make, database, keys, encryption, telemetry, events, journal },
-    // A service that is printed does not print the whole library, and what the app's ORM knows.
+    // Printing a service must not print the whole library and the app's ORM.
     ...{ [inspect.custom]: () => 'AuthKernel {}' },
   };
 }
 
-/** The keys of the settings; in development without any, one that comes from the signing key. */
+/** The keys of ENCRYPTION_KEYS. In development, if there are none, a key that is derived from the signing key. */
 function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): EncryptionKeys {
   const [first, ...others] = settings.encryptionKeys.map(readEncryptionKey).filter((key) => key !== undefined);
   if (first) return new EncryptionKeys([first, ...others]);
   const name = namesOf(settings)('encryptionKeys');
-  logger.warn({}, `${name} is not set: what is sealed is lost with the signing key, and production does not start`);
+  logger.warn({}, `${name} is not set: stored secrets are lost with the signing key, and production requires it`);
   return new EncryptionKeys([keys.deriveEncryptionKey()]);
 }
 
@@ -277,16 +277,16 @@ function withMails(base: SessionParts, { mailer, mailWords }: AuthKernelOptions)
   return { ...parts, mails, backgroundJobs: new BackgroundJobs(parts), addresses: new Addresses(base) };
 }
 
-/** @throws SettingsError where links would be mailed in production, and there is no server that takes mails */
+/** @throws SettingsError in production, if PUBLIC_URL is set but neither SMTP_URL nor a mailer */
 function defaultMailer(settings: Settings): Mailer {
   if (settings.smtpUrl) return new SmtpMailer(settings);
   if (settings.publicUrl === undefined || settings.development) return new ConsoleMailer();
   const nameOf = namesOf(settings);
-  const message = `is needed in production where ${nameOf('publicUrl')} is set, unless the app passes a mailer`;
+  const message = `is required in production if ${nameOf('publicUrl')} is set, unless the app passes a mailer`;
   throw new SettingsError([{ setting: nameOf('smtpUrl'), message }]);
 }
 
-/** What `purge` deletes of the library's own tables, by what it is. */
+/** What `purge` deletes from the library's own tables, by name. */
 export function kernelSweeps({ database, orm, settings }: AuthKernel): Readonly<Record<string, TableSweep>> {
   const table = (name: string) => Table.named(orm, name);
   return {

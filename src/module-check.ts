@@ -6,9 +6,10 @@ import { type AuthKernel, kernelSweeps } from './kernel.js';
 import type { AuthModule, ModuleParts } from './module.js';
 
 /**
- * Refuses modules that do not fit together or into their app.
+ * Checks that modules do not conflict with each other or with the library.
  *
- * @throws TypeError for modules of one name, for what two of them would share, and for migrations that are not listed
+ * @throws TypeError if two modules have the same name, error code, mail, route or migration, or if `migrationsList` of
+ * the ORM has the library's migrations without those of a module
  */
 export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
   const names = new Set<string>();
@@ -21,23 +22,23 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
   for (const module of modules) {
     const { name } = module;
     const own = module.migrations?.map((migration) => migration.name) ?? [];
-    reserveNames(names, [name], () => `module ${name}: is named twice`);
+    reserveNames(names, [name], () => `module ${name}: two modules have this name`);
     reserveNames(
       errors,
       Object.keys(module.errors ?? {}),
-      (code) => `module ${name}: there is an error ${code} already`,
+      (code) => `module ${name}: the error ${code} exists already`,
     );
-    reserveNames(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: there is a mail ${mail} already`);
-    reserveNames(routes, module.routes ?? [], (route) => `module ${name}: there are routes ${route} already`);
-    reserveNames(migrations, own, (migration) => `module ${name}: there is a migration ${migration} already`);
+    reserveNames(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: the mail ${mail} exists already`);
+    reserveNames(routes, module.routes ?? [], (route) => `module ${name}: the routes ${route} exist already`);
+    reserveNames(migrations, own, (migration) => `module ${name}: the migration ${migration} exists already`);
     if (isListingOwn && !own.every((migration) => listed.includes(migration)))
       throw new TypeError(
-        `module ${name}: its migrations are not in migrationsList; give authMigrations the modules as well`,
+        `module ${name}: its migrations are not in migrationsList; pass the modules to authMigrations as well`,
       );
   }
 }
 
-/** Adds names to those that are taken. @throws TypeError with the fault of the first one that was taken before */
+/** Adds names to those that are taken. @throws TypeError for the first name that was taken before */
 function reserveNames(taken: Set<string>, names: readonly string[], faultOf: (name: string) => string): void {
   for (const name of names) {
     if (taken.has(name)) throw new TypeError(faultOf(name));
@@ -45,12 +46,12 @@ function reserveNames(taken: Set<string>, names: readonly string[], faultOf: (na
   }
 }
 
-/** What `purge` deletes, by name. @throws TypeError for two sweeps of one name: one of them would do nothing */
+/** What `purge` deletes, by name. @throws TypeError if two sweeps have the same name: one of them would not run */
 export function sweepsOf(kernel: AuthKernel, modules: readonly AuthModule[], features: readonly ModuleParts[]) {
   const sweeps: Record<string, TableSweep> = { ...kernelSweeps(kernel) };
   for (const [index, feature] of features.entries()) {
     const double = Object.keys(feature.sweeps ?? {}).find((name) => Object.hasOwn(sweeps, name));
-    if (double) throw new TypeError(`module ${modules[index]?.name}: there is a sweep ${double} already`);
+    if (double) throw new TypeError(`module ${modules[index]?.name}: the sweep ${double} exists already`);
     Object.assign(sweeps, feature.sweeps);
   }
   return sweeps;

@@ -1,4 +1,4 @@
-// The entry point `jwt-allauth/module`: what a module is written with.
+// The entry point `jwt-allauth/module`, for the code of modules.
 
 export type { Authenticator } from './authentication/authenticator.js';
 export { Principal } from './authentication/principal.js';

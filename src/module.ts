@@ -10,43 +10,43 @@ import type { SignInGate } from './sign-in/sign-in-gate.js';
 import type { BaseUser } from './users/base-user.entity.js';
 
 /**
- * What a feature contributes to the library: a plain object, the same for every app of the process. The features that
- * ship with the library are modules as well.
+ * A feature of the library or of an app: a plain object that contributes tables, settings, routes, mails and more. The
+ * features that ship with the library are modules too. The same object can serve several apps of one process.
  */
 export interface AuthModule<S extends object = object> {
-  /** Its name, which error messages use. */
+  /** The unique name of the module, for error messages. */
   readonly name: string;
-  /** The class of its settings: properties with rules and defaults. Their names must differ from all others. */
+  /** The class of its settings: properties with rules and defaults. No other module may have the same settings. */
   readonly settings?: new () => S;
-  /** Makes its tables' entities, for one ORM. */
+  /** Makes the entities of its tables, for one ORM. */
   readonly entities?: (user: () => EntityClass<BaseUser>) => readonly EntitySchema[];
-  /** Its migrations, the oldest first. Each has a name of its own. */
+  /** Its migrations, oldest first. Each has a unique name. */
   readonly migrations?: readonly NamedMigration[];
-  /** The words of its mails, by name. */
+  /** The texts of its mails, by name of the mail. */
   readonly mails?: Readonly<Record<string, MailWords>>;
-  /** The errors that it raises (`errorsOf`), by code. */
+  /** The errors that it throws (`errorsOf`), by code. */
   readonly errors?: ErrorTable;
-  /** The names of its controllers (`@AuthController`) that an app can switch off: see `JwtAllauthOptions.routes`. */
+  /** The names of its controllers (`@AuthController`) that an app can switch off with `JwtAllauthOptions.routes`. */
   readonly routes?: readonly string[];
   /**
-   * Makes its parts for one app.
+   * Creates its parts for one app.
    *
-   * @param kernel what the library has for features, by name
-   * @param settings its own, validated
+   * @param kernel the library's services
+   * @param settings the validated settings of this module
    */
   create(kernel: AuthKernel, settings: S): ModuleParts | Promise<ModuleParts>;
 }
 
-/** What a module brings into one app. */
+/** The parts of a module in one app. */
 export interface ModuleParts {
   /** Controllers, made with `@AuthController`. */
   readonly controllers?: readonly Class<object>[];
-  /** What every sign-in has to pass, behind the library's own gates, in this order. */
+  /** Gates that every sign-in must pass, after the library's own gates, in this order. */
   readonly gates?: readonly SignInGate[];
-  /** What `purge` deletes, by what it is called in the output of the command. */
+  /** What `purge` deletes, by the name that the result of a purge has for it. */
   readonly sweeps?: Readonly<Record<string, TableSweep>>;
-  /** Ways to find out who sends a request without an access token of ours. They are asked behind those of the app. */
+  /** Authenticators for requests without an access token of this library. They are called after the app's own. */
   readonly authenticators?: readonly Authenticator[];
-  /** Stops its background work. */
+  /** Stops the background work of the module. */
   readonly close?: () => Promise<void>;
 }

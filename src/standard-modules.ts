@@ -10,7 +10,7 @@ import { refreshModule } from './features/refresh/refresh.module.js';
 import { registrationModule } from './features/registration/registration.module.js';
 import type { AuthModule } from './module.js';
 
-/** The features that every app has, in the order in which documents list their routes. */
+/** The features that every app has, in the order of their routes in the documentation and in OpenAPI. */
 export const STANDARD_MODULES: readonly AuthModule[] = [
   registrationModule,
   passwordModule,

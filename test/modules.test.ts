@@ -210,22 +210,26 @@ describe('a start is refused', () => {
   const module = (parts: Partial<AuthModule>): AuthModule => ({ name: 'own', create: () => ({}), ...parts });
 
   test.each<[what: string, AuthModule[], RegExp]>([
-    ['with two modules of one name', [module({}), module({})], /^module own: is named twice/],
-    ['with a module that is called as one of ours', [module({ name: 'account' })], /^module account: is named twice/],
+    ['with two modules of one name', [module({}), module({})], /^module own: two modules have this name/],
+    [
+      'with a module that is called as one of ours',
+      [module({ name: 'account' })],
+      /^module account: two modules have this name/,
+    ],
     [
       'with the name of routes of ours',
       [module({ routes: ['sessions'] })],
-      /^module own: there are routes sessions already/,
+      /^module own: the routes sessions exist already/,
     ],
     [
       'with an error code of ours',
       [module({ errors: { csrf_failed: { status: 400, detail: '' } } })],
-      /^module own: there is an error csrf_failed already/,
+      /^module own: the error csrf_failed exists already/,
     ],
     [
       'with a mail of ours',
       [module({ mails: { invitation: { subject: '', title: '', before: '', after: '' } } })],
-      /^module own: there is a mail invitation already/,
+      /^module own: the mail invitation exists already/,
     ],
     [
       'with a setting of ours',
@@ -236,22 +240,22 @@ describe('a start is refused', () => {
           },
         }),
       ],
-      /^module own: there is a setting issuer already/,
+      /^module own: the setting issuer exists already/,
     ],
     [
       'with a migration that is called as that of another module',
       [notesModule, module({ migrations: notesModule.migrations ?? [] })],
-      /^module own: there is a migration Notes_1 already/,
+      /^module own: the migration Notes_1 exists already/,
     ],
     [
       'with a sweep that would replace one of ours',
       [module({ create: () => ({ sweeps: { sessions: {} as TableSweep } }) })],
-      /^module own: there is a sweep sessions already/,
+      /^module own: the sweep sessions exists already/,
     ],
     [
       'with a sweep of another module',
       [notesModule, module({ create: () => ({ sweeps: { notes: {} as TableSweep } }) })],
-      /^module own: there is a sweep notes already/,
+      /^module own: the sweep notes exists already/,
     ],
   ])('%s', async (_, modules, message) => {
     await expect(start(modules)).rejects.toThrow(message);

@@ -28,7 +28,7 @@ const start = (services: (new (...args: never[]) => object)[], container = Conta
 test.each([
   ['extends nothing of ours', [Nothing], 'services: Nothing extends no service of jwt-allauth'],
   ['is a service of ours itself', [LoginService], 'services: LoginService extends no service of jwt-allauth'],
-  ['is one of two for the same service', [OwnLogin, OtherLogin], 'services: more than one extends LoginService'],
+  ['is one of two for the same service', [OwnLogin, OtherLogin], 'services: several classes extend LoginService'],
 ])('a start is refused with a service that %s', async (_, services, message) => {
   await expect(start(services)).rejects.toThrow(new TypeError(message));
 });

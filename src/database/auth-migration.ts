@@ -1,12 +1,12 @@
 import type { Configuration, EntityMetadata, IDatabaseDriver, MigrationObject } from '@mikro-orm/core';
 import { entityMetadata, Table } from './table.js';
 
-/** A migration with its name, which no other has. */
+/** A migration with its unique name. */
 export type NamedMigration = MigrationObject;
 
 /**
- * A migration of the library or of a module. Names and the type of the user's key come from the app's own entities, so
- * that one migration fits every app.
+ * Base class for migrations of the library and of modules. Table names, column names and the type of the user's key
+ * come from the app's entities, so that the same migration works in every app.
  */
 export abstract class AuthMigration {
   #queries: string[] = [];
@@ -29,7 +29,7 @@ export abstract class AuthMigration {
 
   setTransactionContext(): void {}
 
-  /** Adds statements to those of this migration. */
+  /** Adds statements to this migration. */
   protected run(...queries: string[]): void {
     this.#queries.push(...queries);
   }
@@ -43,10 +43,10 @@ export abstract class AuthMigration {
     return this.#tableOf(entityMetadata(this.driver.getMetadata(), name));
   }
 
-  /** The table to which a relation of an entity leads, such as that of the app's users. */
+  /** The table that a relation of an entity points to, such as the app's user table. */
   protected target(name: string, relation: string): Table {
     const meta = entityMetadata(this.driver.getMetadata(), name).properties[relation]?.targetMeta;
-    if (!meta) throw new TypeError(`${name}.${relation} is no relation`);
+    if (!meta) throw new TypeError(`${name}.${relation} is not a relation`);
     return this.#tableOf(meta);
   }
 

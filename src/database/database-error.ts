@@ -1,11 +1,11 @@
 import { DriverException, ValidationError } from '@mikro-orm/core';
 
-/** Causes of causes that are looked at. */
+/** How many nested causes are examined. */
 const MAX_DEPTH = 5;
 
 /**
- * Whether an error, or what caused it, comes from MikroORM or PostgreSQL, whose errors have statements and rows in
- * them.
+ * Whether an error or one of its causes comes from MikroORM or PostgreSQL. Such errors can contain statements and
+ * values of rows, and must not be logged as they are.
  */
 export function isDatabaseError(error: unknown, depth = MAX_DEPTH): boolean {
   if (!(error instanceof Error) || depth === 0) return false;

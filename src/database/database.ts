@@ -4,58 +4,61 @@ import { serviceUnavailable } from '../error-table.js';
 import { DedicatedConnection, type PgClient } from './dedicated-connection.js';
 import { isDatabaseUnavailable } from './unavailability.js';
 
-/** Milliseconds that a statement waits for a connection where the app's pool sets no limit of its own. */
+/** How long a statement waits for a connection if the app's pool sets no limit. */
 const POOL_WAIT_MS = 5000;
 
 type Statement = Parameters<Kysely<unknown>['executeQuery']>[0];
 
-/** What this file uses of a pool of `pg`. */
+/** The part of a `pg` pool that this file uses. */
 interface Pool {
   readonly options: { connectionTimeoutMillis?: number; allowExitOnIdle?: boolean; password?: unknown };
-  /** Not in the types of `pg`, but in every pool. */
+  /** Missing in the types of `pg`, but present in every pool. */
   readonly Client?: new (
     options: object,
   ) => PgClient;
   query(statement: { name?: string; text: string; values: readonly unknown[] }): Promise<{ rows: unknown[] }>;
 }
 
-/** SQLSTATE of a prepared statement whose tables have changed since. It was not executed. */
+/** SQLSTATE of a prepared statement that PostgreSQL did not execute, because its tables have changed. */
 const PLAN_OUTDATED = '0A000';
 
 /**
- * SQLSTATEs of a name that the connection does not have, or has already: a pooler behind the pool swaps connections.
+ * SQLSTATEs of a prepared statement whose name is unknown or in use: a transaction pooler between the pool and
+ * PostgreSQL switches connections.
  */
 const CONNECTION_SWAPPED = ['26000', '42P05'];
 
 /**
- * The library's own way to PostgreSQL: parametrised statements beside the unit of work, and forks that never flush the
- * app's changes. A database that is away becomes `service_unavailable`.
+ * The library's access to PostgreSQL. It runs parametrised statements outside of the unit of work, and forks
+ * EntityManagers that never flush the app's changes. If the database is unreachable or overloaded, its methods throw
+ * `service_unavailable`.
  */
 export class Database {
   #canPrepare = false;
   #isPoolKnown = false;
-  /** What has to be done when the transaction of an EntityManager of ours has committed. */
+  /** Callbacks to run after the commit, for each EntityManager whose transaction this class has started. */
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #names = new Map<string, string>();
-  /** The EntityManagers that were made here. */
+  /** The EntityManagers that this class has forked. */
   readonly #own = new WeakSet<EntityManager>();
 
   constructor(private readonly orm: MikroORM) {}
 
   /**
-   * Bounds the wait for a connection, which `pg` leaves unbounded: an exhausted pool must answer, not hang. Prepares
-   * statements on this pool, unless the app has something done to each connection: only MikroORM's own way does that.
+   * Sets a limit for the wait for a connection, because `pg` has none and an exhausted pool would block requests for
+   * ever. Enables prepared statements, unless the app has hooks for each connection: the hooks run only on connections
+   * that MikroORM itself takes from the pool.
    */
   async usePool(): Promise<void> {
     this.#isPoolKnown = true;
     const pool = await this.#pool();
     pool.options.connectionTimeoutMillis ||= POOL_WAIT_MS;
     const { config } = this.orm;
-    const isTouched = config.get('onCreateConnection') || config.get('onReserveConnection');
-    this.#canPrepare = !isTouched && config.get('sessionContext') !== 'connection';
+    const hasConnectionHooks = config.get('onCreateConnection') || config.get('onReserveConnection');
+    this.#canPrepare = !hasConnectionHooks && config.get('sessionContext') !== 'connection';
   }
 
-  /** The pool of the app's ORM. While the database is away, MikroORM may not have one at its first question. */
+  /** The pool of the app's ORM. While the database is unreachable, MikroORM may not have one yet. */
   async #pool(): Promise<Pool> {
     try {
       return await this.#connection.getNativeClient();
@@ -66,8 +69,10 @@ export class Database {
   }
 
   /**
-   * Runs one statement with `$1`-style parameters and returns its rows: in the transaction of `em` if one is given,
-   * else on a connection of its own, committed when this returns and out of reach of any transaction of the app.
+   * Runs one statement with `$1`-style parameters and returns its rows. It runs in the transaction of `em`. Without
+   * `em`, it runs on a separate connection and has committed when this returns, whatever the app's transactions do.
+   *
+   * @throws service_unavailable
    */
   async query<Row = Record<string, unknown>>(
     sql: string,
@@ -83,9 +88,9 @@ export class Database {
     });
   }
 
-  /** Runs a statement that each connection parses and plans only once, or anew where what was prepared is outdated. */
+  /** Runs a prepared statement, which each connection parses only once. Runs it unprepared if its plan is outdated. */
   async #prepared(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
-    const pool = await this.#pool(); // asked each time: the app may connect its ORM anew
+    const pool = await this.#pool(); // not cached: the app may reconnect its ORM
     try {
       return await pool.query({ name: this.#nameOf(text), text, values });
     } catch (error) {
@@ -96,7 +101,7 @@ export class Database {
     }
   }
 
-  /** A name that says the same for the same text, on whatever connection and in whatever process. */
+  /** The name of a prepared statement: the same for the same text, on every connection and in every process. */
   #nameOf(text: string): string {
     const known = this.#names.get(text);
     if (known) return known;
@@ -106,15 +111,19 @@ export class Database {
   }
 
   /**
-   * Runs `work` in a transaction on an EntityManager of its own, never joined to one of the app, and flushes it before
-   * the commit. Kysely's own transaction is used because `em.transactional` never gives a connection back to the pool
-   * that is lost on the way: a few cut connections would exhaust it. READ COMMITTED whatever the database's default is:
-   * a statement that had to wait for a row must see what the row has become.
+   * Runs `work` in a new transaction, with a forked EntityManager that is flushed before the commit. It never joins a
+   * transaction of the app. The isolation level is READ COMMITTED, whatever the database's default is: a statement that
+   * waited for a row lock must see the new version of the row.
+   *
+   * This uses Kysely's transaction, because `em.transactional` does not return a broken connection to the pool: a few
+   * lost connections would exhaust the pool.
+   *
+   * @throws service_unavailable, and what `work` throws
    */
   async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     const em = this.fork();
-    const afterwards: (() => void)[] = [];
-    this.#afterCommit.set(em, afterwards);
+    const callbacks: (() => void)[] = [];
+    this.#afterCommit.set(em, callbacks);
     const result = await this.#available(async () => {
       await this.#connection.ensureConnection();
       const transaction = this.#connection.getClient().transaction().setIsolationLevel('read committed');
@@ -128,45 +137,48 @@ export class Database {
       em.resetTransactionContext();
       this.#afterCommit.delete(em);
     });
-    for (const callback of afterwards) callback();
+    for (const callback of callbacks) callback();
     return result;
   }
 
   /**
-   * Runs a part of the transaction of `em`. If it throws, what it has written is taken back, and what was written
-   * before stays.
+   * Runs `work` within a savepoint of the transaction of `em`. If `work` throws, only its own writes are rolled back.
    */
   async savepoint<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
-    const afterwards = this.#afterCommit.get(em);
-    const before = afterwards?.length ?? 0;
+    const callbacks = this.#afterCommit.get(em);
+    const callbacksBefore = callbacks?.length ?? 0;
     await this.query('savepoint part', [], em);
     try {
       const result = await work();
       await this.query('release savepoint part', [], em);
       return result;
     } catch (error) {
-      afterwards?.splice(before);
+      callbacks?.splice(callbacksBefore);
       await this.query('rollback to savepoint part', [], em);
       throw error;
     }
   }
 
   /**
-   * Calls back when the transaction of `em` has committed: at once where there is none, or where it is the app's own.
+   * Runs a callback after the transaction of `em` has committed. It runs at once if there is no transaction, or if the
+   * app has started it.
    */
   afterCommit(em: EntityManager | undefined, callback: () => void): void {
-    const waiting = em && this.#afterCommit.get(em);
-    if (waiting) waiting.push(callback);
+    const callbacks = em && this.#afterCommit.get(em);
+    if (callbacks) callbacks.push(callback);
     else callback();
   }
 
-  /** Runs `work` on an EntityManager of its own, without a transaction. */
+  /** Runs `work` with a forked EntityManager, without a transaction. */
   async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     return this.#available(() => work(this.fork()));
   }
 
   /**
-   * A connection beside the pool, made as the pool makes its own. A statement on it fails after so many milliseconds.
+   * Opens a connection outside of the pool, with the options of the pool.
+   *
+   * @param queryTimeoutMs milliseconds after which a statement on it fails
+   * @throws service_unavailable; TypeError if the ORM does not use a pool of pg
    */
   async connect(queryTimeoutMs: number): Promise<DedicatedConnection> {
     return this.#available(async () => {
@@ -178,13 +190,13 @@ export class Database {
     });
   }
 
-  /** Lets the process end though the pool holds connections: what is done by a timer must not keep it alive. */
+  /** Lets the process exit although the pool has idle connections, which timers of the library would otherwise keep. */
   async unrefIdleConnections(): Promise<void> {
     const pool = await this.#pool();
     pool.options.allowExitOnIdle = true;
   }
 
-  /** An EntityManager of its own: empty, and outside of the request's and of every transaction. */
+  /** A new, empty EntityManager, outside of the request's context and of every transaction. */
   fork(): EntityManager {
     const fork = this.orm.em.fork({ useContext: false, disableContextResolution: true });
     this.#own.add(fork);
@@ -192,14 +204,14 @@ export class Database {
   }
 
   /**
-   * An EntityManager to read with in the transaction of `em`: that itself where it is one of ours, else one beside it.
-   * What an EntityManager of the app's manages is neither refreshed nor flushed by us.
+   * An EntityManager for reads in the transaction of `em`: `em` itself if this class has forked it, else a new fork.
+   * The library neither refreshes nor flushes entities that the app's EntityManager manages.
    */
   reader(em: EntityManager): EntityManager {
     return this.#own.has(em) ? em : this.forkInTransactionOf(em);
   }
 
-  /** An empty EntityManager in the transaction of `em`. */
+  /** A new, empty EntityManager in the transaction of `em`. */
   forkInTransactionOf(em: EntityManager): EntityManager {
     const fork = this.fork();
     const transaction = em.getTransactionContext();
@@ -221,7 +233,7 @@ export class Database {
   }
 }
 
-/** A statement in the form that Kysely executes, with its parameters apart from its text. */
+/** A statement in the form that Kysely executes. */
 function toStatement(sql: string, parameters: readonly unknown[]): Statement {
   const query = { kind: 'RawNode', sqlFragments: [sql], parameters: [] } as const;
   return { sql, parameters, query, queryId: { queryId: sql } };

@@ -1,4 +1,4 @@
-/** What this file uses of a client of `pg`. */
+/** The part of a `pg` client that this file uses. */
 export interface PgClient {
   readonly connection: { readonly stream: { destroy(): void } };
   connect(): Promise<unknown>;
@@ -9,18 +9,18 @@ export interface PgClient {
   on(event: 'notification', listener: (message: { payload?: string }) => void): unknown;
 }
 
-/** A connection beside the app's pool, for what needs one of its own for long. */
+/** A long-lived connection outside of the app's pool. */
 export class DedicatedConnection {
   private constructor(private readonly client: PgClient) {}
 
-  /** Connects a client that has not been connected yet. */
+  /** Connects a client that is not connected yet. */
   static async open(client: PgClient): Promise<DedicatedConnection> {
-    client.on('error', () => {}); // without a listener it would end the process
+    client.on('error', () => {}); // an error without a listener would end the process
     const connection = new DedicatedConnection(client);
     try {
       await client.connect();
     } catch (error) {
-      connection.destroy(); // half open, it would hold its database for a minute
+      connection.destroy(); // a half-open connection would stay in the database for a minute
       throw error;
     }
     return connection;
@@ -30,7 +30,7 @@ export class DedicatedConnection {
     return (await this.client.query(text, values)).rows as Row[];
   }
 
-  /** From now on the connection does not keep the process alive. */
+  /** Lets the process exit although this connection is open. */
   unref(): void {
     this.client.unref();
   }
@@ -39,13 +39,13 @@ export class DedicatedConnection {
     this.client.on('notification', ({ payload = '' }) => listener(payload));
   }
 
-  /** Calls back when the connection is over, whoever ended it. */
+  /** Calls the listener when the connection has ended, for any reason. */
   onEnd(listener: () => void): void {
     this.client.on('end', listener);
     this.client.on('error', listener);
   }
 
-  /** Ends the connection without waiting for a server that may be silent. */
+  /** Closes the connection without waiting for the server, which may not respond. */
   destroy(): void {
     this.client.end().catch(() => {});
     this.client.connection.stream.destroy();

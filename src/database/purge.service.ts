@@ -2,25 +2,25 @@ import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import type { TableSweep } from './table-sweep.js';
 
-/** A purge rests this many times as long as its last statement took: it loads the database a tenth of the time. */
+/** A purge pauses this many times as long as its last statement took. So it uses the database a tenth of the time. */
 const PAUSE_FACTOR = 9;
 
-/** How a purge is done. */
+/** Options of `PurgeService.run`. */
 export interface PurgeOptions {
-  /** True: nothing is deleted, only counted. */
+  /** True: counts the rows and deletes nothing. */
   readonly dryRun?: boolean;
-  /** Rows that one statement deletes at most. Default: 1000. */
+  /** Maximum number of rows that one statement deletes. Default: 1000. */
   readonly batchSize?: number;
-  /** Waits between two statements, for so many milliseconds. Default: a timer. */
+  /** Waits between two statements, for a number of milliseconds. Default: a timer. */
   readonly pause?: (milliseconds: number) => Promise<unknown>;
   /** Called after each statement with the counts so far. */
   readonly onProgress?: (soFar: PurgeResult) => void;
 }
 
 /**
- * How many rows a purge has deleted, or would delete: `sessions` and `revocations` that no token needs any more,
- * `counters` under limits, `oneTimeKeys` of mailed links, `mails` that were not sent in time, `signUps` that were not
- * confirmed in time, and what modules of the app add.
+ * How many rows a purge has deleted, or would delete, by table: expired `sessions`, `revocations` of sessions whose
+ * access tokens have all expired, `counters` of rate limits, `oneTimeKeys` of mailed links, unsent `mails`, unconfirmed
+ * `signUps`, and the tables of the app's modules.
  */
 export interface PurgeResult {
   readonly sessions: number;
@@ -32,22 +32,22 @@ export interface PurgeResult {
   readonly [name: string]: number;
 }
 
-/** Deletes what has expired. Nothing needs it but the disk: what has expired is never believed. */
+/** Deletes expired rows to free disk space. The library never uses expired rows, deleted or not. */
 export class PurgeService {
   constructor(
     protected readonly kernel: {
-      /** What is deleted, by what it is. */
+      /** What is deleted, by the name that `PurgeResult` has for it. */
       readonly sweeps: Readonly<Record<string, TableSweep>>;
       readonly clock: Clock;
     },
   ) {}
 
   /**
-   * Deletes what has expired when it is called, to be called from a scheduler: once a day is often enough. It may run
-   * beside requests and beside itself: its statements are short, it waits for nobody's lock, and most of the time it
-   * rests.
+   * Deletes the rows that have expired by now. Call it from a scheduler; once a day is enough. It can run in parallel
+   * with requests and with other purges: its statements are short, skip locked rows, and are followed by pauses.
    *
-   * @throws RangeError for a batch of no rows; service_unavailable, after which it can be called again
+   * @returns how many rows it has deleted (with `dryRun`: would delete), by table
+   * @throws RangeError for a `batchSize` below 1; service_unavailable, after which you can call it again
    */
   async run({
     dryRun = false,

@@ -2,8 +2,8 @@ import { RequestContext } from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 
 /**
- * The EntityManager of the current request, if there is one and it belongs to this ORM: two can share a process and a
- * name.
+ * The EntityManager of the current request. Undefined outside of a request, and if the context belongs to another ORM
+ * of the process.
  */
 export function requestEntityManager(orm: MikroORM): EntityManager | undefined {
   const em = RequestContext.getEntityManager(orm.em.name) as EntityManager | undefined;
@@ -11,8 +11,8 @@ export function requestEntityManager(orm: MikroORM): EntityManager | undefined {
 }
 
 /**
- * Runs `next` in a request context of MikroORM whose EntityManager is forked when somebody first asks for it: a request
- * that never touches the database does not pay for one.
+ * Runs `next` in a request context of MikroORM. The EntityManager is forked at its first use, so that a request without
+ * queries does not pay for it.
  */
 export function openRequestContext({ em }: MikroORM, next: () => void): void {
   RequestContext.create([], () => {
@@ -20,7 +20,7 @@ export function openRequestContext({ em }: MikroORM, next: () => void): void {
     let fork: EntityManager | undefined;
     let isForking = false;
     map.get = (name) => {
-      if (name !== em.name || isForking) return undefined; // a new EntityManager asks for that of its context
+      if (name !== em.name || isForking) return undefined; // `em.fork` itself looks into the context
       if (!fork) {
         isForking = true;
         try {

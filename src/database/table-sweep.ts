@@ -1,32 +1,32 @@
 import type { Database } from './database.js';
 import type { Table } from './table.js';
 
-/** Pages of a table, and of each of its partitions, that one statement looks at: 1 MB. */
+/** How many pages one statement scans, of the table and of each of its partitions: 1 MB. */
 const PAGES_PER_STATEMENT = 128;
 
-/** What the statement that deletes rows also does with them. */
+/** What the deleting statement does with the deleted rows. */
 export interface SweepFollowUp {
-  /** What it reads of each row: a RETURNING list. */
+  /** A RETURNING list: the values that `expression` needs of each row. */
   readonly returning: string;
-  /** A common table expression over `deleted`; `$1` is the instant of the sweep. */
+  /** A common table expression that reads from `deleted`. `$1` is the instant of the sweep. */
   readonly expression: string;
-  /** A value of the expression, selected so that it runs: PostgreSQL skips what nobody reads. */
+  /** A value to select from it, because PostgreSQL does not run a SELECT expression that no query reads. */
   readonly result: string;
 }
 
-/** Which rows are deleted. */
+/** Which rows a sweep deletes. */
 export interface SweepRule {
-  /** The property with the instant from which on a row may go. */
+  /** The property with the instant from which on a row may be deleted. */
   readonly since: string;
-  /** For how many seconds after that it stays. */
+  /** How many seconds after that instant the row is kept. Default: 0. */
   readonly secondsKept?: number;
   readonly followUp?: SweepFollowUp;
 }
 
 /**
- * Deletes expired rows of a large table. It walks once through the table's pages, in short statements that commit by
- * themselves. So it needs no index (one on a column that rotation writes would cost each rotation its HOT update), and
- * holds no lock for long. A row that another transaction holds is left for the next time.
+ * Deletes expired rows of a large table. It scans the pages of the table once, in short statements that commit
+ * separately, so that no lock is held for long. It needs no index: an index on a column that rotation writes would
+ * prevent HOT updates. It skips rows that another transaction has locked; the next purge deletes them.
  */
 export class TableSweep {
   readonly #due: string;
@@ -41,14 +41,14 @@ export class TableSweep {
     this.#followUp = followUp;
   }
 
-  /** How many rows may go at an instant. */
+  /** How many rows a sweep at this instant would delete. */
   async count(at: Date): Promise<number> {
     const sql = `select count(*)::float8 as count from ${this.table.name} where ${this.#due}`;
     const [row] = await this.database.query<{ count: number }>(sql, [at]);
     return row?.count ?? 0;
   }
 
-  /** Deletes the rows that may go at an instant, at most `limit` a statement. Yields how many, after each statement. */
+  /** Deletes the rows that have expired at `at`, at most `limit` with each statement. Yields each statement's count. */
   async *delete(at: Date, limit: number): AsyncGenerator<number> {
     const sql = this.#deletion();
     const end = await this.#pages();
@@ -63,7 +63,7 @@ export class TableSweep {
     }
   }
 
-  /** Pages of the table, or of its largest partition. */
+  /** How many pages the table has, or its largest partition. */
   async #pages(): Promise<number> {
     const [row] = await this.database.query<{ pages: number }>(
       `select max(pg_relation_size(part) / current_setting('block_size')::int)::float8 as pages
@@ -74,8 +74,9 @@ export class TableSweep {
   }
 
   /**
-   * The rows are locked first, because only a SELECT can skip those that others hold. Each is named by its partition
-   * and its place there; the places alone are what PostgreSQL goes to without a look at the rest of the table.
+   * A SELECT locks the rows first, because a DELETE cannot skip locked rows. A row is identified by its partition
+   * (`tableoid`) and its place there (`ctid`). The condition on `ctid` alone lets PostgreSQL fetch the rows directly,
+   * without a scan of the table.
    */
   #deletion(): string {
     const { name } = this.table;

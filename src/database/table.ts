@@ -7,11 +7,11 @@ import {
 } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 
-/** The SQL names of an entity, quoted, as the app's naming strategy and schema make them. */
+/** The quoted SQL names of an entity, under the app's naming strategy and schema. */
 export class Table {
-  /** The table, with its schema where there is one. */
+  /** The name of the table, with its schema if there is one. */
   readonly name: string;
-  /** The schema with a dot behind it, or nothing: in which an index of the table is dropped. */
+  /** The schema followed by a dot, or an empty string. For `drop index`, which needs the schema before the name. */
   readonly schema: string;
 
   constructor(
@@ -28,7 +28,7 @@ export class Table {
     return new Table(orm.em.getPlatform(), meta, orm.config.get('schema'));
   }
 
-  /** The table of an entity that the ORM knows by this name. @throws TypeError that says how to make it known */
+  /** The table of the library's or a module's entity with this name. @throws TypeError if the ORM does not know it */
   static named(orm: MikroORM, name: string): Table {
     return Table.of(orm, entityMetadata(orm.getMetadata(), name));
   }
@@ -38,18 +38,18 @@ export class Table {
     return this.#quote(this.#field(property));
   }
 
-  /** The name of the constraint or index on some columns, as the schema generator would give it. */
+  /** The name of a constraint or index on some columns, as MikroORM's schema generator makes it. */
   constraint(properties: string | readonly string[], type: 'index' | 'foreign' | 'unique'): string {
     const fields = [properties].flat().map((property) => this.#field(property));
     return this.#quote(this.platform.getIndexName(this.meta.tableName, fields, type));
   }
 
-  /** The type of a property's column. */
+  /** The SQL type of a property's column. */
   columnType(property: string): string {
     return this.meta.properties[property]?.columnTypes[0] ?? 'text';
   }
 
-  /** What an entity is loaded from: every stored column that is not lazy, for a SELECT or RETURNING list. */
+  /** A SELECT or RETURNING list of all columns that MikroORM loads: every stored column that is not lazy. */
   columns(alias: string): string {
     const fields = this.meta.props.filter(isLoaded).flatMap(({ fieldNames }) => fieldNames);
     return [...new Set(fields)].map((field) => `${alias}.${this.#quote(field)}`).join(', ');
@@ -80,7 +80,7 @@ function isLoaded(property: EntityProperty): boolean {
   );
 }
 
-/** What the ORM knows of an entity of ours. @throws TypeError that says how to make it known */
+/** The metadata of the library's or a module's entity. @throws TypeError if the ORM does not know it */
 export function entityMetadata(all: MetadataStorage, name: string): EntityMetadata {
   const meta = [...all.getAll().values()].find(({ className }) => className === name);
   if (!meta)

@@ -1,5 +1,6 @@
 /**
- * SQLSTATE classes that say "not now": connection lost, out of resources, conflict with others, stopped by an operator.
+ * SQLSTATE classes of temporary failures: connection lost (08), conflict with other transactions (40), out of resources
+ * (53), intervention by an operator (57).
  */
 const SQLSTATE_CLASSES = ['08', '40', '53', '57'];
 
@@ -14,7 +15,7 @@ const NETWORK_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** What `pg` and its pool say without a code. */
+/** Messages of errors of `pg` and its pool that have no code. */
 const MESSAGES = [
   'timeout exceeded when trying to connect',
   'Connection terminated',
@@ -24,13 +25,15 @@ const MESSAGES = [
   'Client was closed',
 ];
 
-/** A standby during a failover, a transaction that timed out, an object or a lock that others hold. */
+/**
+ * SQLSTATEs of further temporary failures: read-only standby, transaction timeouts, object in use, lock not available.
+ */
 const SQLSTATES = ['25006', '25P03', '25P04', '55006', '55P03'];
 
-/** What PostgreSQL says, by a code of the class of lost connections, of a statement with a NUL in it. */
+/** The message for a NUL character in a parameter. Its code is in class 08, but the failure is permanent. */
 const NUL_MESSAGE = 'invalid message format';
 
-/** Whether the database could not serve a statement now, so that the same request may succeed later. */
+/** Whether a statement failed because of the state of the database, so that the same request may succeed later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -1,8 +1,8 @@
 import type { Table } from '../database/table.js';
 
 /**
- * The statements on the counters, with `$1`-style parameters. Those on several rows take them in the order of their
- * keys, so that two attempts never wait for each other.
+ * The statements on the counters, with `$1`-style parameters. Statements on several rows lock them in the order of
+ * their keys, so that parallel attempts cannot deadlock.
  */
 export function counterStatements(counter: Table) {
   const { name } = counter;
@@ -51,7 +51,7 @@ export function counterStatements(counter: Table) {
       update ${name} a
       set ${count} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${count} - 1, 0) end
       from taken where a.${key} = taken.${key}`,
-    // The condition comes first, so that a session that is opened waits for no other that holds the row.
+    // The condition avoids waiting for a row that a parallel sign-in has locked, if the mark is recent enough.
     mark: `
       insert into ${name} as a (${key}, ${count}, ${resetsAt})
       select $1::text, 0, $2::timestamptz

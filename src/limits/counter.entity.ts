@@ -1,9 +1,12 @@
 import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 
-/** Name under which the ORM knows the counters under limits. */
+/** Name of the entity of rate limit counters. */
 export const COUNTER_ENTITY = 'AuthCounter';
 
-/** Counts of logins, mails, keys and sign-ups, by the keyed hash of what is counted: the table shows no address. */
+/**
+ * Counters for the limits of logins, mails, keys and sign-ups. A key is a keyed hash of what is counted, so that the
+ * table contains no addresses.
+ */
 export function createCounterEntity(): EntitySchema {
   return defineEntity({
     name: COUNTER_ENTITY,
@@ -11,7 +14,7 @@ export function createCounterEntity(): EntitySchema {
     properties: {
       key: p.string().length(43).primary(),
       count: p.integer(),
-      /** When the count starts anew. */
+      /** When the count is reset to zero. */
       resetsAt: p.datetime(3),
     },
   });

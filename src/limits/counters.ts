@@ -6,27 +6,28 @@ import type { RateLimit } from '../settings/rate-limit.js';
 import { COUNTER_ENTITY } from './counter.entity.js';
 import { counterStatements } from './counter-statements.js';
 
-/** How often something was counted in its time, and for how many seconds more that lasts. */
+/** The state of a counter. */
 export interface Count {
   readonly count: number;
+  /** Seconds until the counter is reset. */
   readonly wait: number;
 }
 
-/** A counter with its limit. */
+/** A counter and its limit. */
 export interface LimitedCounter {
   readonly key: string;
   readonly limit: RateLimit;
-  /** True: counted only where the mark stands, and refuses nothing here. */
+  /** True: the counter is used only if the mark is set, and `reserve` does not apply its limit. */
   readonly isOwn?: boolean;
 }
 
-/** What became of an attempt that was to be counted. */
+/** The result of `Counters.reserve`. */
 export interface Reservation {
-  /** The counters to which the attempt was added: none if it was refused. */
+  /** Keys of the counters that include the attempt. Empty if it was refused. */
   readonly counted: readonly string[];
-  /** Seconds after which to try again; undefined: the attempt may be made. */
+  /** Seconds after which to retry. Undefined: the attempt is allowed. */
   readonly retryAfter?: number;
-  /** Whether the mark stands. */
+  /** Whether the mark is set. */
   readonly isMarked: boolean;
 }
 
@@ -34,16 +35,16 @@ interface CounterRow {
   readonly key: string;
   readonly isCounted: boolean;
   readonly isReached: boolean;
-  /** Seconds until the count starts anew. */
+  /** Seconds until the counter is reset. */
   readonly wait: number;
   readonly isMarked: boolean;
 }
 
 /**
- * The counters under every limit, in PostgreSQL, which all servers share. Each operation is one statement, so that
- * parallel events are all seen. A key is a keyed hash: nobody can read from the table whom a row is about.
+ * The counters of all rate limits, in PostgreSQL, shared by all servers. Each operation is one statement, so that
+ * parallel events are all counted. Keys are keyed hashes: the table does not reveal what a row is about.
  *
- * A row whose count is 0 is a mark: what it stands for holds until its time is over.
+ * A row with the count 0 is a mark: a flag that is set until `resetsAt`, such as "this network is known".
  */
 export class Counters {
   readonly #sql: ReturnType<typeof counterStatements>;
@@ -54,11 +55,7 @@ export class Counters {
     this.#sql = counterStatements(Table.named(kernel.orm, COUNTER_ENTITY));
   }
 
-  /**
-   * Counts one more event.
-   *
-   * @param seconds after which the count starts anew
-   */
+  /** Counts one event. @param seconds how long after its first event a counter is reset */
   async count(key: string, seconds: number, em?: EntityManager): Promise<Count> {
     const now = this.kernel.clock.now();
     const parameters = [key, new Date(now + seconds * 1000), new Date(now)];
@@ -66,7 +63,7 @@ export class Counters {
     return row ?? { count: 0, wait: 0 };
   }
 
-  /** Counts one more attempt in each counter, or in none if a limit is reached. @param mark key of the mark */
+  /** Counts an attempt in all counters, or in none if a limit is reached. @param mark key of the mark */
   async reserve(counters: readonly LimitedCounter[], mark?: string): Promise<Reservation> {
     if (counters.length === 0) return { counted: [], isMarked: false };
     const now = this.kernel.clock.now();
@@ -82,27 +79,27 @@ export class Counters {
     const reached = rows.filter(({ isReached }) => isReached);
     const isMarked = rows.some((row) => row.isMarked);
     if (reached.length === 0) return { counted, isMarked };
-    await this.release(counted); // a refused attempt is no failure: it must not use up the other limits
+    await this.release(counted); // a refused attempt must not count for the other limits
     return { counted: [], isMarked, retryAfter: Math.max(1, ...reached.map(({ wait }) => Math.ceil(wait))) };
   }
 
-  /** Takes an attempt back that was no failure. */
+  /** Subtracts an attempt that was not a failure. */
   async release(keys: readonly string[]): Promise<void> {
     if (keys.length > 0) await this.kernel.database.query(this.#sql.release, [keys]);
   }
 
-  /** Takes an attempt back that was a success, and starts some of the counters anew. */
+  /** Subtracts a successful attempt from the `counted` counters, and resets the `cleared` ones. */
   async succeed(counted: readonly string[], cleared: readonly string[]): Promise<void> {
     const keys = [...new Set([...counted, ...cleared])];
     if (keys.length > 0) await this.kernel.database.query(this.#sql.succeed, [keys, cleared]);
   }
 
-  /** Sets a mark until an instant. One that stands beyond `enough` is left as it is, and nothing is written. */
+  /** Sets a mark until an instant. Does nothing if the mark is already set until `enough` or longer. */
   async mark(key: string, until: Date, enough: Date, em?: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.mark, [key, until, enough], em);
   }
 
-  /** Sets a mark that stands, until another instant. One beyond `enough` stays as it is, and so does a lapsed one. */
+  /** Prolongs a mark that is set. Does nothing if it is set until `enough` or longer, or is not set any more. */
   async renewMark(key: string, until: Date, enough: Date): Promise<void> {
     await this.kernel.database.query(this.#sql.renewMark, [key, until, enough, new Date(this.kernel.clock.now())]);
   }

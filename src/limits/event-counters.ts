@@ -4,10 +4,10 @@ import { authError } from '../error-table.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { Count, Counters } from './counters.js';
 
-/** Counts events by what they are about, which nobody can read from the table. */
+/** Counts events under names. The table contains only keyed hashes of the names. */
 export class EventCounters {
   readonly #counters: Counters;
-  /** Hides what the rows are about. */
+  /** Makes the keyed hashes. */
   readonly #key: KeyObject;
 
   constructor({ counters, encryption }: { readonly counters: Counters; readonly encryption: EncryptionKeys }) {
@@ -16,10 +16,10 @@ export class EventCounters {
   }
 
   /**
-   * Counts one more event.
+   * Counts one event.
    *
-   * @param name what is counted together
-   * @param seconds after which the count starts anew
+   * @param name events with the same name are counted together
+   * @param seconds how long after its first event a counter is reset
    */
   async count(name: readonly unknown[], seconds: number, em?: EntityManager): Promise<Count> {
     const key = createHmac('sha256', this.#key).update(JSON.stringify(name)).digest('base64url');
@@ -27,7 +27,7 @@ export class EventCounters {
   }
 }
 
-/** Refuses an event that is one too many. @throws too_many_requests */
+/** @throws too_many_requests if a counter is over its limit */
 export function throwIfOver({ count, wait }: Count, limit: { readonly count: number }): void {
   if (count <= limit.count) return;
   throw authError('too_many_requests', { retryAfter: Math.max(1, Math.ceil(wait)) });

@@ -11,10 +11,10 @@ import type { MailLimiter } from './mail-limiter.js';
 import type { MailTemplates } from './mail-templates.js';
 import type { Outbox } from './outbox.js';
 
-/** Seconds for which a mail without a link is worth sending. */
+/** A mail without a link is discarded if it could not be sent within this time. */
 const NOTICE_LIFETIME_SECONDS = 86_400;
 
-/** Which mail brings a key, and to which path it leads. */
+/** The mail, the path of the link and the setting with the lifetime, for each purpose of a mailed key. */
 const LINKS = {
   'email-verification': {
     mail: 'email-verification',
@@ -26,7 +26,7 @@ const LINKS = {
   invitation: { mail: 'invitation', path: LINK_PATHS.invitation, lifetime: 'invitationLifetime' },
 } as const satisfies Partial<Record<KeyPurpose, { mail: string; path: string; lifetime: keyof Settings }>>;
 
-/** The mails of accounts, put into the outbox in the transaction of what they are about. */
+/** Adds the mails of accounts to the outbox, in the transaction of the change that they are about. */
 export class AccountMails {
   constructor(
     protected readonly kernel: {
@@ -36,15 +36,15 @@ export class AccountMails {
       readonly mailLimiter: MailLimiter;
       readonly settings: Settings;
       readonly clock: Clock;
-      /** Path of the auth controllers. */
+      /** Path prefix of the auth controllers. */
       readonly prefix: string;
     },
   ) {}
 
   /**
-   * Mails a link (PUBLIC_URL must be set) with a new key, which supersedes the user's older one of that purpose.
+   * Mails a link with a new key, which supersedes the user's older key of that purpose. PUBLIC_URL must be set.
    *
-   * @param client who has just signed up, if this is the mail of a sign-up
+   * @param client the client that has just signed up, if this is the mail of a sign-up
    */
   async sendLink(
     purpose: keyof typeof LINKS,
@@ -63,18 +63,20 @@ export class AccountMails {
     await this.#sendKey(purpose, key, email, em, client && this.originOf(client));
   }
 
-  /** Mails the link of a sign-up that waits. */
+  /** Mails the confirmation link of an unconfirmed sign-up. */
   async sendSignUpLink(key: string, email: string, origin: SignUpOrigin, em: EntityManager): Promise<void> {
     await this.#sendKey('email-verification', key, email, em, origin);
   }
 
-  /** Says without a link that several sign-ups of an address wait. The caller limits it. */
+  /**
+   * Mails a notice, without a link, that an address has several unconfirmed sign-ups. The caller must apply a limit.
+   */
   async sendSeveralSignUps(email: string, em: EntityManager): Promise<void> {
     const content = this.kernel.mailTemplates.render('several-sign-ups', { app: this.#app });
     await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME_SECONDS));
   }
 
-  /** What a mail says of a sign-up that is made now. */
+  /** Time and client of a sign-up that is made now. */
   originOf(client: SessionClient): SignUpOrigin {
     return { at: new Date(this.kernel.clock.now()), from: clientInWords(client, this.kernel.settings) };
   }
@@ -97,9 +99,7 @@ export class AccountMails {
     );
   }
 
-  /**
-   * Mails a notice that a module has words for, unless no mails are sent (`isOn`) or the mailbox was sent too many.
-   */
+  /** Mails a notice, unless mails are off (`isOn`) or the limit of the mailbox is reached. */
   async sendNotice(
     name: string,
     email: string,
@@ -114,7 +114,9 @@ export class AccountMails {
     await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME_SECONDS));
   }
 
-  /** Reports a change to the old address, with a link that undoes it if there is a key. The caller limits it. */
+  /**
+   * Mails a notice to the old address about its change. With a key, it has an undo link. The caller must apply a limit.
+   */
   async sendChangedEmail(
     email: string,
     { newEmail, key, seconds }: { readonly newEmail: string; readonly key?: string; readonly seconds: number },
@@ -129,7 +131,7 @@ export class AccountMails {
     );
   }
 
-  /** Whether mails are sent at all: links can be built. */
+  /** Whether mails are sent: PUBLIC_URL is set. */
   get isOn(): boolean {
     return this.kernel.settings.publicUrl !== undefined;
   }

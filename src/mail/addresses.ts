@@ -11,9 +11,11 @@ import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
 
 /**
- * Who holds an address: each user, but for one whose invitation has expired. That is a user who never came in – by a
- * password, by the mailed link, or by any session – and who is active, has no confirmed address, and no row of the
- * app's points to. A user also holds a former address for as long as a link can bring it back.
+ * Finds out whether an e-mail address is free. An address is taken if a user has it, or if it is the former address of
+ * a user and an undo link can still restore it.
+ *
+ * A user with an expired invitation does not count, and is deleted when the address is claimed. Such a user is active,
+ * has never signed in, has no password, no confirmed address and no session, and is not referenced by rows of the app.
  */
 export class Addresses {
   readonly #sql: ReturnType<typeof statements>;
@@ -31,21 +33,19 @@ export class Addresses {
     this.#sql = statements({ ...tables, user: users.table, session: Table.named(orm, SESSION_ENTITY) });
   }
 
-  /** Whether a user has an address, or had it and can get it back; former addresses of `user` do not count. */
+  /** Whether an address is taken. Former addresses of `user` do not count. */
   async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const found = await this.kernel.database.query(this.#sql.find, this.#parameters(email), em);
     return found.length > 0 || this.isHeld(email, em, user);
   }
 
-  /** Whether an address is a former one that a link can bring back to somebody other than `user`. */
+  /** Whether an address is the former address of a user other than `user`, and an undo link can still restore it. */
   async isHeld(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const parameters = [...this.#parameters(email), user === undefined ? null : String(user)];
     return (await this.kernel.database.query(this.#sql.former, parameters, em)).length > 0;
   }
 
-  /**
-   * Waits until no other transaction holds the address in this way, and holds it until the transaction of `em` is over.
-   */
+  /** Locks an address until the end of the transaction of `em`. Waits for other transactions that have locked it. */
   async lock(email: string, em: EntityManager): Promise<void> {
     await this.kernel.database.query(
       'select pg_advisory_xact_lock(hashtextextended($1, 0))',
@@ -54,10 +54,14 @@ export class Addresses {
     );
   }
 
-  /** Locks an address, and deletes a user whose invitation has expired. Whether the address is free now, for `user`. */
+  /**
+   * Locks an address, and deletes a user with an expired invitation who has it.
+   *
+   * @returns whether the address is free for `user`
+   */
   async claim(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     await this.lock(email, em);
-    // A session that is being opened holds the user's row. The deletion has to see it, and so must not begin before.
+    // A parallel sign-in holds a lock on the user's row. Waits for it first, so that the DELETE sees the new session.
     const unaccepted = await this.kernel.database.query(this.#sql.lock, this.#parameters(email), em);
     if (unaccepted.length > 0) await this.#deleteUnaccepted(email, em);
     if ((await this.kernel.database.query(this.#sql.holder, [normalizeEmail(email)], em)).length > 0) return false;

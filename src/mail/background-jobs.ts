@@ -12,23 +12,21 @@ import { UnsealError } from '../secrets/unseal-error.js';
 import type { Outbox } from './outbox.js';
 import { JOB_RECIPIENT, OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
 
-/**
- * Milliseconds before each piece of work, at least and at most: the answer goes out, and no load follows it at once.
- */
+/** Random delay before each job, so that the response is sent first and its time is independent of the job. */
 const MIN_DELAY_MS = 20;
 const MAX_DELAY_MS = 120;
 
-/** Seconds after which another server may do the work, and after which it is of no use any more. */
+/** When another server may take a job over, and when a job that has not succeeded is discarded. */
 const TAKEOVER_SECONDS = 60;
 const LIFETIME_SECONDS = 3600;
 
-/** Does a piece of work with what was written down, in the transaction that also crosses it off. */
+/** Runs a job with its payload, in the transaction that also deletes the job. */
 type Handler<P> = (payload: P, em: EntityManager) => Promise<unknown>;
 
 /**
- * Work that goes on after the answer, where the time to the answer would tell whether an address is known. It is
- * written down before the answer, sealed, and done once: by this server shortly after, one piece after another, or by
- * another one if this one has died. What fails is tried again.
+ * Jobs that run after the response, so that the response time does not reveal whether an address is registered. A job
+ * is stored, encrypted, before the response is sent. This server then runs its jobs one after another; if it stops,
+ * another server takes them over. A job runs once, and again if it has failed.
  */
 export class BackgroundJobs {
   readonly #sql: ReturnType<typeof statements>;
@@ -55,13 +53,14 @@ export class BackgroundJobs {
   }
 
   /**
-   * Says how work of a name is done, on every server. What it throws of the client's fault (below 500) ends the work.
+   * Registers the handler of a job name. Every server must register it. If the handler throws an error with a status
+   * below 500, the job ends without a retry.
    */
   handle<P extends object>(name: string, handler: Handler<P>): void {
     this.#handlers.set(name, handler as Handler<never>);
   }
 
-  /** Writes work down, to be done after the answer. @throws service_unavailable */
+  /** Stores a job, to run after the response. @throws service_unavailable */
   async enqueue(name: string, payload: object): Promise<void> {
     const id = randomUUID();
     const content = this.#seal.seal(JSON.stringify({ name, payload }), id);
@@ -71,7 +70,7 @@ export class BackgroundJobs {
     this.#last = this.#track(this.#last.then(() => this.#runSoon(id)));
   }
 
-  /** Does at once what was written down here, and resolves when it is done. */
+  /** Runs the pending jobs of this process without delay. Resolves when they have ended. */
   async runPending(): Promise<void> {
     this.#delayAbort.abort();
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
@@ -90,21 +89,21 @@ export class BackgroundJobs {
   async #runSoon(id: string): Promise<void> {
     const { signal } = this.#delayAbort;
     await setTimeout(randomInt(MIN_DELAY_MS, MAX_DELAY_MS + 1), undefined, { signal }).catch(() => {});
-    await this.#run(id).catch(() => {}); // logged; the outbox comes back to it
+    await this.#run(id).catch(() => {}); // logged; the outbox retries it
   }
 
-  /** Does a piece of work that is not done yet. */
+  /** Runs a job, if no other server has run it. */
   async #run(id: string): Promise<void> {
     let name: string | undefined;
     try {
       await this.kernel.database.transaction(async (em) => {
         const [row] = await this.kernel.database.query<{ content: string }>(this.#sql.take, [id, JOB_RECIPIENT], em);
         if (!row) return;
-        const work = JSON.parse(this.#seal.open(row.content, id));
-        name = work.name as string;
+        const job = JSON.parse(this.#seal.open(row.content, id));
+        name = job.name as string;
         const handler = this.#handlers.get(name);
-        if (!handler) throw new TypeError('there is no such work here');
-        await handler(work.payload as never, em);
+        if (!handler) throw new TypeError('the job has no handler');
+        await handler(job.payload as never, em);
       });
     } catch (error) {
       if (error instanceof JwtAllauthError && error.httpCode < 500) {
@@ -112,7 +111,7 @@ export class BackgroundJobs {
         return;
       }
       const kind = error instanceof UnsealError ? error.code : error instanceof Error ? error.name : typeof error;
-      this.kernel.logger.error({ work: name, error: kind }, 'deferred work failed');
+      this.kernel.logger.error({ job: name, error: kind }, 'a background job failed');
       throw error;
     }
   }

@@ -5,7 +5,7 @@ const UNITS = [
   [1, 'second'],
 ] as const;
 
-/** A duration for people, such as `3 days` or `90 minutes`. */
+/** Formats a duration for people, such as `3 days` or `90 minutes`. */
 export function lifetimeInWords(seconds: number): string {
   const [size, unit] = UNITS.find(([each]) => seconds % each === 0 && seconds >= each) ?? [1, 'second'];
   const count = seconds / size;

@@ -1,9 +1,9 @@
-/** Paths of mailed links below the prefix, without their keys. */
+/** The paths of mailed links, without the prefix and the key. */
 export const LINK_PATHS = {
   confirmation: '/registration/verification',
   passwordReset: '/password/reset/confirm',
   emailUndo: '/email/undo',
-  /** Not a mailed one: that leads here. */
+  /** Not mailed: `emailUndo` redirects to it. */
   emailUndoForm: '/email/undo-form',
   invitation: '/registration/set-password',
 } as const;

@@ -8,24 +8,24 @@ import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 
 /**
- * Why a mail is sent. Each counts by itself for a mailbox: what a stranger asks for in somebody's name must not use up
- * what the owner needs.
+ * Why a mail is sent. Each reason has separate counters for a mailbox, so that mails that a stranger requests do not
+ * use up the limit of mails that the owner needs.
  */
 export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation';
 
 /**
- * Which notices count together for a mailbox. Strangers bring about `account-exists`, and `email-changed` has the way
- * back: neither must be used up by the others, nor use them up.
+ * The kind of a notice. Each kind has separate counters for a mailbox: strangers can cause `account-exists`, and
+ * `email-changed` contains the undo link, which the owner must get in any case.
  */
 export type NoticeKind = 'account-exists' | 'email-changed' | 'notice';
 
-/** Keys that a client's address may try: nobody guesses one, but nobody needs to try many either. */
+/** How many mailed keys a client network may try. Keys cannot be guessed; this limits the load. */
 const KEY_LIMIT: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
 
-/** Networks whose sign-ups for one mailbox are let through up to the limit of the mailbox. */
+/** The limit of sign-up mails for a mailbox is this many times the limit of a single network. */
 const NETWORKS_PER_MAILBOX = 4;
 
-/** Bounds how many mails are sent to a mailbox and at the wish of a client's address, over all servers. */
+/** Limits mails for each mailbox and for each client network, over all servers (MAIL_RATE_LIMIT). */
 export class MailLimiter {
   constructor(
     private readonly counters: EventCounters,
@@ -34,9 +34,9 @@ export class MailLimiter {
   ) {}
 
   /**
-   * Counts a mail that is about to be sent, whether or not there is an account. Without a client it is sent at the wish
-   * of somebody who is trusted, and counts for the mailbox alone.
+   * Counts a mail before it is sent. Call it whether or not the account exists.
    *
+   * @param client the client that requested the mail. Undefined for a trusted caller: only the mailbox is counted
    * @throws too_many_requests
    */
   async countMail(reason: MailReason, email: string, client?: SessionClient): Promise<void> {
@@ -45,7 +45,7 @@ export class MailLimiter {
       const mailbox = limit.scope.includes('account') && [reason, normalizeEmail(email)];
       let bound = limit;
       if (reason === 'registration' && limit.scope === 'account' && network) {
-        // Each network by itself first: a few tries of a stranger must not stop the sign-up of the mailbox's owner.
+        // The limit applies to each network first, so that a few sign-ups by a stranger do not block the owner's.
         throwIfOver(await this.#count('mail', [mailbox, network], limit), limit);
         bound = { ...limit, count: limit.count * NETWORKS_PER_MAILBOX };
       }
@@ -53,9 +53,7 @@ export class MailLimiter {
     }
   }
 
-  /**
-   * Counts a notice that is about to be put into the outbox, in the transaction of `em`. False: there were too many.
-   */
+  /** Counts a notice, in the transaction of `em`. False: the limit is reached, do not send it. */
   async admitsNotice(kind: NoticeKind, email: string, em: EntityManager): Promise<boolean> {
     let isAdmitted = true;
     for (const limit of this.#limits('account')) {
@@ -66,7 +64,8 @@ export class MailLimiter {
   }
 
   /**
-   * Counts a try of a key out of a mail, unless MAIL_RATE_LIMIT is off or the client has no address.
+   * Counts an attempt with a mailed key, unless MAIL_RATE_LIMIT is off or the client's address is not known.
+   *
    * @throws too_many_requests
    */
   async countKey(ip: string | undefined): Promise<void> {
@@ -75,7 +74,7 @@ export class MailLimiter {
     if (network) throwIfOver(await this.#count('key', [network], KEY_LIMIT), KEY_LIMIT);
   }
 
-  /** The client's address first: a client that is over its own limit must not use up the limit of a mailbox. */
+  /** The limits of the client come first: a client that has reached them must not use up the limit of a mailbox. */
   #limitsOf(client: SessionClient | undefined, network: string | undefined): RateLimit[] {
     if (!client) return this.#limits('account');
     if (network === undefined) return limitsWithoutAddress(this.settings.mailRateLimit);

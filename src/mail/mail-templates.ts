@@ -4,23 +4,23 @@ import { TemplateFolder } from '../settings/template-folder.js';
 import { DEFAULT_LAYOUT, defaultHtml, defaultText, type MailWords } from './mail-words.js';
 import type { Mail } from './mailer.js';
 
-/** What a mail tells. */
+/** The data for mail templates. */
 export interface MailData {
   /** Host of PUBLIC_URL. */
   readonly app: string;
   readonly link?: string;
-  /** How long the link is good, in words. */
+  /** The lifetime of the link, for people. */
   readonly expiresIn?: string;
-  /** The address that somebody wants to change to. */
+  /** The new address, in mails about a change of the address. */
   readonly newEmail?: string;
-  /** When somebody signed up, in UTC, and from where; what is not known is not there. */
+  /** The time of a sign-up, in UTC, and its client. Undefined if not known. */
   readonly signedUpAt?: string;
   readonly signedUpFrom?: string;
 }
 
 const SUBJECT = /^Subject: *(\S.*)\r?\n(?:\r?\n)?/;
 
-/** With which every template is tried at the start. */
+/** Sample data, with which every template is rendered once at start-up. */
 const SAMPLE_DATA = {
   app: 'app.example.com',
   link: 'https://app.example.com/',
@@ -31,16 +31,16 @@ const SAMPLE_DATA = {
 };
 
 /**
- * The words and the looks of mails. A file `<name>.text.eta`, `<name>.html.eta` or `layout.html.eta` in TEMPLATES_DIR
- * stands in the place of ours; the first line of a text is `Subject: …`.
+ * Renders mails from Eta templates. A file `<name>.text.eta`, `<name>.html.eta` or `layout.html.eta` in TEMPLATES_DIR
+ * replaces the built-in template. The first line of a text template is `Subject: …`.
  */
 export class MailTemplates {
   readonly #text = new Eta({ autoEscape: false, autoTrim: false });
   readonly #html = new Eta({ autoEscape: true, autoTrim: false });
 
   /**
-   * @param words the words of every mail, by its name
-   * @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in
+   * @param words the default texts of all mails, by name
+   * @throws SettingsError if TEMPLATES_DIR is not a folder, or a template cannot be read or rendered
    */
   constructor(
     settings: Settings,
@@ -63,12 +63,12 @@ export class MailTemplates {
     }
   }
 
-  /** Whether a mail leads to the page where a new password is asked for. */
+  /** Whether a mail links to the app's page for requesting a password reset. */
   leadsToReset(name: string): boolean {
     return this.words[name]?.hint !== undefined;
   }
 
-  /** A mail, but for whom it is to. */
+  /** Renders a mail, without the recipient. */
   render(name: string, given: MailData): Omit<Mail, 'to'> {
     const data = printable(given);
     const { subject, text } = this.#words(name, data);
@@ -88,7 +88,7 @@ export class MailTemplates {
   }
 }
 
-/** Without characters that are not seen: with them something could pretend to be something else. */
+/** Removes invisible characters, which could make a text look like another one. */
 function printable(data: MailData): MailData {
   const entries = Object.entries(data).map(([key, value]) => [
     key,

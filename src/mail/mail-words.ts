@@ -1,25 +1,22 @@
-/**
- * The default words of a mail, as Eta templates. The data are those of `MailData`. The link stands between `before` and
- * `after`.
- */
+/** The default texts of a mail, as Eta templates over `MailData`. The link is between `before` and `after`. */
 export interface MailWords {
   readonly subject: string;
   readonly title: string;
   readonly before: string;
   /** The label of the button that opens the link. */
   readonly action?: string;
-  /** In place of a button: what the link to the app's page for a new password (PASSWORD_RESET_REQUEST_URL) is for. */
+  /** In place of a button: the text before a link to PASSWORD_RESET_REQUEST_URL. */
   readonly hint?: string;
   readonly after: string;
 }
 
-/** What stands before the link in a notice about a password that somebody may have forgotten. */
+/** The `hint` of notices whose reader may have forgotten the password. */
 export const FORGOTTEN = 'If you forgot your password, ask for a new one here:';
 
-/** What a mail says to a person who did not ask for it. */
-export const NOT_YOU = 'If it was not you who asked for this, you need do nothing.';
+/** A sentence for a reader who did not request the mail. */
+export const NOT_YOU = 'If you did not request this, you can ignore this mail.';
 
-/** The default template of a mail as text: its first line is the subject. */
+/** The default text template of a mail. Its first line is the subject. */
 export function defaultText({ subject, before, hint, after }: MailWords): string {
   const link = `<% if (it.link) { %>\n${hint ? `${hint}\n` : ''}<%~ it.link %>\n<% } %>`;
   return `Subject: ${subject}\n\n${before}\n${link}\n${after}\n`;
@@ -29,7 +26,7 @@ const BUTTON_STYLE =
   'display:inline-block;background:#1d4ed8;color:#ffffff;font-weight:600;text-decoration:none;padding:12px 20px;' +
   'border-radius:8px';
 
-/** The default template of a mail as HTML, to stand in the layout. */
+/** The default HTML template of a mail, for the body of the layout. */
 export function defaultHtml({ title, before, action, hint, after }: MailWords): string {
   const link = '<a href="<%= it.link %>" style="color:#1d4ed8;word-break:break-all"><%= it.link %></a>';
   const button = action
@@ -41,7 +38,7 @@ export function defaultHtml({ title, before, action, hint, after }: MailWords): 
 <p style="margin:0">${after}</p>`;
 }
 
-/** The layout around every mail as HTML: one column, no picture, nothing from elsewhere. */
+/** The default HTML layout of mails: one column, no images, no external resources. */
 export const DEFAULT_LAYOUT = `<!doctype html>
 <html lang="en">
 <head>

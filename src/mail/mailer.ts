@@ -7,13 +7,16 @@ export interface Mail {
   readonly html: string;
 }
 
-/** How mails leave: over SMTP by default; an app extends this to hand them to something else. */
+/** Sends mails. The default uses SMTP; an app extends this class to use another service. */
 export abstract class Mailer {
   /**
-   * Hands a mail over, within four minutes: after five another server may send it too. When this throws it is tried
-   * again later, unless the error says that the mailbox does not exist: `command` `RCPT TO` with `responseCode` 550,
-   * 551 or 553, or a `response` of a server of SMTP with an enhanced code such as 5.1.1 (RFC 3463). `messageId` is the
-   * same for every try of one mail, so that a receiver can know a repetition.
+   * Sends a mail. It must end within four minutes, because after five minutes another server may send the mail as well.
+   *
+   * If it throws, the mail is retried later, unless the error means that the mailbox does not exist: its `command` is
+   * `RCPT TO` and its `responseCode` is 550, 551 or 553, or its `response` has an enhanced status code such as 5.1.1
+   * (RFC 3463).
+   *
+   * @param mail with a `messageId` that is the same for every attempt, so that receivers can detect duplicates
    */
   abstract send(mail: Mail & { readonly messageId: string }): Promise<void>;
 }

@@ -1,12 +1,12 @@
 import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 
-/** Name under which the ORM knows the mails that wait to be sent. */
+/** Name of the entity of unsent mails. */
 export const OUTBOX_MAIL_ENTITY = 'AuthOutboxMail';
 
-/** Stands for the recipient in a row that is no mail but work that makes some (`BackgroundJobs`). */
+/** The recipient of a row that is not a mail but a job (`BackgroundJobs`). */
 export const JOB_RECIPIENT = '';
 
-/** The mails that wait to be sent. A row goes with the sending: the links in it are secrets. */
+/** The unsent mails. A row is deleted when its mail was sent, because the mail contains secret links. */
 export function createOutboxMailEntity(): EntitySchema {
   return defineEntity({
     name: OUTBOX_MAIL_ENTITY,
@@ -18,7 +18,7 @@ export function createOutboxMailEntity(): EntitySchema {
       content: p.text(),
       attempts: p.integer(),
       nextAttemptAt: p.datetime(3).index(),
-      /** When it is of no use any more, because its link has expired. */
+      /** When the mail is discarded, because its link has expired. */
       expiresAt: p.datetime(3),
     },
   });

@@ -11,13 +11,13 @@ import { isPermanentRejection } from './mail-rejection.js';
 import type { Mail, Mailer } from './mailer.js';
 import { JOB_RECIPIENT, OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
 
-/** Milliseconds after which mails of a server that has died, and those to be tried again, are looked for. */
+/** How often the outbox searches for mails that are to be retried, or that a stopped server has left. */
 const POLL_INTERVAL_MS = 30_000;
 
-/** Mails sealed with a key that this server does not have, which it remembers so as to leave them to others. */
+/** For how many mails this server remembers that it has no key to decrypt them. */
 const MAX_UNDECRYPTABLE = 1000;
 
-/** Mails that are sent at the same time. */
+/** How many mails are sent in parallel. */
 const MAX_PARALLEL = 5;
 
 interface ClaimedMail {
@@ -28,11 +28,14 @@ interface ClaimedMail {
 }
 
 /**
- * Mails between the transaction that they tell of and the server that takes them. They are written together with what
- * they are about, and sent afterwards: while that server is away none is lost. To claim a mail moves its next try five
- * minutes on, and commits, before it is sent; so no two servers send it, and one that dies while sending has it sent
- * once more. What they say is encrypted: the links in it are keys, and who can read the database shall not use them.
- * What a server cannot decrypt it leaves to the others: while keys are replaced server by server one of them can.
+ * The queue of mails. A mail is stored in the transaction of the change that it is about, and sent after the commit. So
+ * no mail is lost while the mail server is unreachable.
+ *
+ * To claim a mail, a server moves its next attempt five minutes into the future and commits. So no other server sends
+ * it at the same time, and if this server stops while sending, another one sends the mail again.
+ *
+ * The content is encrypted, so that the links cannot be used by reading the database. A mail that this server cannot
+ * decrypt is left to other servers, which may have the key while keys are being replaced.
  */
 export class Outbox {
   readonly #sql: ReturnType<typeof statements>;
@@ -40,7 +43,7 @@ export class Outbox {
   readonly #running = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
-  #jobRunner: (id: string) => Promise<void> = () => Promise.reject(new TypeError('no work is done here'));
+  #jobRunner: (id: string) => Promise<void> = () => Promise.reject(new TypeError('no job runner'));
   readonly #undecryptable = new Set<string>();
 
   constructor(
@@ -58,7 +61,7 @@ export class Outbox {
     this.#sql = statements(Table.named(orm, OUTBOX_MAIL_ENTITY));
   }
 
-  /** Has a mail sent as soon as the transaction of `em` has committed. After `expiresAt` it is not tried any more. */
+  /** Stores a mail, and sends it when the transaction of `em` has committed. It is not retried after `expiresAt`. */
   async enqueue({ to, subject, text, html }: Mail, em: EntityManager, expiresAt: Date): Promise<void> {
     const now = new Date(this.kernel.clock.now());
     const id = randomUUID();
@@ -67,18 +70,18 @@ export class Outbox {
     this.kernel.database.afterCommit(em, () => this.#deliverSoon());
   }
 
-  /** Says how to do work that another server has written down and left; it crosses the work off itself. */
-  useJobRunner(work: (id: string) => Promise<void>): void {
-    this.#jobRunner = work;
+  /** Sets the function that runs a job which another server has stored and not run. The function deletes the job. */
+  useJobRunner(runner: (id: string) => Promise<void>): void {
+    this.#jobRunner = runner;
   }
 
-  /** Looks for mails that wait, now and then, until `stop`. It does not keep the process alive. */
+  /** Searches for due mails every 30 seconds, until `stop`. Does not keep the process alive. */
   start(): void {
     this.#isStopped = false;
     this.#timer ??= setInterval(() => this.#poll(), POLL_INTERVAL_MS).unref();
   }
 
-  /** Waits for what is being sent. What is left is sent by another server, or at the next start. */
+  /** Stops, and waits for mails that are being sent. Other servers, or the next start, send the rest. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
@@ -86,7 +89,7 @@ export class Outbox {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** Sends everything that is due, and tells how many mails were sent. @throws service_unavailable */
+  /** Sends all due mails. @returns how many were sent @throws service_unavailable */
   deliver(): Promise<number> {
     const delivered = this.#deliver();
     const settled: Promise<unknown> = Promise.allSettled([delivered]).then(() => this.#running.delete(settled));
@@ -104,7 +107,7 @@ export class Outbox {
         [...this.#undecryptable],
       ]);
       if (claimed.length === 0) return sent;
-      // All of them are waited for, though one fails: `stop` promises that nothing is being sent any more.
+      // Waits for all, even if one fails, because `stop` promises that no mail is being sent any more.
       const results = await Promise.allSettled(claimed.map((mail) => this.#send(mail)));
       for (const result of results) {
         if (result.status === 'rejected') throw result.reason;
@@ -117,23 +120,23 @@ export class Outbox {
     this.kernel.database.unrefIdleConnections().then(
       () => this.#deliverSoon(),
       () => {},
-    ); // nor does what it leaves in the pool
+    ); // idle connections must not keep the process alive either
   }
 
   #deliverSoon(): void {
     if (this.#isStopped) return;
-    this.deliver().catch((error) => this.kernel.logger.warn({ error: nameOf(error) }, 'mails wait for the database'));
+    this.deliver().catch((error) => this.kernel.logger.warn({ error: nameOf(error) }, 'mails cannot be sent now'));
   }
 
   async #send({ id, to, content, attempts }: ClaimedMail): Promise<boolean> {
     const attempt = to === JOB_RECIPIENT ? this.#runJob(id) : this.#tryToSend(id, to, content);
     const outcome = await attempt.catch(async (error) => {
-      // Neither the address nor the server's words, which repeat it, belong into a log.
+      // Neither the address nor the reply of the mail server, which may contain it, may be logged.
       const isFinal = isPermanentRejection(error);
       if (error instanceof UnsealError) this.#leaveToOthers(id);
       this.kernel.logger.warn(
         { attempts, error: nameOf(error) },
-        isFinal ? 'a mail was dropped' : 'a mail has to wait',
+        isFinal ? 'a mail was discarded: its recipient does not exist' : 'a mail could not be sent; it will be retried',
       );
       if (!isFinal) await this.kernel.database.query(this.#sql.postpone, [id, new Date(this.kernel.clock.now())]);
       return isFinal ? 'dropped' : 'waits';
@@ -167,8 +170,9 @@ function nameOf(error: unknown): string {
 
 function statements(mail: Table) {
   const c = (name: string) => mail.column(name);
-  // A minute, five, a quarter, an hour, then every three hours; but not more than a third of the time that is left, and
-  // for a mail that is about to expire once more in a minute.
+  // Retries after 1, 5, 15 and 60 minutes, then every 3 hours. Never later than a third of the remaining lifetime, but
+  // at
+  // least a minute from now.
   const wait = `coalesce((array[1, 5, 15, 60])[${c('attempts')}], 180) * interval '1 minute'`;
   const third = `greatest((${c('expiresAt')} - $2) / 3, interval '1 minute')`;
   return {

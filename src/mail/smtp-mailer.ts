@@ -2,15 +2,15 @@ import { createTransport } from 'nodemailer';
 import type { Settings } from '../settings/settings.js';
 import { type Mail, Mailer } from './mailer.js';
 
-/** Milliseconds that a mail server may take for its next word. */
+/** How long to wait for each response of the mail server. */
 const TIMEOUT_MS = 15_000;
 
-/** Hosts to which nothing leaves the machine. */
+/** Hosts for which the connection does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Sends mails to the server of SMTP_URL: in production over TLS alone, by STARTTLS or `smtps:`, for the links in mails
- * are keys. A server on the machine itself needs none, unless it gets a password.
+ * Sends mails to the server of SMTP_URL. In production it requires TLS (STARTTLS or `smtps:`), because mails contain
+ * secret links. A server on the same machine does not need TLS, unless the URL has a password.
  */
 export class SmtpMailer extends Mailer {
   readonly #transport: ReturnType<typeof createTransport>;
@@ -26,7 +26,7 @@ export class SmtpMailer extends Mailer {
   }
 
   async send({ to, subject, text, html, messageId }: Mail & { readonly messageId: string }): Promise<void> {
-    // Nothing that answers mails by itself shall answer this one (RFC 3834 §5).
+    // Prevents automatic replies (RFC 3834 §5).
     const headers = { 'Auto-Submitted': 'auto-generated' };
     await this.#transport.sendMail({
       from: this.#from,

@@ -1,9 +1,9 @@
 import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 
-/** Name under which the ORM knows the audit log. */
+/** Name of the entity of the audit log. */
 export const AUDIT_EVENT_ENTITY = 'AuthAuditEvent';
 
-/** The audit log (AUDIT_LOG): a row for each event, which outlives the user and the session that it tells of. */
+/** The audit log (AUDIT_LOG): one row for each event. A row stays when its user and its session are deleted. */
 export function createAuditEventEntity(): EntitySchema {
   return defineEntity({
     name: AUDIT_EVENT_ENTITY,
@@ -13,10 +13,10 @@ export function createAuditEventEntity(): EntitySchema {
       at: p.datetime(3),
       /** Name of the event, such as `session.revoked`. */
       event: p.string().length(40),
-      /** Key of the user, as a string; null where nobody is known. */
+      /** Key of the user, as a string; null if the user is not known. */
       user: p.string().length(64).fieldName('user_id').nullable(),
       session: p.uuid().nullable(),
-      /** What else the event tells, as JSON. */
+      /** The other properties of the event, as JSON. */
       details: p.json(),
     },
     indexes: [{ properties: ['user', 'at'] }],

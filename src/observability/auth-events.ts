@@ -4,12 +4,14 @@ import type { Logger } from './logger.js';
 /**
  * Why a session was ended:
  *
- * - `logout`, `logout-all`: its owner signed out, here or everywhere;
- * - `revoked`, `revoke-others`: its owner ended it from another session;
- * - `superseded`: its browser signed in or signed up again;
- * - `replay`: a copied refresh token was found;
- * - `password-change`, `deactivation`, `deletion`: what had let it in no longer does;
- * - `session-cap`: MAX_SESSIONS_PER_USER; `session-lifetime`: SESSION_LIFETIME;
+ * - `logout`, `logout-all`: the user signed out, of this session or of all;
+ * - `revoked`, `revoke-others`: the user ended it from another session;
+ * - `superseded`: the same browser signed in or signed up again;
+ * - `replay`: a used refresh token was presented again, a sign of theft;
+ * - `password-change`, `deactivation`, `deletion`: the user's password was changed, or the user was deactivated or
+ *   deleted;
+ * - `session-cap`: the user had more sessions than MAX_SESSIONS_PER_USER allows;
+ * - `session-lifetime`: the session reached SESSION_LIFETIME;
  * - `app`: the app's own code, or the command line.
  */
 export type RevocationReason =
@@ -26,30 +28,32 @@ export type RevocationReason =
   | 'session-lifetime'
   | 'app';
 
-/** What every event tells. */
+/** The properties of every event. */
 export interface AuthEvent {
   readonly at: Date;
 }
 
-/** Something that happened to a user, whose key is given as a string. */
+/** An event that concerns a user. */
 export interface UserEvent extends AuthEvent {
+  /** Key of the user, as a string. */
   readonly user: string;
 }
 
-/** Something that happened to a session, whose id is given. */
+/** An event that concerns a session. */
 export interface SessionEvent extends UserEvent {
+  /** Id of the session. */
   readonly session: string;
 }
 
 /** A session was opened. */
 export interface SessionOpened extends SessionEvent {
-  /** Express's `req.ip` without port and zone id; undefined where it is not known. */
+  /** Express's `req.ip` without port and zone id; undefined if it is not known. */
   readonly ip?: string;
 }
 
 /**
- * A session was ended. The process that ends it emits the whole event. Every other server that keeps a revocation list
- * emits one with the reason `elsewhere`: it knows the session and nothing else.
+ * A session was ended. The process that ends it emits the complete event. Every other process with a revocation list
+ * emits one with the reason `elsewhere` and without the user.
  */
 export interface SessionRevoked extends AuthEvent {
   readonly session: string;
@@ -58,26 +62,22 @@ export interface SessionRevoked extends AuthEvent {
   readonly reason: RevocationReason | 'elsewhere';
 }
 
-/** A refresh token was presented that is not the live one of its session. */
+/** A client presented a refresh token that is not the live token of its session. */
 export interface SessionReuseDetected extends SessionEvent {
   readonly reuse: TokenReuse;
 }
 
-/** Somebody could not sign in, or gave a wrong password where it was asked for once more. */
+/** A sign-in was refused, or a signed-in user entered a wrong password when asked to confirm it. */
 export interface LoginFailed extends AuthEvent {
-  /**
-   * The code of the answer: `incorrect_credentials`, `no_active_account`, `email_not_verified` or `too_many_requests`.
-   */
+  /** The error code: `incorrect_credentials`, `no_active_account`, `email_not_verified` or `too_many_requests`. */
   readonly code: string;
-  /** Key of the user whose address was given; undefined where it belongs to nobody, or was not looked up. */
+  /** Key of the user with the given address; undefined if there is no such user, or the library did not search. */
   readonly user?: string;
-  /** Express's `req.ip` without port and zone id; undefined where it is not known. */
+  /** Express's `req.ip` without port and zone id; undefined if it is not known. */
   readonly ip?: string;
 }
 
-/**
- * The events by name, with what their listeners are given. A feature adds its own by declaring this interface again.
- */
+/** The events by name. A module adds its own by declaration merging. */
 export interface AuthEventMap {
   'user.registered': UserEvent;
   'user.invited': UserEvent;
@@ -92,12 +92,12 @@ export interface AuthEventMap {
   'session.reuse-detected': SessionReuseDetected;
 }
 
-/** What happened, before it is told when. */
+/** Name and properties of an event that is about to be recorded; `Journal` adds the instant. */
 export type NewEvent = {
   [K in keyof AuthEventMap]: readonly [name: K, what: Omit<AuthEventMap[K], 'at'>];
 }[keyof AuthEventMap];
 
-/** An event behind its name. */
+/** The arguments of an `onAny` listener: the name of an event, and the event. */
 export type NamedEvent = {
   [K in keyof AuthEventMap]: [name: K, event: AuthEventMap[K]];
 }[keyof AuthEventMap];
@@ -105,7 +105,8 @@ export type NamedEvent = {
 type Listener<E> = (event: E) => unknown;
 
 /**
- * Tells the app what happened, for audit trails and mails. A listener that throws or rejects never breaks a request.
+ * Emits events to listeners of the app, for example for an audit trail or for mails. An error in a listener is logged
+ * and never fails a request.
  */
 export class AuthEvents {
   readonly #listeners = new Map<keyof AuthEventMap, Set<Listener<never>>>();
@@ -113,20 +114,20 @@ export class AuthEvents {
 
   constructor(private readonly logger: Logger) {}
 
-  /** Calls `listener` on every event of that name. Returns a function that ends this. */
+  /** Calls `listener` for every event of that name. Returns a function that removes the listener. */
   on<K extends keyof AuthEventMap>(name: K, listener: Listener<AuthEventMap[K]>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
     return () => void listeners.delete(listener);
   }
 
-  /** Calls `listener` on every event, with its name. Returns a function that ends this. */
+  /** Calls `listener` for every event, with its name. Returns a function that removes the listener. */
   onAny(listener: (...named: NamedEvent) => unknown): () => void {
     this.#listenersOfAll.add(listener);
     return () => void this.#listenersOfAll.delete(listener);
   }
 
-  /** Tells every listener; what they do is neither awaited nor able to fail the caller. */
+  /** Calls the listeners. Neither waits for them nor throws their errors. */
   emit<K extends keyof AuthEventMap>(name: K, event: AuthEventMap[K]): void {
     for (const listener of this.#listeners.get(name) ?? []) void this.#call(name, () => listener(event as never));
     for (const listener of this.#listenersOfAll)

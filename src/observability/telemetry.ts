@@ -31,21 +31,21 @@ interface Meter {
   createObservableGauge(name: string, options: object): ObservableGauge;
 }
 
-/** What this file uses of `@opentelemetry/api`; the types of an optional package must not stand in ours. */
+/** The part of `@opentelemetry/api` that this file uses. Its own types are not imported: the package is optional. */
 interface OpenTelemetry {
   readonly trace: { getTracer(name: string): Tracer };
   readonly metrics: { getMeter(name: string): Meter };
 }
 
-/** `SpanStatusCode.ERROR`. */
+/** `SpanStatusCode.ERROR` of OpenTelemetry. */
 const ERROR_STATUS = 2;
 
-/** Bounds of the histogram, in seconds: from a statement on the next machine to what a user notices. */
+/** Bucket boundaries of the duration histogram. */
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
- * Spans and metrics for OpenTelemetry, where `@opentelemetry/api` is installed; nothing elsewhere. No attribute ever
- * has an id, an address or a token.
+ * Reports spans and metrics to OpenTelemetry if `@opentelemetry/api` is installed; otherwise does nothing. Attributes
+ * never contain an id, an address or a token.
  */
 export class Telemetry {
   readonly #tracer: Tracer | undefined;
@@ -66,14 +66,14 @@ export class Telemetry {
     });
   }
 
-  /** Finds `@opentelemetry/api`, if the app has it. */
+  /** Loads `@opentelemetry/api` if it is installed. */
   static async load(): Promise<Telemetry> {
     return new Telemetry((await import('@opentelemetry/api').catch(() => undefined)) as OpenTelemetry | undefined);
   }
 
   /**
-   * Runs an operation in a span and measures it. Its outcome is `ok`, what `work` says of it, or for an error the
-   * reason or code of ours, or `error`.
+   * Runs an operation in a span and measures its duration. The attribute `outcome` is `ok`, or the name that `work`
+   * sets. For an error it is the reason or code of a JwtAllauthError, else `error`.
    */
   async measure<T>(operation: string, work: (outcome: (name: string) => void) => Promise<T>): Promise<T> {
     if (!this.#tracer) return work(() => {});
@@ -85,9 +85,9 @@ export class Telemetry {
           outcome = name;
         });
       } catch (error) {
-        const isOurs = error instanceof JwtAllauthError;
-        outcome = isOurs ? (error.reason ?? error.code) : 'error';
-        if (!isOurs || error.httpCode >= 500) span.setStatus({ code: ERROR_STATUS });
+        const isRefusal = error instanceof JwtAllauthError;
+        outcome = isRefusal ? (error.reason ?? error.code) : 'error';
+        if (!isRefusal || error.httpCode >= 500) span.setStatus({ code: ERROR_STATUS });
         throw error;
       } finally {
         span.setAttributes({ outcome });
@@ -97,13 +97,13 @@ export class Telemetry {
     });
   }
 
-  /** Counts events by their name and by what distinguishes them: a reason, a reuse, a code. */
+  /** Counts events by name and by reason, reuse or code. */
   count(events: AuthEvents): void {
     const counter = this.#meter?.createCounter('jwt_allauth.events', { description: 'Events, by name and reason.' });
     if (!counter) return;
     events.onAny((event, details) => {
-      const { reason: why, reuse, code } = details as { reason?: string; reuse?: string; code?: string };
-      const reason = why ?? reuse ?? code;
+      const { reason: given, reuse, code } = details as { reason?: string; reuse?: string; code?: string };
+      const reason = given ?? reuse ?? code;
       counter.add(1, { event, ...(reason && { reason }) });
     });
   }
@@ -113,7 +113,7 @@ export class Telemetry {
     this.#refusals?.add(1, { code, ...(reason && { reason }) });
   }
 
-  /** Shows a value whenever metrics are collected. */
+  /** Adds a gauge. `read` is called whenever metrics are collected. */
   gauge(name: string, description: string, read: () => number): void {
     const gauge = this.#meter?.createObservableGauge(`jwt_allauth.${name}`, { description });
     gauge?.addCallback((result) => result.observe(read()));

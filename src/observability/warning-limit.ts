@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.js';
 
-/** Milliseconds within which a subject is warned of once. */
+/** Within this time, a subject causes one warning. */
 const WINDOW_MS = 60_000;
 
-/** Subjects within a window. */
+/** Maximum number of subjects in this time. */
 const MAX_SUBJECTS = 20;
 
-/** Bounds warnings that strangers cause, so that nobody can fill the log: one a minute for each of 20 subjects. */
+/** Limits warnings that strangers can cause, so that they cannot fill the log: one a minute for each of 20 subjects. */
 export class WarningLimit {
   readonly #seen = new Set<string>();
   #windowStart = -Infinity;
@@ -14,7 +14,10 @@ export class WarningLimit {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Whether to warn of a subject now, and how many warnings were left out since the last one; undefined: not now. */
+  /**
+   * Whether to log a warning about a subject now. Undefined: no. Otherwise an object, with the number of warnings that
+   * were omitted since the last one.
+   */
   admit(subject: string): { readonly omitted?: number } | undefined {
     const now = this.clock.now();
     if (now >= this.#windowStart + WINDOW_MS) {

@@ -1,25 +1,30 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
 import { UnsealError } from './unseal-error.js';
 
-/** Bytes of the nonce and of the tag of AES-GCM (NIST SP 800-38D §8.2 and §5.2.1.2). */
+/** Lengths of the nonce and of the authentication tag of AES-GCM (NIST SP 800-38D §8.2 and §5.2.1.2). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** The id of a key, a dot, and nonce, encrypted text and tag in base64url. */
+/** The form of a sealed text: key id, dot, and in base64url the nonce, the encrypted text and the tag. */
 const SEALED = /^([\da-f]{8})\.([\w-]+)$/;
 
-/** A key that seals and opens, and its id in a sealed text. */
+/** A key, and its id, which every text that it has sealed contains. */
 export interface SealKey {
   readonly id: string;
   readonly key: KeyObject;
 }
 
-/** Encrypts text for one purpose with AES-256-GCM. */
+/** Encrypts and decrypts text for one purpose, with AES-256-GCM. */
 export class Seal {
-  /** @param keys the first seals, all open */
+  /** @param keys the first key encrypts, all keys decrypt */
   constructor(private readonly keys: readonly [SealKey, ...SealKey[]]) {}
 
-  /** Encrypts text. It opens only with the same `boundTo`, so that it cannot be moved to another row. */
+  /**
+   * Encrypts text.
+   *
+   * @param boundTo for example the id of the row. Decryption needs the same value, so that the sealed text is useless
+   * in another row
+   */
   seal(text: string, boundTo: string): string {
     const [{ id, key }] = this.keys;
     const nonce = randomBytes(NONCE_BYTES);
@@ -28,11 +33,11 @@ export class Seal {
     return `${id}.${Buffer.concat([nonce, ...encrypted, cipher.getAuthTag()]).toString('base64url')}`;
   }
 
-  /** The text that was sealed with one of the keys. @throws UnsealError */
+  /** Decrypts text that one of the keys has sealed. @throws UnsealError */
   open(sealed: string, boundTo: string): string {
     const [, id, content = ''] = SEALED.exec(sealed) ?? [];
     if (id === undefined) throw new UnsealError('sealed_text_damaged');
-    const keys = this.keys.filter((each) => each.id === id); // two keys may have the same id
+    const keys = this.keys.filter((each) => each.id === id); // ids are short: two keys can have the same one
     if (keys.length === 0) throw new UnsealError('sealed_with_unknown_key');
     let cause: unknown;
     for (const { key } of keys) {

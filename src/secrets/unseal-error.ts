@@ -1,7 +1,7 @@
-/** Why a sealed text cannot be opened: no key of this server has its id, or it is not what was sealed. */
+/** Why decryption failed: this server has no key with that id, or the sealed text was changed. */
 export type UnsealErrorCode = 'sealed_with_unknown_key' | 'sealed_text_damaged';
 
-/** A sealed text cannot be opened. With an unknown key another server, or a later setting, may still open it. */
+/** A sealed text cannot be decrypted. With an unknown key, another server or a later setting may still decrypt it. */
 export class UnsealError extends Error {
   override readonly name = 'UnsealError';
 
@@ -9,6 +9,6 @@ export class UnsealError extends Error {
     readonly code: UnsealErrorCode,
     options?: ErrorOptions,
   ) {
-    super(code === 'sealed_text_damaged' ? 'is damaged' : 'was sealed with a key that is not in use here', options);
+    super(code === 'sealed_text_damaged' ? 'is damaged' : 'was sealed with a key that is not set here', options);
   }
 }

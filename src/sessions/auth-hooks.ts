@@ -1,9 +1,9 @@
 import type { RequestClient, SessionContext } from '../tokens/session-context.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 
-/** What `beforeSignUp` sees. */
+/** The argument of `beforeSignUp`. */
 export interface SignUpHook {
-  /** What the person gave, without the password: the fields that the app adds, too. */
+  /** The submitted fields, including the app's additional ones, without the password. */
   readonly user: {
     readonly email: string;
     readonly firstName?: string;
@@ -13,20 +13,20 @@ export interface SignUpHook {
   readonly client: RequestClient;
 }
 
-/** What `beforeSignIn` sees. */
+/** The argument of `beforeSignIn`. */
 export interface SignInHook {
   /**
-   * The user who has proved who they are, without the password hash. At a sign-up it is the user that will be stored:
-   * its key may be another one then.
+   * The user who has authenticated, without the password hash. At a sign-up: the user that is about to be stored, whose
+   * key may still change.
    */
   readonly user: BaseUser;
-  /** How they did (RFC 8176): `pwd`, `mail`, or what the app said. */
+  /** The authentication methods (RFC 8176): `pwd`, `mail`, or names of the app. */
   readonly amr: readonly string[];
-  /** Undefined where the app signs somebody in without a request. */
+  /** Undefined if the app signs a user in without a request. */
   readonly client: RequestClient | undefined;
 }
 
-/** What `beforeRefresh` sees. */
+/** The argument of `beforeRefresh`. */
 export interface RefreshHook {
   readonly user: BaseUser;
   readonly session: SessionContext & { readonly id: string };
@@ -34,17 +34,17 @@ export interface RefreshHook {
 }
 
 /**
- * Functions of the app that run before anything is written. One that throws refuses the request with its own error,
- * and nothing has happened. No lock, connection or transaction of the library is held while one runs.
+ * Functions of the app that run before the library writes anything. A hook refuses the request by throwing an error,
+ * which is the response. The library holds no lock, connection or transaction while a hook runs.
  */
 export interface AuthHooks {
-  /** Before a sign-up is stored, whether or not the address is taken. Its rate limit has been counted. */
+  /** Runs before a sign-up is stored, whether or not the address is taken. Its rate limit has been counted already. */
   beforeSignUp?(signUp: SignUpHook): Promise<void>;
-  /** Before a session is opened: at each sign-in, sign-up, password set by mail, and password change. */
+  /** Runs before a session is opened: at sign-in, sign-up, password reset, invitation and password change. */
   beforeSignIn?(signIn: SignInHook): Promise<void>;
   /**
-   * Before a refresh token is traded for a new successor. It does not run for a replay, which ends the session, and not
-   * where a lost answer is repeated: that gives the successor that is there already.
+   * Runs before a refresh token is exchanged for a new one. Does not run for a replay, which ends the session, nor for
+   * a retry within the grace, which gets the successor that exists already.
    */
   beforeRefresh?(refresh: RefreshHook): Promise<void>;
 }

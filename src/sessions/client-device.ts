@@ -3,13 +3,13 @@ import type { Settings } from '../settings/settings.js';
 import type { RequestClient } from '../tokens/session-context.js';
 import { clientAddress } from './client-network.js';
 
-/** Who sends a request, as Express tells it. */
+/** The client that sends a request. */
 export interface SessionClient extends RequestClient {
-  /** Sessions that a new one of this client replaces: they make room where MAX_SESSIONS_PER_USER is reached. */
+  /** Sessions of this client that a new session replaces. They do not count for MAX_SESSIONS_PER_USER. */
   readonly replaces?: readonly { readonly session: string; readonly sub: string }[];
 }
 
-/** What is kept of a client (COLLECT_USER_AGENT): plain words, good in any page, and null for what is not known. */
+/** What a session stores about a client (COLLECT_USER_AGENT). Safe to show in a page. Null: not known. */
 export interface ClientDevice {
   readonly ip: string | null;
   readonly browser: string | null;
@@ -17,24 +17,24 @@ export interface ClientDevice {
   readonly device: string | null;
 }
 
-/** What is kept where nothing is collected. */
+/** Stored if COLLECT_USER_AGENT is off. */
 const NO_DEVICE: ClientDevice = { ip: null, browser: null, os: null, device: null };
 
-/** Characters of a header that are looked at: the time for it must not grow with what an attacker sends. */
+/** How many characters of the header are parsed, because an attacker can send a long one. */
 const MAX_HEADER_LENGTH = 512;
 
-/** Characters of what is kept, as its column has them. */
+/** Length of the columns. */
 const MAX_LENGTH = 64;
 
-/** What is kept of a client, as COLLECT_USER_AGENT says. */
+/** What a session stores about a client, depending on COLLECT_USER_AGENT. */
 export function deviceOf(client: SessionClient | undefined, { collectUserAgent }: Settings): ClientDevice {
   return collectUserAgent && client ? describeClient(client) : NO_DEVICE;
 }
 
 /**
- * Address, browser and system in words, for a mail; undefined for what is not known or not collected. The mail is read
- * by somebody else than the client, and the `User-Agent` header says whatever the client likes: names stand there only
- * if they are names of browsers and systems.
+ * Describes address, browser and operating system of a client, for a mail. Undefined if nothing is known or collected.
+ * The client controls the `User-Agent` header, and the reader may be another person. So only names of known browsers
+ * and systems are included.
  */
 export function clientInWords(
   client: SessionClient | undefined,
@@ -54,7 +54,7 @@ export function clientInWords(
   return device ? `${ip} (${device})` : ip;
 }
 
-/** Tells browser, system and device by the `User-Agent` header. */
+/** Reads browser, operating system and device from the `User-Agent` header. */
 function describeClient({ ip, userAgent }: SessionClient): ClientDevice {
   const { browser, os, platform } = parseHeader(userAgent);
   return {
@@ -70,7 +70,7 @@ function parseHeader(userAgent = ''): Pick<Bowser.Parser.ParsedResult, 'browser'
   return header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
 }
 
-/** The words without anything that has a meaning in HTML, a URL, a script or a terminal. */
+/** Joins words. Removes all characters with a special meaning in HTML, URLs, scripts or terminals. */
 function words(...parts: readonly (string | undefined)[]): string | null {
   const text = parts
     .filter(Boolean)

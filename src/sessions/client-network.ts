@@ -1,21 +1,20 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** Longer than any address with brackets, zone id and port: the rest of a header is not looked at. */
+/** Maximum length of an address with brackets, zone id and port. Longer texts are not parsed. */
 const LONGEST_ADDRESS = 128;
 
 /**
- * The address of a client in its usual form, as Express's `req.ip` has it: without the port, brackets and zone id that
- * some proxies write into `X-Forwarded-For`; an IPv4-mapped one as the IPv4 address that it is. Undefined for what is
- * no address.
+ * Normalises Express's `req.ip`: removes port, brackets and zone id, which some proxies write into `X-Forwarded-For`,
+ * and converts an IPv4-mapped address to IPv4. Undefined if it is not an address.
  */
 export function clientAddress(ip: string | undefined): string | undefined {
   return parseAddress(ip)?.toString();
 }
 
 /**
- * What a client is counted and compared by: an IPv4 address by itself, an IPv6 address by its /64, which is what one
- * subscriber gets (RFC 6177). Undefined for what is no address: clients without one have nothing in common.
+ * The network of a client, for rate limits and comparisons: the IPv4 address, or the /64 prefix of an IPv6 address,
+ * which is what a subscriber gets (RFC 6177). Undefined if it is not an address; such clients must not share a counter.
  */
 export function clientNetwork(ip: string | undefined): string | undefined {
   const address = parseAddress(ip);
@@ -26,7 +25,7 @@ export function clientNetwork(ip: string | undefined): string | undefined {
 
 function parseAddress(ip: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (!ip || ip.length > LONGEST_ADDRESS) return undefined;
-  // In brackets an address ends for sure. Without them, a text that is an address as it stands has no port.
+  // In brackets the end of an address is clear. Without brackets, a text that is a valid address has no port.
   const [, bracketed] = /^\[([^[\]]+)\](?::\d{1,5})?$/.exec(ip.trim()) ?? [];
   const bare = (bracketed ?? ip.trim()).replace(/%[^%:[\]]+$/, '');
   const address = [bare, bracketed ? '' : bare.replace(/:\d{1,5}$/, '')].find((text) => isIP(text));

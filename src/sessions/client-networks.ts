@@ -1,17 +1,20 @@
 import type { Logger } from '../observability/logger.js';
 import { clientNetwork } from './client-network.js';
 
-/** Characters of what was received that are logged. */
+/** How many characters of the received value are logged. */
 const LOGGED_LENGTH = 64;
 
-/** The networks of clients, for limits. Warns once where there is none: then no limit per address can hold. */
+/**
+ * The networks of clients, for rate limits. Logs one warning if a client has none: limits per address cannot work then.
+ */
 export class ClientNetworks {
   #hasWarned = false;
 
   constructor(private readonly logger: Logger) {}
 
   /**
-   * The client's network by Express's `req.ip`; undefined for what is no address, which no counter may be shared for.
+   * The network of a client with this `req.ip`. Undefined if it is not an address; such clients must not share a
+   * counter.
    */
   of(ip: string | undefined): string | undefined {
     const network = clientNetwork(ip);

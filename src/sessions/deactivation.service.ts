@@ -6,7 +6,7 @@ import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import type { SessionService } from './session.service.js';
 
-/** Takes an account out of use. */
+/** Deactivates users. */
 export class DeactivationService {
   constructor(
     protected readonly kernel: {
@@ -20,10 +20,11 @@ export class DeactivationService {
   ) {}
 
   /**
-   * Deactivates a user and ends every session and every mailed link, in one transaction. When it returns, no login and
-   * no rotation that was under way can leave a live session behind. A user who is set inactive in any other way loses
-   * the sessions at their next use. False: there is no such user, or not an active one; sessions are ended all the
-   * same.
+   * Deactivates a user, ends all sessions and voids all mailed links, in one transaction. When it returns, no parallel
+   * sign-in or rotation can leave a live session. (If the app sets a user inactive by itself, the sessions end at their
+   * next refresh.)
+   *
+   * @returns false if there is no such user, or the user was inactive already. Sessions are ended in any case
    */
   async deactivate(id: UserId): Promise<boolean> {
     return this.kernel.database.transaction(async (em) => {

@@ -9,21 +9,21 @@ import { clientNetwork } from './client-network.js';
 
 const DAY_MS = 86_400_000;
 
-/** Milliseconds for which a network is known after a session was opened there, or refreshed. */
+/** How long a network is known after a session was opened or refreshed there. */
 const KNOWN_FOR_MS = 30 * DAY_MS;
 
-/** A user and the password that the user has now. */
+/** A user with the current password hash. */
 export interface KnownOwner {
   readonly id: UserId;
   readonly passwordHash?: string | null;
 }
 
 /**
- * Remembers the networks where users have opened a session, so that the guesses of strangers cannot keep them out
- * there. The rows are keyed by user and password hash: with any other password no network is known.
+ * Remembers the networks where users have opened a session, so that guesses of strangers cannot lock them out there.
+ * The key of a row includes user and password hash: after a password change no network is known.
  */
 export class KnownNetworks {
-  /** Hides whom the rows are about. */
+  /** Makes the keyed hashes. */
   readonly #key: KeyObject;
 
   constructor(
@@ -38,8 +38,8 @@ export class KnownNetworks {
   }
 
   /**
-   * The key of the row that says that a network is known. For a user without a password, or nobody, it is the key of no
-   * row; undefined for a client without an address.
+   * The key of the row for a user and a network. For an unknown user, or one without a password, there is never such a
+   * row. Undefined if the client's address is not known.
    */
   keyOf(owner: KnownOwner | undefined, ip: string | undefined): string | undefined {
     const network = clientNetwork(ip);
@@ -48,13 +48,13 @@ export class KnownNetworks {
     return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
   }
 
-  /** Makes the network known from which a session was opened. Most of the time it is, and nothing is written. */
+  /** Remembers the network from which a session was opened. Writes at most once a day for each network of a user. */
   async remember(owner: KnownOwner, ip: string | undefined, em?: EntityManager): Promise<void> {
     const key = this.#keyToStore(owner, ip);
     if (key) await this.kernel.counters.mark(key, ...this.#dates(), em);
   }
 
-  /** Keeps a network known where the user has a session. One that is not known does not become so. */
+  /** Prolongs the time for which a network is known. Does nothing if it is not known. */
   async renew(owner: KnownOwner, ip: string | undefined): Promise<void> {
     const key = this.#keyToStore(owner, ip);
     if (key) await this.kernel.counters.renewMark(key, ...this.#dates());
@@ -65,7 +65,7 @@ export class KnownNetworks {
     return isUseful ? this.keyOf(owner, ip) : undefined;
   }
 
-  /** Until when the network is known, and the date before which a row is renewed: at most once a day. */
+  /** Until when the network is known from now on, and the date up to which an existing row is recent enough. */
   #dates(): [Date, Date] {
     const until = this.kernel.clock.now() + KNOWN_FOR_MS;
     return [new Date(until), new Date(until - DAY_MS)];

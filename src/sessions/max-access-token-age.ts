@@ -1,9 +1,12 @@
 import type { Settings } from '../settings/settings.js';
 
-/** Seconds by which the clocks of servers may differ. */
+/** Tolerated difference between the clocks of servers. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
 
-/** Milliseconds after the end of a session in which an access token of it can still be good, on whatever server. */
+/**
+ * How long after the end of a session any server may still accept one of its access tokens, in milliseconds: the
+ * lifetime of an access token plus the tolerated clock difference.
+ */
 export function maxAccessTokenAgeMs({ accessTokenLifetime }: Settings): number {
   return (accessTokenLifetime + MAX_CLOCK_SKEW_SECONDS) * 1000;
 }

@@ -3,23 +3,23 @@ import type { TokenClaims } from '../tokens/claims.js';
 import type { SessionRow } from './session-store.js';
 
 /**
- * What a correctly signed token of a live session is, in the order in which one of several is chosen:
+ * The status of a correctly signed refresh token in a live session:
  *
- * - `live`: its live token;
- * - `newer`: made after the last rotation that the database knows: the database has lost that rotation;
- * - `parent`: the parent of the live one, within REFRESH_REUSE_GRACE;
- * - `used`: any other.
+ * - `live`: it is the live token;
+ * - `newer`: it was issued after the last rotation in the database, which has lost a rotation;
+ * - `parent`: it is the parent of the live token, within REFRESH_REUSE_GRACE;
+ * - `used`: it is any other token.
  */
 export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
 
 /**
  * Compares a token with the row of its session.
  *
- * Each rotation is dated no earlier than the one before, whatever the clocks of the servers say. So every older
- * generation has an `iat` of at most the second of the last rotation, and only a later one proves a loss. In the same
- * second nothing is proved.
+ * No rotation has an earlier time than the one before, even if the clocks of servers differ. So older generations have
+ * an `iat` in the second of the last rotation or before, and a later `iat` proves that the database has lost a
+ * rotation. An `iat` in the same second proves nothing.
  *
- * @param grace seconds
+ * @param grace REFRESH_REUSE_GRACE, in seconds
  * @param now milliseconds since the epoch
  */
 export function refreshTokenStatus(

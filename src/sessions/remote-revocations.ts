@@ -7,19 +7,19 @@ import { maxAccessTokenAgeMs } from './max-access-token-age.js';
 import { RevocationList } from './revocation-list.js';
 
 /**
- * Milliseconds after which the event of a revocation that was read from the table is emitted: this process may have
- * ended that session itself, and be about to emit the full event.
+ * Delay before the event of a revocation that was read from the table. This process may have ended that session itself,
+ * and be about to emit the complete event.
  */
 const OWN_EVENT_DELAY_MS = 500;
 
 /**
- * Emits `session.revoked` for the sessions that another process has ended, so that an app can close a socket on any
- * server. What this process ends itself has its full event already.
+ * Emits `session.revoked` for sessions that another process has ended, so that an app can close sockets on every
+ * server. For sessions that this process ends, the complete event is emitted elsewhere.
  */
 export class RemoteRevocations {
-  /** The name of this process in notifications. */
+  /** The id of this process in notifications. */
   readonly origin = randomUUID();
-  /** The sessions that this process has ended, for as long as their revocations are read from the table. */
+  /** The sessions that this process has ended, as long as their revocations may be read from the table. */
   readonly #own: RevocationList;
 
   constructor(
@@ -39,12 +39,12 @@ export class RemoteRevocations {
     });
   }
 
-  /** Emits the event of a session whose end was notified. */
+  /** Emits the event for a notification, unless this process has sent it. */
   notified(session: string, origin: string | undefined): void {
     if (origin !== this.origin) this.#emit(session);
   }
 
-  /** Emits the events of sessions whose ends were missed, and have been read from the table. */
+  /** Emits the events for sessions whose notifications were missed, and that were read from the table. */
   async missed(sessions: readonly string[]): Promise<void> {
     if (sessions.length === 0) return;
     await delay(OWN_EVENT_DELAY_MS, undefined, { ref: false });

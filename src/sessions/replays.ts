@@ -7,7 +7,7 @@ import type { ReuseReports } from './reuse-reports.js';
 import type { SessionService } from './session.service.js';
 import type { SessionEndings } from './session-endings.js';
 
-/** Ends the sessions of which a copied refresh token was found. */
+/** Ends sessions of which a used refresh token was presented again. */
 export class Replays {
   constructor(
     protected readonly kernel: {
@@ -22,7 +22,7 @@ export class Replays {
   /**
    * Ends the session of a replayed token and refuses the token.
    *
-   * @throws refresh_token_reused; token_not_valid where somebody else has ended the session meanwhile
+   * @throws refresh_token_reused; token_not_valid if another request has ended the session meanwhile
    */
   async refuse(claims: TokenClaims): Promise<never> {
     if (!(await this.#end(claims))) {
@@ -33,9 +33,10 @@ export class Replays {
   }
 
   /**
-   * Ends the session, on a connection of its own and committed before the answer: no failure of this request takes it
-   * back, and none of the audit log keeps it alive. False: somebody else has ended it meanwhile. A theft is reported
-   * even if we never learn whether the statement arrived.
+   * Ends the session in a separate transaction, committed before the response: a later failure of this request cannot
+   * undo it. If the transaction fails, the replay is still reported, and the session is ended without the audit log.
+   *
+   * @returns false if another request has ended the session meanwhile
    */
   async #end(claims: TokenClaims): Promise<boolean> {
     try {

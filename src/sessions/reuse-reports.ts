@@ -4,26 +4,26 @@ import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
 import type { TokenClaims } from '../tokens/claims.js';
 
-/** Reports the use of refresh tokens that are not the live one: in the log and as `session.reuse-detected`. */
+/** Reports refresh tokens that are not the live token of their session: in the log and as `session.reuse-detected`. */
 export class ReuseReports {
   constructor(
     private readonly journal: Journal,
     private readonly logger: Logger,
   ) {}
 
-  /** Logs it and emits the event, without the audit log: a stranger can cause these as often as they like. */
+  /** Logs a reuse and emits the event, without the audit log, because strangers can cause it without limit. */
   report(reuse: TokenReuse, claims: TokenClaims): void {
     this.log(reuse, claims);
     this.journal.emit(this.event(reuse, claims));
   }
 
-  /** Logs it, where the event is recorded in a transaction. */
+  /** Logs a reuse. The caller records the event in its transaction. */
   log(reuse: TokenReuse, { session, sub }: TokenClaims): void {
     const level = reuse === 'lost-response' ? 'info' : 'warn';
     this.logger[level]({ reuse, session, user: sub }, 'refresh token reuse');
   }
 
-  /** The event of it. */
+  /** The event of a reuse. */
   event(reuse: TokenReuse, { session, sub }: TokenClaims): NewEvent {
     return ['session.reuse-detected', { reuse, session, user: sub }];
   }

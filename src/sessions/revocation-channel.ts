@@ -4,42 +4,45 @@ import type { Database } from '../database/database.js';
 import type { DedicatedConnection } from '../database/dedicated-connection.js';
 import type { Table } from '../database/table.js';
 
-/** First word of a notification that a server sends to itself. */
+/** First word of a notification that a process sends to itself. */
 const PING = 'ping';
 
-/** Milliseconds after which a statement without an answer fails. */
+/** After this time without a response, a statement fails. */
 const STATEMENT_TIMEOUT_MS = 5000;
 
-/** How often the server may answer after a ping was committed before its notification must have arrived. */
+/** A channel is deaf if the server has answered this many statements after a ping, and the ping has not arrived. */
 const ANSWERS_UNTIL_DEAF = 3;
 
-/** An ended session, and the process that has ended it, where that emits the event itself. */
+/** The payload of a revocation: the session, and the process that has ended it, if that process emits the event. */
 const REVOCATION = /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})(?: ([\da-f-]{36}))?$/;
 
-/** The PostgreSQL channel for the ended sessions of a table. Each table has its own, so that two schemas do not mix. */
+/** The name of the PostgreSQL channel of a revocation table. Tables in different schemas have different channels. */
 export function channelNameOf({ name }: Table): string {
   return `jwt_allauth_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }
 
 /** Callbacks of a channel. */
 interface RevocationHandlers {
-  /** Gets the id of each session that has ended, and the process that has ended it, where that emits the event. */
+  /** Called for each ended session, with the process that has ended it if that process emits the event. */
   readonly onRevoked: (session: string, origin: string | undefined) => void;
-  /** Runs when the connection has ended, for whatever reason. */
+  /** Called when the connection has ended, for any reason. */
   readonly onClosed: (channel: RevocationChannel) => void;
 }
 
-/** A connection of its own that listens for ended sessions from the moment it is open. */
+/**
+ * A separate connection that listens for revocations (LISTEN). It detects two failures: a server that does not respond
+ * (`heartbeat`), and a connection that responds but delivers no notifications (`isDeaf`).
+ */
 export class RevocationChannel {
   #isOpen = true;
-  /** Start of the pings of this channel. Other servers send theirs on the same PostgreSQL channel. */
+  /** Prefix of the pings of this process. Other processes send theirs on the same PostgreSQL channel. */
   readonly #ownPing = `${PING} ${randomUUID()} `;
-  /** Number of the newest ping. */
+  /** Number of the newest ping that was sent. */
   #pings = 0;
   #isPinging = false;
   /** Number of the newest ping that has arrived. */
   #newestReceived = 0;
-  /** A ping that the server has committed and that has not arrived, and how often the server has answered since. */
+  /** The oldest ping that was committed and has not arrived, and how often the server has answered since. */
   #missing?: { readonly ping: number; answers: number };
 
   private constructor(
@@ -62,7 +65,7 @@ export class RevocationChannel {
     });
     connection.onNotification((payload) => {
       if (payload.startsWith(channel.#ownPing)) channel.#received(Number(payload.slice(channel.#ownPing.length)));
-      const [, session, origin] = REVOCATION.exec(payload) ?? []; // any role of the database may send anything here
+      const [, session, origin] = REVOCATION.exec(payload) ?? []; // any database role can send any payload
       if (session) onRevoked(session, origin);
     });
     try {
@@ -78,27 +81,28 @@ export class RevocationChannel {
     return this.#isOpen;
   }
 
-  /** From now on the connection does not keep the process alive. */
+  /** Lets the process exit although this connection is open. */
   unref(): void {
     this.connection.unref();
   }
 
-  /** Runs a statement on this connection, because one of the app's pool may be silent for ever. */
+  /** Runs a statement on this connection. It has a timeout, unlike a connection of the app's pool. */
   query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     return this.connection.query<Row>(sql, parameters);
   }
 
-  /** Resolves when the server has answered. All that was notified before has arrived by then. */
+  /** Sends a statement and waits for the answer. All earlier notifications have arrived by then. */
   async heartbeat(): Promise<void> {
     await this.connection.query('select 1');
     if (this.#missing) this.#missing.answers++;
   }
 
   /**
-   * Sends a notification to this channel through the app's pool. It finds a transaction pooler between the two, which
-   * accepts LISTEN but delivers nothing. Does nothing while another ping is being sent.
+   * Sends a notification to this channel, through the app's pool. If it does not arrive, a transaction pooler is
+   * probably between this connection and PostgreSQL: such poolers accept LISTEN but deliver no notifications. Does
+   * nothing while another ping is being sent.
    *
-   * @throws when the pool does not send it within five seconds
+   * @throws if the pool does not send it within five seconds
    */
   async ping(): Promise<void> {
     if (this.#isPinging) return;
@@ -118,19 +122,19 @@ export class RevocationChannel {
     if (this.#newestReceived < ping) this.#missing ??= { ping, answers: 0 };
   }
 
-  /** Whether a ping has not arrived although the server has answered often enough since. */
+  /** Whether a ping has not arrived, although the server has answered several statements since. */
   get isDeaf(): boolean {
     return this.#missing !== undefined && this.#missing.answers >= ANSWERS_UNTIL_DEAF;
   }
 
-  /** Sends a ping and tells whether it arrives. @throws when the pool does not send it */
+  /** Sends a ping. @returns whether it arrives @throws if the pool does not send it */
   async verifyDelivery(): Promise<boolean> {
     await this.ping();
     while (this.#missing && !this.isDeaf) await this.heartbeat();
     return !this.isDeaf;
   }
 
-  /** Ends the connection without waiting for a server that may be silent. */
+  /** Closes the connection without waiting for the server, which may not respond. */
   close(): void {
     this.#isOpen = false;
     this.connection.destroy();

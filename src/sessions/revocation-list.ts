@@ -1,20 +1,21 @@
 import type { Clock } from '../clock.js';
 
 /**
- * Parts of the time for which an entry is kept: an entry goes together with its part, so at most this much too late.
+ * Number of intervals into which the retention time is divided. Entries of the same interval are removed together, so
+ * an entry is kept for at most one interval too long.
  */
 const PARTS = 4;
 
 /**
- * The sessions that were ended lately, in memory: a look-up in a few sets, a million entries in less than 100 MB.
- * Entries go by themselves once no access token of their session can be good any more.
+ * The recently ended sessions, in memory. A look-up checks a few sets; a million entries take less than 100 MB.
+ * `expire` removes entries when all access tokens of their session have expired.
  */
 export class RevocationList {
-  /** Sessions by the part of time in which they were ended. */
+  /** Sessions by the interval in which they were ended. */
   readonly #parts: { readonly part: number; readonly sessions: Set<string> }[] = [];
   readonly #partLength: number;
 
-  /** @param lifetime milliseconds for which an entry matters */
+  /** @param lifetime retention time of an entry, in milliseconds */
   constructor(
     private readonly lifetime: number,
     private readonly clock: Clock,
@@ -32,7 +33,7 @@ export class RevocationList {
 
   has(session: string): boolean {
     for (let index = 0; index < this.#parts.length; index++) {
-      if (this.#parts[index]?.sessions.has(session)) return true; // asked at every request: no iterator
+      if (this.#parts[index]?.sessions.has(session)) return true; // no iterator: this runs at every request
     }
     return false;
   }
@@ -41,7 +42,7 @@ export class RevocationList {
     return this.#parts.reduce((sum, { sessions }) => sum + sessions.size, 0);
   }
 
-  /** Forgets what does not matter any more. */
+  /** Removes the entries whose retention time is over. */
   expire(): void {
     const oldest = Math.floor((this.clock.now() - this.lifetime) / this.#partLength);
     const kept = this.#parts.filter(({ part }) => part >= oldest);

@@ -12,37 +12,39 @@ import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { channelNameOf, RevocationChannel } from './revocation-channel.js';
 import { RevocationList } from './revocation-list.js';
 
-/**
- * Milliseconds between two questions to the server, and those within which it has to answer for the list to be
- * believed.
- */
+/** Interval between heartbeats, and the time within which the server must answer one for the list to be current. */
 const HEARTBEAT_MS = 450;
 
-/** Milliseconds for which an answer is good, from its question on. */
+/** How long the list is current after the start of an answered heartbeat. */
 const ANSWER_VALID_MS = 1000;
 
-/** Beats between two pings. With the answers that a ping waits for, a deaf list is found within six seconds. */
+/** A ping is sent with every sixth heartbeat. So a deaf connection is detected within six seconds. */
 const HEARTBEATS_PER_PING = 6;
 
-/** Milliseconds before the first attempt to connect again, and at most. */
+/** Delay before the first attempt to reconnect, and maximum delay. */
 const RETRY_DELAY_MS = { first: 100, most: 2000 };
 
-/** Rows that are read at once. */
+/** How many rows are read with one query. */
 const PAGE_ROWS = 10_000;
 
-/** Milliseconds by which the clock of the server that ends a session may be behind. */
+/** Tolerated difference to the clock of the server that ends a session. */
 const MAX_CLOCK_SKEW_MS = 60_000;
 
-/** The least session id. */
+/** The lowest session id, to start reading from. */
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
 
-/** Why the list is current, or is not: `deaf` is a connection on which notifications do not arrive. */
+/**
+ * The state of the list. It can be used if it is `current`. `silent`: the server answers too slowly. `deaf`:
+ * notifications do not arrive on the connection.
+ */
 type State = 'starting' | 'current' | 'disconnected' | 'silent' | 'deaf';
 
 /**
- * Keeps the list of revoked sessions up to date. It is current while the server answers within a second on the
- * connection on which it tells of revocations. After a new connection everything that may still matter is read once
- * more, after LISTEN: what commits before is read, what commits later is heard, and nothing lies between.
+ * Keeps the list of revoked sessions up to date, by notifications of PostgreSQL. The list is current while the server
+ * answers heartbeats on the listening connection within a second.
+ *
+ * After each connect it first sends LISTEN and then reads the table. So it misses nothing: revocations that were
+ * committed before are in the table, and later ones are notified.
  */
 export class RevocationListener {
   readonly #list: RevocationList;
@@ -50,12 +52,12 @@ export class RevocationListener {
   readonly #page: string;
   readonly #retentionMs: number;
   #state: State = 'starting';
-  /** When the last question was asked that was answered. */
+  /** When the last answered heartbeat was sent. */
   #lastAnsweredAt = 0;
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
-  /** When this process began to listen. What had ended before was never alive here. */
+  /** When this process began to listen. It emits no events for sessions that had ended before. */
   #startedAt = 0;
 
   constructor(
@@ -81,24 +83,24 @@ export class RevocationListener {
   }
 
   /**
-   * Whether the list has every session whose end was committed more than a second ago. That the server has answered
-   * since then counts, and not what was true before this process was perhaps suspended; hence the system's clock.
+   * Whether the list contains every session whose end was committed more than a second ago. Uses the system's clock and
+   * the time of the last heartbeat, because the process may have been suspended meanwhile.
    */
   get isCurrent(): boolean {
     return this.#state === 'current' && Math.abs(Date.now() - this.#lastAnsweredAt) < ANSWER_VALID_MS;
   }
 
-  /** How many revoked sessions are in memory. */
+  /** The number of revoked sessions in memory. */
   get size(): number {
     return this.#list.size;
   }
 
-  /** Whether a session is known to have been ended. False says something only while the list is current. */
+  /** Whether a session is in the list. False is reliable only while the list is current. */
   has(session: string): boolean {
     return this.#list.has(session);
   }
 
-  /** Begins to listen, once. Resolves when the list is current, or could not be made so at once; it goes on trying. */
+  /** Starts listening. Resolves when the list is current or the first attempt has failed; further attempts follow. */
   start(): Promise<void> {
     const first = Promise.withResolvers<void>();
     if (!this.#running) this.#startedAt = this.kernel.clock.now();
@@ -106,7 +108,7 @@ export class RevocationListener {
     return Promise.race([first.promise, this.#running]);
   }
 
-  /** Ends the connection, for good. */
+  /** Closes the connection and does not reconnect. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#channel?.close();
@@ -130,13 +132,13 @@ export class RevocationListener {
       }
       onTried();
       this.#channel?.close();
-      // Servers that lost the same connection come back one by one.
+      // A random delay, so that servers that lost their connections together do not reconnect at the same moment.
       await delay(wait * (0.5 + Math.random()), undefined, { ref: false });
       wait = Math.min(wait * 2, RETRY_DELAY_MS.most);
     }
   }
 
-  /** Opens a connection, catches up, and watches over it until it is over. */
+  /** Opens a connection, reads the missed revocations, and checks the connection until it ends. */
   async #listen(onCurrent: () => void): Promise<void> {
     const channel = await RevocationChannel.open(this.kernel.database, this.#channelName, {
       onRevoked: (session, origin) => {
@@ -145,7 +147,7 @@ export class RevocationListener {
         if (isNew) this.kernel.remoteRevocations.notified(session, origin);
       },
       onClosed: (closed) => {
-        if (this.#channel === closed) this.#setState('disconnected'); // else it never served, or has a successor
+        if (this.#channel === closed) this.#setState('disconnected'); // otherwise it is not in use
       },
     });
     this.#channel = channel;
@@ -158,7 +160,7 @@ export class RevocationListener {
     await this.#watch(channel);
   }
 
-  /** Reads what may have been missed. @returns the sessions that have ended since the start and were not known yet */
+  /** Reads the table. @returns the sessions that have ended since the start and were not in the list */
   async #catchUp(channel: RevocationChannel): Promise<string[]> {
     const missed: string[] = [];
     let after: [at: Date, session: string] = [new Date(this.kernel.clock.now() - this.#retentionMs), LOWEST_ID];
@@ -178,7 +180,7 @@ export class RevocationListener {
     for (let heartbeats = 1; channel.isOpen && !this.#isStopped; heartbeats++) {
       await delay(HEARTBEAT_MS, undefined, { ref: false });
       this.#list.expire();
-      if (heartbeats % HEARTBEATS_PER_PING === 0) channel.ping().catch(() => {}); // a pool that is busy proves nothing
+      if (heartbeats % HEARTBEATS_PER_PING === 0) channel.ping().catch(() => {}); // fails if the pool is busy
       if (!(await this.#hasAnswered(channel))) return this.#setState('disconnected');
       if (channel.isDeaf) return this.#setState('deaf');
       this.#setState('current');
@@ -186,14 +188,16 @@ export class RevocationListener {
     this.#setState('disconnected');
   }
 
-  /** Whether the server answers. While it is late the list is not believed. */
+  /**
+   * Sends a heartbeat. Returns whether the server answers it; if the answer is late, the state is `silent` meanwhile.
+   */
   async #hasAnswered(channel: RevocationChannel): Promise<boolean> {
     const asked = Date.now();
     const answered = channel.heartbeat().then(
       () => true,
       () => false,
     );
-    // After a blocked event loop the timer comes before an answer that has long arrived: read the socket first.
+    // After the event loop was blocked, timers fire before the socket is read. `pollForEvents` reads the socket first.
     const late = delay(HEARTBEAT_MS, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
     const outcome = await Promise.race([answered, late]);
     if (outcome === 'late') this.#setState('silent');

@@ -1,11 +1,11 @@
 import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 
-/** Name under which the ORM knows the sessions whose access tokens must not be believed any more. */
+/** Name of the entity of revocations. */
 export const REVOCATION_ENTITY = 'AuthRevocation';
 
 /**
- * Sessions that were ended while access tokens of theirs were still good: what a server reads that starts, or that lost
- * its connection. The instant comes first in the key, because they are read and purged in its order.
+ * Ended sessions whose access tokens may not have expired yet. Servers read it when they start or reconnect. The
+ * instant is the first column of the primary key, because rows are read and purged in this order.
  */
 export function createRevocationEntity(): EntitySchema {
   return defineEntity({

@@ -4,11 +4,11 @@ import type { SessionClient } from './client-device.js';
 import { clientNetwork } from './client-network.js';
 
 /**
- * Names where a refresh comes from, by network and user agent, without telling either: a keyed hash, different for each
- * session. It is kept with every rotation, whatever COLLECT_USER_AGENT says.
+ * Identifies where a refresh comes from: a keyed hash of network and user agent, different for each session. It does
+ * not reveal either, and is therefore stored with every rotation, even without COLLECT_USER_AGENT.
  */
 export class RotationOrigins {
-  /** The same on all servers: with another key the owner's own network would look like a stranger's. */
+  /** Must be the same on all servers. With another key, the owner's network would look like a different one. */
   readonly #key: KeyObject;
 
   constructor({ encryption }: { readonly encryption: EncryptionKeys }) {
@@ -16,14 +16,14 @@ export class RotationOrigins {
   }
 
   /**
-   * The name of the place that a client is at, as the text of a bigint: a row that stays small stays on its page. Null:
-   * nothing is known about the client.
+   * The origin of a client, as the text of a bigint, which keeps rows small. Null if network and user agent are not
+   * known.
    */
   of(session: string, client: SessionClient | undefined): string | null {
     const network = clientNetwork(client?.ip) ?? null;
     const userAgent = client?.userAgent ?? null;
     if (network === null && userAgent === null) return null;
-    const place = JSON.stringify([session, network, userAgent]);
-    return createHmac('sha256', this.#key).update(place).digest().readBigInt64BE().toString();
+    const origin = JSON.stringify([session, network, userAgent]);
+    return createHmac('sha256', this.#key).update(origin).digest().readBigInt64BE().toString();
   }
 }

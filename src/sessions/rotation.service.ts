@@ -25,31 +25,33 @@ import type { FoundSession, SessionRow, SessionStore } from './session-store.js'
 import type { TokenChoice } from './token-choice.js';
 
 /**
- * Generations in a row whose parent may come again from elsewhere: an answer that was lost while a client changed
- * networks, and the same once more. At the next one it is a thief who follows.
+ * In how many consecutive generations the parent may be presented again from a different network or user agent. This
+ * happens if a response is lost while a client changes networks. With the next generation it counts as theft: somebody
+ * presents each token shortly after the owner has used it.
  */
 const MAX_FOLLOWED_GENERATIONS = 2;
 
-/** A refresh token that was verified, with who sends it and from where. */
+/** A verified refresh token and its client. */
 interface Presented {
   readonly claims: TokenClaims;
   readonly user: UserId;
   readonly client: SessionClient | undefined;
+  /** See `RotationOrigins`. */
   readonly origin: string | null;
-  /** Whether `beforeRefresh` has let it pass, or there is no such hook. */
+  /** Whether `beforeRefresh` has accepted it, or there is no such hook. */
   isAllowed: boolean;
 }
 
-/** A token that is to become the live one of its session. */
+/** The next live token of a session. */
 interface NextToken extends Omit<TokenSession, keyof SessionContext> {
-  /** When it is made, in milliseconds since the epoch. */
+  /** The time of the rotation, in milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** Reads of a session that other requests may change each time before its next token is stored. */
+/** How often the session is read again, if parallel requests change it before the next token is stored. */
 const MAX_ATTEMPTS = 3;
 
-/** Trades a refresh token for its successor, and finds out whose token was copied (RFC 9700 §4.14.2). */
+/** Exchanges refresh tokens for their successors, and detects stolen ones (RFC 9700 §4.14.2). */
 export class RotationService {
   constructor(
     protected readonly kernel: {
@@ -71,22 +73,23 @@ export class RotationService {
   ) {}
 
   /**
-   * Consumes a refresh token and returns its one successor with a fresh access token. Any number of requests with the
-   * same token, on any number of servers, get the same successor within REFRESH_REUSE_GRACE.
+   * Consumes a refresh token, and returns its only successor and a new access token. Within REFRESH_REUSE_GRACE, all
+   * requests with the same token get the same successor, on all servers.
    *
-   * @param client who sends it, for COLLECT_USER_AGENT
-   * @throws token_not_valid for a token that is forged, expired, of an ended session or of a deactivated user
-   * @throws refresh_token_reused for a replay; its session is revoked
-   * @throws session_expired past SESSION_LIFETIME; the session is revoked
-   * @throws what `beforeRefresh` throws; the token stays good
+   * @param client the client that sends the request
+   * @throws token_not_valid for a token that is forged or expired, and if its session has ended or its user is inactive
+   * @throws refresh_token_reused for a replay; the session is revoked
+   * @throws session_expired after SESSION_LIFETIME; the session is revoked
+   * @throws service_unavailable if parallel requests keep changing the session
+   * @throws what `beforeRefresh` throws; the token stays valid
    */
   async rotate(token: string, client?: SessionClient): Promise<Tokens> {
     return this.kernel.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
   }
 
   /**
-   * Rotates the live one of several refresh tokens of one client: a used one beside it is no theft, and one that is
-   * foreign or forged does nothing. Without a live one, all is as if a used one had come alone.
+   * Chooses one of several refresh tokens of a client, the live one if there is one, and rotates it. The other tokens
+   * have no effect.
    *
    * @throws what `rotate` throws
    */
@@ -107,7 +110,7 @@ export class RotationService {
     const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin, isAllowed };
     const successor = this.#needsNoAppCode ? await this.#rotateInOneStatement(presented) : undefined;
     if (successor) return successor;
-    const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // the hook takes one
+    const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // the hook needs one more
     for (let attempt = 0; attempt < attempts; attempt++) {
       const tokens = await this.#answer(presented, outcome);
       if (tokens) return tokens;
@@ -115,13 +118,15 @@ export class RotationService {
     throw serviceUnavailable();
   }
 
-  /** Whether no code of the app runs for a successor, which then cannot fail, and which one statement makes. */
+  /** Whether a rotation runs no code of the app. Then a single statement can rotate, and signing cannot fail. */
   get #needsNoAppCode(): boolean {
     const { tokens, users, hooks } = this.kernel;
     return tokens.isPlain && users.hasPlainClaims && !hooks.beforeRefresh;
   }
 
-  /** Rotates the live token of a live session, in one statement that also reads the user. Undefined: it is not that. */
+  /**
+   * Rotates in one statement, which also reads the user. Undefined: the token is not the live token of a live session.
+   */
   async #rotateInOneStatement(presented: Presented): Promise<Tokens | undefined> {
     const { claims } = presented;
     const next = this.#nextOf(claims, this.kernel.clock.now());
@@ -130,7 +135,7 @@ export class RotationService {
     return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...contextOf(owner) });
   }
 
-  /** Does what follows from the state of the session. Undefined: it changed before the answer was stored. */
+  /** Rotates or refuses, depending on the state of the session. Undefined: the state has changed, try again. */
   async #answer(presented: Presented, outcome: (name: TokenReuse) => void): Promise<Tokens | undefined> {
     const { claims, user } = presented;
     const em = this.kernel.database.fork();
@@ -142,14 +147,14 @@ export class RotationService {
       await this.kernel.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
-    const standing = this.#statusOf(claims, session);
-    const isFollowing = standing === 'parent' && isElsewhere(presented, session);
+    const status = this.#statusOf(claims, session);
+    const isFollowing = status === 'parent' && isElsewhere(presented, session);
     const isThief = isFollowing && session.followedGenerations >= MAX_FOLLOWED_GENERATIONS;
-    if (standing === 'used' || isThief) return this.kernel.replays.refuse(claims);
+    if (status === 'used' || isThief) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
-    if (standing !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);
+    if (status !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);
     const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
-    const reuse = standing === 'parent' ? 'lost-response' : standing === 'newer' ? 'recovered' : undefined;
+    const reuse = status === 'parent' ? 'lost-response' : status === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
         ? await this.#repeat(presented, session, prepared, isFollowing)
@@ -158,15 +163,15 @@ export class RotationService {
     return tokens;
   }
 
-  /** Asks `beforeRefresh`. Undefined: the session and its user are read again, because a hook takes its time. */
+  /** Runs `beforeRefresh`. Returns undefined, so that session and user are read again: the hook may take long. */
   async #runHook(presented: Presented, { session, user }: FoundSession): Promise<undefined> {
     const { claims, client } = presented;
-    const worth = { id: claims.session, ...contextOf(session) };
-    await this.kernel.hooks.beforeRefresh?.({ user, session: worth, client: requestClientOf(client) });
+    const context = { id: claims.session, ...contextOf(session) };
+    await this.kernel.hooks.beforeRefresh?.({ user, session: context, client: requestClientOf(client) });
     presented.isAllowed = true;
   }
 
-  /** The live token once more, for its parent. Undefined: it is not the live one any more. */
+  /** Signs the live token again, for its parent. Undefined: it is not the live token any more. */
   async #repeat(
     { claims, user }: Presented,
     row: SessionRow,
@@ -174,7 +179,7 @@ export class RotationService {
     isFollowing: boolean,
   ): Promise<Tokens | undefined> {
     const tokens = this.kernel.tokens.sign(prepared, liveToken(claims, row));
-    const isToMark = isFollowing && !row.isFollowed; // once a generation, however often its parent comes
+    const isToMark = isFollowing && !row.isFollowed; // once for each generation
     if (isToMark && !(await this.kernel.sessionStore.markFollowed({ id: claims.session, user, live: row.jti })))
       return undefined;
     this.kernel.reuseReports.report('lost-response', claims);
@@ -182,8 +187,8 @@ export class RotationService {
   }
 
   /**
-   * Signs the successor and then stores it, so that a token is consumed only when its successor exists. The user was
-   * read and `forUser` has run before: neither a lock nor a connection is held while code of the app runs.
+   * Signs the successor and then stores it, so that a token is consumed only if its successor exists. `forUser` has run
+   * before, without a lock or a connection.
    */
   async #rotateLive(
     presented: Presented,
@@ -192,22 +197,20 @@ export class RotationService {
     reuse: 'recovered' | undefined,
     reader: EntityManager,
   ): Promise<Tokens | undefined> {
-    // Never earlier than the parent, by whichever server's clock.
+    // Never earlier than the parent, even if the clock of this server is behind.
     const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), row.rotatedAt));
     const tokens = this.kernel.tokens.sign(prepared, { ...next, ...contextOf(row) });
     return (await this.#store(presented, row.jti, next, reuse, reader)) && tokens;
   }
 
-  /** The session with a new live token, made at an instant in milliseconds. */
+  /** Makes the next token. @param at milliseconds since the epoch */
   #nextOf({ session, session_iat }: TokenClaims, at: number): NextToken {
     const issuedAt = toSeconds(at);
     const expiresAt = this.kernel.tokens.refreshExpiry(issuedAt, session_iat);
     return { id: session, openedAt: session_iat, jti: randomUUID(), at, issuedAt, expiresAt };
   }
 
-  /**
-   * Puts the next token in the place of the live one. Undefined: that is not the live one of a live session any more.
-   */
+  /** Stores the next token as the live one. Undefined: `live` is not the live token of a live session any more. */
   async #store(
     { claims, user, client, origin }: Presented,
     live: string,
@@ -244,20 +247,18 @@ export class RotationService {
   }
 }
 
-/** The live token of a session once more: same id, same instants. */
+/** The live token of a session, with its id and instants, to sign it again. */
 function liveToken({ session, session_iat }: TokenClaims, row: SessionRow): TokenSession {
   const dates = { openedAt: session_iat, issuedAt: toSeconds(row.rotatedAt), expiresAt: toSeconds(row.expiresAt) };
   return { id: session, jti: row.jti, ...dates, ...contextOf(row) };
 }
 
-/** What a session is worth, which no rotation changes. */
+/** The context of a session, which rotations do not change. */
 function contextOf({ amr, authTime, claims }: SessionContext): SessionContext {
   return { amr, authTime, claims };
 }
 
-/**
- * Whether a token comes from another place than the one that rotated its session last. What is not known is no other.
- */
+/** Whether a token comes from a different origin than the last rotation of its session. False if one is not known. */
 function isElsewhere({ origin }: Presented, { rotatedFrom }: SessionRow): boolean {
   return origin !== null && rotatedFrom !== null && origin !== rotatedFrom;
 }

@@ -4,7 +4,7 @@ import type { Settings } from '../settings/settings.js';
 import type { RevocationListener } from './revocation-listener.js';
 import type { SessionReference, SessionService } from './session.service.js';
 
-/** Finds out whether the session of an access token that was verified has been ended since. */
+/** Checks whether the session of a verified access token has ended. */
 export class SessionChecker {
   constructor(
     private readonly listener: RevocationListener,
@@ -13,10 +13,11 @@ export class SessionChecker {
   ) {}
 
   /**
-   * Refuses the token of an ended session. Where no question is needed nothing is returned, so that nobody waits.
+   * Refuses the token of an ended session. Returns a promise only if a query is needed, so that other requests do not
+   * wait for a tick of the event loop.
    *
-   * @throws token_not_valid; service_unavailable where the list is not current and REVOCATION_LIST_FALLBACK is
-   *   `fail-closed`
+   * @throws token_not_valid; service_unavailable if the list is not current and REVOCATION_LIST_FALLBACK is
+   * `fail-closed`
    */
   check(session: SessionReference, mode: SessionCheckMode): void | Promise<void> {
     if (mode === 'none') return;

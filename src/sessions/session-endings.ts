@@ -13,7 +13,7 @@ import { revocationSql } from './revocation-sql.js';
 import { SESSION_ENTITY } from './session.entity.js';
 import { sessionColumns } from './session-statements.js';
 
-/** A session that was ended. */
+/** An ended session. */
 export interface EndedSession {
   readonly session: string;
   /** Key of its user, as a string. */
@@ -21,8 +21,8 @@ export interface EndedSession {
 }
 
 /**
- * The statements that end sessions. Each tells every server, in the moment in which it commits: by a notification, and
- * by a row for those who are not there to hear it. A session whose access tokens have all expired need not be ended.
+ * The statements that end sessions. Each informs all servers at its commit: by a notification, and by a row for servers
+ * that are not connected. Sessions whose access tokens have all expired are left as they are.
  */
 export class SessionEndings {
   readonly #sql: ReturnType<typeof statements>;
@@ -44,36 +44,37 @@ export class SessionEndings {
     this.#sql = statements({ session, key, user: users.table }, insert, notify);
   }
 
-  /** Ends one session. Empty: it had ended before. */
+  /** Ends one session. The result is empty if it had ended before. */
   async endOne(id: string, user: UserId, em?: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.one, [user, id], em);
   }
 
-  /** Ends every session of a user, and a change of the address that waits, under the lock of `lockUser`. */
+  /** Ends all sessions of a user, and voids a pending change of the address. Call `lockUser` first. */
   async endAll(user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.all, [user], em);
   }
 
-  /** Ends every session of a user but one, and a change of the address that waits, under the lock of `lockUser`. */
+  /** Ends all sessions of a user except one, and voids a pending change of the address. Call `lockUser` first. */
   async endOthers(id: string, user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.others, [user, id], em);
   }
 
-  /** Ends what a user has beside one session and so many `others` that were used last, under the lock of `lockUser`. */
+  /** Ends all sessions of a user except one and the `others` most recently used ones. Call `lockUser` first. */
   async endExcess(id: string, user: UserId, others: number, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.excess, [user, id, others], em);
   }
 
   /**
-   * Takes the user's row until the transaction of `em` is over, so that a login beside it has either committed (and its
-   * session can be ended) or has not yet checked its credentials.
+   * Locks the user's row until the end of the transaction of `em`. So a parallel sign-in has either committed, and its
+   * session can be ended, or has not compared the credentials yet.
    *
-   * @throws TypeError where the app's own transaction would not see what has been committed meanwhile
+   * @throws TypeError if the app's transaction is not READ COMMITTED, and would not see sessions that were just
+   * committed
    */
   async lockUser(user: UserId, em: EntityManager): Promise<void> {
     const [row] = await this.kernel.database.query<{ isolation: string }>(this.#sql.lockUser, [user], em);
     if (row && row.isolation !== 'read committed') {
-      throw new TypeError(`sessions are ended in read committed transactions only; this one is ${row.isolation}`);
+      throw new TypeError(`ending sessions needs a read committed transaction; this one is ${row.isolation}`);
     }
   }
 
@@ -84,14 +85,14 @@ export class SessionEndings {
   }
 }
 
-/** $1 is the instant, $2 that since when a session must have been good for an access token of it to be good still. */
+/** `$1` is the current time. Sessions that expired before `$2` have no valid access token any more. */
 function statements(
   { session, key, user }: { readonly session: Table; readonly key: Table; readonly user: Table },
   insert: ReturnType<typeof revocationSql>['insert'],
   notify: string,
 ) {
   const s = sessionColumns(session);
-  // One of the ended sessions may have asked for it.
+  // One of the ended sessions may have requested the change of the address.
   const voided = `, voided as (
       delete from ${key.name} where ${key.column('user')} = $3 and ${key.column('purpose')} = 'email-change'
     )`;

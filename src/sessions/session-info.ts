@@ -3,22 +3,22 @@ import type { Settings } from '../settings/settings.js';
 import type { ClientDevice } from './client-device.js';
 import type { ListedSession } from './session-store.js';
 
-/** A live session as its owner sees it. */
+/** A live session, as its user sees it in the list. */
 export interface SessionInfo extends ClientDevice {
   readonly id: string;
   readonly createdAt: Date;
   /**
-   * When it was last refreshed; at first, when it was opened. To the minute, and not before REFRESH_REUSE_GRACE is
-   * over.
+   * When it was last refreshed, or else opened. Rounded down to minutes. A refresh is shown after REFRESH_REUSE_GRACE.
    */
   readonly lastUsedAt: Date;
-  /** When it ends if it is not used, to the minute. */
+  /** When it ends if it is not used. Rounded down to minutes. */
   readonly expiresAt: Date;
 }
 
 /**
- * What is shown of a session. A thief with an access token must not see when the owner refreshes: a rotation is shown
- * when its grace is over, and in steps of whole minutes that are longer than the grace.
+ * Converts a session for the list. A thief with an access token must not find out when the owner refreshes: within the
+ * grace a stolen parent would still be accepted. So a rotation is shown only after the grace, and times are rounded
+ * down to steps of whole minutes that are longer than the grace.
  */
 export function toSessionInfo(
   { created, used, expires, isHiding, ...session }: ListedSession,

@@ -9,8 +9,8 @@ import { revocationSql } from './revocation-sql.js';
 import { SESSION_ENTITY } from './session.entity.js';
 
 /**
- * Takes expired sessions out of the whitelist. One that nobody had ended, and access tokens of which may still be good,
- * is revoked in the same statement: without its row it is no session any more.
+ * Deletes expired sessions. If a session was not ended before and may still have valid access tokens, the same
+ * statement revokes it, because a session without a row is not live.
  */
 export function sweepOfSessions(database: Database, orm: MikroORM, settings: Settings): TableSweep {
   const session = Table.named(orm, SESSION_ENTITY);
@@ -27,7 +27,7 @@ export function sweepOfSessions(database: Database, orm: MikroORM, settings: Set
   });
 }
 
-/** Takes revocations off their list once every access token that they are about has expired. */
+/** Deletes revocations when all access tokens of their sessions have expired. */
 export function sweepOfRevocations(database: Database, orm: MikroORM, settings: Settings): TableSweep {
   return new TableSweep(database, Table.named(orm, REVOCATION_ENTITY), {
     since: 'revokedAt',

@@ -1,12 +1,12 @@
 import type { Table } from '../database/table.js';
 
-/** Sessions that are listed at most: a client that signs in all day must not make an answer that fills the memory. */
+/** Maximum number of listed sessions. A client that signs in all day must not produce a huge response. */
 const MAX_LISTED = 200;
 
-/** Names of the result columns that are the session's; no column of a user begins like this. */
+/** Prefix of the result columns that belong to the session, to distinguish them from those of the user. */
 export const SESSION_PREFIX = 'session:';
 
-/** The columns of the whitelist, quoted. */
+/** The quoted columns of the session table. */
 export function sessionColumns(session: Table) {
   return {
     id: session.column('id'),
@@ -31,7 +31,7 @@ export function sessionColumns(session: Table) {
   };
 }
 
-/** The statements on the whitelist, with `$1`-style parameters. */
+/** The statements on the session table, with `$1`-style parameters. */
 export function sessionStatements(session: Table, user: Table, account: Table, hasPlainClaims: boolean) {
   const s = sessionColumns(session);
   const u = {

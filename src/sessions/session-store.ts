@@ -10,7 +10,7 @@ import type { ClientDevice } from './client-device.js';
 import { SESSION_ENTITY } from './session.entity.js';
 import { SESSION_PREFIX, sessionStatements } from './session-statements.js';
 
-/** A session as its row has it. Instants are milliseconds since the epoch, but `authTime` is in seconds. */
+/** A row of the session table. Instants are milliseconds since the epoch, except `authTime`, which is in seconds. */
 export interface SessionRow extends SessionContext {
   readonly jti: string;
   readonly previousJti: string | null;
@@ -23,13 +23,13 @@ export interface SessionRow extends SessionContext {
   readonly isUserActive: boolean;
 }
 
-/** A session with its user, as both were just read. */
+/** A session and its user, just read. */
 export interface FoundSession {
   readonly session: SessionRow;
   readonly user: BaseUser;
 }
 
-/** What is read of a session. */
+/** The names of the values that `find` reads. */
 const ROW = Object.keys({
   jti: true,
   previousJti: true,
@@ -45,16 +45,16 @@ const ROW = Object.keys({
   claims: true,
 } satisfies Record<keyof SessionRow, true>);
 
-/** What a session is worth as its row has it: claims are null where none are bound. */
+/** The context of a session as its row has it. `claims` is null if none are bound. */
 type StoredContext = Omit<SessionContext, 'claims'> & { readonly claims: SessionContext['claims'] | null };
 
-/** A session that is opened. */
+/** A session that is to be inserted. */
 interface NewSession extends Pick<TokenSession, 'id' | 'jti'>, SessionContext, ClientDevice {
   readonly openedAt: Date;
   readonly expiresAt: Date;
 }
 
-/** What a rotation writes: ids of tokens, where it comes from, and dates of the next token. */
+/** What a rotation writes: the ids of the presented and the next token, the origin, and the dates of the next token. */
 export interface Rotation {
   readonly origin: string | null;
   readonly presented: string;
@@ -67,16 +67,16 @@ export interface Rotation {
 export interface ListedSession extends ClientDevice {
   readonly id: string;
   readonly created: number;
-  /** When it was last rotated; a rotation that is not shown yet does not count. */
+  /** When it was last rotated, without a rotation that must not be shown yet. */
   readonly used: number;
   readonly expires: number;
-  /** Whether a rotation is not shown yet. */
+  /** Whether there is a rotation that must not be shown yet. */
   readonly isHiding: boolean;
 }
 
 /**
- * The statements on the whitelist. Each names the user as an equality, and the session where it is about one, so that
- * the table can be partitioned by user.
+ * Runs the statements on the session table. Each has an equality condition on the user (and on the session, if it
+ * concerns one), so that the table can be partitioned by user.
  */
 export class SessionStore {
   readonly #sql: ReturnType<typeof sessionStatements>;
@@ -90,7 +90,7 @@ export class SessionStore {
     this.#sql = sessionStatements(sessions, users.table, accounts, users.hasPlainClaims);
   }
 
-  /** An active user, just read, for whom a session may be opened, and the credential epoch. */
+  /** Reads an active user and the credential epoch, to open a session. */
   async findOwner(
     user: UserId,
     em: EntityManager,
@@ -101,13 +101,14 @@ export class SessionStore {
   }
 
   /**
-   * Inserts a session, provided that the user is still active, has the credential epoch that the sign-in has read, and
-   * still has the password hash that let the login in (if it was one: undefined is not compared). The share locks make
-   * a password change or a deactivation wait for this one to commit, or this one for theirs.
+   * Inserts a session if the user is still active, still has the credential epoch that the sign-in has read, and still
+   * has the password hash that was checked (an undefined hash is not compared). Share locks make this wait for a
+   * parallel password change or deactivation, or the other way round.
    *
-   * An invited user is in use from then on, and is not deleted when the invitation expires.
+   * Changes the account state `invited` to `in_use`, so that the user is not deleted when the invitation expires.
    *
-   * @returns the password hash that the user has, or undefined when the login came too late
+   * @returns the user's current password hash. Undefined: the user or the credentials have changed, nothing was
+   * inserted
    */
   async insert(
     session: NewSession,
@@ -117,7 +118,7 @@ export class SessionStore {
     const { id, jti, openedAt, expiresAt, ip, browser, os, device, amr, authTime, claims } = session;
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
     const bound = Object.keys(claims).length > 0 ? JSON.stringify(claims) : null;
-    const worth = [amr, new Date(authTime * 1000), bound];
+    const context = [amr, new Date(authTime * 1000), bound];
     const parameters = [
       ...proof,
       id,
@@ -128,18 +129,18 @@ export class SessionStore {
       browser,
       os,
       device,
-      ...worth,
+      ...context,
       user.credentialEpoch,
     ];
     return (await this.database.query<{ passwordHash: string | null }>(this.#sql.insert, parameters, em))[0];
   }
 
   /**
-   * Puts `next` in the place of `live` and makes `presented` its parent, provided that `live` is still the live token
-   * of a live session of an active user. The two differ only where the database has lost a rotation.
+   * Replaces the live token `live` by `next` and makes `presented` its parent, if `live` is still the live token of a
+   * live session of an active user. `live` and `presented` differ only if the database has lost a rotation.
    *
-   * @returns what the rows of user and session say in a token, where the user `hasPlainClaims`; undefined when there
-   * was nothing to rotate
+   * @returns claims and context for the new tokens (the claims only if `users.hasPlainClaims`). Undefined: nothing was
+   * rotated
    */
   async rotate(
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
@@ -152,15 +153,15 @@ export class SessionStore {
   }
 
   /**
-   * Notes that the parent of the live token came again from elsewhere.
+   * Stores that the parent of the live token was presented again from a different origin.
    *
-   * @returns false when `live` is not the live token any more
+   * @returns false if `live` is not the live token any more
    */
   async markFollowed({ id, user, live }: { id: string; user: UserId; live: string }): Promise<boolean> {
     return (await this.database.query(this.#sql.markFollowed, [id, user, live])).length > 0;
   }
 
-  /** The session as it is now, with its user. */
+  /** Reads a session and its user. */
   async find(id: string, user: UserId, em: EntityManager): Promise<FoundSession | undefined> {
     const [row] = await this.database.query(this.#sql.find, [id, user], em);
     if (!row) return undefined;
@@ -171,8 +172,8 @@ export class SessionStore {
   }
 
   /**
-   * What a session is worth that can still be rotated; undefined for any other. Within the transaction of `em`, nobody
-   * can end it until that is over.
+   * The context of a live session. Undefined if it is not live. With `em`, the row stays locked until the end of the
+   * transaction, so that the session cannot be ended meanwhile.
    */
   async findLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<SessionContext | undefined> {
     const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
@@ -180,16 +181,16 @@ export class SessionStore {
     return row && { ...row, claims: row.claims ?? {} };
   }
 
-  /** The password hash that a user has now. */
+  /** The current password hash of a user. */
   async passwordHashOf(user: UserId): Promise<string | null> {
     const [row] = await this.database.query<{ hash: string | null }>(this.#sql.passwordHash, [user]);
     return row?.hash ?? null;
   }
 
   /**
-   * The live sessions of a user, the one used last first, at most 200.
+   * The live sessions of a user, most recently used first, at most 200.
    *
-   * @param hiddenSince a rotation since then is not shown yet
+   * @param hiddenSince rotations since this instant must not be shown yet
    */
   async list(user: UserId, at: Date, hiddenSince: Date): Promise<ListedSession[]> {
     return this.database.query<ListedSession>(this.#sql.list, [user, at, hiddenSince]);

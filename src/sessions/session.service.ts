@@ -22,43 +22,44 @@ import type { SessionStore } from './session-store.js';
 
 const DAY_SECONDS = 86_400;
 
-/** A session as a signed token names it. */
+/** A session and its user, as in the claims of a token. */
 export interface SessionReference {
   /** Id of the session. */
   readonly session: string;
-  /** Key of its user, as a string. */
+  /** Key of the user, as a string. */
   readonly sub: string;
 }
 
-/** A user who has just proved who they are, as it was when that was checked. */
+/** A user who has just authenticated, with the credentials as they were read for the check. */
 export type SignedInUser = Pick<PasswordOwner, 'id' | 'passwordHash' | 'credentialEpoch'>;
 
-/** How a session is opened. */
+/** Options of `SessionService.open`. */
 export interface OpenOptions {
   /**
-   * The transaction to open it in. Default: none, or where more than one statement is needed, one of its own. What this
-   * EntityManager manages is neither refreshed nor flushed: flush first what the tokens must say.
+   * The transaction in which the session is opened. Default: a new one, if several statements are needed. The library
+   * neither flushes nor refreshes the entities of this EntityManager: flush changes that must be in the tokens before
+   * you call it.
    */
   readonly em?: EntityManager;
-  /** Who signs in, for COLLECT_USER_AGENT and `forUser`. */
+  /** The client that signs in. */
   readonly client?: SessionClient;
-  /** How the user has proved who they are (RFC 8176); it is in the `amr` claim of every token. Default: none. */
+  /** The authentication methods (RFC 8176), for the `amr` claim of every token. Default: none. */
   readonly amr?: readonly string[];
-  /** When the user did, in seconds since the epoch. Default: now. */
+  /** When the user authenticated, in seconds since the epoch. Default: now. */
   readonly authTime?: number;
-  /** Claims that stand in every token of the session until it ends. They win over those that `forUser` adds. */
+  /** Claims that are in every token of the session until it ends. They override those that `forUser` adds. */
   readonly claims?: CustomClaims;
 }
 
-/** How sessions are ended. */
+/** Options for ending sessions. */
 export interface RevokeOptions {
-  /** The transaction to end them in; it must be READ COMMITTED. Default: one of its own. */
+  /** The transaction in which the sessions are ended. It must be READ COMMITTED. Default: a new one. */
   readonly em?: EntityManager;
   /** Default: `app`. */
   readonly reason?: RevocationReason;
 }
 
-/** Opens, lists and ends the sessions of users. Rotation is in `rotation.service.ts`. */
+/** Opens, lists and ends the sessions of users. `RotationService` refreshes them. */
 export class SessionService {
   constructor(
     protected readonly kernel: {
@@ -75,27 +76,27 @@ export class SessionService {
   ) {}
 
   /**
-   * Opens a session for a user who has just proved who they are. It asks no gate and no hook: `SignInService` does.
+   * Opens a session for a user who has just authenticated. It runs no gates and no hooks; use `auth.signIn` for that.
    *
-   * After a password give the hash that was checked. After any other proof leave the hash undefined, as MikroORM leaves
-   * it where it was not asked for. The tokens are made first: where none can be made, there is no session. Then one
-   * statement compares password hash, credential epoch and activity, and inserts the session. Where no epoch is given,
-   * that of the start of this call is compared. This is the only way into the whitelist.
+   * After a password check, pass the hash that was checked. After any other method, leave the hash undefined, as
+   * MikroORM does unless you ask for it. The tokens are made first, so that an error there leaves no session. Then one
+   * statement compares password hash, credential epoch and activity, and inserts the session. If you pass no epoch, the
+   * one at the start of this call is compared.
    *
-   * @throws incorrect_credentials when the user was deactivated or the credentials have changed meanwhile
+   * @throws incorrect_credentials if the user was deactivated or the credentials have changed meanwhile
    * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session
    */
   async open(user: SignedInUser, options: OpenOptions = {}): Promise<Tokens> {
     const { em, client } = options;
-    const worth = this.#newContext(options);
+    const context = this.#newContext(options);
     const reader = em ?? this.kernel.database.fork();
     const found = await this.kernel.sessionStore.findOwner(user.id, reader);
     if (!found) throw authError('incorrect_credentials');
     const owner = found.user;
     const proof = { id: user.id, passwordHash: user.passwordHash };
     const checked = { ...proof, credentialEpoch: user.credentialEpoch ?? found.credentialEpoch };
-    const prepared = await this.kernel.tokens.prepare(owner, { session: worth, client });
-    const session = this.#newSession(worth);
+    const prepared = await this.kernel.tokens.prepare(owner, { session: context, client });
+    const session = this.#newSession(context);
     const tokens = this.kernel.tokens.sign(prepared, session);
     const openIn = async (own: EntityManager) => {
       const { passwordHash } = await this.#insert(session, checked, client, own);
@@ -109,7 +110,7 @@ export class SessionService {
     return tokens;
   }
 
-  /** The live sessions of a user, the one used last first, at most 200. */
+  /** The live sessions of a user, most recently used first, at most 200. */
   async list(user: UserId): Promise<SessionInfo[]> {
     const now = this.kernel.clock.now();
     const hiddenSince = new Date(now - this.kernel.settings.refreshReuseGrace * 1000);
@@ -117,17 +118,19 @@ export class SessionService {
     return sessions.map((session) => toSessionInfo(session, this.kernel.settings));
   }
 
-  /**
-   * The live sessions of the caller's user, as `list` has them.
-   * @throws token_not_valid when the caller's own has ended
-   */
+  /** Like `list`, for the caller's user. @throws token_not_valid if the caller's session has ended */
   async listFor({ session, sub }: SessionReference): Promise<SessionInfo[]> {
     const sessions = await this.list(this.kernel.users.keyOf(sub));
     if (!sessions.some(({ id }) => id === session)) await this.assertLive({ session, sub });
     return sessions;
   }
 
-  /** Ends one session. False: it had ended before, or there is none. @throws token_not_valid when `sub` names nobody */
+  /**
+   * Ends one session.
+   *
+   * @returns false if it had ended before or does not exist
+   * @throws token_not_valid if `sub` cannot be the key of a user
+   */
   async revoke({ session, sub }: SessionReference, options: RevokeOptions = {}): Promise<boolean> {
     const user = this.kernel.users.keyOf(sub);
     const end = async (em: EntityManager) =>
@@ -135,7 +138,7 @@ export class SessionService {
     return (options.em ? await end(options.em) : await this.kernel.journal.runAudited(end)) > 0;
   }
 
-  /** Ends every session of a user, those that are being opened or rotated at this moment included; tells how many. */
+  /** Ends all sessions of a user, including those that are being opened or rotated now. @returns how many */
   async revokeAll(user: UserId, options: RevokeOptions = {}): Promise<number> {
     const end = async (em: EntityManager) => {
       await this.kernel.sessionEndings.lockUser(user, em);
@@ -145,9 +148,10 @@ export class SessionService {
   }
 
   /**
-   * Ends, for the user of a live session, one of their sessions, all `others`, or `all`; tells how many.
+   * Ends sessions of the caller's user: one, all `others`, or `all`.
    *
-   * @throws token_not_valid when the caller's session has ended: its access token is nobody's who may end others
+   * @returns how many
+   * @throws token_not_valid if the caller's session has ended: its access token must not end other sessions
    */
   async revokeFor(caller: SessionReference, which: { session: string } | 'others' | 'all'): Promise<number> {
     const user = this.kernel.users.keyOf(caller.sub);
@@ -168,29 +172,29 @@ export class SessionService {
   }
 
   /**
-   * Makes sure that a session is live, and keeps it so until the transaction of `em`, if one is given, is over.
+   * Checks that a session is live. With `em`, the session cannot be ended until the end of the transaction.
    *
-   * @throws token_not_valid when it has ended
+   * @throws token_not_valid if it has ended
    */
   async assertLive(caller: SessionReference, em?: EntityManager): Promise<void> {
     await this.contextOf(caller, em);
   }
 
   /**
-   * What a live session is worth; it stays live until the transaction of `em`, if one is given, is over.
+   * The context of a live session. With `em`, the session cannot be ended until the end of the transaction.
    *
-   * @throws token_not_valid when it has ended
+   * @throws token_not_valid if it has ended
    */
   async contextOf({ session, sub }: SessionReference, em?: EntityManager): Promise<SessionContext> {
     const now = new Date(this.kernel.clock.now());
-    const worth = await this.kernel.sessionStore.findLive(session, this.kernel.users.keyOf(sub), now, em);
-    if (!worth) throw tokenNotValid('session-ended');
-    return worth;
+    const context = await this.kernel.sessionStore.findLive(session, this.kernel.users.keyOf(sub), now, em);
+    if (!context) throw tokenNotValid('session-ended');
+    return context;
   }
 
   /**
-   * Keeps a network known from which a session is refreshed. It looks once in a day of the session's, so that all other
-   * refreshes cost nothing more, and never fails: the refresh is done.
+   * Prolongs the time for which the network of a refresh is known (`KnownNetworks`). Does so once a day for each
+   * session, so that other refreshes cost nothing. Never throws, because the refresh has been committed.
    */
   async keepNetworkKnown({ sub, iat, session_iat: openedAt }: TokenClaims, client?: SessionClient): Promise<void> {
     const dayOf = (seconds: number) => Math.floor((seconds - openedAt) / DAY_SECONDS);
@@ -208,13 +212,13 @@ export class SessionService {
     return { amr: amr.map(String), authTime: Math.floor(authTime), claims: normalizeBoundClaims(claims) };
   }
 
-  #newSession(worth: SessionContext): TokenSession {
+  #newSession(context: SessionContext): TokenSession {
     const openedAt = toSeconds(this.kernel.clock.now());
     const expiresAt = this.kernel.tokens.refreshExpiry(openedAt, openedAt);
-    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt, ...worth };
+    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt, ...context };
   }
 
-  /** Puts a session on the whitelist, and takes off it what is more than the user may have. */
+  /** Inserts a session, and ends those that exceed MAX_SESSIONS_PER_USER. */
   async #insert(
     { id, jti, expiresAt, amr, authTime, claims }: TokenSession,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
@@ -238,14 +242,14 @@ export class SessionService {
     return opened;
   }
 
-  /** Ends those sessions of a user that a new one of this client replaces, before others are counted. */
+  /** Ends the sessions of a user that the new one of this client replaces, before the others are counted. */
   async #endReplaced(user: UserId, client: SessionClient | undefined, em: EntityManager): Promise<void> {
     for (const { session } of client?.replaces?.filter(({ sub }) => sub === String(user)) ?? []) {
       await this.#record(await this.kernel.sessionEndings.endOne(session, user, em), { reason: 'superseded' }, em);
     }
   }
 
-  /** Records what was ended, and tells how many sessions it was. */
+  /** Records the events of ended sessions. @returns how many sessions have ended */
   async #record(ended: readonly EndedSession[], { reason = 'app' }: RevokeOptions, em: EntityManager): Promise<number> {
     const events = ended.map(({ session, user }) => ['session.revoked', { session, user, reason }] as const);
     await this.kernel.journal.record(events, em);

@@ -8,14 +8,14 @@ import type { UserService } from '../users/user.service.js';
 import { type RefreshTokenStatus, refreshTokenStatus } from './refresh-token-status.js';
 import type { SessionStore } from './session-store.js';
 
-/** The order of choice. `dead`: expired, or of no live session; `foreign`: not a token of this app. */
+/** The order of preference. `dead`: expired, or its session is not live. `foreign`: not a token of this app. */
 const ORDER = ['live', 'newer', 'parent', 'used', 'dead', 'foreign'] as const satisfies readonly (
   | RefreshTokenStatus
   | 'dead'
   | 'foreign'
 )[];
 
-/** Chooses one of several refresh tokens of one client. */
+/** Chooses one of several refresh tokens that a client has sent. */
 export class TokenChoice {
   constructor(
     protected readonly kernel: {
@@ -28,20 +28,20 @@ export class TokenChoice {
     },
   ) {}
 
-  /** The token that stands first in the order; nothing is changed. With one token there is no query. */
+  /** The first token in the order of preference. Changes nothing. With a single token there is no query. */
   async best(tokens: readonly string[]): Promise<string> {
     if (tokens.length < 2) return tokens[0] ?? '';
     const em = this.kernel.database.fork();
-    let best = { token: '', place: ORDER.length as number };
+    let best = { token: '', rank: ORDER.length as number };
     for (const token of tokens) {
-      const place = ORDER.indexOf(await this.#look(token, em));
-      if (place < best.place) best = { token, place };
-      if (place === 0) break;
+      const rank = ORDER.indexOf(await this.#statusOf(token, em));
+      if (rank < best.rank) best = { token, rank };
+      if (rank === 0) break;
     }
     return best.token;
   }
 
-  async #look(token: string, em: EntityManager): Promise<(typeof ORDER)[number]> {
+  async #statusOf(token: string, em: EntityManager): Promise<(typeof ORDER)[number]> {
     try {
       const claims = this.kernel.tokens.readRefresh(token);
       const now = this.kernel.clock.now();

@@ -3,61 +3,62 @@ import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js
 import { SessionSettings } from './session-settings.js';
 import { Duration, Flag, matches, must, optional, Page, parseNumbers, Text } from './setting-rules.js';
 
-/** Whether an address has to be confirmed, and when. */
+/** Whether users must confirm their e-mail address: before the first session, later, or not at all. */
 export type EmailVerificationMode = 'none' | 'optional' | 'mandatory';
 
-/** The settings of accounts by mail: a part of `Settings`. */
+/** The settings of registration, confirmation, password reset, invitations and mail. Part of `Settings`. */
 export abstract class AccountSettings extends SessionSettings {
   /**
-   * `mandatory`: no session before the address is confirmed; `optional`: usable at once, `EmailVerified` gates
-   * features; `none`: an address counts as confirmed from sign-up, and no mail is sent for it.
+   * `mandatory`: no session until the address is confirmed. `optional`: users can sign in at once, and routes can
+   * require a confirmed address with `EmailVerified`. `none`: an address counts as confirmed from sign-up on, and no
+   * confirmation mail is sent.
    */
   @must('must be none, optional or mandatory', (value) => matches(value, /^(none|optional|mandatory)$/))
   @must(
-    'needs {publicUrl}, of which links in mails are built',
+    'needs {publicUrl}: links in mails begin with it',
     (value, settings: AccountSettings) => value === 'none' || settings.publicUrl !== undefined,
   )
   readonly emailVerification: EmailVerificationMode = 'none';
 
-  /** Seconds for which the link of a confirmation is good. */
+  /** Lifetime of a confirmation link, in seconds. */
   @Duration(1)
   readonly emailConfirmationLifetime: number = 3 * 86_400;
 
-  /** Seconds for which the link of a password reset is good. */
+  /** Lifetime of a password reset link, in seconds. */
   @Duration(1)
   readonly passwordResetLifetime: number = 3600;
 
-  /** Seconds for which an invitation is good. */
+  /** Lifetime of an invitation, in seconds. */
   @Duration(1)
   readonly invitationLifetime: number = 7 * 86_400;
 
-  /** Where a browser goes once an address is confirmed. Default: a built-in page. */
+  /** The app's page that the browser opens after a confirmation. Default: a built-in page. */
   @Page()
   readonly emailVerifiedRedirect?: string = undefined;
 
-  /** The app's page that asks for a new password after a reset. Default: a built-in form. */
+  /** The app's page with the form for the new password, which a reset link opens. Default: a built-in form. */
   @Page()
   readonly passwordResetRedirect?: string = undefined;
 
-  /** The app's page that asks an invited person for a password. Default: a built-in form. */
+  /** The app's page with the form for the first password, which an invitation opens. Default: a built-in form. */
   @Page()
   readonly passwordSetRedirect?: string = undefined;
 
-  /** The app's page where a reset is asked for, to which mails and failure pages lead. Default: they lead nowhere. */
+  /** The app's page where users request a password reset. Mails and failure pages link to it. Default: no link. */
   @Page()
   readonly passwordResetRequestUrl?: string = undefined;
 
-  /** True: the first opening of the link in a confirmation also signs in, by a cookie. */
+  /** True: the first click on a confirmation link also signs the user in. The refresh token travels in a cookie. */
   @Flag()
   @must(
-    'needs the refresh token in a cookie ({refreshTokenAsCookie}): a link can bring no other',
+    'needs the refresh token in a cookie ({refreshTokenAsCookie}): a link can only set a cookie',
     (value, settings: AccountSettings) => value !== true || settings.refreshTokenAsCookie,
   )
   readonly sessionOnEmailVerification: boolean = false;
 
   /**
-   * Under `mandatory`, whether sign-up answers alike for an address that is taken, whose owner gets a notice instead.
-   * False: it answers 409.
+   * Under `mandatory`: whether sign-up gives the same answer for a new address and for one that is already registered.
+   * The owner of a registered address gets a notice by mail. False: sign-up answers 409.
    */
   @Flag()
   readonly preventEnumeration: boolean = true;
@@ -65,20 +66,20 @@ export abstract class AccountSettings extends SessionSettings {
   /** Whether users can be invited. */
   @Flag()
   @must(
-    'needs {publicUrl}, of which links in mails are built',
+    'needs {publicUrl}: links in mails begin with it',
     (value, settings: AccountSettings) => value !== true || settings.publicUrl !== undefined,
   )
   readonly invitations: boolean = false;
 
-  /** Whether invitations are the only way in: there is no sign-up. */
+  /** True: accounts are created by invitation only, and sign-up is off. */
   @Flag()
   @must(
-    'needs {invitations}: nobody could come in',
+    'needs {invitations}: without invitations no account could be created',
     (value, { invitations }: AccountSettings) => value !== true || invitations,
   )
   readonly adminManagedRegistration: boolean = false;
 
-  /** Roles that may invite. */
+  /** Roles that may invite users. */
   @Transform(({ value }) => parseNumbers(value))
   @must(
     'must be roles such as 1000,900',
@@ -86,37 +87,34 @@ export abstract class AccountSettings extends SessionSettings {
   )
   readonly registrationAllowedRoles: readonly number[] = [1000, 900];
 
-  /** Where browsers reach the app, without the path of the auth controllers; links in mails are built from it alone. */
+  /** The app's URL as browsers see it, without the path of the auth controllers. Links in mails begin with it. */
   @Page()
   @must(
-    'must be https in production: its links carry keys',
+    'must be https in production: the links contain secret keys',
     (value, { development }: AccountSettings) => development || !matches(value, /^http:/),
   )
-  @must(
-    'must end with its path: links are built by adding to it, so that a query or a fragment would break them',
-    (value) => !matches(value, /[?#]/),
-  )
+  @must('must have no query and no fragment: the library appends paths to it', (value) => !matches(value, /[?#]/))
   readonly publicUrl?: string = undefined;
 
-  /** The server that takes mails, as `smtp://` or `smtps://` with user and password in it. Default: none. */
+  /** The SMTP server, as an `smtp://` or `smtps://` URL with user and password. Default: none. */
   @must(
     'must be a URL such as smtps://user:password@mail.example.com',
     optional((value) => matches(value, /^smtps?:\/\/[^\s]+$/) && URL.canParse(String(value))),
   )
   readonly smtpUrl?: string = undefined;
 
-  /** From whom mails are: an address, or a name with one in angle brackets. */
+  /** The sender of mails: an address, or a name followed by an address in angle brackets. */
   @must(
     'must be an address such as Example <no-reply@example.com>',
     optional((value) => matches(value, /^([^<>\r\n]+<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/)),
   )
   @must(
-    'is needed beside {smtpUrl}',
+    'is required with {smtpUrl}',
     (value, { smtpUrl }: AccountSettings) => value !== undefined || smtpUrl === undefined,
   )
   readonly emailFrom?: string = undefined;
 
-  /** How many sign-ups a client's address may make; an empty list: any number. */
+  /** Limits of sign-ups for each client address. An empty list: no limit. */
   @Transform(({ value }) => parseRateLimits(value))
   @must(
     'must be off or limits such as 20/1h/ip',
@@ -124,9 +122,7 @@ export abstract class AccountSettings extends SessionSettings {
   )
   readonly registrationRateLimit: readonly RateLimit[] = [{ count: 20, seconds: 3600, scope: 'ip' }];
 
-  /**
-   * How many mails a mailbox (`account`) may be sent, and a client's address may ask for; an empty list: any number.
-   */
+  /** Limits of mails for each mailbox (`account`) and for each client address (`ip`). An empty list: no limit. */
   @Transform(({ value }) => parseRateLimits(value))
   @must('must be off or limits such as 5/1h/account,50/1h/ip', isListOfLimits)
   readonly mailRateLimit: readonly RateLimit[] = [
@@ -134,7 +130,7 @@ export abstract class AccountSettings extends SessionSettings {
     { count: 50, seconds: 3600, scope: 'ip' },
   ];
 
-  /** A folder with the app's own templates of mails and pages, each in place of ours of the same name. */
+  /** A folder with the app's own templates of mails and pages. Each replaces the built-in one of the same name. */
   @Text()
   readonly templatesDir?: string = undefined;
 }

@@ -2,35 +2,35 @@ import { Transform } from 'class-transformer';
 import { KeySettings } from './key-settings.js';
 import { Duration, Flag, isCookieDomain, isCookiePath, matches, must, optional, parseList } from './setting-rules.js';
 
-/** How refresh tokens may travel; `both`: as each request chooses. */
+/** How refresh tokens travel. `both`: each request chooses with its `Auth-Transport` header. */
 export type RefreshTokenTransportMode = 'cookie' | 'body' | 'both';
 
-/** The settings of how refresh tokens travel: a part of `Settings`. */
+/** The settings of the refresh token's transport and cookie. Part of `Settings`. */
 export abstract class CookieSettings extends KeySettings {
   abstract readonly development: boolean;
 
   /**
-   * How refresh tokens travel: in a cookie, in JSON bodies, or as each request says by the header `Auth-Transport`.
-   * Default: what {refreshTokenAsCookie} says.
+   * How refresh tokens travel: in a cookie, in JSON bodies, or as each request chooses with its `Auth-Transport`
+   * header. Default: `cookie` or `body`, by `refreshTokenAsCookie`.
    */
   @must(
     'must be cookie, body or both',
     optional((value) => matches(value, /^(cookie|body|both)$/)),
   )
   @must(
-    'contradicts {refreshTokenAsCookie}; leave that one out',
+    'contradicts {refreshTokenAsCookie}; remove that one',
     optional((value, { refreshTokenAsCookie }: CookieSettings) => refreshTokenAsCookie === (value !== 'body')),
   )
   readonly refreshTokenTransport?: RefreshTokenTransportMode = undefined;
 
   /**
-   * The short form of {refreshTokenTransport}, which need not stand beside it. True: refresh tokens travel in a cookie,
-   * or can where that is `both`. False: they travel in JSON bodies.
+   * The short form of `refreshTokenTransport`; set only one of the two. True: refresh tokens travel in a cookie (or
+   * can, where `refreshTokenTransport` is `both`). False: they travel in JSON bodies.
    */
   @Flag()
   readonly refreshTokenAsCookie: boolean = true;
 
-  /** Default: `__Host-refresh_token` where its rules hold (Secure, Path=/, no Domain), else `refresh_token`. */
+  /** Default: `__Host-refresh_token` if the cookie is Secure with Path=/ and no Domain, else `refresh_token`. */
   @must(
     'must be a cookie name',
     optional((value) => matches(value, /^[\w!#$%&'*+.^`|~-]+$/)),
@@ -48,10 +48,10 @@ export abstract class CookieSettings extends KeySettings {
   )
   readonly refreshTokenCookieHttpOnly: boolean = true;
 
-  /** Default: true, but false where `development` is true. */
+  /** Default: the opposite of `development`. */
   @Flag()
   @must(
-    'must not be false in production: the token would travel in clear',
+    'must not be false in production: the token would travel unencrypted',
     (value, { development }: CookieSettings) => value !== false || development,
   )
   readonly refreshTokenCookieSecure?: boolean = undefined;
@@ -64,7 +64,7 @@ export abstract class CookieSettings extends KeySettings {
   )
   readonly refreshTokenCookieSameSite: 'lax' | 'strict' | 'none' = 'lax';
 
-  /** Upper limit in seconds; the cookie never outlives the token. */
+  /** Maximum lifetime of the cookie, in seconds. The cookie never outlives the token. */
   @Duration(1)
   readonly refreshTokenCookieMaxAge?: number = undefined;
 
@@ -74,21 +74,24 @@ export abstract class CookieSettings extends KeySettings {
   @must('must be a domain', optional(isCookieDomain))
   readonly refreshTokenCookieDomain?: string = undefined;
 
-  /** True: browsers keep the cookie apart for each site that embeds the app (CHIPS). */
+  /** True: browsers keep a separate cookie for each site that embeds the app (`Partitioned`, CHIPS). */
   @Flag()
   @must(
-    'needs a Secure cookie with SameSite none: no other is sent where the app is embedded',
+    'needs a Secure cookie with SameSite none: browsers send no other cookie to an embedded app',
     (value, settings: CookieSettings) =>
       value !== true || (isCookieSecure(settings) && settings.refreshTokenCookieSameSite === 'none'),
   )
   readonly refreshTokenCookiePartitioned: boolean = false;
 
-  /** Domains that the cookie had before. Its copies there are expired, and read unless ours is a `__Host-` cookie. */
+  /**
+   * Domains that earlier versions of the cookie had. The library expires these cookies. It also reads them, unless the
+   * present cookie has the prefix `__Host-`.
+   */
   @Transform(({ value }) => parseList(value))
   @must('must be domains, separated by commas', (value) => Array.isArray(value) && value.every(isCookieDomain))
   readonly olderCookieDomains: readonly string[] = [];
 
-  /** Paths that the cookie had before. Its copies there are expired, and read unless ours is a `__Host-` cookie. */
+  /** Paths that earlier versions of the cookie had; the same holds for them. */
   @Transform(({ value }) => parseList(value))
   @must(
     'must be paths that start with /, separated by commas',
@@ -97,19 +100,19 @@ export abstract class CookieSettings extends KeySettings {
   readonly olderCookiePaths: readonly string[] = [];
 }
 
-/** What one of the two settings of the transport says where the other one is left out. */
+/** Fills in `refreshTokenAsCookie` where only `refreshTokenTransport` is given. */
 export function withTransport<T extends object>(input: T): T {
   const { refreshTokenTransport, refreshTokenAsCookie } = input as Readonly<Record<string, unknown>>;
   if (refreshTokenTransport === undefined || refreshTokenAsCookie !== undefined) return input;
   return { ...input, refreshTokenAsCookie: refreshTokenTransport !== 'body' };
 }
 
-/** Whether the cookie is sent over TLS only. */
+/** Whether the cookie has the `Secure` attribute. */
 export function isCookieSecure({ refreshTokenCookieSecure, development }: CookieSettings): boolean {
   return refreshTokenCookieSecure ?? !development;
 }
 
-/** Whether a cookie of these settings may bear the `__Host-` prefix (RFC 6265bis §4.1.3.2). */
+/** Whether a cookie with these settings may have the prefix `__Host-` (RFC 6265bis §4.1.3.2). */
 function isHostCookie(settings: CookieSettings): boolean {
   return isCookieSecure(settings) && settings.refreshTokenCookiePath === '/' && !settings.refreshTokenCookieDomain;
 }

@@ -1,8 +1,8 @@
 const SECONDS_PER_UNIT = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /**
- * Seconds of a duration such as `30s`, `15m`, `12h` or `14d`. Anything else comes back as it is, for the validation to
- * name the fault.
+ * The seconds of a duration such as `30s`, `15m`, `12h` or `14d`. Returns any other value unchanged: the validation
+ * reports it.
  */
 export function parseDuration(value: unknown): unknown {
   const [, count, unit] = typeof value === 'string' ? (/^(\d{1,9})([smhd])$/.exec(value) ?? []) : [];

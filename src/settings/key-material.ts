@@ -2,71 +2,72 @@ import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, sig
 import { type Algorithm, CURVES, isHmac, type KeyPairAlgorithm, MIN_RSA_BITS, SECRET_BYTES } from './algorithm.js';
 import { SettingsError } from './settings-error.js';
 
-/** A key with the one algorithm that it may be used with. */
+/** A key and the only algorithm that it may be used with. */
 export interface KeyMaterial {
   readonly algorithm: Algorithm;
   readonly key: KeyObject;
 }
 
-/** What a line of VERIFYING_KEYS with an older secret begins with. */
+/** Prefix of a line of VERIFYING_KEYS that contains an older secret. */
 const SECRET_PREFIX = 'secret:';
 
-/** A block of PEM (RFC 7468), with its line ends as they are or written as `\n`. */
+/** A PEM block (RFC 7468). Line ends are real ones or written as `\n`. */
 const PEM_BLOCK = /(?:\\[rn])*-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----(?:\\[rn])*/g;
 
 const PRIVATE_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'];
 const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY'];
 
 /**
- * The key of a shared secret.
+ * Makes a key from a shared secret.
  *
- * @param setting that is named in a fault; what it holds never is
- * @throws SettingsError when the secret is too short or was not copied whole
+ * @param setting name of the setting, for the error message, which never shows its value
+ * @throws SettingsError if the secret is too short or was not copied correctly
  */
 export function readSecret(secret: string, algorithm: Algorithm, setting: string): KeyMaterial {
   const bytes = isHmac(algorithm) ? SECRET_BYTES[algorithm] : 0;
   const isCopiedBadly = /^\s|\s$|[\r\n]|\\n/.test(secret);
-  if (isCopiedBadly) throw fault(setting, 'has white space at an end, or a line end within: copy the secret alone');
-  if (/^(\$[({]|`)/.test(secret)) throw fault(setting, 'is a shell expression that nothing has replaced');
+  if (isCopiedBadly) throw fault(setting, 'starts or ends with white space or contains a line end');
+  if (/^(\$[({]|`)/.test(secret)) throw fault(setting, 'is a shell expression that was not expanded');
   if (Buffer.byteLength(secret) < bytes)
     throw fault(setting, `must have at least ${bytes} bytes for ${algorithm} (RFC 7518 §3.2)`);
   return { algorithm, key: createSecretKey(secret, 'utf8') };
 }
 
 /**
- * The key of a private key in PEM, in PKCS#8 or the older form of OpenSSL.
+ * Reads a private key in PEM: PKCS#8, or the older OpenSSL form.
  *
- * @throws SettingsError unless it is one private key that the algorithm can be used with
+ * @throws SettingsError unless the text is exactly one private key that fits the algorithm
  */
 export function readPrivateKey(text: string, algorithm: KeyPairAlgorithm, setting: string): KeyMaterial {
   const { blocks, rest } = extractBlocks(text);
   const [block, ...more] = blocks.filter(({ label }) => label !== 'EC PARAMETERS');
-  if (blocks.some(isEncrypted)) throw fault(setting, 'is encrypted: give it without a passphrase');
+  if (blocks.some(isEncrypted)) throw fault(setting, 'is encrypted: use a key without a passphrase');
   if (block && !PRIVATE_LABELS.includes(block.label))
-    throw fault(setting, 'is no private key, which is what tokens are signed with');
+    throw fault(setting, 'is not a private key; signing tokens needs one');
   if (!block || more.length > 0 || rest.trim() !== '')
     throw fault(setting, 'must be one private key in PEM, and nothing else');
   const key = parse(createPrivateKey, block, setting);
   const mismatch = mismatchOf(key, algorithm);
   if (mismatch) throw fault(setting, mismatch);
-  if (!isConsistent(key)) throw fault(setting, 'is damaged: what it signs does not verify');
+  if (!isConsistent(key)) throw fault(setting, 'is damaged: its signatures do not verify');
   return { algorithm, key };
 }
 
 /**
- * The keys that verify beside the one that signs: public keys in PEM, and lines of `secret:` and an older secret. Each
- * is bound to one algorithm: an EC key to that of its curve, an RSA key and a secret to the configured algorithm if
- * that is one of their kind, else to RS256 and HS256.
+ * Reads the additional verification keys: public keys in PEM, and lines that consist of `secret:` and an older secret.
+ * Each key is bound to one algorithm. An EC key gets the algorithm of its curve. An RSA key gets the configured
+ * algorithm if that is an RSA algorithm, else RS256. A secret gets the configured algorithm if that is an HMAC
+ * algorithm, else HS256.
  *
- * @throws SettingsError when there is anything else, a private key above all
+ * @throws SettingsError for any other content, such as a private key
  */
 export function readVerifyingKeys(text: string, configured: Algorithm, setting: string): KeyMaterial[] {
   const { blocks, rest } = extractBlocks(text);
   const lines = rest.split(/\r?\n/).filter((line) => line.trim() !== '');
-  if (blocks.length + lines.length === 0) throw fault(setting, 'holds no key');
+  if (blocks.length + lines.length === 0) throw fault(setting, 'contains no key');
   const publicKeys = blocks.map((block) => {
     if (isEncrypted(block) || PRIVATE_LABELS.includes(block.label))
-      throw fault(setting, 'holds a private key: give the public one');
+      throw fault(setting, 'contains a private key: use the public key');
     if (!PUBLIC_LABELS.includes(block.label)) throw fault(setting, UNKNOWN_CONTENT);
     return bindPublicKey(parse(createPublicKey, block, setting), configured, setting);
   });
@@ -77,14 +78,14 @@ export function readVerifyingKeys(text: string, configured: Algorithm, setting: 
   return [...publicKeys, ...secrets];
 }
 
-const UNKNOWN_CONTENT = 'may hold public keys in PEM and lines of secret: with an older secret, and nothing else';
+const UNKNOWN_CONTENT = 'may contain only public keys in PEM, and lines that consist of secret: and an older secret';
 
 interface PemBlock {
   readonly label: string;
   readonly pem: string;
 }
 
-/** The blocks of PEM in a text, and what stands beside them. */
+/** Splits a text into its PEM blocks and the rest. */
 function extractBlocks(text: string): { blocks: PemBlock[]; rest: string } {
   const blocks: PemBlock[] = [];
   const rest = text.replace(PEM_BLOCK, (pem: string, label: string) => {
@@ -102,12 +103,12 @@ function parse(read: (pem: string) => KeyObject, { pem }: PemBlock, setting: str
   try {
     return read(pem);
   } catch {
-    // What OpenSSL says may quote the key.
-    throw fault(setting, 'holds a key that cannot be read: copy it with its line ends, or write each as \\n');
+    // The message of OpenSSL may quote the key.
+    throw fault(setting, 'contains a key that cannot be read: copy it with its line ends, or write each as \\n');
   }
 }
 
-/** Why a key cannot be used with an algorithm; undefined when it can. */
+/** Why a key does not fit an algorithm. Undefined if it fits. */
 function mismatchOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, algorithm: KeyPairAlgorithm) {
   const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {};
   const curve = CURVES[algorithm];
@@ -117,7 +118,7 @@ function mismatchOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, algo
     : `must be an RSA key of at least ${MIN_RSA_BITS} bits for ${algorithm} (RFC 7518 §3.3)`;
 }
 
-/** Whether the private half belongs to the public one, which neither PEM nor OpenSSL look at. */
+/** Whether the private key belongs to the public key in the same PEM, which OpenSSL does not check. */
 function isConsistent(key: KeyObject): boolean {
   try {
     const probe = Buffer.from('jwt-allauth');
@@ -136,7 +137,7 @@ function bindPublicKey(key: KeyObject, configured: Algorithm, setting: string): 
   if (mismatchOf(key, algorithm)) {
     const curves = Object.values(CURVES).filter(Boolean).join(', ');
     const kinds = `RSA keys of at least ${MIN_RSA_BITS} bits and keys on ${curves}`;
-    throw fault(setting, `holds a key of another kind than ${kinds}`);
+    throw fault(setting, `contains an unsupported key; supported are ${kinds}`);
   }
   return { algorithm, key };
 }

@@ -3,7 +3,7 @@ import { type Algorithm, isAlgorithm, isHmac, SECRET_BYTES } from './algorithm.j
 import { readPrivateKey, readSecret, readVerifyingKeys } from './key-material.js';
 import { type SettingFault, SettingsError } from './settings-error.js';
 
-/** The settings of keys as they are given. That each is a text is checked elsewhere. */
+/** The settings of keys as they are given. The rules of `KeySettings` check that each is a string. */
 interface KeySettings {
   readonly algorithm?: unknown;
   readonly secretKey?: unknown;
@@ -13,23 +13,23 @@ interface KeySettings {
   readonly verifyingKeysFile?: unknown;
 }
 
-/** Where keys come from, and their text: undefined when they are not set at all, null when they cannot be used. */
+/** A setting that contains keys, and its text: undefined if it is not set, null if its value is unusable. */
 interface Source {
   readonly setting: keyof KeySettings;
   readonly text: string | null | undefined;
 }
 
 /**
- * Reads the files of keys, each once, and checks the keys themselves.
+ * Reads each key file once, and checks all keys.
  *
- * @returns the settings with the text of a file in place of its name, and every fault by property
+ * @returns the settings, with the content of each file in place of its name, and all faults by property
  */
 export function resolveKeys<T extends KeySettings>(given: T): { settings: T; faults: readonly SettingFault[] } {
   const faults: SettingFault[] = [];
   const privateKey = collect(faults, () => readSource(given, 'privateKey', 'privateKeyFile'));
   const verifyingKeys = collect(faults, () => readSource(given, 'verifyingKeys', 'verifyingKeysFile'));
   const { algorithm = 'HS256', secretKey = '' } = given;
-  // With an algorithm that is none nobody knows which key it needs.
+  // Without a valid algorithm the required kind of key is unknown.
   if (isAlgorithm(algorithm)) {
     collect(faults, () => checkSecretKey(secretKey, algorithm));
     if (privateKey) collect(faults, () => checkPrivateKey(privateKey, algorithm));
@@ -72,9 +72,9 @@ function readSource(given: KeySettings, inline: keyof KeySettings, file: keyof K
   if (value === undefined) return { setting, text: undefined };
   if (typeof value !== 'string' || value.trim() === '') return { setting, text: null };
   if (setting === inline) return { setting, text: value };
-  if (given[inline] !== undefined) throw fault(file, `is set beside {${inline}}: set one of them`);
+  if (given[inline] !== undefined) throw fault(file, `is set together with {${inline}}: set one of them`);
   const text = readText(value, file);
-  if (text.trim() === '') throw fault(file, 'names an empty file');
+  if (text.trim() === '') throw fault(file, 'is the path of an empty file');
   return { setting, text };
 }
 
@@ -83,17 +83,17 @@ function readText(path: string, setting: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code = 'no reason given' } = error as NodeJS.ErrnoException;
-    throw fault(setting, `names a file that cannot be read: ${code}`);
+    throw fault(setting, `is the path of a file that cannot be read: ${code}`);
   }
 }
 
-/** The text of a file as the setting that it could have been in. */
+/** Moves the content of a file to the setting without `File`. */
 function fromFile(source: Source | undefined): KeySettings {
   if (!source?.setting.endsWith('File') || typeof source.text !== 'string') return {};
   return { [source.setting.slice(0, -'File'.length)]: source.text, [source.setting]: undefined };
 }
 
-/** Runs a check; a fault that it finds is added to the others. */
+/** Runs a check, and adds the faults that it throws to the list. */
 function collect<T>(faults: SettingFault[], check: () => T): T | undefined {
   try {
     return check();
@@ -104,7 +104,7 @@ function collect<T>(faults: SettingFault[], check: () => T): T | undefined {
   }
 }
 
-/** What is set and would do nothing is taken for a mistake: somebody believes that it is in use. */
+/** A setting without effect is an error, because the operator may rely on it. */
 function unused(setting: string, algorithm: Algorithm): SettingsError {
   return fault(setting, `is not used with ${algorithm}: unset it, or choose another {algorithm}`);
 }

@@ -3,34 +3,34 @@ import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithm.js';
 import { areEncryptionKeys, encryptionKeysFault } from './encryption-key.js';
 import { must, parseList, Text } from './setting-rules.js';
 
-/** The settings of keys: those that sign and verify tokens, and those that encrypt. A part of `Settings`. */
+/** The settings of the keys that sign and verify tokens, and of the keys that encrypt. Part of `Settings`. */
 export abstract class KeySettings {
   @must(`must be one of ${ALGORITHMS.join(', ')}`, isAlgorithm)
   readonly algorithm: Algorithm = 'HS256';
 
-  /** The secret of HMAC signatures; empty for an algorithm with key pairs. */
-  @must('must be a text', (value) => typeof value === 'string')
+  /** The secret for HMAC algorithms. Empty for an algorithm with key pairs. */
+  @must('must be a string', (value) => typeof value === 'string')
   readonly secretKey: string = '';
 
-  /** The private key of RSA and EC signatures, in PEM; line ends may be written as `\n`. */
+  /** The private key for RSA and EC algorithms, in PEM. Line ends may be written as `\n`. */
   @Text()
   readonly privateKey?: string = undefined;
 
-  /** A file with `privateKey`, which takes its place once the settings are resolved. */
+  /** Path of a file with the private key. The resolved settings have its content in `privateKey`. */
   @Text()
   readonly privateKeyFile?: string = undefined;
 
-  /** Keys that verify beside the one that signs: public keys in PEM, and lines of `secret:` and an older secret. */
+  /** Additional verification keys: public keys in PEM, and lines that consist of `secret:` and an older secret. */
   @Text()
   readonly verifyingKeys?: string = undefined;
 
-  /** A file with `verifyingKeys`, which takes its place once the settings are resolved. */
+  /** Path of a file with these keys. The resolved settings have its content in `verifyingKeys`. */
   @Text()
   readonly verifyingKeysFile?: string = undefined;
 
   /**
-   * Keys of what is sealed in the database, and of keyed hashes, 32 bytes each in base64url: the first seals, all open.
-   * Default in development: one that comes from the signing key.
+   * Keys that encrypt values in the database and make keyed hashes: 32 bytes each, in base64url. The first key
+   * encrypts, all keys decrypt. Default in development: one key, derived from the signing key.
    */
   @Transform(({ value }) => parseList(value))
   @must(encryptionKeysFault, areEncryptionKeys)

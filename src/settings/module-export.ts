@@ -3,11 +3,11 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
- * What `module#Export` names, the module resolved from a directory: a path that begins with a dot or is absolute, or an
- * installed package.
+ * Loads the export that `module#Export` names. The module is a path (absolute, or relative to a directory and beginning
+ * with a dot) or an installed package.
  *
- * @param fault makes the error of a sentence that says what was found instead, such as `names the module …`
- * @throws what `fault` makes
+ * @param fault makes the error from a message such as `names the module …`
+ * @throws the error that `fault` makes
  */
 export async function loadExport(
   reference: string,
@@ -18,7 +18,7 @@ export async function loadExport(
   const url = urlOf(specifier, directory);
   if (!url) throw fault(`names the module ${specifier}, which is not installed`);
   const found: Record<string, unknown> = await import(url).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : 'it throws something that is no error';
+    const reason = error instanceof Error ? error.message : 'it throws a value that is not an Error';
     throw fault(`names the module ${specifier}, which cannot be loaded: ${reason}`);
   });
   if (!(name in found)) {

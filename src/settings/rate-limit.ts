@@ -1,9 +1,9 @@
 import { parseDuration } from './duration.js';
 
-/** What is counted together: what concerns one account, one client address, or one account from one address. */
+/** What one counter is for: an account, a client address, or an account together with a client address. */
 export type RateLimitScope = 'account' | 'ip' | 'account+ip';
 
-/** At most `count` events (failed logins, mails) within `seconds` for each value of `scope`. */
+/** At most `count` events (such as failed logins or mails) within `seconds`, for each counter of `scope`. */
 export interface RateLimit {
   readonly count: number;
   readonly seconds: number;
@@ -13,7 +13,7 @@ export interface RateLimit {
 const SCOPES: readonly RateLimitScope[] = ['account', 'ip', 'account+ip'];
 
 /**
- * Reads `10/15m/account+ip,100/1h/account`, or `off`. Anything else comes back as it is, for the validation to refuse.
+ * Parses `10/15m/account+ip,100/1h/account`, or `off`. Returns any other value unchanged: the validation refuses it.
  */
 export function parseRateLimits(value: unknown): unknown {
   if (typeof value !== 'string') return value;
@@ -32,8 +32,8 @@ export function isRateLimit(value: unknown): value is RateLimit {
 }
 
 /**
- * The limits that hold for a client without an address: those of the account or, where there are none, those of the
- * pair, for the account alone.
+ * The limits for a client whose address is unknown: those of the account. If there are none, those of account and
+ * address, applied to the account alone.
  */
 export function limitsWithoutAddress(limits: readonly RateLimit[]): RateLimit[] {
   const ofAccount = limits.filter(({ scope }) => scope === 'account');
@@ -41,12 +41,12 @@ export function limitsWithoutAddress(limits: readonly RateLimit[]): RateLimit[] 
   return limits.filter(({ scope }) => scope === 'account+ip').map((limit) => ({ ...limit, scope: 'account' }));
 }
 
-/** Whether a value is a list of limits of which no two count the same thing over the same time. */
+/** Whether a value is a list of limits, no two of them with the same scope and the same seconds. */
 export function isListOfLimits(value: unknown): value is RateLimit[] {
   return Array.isArray(value) && value.every(isRateLimit) && areDistinct(value);
 }
 
-/** Whether no two limits count the same thing over the same time. */
+/** Whether no two limits have the same scope and the same seconds. */
 function areDistinct(limits: readonly RateLimit[]): boolean {
   return new Set(limits.map(({ seconds, scope }) => `${seconds}/${scope}`)).size === limits.length;
 }

@@ -1,15 +1,15 @@
 import { CookieSettings } from './cookie-settings.js';
 import { Count, Duration, Flag, matches, must } from './setting-rules.js';
 
-/** How the session of an access token is looked at before the token is believed. */
+/** How the library checks the session of an access token before it accepts the token. */
 export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
 
-/** What is done while the revocation list cannot be kept up. */
+/** What the library does while the revocation list is not current. */
 export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
 
-/** The settings of sessions and of how long their tokens live: a part of `Settings`. */
+/** The settings of sessions and of token lifetimes. Part of `Settings`. */
 export abstract class SessionSettings extends CookieSettings {
-  /** Seconds that an access token is believed. */
+  /** Lifetime of an access token, in seconds. */
   @Duration(1)
   readonly accessTokenLifetime: number = 30 * 60;
 
@@ -17,34 +17,37 @@ export abstract class SessionSettings extends CookieSettings {
   @Duration(1)
   readonly refreshTokenLifetime: number = 14 * 86_400;
 
-  /** Seconds after which every session ends, used or not. */
+  /** Maximum lifetime of a session, used or not, in seconds. Default: no limit. */
   @Duration(1)
   readonly sessionLifetime?: number = undefined;
 
-  /** Seconds after a rotation in which the parent still gets the same successor; 0: never. */
+  /** Seconds after a rotation in which the previous token still gets the same successor. 0: never. */
   @Duration(0, 120)
   readonly refreshReuseGrace: number = 10;
 
-  /** Whether a new password ends every older session. */
+  /** Whether a password change ends all older sessions of the user. */
   @Flag()
   readonly logoutOnPasswordChange: boolean = true;
 
-  /** Whether the client's address, browser, system and device are kept with a session. */
+  /** Whether the session stores the client's address, browser, operating system and device. */
   @Flag()
   readonly collectUserAgent: boolean = false;
 
-  /** Live sessions that a user may have; the least recently used one goes. Default: any number. */
+  /** Maximum number of live sessions of a user. A new session ends the least recently used one. Default: no limit. */
   @Count(1)
   readonly maxSessionsPerUser?: number = undefined;
 
   /**
-   * How soon an ended session's access tokens are refused: `none`: when they expire; `revocation-list`: within about a
-   * second, without a query; `database`: at once, by a query. `@SessionCheck` chooses another for a route.
+   * How soon the access tokens of an ended session are refused. `none`: when they expire. `revocation-list`: within
+   * about a second, without a query. `database`: at once, by a query. `@SessionCheck` sets another mode for a route.
    */
   @must('must be none, revocation-list or database', (value) => matches(value, /^(none|revocation-list|database)$/))
   readonly accessTokenSessionCheck: SessionCheckMode = 'none';
 
-  /** What is done where the revocation list cannot be kept up: ask the database, refuse (503), or believe. */
+  /**
+   * What happens while the revocation list is not current. `database`: the library queries the session. `fail-closed`:
+   * it answers 503. `fail-open`: it accepts the token.
+   */
   @must('must be database, fail-closed or fail-open', (value) => matches(value, /^(database|fail-closed|fail-open)$/))
   readonly revocationListFallback: RevocationListFallback = 'database';
 }

@@ -2,11 +2,12 @@ import { Transform } from 'class-transformer';
 import { ValidateBy, type ValidationArguments, type ValidationOptions } from 'class-validator';
 import { parseDuration } from './duration.js';
 
-/** Whether a value of a setting can be used, beside the other settings. */
+/** Whether the value of a setting is allowed, given the other settings. */
 export type Test<S = never> = (value: unknown, settings: S) => boolean;
 
 /**
- * A check of one setting: a fault with this message unless the test holds. `{property}` in it names another setting.
+ * A rule for one setting: reports the message unless the test passes. `{property}` in the message stands for the name
+ * of another setting.
  */
 export function must<S = never>(
   message: string | ((value: unknown) => string),
@@ -21,20 +22,22 @@ export function must<S = never>(
   );
 }
 
-/** Whether a value is a string with something in it. */
+/** Whether a value is a string that is not blank. */
 const isText: Test = (value) => typeof value === 'string' && value.trim() !== '';
-/** Whether a value is a string of that form; a list of one is none. */
+/**
+ * Whether a value is a string that matches a pattern. An array is not a string, although `RegExp.test` would accept it.
+ */
 export const matches = (value: unknown, form: RegExp) => typeof value === 'string' && form.test(value);
-/** A test that undefined passes too. */
+/** A test that also passes for undefined. */
 export const optional =
   <S = never>(test: Test<S>): Test<S> =>
   (value, settings) =>
     value === undefined || test(value, settings);
-/** A setting that is not empty where it is set. */
+/** A text setting: not blank if it is set. */
 export const Text = () => must('must not be empty', optional(isText));
 
 const parseFlag = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
-/** A setting that is true or false. */
+/** A boolean setting. Accepts `true` and `false` as text. */
 export const Flag = () => (target: object, key: string) => {
   Transform(({ value }) => parseFlag(value))(target, key);
   must(
@@ -43,10 +46,12 @@ export const Flag = () => (target: object, key: string) => {
   )(target, key);
 };
 
-/** Seconds of the longest duration: beyond it a date would soon have no form. */
+/**
+ * Maximum duration, in seconds. Much larger ones would lead to dates that JavaScript and PostgreSQL cannot represent.
+ */
 const CENTURY_SECONDS = 100 * 366 * 86_400;
 
-/** A setting of so many seconds at least, and at most. */
+/** A duration setting, with its minimum and maximum in seconds. */
 export const Duration =
   (minimum: number, maximum = CENTURY_SECONDS) =>
   (target: object, key: string) => {
@@ -59,7 +64,7 @@ export const Duration =
     )(target, key);
   };
 
-/** A setting that is a whole number, of so much at least. */
+/** A setting that is a whole number, with a minimum. */
 export const Count = (minimum: number) => (target: object, key: string) => {
   Transform(({ value }) => (matches(value, /^\d{1,9}$/) ? Number(value) : value))(target, key);
   must(
@@ -68,15 +73,15 @@ export const Count = (minimum: number) => (target: object, key: string) => {
   )(target, key);
 };
 
-/** The items of a text with commas. */
+/** Splits a comma-separated text. Returns any other value unchanged. */
 export const parseList = (value: unknown) =>
   typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
-/** The whole numbers of a text with commas; an item that is none stays as it is, for the validation to refuse. */
+/** Splits a comma-separated text into whole numbers. Other items stay unchanged: the validation refuses them. */
 export const parseNumbers = (value: unknown) =>
   typeof value === 'string'
     ? value.split(',').map((item) => (/^\s*-?\d{1,9}\s*$/.test(item) ? Number(item) : item))
     : value;
-/** What a text says as JSON; text that is none stays as it is, for the validation to refuse. */
+/** Parses JSON. Invalid text stays unchanged: the validation refuses it. */
 export const parseJson = (value: unknown) => {
   if (typeof value !== 'string') return value;
   try {
@@ -86,10 +91,10 @@ export const parseJson = (value: unknown) => {
   }
 };
 
-/** Schemes of apps that browsers send as an origin; of others a page has no origin of its own. */
+/** Origins of native apps and browser extensions. Pages of other schemes have the origin `null`. */
 const APP_ORIGIN = /^(capacitor|ionic|tauri|app|chrome-extension|moz-extension|safari-web-extension):\/\/[\w.:-]+$/;
 
-/** Whether a value is an origin as a browser writes it: of a page, or of an app such as `capacitor://localhost`. */
+/** Whether a value is an origin as browsers send it: of a web page, or of an app such as `capacitor://localhost`. */
 export function isOrigin(value: unknown): boolean {
   if (matches(value, APP_ORIGIN)) return true;
   return (
@@ -97,10 +102,10 @@ export function isOrigin(value: unknown): boolean {
   );
 }
 
-/** Whether a value is a path of a cookie. */
+/** Whether a value is valid as the Path of a cookie. */
 export const isCookiePath = (value: unknown) => matches(value, /^\/[!-:<-~]*$/);
 
-/** Whether a value is a domain of a cookie. */
+/** Whether a value is valid as the Domain of a cookie. */
 export const isCookieDomain = (value: unknown) =>
   matches(value, /^\.?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i);
 
@@ -110,7 +115,7 @@ export function isAttributeMap(value: unknown): boolean {
   return isPlain && Object.values(value).every((path) => matches(path, /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/));
 }
 
-/** A setting that is the address of a page: http or https, without a password in it. */
+/** A setting that is the URL of a page: http or https, without user name and password. */
 export const Page = () =>
   must(
     'must be a URL such as https://app.example.com/welcome',

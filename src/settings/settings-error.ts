@@ -1,17 +1,14 @@
 import { JwtAllauthError } from '../error.js';
 import { ERRORS } from '../error-table.js';
 
-/**
- * One value of one setting that cannot be used, and why. The value is repeated only where it is a path of
- * REFRESH_TOKEN.
- */
+/** Why the value of a setting is unusable. The message shows the value only where that is a path of REFRESH_TOKEN. */
 export interface SettingFault {
-  /** The environment variable, or the property when the settings came as an object. */
+  /** The environment variable; the property if the settings came as an object. */
   readonly setting: string;
   readonly message: string;
 }
 
-/** Raised at start-up with every fault at once. */
+/** The settings are unusable. Thrown at start-up, with all faults. */
 export class SettingsError extends JwtAllauthError {
   constructor(readonly faults: readonly SettingFault[]) {
     const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);

@@ -4,18 +4,19 @@ import { type SettingFault, SettingsError } from './settings-error.js';
 
 const PREFIX = 'JWT_ALLAUTH_';
 
-/** `refreshTokenAsCookie` is set by `JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE`, and so on for every setting. */
+/** The environment variable of a setting, such as `JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE` for `refreshTokenAsCookie`. */
 export function variableOf(property: string): string {
   return PREFIX + property.replace(/[A-Z]/g, '_$&').toUpperCase();
 }
 
 /**
- * Reads the settings from `JWT_ALLAUTH_*` variables, strictly: what cannot be understood is a fault, never a default.
- * NODE_ENV `development` and `test` allow insecure cookies; any other value, and none, counts as production.
+ * Reads the settings from `JWT_ALLAUTH_*` variables. Unknown variables, empty ones and values that do not parse are
+ * faults; the library never replaces them by defaults. NODE_ENV `development` and `test` allow insecure cookies. Any
+ * other value, or none, means production.
  *
- * @param env usually `process.env`, which the library itself never touches
- * @param modules the app's modules, whose settings have variables as well
- * @throws SettingsError with every fault, by variable name
+ * @param env usually `process.env`, which the library itself never reads
+ * @param modules the app's modules, for the variables of their settings
+ * @throws SettingsError with all faults, by variable name
  */
 export function settingsFromEnv(
   env: Readonly<Record<string, string | undefined>>,
@@ -32,7 +33,7 @@ export function settingsFromEnv(
       const nearest = closestMatch(variable, [...properties.keys()]);
       faults.push({ setting: variable, message: `is not a setting; the nearest name is ${nearest}` });
     } else if (value.trim() === '') {
-      faults.push({ setting: variable, message: 'is empty; give it a value, or unset it to have the default' });
+      faults.push({ setting: variable, message: 'is empty; set a value, or unset the variable to use the default' });
     } else {
       input[property] = value;
     }
@@ -40,7 +41,7 @@ export function settingsFromEnv(
   return resolveWith(faults, input, modules);
 }
 
-/** Resolves the settings, with the faults found so far beside its own. */
+/** Resolves the settings. Reports the earlier faults together with the new ones. */
 function resolveWith(
   faults: readonly SettingFault[],
   input: SettingsInput,

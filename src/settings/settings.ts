@@ -22,51 +22,48 @@ import {
 import { type SettingFault, SettingsError } from './settings-error.js';
 
 /**
- * Everything that an operator can choose, typed and with its defaults. The README's table has a row for each. Durations
- * are whole seconds here; a string such as `15m` is understood wherever settings are given.
+ * All settings of the library, with their defaults. `docs/settings.md` describes each. Durations are whole seconds
+ * here; an app and the environment may also write them as text such as `15m`.
  */
 export class Settings extends AccountSettings {
-  /**
-   * True on a developer's machine and in tests. It allows cookies that a network attacker could read; anything else
-   * counts as production.
-   */
+  /** True on a developer's machine and in tests: allows insecure cookies and http. False: production. */
   @Flag()
   readonly development: boolean = false;
 
-  /** The app's RefreshToken subclass, or `module#Export` resolved from the working directory. */
+  /** The app's subclass of RefreshToken, or a `module#Export` that is resolved from the working directory. */
   @must(
     tokenClassFault,
     optional((value) => typeof value === 'function' || matches(value, /^.+#[A-Za-z_$][\w$]*$/)),
   )
   readonly refreshToken?: string | (new (...args: never[]) => object) = undefined;
 
-  /** `iss` of every token; checked when set. */
+  /** The `iss` claim of all tokens. If it is set, tokens with another `iss` are refused. */
   @Text()
   readonly issuer?: string = undefined;
 
-  /** `aud` of every token; checked when set. */
+  /** The `aud` claim of all tokens. If it is set, tokens with another `aud` are refused. */
   @Text()
   readonly audience?: string = undefined;
 
-  /** Claim name to dotted path on the user. */
+  /** Claims that are copied from the user: claim name to dotted path, such as `organization.id`. */
   @Transform(({ value }) => parseJson(value))
   @must('must be a JSON object of claim names and dotted paths', isAttributeMap)
   readonly userAttributes: Readonly<Record<string, string>> = {};
 
-  /** Whether changing the password asks for the old one. */
+  /** Whether a password change needs the old password. */
   @Flag()
   readonly oldPasswordFieldEnabled: boolean = true;
 
-  /** Characters that a new password has at least, once it was normalised (NFKC). */
+  /** Minimum length of a new password, in characters after normalisation (NFKC). */
   @Count(8)
   @must('must be at most 64, so that people can choose a password', (value) => !((value as number) > 64))
   readonly passwordMinLength: number = 8;
 
-  /** Whether events are also written to the table `auth_audit_event`, in the transaction of what they tell of. */
+  /** Whether events are also stored in the table `auth_audit_event`, in the same transaction as the change. */
   @Flag()
   readonly auditLog: boolean = false;
 
-  /** Origins beside the own one from which browsers may send the refresh cookie. */
+  /** Other origins from which browsers may send the refresh cookie. The app's own origin is always allowed. */
   @Transform(({ value }) => parseList(value))
   @must(
     'must be origins such as https://app.example.com, separated by commas',
@@ -74,7 +71,7 @@ export class Settings extends AccountSettings {
   )
   readonly trustedOrigins: readonly string[] = [];
 
-  /** How many failed logins are let through; an empty list: any number. */
+  /** Limits of failed logins. An empty list: no limit. */
   @Transform(({ value }) => parseRateLimits(value))
   @must('must be off or limits such as 10/15m/account+ip,100/15m/ip,100/1h/account', isListOfLimits)
   readonly loginRateLimit: readonly RateLimit[] = [
@@ -83,12 +80,12 @@ export class Settings extends AccountSettings {
     { count: 100, seconds: 3600, scope: 'account' },
   ];
 
-  /** Without the keys, however it is printed. */
+  /** Hides secrets from `util.inspect` and `console.log`. */
   [inspect.custom](): object {
     return this.toJSON();
   }
 
-  /** Without the keys, and without the values of modules' settings. */
+  /** The settings without secrets. Hides all settings of modules as well. */
   toJSON(): object {
     const hide = (key: unknown) => key && '[redacted]';
     const { secretKey, privateKey, verifyingKeys, encryptionKeys, smtpUrl } = this;
@@ -99,31 +96,31 @@ export class Settings extends AccountSettings {
       ...hidden,
       encryptionKeys: encryptionKeys.map(hide),
       smtpUrl: hide(smtpUrl),
-      // Only a module knows which of its settings are secret.
+      // The library does not know which settings of a module are secret.
       ...Object.fromEntries(ofModules.map(([name, value]) => [name, hide(value)])),
     };
   }
 }
 
-/** The names of the settings that do not belong to a module. */
+/** The names of the library's own settings, without those of modules. */
 const CORE_NAMES: readonly string[] = Object.keys(new Settings());
 
-/** A module, as far as its settings go. */
+/** The part of a module that concerns settings. */
 export interface SettingsOwner {
   readonly name: string;
   readonly settings?: new () => object;
 }
 
 /**
- * The settings of modules by name. A module adds its own by declaring this interface again, so that an app can give
- * them in an object.
+ * The settings of modules, by name. A module adds its own by declaration merging, so that TypeScript accepts them in a
+ * settings object.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: only modules have members for it
 export interface ModuleSettings {}
 
 /**
- * What an app may give: any subset, and what is no text also as the text that a variable would have. Everything left
- * out, or undefined, has its default.
+ * Settings as an app gives them: any subset. A value that is not a string may also be the text that the environment
+ * variable would have. A setting that is missing or undefined gets its default.
  */
 export type SettingsInput = {
   readonly [K in keyof Settings as Settings[K] extends (...args: never[]) => unknown ? never : K]?:
@@ -131,20 +128,20 @@ export type SettingsInput = {
     | (NonNullable<Settings[K]> extends string ? never : string);
 } & Partial<ModuleSettings>;
 
-/** Says what was received where that is a path, which is no secret: in a `.env` file `#` begins a comment. */
+/** Shows the received value if it is a path, which is not secret. In a `.env` file an unquoted `#` starts a comment. */
 function tokenClassFault(value: unknown): string {
   const received = matches(value, /^[\w.:@/\\-]+$/)
-    ? `, and is ${JSON.stringify(value)}; in a .env file # needs quotes`
+    ? `, but is ${JSON.stringify(value)}; in a .env file a # needs quotes`
     : '';
   return `must be a class or module#Export${received}`;
 }
 
 /**
- * The settings with their defaults, checked. Those of modules stand beside ours, under their own names.
+ * Checks the settings and fills in the defaults. The result also has the settings of modules, as further properties.
  *
- * @param nameOf gives the name under which a fault is reported; default: the one it was given under before, else the
+ * @param nameOf maps a property to its name in fault messages. Default: as these settings were named before, else the
  *   property
- * @throws SettingsError with every fault; TypeError for modules that have a setting of the same name
+ * @throws SettingsError with all faults; TypeError if two modules have a setting of the same name
  */
 export function resolveSettings(
   input: SettingsInput | Settings,
@@ -171,14 +168,14 @@ export function resolveSettings(
   return settings;
 }
 
-/** The settings of one module, as an instance of its class. */
+/** The settings of one module, as an instance of its settings class. */
 export function settingsOf<S extends object>(module: { readonly settings?: new () => S }, settings: Settings): S {
   const own = module.settings ? new module.settings() : ({} as S);
   for (const name of Object.keys(own) as (keyof S)[]) own[name] = (settings as unknown as S)[name];
   return own;
 }
 
-/** All names of settings: ours, and those of modules. */
+/** The names of all settings: the library's and those of modules. */
 export function settingNames(modules: readonly SettingsOwner[] = []): readonly string[] {
   return [...CORE_NAMES, ...ownersOf(modules).flatMap(({ names }) => names)];
 }
@@ -189,7 +186,7 @@ function ownersOf(modules: readonly SettingsOwner[]) {
     if (!type) return [];
     const names = Object.keys(new type());
     const double = names.find((each) => taken.has(each));
-    if (double) throw new TypeError(`module ${name}: there is a setting ${double} already`);
+    if (double) throw new TypeError(`module ${name}: the setting ${double} exists already`);
     for (const each of names) taken.add(each);
     return [{ type, names }];
   });
@@ -212,7 +209,7 @@ function toFault(
   return named(property, message, nameOf);
 }
 
-/** A fault that names every setting as it was typed. */
+/** A fault in which all settings have the names that the operator used. */
 function named(property: string, message: string, nameOf: NameOf): SettingFault {
   return { setting: nameOf(property), message: withNames(message, nameOf) };
 }

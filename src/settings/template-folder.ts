@@ -4,22 +4,23 @@ import { namesOf } from './setting-names.js';
 import type { Settings } from './settings.js';
 import { SettingsError } from './settings-error.js';
 
-/** The app's own templates of mails and pages (TEMPLATES_DIR). */
+/** Reads the app's own templates of mails and pages (TEMPLATES_DIR). */
 export class TemplateFolder {
-  /** @throws SettingsError for what is no folder */
+  /** @throws SettingsError if the path is not a folder */
   constructor(private readonly settings: Pick<Settings, 'templatesDir'>) {
     const { templatesDir: path } = settings;
     if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-    throw this.#fault('is no folder that can be read');
+    throw this.#fault('is not a readable folder');
   }
 
   /**
-   * Puts the text of `<name>.eta` to use, or, where the app has none, ours.
-   * @throws SettingsError that names the file
+   * Passes the content of `<name>.eta` to `load`; if the app has no such file, the built-in template.
+   *
+   * @throws SettingsError with the file name, if `load` throws
    */
-  use(name: string, ours: string, put: (template: string) => void): void {
+  use(name: string, builtIn: string, load: (template: string) => void): void {
     try {
-      put(this.#read(name) ?? ours);
+      load(this.#read(name) ?? builtIn);
     } catch (error) {
       const [reason = ''] = (error instanceof Error ? error.message : '').split('\n');
       throw this.#fault(`has ${name}.eta, which cannot be used: ${reason.trim()}`);
@@ -30,7 +31,7 @@ export class TemplateFolder {
     const { templatesDir: path } = this.settings;
     if (path === undefined) return undefined;
     const file = join(path, `${name}.eta`);
-    return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '') : undefined; // a mark of some editors
+    return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '') : undefined; // the byte order mark
   }
 
   #fault(message: string): SettingsError {

@@ -2,7 +2,7 @@ import { authError } from '../error-table.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { SignInGate } from './sign-in-gate.js';
 
-/** Lets active users in. */
+/** Refuses users who are not active. */
 export class ActivityGate implements SignInGate {
   /** @throws no_active_account */
   async check({ user }: SignInAttempt): Promise<void> {

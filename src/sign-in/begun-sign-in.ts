@@ -7,16 +7,18 @@ import { isChallenge } from './challenge.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { SignInGate } from './sign-in-gate.js';
 
-/** What a sign-in comes to. A refusal is neither: it is thrown, and undoes what was written with it. */
+/**
+ * The result of a sign-in: tokens or a challenge. A refusal is thrown instead, so that the transaction is rolled back.
+ */
 export type SignInDecision = { readonly tokens: Tokens } | { readonly challenge: JwtAllauthError };
 
-/** The tokens of a decision. @throws the challenge, where it is one */
+/** The tokens of a decision. @throws the challenge, if it is one */
 export function tokensOf(decision: SignInDecision): Tokens {
   if ('challenge' in decision) throw decision.challenge;
   return decision.tokens;
 }
 
-/** A sign-in that the door has let begin. It passes the gates before a session is opened. */
+/** A sign-in after its first half (`SignInService.begin`). It must still pass the gates before a session is opened. */
 export class BegunSignIn {
   constructor(
     private readonly attempt: Omit<SignInAttempt, 'user'>,
@@ -27,17 +29,17 @@ export class BegunSignIn {
   /**
    * Passes the gates and opens the session.
    *
-   * @param user the user as they are now, with the password hash that counts from now on
-   * @throws what a gate throws, a challenge included; incorrect_credentials when the user was deactivated or got
-   * another password meanwhile
+   * @param user the current state of the user, with the current password hash
+   * @throws what a gate throws, such as a challenge; incorrect_credentials if the user was deactivated or the
+   * credentials have changed meanwhile
    */
   async complete(user: PasswordOwner): Promise<Tokens> {
     return tokensOf(await this.decide(user));
   }
 
   /**
-   * `complete` for a transaction that must commit although a second factor is missing: a challenge is returned and not
-   * thrown. The caller throws it after the commit, by `tokensOf`.
+   * Like `complete`, but returns a challenge instead of throwing it, for a transaction that must commit although the
+   * second factor is missing. After the commit, the caller throws the challenge with `tokensOf`.
    *
    * @throws what `complete` throws, except a challenge
    */

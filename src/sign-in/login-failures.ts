@@ -3,19 +3,20 @@ import type { Journal } from '../observability/journal.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import { clientAddress } from '../sessions/client-network.js';
 
-/** Refusals that are emitted and not written to the audit log: no limit bounds how many there are. */
+/** Errors that are emitted as events but not stored in the audit log, because their number is not limited. */
 const EMITTED_ONLY: readonly string[] = [
   ErrorCode.NoActiveAccount,
   ErrorCode.EmailNotVerified,
   ErrorCode.TooManyRequests,
 ];
 
-/** Records sign-ins and passwords that were refused. */
+/** Records refused sign-ins and refused passwords as `login.failed`. */
 export class LoginFailures {
   constructor(private readonly journal: Journal) {}
 
   /**
-   * Makes an attempt and records it if it is refused. The attempt tells whose account it is about as soon as it knows.
+   * Runs an attempt, and records a failure if it throws a refusal. The attempt calls `isAbout` with the key of the user
+   * as soon as it knows it.
    */
   async watch<T>({ ip }: SessionClient, attempt: (isAbout: (user: string) => void) => Promise<T>): Promise<T> {
     let user: string | undefined;

@@ -10,38 +10,39 @@ import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js'
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 
-/** Attempts for one account at one address that may wait for their turn. */
+/** Maximum number of waiting attempts for one account from one client address. */
 const MAX_WAITING = 64;
 
-/** Who tries to sign in, whether or not there is such an account. */
+/** A sign-in attempt. The account may not exist. */
 export interface LoginAttempt {
   readonly email: string;
   /** Express's `req.ip`. */
   readonly ip: string | undefined;
 }
 
-/** An attempt that the limits for strangers refused. */
+/** An attempt that the general limits have refused. */
 class Refusal {
   constructor(
-    /** Seconds. */
+    /** Seconds after which to retry. */
     readonly retryAfter: number,
+    /** The counters of the known network. Empty if the network is not known. */
     readonly own: readonly LimitedCounter[],
   ) {}
 }
 
 /**
- * Bounds how often passwords can be guessed, over all servers. Every attempt is counted before the password is looked
- * at, so that parallel guesses cannot slip past, and taken back when it was no failure.
+ * Limits how often passwords can be guessed, over all servers (LOGIN_RATE_LIMIT). Every attempt is counted before the
+ * password is checked, so that parallel guesses are all counted. It is subtracted again if it was not a failure.
  *
- * Attempts to sign in are counted by e-mail address and network, whether or not there is such an account. When these
- * limits are used up, a right password is still accepted at a network where the owner has opened a session
- * (`KnownNetworks`), within counters of its own. A wrong one gets the answer of the used-up limit, so that nobody at
- * that network can tell whether a password was looked at.
+ * Sign-ins are counted by e-mail address and client network, whether or not the account exists. When a limit is
+ * reached, the owner can still sign in from a network where they have opened a session before (`KnownNetworks`). Such a
+ * network has separate counters. A wrong password gets the same answer as the reached limit, so that a client in that
+ * network cannot find out whether the password was checked.
  */
 export class LoginLimiter {
-  /** Milliseconds after which a refusal is answered: its time must not tell whether a password was looked at. */
+  /** Minimum time of a refusal, in milliseconds. It hides whether the password was checked. */
   protected readonly refusalMilliseconds: number = 300;
-  /** Hides whom the rows are about. With another key, all counts start anew. */
+  /** Makes the keyed hashes of accounts and networks. With another key, all counters are reset. */
   readonly #key: KeyObject;
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
@@ -58,10 +59,11 @@ export class LoginLimiter {
   }
 
   /**
-   * Finds the account and lets `guess` look at the password, if the limits allow one more failure. A guess that
-   * resolves to undefined was wrong and stays counted; one that throws does not count.
+   * Finds the account, and calls `guess` to check the password if the limits allow another failure. If `guess` returns
+   * undefined, the password was wrong and the attempt stays counted. If it throws, the attempt is not counted.
    *
-   * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same account
+   * @throws too_many_requests, incorrect_credentials; service_unavailable if too many attempts wait for the same
+   * account
    */
   async attempt<T, U extends KnownOwner>(
     who: LoginAttempt,
@@ -75,7 +77,7 @@ export class LoginLimiter {
       owner = await find();
       return this.#attempt(who, network, owner, () => guess(owner));
     };
-    // Clients without an address have nothing in common: none may keep another from its turn.
+    // Clients without an address are not queued: unrelated clients would wait for each other.
     const isAlone = this.kernel.settings.loginRateLimit.length === 0 || network === undefined;
     const outcome = await (isAlone ? attempt() : this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), attempt));
     if (!(outcome instanceof Refusal)) return outcome;
@@ -86,9 +88,11 @@ export class LoginLimiter {
   }
 
   /**
-   * The same for a user who is signed in, whose guesses are counted for the session alone: no stranger can use them up.
+   * Like `attempt`, for a signed-in user who must confirm the password. Guesses are counted for the session only, so
+   * that strangers cannot use up its limit.
    *
-   * @throws too_many_requests, incorrect_credentials; service_unavailable when too many wait for the same session
+   * @throws too_many_requests, incorrect_credentials; service_unavailable if too many attempts wait for the same
+   * session
    */
   async attemptSignedIn<T>(session: string, guess: () => Promise<T | undefined>): Promise<T> {
     const counters = this.#countersOf(this.kernel.settings.loginRateLimit, ['session', session]);
@@ -99,7 +103,7 @@ export class LoginLimiter {
     });
   }
 
-  /** One attempt for an account at an address at a time: right passwords in parallel are not taken for guesses. */
+  /** Runs attempts with the same key one after another, so that parallel right passwords do not reach the limit. */
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const { last = Promise.resolve(), waiting = 0 } = this.#turns.get(key) ?? {};
     if (waiting >= MAX_WAITING) throw serviceUnavailable();
@@ -132,7 +136,7 @@ export class LoginLimiter {
     return this.#guess(counted, [...clearedKeys(shared), ...own.map(({ key }) => key)], guess);
   }
 
-  /** Looks at the password of a refused attempt, if its own counters allow it. Undefined: wrong, or not looked at. */
+  /** Checks the password of a refused attempt if the counters of its known network allow it. Undefined: refused. */
   async #tryOwnCounters<T>({ own }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
     if (own.length === 0) return undefined;
     const { counted, retryAfter } = await this.kernel.counters.reserve(own.map(({ key, limit }) => ({ key, limit })));
@@ -140,14 +144,14 @@ export class LoginLimiter {
     try {
       return await this.#guess(counted, counted, guess);
     } catch (error) {
-      // Also when too many passwords wait for a look: another answer than the refusal would tell that this one did.
+      // A different answer would reveal that the password was checked, even one that the hash queue is full.
       const isMasked = error instanceof JwtAllauthError && MASKED_CODES.includes(error.code);
       if (isMasked) return undefined;
       throw error;
     }
   }
 
-  /** Looks at the password of an attempt that was counted. */
+  /** Checks the password of a counted attempt. */
   async #guess<T>(
     counted: readonly string[],
     cleared: readonly string[],
@@ -157,7 +161,7 @@ export class LoginLimiter {
     try {
       result = await guess();
     } catch (error) {
-      // What failed the guess may have left a dead connection in the pool: the second try gets another.
+      // The failure may have left a broken connection in the pool. A second attempt gets another one.
       await this.kernel.counters.release(counted).catch(() => this.kernel.counters.release(counted));
       throw error;
     }
@@ -166,7 +170,10 @@ export class LoginLimiter {
     return result;
   }
 
-  /** What is counted at a known network: for this account alone, by the limits that come nearest to that. */
+  /**
+   * The counters of a known network, for this account alone: limits of account and address, else of account, else of
+   * ip.
+   */
   #ownCounters(knownKey: string): LimitedCounter[] {
     const limits = (['account+ip', 'account', 'ip'] as const)
       .map((scope) => this.kernel.settings.loginRateLimit.filter((limit) => limit.scope === scope))
@@ -174,8 +181,8 @@ export class LoginLimiter {
     return this.#countersOf(limits ?? [], ['known', knownKey]).map((counter) => ({ ...counter, isOwn: true }));
   }
 
-  #countersOf(limits: readonly RateLimit[], whose: readonly string[]): LimitedCounter[] {
-    return limits.map((limit) => ({ limit, key: this.#hash([...whose, limit.scope, limit.seconds]) }));
+  #countersOf(limits: readonly RateLimit[], subject: readonly string[]): LimitedCounter[] {
+    return limits.map((limit) => ({ limit, key: this.#hash([...subject, limit.scope, limit.seconds]) }));
   }
 
   #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'turn'): string {
@@ -183,20 +190,20 @@ export class LoginLimiter {
     return this.#hash([purpose, scope.split('+').map((part) => [part, parts[part as keyof typeof parts]])]);
   }
 
-  /** A keyed hash, so that nobody reads or guesses addresses from the table. */
+  /** A keyed hash, so that addresses cannot be read or guessed from the table. */
   #hash(parts: readonly unknown[]): string {
     return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
   }
 }
 
-/** Errors of a look at the password that must not show where a limit had refused the attempt. */
+/** Errors of a password check that get the answer of a refusal, if a limit had refused the attempt before. */
 const MASKED_CODES: readonly string[] = [
   ErrorCode.IncorrectCredentials,
   ErrorCode.EmailNotVerified,
   ErrorCode.ServiceUnavailable,
 ];
 
-/** The counters that a success starts anew. */
+/** Keys of the counters that a success resets. */
 function clearedKeys(counters: readonly LimitedCounter[]): string[] {
   return counters.filter(({ limit }) => limit.scope === 'account+ip').map(({ key }) => key);
 }

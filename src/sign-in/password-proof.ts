@@ -8,7 +8,7 @@ import type { LoginFailures } from './login-failures.js';
 import type { LoginLimiter } from './login-limiter.js';
 import type { ReAuthentication } from './re-authentication.js';
 
-/** Asks a signed-in user for the password once more, before what a thief of an access token must not do. */
+/** Checks the password of a signed-in user again, before actions that a thief of an access token must not do. */
 export class PasswordProof implements ReAuthentication {
   readonly member = 'password';
   readonly amr = ['pwd'];
@@ -24,19 +24,19 @@ export class PasswordProof implements ReAuthentication {
   ) {}
 
   /**
-   * The caller's user, with the hash that was checked. Guesses are limited like failed logins, for the caller's
-   * session.
+   * Checks the password, and returns the caller's user with the password hash. Guesses are limited like failed logins,
+   * for the caller's session.
    *
-   * @throws incorrect_credentials, too_many_requests, token_not_valid when the caller's session has ended
+   * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended
    */
   async check(caller: SessionReference, password: string, client: SessionClient): Promise<BaseUser> {
-    await this.kernel.sessions.assertLive(caller); // before anything can be guessed
+    await this.kernel.sessions.assertLive(caller); // before any guess
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     await this.checkFor(caller, user, password, client);
     return user;
   }
 
-  /** Makes sure that a password is that of the caller's user. @throws incorrect_credentials, too_many_requests */
+  /** Checks a password for a user that is already loaded. @throws incorrect_credentials, too_many_requests */
   async checkFor(
     { session }: SessionReference,
     user: BaseUser,

@@ -3,18 +3,18 @@ import type { SessionReference } from '../sessions/session.service.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 
 /**
- * A way in which a signed-in user proves once more who they are, before what a thief of an access token must not do.
- * The password is one (`PasswordProof`); modules add others.
+ * A method by which a signed-in user authenticates again, before actions that a thief of an access token must not do.
+ * The library has the password (`PasswordProof`); modules can add others.
  */
 export interface ReAuthentication<Proof = string> {
   /** The member of a request's body that carries the proof, such as `password`. */
   readonly member: string;
-  /** What a right proof adds to the `amr` of the session (RFC 8176). */
+  /** The methods that a right proof adds to the `amr` of the session (RFC 8176). */
   readonly amr: readonly string[];
   /**
    * Checks the proof and returns the caller's user. Guesses are limited.
    *
-   * @throws incorrect_credentials for a wrong proof; too_many_requests; token_not_valid when the caller's session has
+   * @throws incorrect_credentials for a wrong proof; too_many_requests; token_not_valid if the caller's session has
    * ended
    */
   check(caller: SessionReference, proof: Proof, client: SessionClient): Promise<BaseUser>;

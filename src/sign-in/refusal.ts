@@ -1,6 +1,6 @@
 /**
- * Whether a hook or a gate has refused a sign-in, rather than failed: its error asks for a status from 400 to 499, as
- * one of this library, of routing-controllers or of `http-errors` (which has `expose`) does.
+ * Whether an error of a hook or gate is a refusal and not a failure: it has a status from 400 to 499. Knows errors of
+ * this library and of routing-controllers (`httpCode`) and of `http-errors` (`status` and `expose`).
  */
 export function isRefusal(error: unknown): boolean {
   const { httpCode, status, expose } = (error ?? {}) as Readonly<Record<string, unknown>>;

@@ -5,41 +5,41 @@ import type { CustomClaims } from '../tokens/claims.js';
 import type { SessionContext } from '../tokens/session-context.js';
 import type { PasswordOwner } from '../users/user.service.js';
 
-/** A sign-in of the app's own: the app has checked who the user is. */
+/** A sign-in by the app's own method: the app has authenticated the user. */
 export interface AppSignIn {
-  /** How the app has checked it, for `amr`: a name of the app's such as `ticket`, one of RFC 8176, or several. */
+  /** The authentication methods, for `amr`: names of the app such as `ticket`, or names of RFC 8176. */
   readonly method: string | readonly string[];
-  /** Who sends the request: its `ip`, its `User-Agent` header and its host. */
+  /** The client that sends the request. */
   readonly client?: SessionClient;
-  /** Claims that stand in every token of the session until it ends. */
+  /** Claims that are in every token of the session until it ends. */
   readonly claims?: CustomClaims;
   /**
-   * The transaction to open the session in; it must be READ COMMITTED. What this EntityManager manages is neither
-   * refreshed nor flushed: flush first what the tokens must say.
+   * The transaction in which the session is opened. It must be READ COMMITTED. The library neither flushes nor
+   * refreshes the entities of this EntityManager: flush changes that must be in the tokens before you call it.
    */
   readonly em?: EntityManager;
 }
 
-/** A user who has just proved who they are and asks for a session. */
+/** A user who has just authenticated and asks for a session. */
 export interface SignInAttempt {
   /**
-   * The user, with the password hash that was proved. It is compared when the session is opened; undefined is not
-   * compared: the user came in another way.
+   * The user. If the user has authenticated with the password, `passwordHash` is the hash that was checked, and must
+   * not have changed when the session is opened. After another method it is undefined, and is not compared.
    */
   readonly user: PasswordOwner;
-  /** How the user proved it (RFC 8176): `pwd`, `mail` … */
+  /** The authentication methods (RFC 8176), such as `pwd` or `mail`. */
   readonly amr: readonly string[];
-  /** When the user did, in seconds since the epoch. Default: now. */
+  /** When the user authenticated, in seconds since the epoch. Default: now. */
   readonly authTime?: number;
-  /** Who sends the request. */
+  /** The client that sends the request. */
   readonly client?: SessionClient;
   /** Claims to bind to the session. */
   readonly claims?: CustomClaims;
-  /** The live session that the new one takes the place of, at a password change. */
+  /** The live session that the new session replaces, at a password change. */
   readonly caller?: SessionReference & SessionContext;
   /**
-   * The transaction in which the session is opened. One of the library commits also where a gate answers a challenge;
-   * one of the app does what the app decides.
+   * The transaction in which the session is opened. A transaction of the library is committed also if a gate throws a
+   * challenge. For its own transaction, the app decides.
    */
   readonly em?: EntityManager;
 }

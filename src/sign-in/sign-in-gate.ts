@@ -1,13 +1,13 @@
 import type { SignInAttempt } from './sign-in-attempt.js';
 
-/** Decides whether a user who has proved who they are may have a session. Each way in passes every gate, in order. */
+/** Decides whether an authenticated user may have a session. Every sign-in passes all gates, in order. */
 export interface SignInGate {
   /**
-   * Resolves to let the sign-in pass, and throws to refuse it: `secondFactorRequired` for a challenge, any other error
-   * for a refusal.
+   * Resolves to accept the sign-in. Throws `secondFactorRequired` to ask for a second factor, or any other error to
+   * refuse it.
    *
-   * The statement that inserts the session compares password hash, credential epoch and activity once more. It does not
-   * compare what a gate has read itself: that can have changed by then.
+   * The statement that inserts the session compares password hash, credential epoch and activity again. It does not
+   * compare other data that a gate has read, which may have changed by then.
    */
   check(attempt: SignInAttempt): Promise<void>;
 }

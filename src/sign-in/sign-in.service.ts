@@ -15,8 +15,9 @@ import type { SignInGate } from './sign-in-gate.js';
 import { VerifiedAddressGate } from './verified-address-gate.js';
 
 /**
- * The one door: every way in ends here, in tokens, a challenge or a refusal. The order is activity, confirmed address,
- * the app's `beforeSignIn`, the gates of modules, and the session, whose statement compares again what let the user in.
+ * Opens sessions for authenticated users. All ways to sign in use this service. The result is tokens, a challenge or a
+ * refusal. The order of checks: user is active, address is confirmed, the app's `beforeSignIn`, the gates of modules.
+ * Last comes the statement that inserts the session, which compares password hash, credential epoch and activity again.
  */
 export class SignInService {
   readonly #ownGates: readonly SignInGate[];
@@ -35,26 +36,26 @@ export class SignInService {
     this.#ownGates = [new ActivityGate(), new VerifiedAddressGate(kernel.settings)];
   }
 
-  /** Adds a gate behind all that are there. Call it while the app is put together. */
+  /** Adds a gate after the existing ones. Call it only during start-up. */
   addGate(gate: SignInGate): void {
     this.#addedGates.push(gate);
   }
 
   /**
-   * Signs in a user who has just proved who they are.
+   * Signs in a user who has just authenticated.
    *
    * @throws no_active_account, email_not_verified, second_factor_required, and what a hook or a gate throws;
-   * incorrect_credentials when the user was deactivated or got another password meanwhile
+   * incorrect_credentials if the user was deactivated or the credentials have changed meanwhile
    */
   async signIn(attempt: SignInAttempt): Promise<Tokens> {
     return (await this.begin(attempt)).complete(attempt.user);
   }
 
   /**
-   * Signs in a user whom the app knows by a way of its own: through every gate, as any other sign-in.
+   * Signs in a user whom the app itself has authenticated. Passes all gates, like any other sign-in.
    *
-   * @param user the user; the password hash is compared where it was loaded
-   * @throws what `signIn` throws; no_active_account also where there is no such user
+   * @param user the user. If the password hash was loaded, it must not have changed
+   * @throws what `signIn` throws; no_active_account also if there is no such user
    */
   async signInByApp(
     { id, passwordHash }: Pick<PasswordOwner, 'id' | 'passwordHash'>,
@@ -66,8 +67,8 @@ export class SignInService {
   }
 
   /**
-   * The first half of a sign-in, for work that comes before the session is opened. Nothing was written yet, and no lock
-   * is held. The second half is `complete` or `decide` of what it returns.
+   * The first half of a sign-in: runs the library's gates and the app's hook, writes nothing and holds no lock. The
+   * caller can then do its own work. The second half is `complete` or `decide` of the result.
    *
    * @throws no_active_account, email_not_verified, and what the hook throws
    */
@@ -77,9 +78,9 @@ export class SignInService {
   }
 
   /**
-   * `begin` for a user who is not stored yet.
+   * Like `begin`, for a user who is not stored yet.
    *
-   * @param newUser makes the user that `beforeSignIn` sees; called only where there is such a hook
+   * @param newUser makes the user for `beforeSignIn`. Called only if the app has that hook
    * @throws what the hook throws
    */
   async beginSignUp(attempt: Omit<SignInAttempt, 'user'>, newUser: () => BaseUser): Promise<BegunSignIn> {
@@ -92,7 +93,8 @@ export class SignInService {
       const { amr, client } = attempt;
       await hooks.beforeSignIn({ user: await account(), amr, client: requestClientOf(client) });
     }
-    // Our own gates once more: the work in between may have changed the user, and a new user has passed none.
+    // The library's own gates run again, because the user may have changed meanwhile, and a new user has not passed
+    // them.
     return new BegunSignIn(attempt, [...this.#ownGates, ...this.#addedGates], sessions);
   }
 

@@ -4,8 +4,8 @@ import type { SignInAttempt } from './sign-in-attempt.js';
 import type { SignInGate } from './sign-in-gate.js';
 
 /**
- * Under EMAIL_VERIFICATION=`mandatory`, refuses users whose address is not confirmed. A password change passes: its
- * user is signed in already.
+ * With EMAIL_VERIFICATION=`mandatory`, refuses users whose address is not confirmed. Does not apply to a password
+ * change, because its user is signed in already.
  */
 export class VerifiedAddressGate implements SignInGate {
   constructor(private readonly settings: Pick<Settings, 'emailVerification'>) {}

@@ -1,13 +1,15 @@
 import type { CustomClaims } from './claims.js';
 import type { RefreshToken } from './refresh-token.js';
 
-/** A copy of what a refresh token says, for the servers that believe it until it expires. */
+/**
+ * The content of an access token: a copy of the refresh token's. Servers accept it without a query until it expires.
+ */
 export class AccessToken {
   /** `sub`: the user's key. */
   readonly subject: string;
   readonly role: number;
   readonly emailVerified: boolean;
-  /** The custom claims of the refresh token, all of them. */
+  /** All custom claims of the refresh token. */
   readonly payload: CustomClaims;
 
   private constructor({ subject, role, emailVerified, payload }: RefreshToken) {

@@ -2,16 +2,17 @@ import { authError } from '../error-table.js';
 import { assertNotReserved, type CustomClaims } from './claims.js';
 import { assertSerializable } from './serializable-claims.js';
 
-/** What JSON can carry and PostgreSQL cannot: NUL, and half of a surrogate pair. */
+/** Characters that JSON allows and PostgreSQL does not: NUL, and an unpaired surrogate. */
 const NOT_STORABLE = /\0|\p{Surrogate}/u;
 
 /**
- * The claims that are bound to a session, in the form in which every token of it has them: as JSON gives them back.
+ * Checks claims that are to be bound to a session, and converts them to plain JSON values.
  *
- * @throws reserved_claim for a name of ours; claim_not_serializable for what JSON or the database cannot carry
+ * @throws reserved_claim for a reserved name; claim_not_serializable for a value that JSON or PostgreSQL cannot
+ * represent
  */
 export function normalizeBoundClaims(claims: CustomClaims = {}): CustomClaims {
-  const own = { ...claims }; // without a `toJSON`, which could make other names of it
+  const own = { ...claims }; // an inherited `toJSON` could add reserved names later
   assertNotReserved(own);
   assertSerializable(own);
   return JSON.parse(JSON.stringify(own), (name, value) => {

@@ -1,8 +1,6 @@
 import { authError } from '../error-table.js';
 
-/**
- * Claims that this library sets. A custom claim of one of these names is refused at sign-in, never silently replaced.
- */
+/** The claims that the library sets. A custom claim with one of these names is an error at sign-in. */
 export const RESERVED_CLAIMS = [
   'sub',
   'jti',
@@ -20,13 +18,13 @@ export const RESERVED_CLAIMS = [
   'auth_time',
 ] as const;
 
-/** What a token is for: calls, or a refresh. */
+/** The type of a token. */
 export type TokenType = 'access' | 'refresh';
 
-/** What an app adds to its tokens: anything that JSON can carry. */
+/** The app's own claims. Values must be valid JSON values. */
 export type CustomClaims = Record<string, unknown>;
 
-/** The claims of a token that was verified. Instants are whole seconds since the epoch (NumericDate, RFC 7519 §2). */
+/** The claims of a verified token. Instants are whole seconds since the epoch (NumericDate, RFC 7519 §2). */
 export interface TokenClaims {
   /** The user's key, as a string. */
   readonly sub: string;
@@ -42,14 +40,14 @@ export interface TokenClaims {
   readonly session_iat: number;
   readonly role: number;
   readonly email_verified: boolean;
-  /** How the user proved who they are (RFC 8176); missing in a token that an older version has signed. */
+  /** How the user authenticated (RFC 8176). Missing in tokens of older versions. */
   readonly amr?: readonly string[];
-  /** When the user last proved it (OpenID Connect Core §2); missing where `amr` is. */
+  /** When the user last authenticated (OpenID Connect Core §2). Missing in tokens of older versions. */
   readonly auth_time?: number;
   readonly [custom: string]: unknown;
 }
 
-/** Refuses custom claims that have a name of ours. @throws reserved_claim that names it */
+/** @throws reserved_claim if a custom claim has a reserved name */
 export function assertNotReserved(claims: CustomClaims): void {
   const taken = RESERVED_CLAIMS.find((claim) => Object.hasOwn(claims, claim));
   if (taken) throw authError('reserved_claim', { detail: `The claim "${taken}" is reserved; choose another name.` });

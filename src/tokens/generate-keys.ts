@@ -3,16 +3,16 @@ import { promisify } from 'node:util';
 import { type Algorithm, CURVES, isHmac, SECRET_BYTES } from '../settings/algorithm.js';
 
 /**
- * Bits of a new RSA key. RFC 7518 §3.3 asks for 2048 at least, which is as strong as 112 bits; 3072 are as strong as
- * the 128 of ES256 and HS256 (NIST SP 800-57 part 1, table 2).
+ * Size of a new RSA key, in bits. RFC 7518 §3.3 requires at least 2048, which has a strength of 112 bits. 3072 has the
+ * strength of ES256 and HS256: 128 bits (NIST SP 800-57 part 1, table 2).
  */
 export const NEW_RSA_BITS = 3072;
 
 const generate = promisify(generateKeyPair);
 
 /**
- * A new key for an algorithm: a random secret with as many bytes as the hash gives, in base64url; or a key pair in PEM,
- * the private key as PKCS#8 and without a passphrase, the public one as SPKI.
+ * Makes a new key for an algorithm. For HMAC: a random secret with the length of the hash, in base64url. Otherwise: a
+ * key pair in PEM, the private key as PKCS#8 without a passphrase, the public key as SPKI.
  */
 export async function generateKeys(
   algorithm: Algorithm,
@@ -28,7 +28,7 @@ export async function generateKeys(
   };
 }
 
-/** A new key for ENCRYPTION_KEYS: 32 random bytes, in base64url. */
+/** Makes a new key for ENCRYPTION_KEYS: 32 random bytes, in base64url. */
 export function generateEncryptionKey(): string {
   return randomBytes(32).toString('base64url');
 }

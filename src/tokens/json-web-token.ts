@@ -4,34 +4,35 @@ import { isUuid } from '../users/user-key.js';
 import type { TokenClaims, TokenType } from './claims.js';
 import type { SigningKey, SigningKeys } from './signing-keys.js';
 
-/** `typ` headers, explicit so that one kind never passes for the other (RFC 9068 §2.1, RFC 8725 §3.11). */
+/** The `typ` headers. Explicit types prevent the use of one token as the other (RFC 9068 §2.1, RFC 8725 §3.11). */
 const TYP: Readonly<Record<TokenType, string>> = { access: 'at+jwt', refresh: 'rt+jwt' };
 
-/** The only header parameters we write; `crit`, `jwk`, `jku`, `x5u` and whatever else is no token of ours. */
+/** The header parameters of a token. A token with any other, such as `crit`, `jwk`, `jku` or `x5u`, is refused. */
 const HEADER = ['alg', 'kid', 'typ'];
 
-/** Who must have issued a token and for whom, both undefined where the app sets none. */
+/** The expected `iss` and `aud` of a token. Undefined if the app sets none. */
 interface TokenIssuer {
   readonly issuer?: string;
   readonly audience?: string;
 }
 
-/** Signs claims with the signing key as a compact JWS (RFC 7515 §7.1). */
+/** Signs claims with the signing key. Returns a compact JWS (RFC 7515 §7.1). */
 export function signToken(claims: TokenClaims, keys: SigningKeys): string {
   const { id, algorithm, key } = keys.signing;
   return jwt.sign(claims, key, { algorithm, keyid: id, header: { alg: algorithm, typ: TYP[claims.token_type] } });
 }
 
-/** What a verified token says, and with which key it was signed. */
+/** The claims of a verified token, and the key that verified it. */
 export interface VerifiedToken {
   readonly claims: TokenClaims;
   readonly key: SigningKey;
 }
 
 /**
- * Verifies a token that we signed, whether or not it has expired.
+ * Verifies the signature of a token. Accepts expired tokens.
  *
- * @throws token_not_valid unless signature, header and every claim of ours have exactly the form that we give them
+ * @throws token_not_valid unless the signature is right, and header and claims have the form that `signToken` gives
+ * them
  */
 export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
   assertText(token);
@@ -48,8 +49,8 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
 }
 
 /**
- * Whether a text says of itself that it is a token of this library: it names one of these keys, or is a refresh token.
- * Nothing was verified.
+ * Whether a text has the header of a token of this library: it names one of these keys, or has the type of a refresh
+ * token. Does not verify anything.
  */
 export function hasOwnHeader(text: string, keys: SigningKeys): boolean {
   try {
@@ -60,14 +61,16 @@ export function hasOwnHeader(text: string, keys: SigningKeys): boolean {
   }
 }
 
-/** Refuses what is not even a string, as plain JavaScript may pass it. @throws token_not_valid */
+/** Refuses a value that is not a string, which plain JavaScript can pass. @throws token_not_valid */
 export function assertText(token: unknown): void {
   if (typeof token !== 'string') throw tokenNotValid('malformed');
 }
 
 /**
- * Whether the token says of itself that it is over at `now` (seconds since the epoch). Nothing was verified: it is good
- * for refusing such a token without the work of a signature, and for nothing else.
+ * Whether the `exp` claim of a token is in the past, without verifying the signature. Use it only to refuse such a
+ * token early, without the cost of a verification.
+ *
+ * @param now seconds since the epoch
  */
 export function isExpiredUnverified(token: string, now: number): boolean {
   const { exp } = readPart(token.split('.', 2)[1] ?? '');
@@ -75,7 +78,7 @@ export function isExpiredUnverified(token: string, now: number): boolean {
 }
 
 function readPart(part: string): Record<string, unknown> {
-  // Whatever begins with `{"` encodes to this: garbage is refused without the cost of an exception of JSON.parse.
+  // The encoding of every text that begins with `{"`. This refuses garbage without the cost of a JSON.parse error.
   if (!part.startsWith('eyJ')) throw tokenNotValid('malformed');
   try {
     const content: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
@@ -85,10 +88,7 @@ function readPart(part: string): Record<string, unknown> {
   }
 }
 
-/**
- * Whether a signature is written the one way that base64url has for it; the last character may have bits that no byte
- * has.
- */
+/** Whether a signature has its canonical base64url form: the last character can have unused bits that are not zero. */
 function isCanonical(signature: string): boolean {
   return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }

@@ -7,20 +7,20 @@ import type { SigningKey, SigningKeys } from './signing-keys.js';
 /** The members of a public key, RSA or EC (RFC 7518 §6). */
 type PublicMembers = Partial<Record<'kty' | 'crv' | 'x' | 'y' | 'n' | 'e', string>>;
 
-/** A public key as a resource server reads it (RFC 7517 §4). */
+/** A public key as a JSON Web Key (RFC 7517 §4). */
 export interface PublicJwk extends PublicMembers {
   readonly kid: string;
   readonly use: 'sig';
   readonly alg: string;
 }
 
-/** The keys that an app's settings give it, each made once. */
+/** The keys of an app's settings. */
 export class KeyRing implements SigningKeys {
   readonly signing: SigningKey;
-  /** By `kid`. Each is bound to its algorithm, so that no token can choose one. */
+  /** The verification keys by `kid`. Each key is bound to its algorithm; the token's `alg` does not matter. */
   readonly #verifying = new Map<string, SigningKey>();
 
-  /** @throws SettingsError for settings that were never resolved and have keys that cannot be used */
+  /** @throws SettingsError for unusable keys, in settings that `resolveSettings` has not checked */
   constructor({ algorithm, secretKey, privateKey = '', verifyingKeys }: Settings) {
     const signing = isHmac(algorithm)
       ? readSecret(secretKey, algorithm, 'secretKey')
@@ -29,7 +29,7 @@ export class KeyRing implements SigningKeys {
     const verifying = toVerifying(signing);
     this.signing = { ...signing, id: verifying.id };
     for (const key of [verifying, ...older.map(toVerifying)]) {
-      // The key that signs may stand among the older ones, as it does while a rotation is prepared.
+      // While a key rotation is prepared, VERIFYING_KEYS may contain the signing key as well.
       if (!this.#verifying.has(key.id)) this.#verifying.set(key.id, key);
     }
   }
@@ -38,7 +38,7 @@ export class KeyRing implements SigningKeys {
     return this.#verifying.get(id);
   }
 
-  /** The public keys, the one of the key that signs first. Secrets are no public keys. */
+  /** The public keys, that of the signing key first. Without shared secrets. */
   publicKeys(): PublicJwk[] {
     const keyPairs = [...this.#verifying.values()].filter(({ key }) => key.type === 'public');
     return keyPairs.map(({ id, algorithm, key }) => ({
@@ -50,8 +50,8 @@ export class KeyRing implements SigningKeys {
   }
 
   /**
-   * A key of 32 bytes for ENCRYPTION_KEYS, where none are set in development: always the same for the same signing key,
-   * of which it tells nothing (HKDF, RFC 5869).
+   * Derives a key of 32 bytes from the signing key (HKDF, RFC 5869), for development without ENCRYPTION_KEYS. The same
+   * signing key gives the same key.
    */
   deriveEncryptionKey(): Buffer {
     const material = materialOf(this.signing.key);
@@ -70,12 +70,12 @@ function toVerifying({ algorithm, key }: KeyMaterial): SigningKey {
   return { id: thumbprint(publicKey.export({ format: 'jwk' })), algorithm, key: publicKey };
 }
 
-/** A keyed hash names the secret without giving a guesser more than any token's signature gives. */
+/** The `kid` of a secret: a keyed hash, which reveals no more about the secret than the signature of a token. */
 function idOfSecret(secret: KeyObject): string {
   return createHmac('sha256', secret).update('jwt-allauth key id').digest('base64url').slice(0, 16);
 }
 
-/** The thumbprint of a public key: the hash of the members that it needs, in the order of their names (RFC 7638 §3). */
+/** The thumbprint of a public key: the hash of its required members, in alphabetical order (RFC 7638 §3). */
 function thumbprint({ crv, e, kty, n, x, y }: PublicMembers): string {
   const members = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
   return createHash('sha256').update(JSON.stringify(members)).digest('base64url');

@@ -1,10 +1,10 @@
 import { defineEntity, type EntityClass, type EntitySchema, p } from '@mikro-orm/core';
 import type { BaseUser } from '../users/base-user.entity.js';
 
-/** Name under which the ORM knows the keys of mailed links. */
+/** Name of the entity of mailed keys. */
 export const ONE_TIME_KEY_ENTITY = 'AuthOneTimeKey';
 
-/** The keys of mailed links, by their hash: who reads this table can use none of them. */
+/** The keys of mailed links. The table has only their hashes, so that the keys cannot be read from it. */
 export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): EntitySchema {
   return defineEntity({
     name: ONE_TIME_KEY_ENTITY,
@@ -19,7 +19,7 @@ export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): Entit
       expiresAt: p.datetime(3),
     },
     uniques: [{ properties: ['user', 'purpose'] }],
-    // Every sign-up asks whether an address is a former one (`Addresses.isHeld`).
+    // Every sign-up checks whether its address is a former address of a user (`Addresses.isHeld`).
     indexes: [{ properties: ['email'] }],
   });
 }

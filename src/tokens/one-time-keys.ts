@@ -9,14 +9,15 @@ import type { UserService } from '../users/user.service.js';
 import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
 
 /**
- * What a key allows:
+ * What a key is for:
  *
- * - `email-verification`: to confirm an address;
- * - `registration`: the same, issued by older versions only;
- * - `email-verified`: nothing more; it was one of these, and its link was opened;
- * - `email-change`: to make the address to which it was mailed the user's;
- * - `password-reset`, `invitation`: to set a password;
- * - `invitation-used`: the same as `invitation`, written by older versions only.
+ * - `email-verification`: confirms an address;
+ * - `registration`: the same, in rows of older versions;
+ * - `email-verified`: nothing more, because the confirmation link was opened;
+ * - `email-change`: changes the user's address to the address that the key was mailed to;
+ * - `password-reset`, `invitation`: sets a password;
+ * - `invitation-used`: like `invitation`, in rows of older versions;
+ * - `email-undo-1` to `email-undo-3`: restores the user's former address.
  */
 export type KeyPurpose =
   | 'registration'
@@ -31,12 +32,12 @@ export type KeyPurpose =
   | 'email-undo-3';
 
 /**
- * To take a changed address back. A user can have several, so that a further change supersedes none: that of the first
- * change leads to the owner. They outlive `revokeAll`.
+ * The purposes of keys that undo a change of the address. A user can have three, so that a thief who changes the
+ * address again does not supersede the key that the owner got. `revokeAll` does not delete them.
  */
 export const UNDO_PURPOSES = ['email-undo-1', 'email-undo-2', 'email-undo-3'] as const satisfies readonly KeyPurpose[];
 
-/** A key that was found. */
+/** What a stored key allows, and for whom. */
 export interface OneTimeKey {
   readonly purpose: KeyPurpose;
   readonly user: UserId;
@@ -45,9 +46,9 @@ export interface OneTimeKey {
 }
 
 /**
- * The keys of mailed links. Each has 256 random bits, is stored as its SHA-256, has one purpose, and can be used once.
- * A user has one of each purpose: a newer one supersedes it. None works for a user who is not active. When the
- * user gets another address, only `email-change` and `UNDO_PURPOSES` go on working.
+ * The keys of mailed links. A key has 256 random bits, is stored as SHA-256, has one purpose, and can be used once. A
+ * user has at most one key of each purpose; a new key supersedes the older one. Keys of inactive users do not work.
+ * After a change of the user's address, only keys for `email-change` and `UNDO_PURPOSES` work.
  */
 export class OneTimeKeys {
   readonly #sql: ReturnType<typeof statements>;
@@ -64,14 +65,14 @@ export class OneTimeKeys {
     this.#sql = statements(Table.named(orm, ONE_TIME_KEY_ENTITY), users.table);
   }
 
-  /** Makes a key that is good for so many seconds. */
+  /** Makes and stores a key. @param seconds lifetime of the key */
   async issue(purpose: KeyPurpose, user: UserId, email: string, seconds: number, em: EntityManager): Promise<string> {
     const key = createMailedKey();
     await this.remember(key, { purpose, user, email }, seconds, em);
     return key;
   }
 
-  /** Stores a key under a purpose, in place of the one that the user had for it. */
+  /** Stores a key. It replaces the user's older key of the same purpose. @param seconds lifetime of the key */
   async remember(key: string, { purpose, user, email }: OneTimeKey, seconds: number, em: EntityManager): Promise<void> {
     const expiresAt = new Date(this.kernel.clock.now() + seconds * 1000);
     await this.kernel.database.query(
@@ -81,7 +82,7 @@ export class OneTimeKeys {
     );
   }
 
-  /** Looks whether a key is good for one of some purposes, without using it. */
+  /** Finds a valid key that has one of the purposes. Does not use it up. */
   async find(key: string, purposes: readonly KeyPurpose[], em?: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
     const parameters = [hashOf(key), purposes, new Date(this.kernel.clock.now())];
@@ -90,12 +91,12 @@ export class OneTimeKeys {
   }
 
   /**
-   * Uses a key up, in the transaction of `em`, which from then on holds the user's row: that the key was deleted is the
-   * claim, and of two at the same moment one gets it. Undefined: it is good for none of the purposes.
+   * Uses a key up, in the transaction of `em`, which then holds a lock on the user's row. The key is deleted, so that
+   * only one of two parallel requests gets it. Undefined: the key is not valid, or has another purpose.
    */
   async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
-    // The user first, as everywhere: what deactivates, deletes or renames the user beside this is over before we look.
+    // Locks the user's row first, so that a parallel deactivation, deletion or change of the address has committed.
     await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, purposes, em);
     if (!found) return undefined;
@@ -104,8 +105,8 @@ export class OneTimeKeys {
   }
 
   /**
-   * A purpose of `UNDO_PURPOSES` that no good key of the user has, under the lock of the user's row; undefined: all
-   * have.
+   * The first of `UNDO_PURPOSES` for which the user has no valid key. Undefined: all are in use. The caller must hold
+   * the lock on the user's row.
    */
   async freeUndoPurpose(user: UserId, em: EntityManager): Promise<KeyPurpose | undefined> {
     const parameters = [user, UNDO_PURPOSES, new Date(this.kernel.clock.now())];
@@ -113,7 +114,7 @@ export class OneTimeKeys {
     return UNDO_PURPOSES.find((each) => !used.some(({ purpose }) => purpose === each));
   }
 
-  /** `claim` for `UNDO_PURPOSES`, which also voids those that were issued later. */
+  /** Like `claim`, for `UNDO_PURPOSES`. Also deletes the undo keys that were issued later. */
   async claimUndo(key: string, em: EntityManager): Promise<OneTimeKey | undefined> {
     if (!isMailedKey(key)) return undefined;
     await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
@@ -127,7 +128,7 @@ export class OneTimeKeys {
     return deleted.length > 0 ? found : undefined;
   }
 
-  /** Deletes every key of a user except those of `UNDO_PURPOSES`. */
+  /** Deletes all keys of a user, except those for `UNDO_PURPOSES`. */
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.revokeAll, [user, UNDO_PURPOSES], em);
   }

@@ -3,22 +3,22 @@ import type { CustomClaims } from './claims.js';
 import type { RequestClient, SessionContext } from './session-context.js';
 import { readAttribute } from './user-attributes.js';
 
-/** What the library passes to `RefreshToken.forUser`; an override hands it on to `super.forUser`. */
+/** Options of `RefreshToken.forUser`. An override passes them to `super.forUser`. */
 export interface ForUserOptions {
   /** Claim name to dotted path on the user (USER_ATTRIBUTES). */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** The session that the token is for: how and when its user proved who they are, and the claims bound to it. */
+  /** The session of the token: how and when its user authenticated, and the claims that are bound to it. */
   readonly session?: SessionContext;
-  /** Who signs in or refreshes; undefined where no request does, as for a session that the app opens without one. */
+  /** The client that signs in or refreshes. Undefined if the app opens the session without a request. */
   readonly client?: RequestClient;
 }
 
 /**
- * What a session says about its user. An app extends it: every claim that `forUser` adds to `payload` travels in the
- * refresh token and in every access token made from it.
+ * The content of a refresh token. An app can extend this class: every claim that `forUser` adds to `payload` is in the
+ * refresh token and in every access token that is made from it.
  */
 export class RefreshToken {
-  /** The custom claims. The library's own (`sub`, `role`, `exp` …) are set when the token is signed. */
+  /** The custom claims. The library adds its own claims (`sub`, `role`, `exp` …) when it signs the token. */
   readonly payload: CustomClaims = {};
 
   constructor(
@@ -29,14 +29,16 @@ export class RefreshToken {
   ) {}
 
   /**
-   * The token of a user who was just read from the database. Runs at sign-in and at every rotation, so that a claim is
-   * as fresh as the last rotation. It runs before anything is stored: an error thrown here at a sign-in leaves no
-   * session, and one thrown at a rotation leaves the presented token good. Neither holds a connection or a lock
-   * meanwhile. At a sign-up, at a change of the password and where the app opens a session in its own transaction, it
-   * runs within that transaction: a query of its own on another connection keeps the user's row locked that long.
+   * Makes the token of a user. The library calls it at every sign-in and at every rotation, with a user that it has
+   * just read, so that claims are as recent as the last rotation.
    *
-   * @returns a token of the class it is called on. The type says `any` because TypeScript gives `super.forUser()` the
-   * type of the base class, and an override could not call its own methods on the result.
+   * It runs before anything is stored. An error at a sign-in leaves no session; an error at a rotation leaves the
+   * presented token valid. No connection and no lock is held meanwhile, with three exceptions: at a sign-up, at a
+   * password change, and if the app opens a session in its own transaction, it runs within the transaction. A slow
+   * `forUser` then keeps the user's row locked.
+   *
+   * @returns a token of the class on which it is called. The return type is `any`, because TypeScript would give
+   * `super.forUser()` the base class, and an override could not call its own methods on the result.
    */
   // biome-ignore lint/suspicious/noExplicitAny: see @returns
   static async forUser(user: BaseUser, options: ForUserOptions = {}): Promise<any> {
@@ -48,5 +50,5 @@ export class RefreshToken {
   }
 }
 
-/** A class of refresh tokens: the shipped one or an app's subclass. */
+/** The class RefreshToken, or an app's subclass. */
 export type RefreshTokenClass = typeof RefreshToken;

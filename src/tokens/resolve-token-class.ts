@@ -5,7 +5,7 @@ import { variableOf } from '../settings/settings-from-env.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 
 /**
- * The class that REFRESH_TOKEN names: itself, or `module#Export` resolved from the working directory.
+ * Loads the class of REFRESH_TOKEN: a class, or a `module#Export` that is resolved from the working directory.
  *
  * @throws SettingsError that says what was found instead
  */

@@ -2,12 +2,11 @@ import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 
 /**
- * Refuses a claim that JSON would change or drop without a word, so that a resource server would read something else
- * than the app has written: Map, Set, NaN, Infinity, bigint, functions, symbols, typed arrays, an invalid Date,
- * undefined in an array, a cycle. A claim or a property that is undefined is left out, as everywhere in JSON. What has
- * a `toJSON`, such as a Date, is judged by what that returns.
+ * Refuses claims that JSON would silently change or drop: Map, Set, NaN, Infinity, bigint, functions, symbols, typed
+ * arrays, an invalid Date, undefined in an array, a cycle. An undefined claim or property is allowed and left out, as
+ * usual in JSON. For an object with `toJSON`, such as a Date, the result of `toJSON` is checked.
  *
- * @throws claim_not_serializable that names the claim by its path, and never its value
+ * @throws claim_not_serializable with the path of the claim, without its value
  */
 export function assertSerializable(payload: Readonly<Record<string, unknown>>): void {
   for (const [claim, value] of Object.entries(payload)) if (value !== undefined) check(value, claim, [payload]);
@@ -20,7 +19,7 @@ function check(value: unknown, path: string, above: readonly unknown[]): void {
   const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === 'function' && !ArrayBuffer.isView(value)) {
-    checkForm(toJSON.call(value), value, path, above);
+    checkJson(toJSON.call(value), value, path, above);
   } else {
     if (kind !== 'Object' && kind !== 'Array') throw refused(path, `a ${kind}`);
     const items = Array.isArray(value) ? Array.from(value).entries() : definedOf(value);
@@ -28,10 +27,10 @@ function check(value: unknown, path: string, above: readonly unknown[]): void {
   }
 }
 
-/** Checks what `toJSON` makes of a value. An invalid Date has null for its form. */
-function checkForm(form: unknown, value: object, path: string, above: readonly unknown[]): void {
-  if (value instanceof Date && form === null) throw refused(path, 'an invalid Date');
-  if (form !== undefined && form !== value) check(form, path, [...above, value]);
+/** Checks the result of `toJSON`. It is null for an invalid Date. */
+function checkJson(json: unknown, value: object, path: string, above: readonly unknown[]): void {
+  if (value instanceof Date && json === null) throw refused(path, 'an invalid Date');
+  if (json !== undefined && json !== value) check(json, path, [...above, value]);
 }
 
 function definedOf(value: object): [string, unknown][] {
@@ -39,6 +38,6 @@ function definedOf(value: object): [string, unknown][] {
 }
 
 function refused(path: string, what: string): JwtAllauthError {
-  const detail = `The claim "${path}" holds ${what}, which JSON cannot carry; give it another form.`;
+  const detail = `The claim "${path}" contains ${what}, which JSON cannot represent; convert it.`;
   return authError('claim_not_serializable', { detail });
 }

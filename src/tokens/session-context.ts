@@ -1,26 +1,26 @@
 import type { CustomClaims } from './claims.js';
 
-/** What a session is worth: how and when its user proved who they are, and what is bound to it. */
+/** How and when the user of a session authenticated, and the claims that are bound to the session. */
 export interface SessionContext {
-  /** How the user proved who they are: `pwd` (a password), `mail` (a mailbox), others of RFC 8176 §2 or an app's. */
+  /** The authentication methods: `pwd` (password), `mail` (mailbox), others of RFC 8176 §2, or names of the app. */
   readonly amr: readonly string[];
-  /** When the user last proved it, in seconds since the epoch. A refresh does not move it. */
+  /** When the user last authenticated, in seconds since the epoch. A refresh does not change it. */
   readonly authTime: number;
-  /** Claims that stand in every token of the session until it ends. */
+  /** Claims that are in every token of the session until it ends. */
   readonly claims: CustomClaims;
 }
 
-/** Who sends the request that signs in or refreshes, as Express tells it. */
+/** The client that sends a request, as the app's hooks and `forUser` see it. */
 export interface RequestClient {
   /** Express's `req.ip`. */
   readonly ip?: string;
   /** The `User-Agent` header. */
   readonly userAgent?: string;
-  /** The host that the client asked for, with its port where it named one. The client chooses what it says. */
+  /** The `Host` of the request, with its port if there is one. The client can send any value. */
   readonly host?: string;
 }
 
-/** What code of the app may know of a client, without the rest that the library knows. */
+/** The properties of a client that the app's code gets. Drops the library's internal ones. */
 export function requestClientOf(client: RequestClient | undefined): RequestClient | undefined {
   return client && { ip: client.ip, userAgent: client.userAgent, host: client.host };
 }

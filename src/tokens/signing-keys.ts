@@ -1,20 +1,18 @@
 import type { KeyObject } from 'node:crypto';
 import type { Algorithm } from '../settings/algorithm.js';
 
-/** A key with the one algorithm that it may be used with, so that a token can never choose (RFC 8725 §3.1). */
+/** A key and the only algorithm that it may be used with. The `alg` of a token does not choose it (RFC 8725 §3.1). */
 export interface SigningKey {
-  /** `kid` header of the tokens made with it. */
+  /** The `kid` header of tokens that were signed with it. */
   readonly id: string;
   readonly algorithm: Algorithm;
-  /** Made once: a verification with a KeyObject is ten times faster than one with a string. */
+  /** A KeyObject, because verifying with a string is ten times slower. */
   readonly key: KeyObject;
 }
 
-/** The keys of an app: the one that signs, and those that verify. */
+/** The keys of an app: one that signs, and those that verify. */
 export interface SigningKeys {
   readonly signing: SigningKey;
-  /**
-   * The key that verifies tokens of that `kid`, or undefined when it is none of ours. Unknown ones must cost nothing.
-   */
+  /** The key that verifies tokens with this `kid`. Undefined if there is none; this must be cheap. */
   find(id: string): SigningKey | undefined;
 }

@@ -14,39 +14,39 @@ import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
-/** The session that tokens are made for. Instants are seconds since the epoch. */
+/** The session for which tokens are made. Instants are seconds since the epoch. */
 export interface TokenSession extends SessionContext {
   readonly id: string;
   /** When it was opened. */
   readonly openedAt: number;
   /** Id of its live refresh token. */
   readonly jti: string;
-  /** When that token was first made. */
+  /** When that token was first issued. */
   readonly issuedAt: number;
   /** When that token expires. */
   readonly expiresAt: number;
 }
 
-/** What the app's class says about a user, before it is signed for a session. */
+/** The refresh token that the app's class has made for a user, not yet signed. */
 export interface PreparedTokens {
   readonly refresh: RefreshToken;
   /**
-   * When the preparation began, in seconds since the epoch. The access token counts from here: if its session is ended
-   * while `forUser` runs, the list of ended sessions must keep the session until the access token expires.
+   * When the preparation began, in seconds since the epoch. The lifetime of the access token starts here. If the
+   * session is ended while `forUser` runs, the revocation list then keeps it until the access token has expired.
    */
   readonly preparedAt: number;
 }
 
-/** What `prepare` may know beside the user. */
+/** Further input of `prepare`. */
 export interface TokenContext {
   readonly session?: SessionContext;
   readonly client?: RequestClient;
 }
 
-/** What a token of the shipped class says about a user. */
+/** The claims that a token of the shipped class has about a user. */
 export type PlainClaims = Pick<BaseUser, 'role' | 'emailVerified'>;
 
-/** Makes and verifies every token of an app, with the refresh token class that its settings name. */
+/** Makes and verifies the tokens of an app, with the class of REFRESH_TOKEN. */
 export class TokenFactory {
   readonly #verified: VerifiedTokens;
 
@@ -64,27 +64,31 @@ export class TokenFactory {
     this.#verified = new VerifiedTokens(keys);
   }
 
-  /** When a refresh token made at `issuedAt` expires: after its lifetime, but never past the session's deadline. */
+  /**
+   * When a refresh token expires: after its lifetime, but not after the session's deadline. In seconds since the epoch.
+   */
   refreshExpiry(issuedAt: number, openedAt: number): number {
     return Math.min(issuedAt + this.kernel.settings.refreshTokenLifetime, this.deadline(openedAt));
   }
 
-  /** When a session ends, used or not (SESSION_LIFETIME); Infinity without such a limit. */
+  /** The deadline of a session (SESSION_LIFETIME), in seconds since the epoch. Infinity if there is no limit. */
   deadline(openedAt: number): number {
     return openedAt + (this.kernel.settings.sessionLifetime ?? Number.POSITIVE_INFINITY);
   }
 
   /**
-   * The tokens of a session for a user who has just been read.
+   * Makes the tokens of a session.
    *
-   * @throws reserved_claim when the app's class adds a claim of ours; claim_not_serializable when JSON cannot carry one
-   * @throws token_too_large when the refresh token goes into a cookie and no browser would keep it
+   * @param user as just read from the database
+   * @throws reserved_claim if the app's class adds a reserved claim; claim_not_serializable for a value that is not
+   * JSON
+   * @throws token_too_large if the refresh token is too large for a cookie
    */
   async issue(user: BaseUser, session: TokenSession): Promise<Tokens> {
     return this.sign(await this.prepare(user, { session }), session);
   }
 
-  /** Does the part of `issue` that runs code of the app and may take long, for a user who has just been read. */
+  /** The part of `issue` that runs the app's code and may take long. @param user as just read from the database */
   async prepare(user: BaseUser, { session, client }: TokenContext = {}): Promise<PreparedTokens> {
     const preparedAt = toSeconds(this.kernel.clock.now());
     const owner = this.relations.length > 0 ? await reloadWithRelations(user, this.relations) : user;
@@ -95,26 +99,26 @@ export class TokenFactory {
     };
     const refresh: unknown = await this.tokenClass.forUser(owner, options);
     if (!(refresh instanceof RefreshToken))
-      throw new TypeError(`${this.tokenClass.name}.forUser must resolve to its token`);
+      throw new TypeError(`${this.tokenClass.name}.forUser must return a RefreshToken`);
     return { refresh, preparedAt };
   }
 
-  /** Whether no code of the app runs in `prepare`, so that `signPlain` does the same. */
+  /** Whether `prepare` runs no code of the app and reads no attributes, so that `signPlain` gives the same result. */
   get isPlain(): boolean {
-    const isOurs = this.tokenClass === RefreshToken && this.prepare === TokenFactory.prototype.prepare;
-    return isOurs && Object.keys(this.kernel.settings.userAttributes).length === 0;
+    const isShipped = this.tokenClass === RefreshToken && this.prepare === TokenFactory.prototype.prepare;
+    return isShipped && Object.keys(this.kernel.settings.userAttributes).length === 0;
   }
 
   /**
-   * The tokens of a session that is stored already, as `issue` makes them where it `isPlain`. It cannot fail: when the
-   * session was opened, its claims fitted into a cookie.
+   * Makes the tokens of a stored session without the app's code; only for `isPlain`. It cannot fail, because the same
+   * claims were signed when the session was opened.
    */
   signPlain(subject: string, { role, emailVerified }: PlainClaims, session: TokenSession): Tokens {
     const refresh = new RefreshToken(subject, role, emailVerified);
     return this.#signBoth({ refresh, preparedAt: session.issuedAt }, session);
   }
 
-  /** Signs what was prepared. @throws reserved_claim, token_too_large, as `issue` */
+  /** Signs prepared tokens for a session. @throws reserved_claim, claim_not_serializable, token_too_large */
   sign(prepared: PreparedTokens, session: TokenSession): Tokens {
     const tokens = this.#signBoth(prepared, session);
     const { length } = tokens.refresh;
@@ -137,8 +141,8 @@ export class TokenFactory {
   }
 
   /**
-   * The claims of an access token. It is over at its `exp`, and after ACCESS_TOKEN_LIFETIME as it is today: what was
-   * made when that was longer must not outlive what is remembered of ended sessions.
+   * Verifies an access token. It has expired at its `exp`, or when it is older than the current ACCESS_TOKEN_LIFETIME:
+   * a token that was issued with a longer lifetime must not outlive the entry of its session in the revocation list.
    *
    * @throws token_not_valid
    */
@@ -150,14 +154,14 @@ export class TokenFactory {
     if (isExpiredUnverified(token, now)) throw tokenNotValid('expired');
     const verified = verifySignature(token, 'access', this.kernel.keys, this.kernel.settings);
     this.#stillGood(verified.claims, now);
-    freeze(verified.claims); // to the bottom: requests with the same token share them
+    freeze(verified.claims); // requests with the same token share this object
     this.#verified.add(token, verified);
     return verified.claims;
   }
 
   /**
-   * Whether a text says of itself that it is a token of ours, good or not. Such a text may be a secret and must not be
-   * shown to anything else. A token whose key was taken out of the settings does not count.
+   * Whether a text looks like a token of this library, valid or not. Such a text is a secret and must not be passed to
+   * an authenticator of the app. A token whose key was removed from the settings does not count.
    */
   isOwn(text: string): boolean {
     return hasOwnHeader(text, this.kernel.keys);
@@ -169,14 +173,14 @@ export class TokenFactory {
     return claims;
   }
 
-  /** The claims of a refresh token that can still be used. @throws token_not_valid */
+  /** Verifies a refresh token that has not expired. @throws token_not_valid */
   verifyRefresh(token: string): TokenClaims {
     const claims = this.readRefresh(token);
     if (claims.exp <= toSeconds(this.kernel.clock.now())) throw tokenNotValid('expired');
     return claims;
   }
 
-  /** The claims of a refresh token that we signed, expired or not. @throws token_not_valid */
+  /** Verifies the signature of a refresh token, expired or not. @throws token_not_valid */
   readRefresh(token: string): TokenClaims {
     return verifySignature(token, 'refresh', this.kernel.keys, this.kernel.settings).claims;
   }
@@ -202,7 +206,7 @@ export class TokenFactory {
   }
 }
 
-/** The claims of the app: what `forUser` added, and over it what is bound to the session. */
+/** The app's claims: those of `forUser`, overridden by those that are bound to the session. */
 function customClaims({ payload }: RefreshToken | AccessToken, bound: CustomClaims): Record<string, unknown> {
   assertNotReserved(payload);
   assertSerializable(payload);
@@ -213,7 +217,9 @@ function freeze(value: unknown): void {
   if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
 }
 
-/** Bytes of a token for which every browser keeps the cookie: 4096 (RFC 6265 §6.1) less name and attributes. */
+/**
+ * Maximum size of a token in a cookie: the 4096 bytes that browsers accept (RFC 6265 §6.1), less name and attributes.
+ */
 function cookieCapacity({
   refreshTokenCookieName = '',
   refreshTokenCookiePath,

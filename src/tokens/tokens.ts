@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** What a client is given: an access token and a refresh token. Whoever prints it sees neither. */
+/** An access token and a refresh token. `util.inspect` and `console.log` hide both. */
 export class Tokens {
   constructor(
     readonly access: string,

@@ -5,7 +5,7 @@ import { RESERVED_CLAIMS } from './claims.js';
 
 type Attributes = Readonly<Record<string, string>>;
 
-/** The value at a dotted path on the user, as JSON can carry it; null where a step of the path is missing. */
+/** Reads the value at a dotted path of the user. Null if a part of the path is missing. A bigint becomes a string. */
 export function readAttribute(user: object, path: string): unknown {
   let value: unknown = user;
   for (const step of path.split('.')) {
@@ -16,10 +16,10 @@ export function readAttribute(user: object, path: string): unknown {
 }
 
 /**
- * Checks USER_ATTRIBUTES against the user entity and finds the relations that have to be loaded for it: those of which
- * more than the key is asked.
+ * Checks USER_ATTRIBUTES against the user entity.
  *
- * @throws SettingsError that names every claim that is reserved and every path that does not exist
+ * @returns the relations that must be loaded: those of which a path reads more than the key
+ * @throws SettingsError with all reserved claims and all paths that do not exist
  */
 export function relationsOf(attributes: Attributes, user: EntityMetadata): string[] {
   const faults: SettingFault[] = [];
@@ -38,7 +38,7 @@ export function relationsOf(attributes: Attributes, user: EntityMetadata): strin
   return [...relations];
 }
 
-/** The relation to load for a path, '' when none is needed, undefined when the path does not lead to one value. */
+/** The relation to load for a path. An empty string: none. Undefined: the path does not lead to a single value. */
 function relationOf(path: string, user: EntityMetadata): string | undefined {
   const steps = path.split('.');
   const walked: string[] = [];
@@ -60,9 +60,11 @@ function relationOf(path: string, user: EntityMetadata): string | undefined {
 
 const TO_ONE = [ReferenceKind.MANY_TO_ONE, ReferenceKind.ONE_TO_ONE];
 
-/** Whether the path ends in what the row itself has: a column, a part of an embedded object, anything within JSON. */
+/**
+ * Whether a path ends in a value of the row itself: a column, a part of an embedded object, or a part of a JSON value.
+ */
 function isColumn(property: EntityProperty, rest: readonly string[]): boolean {
-  if (property.hidden) return false; // what is never serialized, such as a password hash, does not go into a token
+  if (property.hidden) return false; // hidden properties, such as the password hash, must not get into a token
   if (property.kind === ReferenceKind.EMBEDDED) {
     const [part = '', ...below] = rest;
     const embedded = property.embeddedProps[part];

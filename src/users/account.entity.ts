@@ -1,15 +1,15 @@
 import { defineEntity, type EntityClass, type EntitySchema, p } from '@mikro-orm/core';
 import type { BaseUser } from './base-user.entity.js';
 
-/** Name under which the ORM knows the state of accounts. */
+/** Name of the entity of account states. */
 export const ACCOUNT_ENTITY = 'AuthAccount';
 
-/** `invited`: mailed an invitation, and never signed in. `in_use`: every other user. */
+/** `invited`: the user was invited and has never signed in. `in_use`: every other user. */
 export type AccountState = 'invited' | 'in_use';
 
 /**
- * What the library knows of a user beside the app's own row. A user without a row is in use, with epoch 0: the app may
- * insert users itself.
+ * What the library stores about a user outside of the app's user table. A user without a row is `in_use` with
+ * credential epoch 0, so that the app can insert users itself.
  */
 export function createAccountEntity(user: () => EntityClass<BaseUser>): EntitySchema {
   return defineEntity({
@@ -19,9 +19,9 @@ export function createAccountEntity(user: () => EntityClass<BaseUser>): EntitySc
       user: () => p.manyToOne(user()).primary().updateRule('no action').deleteRule('cascade'),
       /** An `AccountState`. */
       state: p.string().length(16),
-      /** Until when the invitation is good; null for a user who was not invited. */
+      /** When the invitation expires; null for a user who was not invited. */
       invitationExpiresAt: p.datetime(3).nullable(),
-      /** How often the credentials have changed. */
+      /** The number of credential changes. See `Accounts`. */
       credentialEpoch: p.integer().default(0),
     },
   });

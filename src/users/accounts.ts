@@ -7,11 +7,12 @@ import type { UserId } from './base-user.entity.js';
 import type { UserService } from './user.service.js';
 
 /**
- * The state of accounts: whether a user was invited and never signed in, and the credential epoch. The epoch counts
- * the changes of credentials. A sign-in reads it when it looks at the password; the statement that opens the session
- * compares it (`SessionStore.insert`), and moves an invited user to `in_use`.
+ * The state of accounts: whether a user was invited and has never signed in, and the credential epoch, which counts
+ * changes of credentials. A sign-in reads the epoch together with the password hash. The statement that opens the
+ * session compares it (`SessionStore.insert`), so that a sign-in fails if the credentials have changed meanwhile. The
+ * same statement changes the state `invited` to `in_use`.
  *
- * Each statement names the user as an equality, and takes the user's row before the account's.
+ * Each statement has an equality condition on the user, and locks the user's row before the account's.
  */
 export class Accounts {
   readonly #sql: ReturnType<typeof statements>;
@@ -27,26 +28,26 @@ export class Accounts {
     this.#sql = statements(Table.named(kernel.orm, ACCOUNT_ENTITY), kernel.users.table);
   }
 
-  /** Records that a new user was invited, in the transaction of `em`. @param seconds until the invitation expires */
+  /** Stores that a new user was invited, in the transaction of `em`. @param seconds lifetime of the invitation */
   async recordInvitation(user: UserId, seconds: number, em: EntityManager): Promise<void> {
     const expiresAt = new Date(this.kernel.clock.now() + seconds * 1000);
     await this.kernel.database.query(this.#sql.invite, [user, expiresAt], em);
   }
 
   /**
-   * Records a change of credentials, in the transaction of the change: raises the epoch, so that no sign-in that began
-   * before opens a session, and counts the account as in use. Every change of a password must call it.
+   * Raises the credential epoch, so that no sign-in that began earlier can open a session, and sets the state `in_use`.
+   * Call it in the transaction of every change of a password or another credential.
    */
   async recordCredentialChange(user: UserId, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.raiseEpoch, [user], em);
   }
 
-  /** Whether a user was invited and has never signed in; the invitation may have expired. */
+  /** Whether a user was invited and has never signed in. The invitation may have expired. */
   async isInvited(user: UserId, em: EntityManager): Promise<boolean> {
     return (await this.kernel.database.query(this.#sql.invited, [user], em)).length > 0;
   }
 
-  /** Whether a user was invited, has never signed in, and can no longer do so by the invitation. */
+  /** Whether a user was invited and has never signed in, and the invitation has expired. */
   async hasExpiredInvitation(user: UserId, em: EntityManager): Promise<boolean> {
     const parameters = [user, new Date(this.kernel.clock.now())];
     return (await this.kernel.database.query(this.#sql.expired, parameters, em)).length > 0;

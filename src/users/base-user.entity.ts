@@ -6,19 +6,19 @@ import { Role } from './role.js';
 export type UserId = string | number | bigint;
 
 /**
- * What every user of an app has. The app's own entity extends it, adds a primary key named `id` (integer, bigint or
- * uuid) and whatever else its users have. Nothing is registered until the app hands its entity to MikroORM.
+ * The base class of the app's user entity. The app's class adds a primary key named `id` (integer, bigint or uuid) and
+ * the app's own properties. Nothing is registered until the app passes its entity to MikroORM.
  */
 export abstract class BaseUser {
   abstract id: UserId;
 
-  /** Unique without regard to case; stored in its normal form. */
+  /** The e-mail address: unique, stored in lower case and normalised (`normalizeEmail`). */
   @Property({ type: EmailType, unique: true })
   email!: string;
 
   /**
-   * argon2id hash in PHC form, or null for a user who cannot sign in with a password. It is loaded only where a
-   * password is checked (`lazy`) and never serialized (`hidden`).
+   * An argon2id hash in PHC form. Null: the user cannot sign in with a password. MikroORM loads it only on request
+   * (`lazy`) and never serializes it (`hidden`).
    */
   @Property({ type: 'text', nullable: true, lazy: true, hidden: true })
   passwordHash?: string | null;
@@ -29,15 +29,15 @@ export abstract class BaseUser {
   @Property({ type: 'string', length: 150, default: '' })
   lastName: string = '';
 
-  /** One of `Role`, or a number of the app's. */
+  /** One of `Role`, or a number that the app defines. */
   @Property({ type: 'integer', default: Role.USER })
   role: number = Role.USER;
 
-  /** False: cannot sign in, and every session is refused at its next refresh. */
+  /** False: the user cannot sign in, and existing sessions end at their next refresh. */
   @Property({ type: 'boolean', default: true })
   isActive: boolean = true;
 
-  /** Whether the address counts as this user's: set at sign-up, as no mail is sent yet to prove it. */
+  /** Whether the address is confirmed. With EMAIL_VERIFICATION=`none`, true from sign-up on. */
   @Property({ type: 'boolean', default: false })
   emailVerified: boolean = false;
 }

@@ -3,28 +3,28 @@ import { WarningLimit } from '../observability/warning-limit.js';
 import { normalizePassword } from './password-normalization.js';
 import { type PasswordOwnerFacts, PasswordPolicy } from './password-policy.js';
 
-/** Characters of the SHA-1, in hexadecimal, that are sent. */
+/** How many hexadecimal digits of the SHA-1 are sent. */
 const PREFIX_LENGTH = 5;
 
-/** Bytes of an answer that are read; a padded one has about 50,000. */
+/** Maximum size of a response. A padded response has about 50,000 bytes. */
 const MAX_RESPONSE_BYTES = 1_000_000;
 
-/** Requests at the same time; a password beyond them passes. */
+/** Maximum number of parallel requests. Further passwords are accepted without a check. */
 const MAX_PARALLEL_REQUESTS = 20;
 
 /**
- * The password policy, and a look whether a new password is known from a breach (Have I Been Pwned, range query with
- * k-anonymity). Only the first five characters of the SHA-1 leave the server. The answer is padded, so that its length
- * tells an observer nothing. If the service does not answer in time, the password passes, and the log has a warning.
+ * A password policy that also refuses passwords from known data breaches (Have I Been Pwned, range query with
+ * k-anonymity). Only the first five digits of the SHA-1 leave the server. Responses are padded, so that their length
+ * reveals nothing. If the service does not answer in time, the password is accepted and a warning is logged.
  *
- * It is off by default: `createJwtAllauth({ services: [BreachedPasswords] })`. A subclass can name another server.
+ * To use it: `createJwtAllauth({ services: [BreachedPasswords] })`. A subclass can use another server.
  *
  * @see https://haveibeenpwned.com/API/v3#SearchingPwnedPasswordsByRange
  */
 export class BreachedPasswords extends PasswordPolicy {
-  /** What comes before the five characters in the address of the request. */
+  /** The URL of a range query, without the five digits. */
   protected readonly rangeUrl: string = 'https://api.pwnedpasswords.com/range/';
-  /** For how many milliseconds an answer is waited. */
+  /** How long to wait for a response, in milliseconds. */
   protected readonly timeoutMilliseconds: number = 1000;
   readonly #warnings = new WarningLimit(this.kernel.clock);
   #requests = 0;
@@ -32,7 +32,7 @@ export class BreachedPasswords extends PasswordPolicy {
   override async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
     const faults = await super.faults(password, owner);
     if (faults.length > 0 || !(await this.#isBreached(password))) return faults;
-    return ['is known from a breach of another site; use one that you use nowhere else'];
+    return ['is known from a data breach of another site; use a password that you use nowhere else'];
   }
 
   async #isBreached(password: string): Promise<boolean> {
@@ -43,10 +43,10 @@ export class BreachedPasswords extends PasswordPolicy {
       const lines = await this.#fetchSuffixes(hash.slice(0, PREFIX_LENGTH));
       return lines.some((line) => {
         const [suffix, count] = line.trim().split(':');
-        return suffix?.toUpperCase() === hash.slice(PREFIX_LENGTH) && Number(count) > 0; // padding has the count 0
+        return suffix?.toUpperCase() === hash.slice(PREFIX_LENGTH) && Number(count) > 0; // padding has 0
       });
     } catch (error) {
-      // The message of an error can have the address in it.
+      // The message of an error can contain the URL with the digits.
       return this.#accept(
         error instanceof RangeError ? error.message : error instanceof Error ? error.name : 'unknown',
       );
@@ -55,7 +55,7 @@ export class BreachedPasswords extends PasswordPolicy {
     }
   }
 
-  /** The lines `suffix:count` of a prefix. */
+  /** Queries a prefix. Returns the lines `suffix:count` of the response. */
   async #fetchSuffixes(prefix: string): Promise<string[]> {
     const response = await fetch(`${this.rangeUrl}${prefix}`, {
       headers: { 'Add-Padding': 'true', 'User-Agent': 'jwt-allauth' },
@@ -70,7 +70,7 @@ export class BreachedPasswords extends PasswordPolicy {
     let length = 0;
     for await (const chunk of response.body) {
       length += chunk.length;
-      if (length > MAX_RESPONSE_BYTES) throw new RangeError('the answer is too long');
+      if (length > MAX_RESPONSE_BYTES) throw new RangeError('the response is too long');
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString('latin1').split('\n');
@@ -78,7 +78,8 @@ export class BreachedPasswords extends PasswordPolicy {
 
   #accept(reason: string): false {
     const admitted = this.#warnings.admit(reason);
-    if (admitted) this.kernel.logger.warn({ reason, ...admitted }, 'a new password was not looked up in breaches');
+    if (admitted)
+      this.kernel.logger.warn({ reason, ...admitted }, 'a new password was not checked against known breaches');
     return false;
   }
 }

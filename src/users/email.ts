@@ -2,34 +2,34 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 import { Type } from '@mikro-orm/core';
 
 /**
- * What a domain consists of before it is mapped: a parser of hosts would cut off a path, and decode percent-escapes.
+ * The characters of a domain. Others are refused, because URL parsing would cut off a path or decode percent-escapes.
  */
 const DOMAIN = /^[\w.\-\u0080-\u{10ffff}]+$/u;
 
-/** Characters that are not seen, by which one address could pretend to be another. */
+/** Invisible characters. With them, one address could look like another. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** Whether a text has invisible characters, apart from those that are trimmed off its ends. */
+/** Whether a text contains invisible characters, except at its ends, where they are trimmed. */
 export function hasInvisible(text: string): boolean {
   return INVISIBLE.test(text.trim());
 }
 
-/** A domain as mail servers see it (UTS 46); empty for what is no domain. */
+/** Maps a domain to the form that mail servers use (UTS 46). Empty if it is not a domain. */
 export function mailDomain(domain: string): string {
   return DOMAIN.test(domain) ? domainToUnicode(domainToASCII(domain)) : '';
 }
 
 /**
- * The one form of an e-mail address that is stored and compared: trimmed, composed (NFC), without case, and with its
- * domain as mail servers see it (UTS 46): `ada@exampℓe.com` is the mailbox of `ada@example.com`.
+ * Normalises an e-mail address, for storing and comparing: trimmed, composed (NFC), in lower case, with the domain in
+ * the form that mail servers use (UTS 46). For example, `ada@exampℓe.com` becomes `ada@example.com`.
  */
 export function normalizeEmail(email: string): string {
-  const text = email.trim().normalize('NFC').toLowerCase().normalize('NFC'); // lower case can bring what composes
+  const text = email.trim().normalize('NFC').toLowerCase().normalize('NFC'); // lower case may compose
   const at = text.lastIndexOf('@') + 1;
   return text.slice(0, at) + (mailDomain(text.slice(at)) || text.slice(at));
 }
 
-/** Column type that stores and compares every address in its normal form, whoever wrote it. */
+/** A column type that normalises addresses, also those that the app's own code writes or compares. */
 export class EmailType extends Type<string, string> {
   override convertToDatabaseValue(value: string): string {
     return typeof value === 'string' ? normalizeEmail(value) : value;

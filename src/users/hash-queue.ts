@@ -1,20 +1,20 @@
 import { serviceUnavailable } from '../error-table.js';
 
-/** For whom a password is hashed: nobody shall keep others from their turn. */
+/** For whom a password is hashed. The queue uses it to share the CPU fairly. */
 export interface HashWork {
-  /** What the client is counted by; undefined where it is not known. All of these share one lane. */
+  /** The client's network (`clientNetwork`). All clients without a known network count as one. */
   readonly network?: string;
-  /** Whether it is for a sign-up, which can wait longer than a sign-in. */
+  /** True: the work belongs to a sign-up, which has lower priority than a sign-in. */
   readonly isSignUp?: boolean;
 }
 
-/** What the queue admits. */
+/** Limits of the queue. */
 export interface HashQueueLimits {
-  /** Hashes at work at the same time. */
+  /** How many hashes are computed in parallel. */
   readonly parallel: number;
-  /** Requests that may wait. */
+  /** How many requests may wait. */
   readonly waiting: number;
-  /** Of these, how many of one network may wait. */
+  /** How many requests of one network may wait. */
   readonly waitingPerNetwork: number;
 }
 
@@ -24,22 +24,23 @@ interface Waiting {
   readonly reject: () => void;
 }
 
-/** What waits, by network. The network that is next comes first. */
+/** The waiting requests of each network. The network whose turn is next comes first. */
 type Lanes = Map<string | undefined, Waiting[]>;
 
-/**
- * Sign-ins that may start, while a sign-up waits, before that sign-up: so that it waits longer, but not without end.
- */
+/** After this many sign-ins in a row, a waiting sign-up gets its turn, so that sign-ups do not wait for ever. */
 const MAX_SIGN_INS_IN_A_ROW = 4;
 
-/** Networks whose last turn is remembered. At a hundred hashes a second these are the turns of at least 100 seconds. */
+/** For how many networks the last turn is remembered: at a hundred hashes a second, those of 100 seconds or more. */
 const REMEMBERED_NETWORKS = 10_000;
 
 /**
- * Shares the work of hashing. Sign-ins come before sign-ups, and networks take turns. When too many wait, the newest
- * sign-up of the network with the most of them is refused, and where none waits the newest request of the network with
- * the most. Of networks with equally many, the one that had a turn last gives way, so that many that come again and
- * again do not keep out one that comes once; of networks that had none, the newcomer.
+ * Limits how many passwords are hashed in parallel, and decides which request is next. Sign-ins come before sign-ups,
+ * and networks take turns.
+ *
+ * If too many requests wait, it refuses the newest request of the network with the most waiting requests: a sign-up if
+ * any sign-up waits, else a sign-in. Among networks with the same number, it chooses the one that had its last turn
+ * most recently, so that networks that send many requests do not displace one that sends a single request. If none of
+ * them had a turn, it refuses the new request.
  */
 export class HashQueue {
   readonly #signIns: Lanes = new Map();
@@ -47,16 +48,16 @@ export class HashQueue {
   #running = 0;
   #waiting = 0;
   #signInsInARow = 0;
-  /** The number of the last turn of each network, the longest ago first. */
+  /** The number of the last turn of each network, oldest first. */
   readonly #lastTurns = new Map<string | undefined, number>();
   #turns = 0;
 
   constructor(private readonly limits: HashQueueLimits) {}
 
-  /** Does some work when it is its turn. @throws service_unavailable when too many are waiting; what the work throws */
+  /** Runs `work` when it has its turn. @throws service_unavailable if too many requests wait; what `work` throws */
   async run<T>(work: () => Promise<T>, { network, isSignUp = false }: HashWork = {}): Promise<T> {
     if (this.#running < this.limits.parallel) this.#running++;
-    else await this.#wait(network, isSignUp); // the one that ends hands its place over
+    else await this.#wait(network, isSignUp); // the request that ends passes its place on
     this.#remember(network);
     try {
       return await work();
@@ -80,7 +81,7 @@ export class HashQueue {
     });
   }
 
-  /** What is next: of the class whose turn it is, the oldest of the network whose turn it is. */
+  /** Removes and returns the next request: the oldest of the network whose turn it is, from sign-ins or sign-ups. */
   #next(): Waiting | undefined {
     const isSignUpsTurn = this.#signIns.size === 0 || this.#signInsInARow >= MAX_SIGN_INS_IN_A_ROW;
     const lanes = isSignUpsTurn && this.#signUps.size > 0 ? this.#signUps : this.#signIns;
@@ -90,13 +91,13 @@ export class HashQueue {
     const [network, lane] = first;
     const next = lane.shift();
     lanes.delete(network);
-    if (lane.length > 0) lanes.set(network, lane); // last now
+    if (lane.length > 0) lanes.set(network, lane); // moves it to the end
     this.#waiting--;
     return next;
   }
 
   #remember(network: string | undefined): void {
-    this.#lastTurns.delete(network); // last now
+    this.#lastTurns.delete(network); // moves it to the end
     this.#lastTurns.set(network, ++this.#turns);
     if (this.#lastTurns.size > REMEMBERED_NETWORKS) this.#lastTurns.delete(this.#lastTurns.keys().next().value);
   }
@@ -105,7 +106,7 @@ export class HashQueue {
     return (this.#signIns.get(network)?.length ?? 0) + (this.#signUps.get(network)?.length ?? 0);
   }
 
-  /** Refuses the newest of a network: a sign-up, if there is one. */
+  /** Refuses the newest request of a network: a sign-up if there is one, else a sign-in. */
   #rejectNewestOf(network: string | undefined): void {
     const lanes = this.#signUps.has(network) ? this.#signUps : this.#signIns;
     const lane = lanes.get(network);

@@ -1,6 +1,6 @@
 /**
- * Checks the password hashes of the system that was there before, such as bcrypt or PBKDF2. It is asked only for hashes
- * that are not argon2id.
+ * Verifies the password hashes of an older system, such as bcrypt or PBKDF2. It is called only for hashes that are not
+ * argon2id.
  *
  * @example
  * ```ts
@@ -11,10 +11,10 @@
  */
 export interface LegacyPasswords {
   /**
-   * Whether a password belongs to a hash: false for a hash of an unknown form. What it throws counts as false and is
-   * logged without hash and password, and so does no answer within ten seconds.
+   * Whether a password belongs to a hash. Return false for a hash of an unknown form. An error, or no result within ten
+   * seconds, counts as false and is logged without hash and password.
    *
-   * @param password as it was sent, at most 1000 characters; not normalised
+   * @param password as the client sent it, not normalised; at most 1000 characters
    */
   verify(hash: string, password: string): boolean | Promise<boolean>;
 }

@@ -7,43 +7,44 @@ import type { LegacyPasswords } from './legacy-passwords.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 import { verifyLegacyHash } from './verify-legacy-hash.js';
 
-/** argon2id as OWASP recommends it (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
+/** The argon2id parameters that OWASP recommends (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
 const PARAMETERS: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** Salt and hash of random bytes that nobody kept, to be checked where there is no other hash. */
+/** A salt and hash that belong to no password. Verified if there is no other hash, so that the answer takes as long. */
 const DECOY_SALT_AND_HASH = 'op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
 /**
- * Hashes at work at the same time: each holds 19 MiB, and libuv's four threads serve the app's files and DNS as well.
+ * Maximum number of parallel hashes. Each takes 19 MiB and one of libuv's four threads, which the app needs for files
+ * and DNS as well.
  */
 const MAX_PARALLEL = Math.min(3, availableParallelism());
 
-/** Requests that may wait for a hash; a flood beyond them is turned away instead of kept in memory. */
+/** Maximum number of waiting requests. Further ones are refused, so that a flood does not fill the memory. */
 const MAX_WAITING = 256;
 
-/** How many of these may be of one network. */
+/** Maximum number of waiting requests of one network. */
 const MAX_WAITING_PER_NETWORK = 64;
 
-/** What argon2id costs. */
+/** Cost parameters of argon2id (RFC 9106 §3.1). */
 export interface Argon2Parameters {
-  /** KiB of memory. */
+  /** Memory, in KiB. */
   readonly memoryCost: number;
-  /** Passes over the memory. */
+  /** Number of passes over the memory. */
   readonly timeCost: number;
-  /** Lanes. */
+  /** Number of lanes. */
   readonly parallelism: number;
 }
 
-/** How a password is hashed, and for whom. */
+/** Options of `PasswordHasher.hash`. */
 export interface HashOptions extends HashWork {
-  /** At least 16 bytes; default: random ones. */
+  /** At least 16 bytes. Default: random. */
   readonly salt?: Uint8Array;
 }
 
 /**
- * Passwords at rest: argon2id, computed on the thread pool so that the event loop goes on, and bounded in parallel so
- * that a flood of logins cannot exhaust memory. Clients take turns by their network, and sign-ins come before sign-ups:
- * one address cannot keep the others out.
+ * Hashes and verifies passwords with argon2id, on the thread pool, so that the event loop is not blocked. The number of
+ * parallel hashes is limited, so that many logins cannot exhaust the memory. Networks of clients take turns, and
+ * sign-ins come before sign-ups, so that one network cannot block the others (`HashQueue`).
  */
 export class PasswordHasher {
   readonly #queue = new HashQueue({
@@ -56,12 +57,12 @@ export class PasswordHasher {
     protected readonly kernel: { readonly legacyPasswords?: LegacyPasswords; readonly logger?: Logger } = {},
   ) {}
 
-  /** What a hash costs today. An app overrides this; older hashes are made again at the next sign-in. */
+  /** The parameters of new hashes. An app can override them. Older hashes are replaced at the next sign-in. */
   protected get parameters(): Argon2Parameters {
     return PARAMETERS;
   }
 
-  /** With what every hash of today begins. */
+  /** The beginning of every hash with the current parameters. */
   get #prefix(): string {
     const { memoryCost, timeCost, parallelism } = this.parameters;
     return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
@@ -71,17 +72,17 @@ export class PasswordHasher {
     return this.#prefix + DECOY_SALT_AND_HASH;
   }
 
-  /** @throws service_unavailable when too many hashes are waiting already */
+  /** Hashes a password. @throws service_unavailable if too many requests are waiting */
   async hash(password: string, { salt, ...work }: HashOptions = {}): Promise<string> {
     return this.#queue.run(() => hash(normalizePassword(password), { ...this.parameters, salt }), work);
   }
 
   /**
-   * Whether `password` belongs to `passwordHash`. Without a hash (no such user, or none with a password) the answer is
-   * false after the same work, so that time does not tell who has an account. A hash of an unknown form is wrong, after
-   * the same work. One that `legacyPasswords` is asked for takes as long as the slower of both.
+   * Whether `password` belongs to `passwordHash`. Without a hash (no such user, or a user without a password) and for a
+   * hash of an unknown form it does the same work and returns false, so that the time does not reveal who has an
+   * account. A check by `legacyPasswords` runs in parallel with that work.
    *
-   * @throws service_unavailable when too many hashes are waiting already
+   * @throws service_unavailable if too many requests are waiting
    */
   async verify(passwordHash: string | null | undefined, password: string, work?: HashWork): Promise<boolean> {
     const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
@@ -92,18 +93,18 @@ export class PasswordHasher {
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || this.#decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
-      return check(this.#decoy); // a hash of another kind: wrong, but after the same work
+      return check(this.#decoy); // unknown form: do the same work
     });
     return isRight && isPlausible;
   }
 
-  /** Asks the app, beside the work that every wrong password takes. */
+  /** Verifies a hash of an older system with the app's check, in parallel with the usual work. */
   async #verifyLegacy(ask: () => Promise<boolean>, work?: HashWork): Promise<boolean> {
     const answer = async () => {
       try {
         return await ask();
       } catch (error) {
-        const reason = error instanceof Error ? error.name : typeof error; // its message can have the hash in it
+        const reason = error instanceof Error ? error.name : typeof error; // its message may contain the hash
         this.kernel.logger?.error({ reason }, 'legacyPasswords.verify failed: the password counts as wrong');
         return false;
       }
@@ -113,10 +114,10 @@ export class PasswordHasher {
   }
 
   /**
-   * Whether `password` belongs to one of some hashes, after the work of one `verify`, also where there is no hash. All
-   * hashes that have the salt of the first one are looked at.
+   * Whether `password` belongs to one of several hashes. Does the work of a single `verify`, also without any hash.
+   * Compares only hashes with the same salt as the first one.
    *
-   * @throws service_unavailable when too many hashes are waiting already
+   * @throws service_unavailable if too many requests are waiting
    */
   async verifyAny(hashes: readonly string[], password: string, work?: HashWork): Promise<boolean> {
     const [first] = hashes;
@@ -124,13 +125,11 @@ export class PasswordHasher {
     if (!salt || password.length > LONGEST_PASSWORD) return this.verify(first, password, work);
     const computed = await this.hash(password, { ...work, salt });
     if (hashes.includes(computed)) return true;
-    const isOurs = saltOf(computed)?.equals(salt) ?? false;
-    return isOurs ? false : this.verify(first, password, work); // a subclass that has its own way to hash
+    const hasUsedSalt = saltOf(computed)?.equals(salt) ?? false;
+    return hasUsedSalt ? false : this.verify(first, password, work); // a subclass may hash without the given salt
   }
 
-  /**
-   * Whether a hash was made with other parameters than today's, and should be made again when the password is at hand.
-   */
+  /** Whether a hash has other parameters than the current ones, and should be replaced when the password is known. */
   isOutdated(passwordHash: string): boolean {
     return !passwordHash.startsWith(this.#prefix);
   }

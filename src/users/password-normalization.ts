@@ -1,12 +1,10 @@
 /**
- * UTF-16 units of the longest password that is looked at. The time that normalisation takes grows with the square of a
- * run of combining marks: at 100 kB one request would hold the event loop for seconds.
+ * Maximum length of a password that is normalised, in UTF-16 code units. Normalisation takes quadratic time for a run
+ * of combining marks: 100 kB would block the event loop for seconds.
  */
 export const LONGEST_PASSWORD = 1000;
 
-/**
- * The one form of a password that is judged and hashed: the same from every keyboard (NFKC, NIST SP 800-63B §5.1.1.2).
- */
+/** Normalises a password before it is checked or hashed, because keyboards differ (NFKC, NIST SP 800-63B §5.1.1.2). */
 export function normalizePassword(password: string): string {
   return password.normalize('NFKC');
 }

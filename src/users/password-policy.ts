@@ -7,16 +7,17 @@ import { normalizeEmail } from './email.js';
 import { LONGEST_PASSWORD, normalizePassword } from './password-normalization.js';
 import { weaknessOf } from './password-strength.js';
 
+/** Maximum length of a password, in characters after normalisation. */
 const MAX_LENGTH = 128;
 
-/** Characters of a word that a guesser knows which is looked for: shorter ones stand in many words. */
+/** Minimum length of a personal word that is searched in passwords: shorter words occur in many others. */
 const MIN_WORD_LENGTH = 3;
-/** Words that are looked for, so that a name of many words costs no time. */
+/** Maximum number of personal words, so that a name with many words does not cost much time. */
 const MAX_WORDS = 20;
 
 const ADVICE = 'use several words that have nothing to do with each other';
 
-/** Whose password it is, as far as it is known: what a guesser knows as well. */
+/** What is known about the owner of a password. An attacker may know it too, and try it in guesses. */
 export interface PasswordOwnerFacts {
   readonly email?: unknown;
   readonly firstName?: unknown;
@@ -24,16 +25,15 @@ export interface PasswordOwnerFacts {
 }
 
 /**
- * The rules for new passwords (NIST SP 800-63B §5.1.1.2): their length, and that they are not easily guessed. Every new
- * password passes here: at sign-up, after a change, a reset and an invitation. An app replaces it by a subclass in
- * `services`.
+ * The rules for new passwords (NIST SP 800-63B §5.1.1.2): length, and resistance to guessing. They apply to every new
+ * password: at sign-up, password change, reset and invitation. An app replaces the policy by a subclass in `services`.
  *
  * @example
  * ```ts
  * class MyPolicy extends PasswordPolicy {
  *   override async faults(password: string, owner: PasswordOwnerFacts) {
  *     const faults = await super.faults(password, owner);
- *     return password.includes('acme') ? [...faults, 'must not have the name of the company'] : faults;
+ *     return password.includes('acme') ? [...faults, 'must not contain the name of the company'] : faults;
  *   }
  * }
  * ```
@@ -53,21 +53,21 @@ export class PasswordPolicy {
   }
 
   /**
-   * What is wrong with a new password, in sentences for people; empty: it may be used. A sentence continues "The
-   * password …" and never repeats the password.
+   * What is wrong with a new password. An empty list: the password is allowed. Each text continues a sentence that
+   * begins with "The password", and never contains the password.
    */
   async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
     const fault = this.#fault(password, owner);
     return fault === undefined ? [] : [fault];
   }
 
-  /** The faults of a field of a request; empty for what is no string, which other rules refuse. */
+  /** The faults of a field of a request. Empty if the value is not a string, which other rules refuse. */
   async fieldErrors(field: string, password: unknown, owner: PasswordOwnerFacts): Promise<FieldError[]> {
     const messages = typeof password === 'string' ? await this.faults(password, owner) : [];
     return messages.length === 0 ? [] : [{ field, messages: [...messages] }];
   }
 
-  /** @throws validation_failed that names `field` unless the password may be used */
+  /** @throws validation_failed for `field`, unless the password is allowed */
   async assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
     const errors = await this.fieldErrors(field, password, owner);
     if (errors.length > 0) throw authError('validation_failed', { errors });
@@ -99,13 +99,13 @@ function contextOf(email: string, { firstName, lastName }: PasswordOwnerFacts): 
   ];
 }
 
-/** A host, and its labels except the top level, which many hosts share. */
+/** A host and its labels, without the top-level domain. */
 function wordsOfHost(host: string): string[] {
   const labels = host.toLowerCase().split('.');
   return [host.toLowerCase(), ...wordsOf(labels.slice(0, Math.max(1, labels.length - 1)).join(' '))];
 }
 
-/** The words of a name, in lower case. */
+/** The words of a text, in lower case. */
 function wordsOf(name: string): string[] {
   return name
     .toLowerCase()
@@ -113,7 +113,7 @@ function wordsOf(name: string): string[] {
     .filter((word) => word.length >= MIN_WORD_LENGTH);
 }
 
-/** What a person gave, if it is a text that can be normalised in time. */
+/** A value as normalised text. Empty if it is not a string, or too long to normalise. */
 function textOf(value: unknown): string {
   return typeof value === 'string' && value.length <= LONGEST_PASSWORD ? value.normalize('NFKC') : '';
 }

@@ -1,26 +1,27 @@
 import { type MatchExtended, ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common';
 
-/** Guesses that a password must withstand: as many as the estimator counts for eight random characters. */
+/** Minimum number of guesses for a password: the estimate for eight random characters. */
 const MIN_GUESSES = 1e8;
 
 /**
- * Characters that are estimated at once. The time grows faster than the length: 128 characters can take more than a
- * second of the event loop, 32 take some milliseconds.
+ * How many characters are estimated at once. The time grows faster than the length: 128 characters can block the event
+ * loop for more than a second, 32 characters take a few milliseconds.
  */
 const WINDOW_LENGTH = 32;
 
-/** Look-alikes (`@` for `a`) that are tried in one password; the default of 100 makes it ten times slower. */
+/** How many substitutions (`@` for `a`) the estimator tries. The default of 100 is ten times slower. */
 const MAX_SUBSTITUTIONS = 5;
 
-/** Digits and signs around one word that add too little to it: `Summer2026!`. */
+/** Up to this many digits and signs around a single word do not make it strong: `Summer2026!`. */
 const MAX_DECORATION_LENGTH = 6;
 
 let estimator: ZxcvbnFactory | undefined;
 
-/** Loads the dictionaries, which takes about a tenth of a second, so that no request waits for it. */
+/** Loads the dictionaries in advance, so that no request has to wait for it: it takes about a tenth of a second. */
 export function prepareStrengthEstimate(): ZxcvbnFactory {
-  // Under the name `diceware` the estimator counts each word of that list alike, and not by its place in the alphabet.
+  // The name `diceware` makes the estimator give all words of the list the same rank. The list is in alphabetical
+  // order.
   const dictionaries = { passwords: dictionary['passwords-common'], diceware: dictionary['diceware-common'] };
   const limits = { maxLength: WINDOW_LENGTH, l33tMaxSubstitutions: MAX_SUBSTITUTIONS };
   estimator ??= new ZxcvbnFactory({ dictionary: dictionaries, graphs: adjacencyGraphs, ...limits });
@@ -28,10 +29,10 @@ export function prepareStrengthEstimate(): ZxcvbnFactory {
 }
 
 /**
- * Why a password is easily guessed, by the estimator zxcvbn; undefined when it is not. It must be hard to guess as a
- * whole, and without the words that a guesser knows.
+ * Why a password is easy to guess, according to the estimator zxcvbn. Undefined if it is strong. The password must be
+ * strong as a whole, and also after removing the words of the context.
  *
- * @param context such words, in lower case
+ * @param context words that an attacker may know, in lower case
  */
 export function weaknessOf(password: string, context: readonly string[]): string | undefined {
   const lower = password.toLowerCase();
@@ -42,7 +43,7 @@ export function weaknessOf(password: string, context: readonly string[]): string
   return weaknessOfEnds(password, context);
 }
 
-/** A long text is judged by its first and its last characters: who guesses the whole has to guess these as well. */
+/** Estimates a long text by its first and its last characters: it is at least as strong as each of these parts. */
 function weaknessOfEnds(text: string, context: readonly string[]): string | undefined {
   const characters = [...text];
   const weakness = weaknessOfWindow(characters.slice(0, WINDOW_LENGTH).join(''), context);
@@ -61,12 +62,12 @@ function weaknessOfWindow(text: string, context: readonly string[]): string | un
   return REASONS[pattern in REASONS ? (pattern as keyof typeof REASONS) : 'other'];
 }
 
-/** What makes a password easy to guess, by the pattern that the estimator found. */
+/** Messages by the pattern that the estimator found. */
 const REASONS = {
-  context: 'is easy to guess: it is made of your name, your address or the name of this site',
+  context: 'is easy to guess: it consists of your name, your address or the name of this site',
   repeat: 'is easy to guess: it repeats itself',
   sequence: 'is easy to guess: it is a sequence',
-  spatial: 'is easy to guess: its keys are neighbours on the keyboard',
+  spatial: 'is easy to guess: it is a pattern of neighbouring keys',
   date: 'is easy to guess: it is a date',
   dictionary: 'is easy to guess: it is a common word with a few digits or signs',
   other: 'is easy to guess',
@@ -75,14 +76,14 @@ const REASONS = {
 const isWord = ({ pattern }: MatchExtended) => pattern === 'dictionary';
 const hasLetters = ({ token }: MatchExtended) => /\p{L}/u.test(token);
 
-/** Whether the letters are one known word, and all the rest are a few digits and signs. */
+/** Whether a password consists of one known word and a few digits or signs. */
 function isDecoratedWord(sequence: readonly MatchExtended[]): boolean {
   const words = sequence.filter((match) => isWord(match) || hasLetters(match));
   const decoration = sequence.filter((match) => !words.includes(match)).map(({ token }) => token);
   return words.length <= 1 && words.every(isWord) && [...decoration.join('')].length <= MAX_DECORATION_LENGTH;
 }
 
-/** A text without some words, the longest first. */
+/** Removes words from a text, the longest first. */
 function withoutWords(text: string, words: readonly string[]): string {
   return words.toSorted((a, b) => b.length - a.length).reduce((rest, word) => rest.replaceAll(word, ''), text);
 }

@@ -1,33 +1,34 @@
 import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 
-/** Name under which the ORM knows the sign-ups that wait for their mail to be opened. */
+/** Name of the entity of unconfirmed sign-ups. */
 export const PENDING_SIGN_UP_ENTITY = 'AuthPendingSignUp';
 
 /**
- * Sign-ups under EMAIL_VERIFICATION=`mandatory`. None is a user before its own mail is opened; several of one address
- * wait side by side. A row without a key can never become a user: the address was taken.
+ * Unconfirmed sign-ups with EMAIL_VERIFICATION=`mandatory`. A sign-up becomes a user when the link in its mail is
+ * opened. An address can have several unconfirmed sign-ups. A row without a key can never become a user: the address
+ * was already registered.
  */
 export function createPendingSignUpEntity(): EntitySchema {
   return defineEntity({
     name: PENDING_SIGN_UP_ENTITY,
     tableName: 'auth_pending_sign_up',
     properties: {
-      /** The order of the sign-ups. */
+      /** Defines the order of sign-ups. */
       id: p.bigint().primary().autoincrement(),
-      /** In its normal form. */
+      /** Normalised (`normalizeEmail`). */
       email: p.string().length(254),
-      /** In PHC form. */
+      /** In PHC string format. */
       passwordHash: p.text(),
-      /** What else was given at the sign-up. */
+      /** The other fields of the sign-up. */
       fields: p.json<object>(),
       /** SHA-256 of the mailed key, in base64url; null where no link was mailed. */
       keyHash: p.string().length(43).nullable().unique(),
-      /** When the key of the latest mail ends; null: with the sign-up. */
+      /** When the key of the latest mail expires. Null: together with the sign-up. */
       keyExpiresAt: p.datetime(3).nullable(),
       expiresAt: p.datetime(3),
-      /** Null where an older version of the library stored it. */
+      /** Null if an older version of the library made the row. */
       createdAt: p.datetime(3).nullable(),
-      /** From where, in words (COLLECT_USER_AGENT). */
+      /** A description of the client (COLLECT_USER_AGENT), for the mail. */
       signedUpFrom: p.string().length(160).nullable(),
     },
     indexes: [{ properties: ['email', 'id'] }],

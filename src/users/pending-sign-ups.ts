@@ -12,35 +12,32 @@ import type { SignUpOrigin } from './sign-up-origin.js';
 import type { NewUserFields } from './user-creation.service.js';
 
 /**
- * Sign-ups of one address that are kept, the newest. MAIL_RATE_LIMIT lets 20 an hour through for one mailbox by
- * default: a flood of strangers needs hours to push out the sign-up of the owner.
+ * How many sign-ups of one address are kept. The oldest are deleted. By default, MAIL_RATE_LIMIT allows 20 mails an
+ * hour for a mailbox, so that strangers would need hours to displace the owner's sign-up.
  */
 const MAX_KEPT = 50;
 
-/** Bytes of a salt (RFC 9106 §3.1). */
+/** Length of a salt, in bytes (RFC 9106 §3.1). */
 const SALT_BYTES = 16;
 
-/** What a sign-up becomes a user with. */
+/** An unconfirmed sign-up, with what is needed to make a user from it. */
 export interface PendingSignUp {
   readonly id: string;
   readonly email: string;
   readonly passwordHash: string;
-  /** What else was given. */
+  /** The other fields of the sign-up. */
   readonly fields: NewUserFields;
 }
 
-/** A sign-up that can still be confirmed. */
+/** An unconfirmed sign-up that can still be confirmed. */
 export interface WaitingSignUp extends SignUpOrigin {
   readonly id: string;
 }
 
-/**
- * The statements on sign-ups that wait for their mail to be opened. Each names the address, the id or the key as an
- * equality.
- */
+/** The statements on unconfirmed sign-ups. Each has an equality condition on the address, the id or the key. */
 export class PendingSignUps {
   readonly #sql: ReturnType<typeof statements>;
-  /** Makes the salts of addresses. With another key only a sign-in before the confirmation is answered otherwise. */
+  /** Makes the salts. With another key, only a sign-in before the confirmation gets a different answer. */
   readonly #saltKey: KeyObject;
 
   constructor(
@@ -58,16 +55,18 @@ export class PendingSignUps {
   }
 
   /**
-   * The salt of an address, the same for each of its sign-ups: so that one computation tells whether a password is that
-   * of any of them (`PasswordHasher.verifyAny`).
+   * The salt for the sign-ups of an address. It is the same for all of them, so that a single hash shows whether a
+   * password belongs to any of them (`PasswordHasher.verifyAny`).
    */
   saltFor(email: string): Uint8Array {
     return createHmac('sha256', this.#saltKey).update(normalizeEmail(email)).digest().subarray(0, SALT_BYTES);
   }
 
   /**
-   * Stores a sign-up and drops the oldest of its address beyond 50. Without a key it can never be confirmed. Returns
-   * its id.
+   * Stores a sign-up, and deletes the oldest of its address if there are more than 50.
+   *
+   * @param key the mailed key. Undefined: the sign-up can never be confirmed
+   * @returns the id
    */
   async add(
     { email, passwordHash, fields }: Omit<PendingSignUp, 'id'>,
@@ -83,7 +82,7 @@ export class PendingSignUps {
     return String(row?.id);
   }
 
-  /** The sign-up that a key confirms. */
+  /** Finds the sign-up that a mailed key confirms. */
   async find(key: string, em?: EntityManager): Promise<PendingSignUp | undefined> {
     if (!isMailedKey(key)) return undefined;
     const [found] = await this.kernel.database.query<PendingSignUp>(
@@ -94,7 +93,11 @@ export class PendingSignUps {
     return found && { ...found, id: String(found.id) };
   }
 
-  /** Deletes the sign-up that a key confirms, and makes the others of its address unconfirmable. False: it was gone. */
+  /**
+   * Deletes a sign-up that is being confirmed, and voids the other sign-ups of its address.
+   *
+   * @returns false if the sign-up does not exist any more, or its key has expired or changed
+   */
   async claim({ id, email }: PendingSignUp, key: string, em: EntityManager): Promise<boolean> {
     const deleted = await this.kernel.database.query(this.#sql.claim, [id, hashOfMailedKey(key), this.#now], em);
     if (deleted.length === 0) return false;
@@ -102,32 +105,35 @@ export class PendingSignUps {
     return true;
   }
 
-  /** Makes the sign-ups of an address unconfirmable: it is somebody's. Their passwords are answered as before. */
+  /**
+   * Makes the sign-ups of an address unconfirmable, because a user has the address now. A sign-in with one of their
+   * passwords gets the same answer as before.
+   */
   async voidAll(email: string, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.void, [normalizeEmail(email)], em);
   }
 
   /**
-   * Lets all sign-ups of an address wait for their full time again, whether or not they can be confirmed: a sign-in
-   * with the password of one must be answered alike for as long. Their keys end when their mails said.
+   * Restarts the lifetime of all sign-ups of an address, confirmable or not, so that a sign-in with one of their
+   * passwords gets the same answer for the same time. The expiry of their mailed keys does not change.
    */
   async prolong(email: string, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.prolong, [normalizeEmail(email), this.#expiry, this.#now], em);
   }
 
-  /** Gives a sign-up that can be confirmed a new key, in place of the one that it had. */
+  /** Replaces the key of a confirmable sign-up. */
   async renewKey(id: string, key: string, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.renewKey, [id, hashOfMailedKey(key), this.#expiry], em);
   }
 
-  /** The sign-ups of an address that can be confirmed, the newest first. */
+  /** The confirmable sign-ups of an address, newest first. */
   async waiting(email: string, em: EntityManager): Promise<WaitingSignUp[]> {
     const parameters = [normalizeEmail(email), this.#now];
     const rows = await this.kernel.database.query<WaitingSignUp>(this.#sql.waiting, parameters, em);
     return rows.map(({ id, at, from }) => ({ id: String(id), at: at ? new Date(at) : undefined, from }));
   }
 
-  /** The password hashes of the sign-ups of an address, the newest first. */
+  /** The password hashes of all sign-ups of an address, newest first. */
   async passwordHashes(email: string): Promise<string[]> {
     const parameters = [normalizeEmail(email), this.#now];
     const rows = await this.kernel.database.query<{ hash: string }>(this.#sql.hashes, parameters);
@@ -143,7 +149,7 @@ export class PendingSignUps {
   }
 }
 
-/** JSON, in which a bigint is a text. */
+/** JSON in which a bigint is a string. */
 function toJson(value: object): string {
   return JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each));
 }

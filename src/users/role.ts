@@ -1,4 +1,4 @@
-/** The roles that this library knows. An app adds its own numbers beside them. */
+/** The roles that the library defines. An app can use further numbers. */
 export const Role = {
   USER: 0,
   SUPERUSER: 900,

@@ -2,24 +2,28 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 
 /**
- * Knows the browser that signed up: when it asks for another link, which must not be that of a stranger's sign-up with
- * the same address, and when the link is opened there. Whoever else opens it confirms the address, and is not signed in
- * to an account that may be a stranger's.
+ * Recognises the browser in which a sign-up was made, by a mark (an HMAC of the sign-up's id) that it keeps in a
+ * cookie.
+ *
+ * - If that browser requests another mail, the new link is for its own sign-up, and not for another one with the same
+ *   address.
+ * - If that browser opens the link, the user can be signed in. In another browser the link only confirms the address,
+ *   because the account may have been made by somebody else.
  */
 export class SignUpBrowsers {
-  /** The first makes marks. The others have made them on other servers, or on this one before. */
+  /** The first key makes marks, all keys verify them. */
   readonly #keys: readonly [KeyObject, ...KeyObject[]];
 
   constructor({ encryption }: { readonly encryption: EncryptionKeys }) {
     this.#keys = encryption.markKeys('sign-up browsers');
   }
 
-  /** The mark of a sign-up, for its browser to keep. */
+  /** The mark of a sign-up. */
   mark(signUp: string): string {
     return markBy(this.#keys[0], signUp);
   }
 
-  /** Whether one of some marks is of this sign-up. */
+  /** Whether one of the marks belongs to this sign-up. */
   isKnown(marks: readonly string[], signUp: string): boolean {
     const expected = this.#keys.map((key) => Buffer.from(markBy(key, signUp)));
     return marks

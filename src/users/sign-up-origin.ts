@@ -1,14 +1,11 @@
-/**
- * When and from where somebody signed up, as far as it is known: by this the owner of a mailbox tells which sign-up is
- * theirs.
- */
+/** When and from which client a sign-up was made. Mails show it, so that the owner of the mailbox recognises it. */
 export interface SignUpOrigin {
   readonly at?: Date | null;
-  /** In words (`clientInWords`). */
+  /** A description of the client (`clientInWords`). */
   readonly from?: string | null;
 }
 
-/** What a mail says of it: the time in UTC, such as `2026-11-29 20:46 UTC`. */
+/** The template data for an origin. The time is in UTC, such as `2026-11-29 20:46 UTC`. */
 export function originInWords({ at, from }: SignUpOrigin): { signedUpAt?: string; signedUpFrom?: string } {
   return {
     signedUpAt: at ? `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC` : undefined,

@@ -3,16 +3,16 @@ import type { UserId } from './base-user.entity.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Whether a string is a uuid in its usual form (RFC 9562 §4), which PostgreSQL takes without complaint. */
+/** Whether a value is a UUID string in the form of RFC 9562 §4, which PostgreSQL accepts. */
 export function isUuid(value: unknown): value is string {
   return typeof value === 'string' && UUID.test(value);
 }
 
 /**
- * The key that a `sub` claim names, as the primary key's column takes it. A token of another app that shares the secret
- * can be signed correctly and still name no key of ours.
+ * Converts a `sub` claim to a value of the user's primary key. A correctly signed token may have a `sub` that is no
+ * valid key, if another app uses the same secret.
  *
- * @returns undefined when no row can have that key
+ * @returns undefined if the column cannot have that value
  */
 export function parseUserId(sub: string, { runtimeType, columnTypes }: EntityProperty): UserId | undefined {
   if (columnTypes[0] === 'uuid') return isUuid(sub) ? sub : undefined;

@@ -2,10 +2,9 @@ import { type EntityManager, type FindOneOptions, FlushMode, LoadStrategy, Popul
 import type { BaseUser } from './base-user.entity.js';
 
 /**
- * The one rule of every look-up that decides something: from the primary, not from a cache, without filters, without
- * what hangs on the user, into the identity map of the EntityManager that asks, and without a flush of what that has
- * not written. Whatever the app's MikroORM options say, these stand. Statements through `Database` know no such options
- * at all.
+ * The options of every query for a user on which a decision depends, whatever the app's MikroORM options are: from the
+ * primary server, without cache, without filters and without relations. The result goes into the identity map of the
+ * EntityManager, and the query does not flush the app's changes. (Statements through `Database` have no such options.)
  */
 const FIND_OPTIONS = {
   connectionType: 'write',
@@ -18,15 +17,15 @@ const FIND_OPTIONS = {
 } as const satisfies FindOneOptions<BaseUser>;
 
 /**
- * The options of a look-up by `em`, which may be the app's. The user is the one in the table that every statement of
- * ours names, also where the app has given its EntityManager another schema.
+ * The options to find a user with `em`, which may be the app's EntityManager. Even if the app has set another schema on
+ * `em`, the query uses the same user table as the library's statements.
  */
 export function findUserOptions(em: EntityManager): typeof FIND_OPTIONS & { readonly schema?: string } {
   if (em.schema === undefined) return FIND_OPTIONS;
   return { ...FIND_OPTIONS, schema: em.config.get('schema') ?? em.getPlatform().getDefaultSchemaName() };
 }
 
-/** The user as read once more, together with relations that lead to one row each. */
+/** Reads a user again, with some to-one relations. */
 export async function reloadWithRelations(user: BaseUser, relations: readonly string[]): Promise<BaseUser> {
   const em = wrap(user, true).__em?.fork({ keepTransactionContext: true, disableContextResolution: true });
   if (!em) throw new TypeError('the user is not managed by an EntityManager');
@@ -36,9 +35,9 @@ export async function reloadWithRelations(user: BaseUser, relations: readonly st
 }
 
 /**
- * Loads the relations that the app's entity always brings, by the app's own filters, into the identity map of `em`, and
- * without a flush of what that has not written. `em.populate` takes no flush mode, and a query of the app beside it has
- * to keep its own: so a fork asks, which shares the entities and the transaction.
+ * Loads the eager relations of the app's user entity into the identity map of `em`, with the app's filters, and without
+ * flushing the app's changes. `em.populate` has no flush mode option, and changing the mode of `em` would affect
+ * parallel queries of the app. So this uses a fork that shares the entities and the transaction.
  */
 export async function loadEagerRelations(em: EntityManager, user: BaseUser): Promise<void> {
   const fork = em.fork({ clear: false, keepTransactionContext: true, flushMode: FlushMode.COMMIT });

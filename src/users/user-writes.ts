@@ -6,8 +6,9 @@ import type { BaseUser, UserId } from './base-user.entity.js';
 import { findUserOptions } from './user-loading.js';
 
 /**
- * The statements that write a user beside the unit of work, so that what is written depends on what the row says at
- * that moment. The version is raised and `onUpdate` is called as a flush would do; hooks and subscribers do not run.
+ * Updates and deletes users outside of the unit of work, so that an update can depend on the current values of the row.
+ * As in a flush, the version is raised and `onUpdate` is called. Lifecycle hooks and subscribers of MikroORM do not
+ * run.
  */
 export class UserWrites<U extends BaseUser> {
   readonly #lock: string;
@@ -28,7 +29,7 @@ export class UserWrites<U extends BaseUser> {
     this.#delete = `delete from ${table.name} where ${id} = $1 returning 1`;
   }
 
-  /** Changes a user, provided that the row has these values. False: it has others, or there is none. */
+  /** Updates a user if the row has the expected values. False: it has other values, or does not exist. */
   async update(id: UserId, expected: Partial<U>, changes: Partial<U>, em?: EntityManager): Promise<boolean> {
     if (!em) return this.database.transaction((own) => this.update(id, expected, changes, own));
     const initial = await this.#onUpdate(id, changes, em);
@@ -39,20 +40,20 @@ export class UserWrites<U extends BaseUser> {
     return (await em.nativeUpdate(this.users.meta.class, where, data, { filters: false, schema })) > 0;
   }
 
-  /** Deletes a user's row. */
+  /** Deletes a user. False: there is no such user. */
   async delete(id: UserId, em: EntityManager): Promise<boolean> {
     return (await this.database.query(this.#delete, [id], em)).length > 0;
   }
 
-  /** What `onUpdate` makes of the columns that have it. Undefined: there is no such user. */
+  /** The values of the properties that have `onUpdate`. Undefined: there is no such user. */
   async #onUpdate(id: UserId, changes: Partial<U>, em: EntityManager): Promise<Partial<U> | undefined> {
     const touched = this.users.meta.props.filter(({ onUpdate, persist }) => onUpdate && persist !== false);
     if (touched.length === 0) return {};
     const [row] = await this.database.query(this.#lock, [id], em);
     if (!row) return undefined;
-    const aside = this.database.forkInTransactionOf(em); // in the other one it would be flushed once more
-    const user = Object.assign(this.users.fromRow(aside, row), changes);
-    const values = touched.map(({ name, onUpdate }) => [name, onUpdate?.(user, aside)]);
+    const fork = this.database.forkInTransactionOf(em); // `em` would flush the changes a second time
+    const user = Object.assign(this.users.fromRow(fork, row), changes);
+    const values = touched.map(({ name, onUpdate }) => [name, onUpdate?.(user, fork)]);
     return Object.fromEntries(values) as Partial<U>;
   }
 }

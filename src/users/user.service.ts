@@ -17,19 +17,19 @@ import { parseUserId } from './user-key.js';
 import { findUserOptions, loadEagerRelations } from './user-loading.js';
 import { UserWrites } from './user-writes.js';
 
-/** What a password is checked against; an app's user is one too. */
+/** What a sign-in needs to know about a user. The app's user entity satisfies this type. */
 export interface PasswordOwner {
   readonly id: UserId;
   readonly email: string;
-  /** Null or undefined for a user without a password. */
+  /** Null: the user has no password. Undefined: it was not loaded. */
   passwordHash?: string | null;
   readonly isActive: boolean;
   readonly emailVerified: boolean;
-  /** The credential epoch (`Accounts`) that belongs to the hash. */
+  /** The credential epoch (`Accounts`) that was read together with the hash. */
   readonly credentialEpoch?: number;
 }
 
-/** The app's users: found, made and loaded as the app's own entity, whatever its key and its columns. */
+/** Finds, loads and updates the app's users, as the app's own entity with any key and any column names. */
 export class UserService<U extends BaseUser = BaseUser> {
   readonly table: Table;
   readonly #sql: ReturnType<typeof statements>;
@@ -46,7 +46,7 @@ export class UserService<U extends BaseUser = BaseUser> {
     this.#writes = new UserWrites(database, { table: this.table, meta, fromRow: (em, row) => this.fromRow(em, row) });
   }
 
-  /** Whether the columns of `role` and `emailVerified` have their values, so that no code of the app is between. */
+  /** Whether the values of `role` and `emailVerified` are stored as they are, without custom types or accessors. */
   get hasPlainClaims(): boolean {
     const { role, emailVerified } = this.meta.properties as Readonly<Record<string, EntityProperty>>;
     return [role, emailVerified].every(isPlain);
@@ -56,14 +56,14 @@ export class UserService<U extends BaseUser = BaseUser> {
     return this.meta.class;
   }
 
-  /** The key that a `sub` claim names. @throws token_not_valid when no user of ours can have it */
+  /** Converts a `sub` claim to the key of a user. @throws token_not_valid if no user can have that key */
   keyOf(sub: string): UserId {
     const key = parseUserId(sub, this.meta.properties['id' as keyof typeof this.meta.properties]);
     if (key === undefined) throw tokenNotValid('no-active-user');
     return key;
   }
 
-  /** The key of the user whom a text names by it; undefined when there is no such user. */
+  /** Converts a text to the key of an existing user. Undefined if there is no such user. */
   async findKey(id: string): Promise<UserId | undefined> {
     const key = parseUserId(id, this.meta.properties['id' as keyof typeof this.meta.properties]);
     if (key === undefined) return undefined;
@@ -72,8 +72,8 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * The user of a row that has `table.columns()`, managed by `database.reader(em)`: `em.map`, without a walk over what
-   * hangs on the user, and never into an EntityManager of the app's.
+   * Makes the user from a row with the columns of `table.columns()`. It is managed by `database.reader(em)`, and never
+   * by the app's EntityManager. Unlike `em.map`, this does not visit relations.
    */
   fromRow(em: EntityManager, row: object): U {
     const data = em.getDriver().mapResult(row as never, this.meta);
@@ -86,24 +86,24 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * The active user of a `sub` claim, loaded and managed by `em`, which may be the app's: changes that it has not
-   * flushed stay. Filters, caches and replicas of the app's are passed over (`user-loading.ts`).
+   * Loads the active user of a `sub` claim into `em`, which may be the app's EntityManager. Unflushed changes of `em`
+   * stay. The query ignores the app's filters, caches and replicas (`user-loading.ts`).
    *
-   * @throws token_not_valid when there is none
+   * @throws token_not_valid if there is no such user, or the user is not active
    */
   async getActive(em: EntityManager, sub: string): Promise<U> {
     return this.#getActive(em, sub, findUserOptions(em));
   }
 
   /**
-   * `getActive`, with the relations that the app's entity always brings: they obey the app's own filters, unless there
-   * is no identity map. Changes that `em` has not flushed stay.
+   * Like `getActive`, with the eager relations of the app's entity. The app's filters apply to these relations, unless
+   * the app has disabled the identity map. Unflushed changes of `em` stay.
    */
   async getActiveWithRelations(em: EntityManager, sub: string): Promise<U> {
     const hasRelations = this.meta.relations.some(({ eager }) => eager);
     if (!hasRelations) return this.getActive(em, sub);
     if (em.config.get('disableIdentityMap')) {
-      // Then `populate` would load them into an EntityManager that nobody has.
+      // Without an identity map, `populate` would not attach the relations to this user.
       return this.#getActive(em, sub, { ...findUserOptions(em), populate: [], strategy: LoadStrategy.JOINED });
     }
     const user = await this.getActive(em, sub);
@@ -112,19 +112,19 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   async #getActive(em: EntityManager, sub: string, options: object): Promise<U> {
-    // Not `findOne`: it brings the eager relations although `populate` is false.
+    // Not `findOne`, which loads eager relations even with `populate: false`.
     const [user] = await em.find(this.entity, { id: this.keyOf(sub), isActive: true } as never, options);
     if (!user) throw tokenNotValid('no-active-user');
     return user as U;
   }
 
-  /** Whose address it is, active or not. */
+  /** Finds a user by address, active or not. */
   async findByEmail(email: string, em?: EntityManager): Promise<PasswordOwner | undefined> {
     const [owner] = await this.database.query<PasswordOwner>(this.#sql.byEmail, [normalizeEmail(email)], em);
     return owner;
   }
 
-  /** What a sign-in asks of a user, active or not. */
+  /** Finds a user by key, active or not. */
   async findAccount(id: UserId, em?: EntityManager): Promise<PasswordOwner | undefined> {
     const [owner] = await this.database.query<PasswordOwner>(this.#sql.byId, [id], em);
     return owner;

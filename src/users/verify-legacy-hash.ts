@@ -1,12 +1,12 @@
 import type { LegacyPasswords } from './legacy-passwords.js';
 
-/** Milliseconds for which the app's check may take: it holds one of the few places at which passwords are hashed. */
+/** Maximum time of the app's check, because it occupies one of the few places in the hash queue. */
 const TIMEOUT_MS = 10_000;
 
 /**
- * What the app says of a password and an older hash. Anything but `true` is false.
+ * Whether the app accepts a password for a hash of an older system. Any result except `true` counts as false.
  *
- * @throws what the app throws; TimeoutError when there is no answer after ten seconds
+ * @throws what the app throws; TimeoutError after ten seconds
  */
 export async function verifyLegacyHash(passwords: LegacyPasswords, hash: string, password: string): Promise<boolean> {
   const { promise: late, reject } = Promise.withResolvers<never>();

@@ -37,7 +37,7 @@ test('EmailVerified under EMAIL_VERIFICATION none is warned of once, by place', 
   expect(app.log.map(({ level, controllers }) => [level, [...(controllers as string[])].sort()])).toEqual([
     ['warn', ['First.both', 'First.gated', 'Second']],
   ]);
-  expect(app.log[0]?.message).toMatch(/^EmailVerified proves nothing under EMAIL_VERIFICATION none/);
+  expect(app.log[0]?.message).toMatch(/^EmailVerified proves nothing with EMAIL_VERIFICATION none/);
   await app.close();
 });
 

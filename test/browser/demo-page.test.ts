@@ -186,7 +186,9 @@ describe('the page of the demo', () => {
 
     await enter(page, 'Sign up', email);
     await page.getByText('email_already_registered').waitFor();
-    expect(await errors('Sign up')).toEqual(['There is an account with this e-mail address. email_already_registered']);
+    expect(await errors('Sign up')).toEqual([
+      'An account with this e-mail address exists already. email_already_registered',
+    ]);
     expect(await invalid('Sign up', 'E-mail')).toEqual(['true', 1]);
 
     await enter(page, 'Sign up', 'nobody', 'password');

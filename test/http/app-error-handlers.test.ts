@@ -172,9 +172,9 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
   });
 
   test.each([
-    ['statusCode', 404, 'not_found', 'There is nothing at this address.'],
-    ['subclass', 409, 'conflict', 'The request conflicts with what is there.'],
-    ['file', 404, 'not_found', 'There is nothing at this address.'],
+    ['statusCode', 404, 'not_found', 'The requested URL does not exist.'],
+    ['subclass', 409, 'conflict', 'The request conflicts with existing data.'],
+    ['file', 404, 'not_found', 'The requested URL does not exist.'],
     ['exposed', 409, 'conflict', 'It was changed meanwhile.'],
     ['fileSize', 413, 'payload_too_large', 'The body is too large.'],
     ['wrongField', 400, 'bad_request', 'The request is not valid.'],

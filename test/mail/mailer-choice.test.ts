@@ -17,7 +17,7 @@ const create = (settings: SettingsInput, mailer?: Mailer) =>
   createJwtAllauth({ orm: app.orm, settings, mailer, container: Container.of('mailer-choice') });
 
 test('production that would mail links needs a mail server or a mailer, and says so at start', async () => {
-  await expect(create(PUBLIC)).rejects.toThrow(/smtpUrl.*is needed in production/);
+  await expect(create(PUBLIC)).rejects.toThrow(/smtpUrl.*is required in production/);
   const server = { smtpUrl: 'smtps://mail.example.com', emailFrom: 'a@example.com' };
   for (const settings of [
     { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY },
@@ -48,6 +48,8 @@ test('the mailer of an app is handed each mail, again with the same id when it f
   expect(await own.auth.outbox.deliver()).toBe(1);
   expect(tries.map(({ to }) => to)).toEqual(['ada@example.com', 'ada@example.com']);
   expect(tries[1]).toEqual(tries[0]);
-  expect(own.log).toEqual([{ level: 'warn', message: 'a mail has to wait', attempts: 1, error: 'Error' }]);
+  expect(own.log).toEqual([
+    { level: 'warn', message: 'a mail could not be sent; it will be retried', attempts: 1, error: 'Error' },
+  ]);
   await own.close();
 });

@@ -116,7 +116,9 @@ test('a mail that was encrypted with a key that is not here is kept for a server
     }).deliver(),
   ).toBe(1);
   expect(sent).toEqual(['new@example.com']);
-  expect(told).toEqual([JSON.stringify([{ attempts: 1, error: 'sealed_with_unknown_key' }, 'a mail has to wait'])]);
+  expect(told).toEqual([
+    JSON.stringify([{ attempts: 1, error: 'sealed_with_unknown_key' }, 'a mail could not be sent; it will be retried']),
+  ]);
   expect((await app.database.pool.query('select recipient from auth_outbox_mail')).rows).toEqual([
     { recipient: 'old@example.com' },
   ]);

@@ -187,7 +187,7 @@ describe('a server that does not know the new encryption key yet', () => {
       expect(await old.auth.outbox.deliver()).toBe(0);
     }
     const unopened = old.log.filter(({ error }) => error === 'sealed_with_unknown_key');
-    expect(unopened.map(({ message }) => message)).toEqual(['a mail has to wait']);
+    expect(unopened.map(({ message }) => message)).toEqual(['a mail could not be sent; it will be retried']);
     young.clock.advance('85m');
     expect(await young.auth.outbox.deliver()).toBe(1);
     expect(await waiting()).toBe(0);

@@ -38,13 +38,9 @@ describe('ENCRYPTION_KEYS', () => {
     ['31 bytes', text(first.subarray(1)), 'the key has 31 bytes'],
     ['33 bytes', text(Buffer.concat([first, Buffer.alloc(1)])), 'the key has 33 bytes'],
     ['a secret for signatures', 'a-secret-of-thirty-two-characters', 'the key has 24 bytes'],
-    ['a sentence', 'a secret of thirty-two characters', 'the key has a character that is not in base64url'],
+    ['a sentence', 'a secret of thirty-two characters', 'the key has a character that base64url does not allow'],
     ['62 hexadecimal digits', first.toString('hex').slice(2), 'the key has 46 bytes'],
-    [
-      'what a shell has not replaced',
-      '$(cat encryption-key)',
-      'the key is a shell expression that nothing has replaced',
-    ],
+    ['what a shell has not replaced', '$(cat encryption-key)', 'the key is a shell expression that was not expanded'],
     ['nothing behind a comma', `${text(first)},`, 'key 2 is empty'],
     ['a bad second', `${text(first)},${text(second).slice(3)}`, 'key 2 has 30 bytes'],
     ['one key twice', `${text(first)},${text(second)},${first.toString('hex')}`, 'key 3 is the same as key 1'],
@@ -83,8 +79,7 @@ describe('ENCRYPTION_KEYS', () => {
 
 test('without encryption keys development takes one that comes from the signing key, and warns', async () => {
   const app = await createTestApp({ settings: { encryptionKeys: [], loginRateLimit: '1/15m/account' } });
-  const warning =
-    'encryptionKeys is not set: what is sealed is lost with the signing key, and production does not start';
+  const warning = 'encryptionKeys is not set: stored secrets are lost with the signing key, and production requires it';
   expect(app.log).toEqual([{ level: 'warn', message: warning }]);
   const wrong = () => app.client().login('nobody@example.com', 'a wrong sentence');
   expect([(await wrong()).status, (await wrong()).status]).toEqual([401, 429]);

@@ -17,10 +17,10 @@ const fromEnv = (variables: Record<string, string>) =>
 const linesOf = (make: () => unknown) => faultsOf(make).map(({ setting, message }) => `${setting} ${message}`);
 
 describe('a fault names the variable, or the property, that was typed', () => {
-  const LINKS = 'of which links in mails are built';
+  const LINKS = 'links in mails begin with it';
   test.each<[property: keyof SettingsInput, value: string, variable: string, message: (name: string) => string]>([
-    ['emailVerification', 'mandatory', 'EMAIL_VERIFICATION', (url) => `needs ${url}, ${LINKS}`],
-    ['invitations', 'true', 'INVITATIONS', (url) => `needs ${url}, ${LINKS}`],
+    ['emailVerification', 'mandatory', 'EMAIL_VERIFICATION', (url) => `needs ${url}: ${LINKS}`],
+    ['invitations', 'true', 'INVITATIONS', (url) => `needs ${url}: ${LINKS}`],
   ])('where %s needs another', (property, value, variable, message) => {
     expect(linesOf(() => fromEnv({ [`JWT_ALLAUTH_${variable}`]: value }))).toEqual([
       `JWT_ALLAUTH_${variable} ${message('JWT_ALLAUTH_PUBLIC_URL')}`,
@@ -42,10 +42,12 @@ describe('a fault names the variable, or the property, that was typed', () => {
         JWT_ALLAUTH_ALGORITHM: 'RS256',
       }),
     );
-    expect(lines.join('\n')).toContain('needs JWT_ALLAUTH_INVITATIONS: nobody could come in');
-    expect(lines.join('\n')).toContain('is needed beside JWT_ALLAUTH_SMTP_URL');
+    expect(lines.join('\n')).toContain(
+      'needs JWT_ALLAUTH_INVITATIONS: without invitations no account could be created',
+    );
+    expect(lines.join('\n')).toContain('is required with JWT_ALLAUTH_SMTP_URL');
     expect(lines.join('\n')).toContain('in a cookie (JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE)');
-    expect(lines.join('\n')).toContain('is set beside JWT_ALLAUTH_PRIVATE_KEY: set one of them');
+    expect(lines.join('\n')).toContain('is set together with JWT_ALLAUTH_PRIVATE_KEY: set one of them');
     expect(lines.join('\n')).toContain('choose another JWT_ALLAUTH_ALGORITHM');
     expect(lines.join('\n')).not.toMatch(/[{}]|publicUrl|smtpUrl/);
   });
@@ -67,7 +69,11 @@ describe('a fault names the variable, or the property, that was typed', () => {
       createJwtAllauth({ orm: app.orm, settings: fromEnv(variables), container: Container.of('names') });
 
     test.each<[what: string, variables: () => Record<string, string>, fault: RegExp]>([
-      ['a folder', () => ({ JWT_ALLAUTH_TEMPLATES_DIR: '/nowhere' }), /^ {2}JWT_ALLAUTH_TEMPLATES_DIR is no folder/m],
+      [
+        'a folder',
+        () => ({ JWT_ALLAUTH_TEMPLATES_DIR: '/nowhere' }),
+        /^ {2}JWT_ALLAUTH_TEMPLATES_DIR is not a readable folder/m,
+      ],
       [
         'a template',
         () => ({ JWT_ALLAUTH_TEMPLATES_DIR: folder }),
@@ -76,7 +82,7 @@ describe('a fault names the variable, or the property, that was typed', () => {
       [
         'a mail server',
         () => ({ JWT_ALLAUTH_PUBLIC_URL: 'https://x.example' }),
-        /^ {2}JWT_ALLAUTH_SMTP_URL is needed in production where JWT_ALLAUTH_PUBLIC_URL is set/m,
+        /^ {2}JWT_ALLAUTH_SMTP_URL is required in production if JWT_ALLAUTH_PUBLIC_URL is set/m,
       ],
     ])('%s', async (_, variables, fault) => {
       await expect(start(variables())).rejects.toThrow(fault);
@@ -88,8 +94,8 @@ describe('a # in a .env file', () => {
   test('cuts what is not quoted, and the fault says what was received', () => {
     const env = parseEnv('JWT_ALLAUTH_REFRESH_TOKEN=./dist/token.js#Token\n') as Record<string, string>;
     expect(linesOf(() => fromEnv(env))).toEqual([
-      'JWT_ALLAUTH_REFRESH_TOKEN must be a class or module#Export, and is "./dist/token.js"; ' +
-        'in a .env file # needs quotes',
+      'JWT_ALLAUTH_REFRESH_TOKEN must be a class or module#Export, but is "./dist/token.js"; ' +
+        'in a .env file a # needs quotes',
     ]);
     const quoted = parseEnv('JWT_ALLAUTH_REFRESH_TOKEN="./dist/token.js#Token"\n') as Record<string, string>;
     expect(fromEnv(quoted).refreshToken).toBe('./dist/token.js#Token');

@@ -52,7 +52,7 @@ function cycleFree() {
 
 describe('a claim that is', () => {
   test.each(CHANGED)('%s is an error that names it', (_, value, path, kind) => {
-    const detail = `The claim "${path}" holds ${kind}, which JSON cannot carry; give it another form.`;
+    const detail = `The claim "${path}" contains ${kind}, which JSON cannot represent; convert it.`;
     const check = () => assertSerializable({ fine: 1, claim: value });
     expect(check).toThrow(new JwtAllauthError(ErrorCode.ClaimNotSerializable, { status: 500, detail }));
   });
@@ -87,7 +87,7 @@ describe('an app whose token class adds such a claim', () => {
       await client.refresh(),
     ];
     for (const answer of tries) expectProblemDetails(answer, 500, 'claim_not_serializable');
-    const reason = 'The claim "permissions" holds a Set, which JSON cannot carry; give it another form.';
+    const reason = 'The claim "permissions" contains a Set, which JSON cannot represent; convert it.';
     expect(app.log).toMatchObject([{ reason }, { reason }, { reason }]);
     expect(await app.liveSessions()).toBe(1);
     permissions = ['read'];

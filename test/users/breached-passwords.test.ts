@@ -10,7 +10,7 @@ import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
 
 const BREACHED = 'tiger lamp cloud river';
-const FAULT = 'is known from a breach of another site; use one that you use nowhere else';
+const FAULT = 'is known from a data breach of another site; use a password that you use nowhere else';
 const sha1 = (text: string) => createHash('sha1').update(text).digest('hex').toUpperCase();
 
 let server: Server;
@@ -54,7 +54,8 @@ class LocalBreaches extends BreachedPasswords {
 
 let count = 0;
 const signUp = (password: string) => app.client().register(`breach${++count}@example.com`, password);
-const warnings = () => app.log.filter(({ message }) => message === 'a new password was not looked up in breaches');
+const warnings = () =>
+  app.log.filter(({ message }) => message === 'a new password was not checked against known breaches');
 
 test('a password that is known from a breach is refused, and only five characters of its hash are sent', async () => {
   const refused = await signUp(BREACHED);
@@ -92,7 +93,7 @@ test.each<[what: string, answers: typeof answer, reason: string]>([
   ['cuts the connection', (request) => request.socket.destroy(), 'TypeError'],
   ['does not answer in time', () => {}, 'TimeoutError'],
   ['does not end its answer', (_, response) => response.write('0'.repeat(35)), 'TimeoutError'],
-  ['answers without end', (_, response) => response.end('0'.repeat(1_000_001)), 'the answer is too long'],
+  ['answers without end', (_, response) => response.end('0'.repeat(1_000_001)), 'the response is too long'],
 ])('where the service %s, the password passes and the log says so', async (_what, answers, reason) => {
   answer = answers;
   const began = performance.now();
