@@ -20,12 +20,12 @@ export function counterStatements(counter: Table) {
       with marked as (
         select exists (select from ${name} where ${key} = $5 and ${resetsAt} > $6) as yes
       ), counter as (
-        select k, ends, most, own
-        from unnest($1::text[], $2::timestamptz[], $3::int[], $4::bool[]) as given (k, ends, most, own), marked
-        where not own or marked.yes
+        select k, ends, most, needs_mark
+        from unnest($1::text[], $2::timestamptz[], $3::int[], $4::bool[]) as given (k, ends, most, needs_mark), marked
+        where not needs_mark or marked.yes
       ), reached as (
         select k, a.${resetsAt} as ends from ${name} a join counter on a.${key} = k
-        where not own and a.${resetsAt} > $6 and a.${count} >= most
+        where not needs_mark and a.${resetsAt} > $6 and a.${count} >= most
       ), counted as (
         insert into ${name} as a (${key}, ${count}, ${resetsAt})
         select k, 1, ends from counter where not exists (select from reached) order by k
@@ -40,7 +40,7 @@ export function counterStatements(counter: Table) {
         (select yes from marked) as "isMarked"
       from reached
       union all
-      select counted.k, true, not own and counted.count > most, extract(epoch from counted.ends - $6)::float8,
+      select counted.k, true, not needs_mark and counted.count > most, extract(epoch from counted.ends - $6)::float8,
         (select yes from marked)
       from counted join counter on counter.k = counted.k`,
     release: `

@@ -18,7 +18,7 @@ export interface LimitedCounter {
   readonly key: string;
   readonly limit: RateLimit;
   /** True: the counter is used only if the mark is set, and `reserve` does not apply its limit. */
-  readonly isOwn?: boolean;
+  readonly needsMark?: boolean;
 }
 
 /** The result of `Counters.reserve`. */
@@ -71,7 +71,7 @@ export class Counters {
       counters.map(({ key }) => key),
       counters.map(({ limit }) => new Date(now + limit.seconds * 1000)),
       counters.map(({ limit }) => limit.count),
-      counters.map(({ isOwn = false }) => isOwn),
+      counters.map(({ needsMark = false }) => needsMark),
       mark ?? null,
       new Date(now),
     ]);

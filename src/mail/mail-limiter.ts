@@ -43,13 +43,13 @@ export class MailLimiter {
     const network = client && this.networks.of(client.ip);
     for (const limit of this.#limitsOf(client, network)) {
       const mailbox = limit.scope.includes('account') && [reason, normalizeEmail(email)];
-      let bound = limit;
+      let effective = limit;
       if (reason === 'registration' && limit.scope === 'account' && network) {
         // The limit applies to each network first, so that a few sign-ups by a stranger do not block the owner's.
         throwIfOver(await this.#count('mail', [mailbox, network], limit), limit);
-        bound = { ...limit, count: limit.count * NETWORKS_PER_MAILBOX };
+        effective = { ...limit, count: limit.count * NETWORKS_PER_MAILBOX };
       }
-      throwIfOver(await this.#count('mail', [mailbox, limit.scope.includes('ip') && network], bound), bound);
+      throwIfOver(await this.#count('mail', [mailbox, limit.scope.includes('ip') && network], effective), effective);
     }
   }
 

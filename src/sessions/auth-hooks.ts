@@ -35,7 +35,7 @@ export interface RefreshHook {
 
 /**
  * Functions of the app that run before the library writes anything. A hook refuses the request by throwing an error,
- * which is the response. The library holds no lock, connection or transaction while a hook runs.
+ * which becomes the response. The library holds no lock, connection or transaction while a hook runs.
  */
 export interface AuthHooks {
   /** Runs before a sign-up is stored, whether or not the address is taken. Its rate limit has been counted already. */

@@ -48,10 +48,10 @@ export function clientInWords(
     isName(browser.name, Bowser.BROWSER_MAP) ? browser.name : undefined,
     isName(os.name, Bowser.OS_MAP) ? os.name : undefined,
   ];
-  const device = names.filter(Boolean).join(', ');
+  const software = names.filter(Boolean).join(', ');
   const ip = clientAddress(client.ip);
-  if (!ip) return device || undefined;
-  return device ? `${ip} (${device})` : ip;
+  if (!ip) return software || undefined;
+  return software ? `${ip} (${software})` : ip;
 }
 
 /** Reads browser, operating system and device from the `User-Agent` header. */

@@ -53,7 +53,7 @@ export class RevocationListener {
   readonly #retentionMs: number;
   #state: State = 'starting';
   /** When the last answered heartbeat was sent. */
-  #lastAnsweredAt = 0;
+  #lastHeartbeatAt = 0;
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
@@ -87,7 +87,7 @@ export class RevocationListener {
    * the time of the last heartbeat, because the process may have been suspended meanwhile.
    */
   get isCurrent(): boolean {
-    return this.#state === 'current' && Math.abs(Date.now() - this.#lastAnsweredAt) < ANSWER_VALID_MS;
+    return this.#state === 'current' && Math.abs(Date.now() - this.#lastHeartbeatAt) < ANSWER_VALID_MS;
   }
 
   /** The number of revoked sessions in memory. */
@@ -202,7 +202,7 @@ export class RevocationListener {
     const outcome = await Promise.race([answered, late]);
     if (outcome === 'late') this.#setState('silent');
     const hasAnswered = await answered;
-    if (hasAnswered) this.#lastAnsweredAt = asked;
+    if (hasAnswered) this.#lastHeartbeatAt = asked;
     return hasAnswered;
   }
 

@@ -88,8 +88,8 @@ export class RotationService {
   }
 
   /**
-   * Chooses one of several refresh tokens of a client, the live one if there is one, and rotates it. The other tokens
-   * have no effect.
+   * Rotates one of several refresh tokens of a client: the live one if there is one. A used token next to a live one
+   * does not count as a replay. Without a live token, the best of the others is rotated or refused (`TokenChoice`).
    *
    * @throws what `rotate` throws
    */
@@ -108,7 +108,7 @@ export class RotationService {
     const origin = this.kernel.rotationOrigins.of(claims.session, client);
     const isAllowed = !this.kernel.hooks.beforeRefresh;
     const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin, isAllowed };
-    const successor = this.#needsNoAppCode ? await this.#rotateInOneStatement(presented) : undefined;
+    const successor = this.#canUseOneStatement ? await this.#rotateInOneStatement(presented) : undefined;
     if (successor) return successor;
     const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // the hook needs one more
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -119,7 +119,7 @@ export class RotationService {
   }
 
   /** Whether a rotation runs no code of the app. Then a single statement can rotate, and signing cannot fail. */
-  get #needsNoAppCode(): boolean {
+  get #canUseOneStatement(): boolean {
     const { tokens, users, hooks } = this.kernel;
     return tokens.isPlain && users.hasPlainClaims && !hooks.beforeRefresh;
   }

@@ -26,7 +26,7 @@ class Refusal {
     /** Seconds after which to retry. */
     readonly retryAfter: number,
     /** The counters of the known network. Empty if the network is not known. */
-    readonly own: readonly LimitedCounter[],
+    readonly forKnownNetwork: readonly LimitedCounter[],
   ) {}
 }
 
@@ -70,7 +70,7 @@ export class LoginLimiter {
     find: () => Promise<U | undefined>,
     guess: (owner: U | undefined) => Promise<T | undefined>,
   ): Promise<T> {
-    const began = performance.now();
+    const startedAt = performance.now();
     const network = this.kernel.clientNetworks.of(who.ip);
     let owner: U | undefined;
     const attempt = async () => {
@@ -78,12 +78,12 @@ export class LoginLimiter {
       return this.#attempt(who, network, owner, () => guess(owner));
     };
     // Clients without an address are not queued: unrelated clients would wait for each other.
-    const isAlone = this.kernel.settings.loginRateLimit.length === 0 || network === undefined;
-    const outcome = await (isAlone ? attempt() : this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), attempt));
+    const isUnqueued = this.kernel.settings.loginRateLimit.length === 0 || network === undefined;
+    const outcome = await (isUnqueued ? attempt() : this.#inTurn(this.#keyOf(who, 'account+ip', 'turn'), attempt));
     if (!(outcome instanceof Refusal)) return outcome;
-    const result = await this.#tryOwnCounters(outcome, () => guess(owner));
+    const result = await this.#tryKnownNetwork(outcome, () => guess(owner));
     if (result !== undefined) return result;
-    await setTimeout(Math.max(0, began + this.refusalMilliseconds - performance.now()));
+    await setTimeout(Math.max(0, startedAt + this.refusalMilliseconds - performance.now()));
     throw tooManyAttempts(outcome.retryAfter);
   }
 
@@ -126,20 +126,25 @@ export class LoginLimiter {
     guess: () => Promise<T | undefined>,
   ): Promise<T | Refusal> {
     const limits = this.kernel.settings.loginRateLimit;
-    const shared = (network === undefined ? limitsWithoutAddress(limits) : limits).map((limit) => {
+    const general = (network === undefined ? limitsWithoutAddress(limits) : limits).map((limit) => {
       return { limit, key: this.#keyOf(who, limit.scope, limit.seconds) };
     });
     const knownKey = this.kernel.knownNetworks.keyOf(owner, who.ip);
-    const own = knownKey === undefined ? [] : this.#ownCounters(knownKey);
-    const { counted, retryAfter, isMarked } = await this.kernel.counters.reserve([...shared, ...own], knownKey);
-    if (retryAfter !== undefined) return new Refusal(retryAfter, isMarked ? own : []);
-    return this.#guess(counted, [...clearedKeys(shared), ...own.map(({ key }) => key)], guess);
+    const forKnownNetwork = knownKey === undefined ? [] : this.#countersOfKnownNetwork(knownKey);
+    const { counted, retryAfter, isMarked } = await this.kernel.counters.reserve(
+      [...general, ...forKnownNetwork],
+      knownKey,
+    );
+    if (retryAfter !== undefined) return new Refusal(retryAfter, isMarked ? forKnownNetwork : []);
+    return this.#guess(counted, [...clearedKeys(general), ...forKnownNetwork.map(({ key }) => key)], guess);
   }
 
   /** Checks the password of a refused attempt if the counters of its known network allow it. Undefined: refused. */
-  async #tryOwnCounters<T>({ own }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
-    if (own.length === 0) return undefined;
-    const { counted, retryAfter } = await this.kernel.counters.reserve(own.map(({ key, limit }) => ({ key, limit })));
+  async #tryKnownNetwork<T>({ forKnownNetwork }: Refusal, guess: () => Promise<T | undefined>): Promise<T | undefined> {
+    if (forKnownNetwork.length === 0) return undefined;
+    const { counted, retryAfter } = await this.kernel.counters.reserve(
+      forKnownNetwork.map(({ key, limit }) => ({ key, limit })),
+    );
     if (retryAfter !== undefined) return undefined;
     try {
       return await this.#guess(counted, counted, guess);
@@ -174,11 +179,11 @@ export class LoginLimiter {
    * The counters of a known network, for this account alone: limits of account and address, else of account, else of
    * ip.
    */
-  #ownCounters(knownKey: string): LimitedCounter[] {
+  #countersOfKnownNetwork(knownKey: string): LimitedCounter[] {
     const limits = (['account+ip', 'account', 'ip'] as const)
       .map((scope) => this.kernel.settings.loginRateLimit.filter((limit) => limit.scope === scope))
       .find(({ length }) => length > 0);
-    return this.#countersOf(limits ?? [], ['known', knownKey]).map((counter) => ({ ...counter, isOwn: true }));
+    return this.#countersOf(limits ?? [], ['known', knownKey]).map((counter) => ({ ...counter, needsMark: true }));
   }
 
   #countersOf(limits: readonly RateLimit[], subject: readonly string[]): LimitedCounter[] {

@@ -37,10 +37,10 @@ const REMEMBERED_NETWORKS = 10_000;
  * Limits how many passwords are hashed in parallel, and decides which request is next. Sign-ins come before sign-ups,
  * and networks take turns.
  *
- * If too many requests wait, it refuses the newest request of the network with the most waiting requests: a sign-up if
- * any sign-up waits, else a sign-in. Among networks with the same number, it chooses the one that had its last turn
- * most recently, so that networks that send many requests do not displace one that sends a single request. If none of
- * them had a turn, it refuses the new request.
+ * If too many requests wait, it refuses the newest sign-up of the network with the most waiting sign-ups. If no sign-up
+ * waits, it does the same with sign-ins. Among networks with the same number, it chooses the one whose last turn was
+ * most recent, so that networks that send many requests do not displace one that sends a single request. If none of
+ * them had a turn, it chooses the network of the new request.
  */
 export class HashQueue {
   readonly #signIns: Lanes = new Map();

@@ -67,7 +67,7 @@ const REASONS = {
   context: 'is easy to guess: it consists of your name, your address or the name of this site',
   repeat: 'is easy to guess: it repeats itself',
   sequence: 'is easy to guess: it is a sequence',
-  spatial: 'is easy to guess: it is a pattern of neighbouring keys',
+  spatial: 'is easy to guess: it is a pattern of keys on the keyboard',
   date: 'is easy to guess: it is a date',
   dictionary: 'is easy to guess: it is a common word with a few digits or signs',
   other: 'is easy to guess',

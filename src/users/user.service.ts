@@ -131,10 +131,10 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * The user of a `sub` claim together with the password hash, read in the transaction of `em` if one is given, and
-   * not managed by it.
+   * Reads the active user of a `sub` claim with the password hash. The entity is not managed by `em`.
    *
-   * @throws token_not_valid when there is no active one
+   * @param em the transaction in which it is read. Default: none
+   * @throws token_not_valid if there is no such user, or the user is not active
    */
   async getActiveWithPassword(sub: string, em?: EntityManager): Promise<U> {
     const [row] = await this.database.query(this.#sql.active, [this.keyOf(sub)], em);
@@ -143,15 +143,16 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * Whether a user is active and still has the password that was checked, as it stays until the transaction of `em` is
-   * over.
+   * Whether a user is active and still has the password hash that was checked. Locks the user's row until the end of
+   * the transaction of `em`.
    */
   async hasPassword({ id, passwordHash }: PasswordOwner, em: EntityManager): Promise<boolean> {
     return (await this.database.query(this.#sql.hasPassword, [id, passwordHash ?? null], em)).length > 0;
   }
 
   /**
-   * Sets a hash in place of exactly the one that was checked. False: the user has another password by now, or is gone.
+   * Replaces the password hash if it is still the one that was checked. False: the hash has changed, or there is no
+   * such active user.
    */
   async replacePasswordHash(user: PasswordOwner, next: string | null, em?: EntityManager): Promise<boolean> {
     const checked = { passwordHash: user.passwordHash ?? null, isActive: true };
@@ -159,32 +160,36 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * Sets a password for an active user who has proved the mailbox, which also confirms the address. False: none active.
+   * Sets the password of a user who has proved access to the mailbox, and marks the address as confirmed. False: there
+   * is no such active user.
    */
   async setPassword(id: UserId, passwordHash: string, em: EntityManager): Promise<boolean> {
     const proved = { passwordHash, emailVerified: true };
     return this.#writes.update(id, { isActive: true } as Partial<U>, proved as Partial<U>, em);
   }
 
-  /** Makes an address the user's confirmed one. False: somebody else has it by now, or there is no such user. */
+  /** Sets the user's address and marks it as confirmed. False: another user has it, or there is no such user. */
   async confirmEmail(id: UserId, email: string, em: EntityManager): Promise<boolean> {
     const address = normalizeEmail(email);
     if ((await this.database.query(this.#sql.otherWithEmail, [address, id], em)).length > 0) return false;
     return this.#writes.update(id, {}, { email: address, emailVerified: true } as Partial<U>, em);
   }
 
-  /** Gives an active user an address back, as a confirmed one, and takes the password. False: there is no such user. */
+  /**
+   * Restores a former address of a user, marks it as confirmed, and removes the password. False: there is no such
+   * active user.
+   */
   async restoreEmail(id: UserId, email: string, em: EntityManager): Promise<boolean> {
     const changes = { email: normalizeEmail(email), emailVerified: true, passwordHash: null };
     return this.#writes.update(id, { isActive: true } as Partial<U>, changes as Partial<U>, em);
   }
 
-  /** Takes a user out of use. False: there is no such user, or not an active one. */
+  /** Deactivates a user. False: there is no such active user. */
   async deactivate(id: UserId, em: EntityManager): Promise<boolean> {
     return this.#writes.update(id, { isActive: true } as Partial<U>, { isActive: false } as Partial<U>, em);
   }
 
-  /** Deletes a user's row. False: there is none. */
+  /** Deletes a user. False: there is no such user. */
   async delete(id: UserId, em: EntityManager): Promise<boolean> {
     return this.#writes.delete(id, em);
   }

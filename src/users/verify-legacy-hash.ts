@@ -9,10 +9,10 @@ const TIMEOUT_MS = 10_000;
  * @throws what the app throws; TimeoutError after ten seconds
  */
 export async function verifyLegacyHash(passwords: LegacyPasswords, hash: string, password: string): Promise<boolean> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), TIMEOUT_MS);
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new DOMException('no result in time', 'TimeoutError')), TIMEOUT_MS);
   try {
-    return (await Promise.race([passwords.verify(hash, password), late])) === true;
+    return (await Promise.race([passwords.verify(hash, password), timeout])) === true;
   } finally {
     clearTimeout(timer);
   }
