@@ -1,20 +1,20 @@
-/** How long and how often is measured. */
+/** How long and how often each server is measured. */
 export interface Effort {
-  /** Times that every server is started anew. */
+  /** Number of times that every server is restarted. */
   readonly restarts: number;
-  /** ABBA turns after each start. */
+  /** Number of ABBA turns after each start. */
   readonly turns: number;
-  /** Seconds of a slice. */
+  /** Length of a slice in seconds. */
   readonly seconds: number;
 }
 
-/** What every measurement has at hand. */
+/** What every measurement needs. */
 export interface Bench {
-  /** URL of a PostgreSQL of its own. */
+  /** URL of a PostgreSQL server that only the benchmark uses. */
   readonly postgres: string;
-  /** A folder that PostgreSQL can write to. */
+  /** A folder to which PostgreSQL can write. */
   readonly directory: string;
   readonly effort: Effort;
-  /** Only to see that it runs. */
+  /** Whether this is only a trial run. */
   readonly isQuick: boolean;
 }

@@ -2,32 +2,32 @@ import { Client } from 'undici';
 import { type Answer, ask } from './load.js';
 import type { ServerProcess } from './server-process.js';
 
-/** What a server did when it was tried out before it is measured; each `false` stands in the report. */
+/** The result of checking a server before it is measured. Each `false` appears in the report. */
 export interface ServerCheck {
   readonly server: string;
-  /** A request without a token is answered with 401. */
+  /** Whether a request without a token is answered with 401. */
   readonly refusesAnonymous?: boolean;
-  /** A refresh token from two rotations ago is refused. */
+  /** Whether a refresh token from two rotations ago is refused. */
   readonly refusesReplay?: boolean;
-  /** Live refresh tokens after eight simultaneous uses of one: one is right. */
+  /** Number of live refresh tokens after eight simultaneous uses of one. It should be one. */
   readonly winners?: number;
 }
 
-/** Refresh tokens at the end of a server's traffic that are spent here, and so not for the load. */
+/** Number of refresh tokens, at the end of a server's list, that the checks use and the load does not. */
 export const CHECK_TOKENS = 2;
 
-/** Tries a server out. */
+/** Checks how a server behaves before it is measured. */
 export async function checkServer(
   name: string,
   { origin, traffic: { get, refresh } }: ServerProcess,
 ): Promise<ServerCheck> {
   const isProtected = Object.keys(get?.users[0] ?? {}).length > 0;
   const anonymous = get && isProtected && (await askOnce(origin, { path: get.path, method: 'GET' }));
-  const rotation = refresh && (await tryRotation(origin, refresh));
+  const rotation = refresh && (await checkRotation(origin, refresh));
   return { server: name, ...(anonymous && { refusesAnonymous: anonymous.status === 401 }), ...rotation };
 }
 
-async function tryRotation(origin: string, spec: NonNullable<ServerProcess['traffic']['refresh']>) {
+async function checkRotation(origin: string, spec: NonNullable<ServerProcess['traffic']['refresh']>) {
   const use = async (token: string): Promise<string | undefined> => {
     const headers = { 'content-type': spec.contentType };
     const body = spec.body.replace('$', () => token);
@@ -44,13 +44,16 @@ async function tryRotation(origin: string, spec: NonNullable<ServerProcess['traf
   return { winners, refusesReplay: (await use(replayed)) === undefined };
 }
 
-/** What tells one refresh token from another: the `jti` of a JWT, for ECDSA never signs the same claims alike. */
+/**
+ * An id of a refresh token: the `jti` of a JWT. The text will not do, because ECDSA signatures of the same claims
+ * differ.
+ */
 function idOf(token: string): string {
   const claims = token.split('.')[1];
   return claims ? JSON.parse(Buffer.from(claims, 'base64url').toString()).jti : token;
 }
 
-/** A request on a connection of its own: some servers close it when they refuse. */
+/** Sends a request on a new connection, because some servers close it when they refuse. */
 async function askOnce(origin: string, request: Parameters<typeof ask>[1]): Promise<Answer> {
   const client = new Client(origin);
   try {

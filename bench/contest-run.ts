@@ -8,7 +8,7 @@ import { requestsOf } from './requests.js';
 import { createDatabase, ServerProcess } from './server-process.js';
 import { type Estimate, estimate, median, quantile } from './statistics.js';
 
-/** What one contestant did over all of its slices. */
+/** The result of one contestant over all slices. */
 export interface Score {
   readonly name: string;
   /** Median answers per second. */
@@ -16,7 +16,7 @@ export interface Score {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** CPU microseconds per answer, of the server's process and of PostgreSQL. */
+  /** CPU time per answer in microseconds, of the server process and of PostgreSQL. */
   readonly serverCpu: number;
   readonly databaseCpu: number;
 }
@@ -31,9 +31,9 @@ export interface ContestResult {
     readonly least?: number;
     readonly ratio: Estimate;
   }[];
-  /** How the servers behaved before they were measured. */
+  /** The checks of the servers before the measurement. */
   readonly checks: readonly ServerCheck[];
-  /** Slices that were measured again because something else was busy. */
+  /** Number of slices that were measured again because other processes were busy. */
   readonly repeated: number;
 }
 
@@ -42,34 +42,34 @@ interface Sample extends Slice {
   readonly databaseCpu: number;
 }
 
-/** CPU seconds of others, per second, from which a slice counts as disturbed. */
-const DISTURBED = 0.15;
-const ATTEMPTS = 4;
+/** CPU seconds per second that other processes may use before a slice counts as disturbed. */
+const MAX_OTHER_CPU = 0.15;
+const MAX_ATTEMPTS = 4;
 
-/** Runs one contest. @throws when a server answers otherwise than it should */
+/** Runs one contest. @throws if a server sends an unexpected answer */
 export async function runContest(contest: Contest, bench: Bench): Promise<ContestResult> {
   const effort = cut(bench.effort, contest.cuts);
   const samples = new Map<string, Sample[][]>(contest.contestants.map(({ name }) => [name, []]));
   let repeated = 0;
   let checks: ServerCheck[] = [];
   for (let restart = 0; restart < (contest.isStartedOnce ? 1 : effort.restarts); restart++) {
-    const field = await Field.open(contest, bench);
+    const running = await RunningServers.open(contest, bench);
     try {
-      checks = await field.check();
+      checks = await running.check();
       for (const contestant of contest.contestants)
-        await field.measure(contestant, bench.effort.seconds * (contest.warmUp ?? 2));
+        await running.measure(contestant, bench.effort.seconds * (contest.warmUp ?? 2));
       for (let turn = 0; turn < effort.turns; turn++) {
         const pairs = new Map<string, Sample[]>();
-        const there = contest.contestants;
-        for (const contestant of [...there, ...there.toReversed()]) {
-          const { sample, again } = await field.undisturbed(contestant, effort.seconds);
-          repeated += again;
+        const contestants = contest.contestants;
+        for (const contestant of [...contestants, ...contestants.toReversed()]) {
+          const { sample, repeats } = await running.measureUndisturbed(contestant, effort.seconds);
+          repeated += repeats;
           pairs.set(contestant.name, [...(pairs.get(contestant.name) ?? []), sample]);
         }
         for (const [name, pair] of pairs) samples.get(name)?.push(pair);
       }
     } finally {
-      await field.close();
+      await running.close();
     }
   }
   const scores = contest.contestants.map(({ name }) => score(name, samples));
@@ -80,8 +80,8 @@ function cut({ restarts, turns, seconds }: Effort, cuts = 1): Effort {
   return { restarts, turns: turns * cuts, seconds: seconds / cuts };
 }
 
-/** The servers of a contest, all up at once. */
-class Field {
+/** The running servers of a contest. */
+class RunningServers {
   readonly #loads = new Map<string, Load>();
 
   private constructor(
@@ -90,7 +90,7 @@ class Field {
     private readonly servers: ReadonlyMap<ServerName, ServerProcess>,
   ) {}
 
-  static async open(contest: Contest, bench: Bench): Promise<Field> {
+  static async open(contest: Contest, bench: Bench): Promise<RunningServers> {
     const servers = new Map<ServerName, ServerProcess>();
     for (const { server } of contest.contestants) {
       if (!server || servers.has(server)) continue;
@@ -99,10 +99,12 @@ class Field {
       const own = await createDatabase(bench.postgres, `bench_${server.toLowerCase().replace(/\W+/g, '_')}`);
       servers.set(server, await ServerProcess.start(file, variant, own, [], bench.directory));
     }
-    return new Field(contest, bench, servers);
+    return new RunningServers(contest, bench, servers);
   }
 
-  /** Tries every server out. @throws when ours does not do as it should; what a peer does is reported */
+  /**
+   * Checks every server. @throws if this library does not behave as it should; a failure of another server is reported
+   */
   async check(): Promise<ServerCheck[]> {
     const all: ServerCheck[] = [];
     for (const [name, server] of this.servers) all.push(await checkServer(name, server));
@@ -110,7 +112,7 @@ class Field {
       ({ server, refusesAnonymous, refusesReplay, winners }) =>
         server.startsWith('ours') && !(refusesAnonymous && refusesReplay && winners === 1),
     );
-    if (wrong) throw new Error(`Not worth measuring: ${JSON.stringify(wrong)}`);
+    if (wrong) throw new Error(`The checks failed: ${JSON.stringify(wrong)}`);
     return all;
   }
 
@@ -118,10 +120,10 @@ class Field {
     for (const server of this.servers.values()) await server.stop();
   }
 
-  async undisturbed(contestant: Contestant, seconds: number): Promise<{ sample: Sample; again: number }> {
-    for (let again = 0; ; again++) {
+  async measureUndisturbed(contestant: Contestant, seconds: number): Promise<{ sample: Sample; repeats: number }> {
+    for (let repeats = 0; ; repeats++) {
       const { sample, others } = await this.measure(contestant, seconds);
-      if (others < DISTURBED || again + 1 === ATTEMPTS || this.bench.isQuick) return { sample, again };
+      if (others < MAX_OTHER_CPU || repeats + 1 === MAX_ATTEMPTS || this.bench.isQuick) return { sample, repeats };
     }
   }
 
@@ -134,7 +136,7 @@ class Field {
     const after = await this.#cpu(server);
     const answers = slice.rate * slice.seconds;
     if (Object.keys(slice.unexpected).length > 0) {
-      throw new Error(`${contestant.name} answered otherwise than it should: ${JSON.stringify(slice.unexpected)}`);
+      throw new Error(`${contestant.name} sent unexpected answers: ${JSON.stringify(slice.unexpected)}`);
     }
     const used = (part: keyof typeof before) => after[part] - before[part];
     const others =
@@ -171,7 +173,7 @@ function score(name: string, samples: ReadonlyMap<string, Sample[][]>): Score {
   };
 }
 
-/** Rates are compared within one ABBA turn only, where the machine was in the same mood for both. */
+/** Rates are compared only within one ABBA turn, so that both were measured under the same conditions. */
 function ratios(
   { contestants, targets, compared = [] }: Contest,
   samples: ReadonlyMap<string, Sample[][]>,

@@ -1,4 +1,4 @@
-/** Who is measured: a server's file and the variant it is told in BENCH_VARIANT. */
+/** The servers that are measured: the file of each, and its variant (BENCH_VARIANT). */
 export const SERVERS = {
   ours: ['ours', 'HS256'],
   'ours, RS256': ['ours', 'RS256'],
@@ -32,17 +32,17 @@ export const SERVERS = {
 
 export type ServerName = keyof typeof SERVERS;
 
-/** What is asked of a server. */
+/** The kind of request. */
 export type Kind = 'get' | 'no token' | 'garbage' | 'expired' | 'refresh' | 'refresh of many' | 'sign-in' | 'pgbench';
 
 export interface Contestant {
   readonly name: string;
   readonly kind: Kind;
-  /** None for pgbench, which asks the database itself. */
+  /** Undefined for pgbench, which sends statements to the database itself. */
   readonly server?: ServerName;
 }
 
-/** The ratio of two contestants' rates, and what its interval must not fall below. */
+/** A target for the ratio of two contestants' rates: its confidence interval must not fall below `least`. */
 export interface Target {
   readonly of: string;
   readonly over: string;
@@ -54,15 +54,15 @@ export interface Contest {
   readonly id: string;
   readonly title: string;
   readonly connections: number;
-  /** Slices before the first that counts, until the code that runs seldom is compiled as well; default: 2. */
+  /** Number of slices before the first one that counts, so that rarely used code is compiled too; default: 2. */
   readonly warmUp?: number;
-  /** Into how many shorter slices each is cut, where answers are so fast that more and closer pairs say more. */
+  /** Number of parts into which each slice is cut. For fast answers, more and closer pairs are more exact. */
   readonly cuts?: number;
-  /** Where a start takes long, there is only one. */
+  /** Whether servers are started only once, because a start takes long. */
   readonly isStartedOnce?: boolean;
   readonly contestants: readonly Contestant[];
   readonly targets: readonly Target[];
-  /** Ratios to show beside those to the first contestant. */
+  /** Additional ratios to show, next to those with the first contestant. */
   readonly compared?: readonly Omit<Target, 'least'>[];
 }
 
@@ -106,7 +106,7 @@ export const CONTESTS: readonly Contest[] = [
   },
   {
     id: 'session-check',
-    title: 'An authenticated GET by how the session is looked at, 32 connections',
+    title: 'An authenticated GET by how the session is checked, 32 connections',
     connections: 32,
     cuts: 8,
     contestants: all('get', 'ours', 'ours, revocation list', 'ours, database check'),
@@ -131,7 +131,7 @@ export const CONTESTS: readonly Contest[] = [
   },
   {
     id: 'refused',
-    title: 'Refused requests beside accepted ones, 32 connections',
+    title: 'Refused and accepted requests, 32 connections',
     connections: 32,
     cuts: 4,
     contestants: [

@@ -1,13 +1,13 @@
 import { Client, type Dispatcher } from 'undici';
 
-/** What one slice of load brought. */
+/** The result of one slice of load. */
 export interface Slice {
   /** Answers per second. */
   readonly rate: number;
   readonly seconds: number;
-  /** Milliseconds from request to answer, one each. */
+  /** Milliseconds from request to answer, one value per request. */
   readonly latencies: readonly number[];
-  /** Answers of another status than expected, by status. */
+  /** Number of answers with an unexpected status, by status. */
   readonly unexpected: Readonly<Record<number, number>>;
 }
 
@@ -18,7 +18,7 @@ export interface Answer {
 
 type Request = Dispatcher.RequestOptions;
 
-/** One kind of request, repeated: `next` gives the next one to send, `seen` is shown what came back. */
+/** Repeated requests of one kind: `next` returns the next request, `seen` gets its answer. */
 export interface Load {
   readonly connections: number;
   readonly expected: number;
@@ -26,7 +26,10 @@ export interface Load {
   seen?(answer: Answer): void;
 }
 
-/** A closed loop: each connection sends its next request when its answer is there, for so many seconds. */
+/**
+ * Sends requests in a closed loop for a number of seconds: each connection sends its next request when the answer has
+ * arrived.
+ */
 export async function load(
   origin: string,
   { connections, expected, next, seen }: Load,
@@ -56,8 +59,8 @@ export async function load(
 }
 
 /**
- * One request. undici's `dispatch` is asked directly: its promises and streams would cost the loader more than the
- * wire.
+ * Sends one request. It uses undici's `dispatch` directly, because its promises and streams would cost more than the
+ * transfer.
  */
 export function ask(client: Client, request: Request): Promise<Answer> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** CPU time so far, in seconds: of the whole machine, of PostgreSQL, and what a hypervisor gave to others. */
+/** CPU time so far, in seconds: of the whole machine, of PostgreSQL, and what the hypervisor gave to other machines. */
 export interface CpuTimes {
   readonly busy: number;
   readonly stolen: number;
@@ -10,7 +10,7 @@ export interface CpuTimes {
 /** Clock ticks a second, fixed at 100 on every Linux that Node runs on. */
 const TICKS = 100;
 
-/** Reads /proc; undefined on another system, where disturbances go unseen. */
+/** Reads /proc; undefined on other systems, where disturbances are not detected. */
 export function cpuTimes(): CpuTimes | undefined {
   try {
     const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, stolen = 0] = readFileSync('/proc/stat', 'utf8')
@@ -24,7 +24,7 @@ export function cpuTimes(): CpuTimes | undefined {
   }
 }
 
-/** utime, stime, and cutime, cstime of children that have ended, in /proc/<pid>/stat behind the name. */
+/** Fields of /proc/<pid>/stat after the name: utime and stime, and cutime and cstime of children that have ended. */
 const USED = [11, 12, 13, 14];
 
 function databaseTime(): number {
@@ -35,7 +35,7 @@ function databaseTime(): number {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       if (/\(postgres\)/.test(stat)) ticks += USED.reduce((sum, field) => sum + Number(fields[field]), 0);
     } catch {
-      // a process that ended meanwhile
+      // the process has ended meanwhile
     }
   }
   return ticks / TICKS;

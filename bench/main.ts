@@ -23,18 +23,18 @@ const IDS = [...CONTESTS, ...STUDIES].map(({ id }) => id);
 
 const USAGE = `npm run bench -- [--quick] [--only get,refresh] [--json]
 
-  --quick   a short look that only shows that everything runs; its figures mean little and are not kept
-  --only    some parts: ${IDS.join(', ')}
+  --quick   a short trial run; its figures mean little and are not stored
+  --only    measure only these parts: ${IDS.join(', ')}
   --json    print the results as JSON
 
-Without --quick, what was measured takes its place in bench/results.json, RESULTS.md and results.svg.`;
+Without --quick, the results replace earlier ones in bench/results.json, RESULTS.md and results.svg.`;
 
 const EFFORTS: Readonly<Record<'full' | 'quick', Effort>> = {
   full: { restarts: 3, turns: 6, seconds: 1 },
   quick: { restarts: 1, turns: 1, seconds: 0.1 },
 };
 
-/** Durable, as a production server is; the rest is what a machine of this size would be given. */
+/** Durable, like a production server. The sizes fit a machine of this size. */
 const POSTGRES = {
   fsync: 'on',
   synchronous_commit: 'on',
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(USAGE);
   const asked = values.only?.split(',') ?? IDS;
   const unknown = asked.find((id) => !IDS.includes(id));
-  if (unknown !== undefined) throw new Error(`There is nothing to measure called "${unknown}".\n\n${USAGE}`);
+  if (unknown !== undefined) throw new Error(`Unknown part "${unknown}".\n\n${USAGE}`);
 
   const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-bench-'));
   const postgres = await startPostgres(directory, POSTGRES);
@@ -81,7 +81,7 @@ async function main(): Promise<void> {
 async function* measure(ids: readonly string[], bench: Bench): AsyncGenerator<Section> {
   const canPgbench = await hasPgbench();
   if (!canPgbench)
-    console.error('pgbench is not installed (Debian: postgresql-client); the rotation is not compared with it.');
+    console.error('pgbench is not installed (Debian: postgresql-client); it is left out of the comparison.');
   for (const contest of CONTESTS.filter(({ id }) => ids.includes(id))) {
     yield sectionOf(await runContest(canPgbench ? contest : withoutPgbench(contest), bench));
   }
@@ -98,7 +98,7 @@ function withoutPgbench(contest: Contest): Contest {
   };
 }
 
-/** Puts a section in the place of its last measurement, and writes the pages anew. */
+/** Replaces the last measurement of a section, and writes all result files. */
 async function keep(section: Measured): Promise<void> {
   const folder = new URL('../../', import.meta.url);
   const file = new URL('results.json', folder);
@@ -109,7 +109,7 @@ async function keep(section: Measured): Promise<void> {
   await writeFile(new URL('results.svg', folder), plot(sections.flatMap(({ verdicts }) => verdicts)));
 }
 
-/** Makes what pgbench needs, and returns the version. */
+/** Creates the table for pgbench, and returns the version of PostgreSQL. */
 async function prepare(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

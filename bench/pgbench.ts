@@ -10,7 +10,7 @@ const PGBENCH_SCRIPT = `\\set id random(1, ${PGBENCH_ROWS})
 update bench_session set previous_jti = jti, jti = gen_random_uuid(), rotated_at = now(), expires_at = now() + interval '14 days' where id = :id returning user_id;
 `;
 
-/** The smallest rotation there can be, straight from PostgreSQL's own load generator. */
+/** The smallest possible rotation, measured with PostgreSQL's own load generator. */
 export async function pgbench(database: string, connections: number, seconds: number): Promise<Slice> {
   const script = join(tmpdir(), `jwt-allauth-bench-${process.pid}.sql`);
   await writeFile(script, PGBENCH_SCRIPT);
@@ -22,14 +22,14 @@ export async function pgbench(database: string, connections: number, seconds: nu
   return { rate, seconds: whole, latencies: [latency], unexpected: {} };
 }
 
-/** The table for `pgbench`. */
+/** The table that `pgbench` updates. */
 export const PGBENCH_TABLE = `
   drop table if exists bench_session;
   create table bench_session (id int primary key, user_id int not null, jti uuid not null, previous_jti uuid,
     rotated_at timestamptz not null, expires_at timestamptz not null) with (fillfactor = 75);
   insert into bench_session select n, n, gen_random_uuid(), null, now(), now() from generate_series(1, ${PGBENCH_ROWS}) n`;
 
-/** Whether the machine has pgbench (Debian: postgresql-contrib or postgresql-client). */
+/** Whether pgbench is installed (Debian: postgresql-contrib or postgresql-client). */
 export async function hasPgbench(): Promise<boolean> {
   return promisify(execFile)('pgbench', ['--version']).then(
     () => true,

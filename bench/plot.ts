@@ -4,7 +4,7 @@ const ROW = 26;
 const LEFT = 330;
 const WIDTH = 900;
 
-/** Every ratio with its interval on a logarithmic scale, and the target as a tick, as an SVG. */
+/** Draws an SVG: every ratio with its interval on a logarithmic scale, and its target as a tick. */
 export function plot(verdicts: readonly Verdict[]): string {
   const rows = verdicts.flatMap(({ what, isMet, ratio }) => (ratio ? [{ what, isMet, ...ratio }] : []));
   const [from, to] = [0.1, 20];

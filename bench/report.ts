@@ -4,18 +4,18 @@ import type { ContestResult } from './contest-run.js';
 import { type Section, table, type Verdict } from './section.js';
 import type { Estimate } from './statistics.js';
 
-/** A section with when and on what it was measured. */
+/** A section with the date and the machine of the measurement. */
 export interface Measured extends Section {
   readonly about: string;
 }
 
-/** The machine and the versions. */
+/** Describes the date, the machine and the versions. */
 export function about(postgres: string): string {
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
   return `${new Date().toISOString().slice(0, 10)}; ${machine}; Node ${process.version}, ${postgres}`;
 }
 
-/** The whole result page. */
+/** The complete result page. */
 export function page(sections: readonly Measured[]): string {
   const verdicts = sections.flatMap((section) => section.verdicts);
   const [first = ''] = sections.map((section) => section.about);
@@ -23,7 +23,7 @@ export function page(sections: readonly Measured[]): string {
   return [
     '# Results of the benchmark',
     '',
-    'Written by `npm run bench`; how it measures stands in the [docs/scaling.md](../docs/scaling.md#speed), how it is done in this folder.',
+    'Written by `npm run bench`. [docs/scaling.md](../docs/scaling.md#speed) describes the method; the code is in this folder.',
     ...(isSame ? [`${first}.`] : []),
     '',
     `## Targets: ${verdicts.filter(({ isMet }) => isMet).length} of ${verdicts.length} met`,
@@ -59,7 +59,7 @@ function verdictTable(verdicts: readonly Verdict[]): string[] {
   return rows.length > 0 ? table(['what', 'measured', 'target', ''], rows) : [];
 }
 
-/** What a contest brought. */
+/** The section of a contest. */
 export function sectionOf({ contest, scores, ratios, checks, repeated }: ContestResult): Section {
   const verdicts = ratios.flatMap(({ of, over, least, ratio }): Verdict[] => {
     if (least === undefined) return [];
@@ -85,7 +85,7 @@ export function sectionOf({ contest, scores, ratios, checks, repeated }: Contest
       ratios.map(({ of, over, ratio }) => [`${of} / ${over}`, interval(ratio)]),
     ),
     '',
-    `Slices measured again because the machine was busy with something else: ${repeated}.`,
+    `Slices that were measured again because other processes were busy: ${repeated}.`,
     ...checks.flatMap(faults),
   ];
   return { id: contest.id, title: contest.title, lines, verdicts };

@@ -6,7 +6,8 @@ import type { ServerProcess } from './server-process.js';
 const GARBAGE = { authorization: `Bearer ${'garbage'.repeat(80)}` };
 
 /**
- * The requests of one kind to a server. Kept from slice to slice, because a refreshed token has its successor in there.
+ * The requests of one kind to a server. The result is reused from slice to slice, because it holds the successors of
+ * refreshed tokens.
  */
 export function requestsOf(kind: Kind, server: ServerProcess, connections: number): Load {
   const { get, refresh, signIn, expired } = server.traffic;
@@ -23,7 +24,7 @@ export function requestsOf(kind: Kind, server: ServerProcess, connections: numbe
       { connections, expected: 200 },
     );
   }
-  if (!get) throw new Error(`The server has nothing to answer ${kind} with.`);
+  if (!get) throw new Error(`The server does not support requests of the kind ${kind}.`);
   const refused = { 'no token': {}, garbage: GARBAGE, expired: expired ?? {} };
   const users = kind in refused ? [refused[kind as keyof typeof refused]] : get.users;
   return inTurn(
@@ -37,7 +38,7 @@ function inTurn(requests: readonly ReturnType<Load['next']>[], load: Pick<Load, 
   return { ...load, next: () => requests[turn++ % requests.length] as (typeof requests)[number] };
 }
 
-/** Whoever sends next takes the token that has waited longest, and gives its successor back. */
+/** Each request takes the token that has waited longest, and its answer adds the successor. */
 function refreshes(
   { path, contentType, body, field, tokens }: NonNullable<ServerProcess['traffic']['refresh']>,
   connections: number,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Traffic, Usage } from './servers/serve.js';
 
-/** A server under measurement, in a process of its own. */
+/** A measured server in a process of its own. */
 export class ServerProcess {
   private constructor(
     private readonly child: ChildProcess,
@@ -12,7 +12,7 @@ export class ServerProcess {
     readonly traffic: Traffic,
   ) {}
 
-  /** @param directory a folder that PostgreSQL can write to, for servers that fill their database from there */
+  /** @param directory a folder to which PostgreSQL can write, for servers that load their data from there */
   static async start(
     file: string,
     variant: string,
@@ -31,13 +31,15 @@ export class ServerProcess {
         BENCH_DIRECTORY: directory,
       },
     });
-    let said = ''; // peers print every refusal; only what one says before it ends is of interest
+    let output = ''; // other servers print every refusal; only the last output before an exit matters
     child.stderr?.on('data', (chunk) => {
-      said = `${said}${chunk}`.slice(-2000);
+      output = `${output}${chunk}`.slice(-2000);
     });
     const [message] = await Promise.race([
       once(child, 'message'),
-      once(child, 'exit').then(([code]) => Promise.reject(new Error(`The server ${file} ended with ${code}: ${said}`))),
+      once(child, 'exit').then(([code]) =>
+        Promise.reject(new Error(`The server ${file} ended with ${code}: ${output}`)),
+      ),
     ]);
     return new ServerProcess(child, `http://127.0.0.1:${message.port}`, message.traffic);
   }
@@ -55,7 +57,7 @@ export class ServerProcess {
   }
 }
 
-/** Makes an empty database on a server. */
+/** Creates an empty database on a server. */
 export async function createDatabase(server: string, name: string): Promise<string> {
   const client = new pg.Client({ connectionString: server });
   await client.connect();

@@ -1,4 +1,4 @@
-/** The value below which the share `q` of a sorted copy lies. */
+/** The value below which the share `q` of the values lies. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
@@ -11,7 +11,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** A median with the interval that holds it at 95 %. */
+/** A median with its 95 % confidence interval. */
 export interface Estimate {
   readonly value: number;
   readonly low: number;
@@ -20,7 +20,10 @@ export interface Estimate {
 
 const RESAMPLES = 2000;
 
-/** The median of paired ratios, with a 95 % percentile bootstrap (Efron 1979). Same input, same interval. */
+/**
+ * The median of paired ratios, with a 95 % percentile bootstrap interval (Efron 1979). The same input gives the same
+ * interval.
+ */
 export function estimate(values: readonly number[]): Estimate {
   const random = generator();
   const medians = Array.from({ length: RESAMPLES }, () =>
@@ -29,7 +32,7 @@ export function estimate(values: readonly number[]): Estimate {
   return { value: median(values), low: quantile(medians, 0.025), high: quantile(medians, 0.975) };
 }
 
-/** mulberry32: 32 bits of state suffice to draw resamples, and a fixed seed makes a report repeatable. */
+/** mulberry32: 32 bits of state are enough for resampling, and a fixed seed makes a report repeatable. */
 function generator(): () => number {
   let state = 42;
   return () => {

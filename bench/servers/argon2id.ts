@@ -1,7 +1,7 @@
 import { hash, verify } from '@node-rs/argon2';
 import { ARGON2, PASSWORD, serve } from './serve.js';
 
-/** The password hash alone: as many sign-ins as the processor could do at best. */
+/** Only the password hash: the maximum number of sign-ins that the processor allows. */
 const expected = await hash(PASSWORD, ARGON2);
 
 serve(

@@ -2,9 +2,7 @@ import 'reflect-metadata';
 import { createExpressServer, Get, JsonController } from 'routing-controllers';
 import { LEAN, lean, PERMISSIONS, serve } from './serve.js';
 
-/**
- * routing-controllers and nothing else: what the framework itself costs. BENCH_VARIANT `lean` leaves out what it can.
- */
+/** Only routing-controllers: the cost of the framework itself. BENCH_VARIANT `lean` turns off what is not needed. */
 @JsonController('/profile')
 class ProfileController {
   @Get('/id')

@@ -5,7 +5,7 @@ import { SECRET, USERS } from './serve.js';
 
 export const key = createSecretKey(SECRET, 'utf8');
 
-/** An Authorization header for each user. */
+/** One Authorization header per user. */
 export function bearers(): Record<string, string>[] {
   return Array.from({ length: USERS }, () => ({
     authorization: `Bearer ${jwt.sign(claimsOf(crypto.randomUUID()), key, { algorithm: 'HS256' })}`,

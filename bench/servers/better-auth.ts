@@ -8,8 +8,8 @@ import pg from 'pg';
 import { ARGON2, DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SECRET, SESSIONS, serve, USERS } from './serve.js';
 
 /**
- * better-auth on Express 5. BENCH_VARIANT with `scrypt` keeps its own password hash in place of argon2id, and with
- * `cache` it keeps the session in a signed cookie for five minutes in place of a look-up for each request.
+ * better-auth on Express 5. With `scrypt` in BENCH_VARIANT it uses its own password hash instead of argon2id. With
+ * `cache` it caches the session in a signed cookie for five minutes instead of reading it for each request.
  */
 const variant = process.env['BENCH_VARIANT'] ?? '';
 const cached = variant.includes('cache');
@@ -33,7 +33,7 @@ await (await getMigrations(auth.options)).runMigrations();
 
 const { authCookies, internalAdapter, password, secret } = await auth.$context;
 
-/** Users who share one password hash, because a hash for each would take long. */
+/** Creates users that share one password hash, because a hash for each would take long. */
 async function createUsers() {
   const passwordHash = await password.hash(PASSWORD);
   const users = [];
@@ -47,7 +47,7 @@ async function createUsers() {
   return users;
 }
 
-/** The cookies of a new session, as a browser would send them. */
+/** Opens a session and returns its cookies as a browser would send them. */
 async function openSession(userId: string): Promise<{ cookie: string }> {
   const { token } = await internalAdapter.createSession(userId);
   const signed = encodeURIComponent(`${token}.${await makeSignature(token, secret)}`);

@@ -1,6 +1,6 @@
 import { PERMISSIONS } from './serve.js';
 
-/** The claims of an access token as this library makes them; every server's tokens are as long. */
+/** The claims of an access token of this library, so that the tokens of all servers have the same length. */
 export function claimsOf(user: string, now = Math.floor(Date.now() / 1000)) {
   return {
     permissions: PERMISSIONS,

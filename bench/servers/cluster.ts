@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { Usage } from './serve.js';
 
-/** A server in several processes behind one port and on one database; BENCH_VARIANT is `ours 2`, for one. */
+/** A server in several processes with one port and one database; BENCH_VARIANT is, for example, `ours 2`. */
 const [server, processes] = (process.env['BENCH_VARIANT'] ?? '').split(' ');
 cluster.setupPrimary({ exec: new URL(`./${server}.js`, import.meta.url).pathname });
 cluster.schedulingPolicy = cluster.SCHED_RR;
@@ -10,7 +10,7 @@ const workers: Worker[] = [];
 let first: unknown;
 while (workers.length < Number(processes)) {
   const worker = cluster.fork({ BENCH_VARIANT: 'HS256' });
-  const [message] = await once(worker, 'message'); // the first makes the tables, so the others wait for it
+  const [message] = await once(worker, 'message'); // the first one creates the tables, so the others wait for it
   first ??= message;
   workers.push(worker);
 }

@@ -3,7 +3,7 @@ import { expressjwt, type Request } from 'express-jwt';
 import { bearers, key } from './bearer.js';
 import { serve } from './serve.js';
 
-/** express-jwt on Express 5 without routing-controllers, its key object made once. */
+/** express-jwt on Express 5 without routing-controllers. Its key object is created once. */
 const app = express();
 app.get('/profile/id', expressjwt({ secret: key as never, algorithms: ['HS256'] }), (request: Request, response) => {
   response.json({ id: request.auth?.sub, permissions: request.auth?.['permissions'] });

@@ -19,7 +19,7 @@ import { bearers, key } from './bearer.js';
 import { claimsOf } from './claims.js';
 import { ARGON2, DATABASE_URL, PASSWORD, PERMISSIONS, POOL, SESSIONS, serve } from './serve.js';
 
-/** What a good engineer writes by hand: a checker of a few lines, and the rotation as one prepared statement. */
+/** Hand-written code of a good engineer: a checker of a few lines, and the rotation as one prepared statement. */
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: POOL });
 await pool.query(`
   create table if not exists users (id uuid primary key, email text unique, password_hash text, permissions jsonb,

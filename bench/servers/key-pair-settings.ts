@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { SettingsInput } from '../../src/index.js';
 
-/** Settings of a key pair made at start. RSA keys have the 2048 bits that the others' have. */
+/** Settings with a new key pair. RSA keys have 2048 bits, as in the other servers. */
 export function keyPairSettings(algorithm: 'RS256' | 'ES256'): SettingsInput {
   const { privateKey } =
     algorithm === 'RS256'

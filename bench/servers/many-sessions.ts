@@ -2,12 +2,12 @@ import pg from 'pg';
 import type { BaseUser, TokenFactory } from '../../src/index.js';
 import { DATABASE_URL } from './serve.js';
 
-/** Tokens over which the load is spread, so that it is not the same few pages that are written. */
+/** Number of tokens over which the load is spread, so that it does not always write the same few pages. */
 const SAMPLE = 5000;
 
 /**
- * Fills the whitelist with COPY, its sessions spread evenly over the users and every tenth expired, and makes the live
- * refresh tokens of a sample. BENCH_DIRECTORY is a folder that PostgreSQL can write to.
+ * Fills the session table with COPY and issues the live refresh tokens of a sample. The sessions are spread evenly over
+ * the users; every tenth is expired. PostgreSQL must be able to write to BENCH_DIRECTORY.
  */
 export async function addSessions(count: number, users: readonly BaseUser[], tokens: TokenFactory): Promise<string[]> {
   const openedAt = Math.floor(Date.now() / 1000);
@@ -20,7 +20,7 @@ export async function addSessions(count: number, users: readonly BaseUser[], tok
     select md5(n::text)::uuid, (${owners})[1 + n % ${users.length}], gen_random_uuid(), to_timestamp(${openedAt}) - age, true,
       to_timestamp(${openedAt}) - age, to_timestamp(${expiresAt}) - age
     from generate_series(1, ${count}) n, lateral (select case when n % 10 = 0 then interval '30 days' else '0' end as age) aged) to '${file}' (format binary)`);
-  await client.query('set session_replication_role = replica'); // the keys are right: no look at the users for each row
+  await client.query('set session_replication_role = replica'); // the foreign keys are valid: skips the check of each row
   await client.query(`copy auth_session (id, user_id, jti, rotated_at, enabled, created_at, expires_at)
     from '${file}' (format binary)`);
   await client.query('vacuum analyze auth_session');

@@ -11,7 +11,7 @@ await pool.query(`
     expires_at timestamptz, consumed_at timestamptz, primary key (model, id));
   create index on oidc (grant_id)`);
 
-/** Whatever the provider stores, in one table; each statement is prepared once for each connection. */
+/** Stores everything in one table; each statement is prepared once per connection. */
 class PostgresAdapter implements Adapter {
   constructor(private readonly model: string) {}
 
@@ -62,7 +62,7 @@ const UPSERT = `
 
 const CLIENT = 'bench';
 const RESOURCE = 'urn:bench:api';
-const SCOPE = 'api'; // without `openid`, so that no refresh pays for an ID token
+const SCOPE = 'api'; // without `openid`, so that a refresh does not issue an ID token
 const key = createSecretKey(SECRET, 'utf8');
 
 const provider = new Provider('http://127.0.0.1', {
@@ -90,7 +90,7 @@ const provider = new Provider('http://127.0.0.1', {
   },
 });
 
-/** A refresh token of a new user, as a sign-in would have left it. */
+/** Creates a user and returns a refresh token as after a sign-in. */
 async function openSession(email: string): Promise<string> {
   const accountId = crypto.randomUUID();
   await pool.query('insert into users values ($1, $2)', [accountId, email]);

@@ -34,7 +34,7 @@ class ProfileController {
   }
 }
 
-/** Accounts by mail, without limits. */
+/** Accounts by mail, without rate limits. */
 const ACCOUNTS = {
   emailVerification: 'mandatory',
   publicUrl: 'https://app.example.com',
@@ -43,15 +43,15 @@ const ACCOUNTS = {
   registrationRateLimit: [],
 } as const;
 
-/** The mails of nobody. */
+/** Sends no mails. */
 class NoMailer extends Mailer {
   async send() {}
 }
 
 /**
- * This library, through its public API only. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`,
- * `no login limit`, `accounts`, `partitioned`, or a number of sessions that are there already. A database that has its
- * tables is shared with the processes that made them.
+ * This library, used only through its public API. BENCH_VARIANT is RS256, ES256, `revocation-list`, `database`, `lean`,
+ * `no login limit`, `accounts`, `partitioned`, or a number of existing sessions. Processes of a cluster share a
+ * database; the first one creates its tables.
  */
 const variant = process.env['BENCH_VARIANT'] ?? '';
 const orm = await MikroORM.init(options);
@@ -75,8 +75,8 @@ const yesterday = { now: () => Date.now() - 86_400_000 };
 const past = await createJwtAllauth({ orm, settings, mailer, clock: yesterday, container: Container.of('past') });
 
 const tokens = [];
-// The refresh tokens are of sessions of their own: replays that are tried out end these, and their access tokens with
-// them.
+// Refresh tokens and access tokens belong to different sessions: the replay check revokes some sessions, and with them
+// their access tokens.
 for (let index = 0; index < SESSIONS + USERS; index++)
   tokens.push(await auth.sessions.open(users[index % SESSIONS] as AppUser));
 const many = Number(variant) > 0 ? await addSessions(Number(variant), users, Container.get(TokenFactory)) : [];

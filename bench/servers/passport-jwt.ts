@@ -7,7 +7,7 @@ import { createExpressServer, Get, JsonController, Req, UseBefore } from 'routin
 import { bearers } from './bearer.js';
 import { SECRET, serve } from './serve.js';
 
-/** passport with passport-jwt, set up as its manual says, in front of a controller. */
+/** passport with passport-jwt, configured as in its manual, in front of a controller. */
 passport.use(
   new Strategy(
     { jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(), secretOrKey: SECRET, algorithms: ['HS256'] },

@@ -4,26 +4,26 @@ import { createDatabase, ServerProcess } from '../server-process.js';
 import { estimate, median } from '../statistics.js';
 import type { Study } from './study.js';
 
-const PASSWORD = 'not the password of anybody';
+const PASSWORD = 'not the password of any account';
 
-/** What is asked with an address that somebody has, and with one that nobody has. */
-const QUESTIONS = [
+/** Requests that are sent once with the address of an account, and once with an unknown address. */
+const REQUESTS = [
   { what: 'sign-up', path: '/auth/registration', body: { password: PASSWORD }, pairs: 400 },
   { what: 'sign-in, wrong password', path: '/auth/login', body: { password: PASSWORD }, pairs: 400 },
   { what: 'password reset', path: '/auth/password/reset', body: {}, pairs: 700 },
   { what: 'resend', path: '/auth/registration/verification/resend', body: {}, pairs: 700 },
 ];
 
-/** Whether the time to an answer tells that an address is known (EMAIL_VERIFICATION=mandatory). */
+/** Measures whether the time to an answer reveals that an address has an account (EMAIL_VERIFICATION=mandatory). */
 export const accountEnumeration: Study = {
   id: 'account-enumeration',
-  title: 'Answers about known and unknown addresses',
+  title: 'Answers for known and unknown addresses',
   async run({ postgres, isQuick }) {
     const database = await createDatabase(postgres, 'bench_enumeration');
     const server = await ServerProcess.start('ours', 'accounts', database);
     const known = ((server.traffic.signIn?.bodies ?? []) as { email: string }[]).map(({ email }) => email);
     const rows = [];
-    for (const { what, path, body, pairs } of QUESTIONS) {
+    for (const { what, path, body, pairs } of REQUESTS) {
       const url = server.origin + path;
       const times: Record<'known' | 'unknown', number[]> = { known: [], unknown: [] };
       for (let pair = 0; pair < (isQuick ? 20 : pairs); pair++) {
@@ -39,7 +39,7 @@ export const accountEnumeration: Study = {
     await server.stop();
     return {
       lines: [
-        'Milliseconds to the answer, one request after the other, and the median of the ratios of pairs in random order:',
+        'Milliseconds to the answer, for requests one after the other, and the median ratio of pairs in random order:',
         '',
         ...table(['', 'known', 'unknown', 'ratio'], rows),
       ],
@@ -48,7 +48,7 @@ export const accountEnumeration: Study = {
   },
 };
 
-/** Milliseconds to an answer; then a rest, in which the server does what it put off. */
+/** Milliseconds to an answer. A pause follows, in which the server runs its background jobs. */
 async function timeOf(url: string, body: object): Promise<number> {
   const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
   const start = performance.now();

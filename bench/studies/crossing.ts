@@ -7,12 +7,11 @@ import type { Study } from './study.js';
 
 type Headers = Record<string, string>;
 
-/**
- * How long an access token is still believed on one server after its session was ended on another, both of them busy.
- */
+/** How long one server still accepts an access token after another server revoked its session, with both under load. */
 export const crossing: Study = {
   id: 'crossing',
-  title: 'From the end of a session on one server to the refusal of its access token on another, both under load',
+  title:
+    'From the revocation of a session on one server to the refusal of its access token on another, both under load',
   async run({ postgres, isQuick }) {
     const revocations = isQuick ? 20 : 300;
     const database = await createDatabase(postgres, 'bench_crossing');
@@ -31,7 +30,7 @@ export const crossing: Study = {
       lines: [
         ...table(['revocations', 'p50 ms', 'p90 ms', 'p99 ms', 'longest ms'], [[revocations, ...row]]),
         '',
-        `GETs beside it: ${rates.map((rate) => rate.toFixed(0)).join('/s and ')}/s.`,
+        `GETs at the same time: ${rates.map((rate) => rate.toFixed(0)).join('/s and ')}/s.`,
       ],
       verdicts: [
         atMost('crossing: p99 of a revocation', quantile(latencies, 0.99), 100, 'ms'),
@@ -41,7 +40,7 @@ export const crossing: Study = {
   },
 };
 
-/** Eight connections that send requests without a pause; returns how many a second were answered. */
+/** Sends requests on eight connections without a pause, and returns the answers per second. */
 async function keepBusy({ origin, traffic }: ServerProcess, users: readonly Headers[], signal: AbortSignal) {
   let turn = 0;
   const path = traffic.get?.path ?? '';
@@ -53,14 +52,16 @@ async function keepBusy({ origin, traffic }: ServerProcess, users: readonly Head
   const rates: number[] = [];
   while (!signal.aborted) {
     const { rate, unexpected } = await load(origin, requests, 0.5);
-    if (Object.keys(unexpected).length > 0) throw new Error(`a bystander was refused: ${JSON.stringify(unexpected)}`);
+    if (Object.keys(unexpected).length > 0)
+      throw new Error(`a request of another session was refused: ${JSON.stringify(unexpected)}`);
     rates.push(rate);
   }
   return rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
 }
 
 /**
- * Ends the session of an access token on one server, and returns the milliseconds until the other refuses the token.
+ * Revokes the session of an access token on one server, and returns the milliseconds until the other server refuses the
+ * token.
  */
 async function cross(here: ServerProcess, there: ServerProcess, headers: Headers): Promise<number> {
   const [one, other] = [new Client(here.origin), new Client(there.origin)];
@@ -69,11 +70,11 @@ async function cross(here: ServerProcess, there: ServerProcess, headers: Headers
     await body.dump();
     return statusCode;
   };
-  if ((await ask()) !== 200) throw new Error('the access token was refused before its session was ended');
+  if ((await ask()) !== 200) throw new Error('the access token was refused before its session was revoked');
   const { session } = JSON.parse(Buffer.from(headers['authorization']?.split('.')[1] ?? '', 'base64url').toString());
   const ended = await one.request({ path: `/auth/sessions/${session}`, method: 'DELETE', headers });
   const start = performance.now();
-  if (ended.statusCode !== 204) throw new Error(`the session was not ended: ${ended.statusCode}`);
+  if (ended.statusCode !== 204) throw new Error(`the session was not revoked: ${ended.statusCode}`);
   while ((await ask()) !== 401);
   const took = performance.now() - start;
   await Promise.all([one.close(), other.close()]);

@@ -16,12 +16,12 @@ const run = promisify(execFile);
 const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const ORM = fileURLToPath(new URL('../servers/app-orm.js', import.meta.url));
 
-/** Connections that rotate at the same time. */
+/** Number of connections that rotate at the same time. */
 const PARALLEL = 4;
 
 /**
- * What a million rotations leave behind. The statement is the library's own, as pg_stat_activity shows it after a
- * refresh over HTTP; a procedure repeats it for random sessions, each in a transaction of its own.
+ * How a million rotations change the size of the table. The statement is the library's own, taken from pg_stat_activity
+ * after a refresh over HTTP; a procedure repeats it for random sessions, each in its own transaction.
  */
 export const growth: Study = {
   id: 'growth',
@@ -73,7 +73,7 @@ class Whitelist {
     return new Whitelist(server, url, new pg.Pool({ connectionString: url, max: PARALLEL }));
   }
 
-  /** Bytes, and updates so far. */
+  /** Sizes in bytes, and the number of updates so far. */
   async state(): Promise<Record<'table' | 'index' | 'updates' | 'hot', number>> {
     await this.pool.query('select pg_stat_force_next_flush()');
     const { rows } = await this.pool.query(`
@@ -82,13 +82,13 @@ class Whitelist {
     return rows[0];
   }
 
-  /** Rotates, and returns the seconds that it took. */
+  /** Rotates sessions, and returns the seconds that it took. */
   async rotate(rotations: number, sessions: number): Promise<number> {
     await load(this.server.origin, this.#refresh(PARALLEL), 0.1);
     const { rows } = await this.pool.query(
       `select query from pg_stat_activity where datname = current_database() and query ~ '^\\s*update [^ ]*"auth_session"' limit 1`,
     );
-    const device = Array(4).fill('null'); // nothing is collected
+    const device = Array(4).fill('null'); // no client data is collected
     const values = [
       'live.id',
       'live.user_id',
@@ -98,7 +98,7 @@ class Whitelist {
       `now() + interval '14 days'`,
       ...device,
       'live.jti',
-      'null', // nothing is known of where it comes from
+      'null', // the network is unknown
     ];
     const statement = values.reduceRight((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
     await this.pool.query(`
@@ -106,7 +106,7 @@ class Whitelist {
       declare picked uuid; live record; owner record;
       begin
         for i in 1..rotations loop
-          picked := ${sessionId(String(sessions))}; -- in the condition it would be another one for each row
+          picked := ${sessionId(String(sessions))}; -- inside the condition it would be evaluated for each row
           select id, user_id, jti into live from auth_session where id = picked;
           ${statement} into owner;
           commit;
@@ -118,7 +118,7 @@ class Whitelist {
     return (performance.now() - start) / 1000;
   }
 
-  /** Purges the tenth that has expired with the command line, beside refreshes over HTTP. */
+  /** Deletes the expired tenth of the sessions with the command line, during refreshes over HTTP. */
   async purge({ effort }: Bench): Promise<string[]> {
     const requests = this.#refresh(16);
     await load(this.server.origin, requests, effort.seconds * 5);
@@ -138,15 +138,15 @@ class Whitelist {
     const rates: number[] = [];
     const latencies: number[] = [];
     do {
-      const beside = await load(this.server.origin, requests, effort.seconds);
-      rates.push(beside.rate);
-      latencies.push(...beside.latencies);
+      const slice = await load(this.server.origin, requests, effort.seconds);
+      rates.push(slice.rate);
+      latencies.push(...slice.latencies);
     } while (!isDone);
     const { stdout } = await purging;
     const seconds = (performance.now() - start) / 1000;
     const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length;
     return [
-      `\`jwt-allauth purge\` took ${seconds.toFixed(1)} s beside refreshes (${stdout.trim().replaceAll(/\s*\n\s*/g, ', ')}): ` +
+      `\`jwt-allauth purge\` took ${seconds.toFixed(1)} s during refreshes (${stdout.trim().replaceAll(/\s*\n\s*/g, ', ')}): ` +
         `${rate.toFixed(0)} refreshes/s (p99 ${quantile(latencies, 0.99).toFixed(1)} ms), ` +
         `${without.rate.toFixed(0)} before (p99 ${quantile(without.latencies, 0.99).toFixed(1)} ms).`,
     ];

@@ -9,21 +9,21 @@ import type { Study } from './study.js';
 
 const MEGABYTE = 2 ** 20;
 
-/** V8 lets its young generation grow to 128 MB once a start has kept it busy, needed or not: so once with a bound. */
-const WAYS = [
+/** V8 lets its young generation grow to 128 MB during a busy start, whether needed or not, so one run limits it. */
+const MEASURES = [
   { how: 'resident', flags: [], part: 'rss' },
   { how: 'resident with --max-semi-space-size=16', flags: ['--max-semi-space-size=16'], part: 'rss' },
   { how: 'live heap', flags: ['--expose-gc'], part: 'heap' },
 ] as const;
 
-/** What a server holds after many requests, and whether it grows under mixed load. */
+/** Measures the memory of a server after many requests, and whether it grows under mixed load. */
 export const memory: Study = {
   id: 'memory',
   title: 'Memory of the server',
   async run(bench) {
     const requests = bench.isQuick ? 1000 : 100_000;
     const compared = [];
-    for (const { how, flags, part } of WAYS) {
+    for (const { how, flags, part } of MEASURES) {
       const [bare, ours] = [await after(requests, 'bare', flags, bench), await after(requests, 'ours', flags, bench)];
       compared.push({ how, bare: bare[part] / MEGABYTE, ours: ours[part] / MEGABYTE });
     }
@@ -68,7 +68,7 @@ async function after(requests: number, name: string, flags: readonly string[], b
   return usage;
 }
 
-/** Seconds between two looks at the heap: ten minutes make twenty. */
+/** Seconds between two measurements of the heap: ten minutes make twenty. */
 const slice = ({ effort }: Bench) => 30 * effort.seconds;
 
 async function underMixedLoad(bench: Bench): Promise<number[]> {

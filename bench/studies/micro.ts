@@ -16,10 +16,10 @@ import { ARGON2, ENCRYPTION_KEY, PASSWORD, SECRET } from '../servers/serve.js';
 import { median } from '../statistics.js';
 import type { Study } from './study.js';
 
-/** The parts, each by itself in this process, warm and undisturbed: the least that they cost. */
+/** Measures each part alone in this process, warm and undisturbed: its minimum cost. */
 export const micro: Study = {
   id: 'micro',
-  title: 'The parts, each alone',
+  title: 'Single operations',
   async run({ isQuick }) {
     const rounds = isQuick ? 1 : 15;
     const rows: [string, string][] = [];
@@ -79,7 +79,7 @@ export const micro: Study = {
     };
     const user = { id: randomUUID(), role: 0, emailVerified: true } as never;
     const tokens = await factory.issue(user, session);
-    await time('the library makes both tokens of a session, HS256', 200, () => factory.issue(user, session));
+    await time('the library issues both tokens of a session, HS256', 200, () => factory.issue(user, session));
     await time('the library verifies a refresh token', 500, () => factory.verifyRefresh(tokens.refresh));
     await time('the library verifies an access token seen before', 2000, () => factory.verifyAccess(tokens.access));
     const garbage = 'garbage'.repeat(80);

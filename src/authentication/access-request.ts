@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What a predicate may read of an Express request: the same in Express 4 and 5. */
+/** The parts of an Express request that a predicate can read. They are the same in Express 4 and 5. */
 export interface AccessRequest extends IncomingMessage {
   readonly path: string;
-  /** The client's address, as the app's `trust proxy` says. */
+  /** The client's address, derived with the app's `trust proxy` setting. */
   readonly ip?: string;
-  /** The parameters in the path of the route. */
+  /** The parameters of the route path. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly query: Readonly<Record<string, unknown>>;
-  /** The body, where the action reads one. Nothing has validated it yet. */
+  /** The parsed body, if the action reads one. It has not been validated yet. */
   readonly body?: unknown;
 }

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Principal } from './principal.js';
 
 /**
- * A way to find out who sends a request, beside access tokens: a key in a header, a client certificate, a token of
- * another issuer. Give its class to `createJwtAllauth({ authenticators })`.
+ * Authenticates requests by something other than the library's access tokens: an API key in a header, a client
+ * certificate, a token of another issuer. Pass the class to `createJwtAllauth({ authenticators })`.
  *
  * @example
  * ```ts
@@ -17,14 +17,17 @@ import type { Principal } from './principal.js';
  */
 export interface Authenticator {
   /**
-   * Asked at most once for a request, and only where it carries no access token of this library. It must check the
-   * credential completely: what it returns is believed.
+   * Called at most once per request, and only if the request has no access token of the library. It must verify the
+   * credential completely: the returned principal is trusted.
    *
-   * @returns undefined when the request has no credential that this authenticator knows: the next one is asked
-   * @throws an error that is the answer to the request, for a credential that it knows and refuses
+   * @returns undefined if the request has no credential that this authenticator knows; the next authenticator is called
+   * @throws the error that answers the request, for a credential that it knows and refuses
    */
   authenticate(request: IncomingMessage): Promise<Principal | undefined>;
 }
 
-/** A class of authenticators. It is constructed by the container where that knows it, and else without arguments. */
+/**
+ * An authenticator class. The container creates the instance if the class is registered there; otherwise it is
+ * constructed without arguments.
+ */
 export type AuthenticatorClass = new (...args: never[]) => Authenticator;

@@ -4,14 +4,14 @@ import type { Authenticator, AuthenticatorClass } from './authenticator.js';
 import { Principal } from './principal.js';
 import { SessionPrincipal } from './session-principal.js';
 
-/** The authenticators of one app, in the order in which they are asked. */
+/** The authenticators of one app, in the order in which they are called. */
 export class Authenticators {
   readonly #all: readonly Authenticator[];
 
   /**
-   * @param classes those of the app, which are asked first
-   * @param others those of modules
-   * @throws TypeError for what is no class of authenticators, and for one that nothing can construct
+   * @param classes the app's authenticators, called first
+   * @param others authenticators of modules
+   * @throws TypeError for a class without `authenticate`, and for one that cannot be constructed
    */
   constructor(
     classes: readonly AuthenticatorClass[],
@@ -21,19 +21,19 @@ export class Authenticators {
     this.#all = [...classes.map((type) => construct(type, container)), ...others];
   }
 
-  /** Whether the app has none. */
+  /** Whether there are no authenticators. */
   get isEmpty(): boolean {
     return this.#all.length === 0;
   }
 
   /**
-   * What the first one that knows the credential says; undefined where none does.
+   * The principal from the first authenticator that knows the credential; undefined if none does.
    *
-   * @throws what an authenticator throws; TypeError for what it returns in place of a principal
+   * @throws whatever an authenticator throws; TypeError if one returns something other than a Principal or undefined
    */
   async find(request: IncomingMessage): Promise<Principal | undefined> {
     for (const each of this.#all) {
-      const principal = await ask(each, request);
+      const principal = await callAuthenticator(each, request);
       if (principal === undefined) continue;
       assertPrincipal(principal, each);
       return principal;
@@ -46,20 +46,20 @@ function construct(type: AuthenticatorClass, container: ContainerInstance): Auth
   if (typeof type !== 'function' || typeof type.prototype?.authenticate !== 'function') {
     throw new TypeError('authenticators: each must be a class with a method authenticate(request)');
   }
-  // TypeDI looks up what @Service() has registered in its own container, whichever container is asked.
+  // TypeDI looks up classes with @Service() in its own container, whichever container is asked.
   const known = type as new () => Authenticator;
   if (container.has(known) || Container.of().has(known)) return container.get(known);
   if (type.length === 0) return new known();
   throw new TypeError(`authenticators: ${type.name} has constructor parameters and needs @Service()`);
 }
 
-/** Express goes on to the action when it is given `undefined` or `'route'` as an error. */
-async function ask(authenticator: Authenticator, request: IncomingMessage): Promise<unknown> {
+/** Express would run the action if it got `undefined` or `'route'` as an error, so anything else becomes an Error. */
+async function callAuthenticator(authenticator: Authenticator, request: IncomingMessage): Promise<unknown> {
   try {
     return await authenticator.authenticate(request);
   } catch (error) {
     if (error instanceof Error) throw error;
-    throw new TypeError(`${authenticator.constructor.name}.authenticate threw something that is no error`);
+    throw new TypeError(`${authenticator.constructor.name}.authenticate threw a value that is not an Error`);
   }
 }
 

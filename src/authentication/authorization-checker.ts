@@ -5,8 +5,8 @@ import { isMarkedForLoading } from './load-user.decorator.js';
 import { notAuthenticated, type RequestAuthentication } from './request-authentication.js';
 
 /**
- * What runs on every `@Authorized` action. It throws its own errors and never answers false: routing-controllers would
- * make a 403 of an anonymous request.
+ * Creates the check that runs on every `@Authorized` action. It throws its own errors and never returns false, because
+ * routing-controllers would answer an anonymous request with 403 then.
  */
 export function createAuthorizationChecker(authentication: RequestAuthentication) {
   return async ({ request }: Action, rules: unknown[]): Promise<boolean> => {
@@ -23,9 +23,9 @@ export function createAuthorizationChecker(authentication: RequestAuthentication
 }
 
 /**
- * Waits until the requests that arrived together with this one have been read too. Their answers then leave together,
- * which costs the kernel and the clients fewer wake-ups: a quarter more requests a second on a busy server, and none
- * less on an idle one.
+ * Waits until the requests that arrived at the same time have been read as well. Their answers then leave together,
+ * which costs the operating system and the clients fewer wake-ups: about 25 % more requests per second on a busy
+ * server, and no loss on an idle one.
  */
 function waitForPendingReads(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -7,17 +7,17 @@ import { isLoadUser } from './load-user.decorator.js';
 import { isSessionCheck } from './session-check.decorator.js';
 
 /**
- * Refuses controllers that would not be as protected as they look: a subclass has neither the `@Authorized` nor the
- * `@UseBefore` of what it extends, and a rule that is neither a number nor a predicate protects nothing. It also
- * refuses an action that declares the user entity and would be given a principal.
+ * Refuses controllers that are less protected than they look. A subclass inherits neither `@Authorized` nor
+ * `@UseBefore`, and a rule that is neither a number nor a predicate protects nothing. It also refuses an action that
+ * declares the user entity but would get a principal.
  *
  * @param userEntity the app's user entity
- * @throws controller_refused with the class and what to do
+ * @throws controller_refused; the detail names the class and the remedy
  */
 export function assertControllersAreSafe(controllers: readonly unknown[], userEntity: unknown): void {
   for (const controller of controllers) {
     if (typeof controller !== 'function')
-      throw refused('controllers must be given as classes, so that they can be checked');
+      throw refused('controllers must be passed as classes so that they can be checked');
     assertNothingInherited(controller);
     assertRulesUnderstood(controller);
     assertOneSessionCheck(controller);
@@ -28,7 +28,7 @@ export function assertControllersAreSafe(controllers: readonly unknown[], userEn
 
 type Controller = object & { name?: string };
 
-/** What routing-controllers takes from the very class only, and never from one that it extends. */
+/** A decoration that routing-controllers reads from the class itself and never from a base class. */
 interface Decoration {
   readonly target: unknown;
   readonly method?: string;
@@ -48,31 +48,33 @@ function assertNothingInherited(controller: Controller): void {
     if (inherited.length > 0) {
       const methods = inherited.map(({ method }) => method).join(', ');
       throw refused(
-        `${controller.name} extends ${base.name} and inherits ${methods}, which would lose @Authorized; ${ADVICE}`,
+        `${controller.name} extends ${base.name} and inherits ${methods}; @Authorized is not inherited; ${ADVICE}`,
       );
     }
     for (const [guard, decorations] of Object.entries(guards)) {
-      const isOwn = (method?: string) => decorations.some((own) => own.target === controller && own.method === method);
+      const isRepeated = (method?: string) =>
+        decorations.some((each) => each.target === controller && each.method === method);
       const lost = decorations.some(
-        ({ target, method }) => target === base && (method === undefined || routes.includes(method)) && !isOwn(method),
+        ({ target, method }) =>
+          target === base && (method === undefined || routes.includes(method)) && !isRepeated(method),
       );
-      if (lost) throw refused(`${controller.name} extends ${base.name}, whose ${guard} it would lose; ${ADVICE}`);
+      if (lost) throw refused(`${controller.name} extends ${base.name}, whose ${guard} is not inherited; ${ADVICE}`);
     }
   }
 }
 
-/** Of two `@SessionCheck` on one place only one would count. */
+/** Only one of two `@SessionCheck` on the same target would take effect. */
 function assertOneSessionCheck(controller: Controller): void {
   const checks = getMetadataArgsStorage().uses.filter(
     ({ target, middleware }) => target === controller && isSessionCheck(middleware),
   );
   for (const { method } of checks) {
     if (checks.filter((other) => other.method === method).length === 1) continue;
-    throw refused(`@SessionCheck stands more than once on ${controller.name}${method ? `.${method}` : ''}`);
+    throw refused(`@SessionCheck is used more than once on ${controller.name}${method ? `.${method}` : ''}`);
   }
 }
 
-/** `@SessionCheck` and `@LoadUser` do nothing on an action that lets in who sends no token. */
+/** `@SessionCheck` and `@LoadUser` have no effect on an action that also accepts anonymous requests. */
 function assertMarksAreGuarded(controller: Controller): void {
   const { actions, responseHandlers, uses } = getMetadataArgsStorage();
   const guards = responseHandlers.filter(({ target, type }) => target === controller && type === 'authorized');
@@ -84,12 +86,13 @@ function assertMarksAreGuarded(controller: Controller): void {
     if (!mark || guards.some(covers(method))) continue;
     const name = isLoadUser(mark.middleware) ? '@LoadUser' : '@SessionCheck';
     throw refused(
-      `${controller.name}.${method} has ${name} without @Authorized, which lets everybody in; add @Authorized()`,
+      `${controller.name}.${method} has ${name} without @Authorized, so anonymous requests are accepted; ` +
+        'add @Authorized()',
     );
   }
 }
 
-/** `@CurrentUser() user: User` without `@LoadUser` would be given a principal, which has none of the user's fields. */
+/** Without `@LoadUser`, `@CurrentUser() user: User` would get a principal, which lacks the user's fields. */
 function assertUsersAreLoaded(controller: Controller, userEntity: unknown): void {
   const { params, uses } = getMetadataArgsStorage();
   const loads = uses.filter(({ target, middleware }) => target === controller && isLoadUser(middleware));
@@ -98,7 +101,7 @@ function assertUsersAreLoaded(controller: Controller, userEntity: unknown): void
     const declared = Reflect.getMetadata('design:paramtypes', object, method)?.[index];
     if (!isUserEntity(declared, userEntity)) continue;
     throw refused(
-      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, and would get ` +
+      `${controller.name}.${method} declares @CurrentUser() as ${declared.name} without @LoadUser, but would get ` +
         'a Principal; add @LoadUser(), or declare a Principal',
     );
   }
@@ -109,21 +112,21 @@ function isUserEntity(declared: unknown, userEntity: unknown): declared is { rea
   return declared === userEntity || declared === BaseUser || declared.prototype instanceof BaseUser;
 }
 
-/** Tests whether a decoration holds for a method: it stands on the method, or on the whole controller. */
+/** Makes a filter for the decorations that apply to a method: those on the method and those on its controller. */
 function covers(method: string): (decoration: { readonly method?: string }) => boolean {
   return (decoration) => decoration.method === undefined || decoration.method === method;
 }
 
 /**
- * Refuses checkers of the app's own, which an object that is spread brings past the compiler: ours would replace them
- * silently, and the app's rules would not be asked.
+ * Refuses the app's own checkers. TypeScript does not see them in an object that is spread. The library's checkers
+ * would silently replace them, and the app's rules would not apply.
  *
  * @throws controller_refused
  */
 export function assertNoOtherCheckers(options: object): void {
   for (const name of ['authorizationChecker', 'currentUserChecker'] as const) {
     if ((options as Record<string, unknown>)[name] === undefined) continue;
-    throw refused(`${name} is this library's; write rules of your own as predicates: @Authorized(predicate)`);
+    throw refused(`${name} is set by the library; write your own rules as predicates: @Authorized(predicate)`);
   }
 }
 
@@ -135,16 +138,16 @@ function assertRulesUnderstood(controller: Controller): void {
   for (const { method, value } of decorated) {
     const place = `@Authorized on ${controller.name}${method ? `.${method}` : ''}`;
     if (decorated.filter((other) => other.method === method).length > 1) {
-      throw refused(`${place} stands there more than once, and only one would count; give one array of rules`);
+      throw refused(`${place} is used more than once, and only one would apply; pass one array of rules`);
     }
-    if (value === 0) throw refused(`${place} names role 0 in a way that lets everybody in; write @Authorized([0])`);
+    if (value === 0) throw refused(`${place} with role 0 would accept everyone; write @Authorized([0])`);
     if (!(value === undefined ? [] : [value].flat()).every(isAccessRule)) {
-      throw refused(`${place} takes role numbers and predicates; what it has is something else`);
+      throw refused(`${place} accepts only role numbers and predicates, and has something else`);
     }
   }
 }
 
-/** 500: the app's controllers cannot be served as they are. */
+/** The error 500 for an app whose controllers cannot be served as they are. */
 export function refused(detail: string): JwtAllauthError {
   return authError('controller_refused', { detail });
 }

@@ -5,8 +5,8 @@ import type { Principal } from './principal.js';
 import type { RequestAuthentication } from './request-authentication.js';
 
 /**
- * What `@CurrentUser()` is given: the principal, or with `@LoadUser()` the user entity. Without `@Authorized` an
- * anonymous request gets undefined; a token that was sent but is not valid is refused all the same.
+ * Creates the function that resolves `@CurrentUser()`: the principal or, with `@LoadUser()`, the user entity. Without
+ * `@Authorized`, an anonymous request gets undefined; an invalid token is refused in any case.
  */
 export function createCurrentUserChecker(authentication: RequestAuthentication) {
   return ({ request }: Action): Principal | Promise<Principal | BaseUser | undefined> | undefined => {

@@ -2,8 +2,8 @@ import { getMetadataArgsStorage } from 'routing-controllers';
 import { EmailVerified } from './access-rule.js';
 
 /**
- * Where controllers ask for `EmailVerified`, as `Class` or `Class.method`. A predicate that asks within itself is not
- * seen.
+ * The places in controllers that use `EmailVerified`, as `Class` or `Class.method`. Uses inside another predicate are
+ * not found.
  */
 export function usesOfEmailVerified(controllers: readonly unknown[]): string[] {
   return getMetadataArgsStorage()

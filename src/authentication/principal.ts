@@ -1,29 +1,32 @@
-/** What is known of who sends a request. The claims of an access token are such claims, too. */
+/** Claims about the sender of a request. The claims of an access token have this shape too. */
 export interface PrincipalClaims {
-  /** The user's key, as a string whatever its column type. */
+  /** The user's primary key as a string, whatever its column type. */
   readonly sub: string;
   readonly role: number;
   readonly email_verified: boolean;
-  /** Id of the session; undefined for a principal without one. */
+  /** The session id; undefined for a principal without a session. */
   readonly session?: string;
   readonly [custom: string]: unknown;
 }
 
-/** Who sends a request. No query was made, and none is needed to read it. */
+/** The sender of a request. Creating and reading it needs no database query. */
 export class Principal {
   constructor(
-    /** All claims, custom ones included. */
+    /** All claims, including custom ones. */
     readonly claims: PrincipalClaims,
-    /** What the request was believed by: `session` for an access token of ours, else what its authenticator says. */
+    /**
+     * How the request was authenticated: `session` for an access token of the library, otherwise the kind that the
+     * authenticator chose.
+     */
     readonly kind: string,
   ) {}
 
-  /** The user's key, as a string whatever its column type. */
+  /** The user's primary key as a string, whatever its column type. */
   get id(): string {
     return this.claims.sub;
   }
 
-  /** Id of the session that the access token belongs to; undefined for a principal without a session. */
+  /** The id of the session to which the access token belongs; undefined for a principal without a session. */
   get session(): string | undefined {
     return this.claims.session;
   }

@@ -20,20 +20,20 @@ type AuthenticatedRequest = IncomingMessage & {
 };
 
 /**
- * Finds out who sent a request: from the access token alone, by the app's authenticators, or with the user entity. Each
- * at most once per request.
+ * Authenticates requests: by the access token alone, by an authenticator of the app, or with the user entity loaded.
+ * Each of these runs at most once per request.
  */
 export class RequestAuthentication {
   /**
-   * Where the request keeps its principal, by how its session was looked at: what was believed by one check is not
-   * believed by another. A WeakMap would cost the garbage collector more. Each app has its own.
+   * The properties under which the request stores its principal, one per session check mode: a result of one mode must
+   * not be reused for another. A WeakMap would cost the garbage collector more. Each app has its own symbols.
    */
   readonly #principals: Readonly<Record<SessionCheckMode, symbol>> = {
     none: Symbol('principal'),
     'revocation-list': Symbol('principal, by the revocation list'),
     database: Symbol('principal, by the database'),
   };
-  /** Where it keeps what the authenticators said. */
+  /** The property under which the request stores the result of the authenticators. */
   readonly #other = Symbol('other principal');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
@@ -45,18 +45,18 @@ export class RequestAuthentication {
       readonly sessionChecker: SessionChecker;
       readonly settings: Settings;
       readonly authenticators: Authenticators;
-      /** Knows the requests to routes of this library. They manage accounts, and take sessions alone. */
+      /** Knows the requests to the library's routes. These routes manage accounts and accept sessions only. */
       readonly requests: { hasReachedController(request: object): boolean };
     },
   ) {}
 
   /**
-   * The principal of a request, or undefined when it has no credential. An access token of ours decides alone: it is
-   * never shown to an authenticator, not even when it is refused. The token of an ended session is refused, as
-   * `@SessionCheck` or the app's setting says.
+   * The principal of a request; undefined if it has no credential. If it has an access token of the library, that token
+   * alone decides: authenticators never see it, not even when it is refused. The token of an ended session is refused
+   * according to `@SessionCheck` or ACCESS_TOKEN_SESSION_CHECK.
    *
-   * @returns a promise only where the database or an authenticator has to be asked
-   * @throws token_not_valid, service_unavailable, and what an authenticator throws
+   * @returns a promise only if the database or an authenticator has to be asked
+   * @throws token_not_valid, service_unavailable, and whatever an authenticator throws
    */
   principal(request: AuthenticatedRequest): Principal | Promise<Principal | undefined> | undefined {
     const mode = sessionCheckOf(request) ?? this.kernel.settings.accessTokenSessionCheck;
@@ -73,11 +73,11 @@ export class RequestAuthentication {
   }
 
   /**
-   * Who sends a request, or whose access token this is. A request is examined once, and again only by an action with
-   * another `@SessionCheck`. A token is examined at each call.
+   * The sender of a request, or the owner of an access token. A request is verified once, and again only for an action
+   * with another `@SessionCheck`. A token is verified at each call.
    *
-   * @param source a request of Node, Express or a framework on top of them; or an access token, however it came
-   * @throws not_authenticated, token_not_valid, service_unavailable, and what an authenticator throws
+   * @param source a request of Node, Express or a framework based on them; or an access token from any other place
+   * @throws not_authenticated, token_not_valid, service_unavailable, and whatever an authenticator throws
    */
   async authenticate(source: IncomingMessage | string): Promise<Principal> {
     const isRequest = typeof source === 'object' && source !== null;
@@ -108,8 +108,8 @@ export class RequestAuthentication {
   }
 
   /**
-   * The principal's user, managed by the request's EntityManager.
-   * @throws token_not_valid when there is no active one
+   * Loads the principal's user into the request's EntityManager.
+   * @throws token_not_valid if there is no such active user
    */
   user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {
     const em = requestEntityManager(this.kernel.orm) ?? this.kernel.orm.em.fork();
@@ -119,12 +119,12 @@ export class RequestAuthentication {
   }
 }
 
-/** 401: there is no access token, and there has to be one. */
+/** The error 401 for a request without an access token. */
 export function notAuthenticated(): JwtAllauthError {
   return authError('not_authenticated');
 }
 
-/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place where one is taken from. */
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1). The library reads tokens from nowhere else. */
 export function bearerToken({ headers }: Pick<AuthenticatedRequest, 'headers'>): string | undefined {
   return /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
 }

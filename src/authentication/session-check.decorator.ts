@@ -19,27 +19,26 @@ const marks: Readonly<Record<SessionCheckMode, Mark>> = {
 };
 
 /**
- * Chooses for an action, or for every action of a controller, how an access token's session is looked at before the
- * token is believed, in place of ACCESS_TOKEN_SESSION_CHECK. What stands on the action counts before what stands on its
- * controller.
+ * Sets how the session of an access token is checked, for one action or for all actions of a controller. It overrides
+ * ACCESS_TOKEN_SESSION_CHECK; the decorator on an action overrides the one on its controller.
  */
 export function SessionCheck(mode: SessionCheckMode): MethodDecorator & ClassDecorator {
-  if (!Object.hasOwn(marks, mode)) throw new TypeError('@SessionCheck takes none, revocation-list or database');
+  if (!Object.hasOwn(marks, mode)) throw new TypeError('@SessionCheck accepts none, revocation-list or database');
   const decorate = UseBefore(marks[mode]) as (target: unknown, key?: string | symbol) => void;
   return (target: unknown, key?: string | symbol) => decorate(target, key);
 }
 
-/** What the action of this request asked for, if anything. */
+/** The mode from `@SessionCheck` of the current action, if there is one. */
 export function sessionCheckOf(request: object): SessionCheckMode | undefined {
   return modes.get(request);
 }
 
-/** Whether a middleware is what `@SessionCheck` puts on an action. */
+/** Whether a middleware was added by `@SessionCheck`. */
 export function isSessionCheck(middleware: unknown): boolean {
   return Object.values(marks).some((mark) => mark === middleware);
 }
 
-/** Whether any of these controllers asks for the revocation list. */
+/** Whether any of these controllers uses the revocation list. */
 export function usesRevocationList(controllers: readonly unknown[]): boolean {
   const { uses } = getMetadataArgsStorage();
   return uses.some(({ target, middleware }) => controllers.includes(target) && middleware === marks['revocation-list']);

@@ -1,7 +1,9 @@
 import type { TokenClaims } from '../tokens/claims.js';
 import { Principal } from './principal.js';
 
-/** Who sends a request with an access token. Its claims are frozen, because requests with the same token share them. */
+/**
+ * The sender of a request with an access token. The claims are frozen, because requests with the same token share them.
+ */
 export class SessionPrincipal extends Principal {
   declare readonly claims: TokenClaims;
 

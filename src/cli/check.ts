@@ -18,12 +18,12 @@ import { encryptionKeyWarnings, keyWarnings } from './key-strength.js';
 import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
 import { settingWarnings } from './setting-warnings.js';
 
-/** Adds `check`. */
+/** Adds the command `check`. */
 export function addCheck(program: Command): void {
   const command = program
     .command('check')
     .description(
-      'Looks at settings, keys, database, tables, users and clocks. Ends with 1 if anything failed, else with 0.',
+      'Checks settings, keys, database, tables, users and clocks. Exits with 1 if any check failed, else with 0.',
     )
     .option('--json', 'print { ok, checks: [{ name, status, message }] }');
   addProjectOptions(command).action(run);
@@ -41,7 +41,7 @@ async function run({ json, ...project }: ProjectOptions & { readonly json?: bool
   if (!ok) process.exitCode = 1;
 }
 
-/** The modules of an ORM; none where it does not know our entities, which `checkProject` reports. */
+/** The modules of an ORM. Empty if the ORM does not know the library's entities, which `checkProject` reports. */
 function knownModules(orm: MikroORM): readonly AuthModule[] {
   try {
     return modulesOf(orm);
@@ -50,14 +50,14 @@ function knownModules(orm: MikroORM): readonly AuthModule[] {
   }
 }
 
-/** The settings, those of modules included, and the keys in them. */
+/** Checks the settings, including those of modules, and the keys in them. */
 async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: Finding[]; found?: Settings }> {
   const name = 'settings';
   let found: Settings | undefined;
   try {
     found = settingsFromEnv(process.env, modules);
     await resolveTokenClass(found.refreshToken, process.cwd());
-    const usable: Finding = { name, status: 'ok', message: 'all settings can be used' };
+    const usable: Finding = { name, status: 'ok', message: 'all settings are valid' };
     return { checks: [usable, ...checkKeys(found), ...settingWarnings(found)], found };
   } catch (error) {
     const failed: Finding = { name, status: 'failed', message: faultsOf(error) };
@@ -66,22 +66,22 @@ async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: 
 }
 
 function checkKeys(settings: Settings): Finding[] {
-  const nothing = 'nothing weak was found about';
+  const nothing = 'no weakness was found in';
   return [
-    strength('keys', keyWarnings(settings), `${nothing} the key of ${settings.algorithm}`),
-    strength('encryption-keys', encryptionKeyWarnings(settings), `${nothing} the encryption keys`),
+    keyStrength('keys', keyWarnings(settings), `${nothing} the key of ${settings.algorithm}`),
+    keyStrength('encryption-keys', encryptionKeyWarnings(settings), `${nothing} the encryption keys`),
   ];
 }
 
-function strength(name: string, warnings: readonly string[], otherwise: string): Finding {
+function keyStrength(name: string, warnings: readonly string[], okMessage: string): Finding {
   if (warnings.length > 0) return { name, status: 'warning', message: warnings.join('; ') };
-  return { name, status: 'ok', message: otherwise };
+  return { name, status: 'ok', message: okMessage };
 }
 
 /**
- * The app's ORM, and the database that it leads to. Closes the ORM.
+ * Checks the app's ORM and its database, and closes the ORM.
  *
- * @param orm the ORM, or why there is none
+ * @param orm the ORM, or a sentence that says why it could not be opened
  */
 async function checkProject(orm: MikroORM | string, settings: Settings | undefined): Promise<Finding[]> {
   if (typeof orm === 'string') return [{ name: 'project', status: 'failed', message: orm }];
@@ -95,7 +95,10 @@ async function checkProject(orm: MikroORM | string, settings: Settings | undefin
   }
 }
 
-/** Whether the ORM knows what it must. @throws TypeError when it does not know the library's entities */
+/**
+ * Checks that the ORM knows the user entity and the library's entities. @throws TypeError if it does not know the
+ * library's entities
+ */
 function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
   const user = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const name = 'project';
@@ -108,7 +111,7 @@ function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
   }
 }
 
-/** Every fault in one line. */
+/** All faults in one line. */
 function faultsOf(error: unknown): string {
   if (!(error instanceof SettingsError)) return describeError(error);
   return redactSecrets(error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; '));

@@ -1,2 +1,2 @@
-/** A command cannot do what it was asked for. The message is a sentence for who typed it, and all that is shown. */
+/** An error of a command. Its message is a sentence for the person who ran it; nothing else is printed. */
 export class CommandError extends Error {}

@@ -6,22 +6,22 @@ import { addPurge } from './purge.js';
 import { addSessions } from './sessions.js';
 
 /**
- * Runs one command: prints what it finds, or one sentence that says why it cannot.
+ * Runs one command. It prints its result, or one sentence that says why it failed.
  *
- * @param args what follows `jwt-allauth`
- * @returns the exit code: 1 for an error, 2 for arguments that mean nothing, else what the command has set
+ * @param args the arguments after `jwt-allauth`
+ * @returns the exit code: 1 for an error, 2 for invalid arguments, else the code that the command has set
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const program = new Command('jwt-allauth')
-    .description('Looks after an app that signs its users in with jwt-allauth.')
+    .description('Administers an app that uses jwt-allauth.')
     .exitOverride()
-    .showHelpAfterError('(--help tells more)');
+    .showHelpAfterError('(use --help for more)');
   for (const add of [addPurge, addSessions, addGenerateKeys, addCheck]) add(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed what is wrong
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed the reason
     process.stderr.write(`jwt-allauth: ${describeError(error)}\n`);
     return 1;
   }

@@ -12,31 +12,31 @@ import { UserAccounts } from './user-accounts.js';
 import { UserAddresses } from './user-addresses.js';
 import { UserColumns } from './user-columns.js';
 
-/** Milliseconds by which a clock may differ from the database's before that is told, and before it is a fault. */
-const SKEW = { warning: 1000, failed: 5000 };
+/** How far the clocks may differ, in milliseconds, before a warning and before a failure. */
+const MAX_SKEW_MS = { warning: 1000, failed: 5000 };
 
-/** Tries of which the fastest tells the database's time best. */
-const TRIES = 3;
+/** Number of clock measurements; the fastest is the most exact. */
+const CLOCK_SAMPLES = 3;
 
-/** Per cent of a page that new rows may fill, so that their next versions find room beside them (HOT). */
-const FILLFACTOR = 90;
+/** Percentage of a page that new rows may fill, so that their next versions fit into the same page (HOT updates). */
+const MAX_FILLFACTOR = 90;
 
-/** What the library needs of every user. */
+/** Properties of the user entity that the library needs. */
 const USER_PROPERTIES = ['id', 'email', 'passwordHash', 'firstName', 'lastName', 'role', 'isActive', 'emailVerified'];
 
-/** Looks at a database: whether it can be reached, its clock, the library's tables in it, and the users. */
+/** Checks a database: whether it can be reached, its clock, the library's tables, and the users. */
 export class DatabaseChecks {
   readonly #database: Database;
 
   constructor(
     private readonly orm: MikroORM,
-    /** Undefined where they cannot be used. */
+    /** Undefined if they are not valid. */
     private readonly settings: Settings | undefined,
   ) {
     this.#database = new Database(orm);
   }
 
-  /** All checks, or the first where the database cannot be reached. */
+  /** Runs all checks, or only the first if the database cannot be reached. */
   async run(): Promise<Finding[]> {
     try {
       await this.#database.usePool();
@@ -53,7 +53,7 @@ export class DatabaseChecks {
     }
   }
 
-  /** Outside of transactions the library's statements have the database's default. */
+  /** Checks the default isolation level, which applies to the library's statements outside of transactions. */
   async #isolation(): Promise<Finding> {
     const name = 'isolation';
     const [row] = await this.#database.query<{ level: string }>(
@@ -62,45 +62,49 @@ export class DatabaseChecks {
     );
     if (row?.level === 'read committed') return { name, status: 'ok', message: 'transactions are read committed' };
     const remedy = `alter database … set default_transaction_isolation = 'read committed'`;
-    const message = `transactions are ${row?.level}: requests that meet on a row are answered with 503; ${remedy}`;
+    const found = `transactions are ${row?.level}`;
+    const message = `${found}: concurrent requests for the same row are answered with 503; ${remedy}`;
     return { name, status: 'warning', message };
   }
 
   /**
-   * The difference of the clocks, by the fastest of a few questions: its answer is from about the middle of its time.
+   * Compares the clocks, by the fastest of a few queries. The database's time is taken from about the middle of a
+   * query.
    */
   async #clock(): Promise<Finding> {
     let fastest = Number.POSITIVE_INFINITY;
     let skew = 0;
-    for (let attempt = 0; attempt < TRIES; attempt++) {
-      const asked = Date.now();
+    for (let attempt = 0; attempt < CLOCK_SAMPLES; attempt++) {
+      const sentAt = Date.now();
       const sql = 'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now';
       const [row] = await this.#database.query<{ now: number }>(sql, []);
-      const took = Date.now() - asked;
-      if (took < fastest) skew = (row?.now ?? 0) - (asked + took / 2);
-      fastest = Math.min(fastest, took);
+      const tookMs = Date.now() - sentAt;
+      if (tookMs < fastest) skew = (row?.now ?? 0) - (sentAt + tookMs / 2);
+      fastest = Math.min(fastest, tookMs);
     }
     const difference = Math.abs(skew);
     const direction = skew > 0 ? 'behind' : 'ahead of';
     const message = `this machine's clock is ${(difference / 1000).toFixed(1)} s ${direction} the database's`;
-    const status = difference > SKEW.failed ? 'failed' : difference > SKEW.warning ? 'warning' : 'ok';
+    const status = difference > MAX_SKEW_MS.failed ? 'failed' : difference > MAX_SKEW_MS.warning ? 'warning' : 'ok';
     return { name: 'clock', status, message: status === 'ok' ? message : `${message}: synchronise both (NTP)` };
   }
 
   async #tables(): Promise<Finding> {
     const name = 'tables';
     const faults = (await Promise.all(this.#expected().map((expected) => this.#faultsOf(expected)))).flat();
-    if (faults.length === 0) return { name, status: 'ok', message: 'all tables and columns of the library are there' };
-    return { name, status: 'failed', message: `${faults.join('; ')}: run your migrations, the library's among them` };
+    if (faults.length === 0) return { name, status: 'ok', message: 'all tables and columns of the library exist' };
+    return { name, status: 'failed', message: `${faults.join('; ')}: run your migrations, including the library's` };
   }
 
   /** The tables that the library needs, with the columns that it uses. */
   #expected(): { table: Table; columns: string[] }[] {
-    const ours = createAuthEntities({ user: () => BaseUser as never }).map(({ meta }) => this.#meta(meta.className));
+    const libraryEntities = createAuthEntities({ user: () => BaseUser as never }).map(({ meta }) =>
+      this.#meta(meta.className),
+    );
     const user = this.#user;
     const columnsOf = (meta: EntityMetadata, properties = Object.keys(meta.properties)) =>
       properties.flatMap((property) => meta.properties[property]?.fieldNames ?? []);
-    const expected = ours.map((meta) => ({ table: Table.of(this.orm, meta), columns: columnsOf(meta) }));
+    const expected = libraryEntities.map((meta) => ({ table: Table.of(this.orm, meta), columns: columnsOf(meta) }));
     return [...expected, { table: Table.of(this.orm, user), columns: columnsOf(user, USER_PROPERTIES) }];
   }
 
@@ -118,20 +122,21 @@ export class DatabaseChecks {
   async #fillfactor(): Promise<Finding> {
     const name = 'fillfactor';
     const session = Table.of(this.orm, this.#meta(SESSION_ENTITY));
-    const full = await this.#database.query<{ name: string }>(
+    const tooFull = await this.#database.query<{ name: string }>(
       `select oid::regclass::text as name from pg_class
        where oid in (select to_regclass($1) union select relid from pg_partition_tree(to_regclass($1)))
          and relkind = 'r'
          and coalesce(substring(array_to_string(reloptions, ' ') from 'fillfactor=(\\d+)')::int, 100) > $2
        order by 1`,
-      [session.name, FILLFACTOR],
+      [session.name, MAX_FILLFACTOR],
     );
-    if (full.length === 0) return { name, status: 'ok', message: 'the pages of sessions leave room for rotations' };
-    const remedy = full.map((table) => `alter table ${table.name} set (fillfactor = 75)`).join('; ');
-    return { name, status: 'warning', message: `rotations of new sessions write every index: ${remedy}` };
+    if (tooFull.length === 0)
+      return { name, status: 'ok', message: 'the pages of the session table leave room for rotations' };
+    const remedy = tooFull.map((table) => `alter table ${table.name} set (fillfactor = 75)`).join('; ');
+    return { name, status: 'warning', message: `each rotation of a new session writes every index: ${remedy}` };
   }
 
-  /** The users' rows, in a table that has every column of the library. */
+  /** Checks the users' rows; the table must have every column of the library. */
   async #users(): Promise<Finding[]> {
     const users = Table.of(this.orm, this.#user);
     const columns = new UserColumns(this.#database, users);

@@ -1,7 +1,7 @@
-/** What was found about one thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly name: string;
   readonly status: 'ok' | 'warning' | 'failed';
-  /** A sentence that also says what to do. */
+  /** A sentence that also names the remedy. */
   readonly message: string;
 }

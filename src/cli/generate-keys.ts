@@ -15,20 +15,20 @@ interface Options {
 interface KeyFile {
   readonly path: string;
   readonly text: string;
-  /** Whether only its owner may read it. */
+  /** Whether only the owner may read the file. */
   readonly isSecret: boolean;
 }
 
-/** Adds `generate-keys`. */
+/** Adds the command `generate-keys`. */
 export function addGenerateKeys(program: Command): void {
   program
     .command('generate-keys')
     .description(
-      'Makes a key pair or a secret, and an encryption key; writes them to files and prints their variables.',
+      'Creates a key pair or a secret, and an encryption key; writes them to files and prints their variables.',
     )
-    .addOption(new Option('--algorithm <name>', 'what it signs with').choices(ALGORITHMS).default('ES256'))
-    .option('--out <folder>', 'where the files go', '.')
-    .option('--force', 'overwrite files that are there: every token of their key stops verifying')
+    .addOption(new Option('--algorithm <name>', 'signing algorithm').choices(ALGORITHMS).default('ES256'))
+    .option('--out <folder>', 'folder for the files', '.')
+    .option('--force', 'overwrite existing files: tokens signed with the old key become invalid')
     .action(run);
 }
 
@@ -43,10 +43,10 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
           { path: pathOf('public-key.pem'), text: signing.publicKey, isSecret: false },
         ];
   await mkdir(out, { recursive: true }).catch((error) => {
-    throw new CommandError(`${resolve(out)} cannot be made a folder: ${error.code ?? errorReason(error)}`);
+    throw new CommandError(`${resolve(out)} cannot be created as a folder: ${error.code ?? errorReason(error)}`);
   });
   const encryption: KeyFile = { path: pathOf('encryption-key'), text: generateEncryptionKey(), isSecret: true };
-  // What it has sealed would be lost with it, so that not even --force makes another.
+  // Not even --force replaces it, because everything encrypted with it would be lost.
   const isKept = (await lstat(encryption.path).catch(() => undefined)) !== undefined;
   if (!isKept) files.push(encryption);
   await write(files, force === true);
@@ -55,41 +55,42 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
     'secret' in signing
       ? `JWT_ALLAUTH_SECRET_KEY="$(cat ${quote(path)})"`
       : `JWT_ALLAUTH_PRIVATE_KEY_FILE=${quote(path)}`;
-  for (const file of files) process.stderr.write(`wrote ${file.path}${file.isSecret ? ', for its owner only' : ''}\n`);
-  if (isKept) process.stderr.write(`kept ${encryption.path}, which was there already\n`);
+  for (const file of files)
+    process.stderr.write(`wrote ${file.path}${file.isSecret ? ', readable by its owner only' : ''}\n`);
+  if (isKept) process.stderr.write(`kept ${encryption.path}, which already exists\n`);
   const keys = `JWT_ALLAUTH_ENCRYPTION_KEYS="$(cat ${quote(encryption.path)})"`;
   process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n${keys}\n`);
 }
 
-/** Writes all files, or where that cannot be done none, and leaves what was there. */
+/** Writes all files. If that fails, it writes none and keeps the existing files. */
 async function write(files: readonly KeyFile[], isForced: boolean): Promise<void> {
-  const fresh = files.map((file) => ({ ...file, whole: `${file.path}.new` }));
+  const temporary = files.map((file) => ({ ...file, newPath: `${file.path}.new` }));
   try {
     for (const { path } of files) await assertReplaceable(path, isForced);
-    for (const { whole, text, isSecret } of fresh) {
-      await rm(whole, { force: true });
-      await writeFile(whole, text, { mode: isSecret ? 0o600 : 0o644, flag: 'wx' });
+    for (const { newPath, text, isSecret } of temporary) {
+      await rm(newPath, { force: true });
+      await writeFile(newPath, text, { mode: isSecret ? 0o600 : 0o644, flag: 'wx' });
     }
-    for (const { whole, path } of fresh) await rename(whole, path);
+    for (const { newPath, path } of temporary) await rename(newPath, path);
   } catch (error) {
-    for (const { whole } of fresh) await rm(whole, { force: true });
-    throw refusal(error as NodeJS.ErrnoException);
+    for (const { newPath } of temporary) await rm(newPath, { force: true });
+    throw toCommandError(error as NodeJS.ErrnoException);
   }
 }
 
-/** @throws EEXIST where something is that must stay, EISDIR where it is a folder */
+/** @throws EEXIST if the file exists and must be kept, EISDIR if it is a folder */
 async function assertReplaceable(path: string, isForced: boolean): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found && !isForced) throw Object.assign(new Error(), { code: 'EEXIST', path });
   if (found?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR', path });
 }
 
-function refusal(error: NodeJS.ErrnoException): CommandError {
-  if (error.code === 'EEXIST') return new CommandError(`${error.path} is there already; --force overwrites it`);
+function toCommandError(error: NodeJS.ErrnoException): CommandError {
+  if (error.code === 'EEXIST') return new CommandError(`${error.path} already exists; --force overwrites it`);
   return new CommandError(`${error.path} cannot be written: ${error.code ?? errorReason(error)}`);
 }
 
-/** A path as a shell reads it. */
+/** Quotes a path for a shell. */
 function quote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

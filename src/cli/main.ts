@@ -2,10 +2,10 @@
 import 'reflect-metadata';
 import { runCommandLine } from './command-line.js';
 
-/** Milliseconds that the app's own modules have to let the process end. */
-const PATIENCE = 1000;
+/** Time for the app's own modules to let the process end, in milliseconds. */
+const EXIT_DELAY_MS = 1000;
 
-// Who pipes the output into `head` closes it early; the command goes on to its end all the same.
+// If the reader of a pipe such as `head` closes it early, the command still runs to its end.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -13,5 +13,5 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 process.exitCode = await runCommandLine(process.argv.slice(2));
-// What a module of the app has left open must not keep a scheduled command from ending.
-setTimeout(() => process.exit(), PATIENCE).unref();
+// Resources that a module of the app left open must not keep a scheduled command running.
+setTimeout(() => process.exit(), EXIT_DELAY_MS).unref();

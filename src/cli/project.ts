@@ -12,27 +12,27 @@ import { UserService } from '../users/user.service.js';
 import { CommandError } from './command-error.js';
 import { errorReason } from './error-messages.js';
 
-/** Where a command finds the app. */
+/** Options that say where the app is. */
 export interface ProjectOptions {
   /** `module#Export`. */
   readonly orm: string;
   readonly env?: string;
 }
 
-/** The app that a command works on. */
+/** The app on which a command runs. */
 interface Project {
   readonly auth: JwtAllauth;
   readonly users: UserService;
 }
 
-/** A command sends no mails: they wait for the servers. */
+/** A command sends no mails: the servers send them later. */
 class NoMailer extends Mailer {
   async send(): Promise<void> {
     throw new Error('a command sends no mails');
   }
 }
 
-/** What a command has to say it says itself. */
+/** Logs nothing, because a command prints its own messages. */
 const SILENT: Logger = { info() {}, warn() {}, error() {} };
 
 /** Adds the options that say where the app is. */
@@ -40,14 +40,14 @@ export function addProjectOptions(command: Command): Command {
   return command
     .option(
       '--orm <module[#Export]>',
-      "the app's MikroORM options, or what makes them, or an instance; from the working directory",
+      "the app's MikroORM options, a function that returns them, or an instance; relative to the working directory",
       './dist/mikro-orm.config.js',
     )
-    .option('--env <file>', 'read variables from this file first; those that are set already stay');
+    .option('--env <file>', 'read variables from this file first; variables that are already set are kept');
 }
 
 /**
- * Runs `work` on the app, with settings from the environment, and closes its ORM.
+ * Runs `work` on the app with settings from the environment, and closes its ORM.
  * @throws CommandError, SettingsError
  */
 export async function withProject<T>(options: ProjectOptions, work: (project: Project) => Promise<T>): Promise<T> {
@@ -56,7 +56,7 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
   try {
     const settings = settingsFromEnv(process.env, modulesOf(orm));
     const container = Container.of('jwt-allauth command');
-    // A command looks at no access token: it needs no list of revoked sessions, and no connection that keeps one.
+    // A command checks no access tokens, so it needs no revocation list and no connection for one.
     const own = { ...settings, accessTokenSessionCheck: 'none' } as const;
     const auth = await createJwtAllauth({ orm, settings: own, container, logger: SILENT, mailer: new NoMailer() });
     return await work({ auth, users: container.get(UserService) }).finally(() => auth.close());
@@ -65,7 +65,7 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
   }
 }
 
-/** Reads the env file, if one is given. @throws CommandError when there is none of that name */
+/** Reads the env file, if one is given. @throws CommandError if it does not exist or cannot be read */
 export function loadEnv({ env }: ProjectOptions): void {
   if (env === undefined) return;
   if (!existsSync(env)) throw new CommandError(`--env names the file ${env}, which does not exist`);
@@ -76,7 +76,7 @@ export function loadEnv({ env }: ProjectOptions): void {
   }
 }
 
-/** The app's ORM, to be closed by the caller. @throws CommandError that says what was found instead */
+/** Opens the app's ORM, which the caller has to close. @throws CommandError with what was found instead */
 export async function openOrm({ orm: given }: ProjectOptions): Promise<MikroORM> {
   const reference = given.includes('#') ? given : `${given}#default`;
   const { name, value } = await loadExport(reference, process.cwd(), fault).catch((error) => {
@@ -88,10 +88,10 @@ export async function openOrm({ orm: given }: ProjectOptions): Promise<MikroORM>
   if (typeof found !== 'object' || found === null)
     throw fault(`names ${name}, which is neither MikroORM options nor an instance`);
   const orm = found instanceof MikroORM ? found : await init(found, name);
-  orm.config.set('ensureDatabase', false); // a name that was misspelt is no wish for another database
+  orm.config.set('ensureDatabase', false); // a misspelt name must not create a database
   if (orm.driver instanceof PostgreSqlDriver) return orm;
   await orm.close(true);
-  throw fault(`names ${name}, which is not for PostgreSQL: take defineConfig from @mikro-orm/postgresql`);
+  throw fault(`names ${name}, which is not for PostgreSQL: use defineConfig from @mikro-orm/postgresql`);
 }
 
 async function call(make: unknown): Promise<unknown> {
@@ -102,7 +102,7 @@ async function init(options: Options, name: string): Promise<MikroORM> {
   try {
     return await MikroORM.init({ ...options, debug: false });
   } catch (error) {
-    throw fault(`names ${name}, from which no ORM can be made: ${errorReason(error)}`);
+    throw fault(`names ${name}, from which no ORM can be created: ${errorReason(error)}`);
   }
 }
 

@@ -2,24 +2,24 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { PurgeResult } from '../database/purge.service.js';
 import { addProjectOptions, type ProjectOptions, withProject } from './project.js';
 
-/** Milliseconds between two lines about a long run. */
-const INTERVAL = 1000;
+/** Time between two progress messages, in milliseconds. */
+const PROGRESS_INTERVAL_MS = 1000;
 
 interface Options extends ProjectOptions {
   readonly dryRun?: boolean;
   readonly batchSize: number;
 }
 
-/** Adds `purge`. */
+/** Adds the command `purge`. */
 export function addPurge(program: Command): void {
   const command = program
     .command('purge')
     .description(
-      'Deletes expired sessions, revocations and counters, keys of mailed links, mails that came too late and ' +
-        'sign-ups that were not confirmed, beside running servers.',
+      'Deletes expired sessions, revocations, counters and keys of mailed links, mails that were not sent in time, ' +
+        'and unconfirmed sign-ups. Servers can keep running.',
     )
     .option('--dry-run', 'only count what would be deleted')
-    .option('--batch-size <rows>', 'rows that one statement deletes at most', parseRows, 1000);
+    .option('--batch-size <rows>', 'maximum number of rows per statement', parseRows, 1000);
   addProjectOptions(command).action(run);
 }
 
@@ -30,18 +30,18 @@ async function run({ dryRun, batchSize, ...project }: Options): Promise<void> {
   for (const [name, count] of Object.entries(result)) process.stdout.write(`${inWords(name)}: ${count} ${verb}\n`);
 }
 
-/** Tells about a run that is long, once an interval. */
+/** Prints the progress of a long run, at most once per interval. */
 function progress(): (soFar: PurgeResult) => void {
   let last = performance.now();
   return (soFar) => {
-    if (performance.now() - last < INTERVAL) return;
+    if (performance.now() - last < PROGRESS_INTERVAL_MS) return;
     last = performance.now();
     const counts = Object.entries(soFar).map(([name, count]) => `${inWords(name)} ${count}`);
     process.stderr.write(`deleted so far: ${counts.join(', ')}\n`);
   };
 }
 
-/** The name of a sweep, such as `oneTimeKeys`, as words. */
+/** The name of a sweep, such as `oneTimeKeys`, as separate words. */
 function inWords(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

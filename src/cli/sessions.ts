@@ -16,43 +16,43 @@ interface RevokeOptions extends ProjectOptions {
   readonly session?: string;
 }
 
-/** Adds `sessions list` and `sessions revoke`. */
+/** Adds the commands `sessions list` and `sessions revoke`. */
 export function addSessions(program: Command): void {
-  const sessions = program.command('sessions').description('Lists or ends the sessions of a user.');
-  const user = ['--user <id or e-mail>', 'whose sessions'] as const;
+  const sessions = program.command('sessions').description('Lists or revokes the sessions of a user.');
+  const user = ['--user <id or e-mail>', 'the user'] as const;
   const listing = sessions
     .command('list')
-    .description('Lists the live sessions of a user, the one used last first.')
+    .description('Lists the live sessions of a user, most recently used first.')
     .requiredOption(...user)
-    .option('--json', 'print them as JSON');
+    .option('--json', 'print the sessions as JSON');
   addProjectOptions(listing).action(list);
   const revoking = sessions
     .command('revoke')
-    .description('Ends every session of a user, or one.')
+    .description('Revokes every session of a user, or one.')
     .requiredOption(...user)
-    .option('--session <id>', 'only this one');
+    .option('--session <id>', 'revoke only this session');
   addProjectOptions(revoking).action(revoke);
 }
 
 async function list({ user, json, ...project }: ListOptions): Promise<void> {
   const sessions = await withProject(project, async ({ auth, users }) => auth.sessions.list(await find(users, user)));
   if (json) process.stdout.write(`${JSON.stringify(sessions, null, 2)}\n`);
-  else if (sessions.length === 0) process.stdout.write('no live session\n');
+  else if (sessions.length === 0) process.stdout.write('no live sessions\n');
   else for (const session of sessions) process.stdout.write(`${describe(session)}\n`);
 }
 
 async function revoke({ user, session, ...project }: RevokeOptions): Promise<void> {
-  const ended = await withProject(project, async ({ auth, users }) => {
+  const revoked = await withProject(project, async ({ auth, users }) => {
     const key = await find(users, user);
     if (session === undefined) return auth.sessions.revokeAll(key);
-    const isEnded = isUuid(session) && (await auth.sessions.revoke({ session, sub: String(key) }));
-    if (!isEnded) throw new CommandError('the user has no live session with this id');
+    const isRevoked = isUuid(session) && (await auth.sessions.revoke({ session, sub: String(key) }));
+    if (!isRevoked) throw new CommandError('the user has no live session with this id');
     return 1;
   });
-  process.stdout.write(`sessions ended: ${ended}\n`);
+  process.stdout.write(`sessions revoked: ${revoked}\n`);
 }
 
-/** The key of a user of whom the id or the e-mail address is given. @throws CommandError when there is none */
+/** Finds the key of a user by id or e-mail address. @throws CommandError if there is no such user */
 async function find(users: UserService, given: string): Promise<UserId> {
   if (given.includes('@')) {
     const owner = await users.findByEmail(given);
@@ -64,7 +64,7 @@ async function find(users: UserService, given: string): Promise<UserId> {
   return key;
 }
 
-/** A session in one line. What a client once said of itself must not steer a terminal. */
+/** Describes a session in one line. Control characters that the client sent must not reach the terminal. */
 function describe({ id, createdAt, lastUsedAt, expiresAt, ip, browser, os, device }: SessionInfo): string {
   const [used, opened, expires] = [lastUsedAt, createdAt, expiresAt].map((instant) => instant.toISOString());
   const client = [browser, os, device, ip].filter(Boolean).join(', ');

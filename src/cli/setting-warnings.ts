@@ -3,20 +3,20 @@ import { isHmac } from '../settings/algorithm.js';
 import type { Settings } from '../settings/settings.js';
 import type { Finding } from './finding.js';
 
-/** What settings leave open that most apps should decide before they go live. */
+/** Settings that most apps should decide before they go live. */
 export function settingWarnings(settings: Settings): Finding[] {
   return [audience(settings), sessionLifetime(settings), refreshCookie(settings)];
 }
 
 /**
- * A public key verifies tokens in other services, and only `aud` says for which of them a token was made (RFC 8725
+ * A public key verifies tokens in other services, and only `aud` says for which of them a token was issued (RFC 8725
  * §3.9).
  */
 function audience({ algorithm, audience: set }: Settings): Finding {
   const name = 'audience';
-  if (set !== undefined) return { name, status: 'ok', message: 'tokens say for which service they are' };
+  if (set !== undefined) return { name, status: 'ok', message: 'tokens name their audience' };
   if (isHmac(algorithm))
-    return { name, status: 'ok', message: 'no public key is published, so no tokens need an audience' };
+    return { name, status: 'ok', message: 'no public key is published, so tokens need no audience' };
   const reason = `the public key of ${algorithm} is published, and each service that trusts it accepts these tokens`;
   return { name, status: 'warning', message: `${reason}: set AUDIENCE, and let each service check its own` };
 }
@@ -24,11 +24,11 @@ function audience({ algorithm, audience: set }: Settings): Finding {
 function sessionLifetime({ sessionLifetime: set }: Settings): Finding {
   const name = 'session-lifetime';
   if (set !== undefined) return { name, status: 'ok', message: 'every session ends at a fixed time' };
-  const reason = 'a session that is refreshed in time never ends, a stolen one neither';
+  const reason = 'a session that is refreshed in time never ends, not even a stolen one';
   return { name, status: 'warning', message: `${reason}: set SESSION_LIFETIME, for example to 90d` };
 }
 
-/** RFC 6265bis §4.1.3.2: browsers take a `__Host-` cookie from its own host over TLS alone. */
+/** Browsers accept a `__Host-` cookie only from its own host over TLS (RFC 6265bis §4.1.3.2). */
 function refreshCookie(settings: Settings): Finding {
   const name = 'refresh-cookie';
   const { refreshTokenAsCookie, refreshTokenCookieDomain, refreshTokenCookiePath, development } = settings;
@@ -41,12 +41,12 @@ function refreshCookie(settings: Settings): Finding {
       ? ['DOMAIN', 'is set']
       : refreshTokenCookiePath !== '/'
         ? ['PATH', 'is set']
-        : ['NAME', 'does not begin with it'];
+        : ['NAME', 'does not start with it'];
   const variable = `REFRESH_TOKEN_COOKIE_${setting}`;
   const older = setting === 'NAME' ? '' : ` (and name the old value in OLDER_COOKIE_${setting}S)`;
   const cause = `the refresh cookie has no __Host- prefix because ${variable} ${why}`;
   const risk =
-    'any host of the domain can set a cookie of its own account beside it, and your user works in that account';
-  const remedy = `unset ${variable}${older}, or let only hosts that you trust live below the domain`;
+    'any host of the domain can set a cookie with the session of another account, and your user would use that account';
+  const remedy = `unset ${variable}${older}, or make sure that you trust all hosts of the domain`;
   return { name, status: 'warning', message: `${cause}: ${risk}. Remedy: ${remedy}` };
 }

@@ -4,33 +4,33 @@ import type { Table } from '../database/table.js';
 import { normalizeEmail } from '../users/email.js';
 import type { Finding } from './finding.js';
 
-/** Rows that are looked at together, so that a table of any size fits into memory. */
-const PAGE = 1000;
+/** Number of rows that are read together, so that a table of any size fits into memory. */
+const PAGE_ROWS = 1000;
 
-/** Users that a finding names. */
-const EXAMPLES = 3;
+/** Maximum number of users that a finding names. */
+const MAX_EXAMPLES = 3;
 
-/** Addresses of which it is certain that they are in normal form: the others are decided by `normalizeEmail`. */
+/** Addresses that are certainly normalised. The others are checked with `normalizeEmail`. */
 const PLAIN = String.raw`^[!-?\[-~]+@([a-z0-9-]+\.)*[a-z]+$`;
 
-/** What a look at all addresses came to. */
+/** The result of the check of all addresses. */
 interface AddressCounts {
-  readonly odd: Found;
-  readonly doubles: Found;
+  readonly denormalized: UserCount;
+  readonly duplicates: UserCount;
 }
 
-/** How many users, and a few of them. */
-class Found {
+/** A number of users, with a few of their ids. */
+class UserCount {
   count = 0;
   readonly #ids: string[] = [];
 
   add(id: unknown): void {
     this.count++;
-    if (this.#ids.length < EXAMPLES) this.#ids.push(String(id));
+    if (this.#ids.length < MAX_EXAMPLES) this.#ids.push(String(id));
   }
 
   toString(): string {
-    const [noun, more] = [this.count === 1 ? 'user' : 'users', this.count > EXAMPLES ? ', …' : ''];
+    const [noun, more] = [this.count === 1 ? 'user' : 'users', this.count > MAX_EXAMPLES ? ', …' : ''];
     return `${this.count} ${noun} (${this.#ids.join(', ')}${more})`;
   }
 }
@@ -41,8 +41,8 @@ interface Row {
 }
 
 /**
- * Looks for addresses that are not stored in their normal form: no look-up finds them, and their mailbox can be
- * registered again. No finding shows an address.
+ * Finds addresses that are not stored in normalised form: no look-up finds them, and their mailbox could be registered
+ * again. No finding shows an address.
  */
 export class UserAddresses {
   readonly #sql: ReturnType<typeof statements>;
@@ -50,86 +50,89 @@ export class UserAddresses {
   constructor(
     private readonly database: Database,
     users: Table,
-    /** Most rows that are read at a time. */
-    private readonly page = PAGE,
+    /** Maximum number of rows that are read at a time. */
+    private readonly page = PAGE_ROWS,
   ) {
     this.#sql = statements(users, page);
   }
 
   async run(): Promise<Finding[]> {
-    const { odd, doubles } = await this.#count();
-    const mend = 'docs/existing-users.md has the SQL';
+    const { denormalized, duplicates } = await this.#count();
+    const remedy = 'the SQL for this is in docs/existing-users.md';
     return [
-      odd.count === 0
-        ? { name: 'addresses', status: 'ok', message: 'all addresses are in their normal form' }
+      denormalized.count === 0
+        ? { name: 'addresses', status: 'ok', message: 'all addresses are normalised' }
         : {
             name: 'addresses',
             status: 'failed',
             message:
-              `${odd} cannot sign in, because the address is not in its normal form ` +
-              `(lower case, trimmed): ${mend}`,
+              `${denormalized} cannot sign in, because the address is not normalised ` +
+              `(lower case, trimmed): ${remedy}`,
           },
-      doubles.count === 0
+      duplicates.count === 0
         ? { name: 'address-doubles', status: 'ok', message: 'no two users have the same address' }
         : {
             name: 'address-doubles',
             status: 'failed',
-            message: `${doubles} have the address of another user in some spelling: decide who keeps it; ${mend}`,
+            message:
+              `${duplicates} have the address of another user in a different spelling: ` +
+              `decide who keeps it; ${remedy}`,
           },
     ];
   }
 
   async #count(): Promise<AddressCounts> {
-    const [odd, doubles] = [new Found(), new Found()];
-    const isCaseless = (await this.database.query(this.#sql.caseless, [])).length > 0;
-    const isOdd = (email: string) => normalizeEmail(email) !== (isCaseless ? email.toLowerCase() : email);
+    const [denormalized, duplicates] = [new UserCount(), new UserCount()];
+    const isCaseInsensitive = (await this.database.query(this.#sql.caseInsensitive, [])).length > 0;
+    const isDenormalized = (email: string) =>
+      normalizeEmail(email) !== (isCaseInsensitive ? email.toLowerCase() : email);
     for (const { id, email } of await this.database.query<Row>(this.#sql.repeated, [])) {
-      if (!isOdd(email)) doubles.add(id); // the others are counted below
+      if (!isDenormalized(email)) duplicates.add(id); // addresses that are not normalised are counted below
     }
     const seen = new Set<string>();
     let rows = await this.database.query<Row>(this.#sql.first, []);
     while (rows.length > 0) {
       const found = rows
-        .filter(({ email }) => isOdd(email))
+        .filter(({ email }) => isDenormalized(email))
         .map(({ id, email }) => ({ id, normal: normalizeEmail(email) }));
       const taken = await this.#taken(found.map(({ normal }) => normal));
       for (const { id, normal } of found) {
-        odd.add(id);
-        const print = fingerprint(normal);
-        if (taken.has(normal) || seen.has(print)) doubles.add(id);
-        seen.add(print);
+        denormalized.add(id);
+        const hash = fingerprint(normal);
+        if (taken.has(normal) || seen.has(hash)) duplicates.add(id);
+        seen.add(hash);
       }
       rows = rows.length < this.page ? [] : await this.database.query<Row>(this.#sql.next, [rows.at(-1)?.id]);
     }
-    return { odd, doubles };
+    return { denormalized, duplicates };
   }
 
-  /** Those of some addresses in normal form that a user has. */
+  /** The given normalised addresses that belong to a user. */
   async #taken(addresses: readonly string[]): Promise<Set<string>> {
     if (addresses.length === 0) return new Set();
     return new Set((await this.database.query<Row>(this.#sql.taken, [addresses])).map(({ email }) => email));
   }
 }
 
-/** Twelve bytes instead of an address, which may be long: there can be millions. */
+/** Twelve bytes that stand for an address, to save memory: there can be millions. */
 function fingerprint(address: string): string {
   return createHash('sha256').update(address).digest().toString('latin1', 0, 12);
 }
 
 function statements(users: Table, page: number) {
   const [id, email] = [users.column('id'), users.column('email')];
-  const odd = `select ${id} as id, ${email}::text as email from ${users.name}
+  const denormalized = `select ${id} as id, ${email}::text as email from ${users.name}
     where ${email}::text collate "C" !~ '${PLAIN}' or ${email}::text collate "C" ~ 'xn--'`;
   const inPages = `order by ${id} limit ${page}`;
   return {
-    first: `${odd} ${inPages}`,
-    next: `select * from (${odd}) odd where odd.id > $1 order by odd.id limit ${page}`,
+    first: `${denormalized} ${inPages}`,
+    next: `select * from (${denormalized}) rest where rest.id > $1 order by rest.id limit ${page}`,
     taken: `select ${email}::text as email from ${users.name} where ${email} = any($1)`,
     repeated: `select id, email from (
         select ${id} as id, ${email}::text as email, row_number() over (partition by ${email} order by ${id}) as place
         from ${users.name} where ${email} is not null) numbered
       where place > 1`,
-    caseless: `
+    caseInsensitive: `
       select 1 from pg_attribute join pg_type t on t.oid = atttypid left join pg_collation c on c.oid = attcollation
       where attrelid = to_regclass('${users.name.replaceAll("'", "''")}') and '"' || attname || '"' = '${email}'
         and (typname = 'citext' or collisdeterministic = false)`,

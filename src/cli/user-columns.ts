@@ -3,7 +3,7 @@ import type { Table } from '../database/table.js';
 import { HASH_LENGTH } from '../users/assert-user-entity.js';
 import type { Finding } from './finding.js';
 
-/** Characters that sign-up accepts, and those of a hash, by property. */
+/** Maximum lengths in characters: what sign-up accepts, and the length of a hash. */
 const WIDTHS = { email: 254, passwordHash: HASH_LENGTH, firstName: 150, lastName: 150 };
 
 /** An index on the address column or on an expression of it. */
@@ -14,21 +14,21 @@ interface AddressIndex {
   readonly isExpression: boolean;
 }
 
-/** Looks at the columns of the users' table as they are in the database, which the entity may describe otherwise. */
+/** Checks the columns of the user table in the database, which may differ from the entity. */
 export class UserColumns {
   constructor(
     private readonly database: Database,
     private readonly users: Table,
   ) {}
 
-  /** Whether each text of a user fits into its column. */
+  /** Checks that the columns are wide enough. */
   async widths(): Promise<Finding> {
     const name = 'columns';
     const limits = new Map((await this.#limits()).map(({ column, limit }) => [column, limit]));
     const faults = Object.entries(WIDTHS).flatMap(([property, needed]) => {
       const column = this.users.column(property);
       const limit = limits.get(column) ?? Number.POSITIVE_INFINITY;
-      return limit < needed ? [{ column, fault: `${column} holds ${limit} characters of ${needed}` }] : [];
+      return limit < needed ? [{ column, fault: `${column} holds ${limit} characters instead of ${needed}` }] : [];
     });
     if (faults.length === 0)
       return { name, status: 'ok', message: 'addresses, hashes and names fit into their columns' };
@@ -37,7 +37,7 @@ export class UserColumns {
     return { name, status: 'failed', message: `${found}: alter table ${this.users.name} ${remedy}` };
   }
 
-  /** Columns of limited width, also by a domain. */
+  /** Columns with a length limit, including limits of a domain. */
   async #limits(): Promise<{ column: string; limit: number }[]> {
     return this.database.query(
       `select '"' || attname || '"' as "column", modifier - 4 as limit from (
@@ -51,9 +51,8 @@ export class UserColumns {
   }
 
   /**
-   * Whether an address can be in two rows. What counts is a valid unique index on the address alone: on the column, or
-   * on an expression that reads nothing else, such as `lower(email)`. A partial one leaves rows out that look-ups do
-   * find.
+   * Checks that no address can be in two rows. Only a valid unique index on the address counts: on the column, or on an
+   * expression that reads nothing else, such as `lower(email)`. A partial index leaves out rows that look-ups find.
    */
   async addressIndex(): Promise<Finding> {
     const name = 'address-index';
@@ -62,19 +61,19 @@ export class UserColumns {
     const remedy = `create unique index concurrently on ${table} (${column})`;
     const whole = unique.filter(({ isPartial }) => !isPartial);
     if (whole.some(({ isExpression }) => !isExpression)) {
-      return { name, status: 'ok', message: 'a unique index keeps each address to one user' };
+      return { name, status: 'ok', message: 'a unique index allows each address only once' };
     }
     const [expression] = whole;
     if (expression) {
       const message = `${expression.name} keeps addresses unique, but look-ups compare ${column} itself`;
       return { name, status: 'warning', message: `${message} and read the whole table: ${remedy}` };
     }
-    const partial = unique.map((index) => `; ${index.name} leaves rows out (where …), which does not count`).join('');
+    const partial = unique.map((index) => `; ${index.name} is partial (where …) and does not count`).join('');
     const message = `two users can have the same address, because ${table} has no unique index on ${column}${partial}`;
     return { name, status: 'failed', message: `${message}: ${remedy}` };
   }
 
-  /** Valid indexes with one key, which reads the address and no other column. */
+  /** Valid indexes with one key, which reads only the address. */
   async #addressIndexes(): Promise<AddressIndex[]> {
     return this.database.query(
       `select indexrelid::regclass::text as name, indisunique as "isUnique", indpred is not null as "isPartial",

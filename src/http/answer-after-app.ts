@@ -6,14 +6,14 @@ interface ExpressApp {
   use(handler: typeof answerIfUnanswered): unknown;
 }
 
-/** How requests are answered once every error handler of the app has seen the error. */
+/** The function that answers each request after the app's error handlers have run. */
 const waiting = new WeakMap<object, () => void>();
 const equipped = new WeakSet<object>();
 
 /**
- * Hands an error on to what the app has registered behind us, such as an error tracker, and answers the request when
- * nothing there has. For this a handler is put at the end of the app, at the first such error: everything else is
- * registered then.
+ * Passes an error on to the handlers that the app registered after the library, such as an error tracker, and answers
+ * the request if none of them does. To do so it adds a handler at the end of the Express app when the first such error
+ * occurs: by then all other handlers are registered.
  */
 export function answerAfterApp(error: unknown, request: HttpRequest, next: Next, answer: () => void): void {
   const app = rootOf(request.app as ExpressApp);
@@ -28,7 +28,7 @@ export function isHandedToApp(request: object): boolean {
   return waiting.has(request);
 }
 
-// Express knows an error handler by its four parameters.
+// Express recognises an error handler by its four parameters.
 function answerIfUnanswered(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
   const answer = waiting.get(request);
   if (answer && !response.headersSent) answer();

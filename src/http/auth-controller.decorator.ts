@@ -7,25 +7,25 @@ import { nameRoutes } from './route-switches.js';
 /** Turns class-transformer off: inputs are made by `validateInput`, and answers are sent as they are. */
 const WITHOUT_TRANSFORMER = { transformRequest: false, transformResponse: false } as const;
 
-/** What holds for every action of a controller. */
+/** Options that apply to every action of a controller. */
 export interface AuthControllerOptions {
-  /** Whether they need an access token. */
+  /** Whether the actions need an access token. */
   readonly isBearer?: boolean;
-  /** Whether they refuse bodies that are not JSON. */
+  /** Whether the actions refuse bodies that are not JSON. */
   readonly isJsonOnly?: boolean;
-  /** Refuses requests from foreign origins, before a body is looked at. */
+  /** Refuses requests from foreign origins, before the body is parsed. */
   readonly originGuard?: Before;
-  /** Whether caches may keep the answers; the actions say for how long. */
+  /** Whether caches may store the answers; each action sets for how long. */
   readonly isCacheable?: boolean;
-  /** The name by which an app can switch them off. */
+  /** The name by which an app can switch the actions off. */
   readonly name?: string;
 }
 
 /**
- * Makes a class a controller of the library. Its answers are not cached and their type is not guessed, errors included.
- * Bodies come in and go out as they are, whatever options the app gives class-transformer.
+ * Makes a class a controller of the library. Its answers, including errors, are not cached, and browsers do not guess
+ * their type. Request and response bodies are not transformed, whatever options the app gives class-transformer.
  *
- * @param prefix path below which it answers
+ * @param prefix path below which the controller is mounted
  */
 export function AuthController(prefix: string, options: AuthControllerOptions = {}): ClassDecorator {
   const { isBearer, isJsonOnly, originGuard, isCacheable, name } = options;

@@ -4,18 +4,17 @@ import type { RefreshTokenTransportMode } from '../settings/cookie-settings.js';
 import type { Settings } from '../settings/settings.js';
 import type { HttpRequest } from './http-message.js';
 
-/** The header by which a request chooses, where REFRESH_TOKEN_TRANSPORT is `both`. */
+/** The header with which a request chooses the transport, if REFRESH_TOKEN_TRANSPORT is `both`. */
 export const AUTH_TRANSPORT = 'Auth-Transport';
 
-/** How the refresh token of one request travels. */
+/** How one request transports the refresh token. */
 export type AuthTransport = Exclude<RefreshTokenTransportMode, 'both'>;
 
 /**
- * How the refresh token of a request travels: as the settings say or, where they allow both, as its header says. A page
- * of a foreign origin cannot set that header unless CORS allows it. A forged request therefore counts as one with a
- * cookie.
+ * How a request transports the refresh token: as the settings say or, if they allow both, as its header says. A page of
+ * a foreign origin cannot set that header unless CORS allows it, so a forged request counts as one with a cookie.
  *
- * @throws bad_request for another value, and for one that the settings do not allow
+ * @throws bad_request for any other value, and for one that the settings do not allow
  */
 export function transportOf({ headers }: HttpRequest, settings: Settings): AuthTransport {
   const mode = modeOf(settings);
@@ -23,10 +22,10 @@ export function transportOf({ headers }: HttpRequest, settings: Settings): AuthT
   const isAllowed = mode === 'both' || mode === asked;
   if ((asked === 'cookie' || asked === 'body') && isAllowed) return asked;
   const allowed = mode === 'both' ? 'cookie or body' : mode;
-  throw authError('bad_request', { detail: `The header ${AUTH_TRANSPORT} can be ${allowed} here.` });
+  throw authError('bad_request', { detail: `The header ${AUTH_TRANSPORT} must be ${allowed} here.` });
 }
 
-/** What `transportOf` would throw, if anything: asked before a request does something. */
+/** The error that `transportOf` would throw, if any. Checked before a request has an effect. */
 export function transportFault(request: HttpRequest, settings: Settings): JwtAllauthError | undefined {
   try {
     transportOf(request, settings);
@@ -36,7 +35,7 @@ export function transportFault(request: HttpRequest, settings: Settings): JwtAll
   }
 }
 
-/** Whether each request chooses. */
+/** Whether each request chooses the transport itself. */
 export function isChosenByRequest(settings: Settings): boolean {
   return modeOf(settings) === 'both';
 }

@@ -11,30 +11,30 @@ import { PageTemplates } from './pages/page-templates.js';
 import { RefreshCookie } from './refresh-cookie.js';
 import { RefreshTokenTransport } from './refresh-token-transport.js';
 
-/** What controllers are made from, beside their services. */
+/** What controllers need in addition to their services. */
 export interface ControllerParts {
-  /** Path below which they answer. */
+  /** The path below which the controllers are mounted. */
   readonly prefix: string;
   readonly settings: Settings;
   readonly transport: RefreshTokenTransport;
   readonly pages: LinkPages;
-  /** Refuses requests from foreign origins where a cookie is a credential or becomes one. */
+  /** Refuses requests from foreign origins if a cookie is the credential or is set by the answer. */
   readonly originGuard: Before;
-  /** Refuses requests from foreign origins wherever the refresh token travels. */
+  /** Refuses requests from foreign origins, whatever the transport of the refresh token. */
   readonly strictOriginGuard: Before;
-  /** For the routes of mailed links. Undefined without PUBLIC_URL, of which links are built. */
+  /** For the routes of mailed links. Undefined without PUBLIC_URL, from which links are built. */
   readonly links?: LinkParts;
 }
 
-/** What the controllers of mailed links are made from. Their guard refuses foreign origins also in body mode. */
+/** What the controllers of mailed links need. Their guard refuses foreign origins in body mode too. */
 export interface LinkParts extends ControllerParts {
-  /** The address of a path below the prefix, as a browser sees it. */
+  /** The URL of a path below the prefix, as a browser sees it. */
   url(path: string): string;
-  /** The cookie that keeps the key of a link. */
+  /** The cookie that stores the key of a link. */
   cookie(name: OneTimeCookieName): OneTimeCookie;
 }
 
-/** Makes the parts of one app. @throws SettingsError for templates of pages that cannot be used */
+/** Creates the parts of one app. @throws SettingsError for page templates that cannot be used */
 export function createControllerParts(kernel: {
   readonly prefix: string;
   readonly settings: Settings;

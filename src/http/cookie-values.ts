@@ -1,9 +1,11 @@
 import type { HttpRequest } from './http-message.js';
 
-/** What RFC 6265 §5.2 counts as white space: `trim()` takes more, and would read a cookie of another name as ours. */
+/**
+ * White space as defined by RFC 6265 §5.2. `trim()` removes more characters, and would match a cookie of another name.
+ */
 const WHITE_SPACE = /^[ \t]+|[ \t]+$/g;
 
-/** The values of all cookies of a name, in the order of the request, without empty ones. */
+/** The values of all cookies of a name, in the order of the request, without empty values. */
 export function cookieValues({ headers }: HttpRequest, name: string): string[] {
   const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.replace(WHITE_SPACE, ''));
   return pairs

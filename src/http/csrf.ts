@@ -6,29 +6,30 @@ import type { Settings } from '../settings/settings.js';
 import { transportFault, transportOf } from './auth-transport.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
-/** The log line of a refusal, with what to set where the origin is the app's own. */
-const REFUSED =
-  "request from a foreign origin refused; if it is your app's: set PUBLIC_URL, TRUSTED_ORIGINS or Express's trust " +
-  'proxy';
+/** The log message of a refusal, with the settings for the case that the origin is the app's own. */
+const REFUSAL_MESSAGE =
+  'request from a foreign origin refused; if the origin is part of your app, set PUBLIC_URL, TRUSTED_ORIGINS or ' +
+  "Express's trust proxy";
 
-/** Guards that may refuse a request. */
+/** Guards that may refuse a request. Guards that never do are not in it. */
 const guards = new WeakSet<object>();
 
-/** Whether a function for `@UseBefore` refuses requests from foreign origins. */
+/** Whether a function for `@UseBefore` is a guard that may refuse requests from foreign origins. */
 export function isOriginGuard(before: object): boolean {
   return guards.has(before);
 }
 
-/** Characters of a header that a log line repeats. */
-const LOGGED_LENGTH = 200;
+/** Maximum number of characters of a header value in a log entry. */
+const MAX_LOGGED_LENGTH = 200;
 
 /**
- * Refuses a browser's request from a foreign site where a cookie is a credential or is about to become one: otherwise a
- * page elsewhere could refresh, sign out, or sign its visitor in as somebody else (login CSRF). A request whose refresh
- * token travels in bodies passes: it neither uses nor gets a cookie. Clients that are no browsers send neither `Origin`
- * nor `Sec-Fetch-Site` and pass. An origin's refusals are logged once a minute, with what was compared.
+ * Refuses a browser's request from a foreign origin if a cookie is the credential or is set by the answer: otherwise a
+ * page elsewhere could refresh, sign out, or sign its visitor in to another account (login CSRF). A request whose
+ * refresh token travels in bodies passes, because it neither uses nor gets a cookie. Clients that are not browsers send
+ * neither `Origin` nor `Sec-Fetch-Site` and pass. Refusals are logged at most once a minute per origin, with the
+ * compared values.
  *
- * @param isAlwaysCookie for routes that take a cookie wherever the refresh token travels
+ * @param isAlwaysCookie for routes that use a cookie whatever the transport of the refresh token
  */
 export function createCsrfGuard(
   settings: Settings,
@@ -55,10 +56,10 @@ function warn(
   { logger, warnings, trusted }: { logger: Logger; warnings: WarningLimit; trusted: readonly string[] },
 ): void {
   const { origin, 'sec-fetch-site': site } = request.headers;
-  const compared = { host: hostOf(request)?.slice(0, LOGGED_LENGTH), protocol: request.protocol, trusted };
-  const sent = { origin: origin?.slice(0, LOGGED_LENGTH), site: site?.slice(0, LOGGED_LENGTH) };
+  const compared = { host: hostOf(request)?.slice(0, MAX_LOGGED_LENGTH), protocol: request.protocol, trusted };
+  const sent = { origin: origin?.slice(0, MAX_LOGGED_LENGTH), site: site?.slice(0, MAX_LOGGED_LENGTH) };
   const admitted = warnings.admit(JSON.stringify(sent));
-  if (admitted) logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared, ...admitted }, REFUSED);
+  if (admitted) logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared, ...admitted }, REFUSAL_MESSAGE);
 }
 
 function isOwnOrTrusted(request: HttpRequest, trusted: readonly string[]): boolean {
@@ -69,7 +70,10 @@ function isOwnOrTrusted(request: HttpRequest, trusted: readonly string[]): boole
   return site === undefined || site === 'same-origin' || site === 'none';
 }
 
-/** A page on https may speak to us though we see http: the TLS ends at a proxy. The other way round it is foreign. */
+/**
+ * The scheme `https` also matches a request that arrives as http, because TLS may end at a proxy. A page on `http` does
+ * not match a request over https.
+ */
 function isSameOrigin(origin: string, protocol: string, host: string | undefined): boolean {
   if (!URL.canParse(origin) || !host) return false;
   const { protocol: scheme, host: originHost } = new URL(origin);

@@ -4,12 +4,12 @@ import type { RouteDescription } from './route-description.js';
 const descriptions = new WeakMap<object, Map<string, RouteDescription>>();
 
 /**
- * Says of an action what a document has to know of it. It changes nothing about how the action is served.
+ * Describes an action for the OpenAPI document. It does not change how the action is served.
  *
  * @example
  * ```ts
  * @Get('/user')
- * @DescribeRoute({ id: 'getUser', tag: 'Account', summary: 'The own profile', answers: { 200: … } })
+ * @DescribeRoute({ id: 'getUser', tag: 'Account', summary: 'Get the user\'s profile', answers: { 200: … } })
  * async get() {}
  * ```
  */
@@ -20,7 +20,7 @@ export function DescribeRoute(description: RouteDescription) {
   };
 }
 
-/** What `DescribeRoute` said of an action; undefined where it said nothing. */
+/** The description of an action; undefined without `@DescribeRoute`. */
 export function descriptionOf(controller: object, method: string): RouteDescription | undefined {
   return descriptions.get(controller)?.get(method);
 }

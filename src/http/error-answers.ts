@@ -8,14 +8,14 @@ import { loggableError } from './loggable-error.js';
 import { hasErrorsAsPages } from './pages/errors-as-pages.js';
 import type { LinkPages } from './pages/link-pages.js';
 
-/** How errors are answered and logged. */
+/** Sends and logs errors. */
 export class ErrorAnswers {
   constructor(
     private readonly kernel: { readonly logger: Logger; readonly telemetry: Telemetry },
     private readonly pages: LinkPages,
   ) {}
 
-  /** Logs and counts an error. @param problem what is sent for it */
+  /** Logs an error and counts a refusal. @param problem the error as it is sent */
   log(error: unknown, problem: JwtAllauthError, request: HttpRequest): void {
     const { logger, telemetry } = this.kernel;
     if (problem.httpCode >= 500) report(error, problem, request, logger);
@@ -24,7 +24,7 @@ export class ErrorAnswers {
     telemetry.countRefusal(problem);
   }
 
-  /** Sends problem details (RFC 9457), or a page where a person has opened one. */
+  /** Sends problem details (RFC 9457), or an HTML page if a person opened the route in a browser. */
   send(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
     if (hasErrorsAsPages(response)) this.pages.error(response, problem);
     else answer(problem, request, response);
@@ -33,7 +33,7 @@ export class ErrorAnswers {
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
   if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', bearerChallenge(problem, request));
-  // Also on a route of the app's: the challenge is a secret of this client.
+  // This applies to the app's routes as well: the challenge is a secret of this client.
   if (isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
   response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
@@ -41,19 +41,20 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
   response.status(problem.httpCode).end(JSON.stringify(problem));
 }
 
-/** Refusals that say nothing against the access token that came along. */
+/** Errors with status 401 that are not about the access token of the request. */
 const NOT_ABOUT_TOKEN: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.SecondFactorRequired];
 
-/** RFC 6750 §3: the error only where a token was sent, so that a client without one is not told that it is invalid. */
+/** The `WWW-Authenticate` header. It has an `error` only if a token was sent (RFC 6750 §3). */
 function bearerChallenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
   if (bearerToken(request) === undefined || NOT_ABOUT_TOKEN.includes(code)) return 'Bearer';
-  // The words may be the app's: they must not end the string.
+  // The detail may come from the app: it must not end the quoted string.
   const description = detail.replace(/[^\x20-\x7e]|["\\]/g, '');
   return `Bearer error="invalid_token", error_description="${description}"`;
 }
 
 /**
- * Logs an error: `err` is the error itself where it holds no secret; of what is no Error only the type is logged.
+ * Logs an error with status 5xx. `err` is the error itself if it contains no secret. For a thrown value that is not an
+ * Error, only its type is logged.
  */
 function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpRequest, logger: Logger): void {
   const reason = cause ?? error;

@@ -1,6 +1,6 @@
 import { HttpError } from 'routing-controllers';
 
-/** What the parser of multer says of a body that is broken. */
+/** Error messages of the multipart parser of multer for a broken body. */
 const MULTIPART_FAULTS = [
   'Malformed content type',
   'Malformed part header',
@@ -10,8 +10,8 @@ const MULTIPART_FAULTS = [
 ];
 
 /**
- * Members of the errors of HTTP clients: axios, superagent, got, ky, undici, Octokit, and the SDKs of other services.
- * Their `status` is what another server has answered to the app.
+ * Members by which errors of HTTP clients are recognised: axios, superagent, got, ky, undici, Octokit, and the SDKs of
+ * other services. Their `status` is the answer of another server to the app.
  */
 const UPSTREAM_MEMBERS = [
   'isAxiosError',
@@ -27,14 +27,14 @@ const UPSTREAM_MEMBERS = [
   'request_id',
 ];
 
-/** Statuses that sign a user out or say that something is forbidden. Nobody may ask for them by accident. */
+/** Statuses that sign a user out or deny access. Only errors that were made for the client may set them. */
 const REFUSALS = [401, 403];
 
 /**
- * The status that an error asks for. Errors that are made for the client have it: those of routing-controllers, those
- * of `http-errors` (which have `expose`), and those of multer. Any other `status` or `statusCode` counts as in Express,
- * except 401 and 403, and except in errors of HTTP clients: what an upstream service refuses to the app is a fault of
- * the app, which its operator has to see.
+ * The HTTP status of an error. Errors that are made for the client carry it: those of routing-controllers, those of
+ * `http-errors` (which have `expose`), and those of multer. Any other `status` or `statusCode` counts as in Express,
+ * with two exceptions: 401 and 403, and errors of HTTP clients. If an upstream service refuses the app's request, that
+ * is an internal error, which the operator has to see.
  */
 export function statusOf(error: unknown): number {
   if (!(error instanceof Error)) return 500;

@@ -6,20 +6,20 @@ import type { LibraryRequests } from './library-requests.js';
 import { toProblem } from './problem-details.js';
 
 /**
- * The middlewares that answer every error, ours and the app's: with problem details (RFC 9457), or with a page where a
- * person has opened one. The app's own error middlewares come before the second one and see every error of the app's
- * routes. Of ours they see 5xx only: what our routes refuse is answered first, because our clients depend on its form.
- * An error that is not answered yet and is a 5xx goes on to what the app has registered behind us, such as an error
- * tracker.
+ * Creates the middlewares that answer every error of the library and the app: with problem details (RFC 9457), or with
+ * an HTML page if a person opened the route. The app's own error middlewares run between the two. They see every error
+ * of the app's routes, but only 5xx errors of the library's routes: the library's other errors are answered first,
+ * because its clients depend on their form. A 5xx error that has not been answered goes on to handlers that the app
+ * registered later, such as an error tracker.
  */
-export function createErrorMiddlewares(answers: ErrorAnswers, own: LibraryRequests): (new () => object)[] {
+export function createErrorMiddlewares(answers: ErrorAnswers, libraryRequests: LibraryRequests): (new () => object)[] {
   @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER - 1 })
   class LibraryErrorMiddleware implements ExpressErrorMiddlewareInterface {
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
-      const isOwn = own.includes(request) && !isHandedToApp(request);
+      const isForLibrary = libraryRequests.includes(request) && !isHandedToApp(request);
       const problem = toProblem(error);
-      if (isOwn) answers.log(error, problem, request);
-      if (isOwn && problem.httpCode < 500 && !response.headersSent) answers.send(problem, request, response);
+      if (isForLibrary) answers.log(error, problem, request);
+      if (isForLibrary && problem.httpCode < 500 && !response.headersSent) answers.send(problem, request, response);
       else next(error);
     }
   }
@@ -29,7 +29,7 @@ export function createErrorMiddlewares(answers: ErrorAnswers, own: LibraryReques
     error(error: unknown, request: HttpRequest, response: HttpResponse, next: Next): void {
       const isDone = response.headersSent || isHandedToApp(request);
       const problem = toProblem(error);
-      if (!own.includes(request) && !isHandedToApp(request)) answers.log(error, problem, request);
+      if (!libraryRequests.includes(request) && !isHandedToApp(request)) answers.log(error, problem, request);
       if (isDone) next(error);
       else if (problem.httpCode < 500) answers.send(problem, request, response);
       else answerAfterApp(error, request, next, () => answers.send(problem, request, response));

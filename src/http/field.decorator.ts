@@ -4,10 +4,10 @@ import { hasInvisible, mailDomain, normalizeEmail } from '../users/email.js';
 
 const message = (text: string) => ({ message: text });
 
-/** Classes that have a field of ours. */
+/** Classes with a field of the library. */
 const inputs = new WeakSet<object>();
 
-/** Whether a class is an input of this library; its rules stand beside the app's in the storage of class-validator. */
+/** Whether a class is an input of the library. class-validator stores its rules together with the app's. */
 export function isLibraryInput(type: object): boolean {
   return inputs.has(type);
 }
@@ -19,32 +19,30 @@ const all =
     for (const decorate of decorators) decorate(target, key);
   };
 
-/** A field that may be left out; null is not leaving out. */
+/** An optional field. It may be missing, but not null. */
 export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
-/** A secret of any form; the rules for new passwords need more than the field (see users/password-policy.service). */
+/** A password or token in any form. The rules for new passwords need more than this field (users/password-policy). */
 export const Password = () => all(IsString(message('must be a string')));
 
-/**
- * Characters of the longest text that is normalised: the time for it grows with the square of what an attacker sends.
- */
-const LONGEST = 1000;
+/** Maximum length of a text that is normalised: the time grows with the square of the length. */
+const MAX_NORMALIZED_LENGTH = 1000;
 const isNormalizable = (value: unknown): value is string =>
-  typeof value === 'string' && value.length <= LONGEST && value.isWellFormed();
+  typeof value === 'string' && value.length <= MAX_NORMALIZED_LENGTH && value.isWellFormed();
 
 const EmailForm = () => Matches(/^(?=.{1,254}$)[^\s\p{Cc}]+@[^\s\p{Cc}]+$/u, message('must be an e-mail address'));
 
-/** The address of an account that may exist, in its normal form: anything that looks like one. */
+/** The address of an account that may exist, normalised. Accepts anything that looks like an address. */
 export const LoginEmail = () =>
   all(
     Transform(({ value }) => (isNormalizable(value) ? normalizeEmail(value) : null)),
     EmailForm(),
   );
 
-/** The address of a new account, in its normal form: no quotes, no percent-escapes, nothing that is not seen. */
+/** The address of a new account, normalised: without quotes, percent-escapes and invisible characters. */
 export const NewEmail = () =>
   all(
-    // The normal form of a domain has no invisible characters any more: what has some stays as it was sent.
+    // Normalising a domain removes invisible characters, so a value with some is kept as it was sent.
     Transform(({ value }) => {
       if (!isNormalizable(value)) return null;
       return hasInvisible(value) ? value : normalizeEmail(value);
@@ -62,13 +60,13 @@ function isReachable(email: string): boolean {
   return isEmail(email, { blacklisted_chars: '"%' }) && mailDomain(email.slice(email.lastIndexOf('@') + 1)) !== '';
 }
 
-/** A rule of a text; another rule says that it must be one. */
+/** A rule for a string; another rule checks that the value is one. */
 function TextRule(name: string, text: string, isMet: (value: string) => boolean): PropertyDecorator {
   const validate = (value: unknown) => typeof value !== 'string' || isMet(value);
   return ValidateBy({ name, validator: { validate, defaultMessage: () => text } });
 }
 
-/** A name of a person, in any script; its length is counted as the column counts it. */
+/** A person's name, in any script. Its length is counted in characters, as the database column counts it. */
 export const PersonName = () =>
   all(
     Optional(),

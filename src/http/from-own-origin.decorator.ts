@@ -2,28 +2,31 @@ import { UseBefore } from 'routing-controllers';
 import { authError } from '../error-table.js';
 import type { Before, HttpRequest } from './http-message.js';
 
-/** Where a request keeps the guard of the app that serves it. Two apps of a process can share a controller. */
+/**
+ * The property with the origin guard of the app that serves the request. Two apps of a process can share a controller.
+ */
 const GUARD = Symbol('origin guard');
 
 type GuardedRequest = HttpRequest & { [GUARD]?: Before };
 
 /**
- * Refuses a browser's request from a foreign origin, as our own sign-in does: 403 `csrf_failed`. For a route of the app
- * that signs in, or that believes a cookie. The own origin, PUBLIC_URL's and TRUSTED_ORIGINS pass, and so does a client
- * that sends neither `Origin` nor `Sec-Fetch-Site`. It holds wherever the refresh token travels. An `Auth-Transport`
- * that the settings do not allow is 400. On a method or on a controller.
+ * Refuses a browser's request from a foreign origin with 403 `csrf_failed`, as the library's sign-in does. Use it on a
+ * method or controller of your app that signs users in or accepts a cookie as a credential. Requests from the same
+ * origin, from the origin of PUBLIC_URL and from TRUSTED_ORIGINS pass, and so do clients that send neither `Origin` nor
+ * `Sec-Fetch-Site`. The transport of the refresh token makes no difference. A value of `Auth-Transport` that the
+ * settings do not allow is answered with 400.
  */
 export function FromOwnOrigin(): MethodDecorator & ClassDecorator {
   const decorate = UseBefore(refuseForeignOrigin) as (target: unknown, key?: string | symbol) => void;
   return (target: unknown, key?: string | symbol) => decorate(target, key);
 }
 
-/** Lets the actions of a request find the guard of their app. */
+/** Stores the guard of the app in the request, for `@FromOwnOrigin`. */
 export function keepOriginGuard(request: HttpRequest, guard: Before): void {
   (request as GuardedRequest)[GUARD] = guard;
 }
 
-/** Whether a middleware is what `@FromOwnOrigin` puts on an action. */
+/** Whether a middleware was added by `@FromOwnOrigin`. */
 export function isFromOwnOrigin(middleware: unknown): boolean {
   return middleware === refuseForeignOrigin;
 }

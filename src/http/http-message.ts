@@ -1,23 +1,23 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { SessionClient } from '../sessions/client-device.js';
 
-/** The parts of an Express request that this library reads: the same in Express 4 and 5. */
+/** The parts of an Express request that the library reads. They are the same in Express 4 and 5. */
 export interface HttpRequest {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
-  /** `http` or `https`, as the app's `trust proxy` says. */
+  /** `http` or `https`, derived with the app's `trust proxy` setting. */
   readonly protocol: string;
-  /** The client's address, as the app's `trust proxy` says. */
+  /** The client's address, derived with the app's `trust proxy` setting. */
   readonly ip?: string;
   readonly path: string;
   /** The Express app that is handling the request. */
   readonly app?: unknown;
   readonly socket?: { readonly remoteAddress?: string; readonly localAddress?: string; readonly destroyed?: boolean };
-  /** Set by routing-controllers once an action has begun. */
+  /** Set by routing-controllers when an action starts. */
   readonly routingControllersStarted?: boolean;
 }
 
-/** Attributes of a cookie in Express's form; `maxAge` in milliseconds. */
+/** Attributes of a cookie in the form that Express uses; `maxAge` in milliseconds. */
 export interface CookieAttributes {
   readonly httpOnly: boolean;
   readonly secure: boolean;
@@ -28,7 +28,7 @@ export interface CookieAttributes {
   readonly partitioned?: boolean;
 }
 
-/** The parts of an Express response that this library writes. */
+/** The parts of an Express response that the library uses. */
 export interface HttpResponse {
   readonly headersSent: boolean;
   status(code: number): this;
@@ -44,14 +44,14 @@ export type Next = (error?: unknown) => void;
 /** A function for `@UseBefore`. */
 export type Before = (request: HttpRequest, response: HttpResponse, next: Next) => void;
 
-/** Who sends a request, as Express tells it. */
+/** The client of a request: address, user agent and requested host. */
 export function clientOf(request: HttpRequest): SessionClient {
   return { ip: request.ip, userAgent: request.headers['user-agent'], host: hostOf(request) };
 }
 
 /**
- * The host that the client asked for, with its port. `X-Forwarded-Host` counts where the app's `trust proxy` trusts the
- * sender, as in Express; Express 4 itself tells the host only without its port.
+ * The host that the client requested, with its port. `X-Forwarded-Host` counts only if the app's `trust proxy` setting
+ * trusts the sender, as in Express. Express 4 itself returns the host without the port.
  */
 export function hostOf({ headers, app, socket }: HttpRequest): string | undefined {
   const { get } = (app ?? {}) as { get?: (setting: string) => unknown };

@@ -3,63 +3,67 @@ import { authError } from '../error-table.js';
 import type { InputClass } from './route-description.js';
 import { addedFieldsOf } from './validate-input.js';
 
-/** What the library alone writes. */
-const GUARDED: readonly string[] = ['id', 'role', 'isActive', 'emailVerified', 'passwordHash', 'email'];
+/** Properties that only the library may write. */
+const LIBRARY_PROPERTIES: readonly string[] = ['id', 'role', 'isActive', 'emailVerified', 'passwordHash', 'email'];
 
-/** The inputs that an app can add fields to. */
+/** The inputs to which an app can add fields. */
 export type InputUse = 'registration' | 'profile';
 
-/** A field of the app's, as `GET /user` shows it. */
+/** A field that the app added, as `GET /user` returns it. */
 export interface ShownField {
   readonly name: string;
-  /** The class that has its rules. */
+  /** The class with its validation rules. */
   readonly input: InputClass;
   readonly isNullable: boolean;
 }
 
 /**
- * The fields that a class of the app's adds to an input of ours: each is a property of the user entity with that name.
+ * The fields that a class of the app adds to an input of the library. Each is a property of the user entity with the
+ * same name.
  */
 export class InputFields {
   readonly #use: InputUse;
-  readonly #own: InputClass | undefined;
+  readonly #appInput: InputClass | undefined;
   readonly #properties: readonly EntityProperty[];
 
   /**
-   * @param own the class of the app's, if it has one
-   * @throws TypeError for a field that it must not have
+   * @param appInput the app's input class, if it has one
+   * @throws TypeError for a field that must not be added
    */
-  constructor(use: InputUse, own: InputClass | undefined, user: EntityMetadata) {
+  constructor(use: InputUse, appInput: InputClass | undefined, user: EntityMetadata) {
     this.#use = use;
-    this.#own = own;
-    const names = own ? addedFieldsOf(own) : [];
+    this.#appInput = appInput;
+    const names = appInput ? addedFieldsOf(appInput) : [];
     const faults = names.flatMap((name) => faultOf(name, user) ?? []);
     if (faults.length > 0) throw new TypeError(`inputs.${use}: ${faults.join('; ')}`);
     this.#properties = names.map((name) => user.properties[name] as EntityProperty);
   }
 
-  /** What a body is made into: the class of the app's, or ours. @throws TypeError where that does not extend ours */
+  /**
+   * The class from which an input is created: the app's class, or else the library's. @throws TypeError if the app's
+   * does not extend it
+   */
   typeOf<T extends object>(base: new () => T): new () => T {
-    const own = this.#own;
-    if (own && !(own.prototype instanceof base)) {
-      throw new TypeError(`inputs.${this.#use}: ${own.name} does not extend ${base.name}`);
+    const appInput = this.#appInput;
+    if (appInput && !(appInput.prototype instanceof base)) {
+      throw new TypeError(`inputs.${this.#use}: ${appInput.name} does not extend ${base.name}`);
     }
-    return (own as (new () => T) | undefined) ?? base;
+    return (appInput as (new () => T) | undefined) ?? base;
   }
 
-  /** The fields that are shown to their user. */
+  /** The fields that are returned to the user. */
   get shown(): ShownField[] {
-    const input = this.#own;
+    const input = this.#appInput;
     if (!input) return [];
     const shown = this.#properties.filter(({ hidden, lazy }) => !hidden && !lazy);
     return shown.map(({ name, nullable = false }) => ({ name, input, isNullable: nullable }));
   }
 
   /**
-   * The values of the fields that an input has.
+   * The values of the added fields in an input.
    *
-   * @param body where only what it has itself counts, and not the defaults of the class
-   * @throws validation_failed for null where the column takes none
+   * @param body only fields that it contains count, not defaults of the class
+   * @throws validation_failed for null if the column is not nullable
    */
   valuesOf(input: object, body: object = input): Readonly<Record<string, unknown>> {
     const values = input as Readonly<Record<string, unknown>>;
@@ -73,14 +77,15 @@ export class InputFields {
 }
 
 function faultOf(name: string, { properties, className }: EntityMetadata): string | undefined {
-  if (GUARDED.includes(name)) return `a field "${name}" would change what the library guards`;
+  if (LIBRARY_PROPERTIES.includes(name))
+    return `a field "${name}" would change a property that only the library may write`;
   const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
   const isStored = property?.kind === ReferenceKind.SCALAR && property.persist !== false && !property.formula;
   if (isStored && !property.primary && !property.version) return undefined;
-  return `${className} has no stored property "${name}" that the field could be written to`;
+  return `${className} has no stored property "${name}" for this field`;
 }
 
-/** The values of fields of a user, as JSON has them. */
+/** The values of a user's fields as JSON. */
 export function fieldValues(user: object, fields: readonly ShownField[]): Record<string, unknown> {
   const values = user as Readonly<Record<string, unknown>>;
   return Object.fromEntries(

@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
 import { isBelow } from './unknown-route.middleware.js';
 
-/** Tells the requests that our controllers answer from those of the app. */
+/** Distinguishes requests to the library's routes from those to the app's routes. */
 export class LibraryRequests {
   readonly #known = new WeakSet<object>();
 
@@ -16,26 +16,33 @@ export class LibraryRequests {
     private readonly settings: Settings,
   ) {}
 
-  /** Makes every request to these controllers known before anything else of theirs runs, or refuses it. */
+  /**
+   * Adds a middleware to these controllers that runs before any other. It registers the request, or refuses it if the
+   * client has disconnected or the requested transport is not allowed.
+   */
   watch(controllers: readonly object[]): void {
     const mark = (request: BodyRequest, _response: HttpResponse, next: Next) => {
       this.#known.add(request);
-      const isGone = isClientDisconnected(request);
-      // A request for a transport that the settings do not allow must have no effect.
+      const isDisconnected = isClientDisconnected(request);
+      // A request with a transport that the settings do not allow must have no effect.
       next(
-        isGone ? authError('bad_request', { detail: 'The client has left.' }) : transportFault(request, this.settings),
+        isDisconnected
+          ? authError('bad_request', { detail: 'The client has disconnected.' })
+          : transportFault(request, this.settings),
       );
     };
     const { uses } = getMetadataArgsStorage();
     for (const target of controllers) uses.unshift({ target: target as never, middleware: mark, afterAction: false });
   }
 
-  /** Whether a request went to one of our controllers, or to an address below our prefix where no action began. */
+  /**
+   * Whether a request reached one of the library's controllers, or has a path below the prefix where no action started.
+   */
   includes(request: HttpRequest): boolean {
     return this.#known.has(request) || (isBelow(this.prefix, request.path) && !request.routingControllersStarted);
   }
 
-  /** Whether one of our controllers has begun to answer a request. */
+  /** Whether a request reached one of the library's controllers. */
   hasReachedController(request: object): boolean {
     return this.#known.has(request);
   }

@@ -2,23 +2,23 @@ import { isDatabaseError } from '../database/database-error.js';
 import { nestedMembers } from './nested-members.js';
 import { type RequestWithSecrets, secretsOf } from './request-secrets.js';
 
-/** Members whose values are secrets, such as the headers of a request that the app has made. */
+/** Members whose values are secrets, for example headers of a request that the app sent. */
 const SECRET_MEMBERS = /passw|token|secret|authorization|cookie|credential|api[-_]?key/i;
 
-/** Credentials within a text: of a header, or of an address. */
+/** Credentials inside a text: of a header or of a URL. */
 const CREDENTIALS = /\b(?:Bearer|Basic)\s+\S{6,}|(?<=:\/\/)[^\s/@]*:[^\s/@]+(?=@)/gi;
 
-/** Objects that are looked at. An error with more is taken for one that has a secret. */
-const MOST_OBJECTS = 5000;
+/** Maximum number of objects that are searched. An error with more is treated as one that contains a secret. */
+const MAX_OBJECTS = 5000;
 
 /**
- * An error as a logger may have it: the error itself, unless it or what hangs on it has a secret, of this request (a
- * token, a cookie, a password) or of one that the app has made, or it comes from the database, whose errors have whole
- * rows in them. Then it is a copy with kind, first line and frames.
+ * An error that is safe to log: the error itself, or a copy with its name, the first line of its message and its stack
+ * frames. The copy is used if the error or anything it refers to contains a secret of this request (a token, cookie or
+ * password) or of a request that the app sent, and for database errors, which contain whole rows.
  */
 export function loggableError(error: Error, request: RequestWithSecrets): Error {
   const secrets = secretsOf(request);
-  if (!isDatabaseError(error) && !shows(error, secrets)) return error;
+  if (!isDatabaseError(error) && !containsSecret(error, secrets)) return error;
   const copy = new Error(redact(error.message.split('\n')[0] ?? '', secrets));
   copy.name = error.name;
   const frames = error.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')) ?? [];
@@ -26,17 +26,17 @@ export function loggableError(error: Error, request: RequestWithSecrets): Error 
   return copy;
 }
 
-/** Whether a logger that follows the properties and causes of an error would print a secret. */
-function shows(error: Error, secrets: readonly string[]): boolean {
+/** Whether a logger that prints the properties and causes of an error would print a secret. */
+function containsSecret(error: Error, secrets: readonly string[]): boolean {
   let objects = 0;
   try {
     for (const { name, value } of nestedMembers(error)) {
       if (isSecret(name, value, secrets)) return true;
-      if (typeof value === 'object' && value !== null && ++objects > MOST_OBJECTS) return true;
+      if (typeof value === 'object' && value !== null && ++objects > MAX_OBJECTS) return true;
     }
     return false;
   } catch {
-    return true; // it cannot be looked at
+    return true; // it cannot be inspected
   }
 }
 

@@ -2,39 +2,39 @@ import { LINK_PATHS } from '../mail/link-paths.js';
 import type { Settings } from '../settings/settings.js';
 import type { OneTimeCookieName } from './one-time-cookie.js';
 
-/** What a mailed key allows to set a password for. */
+/** The reason why a mailed key may set a password. */
 export type PasswordPurpose = 'password-reset' | 'invitation';
 
-/** A way from a mailed link to a password. */
+/** The steps from a mailed link to a new password. */
 export interface MailedPasswordFlow {
   readonly purpose: PasswordPurpose;
   /** Path of the mailed link below the prefix, without its key. */
   readonly link: string;
-  /** Path to which an app's own form sends the password, as JSON. */
+  /** The path to which the app's own form sends the password as JSON. */
   readonly setNew: string;
-  /** Path of our form. */
+  /** The path of the built-in form. */
   readonly form: string;
-  /** The app's own form; undefined for ours. */
+  /** The URL of the app's own form; undefined if the built-in form is used. */
   readonly appForm: string | undefined;
-  /** Title of our form. */
+  /** The title of the built-in form. */
   readonly title: string;
   readonly cookie: OneTimeCookieName;
-  /** Seconds for which the key is good at most. */
+  /** Seconds until the key expires. */
   readonly lifetime: number;
-  /** What documents call it. */
+  /** Names and descriptions for the OpenAPI document. */
   readonly described: {
-    /** Part of the ids of its operations. */
+    /** The common part of the operation ids. */
     readonly id: string;
-    /** The id of the operation that takes the password from an app's own form. */
+    /** The id of the operation that accepts the password from the app's own form. */
     readonly setNewId: string;
     /** The security scheme of its cookie. */
     readonly scheme: string;
-    /** What it is about, in a sentence. */
+    /** The subject in the summaries. */
     readonly subject: string;
   };
 }
 
-/** How a forgotten password is replaced. */
+/** The flow that replaces a forgotten password. */
 export function passwordResetFlow({ passwordResetRedirect, passwordResetLifetime }: Settings): MailedPasswordFlow {
   return {
     purpose: 'password-reset',
@@ -54,7 +54,7 @@ export function passwordResetFlow({ passwordResetRedirect, passwordResetLifetime
   };
 }
 
-/** How an invited person comes in. */
+/** The flow by which an invited person sets the first password. */
 export function invitationFlow({ passwordSetRedirect, invitationLifetime }: Settings): MailedPasswordFlow {
   return {
     purpose: 'invitation',

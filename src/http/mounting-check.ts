@@ -2,8 +2,9 @@ import type { Logger } from '../observability/logger.js';
 import type { Settings } from '../settings/settings.js';
 
 /**
- * Makes sure that mailed links, the refresh cookie and our middlewares reach our routes, as far as can be seen at
- * start: the app may be mounted below another path, which only PUBLIC_URL tells. Without it a cookie path is warned of.
+ * Checks at start-up that mailed links, the refresh cookie and the middlewares match the paths of the library's routes.
+ * Only PUBLIC_URL shows whether the app is mounted below another path; without it a wrong cookie path is only logged as
+ * a warning.
  *
  * @throws TypeError for a routePrefix, a PUBLIC_URL or a REFRESH_TOKEN_COOKIE_PATH that cannot match
  */
@@ -16,18 +17,18 @@ export function assertMountingWorks(settings: Settings, prefix: string, routePre
   const below = publicUrl === undefined ? routePrefix : new URL(publicUrl).pathname.replace(/\/$/, '');
   const { refreshTokenAsCookie, refreshTokenCookiePath: path } = settings;
   if (!refreshTokenAsCookie || isSentBelow(`${below}${prefix}`, path)) return;
-  const fault = `REFRESH_TOKEN_COOKIE_PATH is ${path}, but our routes are below ${below}${prefix}`;
+  const fault = `REFRESH_TOKEN_COOKIE_PATH is ${path}, but the auth routes are below ${below}${prefix}`;
   if (publicUrl !== undefined) throw new TypeError(`${fault}: browsers would not send the cookie`);
-  logger.warn({}, `${fault}: unless the app is mounted below another path, browsers do not send the cookie`);
+  logger.warn({}, `${fault}: browsers do not send the cookie, unless the app is mounted below another path`);
 }
 
-/** Links in mails are built from PUBLIC_URL. @throws TypeError where they would not lead to our routes */
+/** Mailed links are built from PUBLIC_URL. @throws TypeError if they would not match the library's routes */
 function assertLinksMatch(publicUrl: string | undefined, routePrefix: string): void {
   if (publicUrl === undefined || routePrefix === '') return;
   const isPlain = /^(\/[\w.~-]+)+$/.test(routePrefix);
   if (isPlain && new URL(publicUrl).pathname.replace(/\/$/, '').endsWith(routePrefix)) return;
   throw new TypeError(
-    `PUBLIC_URL must end with the app's routePrefix, a path such as /api, or mailed links would be 404`,
+    `PUBLIC_URL must end with the app's routePrefix, a path such as /api; otherwise mailed links would be 404`,
   );
 }
 

@@ -1,14 +1,15 @@
-/** A value that hangs on another one, under a name. */
+/** A value inside another value, with its name. */
 export interface Member {
   readonly name: string;
   readonly value: unknown;
-  /** What it hangs on; undefined where that is the root. */
+  /** The member that contains it; undefined for a member of the root. */
   readonly owner?: Member;
 }
 
 /**
- * Everything that hangs on a value, the nearest first: properties of every kind, entries of maps, items of sets, and
- * bytes as text. What hangs on an object comes once, so that circles end. No getter is called: it may do anything.
+ * All values nested in a value, breadth first: properties of every kind, entries of maps, items of sets, and bytes as
+ * text. The members of an object are listed once, so that cycles end. Getters are not called, because they may have
+ * side effects.
  */
 export function* nestedMembers(root: unknown): Generator<Member> {
   const seen = new Set([root]);

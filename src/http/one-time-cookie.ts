@@ -3,37 +3,40 @@ import type { Settings } from '../settings/settings.js';
 import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
 
-/** The cookies of a password reset, of an invitation, of a changed address, and of the browser that signed up. */
+/**
+ * The names of the one-time cookies: for a password reset, an invitation, the undo of an address change, and the
+ * browser of a sign-up.
+ */
 export type OneTimeCookieName =
   | 'password_reset_access_token'
   | 'set_password_access_token'
   | 'email_undo_access_token'
   | 'email_verification_access_token';
 
-/** Cookies of one name that are looked at: a sibling domain may have set one before ours. */
-const MOST = 3;
+/** Maximum number of cookies of one name that are read: a sibling domain may have set one that comes first. */
+const MAX_COOKIES = 3;
 
 /**
- * The cookie that carries the key of a mailed link from its opening to the new password, or what a sign-up leaves
- * behind.
+ * The cookie that keeps the key of a mailed link from its opening to the new password, or that marks the browser of a
+ * sign-up.
  */
 export class OneTimeCookie {
   readonly #attributes: CookieAttributes;
   readonly #name: string;
 
-  /** Where the cookie is Secure it has the `__Host-` prefix, so that no other host of the domain can set it. */
+  /** A Secure cookie gets the `__Host-` prefix, so that no other host of the domain can set it. */
   constructor(name: OneTimeCookieName, path: string, settings: Settings) {
     const secure = isCookieSecure(settings);
     this.#name = secure ? `__Host-${name}` : name;
     this.#attributes = { httpOnly: true, secure, sameSite: 'lax', path: secure ? '/' : path };
   }
 
-  /** What the cookies of this name say; none where there is none. */
+  /** The values of the cookies of this name; empty without one. */
   read(request: HttpRequest): readonly string[] {
-    return cookieValues(request, this.#name).slice(0, MOST);
+    return cookieValues(request, this.#name).slice(0, MAX_COOKIES);
   }
 
-  /** Keeps the key for so many seconds. */
+  /** Sets the cookie for this number of seconds. */
   set(response: HttpResponse, key: string, seconds: number): void {
     response.cookie(this.#name, key, { ...this.#attributes, maxAge: seconds * 1000 });
   }

@@ -6,7 +6,7 @@ import { authError, ERRORS, serviceUnavailable } from '../error-table.js';
 import { statusOf } from './error-status.js';
 import { notAnObject } from './read-body.js';
 
-/** What an error of the app or of a framework is called, by its status. */
+/** The code for an error of the app or of a framework, by status. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: ErrorCode.NotAuthenticated,
   403: ErrorCode.PermissionDenied,
@@ -22,7 +22,7 @@ function codeOf(status: number): ErrorCode {
   return CODES[status] ?? (status >= 500 ? ErrorCode.InternalError : ErrorCode.BadRequest);
 }
 
-/** Errors of routing-controllers itself: their messages repeat what was sent, or the address. */
+/** Errors of routing-controllers itself. Their messages repeat submitted values or the URL. */
 const FRAMEWORK_ERRORS = [
   'AccessDeniedError',
   'AuthorizationRequiredError',
@@ -31,7 +31,10 @@ const FRAMEWORK_ERRORS = [
   'ParameterParseJsonError',
 ];
 
-/** What is sent for an error: ours as it is, one of the app's or of a framework without anything that was submitted. */
+/**
+ * The error to send: a library error as it is, and for an error of the app or a framework one without anything that was
+ * submitted.
+ */
 export function toProblem(error: unknown): JwtAllauthError {
   if (error instanceof JwtAllauthError) return error;
   if (isDatabaseUnavailable(error)) return serviceUnavailable(error);
@@ -47,7 +50,7 @@ export function toProblem(error: unknown): JwtAllauthError {
   return new JwtAllauthError(code, { status, detail, cause: error, members: members.others });
 }
 
-/** What the body parser refused: no JSON, or JSON that is neither an object nor an array. */
+/** The error for a body that the parser refused: invalid JSON, or JSON that is neither an object nor an array. */
 function unparsed({ body }: { readonly body?: unknown }): JwtAllauthError {
   try {
     JSON.parse(String(body));
@@ -58,12 +61,13 @@ function unparsed({ body }: { readonly body?: unknown }): JwtAllauthError {
 }
 
 /**
- * The app's own words where it threw an HttpError of its own, or an error of http-errors whose words may be shown; a
- * set sentence everywhere else. What has a `type` or a `code` is of a framework, whose messages repeat what was sent.
+ * The message of an error that the app threw for the client: an HttpError of its own, or an error of http-errors that
+ * may be shown. For everything else the sentence of the error table. An error with a `type` or a `code` comes from a
+ * framework, whose messages repeat submitted values.
  */
 function detailOf(error: unknown, status: number): string {
-  const isOfTheApp = error instanceof HttpError && !FRAMEWORK_ERRORS.includes(error.name);
-  if (status < 500 && (isOfTheApp || isExposed(error)) && error.message) return error.message;
+  const isFromApp = error instanceof HttpError && !FRAMEWORK_ERRORS.includes(error.name);
+  if (status < 500 && (isFromApp || isExposed(error)) && error.message) return error.message;
   return ERRORS[codeOf(status)].detail;
 }
 
@@ -72,11 +76,12 @@ function isExposed(error: unknown): error is Error {
   return error instanceof Error && expose === true && type === undefined && code === undefined;
 }
 
-/** Members of an error that a client has no use for, or that must not be sent. */
+/** Members of an error that are internal or must not be sent. */
 const INTERNAL_MEMBERS = ['name', 'message', 'stack', 'cause', 'status', 'statusCode', 'httpCode', 'errors'];
 
 /**
- * What an HttpError of the app says of itself in `toJSON`, apart from what every problem has. Nothing of a 5xx is sent.
+ * The members that an HttpError of the app returns from `toJSON`, without those that every problem has. Nothing of a
+ * 5xx error is sent.
  */
 function membersOf(
   error: unknown,
@@ -84,9 +89,9 @@ function membersOf(
 ): { code?: string; detail?: string; others?: Record<string, unknown> } {
   const { toJSON } = (error ?? {}) as { toJSON?: unknown };
   if (!(error instanceof HttpError) || typeof toJSON !== 'function' || status >= 500) return {};
-  const told: unknown = toJSON.call(error);
-  if (typeof told !== 'object' || told === null) return {};
-  const entries = Object.entries(told).filter(([name]) => !INTERNAL_MEMBERS.includes(name));
+  const json: unknown = toJSON.call(error);
+  if (typeof json !== 'object' || json === null) return {};
+  const entries = Object.entries(json).filter(([name]) => !INTERNAL_MEMBERS.includes(name));
   const { code, detail, ...others } = Object.fromEntries(entries);
   return { ...(typeof code === 'string' && { code }), ...(typeof detail === 'string' && { detail }), others };
 }

@@ -3,8 +3,9 @@ import type { HttpResponse, Next } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
 
 /**
- * The middleware that keeps a body which the app has parsed before us, for the app's own controllers: the body parser
- * of routing-controllers does not know what Express 5 has parsed, and would fail on the empty stream.
+ * The middleware that keeps a body which the app parsed before the library's middlewares, for the app's own
+ * controllers: the body parser of routing-controllers does not know that Express 5 has parsed it, and would fail on the
+ * empty stream.
  */
 export function createReadBodyMiddleware() {
   @Middleware({ type: 'before', priority: 1000 })

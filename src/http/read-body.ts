@@ -2,36 +2,36 @@ import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 import type { HttpRequest } from './http-message.js';
 
-/** Bytes of the longest body: the default limit of the body parser. */
+/** Maximum size of a body in bytes: the default limit of the body parser. */
 const MAX_BYTES = 102_400;
 
 /** The parts of an Express request that a body parser reads and writes. */
 export interface BodyRequest extends HttpRequest {
   /** Whether the whole stream has been read. */
   readonly readableEnded: boolean;
-  /** What a parser made of the body. */
+  /** The parsed body. */
   body?: unknown;
-  /** The bytes, where a host such as Cloud Functions has read them. */
+  /** The raw bytes, if a host such as Cloud Functions has read them. */
   readonly rawBody?: unknown;
-  /** Where version 1 of body-parser finds that there is nothing left to read. Version 2 looks at the stream. */
+  /** Version 1 of body-parser skips a request with this flag. Version 2 looks at the stream. */
   _body?: boolean;
 }
 
-/** The media type of a body in small letters, without its parameters; empty where none was sent. */
+/** The media type of a body in lower case, without parameters; empty if none was sent. */
 export function mediaTypeOf({ headers }: HttpRequest): string {
   return headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
 /**
- * Takes the body if something before us has read it, such as `express.json()`: the parser of routing-controllers would
- * fail on the empty stream, because version 1 of body-parser does not know what Express 5 has parsed.
+ * Accepts the body if a middleware such as `express.json()` has read it already: the parser of routing-controllers
+ * would fail on the empty stream, because version 1 of body-parser does not know that Express 5 has parsed it.
  *
- * @returns what `take` throws
+ * @returns the error that `accept` throws, if any
  */
-export function errorOfReadBody(request: BodyRequest, take: (request: BodyRequest) => void): unknown {
+export function errorOfReadBody(request: BodyRequest, accept: (request: BodyRequest) => void): unknown {
   if (!request.readableEnded) return undefined;
   try {
-    take(request);
+    accept(request);
     return undefined;
   } catch (error) {
     return error;
@@ -39,10 +39,10 @@ export function errorOfReadBody(request: BodyRequest, take: (request: BodyReques
 }
 
 /**
- * Takes a JSON body that something before us has read: parsed, as text or as bytes. Our limit holds as far as the
- * length is known.
+ * Accepts a JSON body that was read already: parsed, as text or as bytes. The size limit is checked if the length is
+ * known.
  *
- * @throws payload_too_large, malformed_json, validation_failed; TypeError where the body was read and not kept
+ * @throws payload_too_large, malformed_json, validation_failed; TypeError if the body was read but not kept
  */
 export function acceptJsonBody(request: BodyRequest): void {
   const read = keptBody(request);
@@ -53,20 +53,20 @@ export function acceptJsonBody(request: BodyRequest): void {
 }
 
 /**
- * Takes the body of a form that something before us has read.
- * @throws payload_too_large; TypeError where it was not kept
+ * Accepts a form body that was read already.
+ * @throws payload_too_large; TypeError if the body was read but not kept
  */
 export function acceptFormBody(request: BodyRequest): void {
   const read = keptBody(request);
   keep(request, textOf(read, request) ?? read);
 }
 
-/** Takes it that there is no body, or none that counts. */
+/** Sets an empty body: there is none, or it is ignored. */
 export function acceptEmptyBody(request: BodyRequest): void {
   keep(request, {});
 }
 
-/** 400: the body is well-formed JSON, but it is no object. */
+/** The error 400 for a body that is well-formed JSON but not an object. */
 export function notAnObject(): JwtAllauthError {
   return authError('validation_failed', { errors: [{ field: '', messages: ['must be a JSON object'] }] });
 }
@@ -79,7 +79,7 @@ function keep(request: BodyRequest, body: unknown): void {
 function keptBody(request: BodyRequest): unknown {
   const { body, rawBody, headers } = request;
   const kept = body === undefined ? rawBody : body;
-  if (kept === undefined) throw new TypeError('A middleware has read the body and has not kept it in request.body.');
+  if (kept === undefined) throw new TypeError('A middleware has read the body, but has not stored it in request.body.');
   const isCompressed = (headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity';
   const length = typeof kept === 'string' || kept instanceof Uint8Array ? Buffer.byteLength(kept) : 0;
   if (Math.max(length, isCompressed ? 0 : Number(headers['content-length'] ?? 0)) > MAX_BYTES) {
@@ -88,7 +88,7 @@ function keptBody(request: BodyRequest): unknown {
   return kept;
 }
 
-/** A body as text, where it was not parsed. Bytes are read in the Unicode charset that the request names. */
+/** A body as text, if it has not been parsed. Bytes are decoded with the Unicode charset that the request names. */
 function textOf(body: unknown, { headers }: BodyRequest): string | undefined {
   if (typeof body === 'string') return body;
   if (!(body instanceof Uint8Array)) return undefined;
@@ -96,7 +96,7 @@ function textOf(body: unknown, { headers }: BodyRequest): string | undefined {
   try {
     if (charset.startsWith('utf-')) return new TextDecoder(charset, { ignoreBOM: true }).decode(body);
   } catch {
-    // a charset that does not exist
+    // unknown charset
   }
   throw authError('unsupported_media_type');
 }

@@ -1,25 +1,25 @@
 import { isCookieSecure } from '../settings/cookie-settings.js';
 import type { Settings } from '../settings/settings.js';
 
-/** What makes a cookie another one for a browser (RFC 6265 §5.3, and its partition). */
+/** The attributes that identify a cookie in a browser (RFC 6265 §5.3, and its partition). */
 export interface CookieIdentity {
   readonly name: string;
   readonly path: string;
-  /** Undefined: the cookie of this host alone. */
+  /** Undefined for a host-only cookie. */
   readonly domain?: string;
   readonly partitioned?: boolean;
 }
 
-/** The identity of the refresh cookie, as the settings say it now. */
+/** The identity of the refresh cookie under the current settings. */
 export function currentIdentity(settings: Settings): CookieIdentity {
   const { refreshTokenCookieDomain: domain, refreshTokenCookiePath: path } = settings;
   return identity(settings, domain, path, settings.refreshTokenCookiePartitioned);
 }
 
 /**
- * The identities that the refresh cookie may have had before: of OLDER_COOKIE_DOMAINS and OLDER_COOKIE_PATHS, the copy
- * of this host alone where there is a DOMAIN, and the unpartitioned copy where it is partitioned. Where it could have
- * been partitioned and is not, the partitioned copy.
+ * The identities that the refresh cookie may have had before: those from OLDER_COOKIE_DOMAINS and OLDER_COOKIE_PATHS,
+ * the host-only copy if DOMAIN is set, and the unpartitioned copy if the cookie is partitioned. If it could be
+ * partitioned but is not, also the partitioned copy.
  */
 export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
   const own = currentIdentity(settings);
@@ -44,18 +44,18 @@ function identity(settings: Settings, domain: string | undefined, path: string, 
   return { name, path, ...(domain && { domain }), ...(partitioned && { partitioned }) };
 }
 
-/** RFC 6265bis §4.1.3: `__Host-` is for Secure cookies of one host and every path. */
+/** The `__Host-` prefix needs Secure, no domain and the path `/` (RFC 6265bis §4.1.3). */
 function defaultName(settings: Settings, domain: string | undefined, path: string): string {
   const isHostCookie = isCookieSecure(settings) && path === '/' && !domain;
   return isHostCookie ? '__Host-refresh_token' : 'refresh_token';
 }
 
-/** Whether browsers take a cookie of this name from its own host alone. */
+/** Whether browsers accept a cookie of this name only from its own host. */
 export function isHostName(name: string): boolean {
   return name.toLowerCase().startsWith('__host-');
 }
 
-/** Browsers refuse a `__Host-` cookie with a domain or a path, and so never had one. */
+/** Browsers refuse a `__Host-` cookie with a domain or a path, so it cannot have been set. */
 function isPossible({ name, path, domain }: CookieIdentity): boolean {
   return !isHostName(name) || (path === '/' && !domain);
 }

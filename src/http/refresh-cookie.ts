@@ -5,10 +5,10 @@ import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
 import { type CookieIdentity, currentIdentity, isHostName, olderIdentities } from './refresh-cookie-identity.js';
 
-/** Cookies that are looked at: an honest browser has one, or a few right after DOMAIN or PATH were changed. */
-const MOST = 4;
+/** Maximum number of cookies that are read: a browser has one, or a few just after DOMAIN or PATH were changed. */
+const MAX_COOKIES = 4;
 
-/** The form of a signed token; anything else is not counted, so that strays cannot displace ours. */
+/** The form of a signed token. Other values are not counted, so that they cannot displace a token. */
 const TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** The cookie that carries the refresh token. */
@@ -30,29 +30,32 @@ export class RefreshCookie {
   }
 
   /**
-   * The tokens that may sign a request in, at most four. A cookie for a parent domain or another path, and one that was
-   * set before DOMAIN or PATH were changed, can come beside ours. Where ours has the `__Host-` prefix no other name
-   * counts: any host of the domain could have set it (RFC 6265bis §4.1.3.2).
+   * The tokens with which a request may refresh, at most four. The cookie can come together with one for a parent
+   * domain or another path, and with one that was set before DOMAIN or PATH were changed. If the name has the `__Host-`
+   * prefix, cookies of other names do not count: any host of the domain could have set them (RFC 6265bis §4.1.3.2).
    */
   read(request: HttpRequest): string[] {
     return isHostName(this.name) ? tokensOf(request, new Set([this.name])) : this.readAll(request);
   }
 
-  /** The tokens of a request whose sessions end with a new sign-in or a sign-out, at most four; ours come first. */
+  /**
+   * The tokens whose sessions end with a new sign-in or a sign-out, at most four. Those with the current name come
+   * first.
+   */
   readAll(request: HttpRequest): string[] {
     return tokensOf(request, new Set([this.#own, ...this.#older].map(({ name }) => name)));
   }
 
-  /** Sets the cookie for as long as the token lives, and expires every other identity that it may have. */
+  /** Sets the cookie for the rest of the token's lifetime, and expires it under every older identity. */
   set(response: HttpResponse, { refresh, refreshExpiresAt }: Tokens, now: number): void {
     const left = refreshExpiresAt * 1000 - now;
     const limit = (this.settings.refreshTokenCookieMaxAge ?? Infinity) * 1000;
     for (const identity of this.#older) this.#write(response, identity, '', 0);
-    // Last: clients with a simple jar keep the last one.
+    // Last, because clients with a simple cookie jar keep the last one.
     this.#write(response, this.#own, refresh, Math.min(left, limit));
   }
 
-  /** Expires the cookie under every identity that it may have. */
+  /** Expires the cookie under its current and every older identity. */
   clear(response: HttpResponse): void {
     for (const identity of [...this.#older, this.#own]) this.#write(response, identity, '', 0);
   }
@@ -65,5 +68,5 @@ export class RefreshCookie {
 function tokensOf(request: HttpRequest, names: ReadonlySet<string>): string[] {
   const values = new Set([...names].flatMap((name) => cookieValues(request, name)));
   const tokens = [...values].filter((value) => TOKEN.test(value));
-  return (tokens.length > 0 ? tokens : [...values]).slice(0, MOST);
+  return (tokens.length > 0 ? tokens : [...values]).slice(0, MAX_COOKIES);
 }

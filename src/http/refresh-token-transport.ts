@@ -11,17 +11,19 @@ import { RefreshInput } from './refresh.input.js';
 import type { RefreshCookie } from './refresh-cookie.js';
 import { validateInput } from './validate-input.js';
 
-/** The body of a token answer. */
+/** The body of an answer with tokens. */
 export interface TokenBody {
   readonly access: string;
-  /** Only where it does not travel in a cookie. */
+  /** Only if the refresh token does not travel in a cookie. */
   readonly refresh?: string;
 }
 
-/** Origins of which a warning is logged. */
-const WARNED_ORIGINS = 100;
+/** Maximum number of origins for which a warning is logged. */
+const MAX_WARNED_ORIGINS = 100;
 
-/** How refresh tokens travel: in a cookie or in bodies, as the settings or the request say; never both ways. */
+/**
+ * Receives and sends refresh tokens: in a cookie or in bodies, as the settings or the request say, and never both ways.
+ */
 export class RefreshTokenTransport {
   readonly #warned = new Set<string>();
   #hasWarnedOfPartition = false;
@@ -36,12 +38,15 @@ export class RefreshTokenTransport {
     private readonly cookie: RefreshCookie,
   ) {}
 
-  /** The tokens to refresh with: one, or where several cookies came up to four. @throws refresh_token_missing */
+  /** The tokens to refresh with: one, or up to four if several cookies were sent. @throws refresh_token_missing */
   receive(request: HttpRequest, body: unknown): readonly string[] {
     return this.#received(request, body, () => this.cookie.read(request));
   }
 
-  /** The tokens to sign out: as `receive`, with cookies that could not sign in. @throws refresh_token_missing */
+  /**
+   * The tokens to sign out: like `receive`, but including cookies that cannot be used to refresh. @throws
+   * refresh_token_missing
+   */
   receiveAll(request: HttpRequest, body: unknown): readonly string[] {
     return this.#received(request, body, () => this.cookie.readAll(request));
   }
@@ -53,7 +58,7 @@ export class RefreshTokenTransport {
     return tokens;
   }
 
-  /** Whether refresh tokens can travel in a cookie, which is the only way for a page that a person opens. */
+  /** Whether the settings allow the cookie, which is the only transport for a page that a person opens. */
   get isCookieAllowed(): boolean {
     return this.kernel.settings.refreshTokenAsCookie;
   }
@@ -62,7 +67,7 @@ export class RefreshTokenTransport {
     return transportOf(request, this.kernel.settings);
   }
 
-  /** Who signs in, with the sessions that `signIn` will end. */
+  /** The client of a sign-in, with the sessions that `signIn` will revoke. */
   clientOf(request: HttpRequest): SessionClient {
     const client = clientOf(request);
     return this.#modeOf(request) === 'cookie'
@@ -71,10 +76,10 @@ export class RefreshTokenTransport {
   }
 
   /**
-   * Hands the tokens of a new session to the client, as `deliver` does. The sessions of the cookies that came along are
-   * ended: the browser forgets them, and a copy of them would live on. If that fails, the sign-in is still good.
+   * Sends the tokens of a new session, like `deliver`, and revokes the sessions of the cookies in the request: the
+   * browser replaces these cookies, but a copy would stay usable. If the revocation fails, the sign-in still succeeds.
    *
-   * @throws bad_request where the request asks for a transport that the settings do not allow
+   * @throws bad_request if the request asks for a transport that the settings do not allow
    */
   async signIn(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody> {
     return this.#modeOf(request) === 'cookie'
@@ -82,14 +87,14 @@ export class RefreshTokenTransport {
       : this.deliver(request, response, tokens);
   }
 
-  /** As `signIn`, always by a cookie: for a page that a person has opened, which could not keep a body. */
+  /** Like `signIn`, but always with a cookie: for an HTML page, which cannot keep the body. */
   async signInByCookie(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<TokenBody> {
-    this.#warnOfLostCookie(request);
-    await this.#endReplaced(this.cookie.readAll(request));
+    this.#warnIfCookieIsRejected(request);
+    await this.#revokeReplaced(this.cookie.readAll(request));
     return this.#setCookie(response, tokens);
   }
 
-  /** Hands tokens to the client: what it returns is the body. */
+  /** Sends tokens to the client. @returns the body of the answer */
   deliver(request: HttpRequest, response: HttpResponse, tokens: Tokens): TokenBody {
     if (this.#modeOf(request) === 'cookie') return this.#setCookie(response, tokens);
     return { access: tokens.access, refresh: tokens.refresh };
@@ -97,43 +102,49 @@ export class RefreshTokenTransport {
 
   #setCookie(response: HttpResponse, tokens: Tokens): TokenBody {
     this.cookie.set(response, tokens, this.kernel.clock.now());
-    this.#warnOfLostPartition(response);
+    this.#warnIfPartitionIsDropped(response);
     return { access: tokens.access };
   }
 
-  /** Makes the client forget its refresh token, where that travels in a cookie. */
+  /** Removes the refresh token from the client, if it travels in a cookie. */
   forget(request: HttpRequest, response: HttpResponse): void {
     if (this.#modeOf(request) === 'cookie') this.cookie.clear(response);
   }
 
-  /** Tells the operator, once per origin, that a browser will not send the cookie back. A navigation keeps it. */
-  #warnOfLostCookie({ headers }: HttpRequest): void {
-    const isLost = headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
+  /**
+   * Logs a warning, once per origin, if the browser will not store the cookie because the page belongs to another site.
+   * After a navigation the browser stores it.
+   */
+  #warnIfCookieIsRejected({ headers }: HttpRequest): void {
+    const isRejected = headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
     const origin = headers.origin?.slice(0, 200) ?? '';
-    if (!isLost || this.kernel.settings.refreshTokenCookieSameSite === 'none') return;
-    if (this.#warned.has(origin) || this.#warned.size >= WARNED_ORIGINS) return;
+    if (!isRejected || this.kernel.settings.refreshTokenCookieSameSite === 'none') return;
+    if (this.#warned.has(origin) || this.#warned.size >= MAX_WARNED_ORIGINS) return;
     this.#warned.add(origin);
     this.kernel.logger.warn(
       { origin, set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true' },
-      'the refresh cookie is not kept: the page is of another site',
+      'the browser will not store the refresh cookie: the page belongs to another site',
     );
   }
 
-  /** Tells the operator, once, that the app's Express does not know the attribute: its cookies are not partitioned. */
-  #warnOfLostPartition(response: HttpResponse): void {
+  /** Logs a warning, once, if the app's version of Express drops the attribute `Partitioned`. */
+  #warnIfPartitionIsDropped(response: HttpResponse): void {
     if (!this.kernel.settings.refreshTokenCookiePartitioned || this.#hasWarnedOfPartition) return;
     if (String(response.getHeader('set-cookie')).includes('Partitioned')) return;
     this.#hasWarnedOfPartition = true;
     const set = 'REFRESH_TOKEN_COOKIE_PARTITIONED=false, or a newer Express';
-    this.kernel.logger.warn({ set }, 'the refresh cookie is not partitioned: this Express drops the attribute');
+    this.kernel.logger.warn(
+      { set },
+      'the refresh cookie is not partitioned: this version of Express drops the attribute',
+    );
   }
 
-  async #endReplaced(replaced: readonly string[]): Promise<void> {
+  async #revokeReplaced(replaced: readonly string[]): Promise<void> {
     try {
       if (replaced.length > 0) await this.kernel.logout.supersede(replaced);
     } catch (error) {
       const name = error instanceof Error ? error.name : typeof error;
-      this.kernel.logger.warn({ error: name }, 'the session of a replaced refresh cookie was not ended');
+      this.kernel.logger.warn({ error: name }, 'the session of a replaced refresh cookie was not revoked');
     }
   }
 }

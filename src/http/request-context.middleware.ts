@@ -5,8 +5,8 @@ import { keepOriginGuard } from './from-own-origin.decorator.js';
 import type { Before, HttpRequest, HttpResponse, Next } from './http-message.js';
 
 /**
- * The middleware that gives every request what belongs to its app: an EntityManager of its own, unless the app has done
- * so already, and the guard of `@FromOwnOrigin`.
+ * The middleware that prepares each request: it opens an EntityManager for it, unless the app has done so already, and
+ * stores the guard of `@FromOwnOrigin`.
  */
 export function createRequestContextMiddleware(orm: MikroORM, guard: Before) {
   @Middleware({ type: 'before', priority: 1000 })

@@ -1,24 +1,24 @@
 import type { HttpRequest } from './http-message.js';
 import { type Member, nestedMembers } from './nested-members.js';
 
-/** Fields of a body or a query whose values are secrets. */
+/** Fields of a body or query whose values are secrets. */
 const SECRET_FIELDS = /passw|token|secret|refresh|key|credential|otp/i;
 
-/** A segment of a path that is as long as a mailed key. */
+/** A path segment that has the length of a mailed key. */
 const MAILED_KEY = /^[\w-]{40,}$/;
 
-/** Characters of the shortest value that is looked for. */
-const SHORTEST = 6;
+/** Minimum length of a value that is searched for. */
+const MIN_SECRET_LENGTH = 6;
 
-/** Values of a body that are looked at. */
-const MOST_VALUES = 1000;
+/** Maximum number of body values that are examined. */
+const MAX_VALUES = 1000;
 
-/** The parts of a request that can have secrets in them. */
+/** The parts of a request that can contain secrets. */
 export type RequestWithSecrets = HttpRequest & { readonly body?: unknown; readonly originalUrl?: string };
 
 /**
- * The secrets of a request: tokens, cookies, mailed keys, and passwords however deep in the body. Each also as it is
- * written in JSON and in a URL.
+ * The secrets of a request: tokens, cookies, mailed keys, and passwords at any depth of the body. Each is also returned
+ * in its JSON and its URL encoding.
  */
 export function secretsOf(request: RequestWithSecrets): string[] {
   const { authorization = '', cookie = '' } = request.headers;
@@ -27,11 +27,11 @@ export function secretsOf(request: RequestWithSecrets): string[] {
   const keys = path.split('/').filter((segment) => MAILED_KEY.test(segment));
   const sent = [Object.fromEntries(new URLSearchParams(query)), parsed(request.body)];
   const candidates = [authorization.replace(/^\S+\s+/, ''), ...cookies, ...keys, ...sent.flatMap(secretValues)];
-  const secrets = candidates.filter((value) => value.length >= SHORTEST);
+  const secrets = candidates.filter((value) => value.length >= MIN_SECRET_LENGTH);
   return [...new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), escaped(secret)]))];
 }
 
-/** A body that was read as text, as what it says. */
+/** The content of a body that was read as text: JSON or a form. */
 function parsed(body: unknown): unknown {
   if (typeof body !== 'string') return body;
   try {
@@ -41,12 +41,12 @@ function parsed(body: unknown): unknown {
   }
 }
 
-/** The texts below a field that is named like a secret. */
+/** The strings in fields whose name marks a secret, and in all fields below them. */
 function secretValues(body: unknown): string[] {
   const found: string[] = [];
   let count = 0;
   for (const member of nestedMembers(body)) {
-    if (++count > MOST_VALUES) break;
+    if (++count > MAX_VALUES) break;
     if (typeof member.value === 'string' && isBelowSecret(member)) found.push(member.value);
   }
   return found;

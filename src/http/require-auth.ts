@@ -12,19 +12,19 @@ import { toProblem } from './problem-details.js';
 declare global {
   namespace Express {
     interface Request {
-      /** Who sends the request. It is set behind `auth.requireAuth()`. */
+      /** The sender of the request. `auth.requireAuth()` sets it. */
       principal?: Principal;
     }
   }
 }
 
-/** A middleware for routes of Express itself, version 4 or 5. */
+/** A middleware for plain Express routes, version 4 or 5. */
 export type RequireAuth = (request: AccessRequest, response: HttpResponse, next: Next) => Promise<void>;
 
 /**
- * Makes the function that makes these middlewares. Each does what `@Authorized(…rules)` does, and sets
- * `request.principal`. Errors are answered as those of our routes are; one of 5xx goes on to the error handlers of the
- * app first.
+ * Creates `auth.requireAuth`, which makes middlewares. Each checks what `@Authorized(…rules)` checks, and sets
+ * `request.principal`. Errors are answered like those of the library's routes. A 5xx error goes to the app's error
+ * handlers first.
  */
 export function createRequireAuth(authentication: RequestAuthentication, answers: ErrorAnswers) {
   const refuse = (error: unknown, request: HttpRequest, response: HttpResponse, next: Next) => {
@@ -35,7 +35,8 @@ export function createRequireAuth(authentication: RequestAuthentication, answers
     else answerAfterApp(error, request, next, () => answers.send(problem, request, response));
   };
   return (...rules: readonly AccessRule[]): RequireAuth => {
-    if (!rules.every(isAccessRule)) throw refused('requireAuth takes role numbers and predicates, one by one');
+    if (!rules.every(isAccessRule))
+      throw refused('requireAuth accepts role numbers and predicates as separate arguments');
     return async (request, response, next) => {
       try {
         const principal = await authentication.authenticate(request);

@@ -3,8 +3,8 @@ import type { HttpResponse, Next } from './http-message.js';
 import { acceptEmptyBody, acceptJsonBody, type BodyRequest, errorOfReadBody, mediaTypeOf } from './read-body.js';
 
 /**
- * Refuses a body that is not `application/json`, which the body parser would leave unread and so take for an empty one.
- * A body that something before us has read is taken as it is.
+ * Refuses a body that is not `application/json`. The body parser would not read it, and it would count as empty. A body
+ * that another middleware has read is accepted as it is.
  */
 export function requireJson(request: BodyRequest, _response: HttpResponse, next: Next): void {
   const { headers } = request;

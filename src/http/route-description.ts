@@ -1,68 +1,71 @@
 import type { JsonSchema, NamedSchema } from './json-schema.js';
 
 /**
- * What documents say of a route. What its decorators say already is not repeated: whether it needs an access token,
- * reads a body, refuses foreign origins, and answers with pages.
+ * The OpenAPI description of a route. What its decorators already say is not repeated: whether it needs an access
+ * token, reads a body, refuses foreign origins, or answers with HTML pages.
  */
 export interface RouteDescription {
-  /** The name of the method of `AuthClient` that requests it, where there is one. */
+  /** The operation id: the name of the method of `AuthClient` that sends the request, if there is one. */
   readonly id: string;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** The cookie that it needs. */
+  /** The cookie that the route needs. */
   readonly cookie?: CredentialCookie;
-  /** Optional parameters of its query, with what they are for. */
+  /** Optional query parameters, with their descriptions. */
   readonly query?: Readonly<Record<string, string>>;
-  /** The body that it needs. */
+  /** The body that the route needs. */
   readonly body?: InputClass | RefinedInput | RouteForm;
-  /** Whether it needs the cookie or the body, and not both. */
+  /** Whether either the cookie or the body is needed, and not both. */
   readonly isCookieOrBody?: boolean;
-  /** The answers of success, by status. */
+  /** The successful answers, by status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
-  /** Codes of errors that are special to it. Their statuses come from the error tables. */
+  /** Error codes specific to this route. Their statuses come from the error tables. */
   readonly errors?: readonly string[];
-  /** Whether it answers 429 to too many requests. */
+  /** Whether the route is rate limited (429). */
   readonly isLimited?: boolean;
-  /** Whether it makes tokens, of the app's own class. */
+  /** Whether the route issues tokens, so that errors of the app's token class are possible. */
   readonly isMinting?: boolean;
-  /** Whether it can neither fail nor be kept from answering. */
+  /** Whether the route cannot fail: it needs no database and has no errors. */
   readonly isStatic?: boolean;
 }
 
-/** The class of a JSON body. Its schema comes from its rules, and is named `Auth` and the name of the class. */
+/**
+ * The class of a JSON body. Its schema is derived from its validation rules, and named `Auth` followed by the name of
+ * the class.
+ */
 export type InputClass = new () => object;
 
-/** An input with what its rules do not say. */
+/** An input class with details that its validation rules do not say. */
 export interface RefinedInput {
   readonly input: InputClass;
-  /** The name of the schema without `Auth`. Default: that of the class. */
+  /** The name of the schema without `Auth`. Default: the name of the class. */
   readonly name?: string;
-  /** Schemas of fields, in place of those that the rules come to. */
+  /** Schemas of fields, which replace those derived from the rules. */
   readonly fields?: Readonly<Record<string, JsonSchema>>;
-  /** Fields that are optional for the rules and necessary for this route. */
+  /** Fields that the rules make optional, but that this route requires. */
   readonly required?: readonly string[];
 }
 
-/** The fields of a form that a browser submits. */
+/** The fields of an HTML form. */
 export interface RouteForm {
   readonly form: JsonSchema;
 }
 
-/** An answer of success: empty, JSON or a page. */
+/** A successful answer: empty, JSON or an HTML page. */
 export interface RouteAnswer {
   readonly description: string;
-  /** Headers by name, with what they are for. */
+  /** Headers by name, with their descriptions. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The schema of its body; `{ items }` for an array. */
   readonly json?: NamedSchema | { readonly items: NamedSchema };
-  /** Whether the body is a page for people. */
+  /** Whether the body is an HTML page. */
   readonly isPage?: boolean;
-  /** Whether the request chooses by `Auth-Transport` how its refresh token travels. */
+  /** Whether the request can choose with `Auth-Transport` how its refresh token travels. */
   readonly isChosenByRequest?: boolean;
 }
 
-/** A cookie that shows who sends a request. */
+/** A cookie that authenticates a request. */
 export interface CredentialCookie {
   /** The name of the security scheme. */
   readonly scheme: string;

@@ -1,22 +1,22 @@
 import { closestMatch } from 'leven';
 
 /**
- * Which groups of endpoints an app has: all but those that are false. Modules name their groups (`AuthModule.routes`);
- * the endpoints of links that were mailed stay.
+ * The groups of endpoints of an app: all except those set to false. Modules name their groups (`AuthModule.routes`).
+ * The endpoints of mailed links cannot be switched off.
  */
 export type RouteSwitches = Readonly<Record<string, boolean>>;
 
-/** Names by the class of the controller. */
+/** Group names by controller class. */
 const names = new WeakMap<object, string>();
 
-/** Makes a controller one that can be switched off by that name. */
+/** Assigns a controller to a group that can be switched off. */
 export function nameRoutes(controller: object, name: string): void {
   names.set(controller, name);
 }
 
 /**
  * @param known the names of all groups
- * @throws TypeError for a name that no group of endpoints has, and for a value that is neither true nor false
+ * @throws TypeError for an unknown name, and for a value that is neither true nor false
  */
 export function assertRouteSwitches(routes: RouteSwitches, known: readonly string[]): void {
   for (const [name, value] of Object.entries(routes)) {
@@ -27,7 +27,7 @@ export function assertRouteSwitches(routes: RouteSwitches, known: readonly strin
   }
 }
 
-/** The controllers that are not switched off. */
+/** The controllers whose group is not switched off. */
 export function switchedOn<T extends object>(controllers: readonly T[], routes: RouteSwitches): T[] {
   return controllers.filter((controller) => {
     const name = names.get(controller);

@@ -7,38 +7,38 @@ import type { RouteAnswer, RouteDescription } from './route-description.js';
 
 const text: JsonSchema = { type: 'string' };
 
-/** An answer that hands tokens over, in the way that the settings want. */
+/** An answer with tokens, in the form that the settings choose. */
 export function tokenAnswer(description: string, settings: Settings, cookies: readonly string[] = []): RouteAnswer {
-  const isEither = isChosenByRequest(settings);
-  const setting = isEither ? 'Sets the refresh token, unless it travels in bodies.' : 'Sets the refresh token.';
+  const isChoice = isChosenByRequest(settings);
+  const setting = isChoice ? 'Sets the refresh token, unless it travels in bodies.' : 'Sets the refresh token.';
   const set = [...(settings.refreshTokenAsCookie ? [setting] : []), ...cookies];
   return {
     description,
-    ...(isEither && { isChosenByRequest: true }),
+    ...(isChoice && { isChosenByRequest: true }),
     json: tokensSchema(settings),
     ...(set.length > 0 && { headers: { 'Set-Cookie': set.join(' ') } }),
   };
 }
 
 function tokensSchema(settings: Settings): NamedSchema {
-  const isEither = isChosenByRequest(settings);
-  const hasRefresh = isEither || !settings.refreshTokenAsCookie;
+  const isChoice = isChosenByRequest(settings);
+  const hasRefresh = isChoice || !settings.refreshTokenAsCookie;
   const schema = closedObject({ access: text, ...(hasRefresh && { refresh: text }) });
-  return { name: 'AuthTokens', schema: isEither ? { ...schema, required: ['access'] } : schema };
+  return { name: 'AuthTokens', schema: isChoice ? { ...schema, required: ['access'] } : schema };
 }
 
-/** An answer after which there is no refresh token. */
+/** An answer that removes the refresh token from the client. */
 export function signedOutAnswer(description: string, settings: Settings): RouteAnswer {
-  const isEither = isChosenByRequest(settings);
-  const clearing = isEither ? 'Clears the refresh token, unless it travels in bodies.' : 'Clears the refresh token.';
+  const isChoice = isChosenByRequest(settings);
+  const clearing = isChoice ? 'Clears the refresh token, unless it travels in bodies.' : 'Clears the refresh token.';
   return {
     description,
-    ...(isEither && { isChosenByRequest: true }),
+    ...(isChoice && { isChosenByRequest: true }),
     ...(settings.refreshTokenAsCookie && { headers: { 'Set-Cookie': clearing } }),
   };
 }
 
-/** The refresh token of a request: a cookie, or a field of the body. */
+/** How a request carries the refresh token: as a cookie, or as a field of the body. */
 export function refreshCredential(settings: Settings): Pick<RouteDescription, 'cookie' | 'body' | 'isCookieOrBody'> {
   const body = { input: RefreshInput, required: ['refresh'] };
   if (!settings.refreshTokenAsCookie) return { body };

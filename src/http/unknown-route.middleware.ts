@@ -2,7 +2,7 @@ import { type ExpressMiddlewareInterface, Middleware } from 'routing-controllers
 import { authError } from '../error-table.js';
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
-/** The middleware that answers what no controller did below our prefix; other paths stay the app's business. */
+/** The middleware that answers 404 to unknown paths below the library's prefix. The app handles all other paths. */
 export function createUnknownRouteMiddleware(prefix: string) {
   @Middleware({ type: 'after', priority: Number.MAX_SAFE_INTEGER })
   class UnknownRouteMiddleware implements ExpressMiddlewareInterface {
@@ -14,7 +14,7 @@ export function createUnknownRouteMiddleware(prefix: string) {
   return UnknownRouteMiddleware;
 }
 
-/** Whether a path is our prefix or lies below it. */
+/** Whether a path is the prefix or lies below it. */
 export function isBelow(prefix: string, path: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`);
 }

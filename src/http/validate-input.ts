@@ -5,17 +5,18 @@ import { authError } from '../error-table.js';
 import { isLibraryInput } from './field.decorator.js';
 import { notAnObject } from './read-body.js';
 
-/** Characters of a field name that an error repeats. */
-const NAME_LENGTH = 64;
+/** Maximum length of a field name in an error. */
+const MAX_NAME_LENGTH = 64;
 
-/** Faults that an error names, so that a body of unknown fields is not answered with a longer one. */
-const FAULTS = 20;
+/** Maximum number of faults in an error, so that a body of unknown fields does not get an even longer answer. */
+const MAX_FAULTS = 20;
 
 /**
- * Makes an input of a parsed JSON body. It depends on no option of the app: routing-controllers skips validation for an
- * array, without its class-transformer, or under a compiler that emits no metadata, and its errors echo what was sent.
+ * Creates and validates an input from a parsed JSON body. It depends on no option of the app: routing-controllers skips
+ * validation for arrays, without its class-transformer, and if the compiler emits no metadata, and its errors repeat
+ * submitted values.
  *
- * @throws validation_failed with every fault, without any value
+ * @throws validation_failed with every fault, but no submitted value
  */
 export function validateInput<T extends object>(type: new () => T, body: unknown): T {
   const { input, own, faults } = readInput(type, body);
@@ -26,10 +27,10 @@ export function validateInput<T extends object>(type: new () => T, body: unknown
 }
 
 /**
- * `validateInput`, which waits for asynchronous rules of the app's, and lists all faults at once.
+ * Like `validateInput`, but also awaits asynchronous rules of the app, and reports all faults together.
  *
- * @param others finds what a later step would refuse; asked only where the input is refused already
- * @throws validation_failed with every fault, without any value
+ * @param others finds faults that a later step would report; called only if the input is refused anyway
+ * @throws validation_failed with every fault, but no submitted value
  */
 export async function validateWholeInput<T extends object>(
   type: new () => T,
@@ -48,10 +49,10 @@ export async function validateWholeInput<T extends object>(
 const VALIDATION = { forbidUnknownValues: true, validationError: { target: false, value: false } } as const;
 
 function refused(faults: readonly FieldError[]): JwtAllauthError {
-  return authError('validation_failed', { errors: faults.slice(0, FAULTS) });
+  return authError('validation_failed', { errors: faults.slice(0, MAX_FAULTS) });
 }
 
-/** All faults, of each field one: those that were found first, and those of its rules. */
+/** One fault per field: those that were found while reading, then those of the rules. */
 function faultsOf(found: readonly FieldError[], errors: readonly ValidationError[]): FieldError[] {
   const faults = new Map<string, FieldError>();
   for (const fault of [...found, ...errors.map(toFieldError)])
@@ -59,12 +60,13 @@ function faultsOf(found: readonly FieldError[], errors: readonly ValidationError
   return [...faults.values()];
 }
 
-/** What a body makes, and its fields that nothing may be made of. */
+/** An input that was read from a body, and the faults found while reading it. */
 interface ReadInput<T extends object> {
   readonly input: T;
   /**
-   * Our fields in the class of ours that `input` extends: class-validator drops an inherited rule where a class of the
-   * app's has one of the same kind on the same field, and nearly all are of one kind.
+   * The library's fields as an instance of the library's class that `input` extends. They are validated separately:
+   * class-validator drops an inherited rule if the app's class has one of the same kind on the same field, and almost
+   * all rules are of one kind.
    */
   readonly own: object | undefined;
   readonly faults: FieldError[];
@@ -74,8 +76,8 @@ function readInput<T extends object>(type: new () => T, body: unknown = {}): Rea
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw notAnObject();
   }
-  // The names are looked at before anything is made of the body: `__proto__` is a field like others, nesting has no
-  // end.
+  // Field names are checked before an object is created from the body, because `__proto__` would be a field like any
+  // other and nesting has no limit.
   const known = fieldsOf(type);
   const base = libraryClassOf(type);
   const own = base ? fieldsOf(base) : [];
@@ -83,18 +85,18 @@ function readInput<T extends object>(type: new () => T, body: unknown = {}): Rea
   const faults: FieldError[] = [];
   for (const [field, value] of Object.entries(body)) {
     const fault = known.includes(field) ? faultOf(value, !own.includes(field)) : 'is not a known field';
-    if (fault) faults.push({ field: field.slice(0, NAME_LENGTH), messages: [fault] });
+    if (fault) faults.push({ field: field.slice(0, MAX_NAME_LENGTH), messages: [fault] });
     else plain.push([field, value]);
   }
   const input = plainToInstance(type, Object.fromEntries(plain));
   if (!base || base === (type as unknown)) return { input, own: undefined, faults };
-  const ours = plain.filter(([field]) => own.includes(field));
-  return { input, own: plainToInstance(base, Object.fromEntries(ours)), faults };
+  const libraryFields = plain.filter(([field]) => own.includes(field));
+  return { input, own: plainToInstance(base, Object.fromEntries(libraryFields)), faults };
 }
 
 const fields = new Map<new () => object, readonly string[]>();
 
-/** The names of an input's fields: those that have rules. */
+/** The names of an input's fields: all properties with validation rules. */
 function fieldsOf(type: new () => object): readonly string[] {
   const known = fields.get(type);
   if (known) return known;
@@ -104,14 +106,14 @@ function fieldsOf(type: new () => object): readonly string[] {
   return names;
 }
 
-/** The fields that a class of the app's adds to the class of ours that it extends. */
+/** The fields that an app's class adds to the library's class that it extends. */
 export function addedFieldsOf(type: new () => object): string[] {
   const base = libraryClassOf(type);
   const own = base ? fieldsOf(base) : [];
   return fieldsOf(type).filter((name) => !own.includes(name));
 }
 
-/** The class of the library's that an input is, or extends; undefined for one of a module. */
+/** The library's class that an input is or extends; undefined for an input of a module. */
 function libraryClassOf(type: new () => object): (new () => object) | undefined {
   let own: unknown = type;
   while (typeof own === 'function' && own.prototype && !isLibraryInput(own)) own = Object.getPrototypeOf(own);
@@ -123,7 +125,7 @@ function faultOf(value: unknown, isAdded: boolean): string | undefined {
   if (!isAdded) return isPlain(value) ? undefined : 'must be a plain value';
   const all = Array.isArray(value) ? value : [value];
   if (!all.every(isPlain)) return 'must be a plain value or a list of them';
-  // PostgreSQL takes neither. Our own fields have rules that say so.
+  // PostgreSQL stores neither lone surrogates nor NUL. The library's own fields have rules against them.
   const isStorable = (each: unknown) => typeof each !== 'string' || (each.isWellFormed() && !each.includes('\0'));
   return all.every(isStorable) ? undefined : 'must be well-formed text without NUL';
 }

@@ -11,38 +11,41 @@ import { toJsonSchema } from './schema-dialect.js';
 import { schemaReference } from './schema-reference.js';
 
 /**
- * A route of the app as a document has it: what routing-controllers and `@OpenAPI` say, and what our checkers and our
- * error middleware add to it. Where both describe an answer, the app's words count.
+ * Describes a route of the app: what routing-controllers and `@OpenAPI` say, plus what the library's checkers and error
+ * middleware add. If both describe a response, the app's description wins.
  *
- * @param schemas those of its parameters, whose fields become parameters themselves
+ * @param schemas schemas of the route's parameters; their fields become parameters
  */
 export function appOperation(route: IRoute, schemas: Readonly<Record<string, JsonSchema>>): OpenApiOperation {
   const operation = getOperation(route, schemas as Parameters<typeof getOperation>[1]) as OpenApiOperation;
-  const told = mapSchemas(operation, (schema) => toJsonSchema(withoutAnyPattern(schema)));
+  const described = mapSchemas(operation, (schema) => toJsonSchema(withoutAnyPattern(schema)));
   const { security, responses } = accessOf(route);
   return {
-    ...told,
-    ...(security && !told.security && { security }),
-    ...(told.parameters && {
-      parameters: told.parameters.map((each) => ({ ...each, required: each.in === 'path' || each.required === true })),
+    ...described,
+    ...(security && !described.security && { security }),
+    ...(described.parameters && {
+      parameters: described.parameters.map((each) => ({
+        ...each,
+        required: each.in === 'path' || each.required === true,
+      })),
     }),
     responses: {
       ...(readsBody(route) && { 400: problemAnswer(400, BODY_ERRORS) }),
       ...responses,
       ...emptyAnswers(route),
       default: ANY_PROBLEM,
-      ...describedAnswers(route, told.responses),
+      ...describedAnswers(route, described.responses),
     },
   };
 }
 
-/** Our error middleware answers every error of the app in one form. */
+/** The library's error middleware sends every error of the app in this form. */
 const ANY_PROBLEM: OpenApiResponse = {
   description: 'Any other error',
   content: { 'application/problem+json': { schema: schemaReference(PROBLEM) } },
 };
 
-/** What path-to-regexp writes for a parameter without a pattern. */
+/** Removes the pattern that path-to-regexp adds to a parameter without one. */
 function withoutAnyPattern({ pattern, ...schema }: JsonSchema): JsonSchema {
   return pattern === undefined || pattern === '[^\\/#\\?]+?' ? schema : { pattern, ...schema };
 }
@@ -51,7 +54,7 @@ const BODY_ERRORS = [ErrorCode.ValidationFailed, ErrorCode.MalformedJson, ErrorC
 
 const readsBody = ({ params }: IRoute) => params.some(({ type }) => type === 'body' || type === 'body-param');
 
-/** What `@OnUndefined` and `@OnNull` make of an action without a result. */
+/** The responses that `@OnUndefined` and `@OnNull` set for an action without a result. */
 function emptyAnswers({ responseHandlers }: IRoute): Record<string, OpenApiResponse> {
   const handlers = responseHandlers.filter(({ type }) => type === 'on-undefined' || type === 'on-null');
   const statuses = handlers.map(({ value }) => value).filter((value): value is number => typeof value === 'number');
@@ -65,13 +68,18 @@ function emptyAnswers({ responseHandlers }: IRoute): Record<string, OpenApiRespo
   );
 }
 
-/** Without the success that the generator makes up, where an action has no result; and a 204 without a body. */
+/**
+ * The described responses, without the successful one that the generator invents for an action without a result, and
+ * with an empty 204.
+ */
 function describedAnswers(route: IRoute, responses: OpenApiOperation['responses']): Record<string, OpenApiResponse> {
   const isVoid = route.responseHandlers.some(({ type, value }) => type === 'on-undefined' && Number(value) < 400);
-  const madeUp = isVoid ? getResponses(route) : {};
-  const told = Object.entries(responses).filter(([status, response]) => !isDeepStrictEqual(response, madeUp[status]));
+  const invented = isVoid ? getResponses(route) : {};
+  const described = Object.entries(responses).filter(
+    ([status, response]) => !isDeepStrictEqual(response, invented[status]),
+  );
   return Object.fromEntries(
-    told.map(([status, { content, ...response }]) => [
+    described.map(([status, { content, ...response }]) => [
       status,
       content && status !== '204' ? { ...response, content } : response,
     ]),

@@ -2,7 +2,7 @@ import { getMetadataArgsStorage } from 'routing-controllers';
 import { getFullPath, type IRoute, parseRoutes } from 'routing-controllers-openapi';
 import { isTypeClass, type TypeClass } from './known-schemas.js';
 
-/** A route of the app, as a document has it. */
+/** A route of the app for the document. */
 export interface AppRoute {
   readonly route: IRoute;
   readonly path: string;
@@ -11,11 +11,12 @@ export interface AppRoute {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-/** What an `@All` route is told of as. */
-const ALL = ['get', 'put', 'post', 'delete', 'patch'];
+/** The methods that document an `@All` route. */
+const ALL_METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 
 /**
- * The routes of these controllers. Regular expressions and wildcards are left out: no path of a document can say them.
+ * The routes of these controllers. Regular expressions and wildcards are left out, because an OpenAPI path cannot
+ * express them.
  */
 export function appRoutes(controllers: readonly unknown[], options: IRoute['options']): AppRoute[] {
   return parseRoutes(getMetadataArgsStorage(), options)
@@ -24,19 +25,20 @@ export function appRoutes(controllers: readonly unknown[], options: IRoute['opti
     )
     .flatMap((route) => {
       const path = getFullPath(route).replace(/(?<=.)\/+$/, '');
-      const methods = route.action.type === 'all' ? ALL : [route.action.type].filter((type) => METHODS.includes(type));
+      const methods =
+        route.action.type === 'all' ? ALL_METHODS : [route.action.type].filter((type) => METHODS.includes(type));
       return methods.map((method) => ({ route: withoutUntypedQueries(route), path, method }));
     });
 }
 
-/** The classes that the parameters of a route have as types. */
+/** The classes that are parameter types of a route. */
 export function typesOf({ params }: IRoute): TypeClass[] {
-  const read = params.filter(({ type }) => READ.includes(type));
-  return read.map((param) => param.explicitType ?? reflectedType(param)).filter(isTypeClass);
+  const documented = params.filter(({ type }) => DOCUMENTED_KINDS.includes(type));
+  return documented.map((param) => param.explicitType ?? reflectedType(param)).filter(isTypeClass);
 }
 
-/** Kinds of parameters that a document shows. */
-const READ = ['header', 'headers', 'param', 'query', 'queries', 'body', 'body-param'];
+/** Parameter kinds that the document shows. */
+const DOCUMENTED_KINDS = ['header', 'headers', 'param', 'query', 'queries', 'body', 'body-param'];
 
 function reflectedType({ object, method, index }: IRoute['params'][number]): unknown {
   return Reflect.getMetadata('design:paramtypes', object, method)?.[index];
@@ -44,7 +46,7 @@ function reflectedType({ object, method, index }: IRoute['params'][number]): unk
 
 const isExpressible = (route: unknown) => route === undefined || (typeof route === 'string' && !/[*{}]/.test(route));
 
-/** `@QueryParams()` without a class says nothing of its fields, and the generator fails on it. */
+/** Leaves out `@QueryParams()` without a class: its fields are unknown, and the generator fails on it. */
 function withoutUntypedQueries(route: IRoute): IRoute {
   const isUntyped = (param: IRoute['params'][number]) =>
     param.type === 'queries' && !isTypeClass(param.explicitType ?? reflectedType(param));

@@ -12,23 +12,24 @@ import type { OpenApiDocument, OpenApiInfo, OpenApiOperation, OpenApiServer } fr
 import { SchemaClosure } from './schema-closure.js';
 import { securitySchemes } from './security-schemes.js';
 
-/** What an app says of its API beside its routes. */
+/** The description of an API apart from its routes. */
 export interface OpenApiOptions {
   readonly info: OpenApiInfo;
   readonly servers?: readonly OpenApiServer[];
-  /** Schemas of the app's own, by the names under which `@ResponseSchema('Name')` and `@OpenAPI` refer to them. */
+  /** The app's own schemas, by the names that `@ResponseSchema('Name')` and `@OpenAPI` use. */
   readonly schemas?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** Operations of one document, each with its path and its method in lower case. */
+/** The operations of one document, each with its path and its method in lower case. */
 type Described = readonly { readonly path: string; readonly method: string; readonly operation: OpenApiOperation }[];
 
 /**
- * Describes the API of one app: our routes as its settings want them, and those of its own controllers.
+ * Creates the OpenAPI document of one app: the library's routes under its settings, and the routes of the app's
+ * controllers.
  *
- * @param served what `auth.serverOptions()` returned
- * @throws TypeError for options of another app, for an undescribed route of ours, and where one name would mean two
- * schemas
+ * @param served the result of `auth.serverOptions()`
+ * @throws TypeError for options of another app, for a library route without a description, and if one name would mean
+ * two schemas
  */
 export function createOpenApiDocument(
   auth: JwtAllauth,
@@ -36,39 +37,40 @@ export function createOpenApiDocument(
   { info, servers, schemas = {} }: OpenApiOptions,
 ): OpenApiDocument {
   const controllers = (served.controllers ?? []) as unknown[];
-  if (!auth.controllers.every((own) => controllers.includes(own))) {
-    throw new TypeError('the options must be what auth.serverOptions() returned');
+  if (!auth.controllers.every((each) => controllers.includes(each))) {
+    throw new TypeError('the options must be the result of auth.serverOptions()');
   }
-  const own = libraryRoutes(auth.controllers);
-  const known = new KnownSchemas(librarySchemas(own), schemas);
+  const library = libraryRoutes(auth.controllers);
+  const known = new KnownSchemas(librarySchemas(library), schemas);
   const closure = new SchemaClosure(known);
-  const others = controllers.filter((controller) => !auth.controllers.includes(controller as never));
+  const app = controllers.filter((controller) => !auth.controllers.includes(controller as never));
   const prefix = `${served.routePrefix ?? ''}${auth.prefix}`;
-  const described = answering(describeOwn(own, prefix, auth.errors), describeOthers(others, served, known)).map(
-    (each) => ({
-      ...each,
-      operation: closure.take(each.operation),
-    }),
-  );
+  const described = withoutUnreachable(
+    describeLibraryRoutes(library, prefix, auth.errors),
+    describeAppRoutes(app, served, known),
+  ).map((each) => ({
+    ...each,
+    operation: closure.collect(each.operation),
+  }));
   const paths = toPaths(described);
   return {
     openapi: '3.1.0',
     info,
     ...(servers && { servers }),
     paths,
-    components: { schemas: closure.schemas(), securitySchemes: usedSchemes(own, described) },
+    components: { schemas: closure.schemas(), securitySchemes: usedSchemes(library, described) },
   };
 }
 
-/** Our routes, as they describe themselves. */
-function describeOwn(routes: readonly LibraryRoute[], prefix: string, errors: ErrorTable): Described {
+/** Describes the library's routes. */
+function describeLibraryRoutes(routes: readonly LibraryRoute[], prefix: string, errors: ErrorTable): Described {
   return routes.map((route) => {
     const path = `${prefix}${route.path}`.replace(/:(\w+)/g, '{$1}');
     return { path, method: route.method, operation: libraryOperation(route, errors) };
   });
 }
 
-function describeOthers(
+function describeAppRoutes(
   controllers: readonly unknown[],
   served: RoutingControllersOptions,
   known: KnownSchemas,
@@ -79,18 +81,21 @@ function describeOthers(
   });
 }
 
-/** Without those that never answer: of routes for the same requests the first does, and the app's come before ours. */
-function answering(own: Described, others: Described): Described {
+/**
+ * Removes operations that can never answer: of several routes for the same request the first one answers, and the app's
+ * routes come before the library's.
+ */
+function withoutUnreachable(library: Described, app: Described): Described {
   const answered = new Set<string>();
   const isFirst = ({ method, path }: Described[number]) => {
     const requests = `${method} ${path.replace(/\{.*?\}/g, '{}')}`;
     return !answered.has(requests) && answered.add(requests);
   };
-  const first = others.filter(isFirst);
-  return [...own.filter(isFirst), ...first];
+  const first = app.filter(isFirst);
+  return [...library.filter(isFirst), ...first];
 }
 
-/** By path and method. Ids that stand twice get a number. */
+/** The operations by path and method. A repeated operation id gets a number. */
 function toPaths(described: Described): OpenApiDocument['paths'] {
   const paths: Record<string, Record<string, OpenApiOperation>> = {};
   const ids = new Set<string>();
@@ -106,10 +111,10 @@ function toPaths(described: Described): OpenApiDocument['paths'] {
 }
 
 function usedSchemes(
-  own: readonly LibraryRoute[],
+  library: readonly LibraryRoute[],
   described: Described,
 ): OpenApiDocument['components']['securitySchemes'] {
   const used = new Set(described.flatMap(({ operation }) => (operation.security ?? []).flatMap(Object.keys)));
-  const cookies = own.flatMap(({ description: { cookie } }) => (cookie ? [cookie] : []));
+  const cookies = library.flatMap(({ description: { cookie } }) => (cookie ? [cookie] : []));
   return Object.fromEntries(Object.entries(securitySchemes(cookies)).filter(([name]) => used.has(name)));
 }

@@ -7,9 +7,9 @@ import { toJsonSchema } from './schema-dialect.js';
 const password: JsonSchema = { type: 'string', format: 'password' };
 const name: JsonSchema = { type: 'string', maxLength: 150, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
 
-/** What the rules of a field come to: those of class-validator are made for bodies that were normalised before. */
+/** Schemas of the library's fields. Those that class-validator derives describe bodies after normalisation. */
 const FIELDS: Readonly<Record<string, JsonSchema>> = {
-  email: { type: 'string', format: 'email', maxLength: 254, description: 'Trimmed, and compared without case.' },
+  email: { type: 'string', format: 'email', maxLength: 254, description: 'Trimmed, and compared case-insensitively.' },
   password,
   oldPassword: password,
   firstName: name,
@@ -17,10 +17,10 @@ const FIELDS: Readonly<Record<string, JsonSchema>> = {
   refresh: { type: 'string', description: 'The refresh token.' },
 };
 
-/** The schema of one of our inputs; unknown fields are refused. */
+/** The schema of an input of the library; unknown fields are refused. */
 export function inputSchema({ input, fields = {}, required = [] }: RefinedInput): JsonSchema {
   const { properties = {}, required: always = [] } = targetConstructorToSchema(input, {
-    classValidatorMetadataStorage: getMetadataStorage(), // its default is the storage of when it was imported
+    classValidatorMetadataStorage: getMetadataStorage(), // its default is the storage at import time
   });
   const refined = Object.entries(properties).map(([field, schema]) => [
     field,

@@ -10,38 +10,37 @@ import { SCHEMAS } from './schema-reference.js';
 /** A class that is used as a type. */
 export type TypeClass = abstract new (...args: never[]) => object;
 
-/** The part of class-transformer's storage that tells the types of nested objects. */
+/** The part of class-transformer's storage that knows the types of nested objects. */
 interface TransformerStorage {
   findTypeMetadata(target: unknown, property: string): { typeFunction(): unknown } | undefined;
 }
 
-// class-transformer keeps its storage to itself; this path is what class-validator-jsonschema documents.
+// class-transformer does not export its storage; class-validator-jsonschema documents this path.
 const load = createRequire(import.meta.url);
 const { defaultMetadataStorage } = load('class-transformer/cjs/storage.js') as {
   readonly defaultMetadataStorage: TransformerStorage;
 };
 
 /**
- * The schemas that a document may have, by the names that refer to them: ours, those that the app gives, and those of
- * its classes. Rules of class-validator are kept for all of the process, so a class is looked for only when its name is
- * asked for.
+ * The schemas that a document can refer to by name: those of the library, those that the app passes, and those of its
+ * classes. class-validator keeps rules for the whole process, so a class is looked up only when its name is used.
  */
 export class KnownSchemas {
   readonly #given: Readonly<Record<string, JsonSchema>>;
   readonly #classes = new Map<string, TypeClass>();
 
-  /** @throws TypeError where the app gives a schema of a name of ours */
+  /** @throws TypeError if the app passes a schema with a name of the library */
   constructor(
-    private readonly own: Readonly<Record<string, JsonSchema>>,
+    private readonly librarySchemas: Readonly<Record<string, JsonSchema>>,
     given: Readonly<Record<string, JsonSchema>>,
   ) {
-    for (const name of Object.keys(given)) this.#refuseOwn(name);
+    for (const name of Object.keys(given)) this.#refuseLibraryName(name);
     this.#given = mapValues(given, toJsonSchema);
   }
 
   /**
    * The schemas of classes that a route refers to.
-   * @throws TypeError for a name that is ours, or another class's too
+   * @throws TypeError for a name of the library, or a name that two classes have
    */
   ofTypes(types: readonly TypeClass[]): Record<string, JsonSchema> {
     for (const type of types) this.#add(type);
@@ -49,24 +48,25 @@ export class KnownSchemas {
   }
 
   /**
-   * The schema of that name; undefined where nothing is known of it.
-   * @throws TypeError where the name means two classes
+   * The schema of this name; undefined if it is unknown.
+   * @throws TypeError if two classes have the name
    */
   find(name: string): JsonSchema | undefined {
-    for (const named of [this.own, this.#given]) if (Object.hasOwn(named, name)) return named[name];
-    const type = this.#classes.get(name) ?? decorated(name);
+    for (const named of [this.librarySchemas, this.#given]) if (Object.hasOwn(named, name)) return named[name];
+    const type = this.#classes.get(name) ?? classNamed(name);
     return type && this.#schemaOf(type);
   }
 
   #add(type: TypeClass): void {
-    this.#refuseOwn(type.name);
+    this.#refuseLibraryName(type.name);
     const known = this.#classes.get(type.name);
-    if (known && known !== type) throw twice(type.name);
+    if (known && known !== type) throw duplicateName(type.name);
     this.#classes.set(type.name, type);
   }
 
-  #refuseOwn(name: string): void {
-    if (Object.hasOwn(this.own, name)) throw new TypeError(`${name} is a schema of jwt-allauth; choose another name`);
+  #refuseLibraryName(name: string): void {
+    if (Object.hasOwn(this.librarySchemas, name))
+      throw new TypeError(`the schema name ${name} belongs to jwt-allauth; choose another name`);
   }
 
   #schemaOf(type: TypeClass): JsonSchema {
@@ -81,18 +81,18 @@ export class KnownSchemas {
   }
 }
 
-/** The one class of the app that has rules and this name. */
-function decorated(name: string): TypeClass | undefined {
+/** The only class of the app that has this name and validation rules. */
+function classNamed(name: string): TypeClass | undefined {
   const { validationMetadatas } = getMetadataStorage() as unknown as {
     readonly validationMetadatas: ReadonlyMap<unknown, unknown>;
   };
   const classes = [...validationMetadatas.keys()].filter((key) => typeof key === 'function') as unknown as TypeClass[];
   const [type, other] = classes.filter((each) => each.name === name && !isLibraryInput(each));
-  if (other) throw twice(name);
+  if (other) throw duplicateName(name);
   return type;
 }
 
-/** The classes to which the schema of a class will refer. */
+/** The classes to which the schema of a class refers. */
 function nestedIn(type: TypeClass): TypeClass[] {
   const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', true, false);
   const types = rules.map(({ target, propertyName }) => {
@@ -103,7 +103,7 @@ function nestedIn(type: TypeClass): TypeClass[] {
   return types.filter(isTypeClass);
 }
 
-/** Whether a value is a class that gets a schema of its own. */
+/** Whether a value is a class with a schema of its own. */
 export function isTypeClass(type: unknown): type is TypeClass {
   return typeof type === 'function' && !BUILT_IN.has(type) && type.name !== '';
 }
@@ -124,6 +124,8 @@ const BUILT_IN: ReadonlySet<unknown> = new Set([
   Buffer,
 ]);
 
-function twice(name: string): TypeError {
-  return new TypeError(`two classes are named ${name}, and the document can have one; rename one, or give schemas`);
+function duplicateName(name: string): TypeError {
+  return new TypeError(
+    `two classes are named ${name}, but a document can have only one; rename one, or pass it in schemas`,
+  );
 }

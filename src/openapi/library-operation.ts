@@ -21,7 +21,7 @@ const { BadRequest, ValidationFailed, MalformedJson, NotAuthenticated, TokenNotV
 const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable } = ErrorCode;
 const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
-/** A route of the library as a document has it, with the errors that come of what it reads and needs. */
+/** Describes a route of the library, including the errors that follow from what it reads and needs. */
 export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenApiOperation {
   const { path, description, isBearer, isPage } = route;
   const { body, cookie } = description;
@@ -38,7 +38,7 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
   if (isChoosing(route)) parameters.push(TRANSPORT);
   const schemes = [...(isBearer ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
-    isPage ? pageAnswer(PAGES[status] ?? 'A page that says what went wrong.') : problemAnswer(status, codes);
+    isPage ? pageAnswer(PAGES[status] ?? 'An HTML page with the error.') : problemAnswer(status, codes);
   const successes = Object.entries(description.answers).map(([status, answer]) => [status, toResponse(answer)]);
   return {
     operationId: description.id,
@@ -56,10 +56,10 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
 }
 
 const PAGES: Readonly<Record<number, string>> = {
-  400: 'The page of a link that failed, or the form with what was wrong.',
-  403: 'A page: the request comes from an origin that is not trusted.',
-  429: 'A page: there were too many requests.',
-  503: 'A page: the service is not available right now.',
+  400: 'The page for a link that cannot be used, or the form with the fault.',
+  403: 'An HTML page: the request comes from an origin that is not trusted.',
+  429: 'An HTML page: there were too many requests.',
+  503: 'An HTML page: the service is not available right now.',
 };
 
 function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenApiResponse {
@@ -70,7 +70,7 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
   return jsonAnswer(description, schema, headers);
 }
 
-/** The codes of all errors by status, in the order of the statuses. */
+/** All error codes by status, sorted by status. */
 function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]> {
   const { description, isBearer, isRead, isGuarded, isPage } = route;
   const { errors = [], body, isLimited, isMinting, isStatic } = description;
@@ -89,23 +89,26 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
     ServiceUnavailable,
     ...errors,
   ];
-  // A person who opens a bad link gets a page that says so, and no challenge.
+  // A person who opens an invalid link gets a page with status 400 instead of a 401 challenge.
   const statusOf = (code: string) => {
     const row = table[code];
-    if (!row) throw new TypeError(`${description.id} describes ${code}, which is in no error table`);
+    if (!row) throw new TypeError(`${description.id} describes ${code}, which is not in any error table`);
     return row.status;
   };
   const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : statusOf(code)));
   return new Map([...byStatus].toSorted(([a], [b]) => a - b));
 }
 
-/** All schemes together, or none of them where a body does as well. */
+/**
+ * All schemes are required together. If they are optional, none of them is an alternative, because the body can be used
+ * instead.
+ */
 function securityOf(schemes: readonly string[], isOptional = false): OpenApiOperation['security'] {
   const all = Object.fromEntries(schemes.map((scheme) => [scheme, []]));
   return isOptional ? [all, {}] : [all];
 }
 
-/** Whether a request chooses how its refresh token travels. */
+/** Whether the request chooses the transport of its refresh token. */
 function isChoosing({ description: { answers } }: LibraryRoute): boolean {
   return Object.values(answers).some(({ isChosenByRequest }) => isChosenByRequest);
 }
@@ -113,7 +116,7 @@ function isChoosing({ description: { answers } }: LibraryRoute): boolean {
 const TRANSPORT: OpenApiParameter = {
   name: AUTH_TRANSPORT,
   in: 'header',
-  description: 'How the refresh token travels with this request and its answer.',
+  description: 'How the refresh token travels in this request and its response.',
   schema: { type: 'string', enum: ['cookie', 'body'], default: 'cookie' },
 };
 

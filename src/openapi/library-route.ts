@@ -4,25 +4,25 @@ import { descriptionOf } from '../http/describe-route.decorator.js';
 import { errorsAsPages } from '../http/pages/errors-as-pages.js';
 import type { RouteDescription } from '../http/route-description.js';
 
-/** A route of the library: what it says of itself, and what its decorators do. */
+/** A route of the library, with its description and the facts from its decorators. */
 export interface LibraryRoute {
   /** In lower case. */
   readonly method: string;
-  /** Below the prefix. */
+  /** The path below the prefix. */
   readonly path: string;
   readonly description: RouteDescription;
-  /** Whether it needs an access token. */
+  /** Whether the route needs an access token. */
   readonly isBearer: boolean;
-  /** Whether a body is parsed. */
+  /** Whether the route reads a body. */
   readonly isRead: boolean;
-  /** Whether foreign origins are refused. */
+  /** Whether requests from foreign origins are refused. */
   readonly isGuarded: boolean;
-  /** Whether a person opens it: its errors are pages then. */
+  /** Whether a person opens it in a browser, so that its errors are HTML pages. */
   readonly isPage: boolean;
 }
 
 /**
- * The routes of controllers that describe themselves, in the order in which they were decorated.
+ * The routes of the library's controllers, in the order of their declaration.
  *
  * @throws TypeError for an action without `@DescribeRoute`
  */

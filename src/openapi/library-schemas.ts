@@ -6,15 +6,16 @@ import type { LibraryRoute } from './library-route.js';
 import { PROBLEM, PROBLEM_SCHEMA } from './problem-answer.js';
 
 /**
- * The schemas of the bodies of these routes, by name.
+ * The schemas of the request and response bodies of these routes, by name.
  *
- * @throws TypeError where two routes give one name to two schemas
+ * @throws TypeError if two routes use one name for two schemas
  */
 export function librarySchemas(routes: readonly LibraryRoute[]): Readonly<Record<string, JsonSchema>> {
   const schemas = new Map<string, JsonSchema>([[PROBLEM, PROBLEM_SCHEMA]]);
   for (const { name, schema } of routes.flatMap(namedSchemas)) {
     const other = schemas.get(name);
-    if (other && !isDeepStrictEqual(other, schema)) throw new TypeError(`two routes name different schemas ${name}`);
+    if (other && !isDeepStrictEqual(other, schema))
+      throw new TypeError(`two routes use the name ${name} for different schemas`);
     schemas.set(name, schema);
   }
   return Object.fromEntries(schemas);
@@ -33,7 +34,7 @@ function namedSchemas({ description: { body, answers } }: LibraryRoute): NamedSc
   return [...bodies, { name: inputName(body), schema: inputSchema(refined) }];
 }
 
-/** The schema with the members that the app adds. */
+/** The schema with the members that the app added. */
 function withFields({ name, schema, fields = [] }: NamedSchema): NamedSchema {
   if (fields.length === 0) return { name, schema };
   const { properties, required } = schema as { properties: JsonSchema; required: readonly string[] };

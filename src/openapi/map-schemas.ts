@@ -3,7 +3,7 @@ import type { OpenApiContent, OpenApiOperation, OpenApiResponse } from './open-a
 
 type Map = (schema: JsonSchema) => JsonSchema;
 
-/** The operation, each schema that stands in it replaced by what `map` makes of it. */
+/** Replaces each schema in an operation with the result of `map`. */
 export function mapSchemas(operation: OpenApiOperation, map: Map): OpenApiOperation {
   const inPart = <Part extends { readonly schema?: JsonSchema }>(part: Part): Part =>
     part.schema ? { ...part, schema: map(part.schema) } : part;
@@ -22,27 +22,27 @@ export function mapSchemas(operation: OpenApiOperation, map: Map): OpenApiOperat
   };
 }
 
-/** The schemas within a schema, each replaced by what `map` makes of it. */
+/** Replaces each schema inside a schema with the result of `map`. */
 export function mapSubschemas(schema: JsonSchema, map: Map): JsonSchema {
   const mapped = (value: unknown) => (isSchema(value) ? map(value) : value);
   const entries = Object.entries(schema).map(([keyword, value]) => {
-    if (ONE.has(keyword)) return [keyword, mapped(value)];
-    if (LIST.has(keyword) && Array.isArray(value)) return [keyword, value.map(mapped)];
-    if (NAMED.has(keyword) && isSchema(value)) return [keyword, mapValues(value, mapped)];
+    if (ONE_SCHEMA.has(keyword)) return [keyword, mapped(value)];
+    if (SCHEMA_LIST.has(keyword) && Array.isArray(value)) return [keyword, value.map(mapped)];
+    if (NAMED_SCHEMAS.has(keyword) && isSchema(value)) return [keyword, mapValues(value, mapped)];
     return [keyword, value];
   });
   return Object.fromEntries(entries);
 }
 
-/** Keywords whose value is a schema, a list of schemas, schemas by name. */
-const ONE = new Set(['items', 'not', 'additionalProperties', 'contains', 'propertyNames', 'if', 'then', 'else']);
-const LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
-const NAMED = new Set(['properties', 'patternProperties', '$defs', 'dependentSchemas']);
+/** Keywords whose value is one schema, a list of schemas, or schemas by name. */
+const ONE_SCHEMA = new Set(['items', 'not', 'additionalProperties', 'contains', 'propertyNames', 'if', 'then', 'else']);
+const SCHEMA_LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
+const NAMED_SCHEMAS = new Set(['properties', 'patternProperties', '$defs', 'dependentSchemas']);
 
 const isSchema = (value: unknown): value is JsonSchema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The members of an object, each replaced by what `map` makes of it. */
+/** Replaces each value of an object with the result of `map`. */
 export function mapValues<From, To>(
   object: Readonly<Record<string, From>>,
   map: (value: From) => To,

@@ -1,13 +1,13 @@
 import type { JsonSchema } from '../http/json-schema.js';
 
-/** What an app says of its API as a whole. */
+/** General information about an API. */
 export interface OpenApiInfo {
   readonly title: string;
   readonly version: string;
   readonly description?: string;
 }
 
-/** Where an API is served. */
+/** A server of an API. */
 export interface OpenApiServer {
   readonly url: string;
   readonly description?: string;
@@ -25,14 +25,14 @@ export interface OpenApiParameter {
   readonly schema?: JsonSchema;
 }
 
-/** The body that a request has. */
+/** A request body. */
 export interface OpenApiRequestBody {
   readonly required?: boolean;
   readonly description?: string;
   readonly content: OpenApiContent;
 }
 
-/** An answer, by its status. */
+/** A response. */
 export interface OpenApiResponse {
   readonly description: string;
   readonly headers?: Readonly<Record<string, { readonly description?: string; readonly schema: JsonSchema }>>;
@@ -48,7 +48,7 @@ export interface OpenApiOperation {
   readonly parameters?: readonly OpenApiParameter[];
   readonly requestBody?: OpenApiRequestBody;
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
-  /** Any of them suffices; of one, all schemes that it names are needed. */
+  /** Alternatives, of which one must be satisfied. All schemes of one alternative are needed. */
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
 }
 

@@ -3,7 +3,7 @@ import { closedObject, type JsonSchema } from '../http/json-schema.js';
 import type { OpenApiResponse } from './open-api-document.js';
 import { schemaReference } from './schema-reference.js';
 
-/** The schema of every error answer (RFC 9457). */
+/** The name of the schema of error responses (RFC 9457). */
 export const PROBLEM = 'AuthProblem';
 
 const text: JsonSchema = { type: 'string' };
@@ -15,18 +15,18 @@ export const PROBLEM_SCHEMA: JsonSchema = {
     type: { const: 'about:blank' },
     title: text,
     status: { type: 'integer', minimum: 400, maximum: 599 },
-    code: { ...text, description: 'Stable; for programs.' },
-    detail: { ...text, description: 'For people.' },
+    code: { ...text, description: 'A stable code for programs.' },
+    detail: { ...text, description: 'A message for people.' },
     errors: {
       type: 'array',
-      description: 'What is wrong with which field.',
+      description: 'The fields that are not valid.',
       items: closedObject({ field: text, messages: { type: 'array', items: text } }),
     },
   },
   required: ['type', 'title', 'status', 'code', 'detail'],
 };
 
-/** An error answer with problem details that have one of these codes. */
+/** An error response: problem details with one of these codes. */
 export function problemAnswer(status: number, codes: readonly string[]): OpenApiResponse {
   const narrowed: JsonSchema = {
     type: 'object',
@@ -43,8 +43,8 @@ export function problemAnswer(status: number, codes: readonly string[]): OpenApi
 
 function headersOf(status: number): OpenApiResponse['headers'] {
   if (status === 401) {
-    return { 'WWW-Authenticate': { description: 'A challenge of RFC 6750.', schema: { type: 'string' } } };
+    return { 'WWW-Authenticate': { description: 'The challenge (RFC 6750).', schema: { type: 'string' } } };
   }
   if (status !== 429 && status !== 503) return undefined;
-  return { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 0 } } };
+  return { 'Retry-After': { description: 'Seconds to wait before a retry.', schema: { type: 'integer', minimum: 0 } } };
 }

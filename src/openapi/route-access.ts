@@ -6,7 +6,7 @@ import type { OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 import { problemAnswer } from './problem-answer.js';
 import { BEARER } from './security-schemes.js';
 
-/** What a route of the app asks of its callers, and what it answers where that is not given. */
+/** The credentials that a route of the app needs, and the errors without them. */
 export function accessOf({ action, params }: IRoute): {
   readonly security?: OpenApiOperation['security'];
   readonly responses: Readonly<Record<string, OpenApiResponse>>;

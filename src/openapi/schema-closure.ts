@@ -4,32 +4,35 @@ import { mapSchemas, mapSubschemas } from './map-schemas.js';
 import type { OpenApiOperation } from './open-api-document.js';
 import { referencedSchema } from './schema-reference.js';
 
-/** The schemas of a document: those that its operations refer to, and those that these refer to in turn. */
+/**
+ * Collects the schemas of a document: those that its operations refer to, and those that these schemas refer to in
+ * turn.
+ */
 export class SchemaClosure {
-  readonly #reached = new Map<string, JsonSchema>();
+  readonly #collected = new Map<string, JsonSchema>();
 
   constructor(private readonly known: KnownSchemas) {}
 
-  /** The operation, with every schema reached that it refers to. */
-  take(operation: OpenApiOperation): OpenApiOperation {
-    return mapSchemas(operation, (schema) => this.#reach(schema));
+  /** Collects every schema that the operation refers to. */
+  collect(operation: OpenApiOperation): OpenApiOperation {
+    return mapSchemas(operation, (schema) => this.#collect(schema));
   }
 
-  /** What was reached, by name. */
+  /** The collected schemas, sorted by name. */
   schemas(): Record<string, JsonSchema> {
-    return Object.fromEntries([...this.#reached].sort(([one], [other]) => (one < other ? -1 : 1)));
+    return Object.fromEntries([...this.#collected].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
-  /** The schema, whose references lead somewhere. */
-  #reach(schema: JsonSchema): JsonSchema {
+  /** Collects what the schema refers to. A reference to an unknown schema becomes an empty schema. */
+  #collect(schema: JsonSchema): JsonSchema {
     const name = referencedSchema(schema);
-    if (name === undefined) return mapSubschemas(schema, (each) => this.#reach(each));
+    if (name === undefined) return mapSubschemas(schema, (each) => this.#collect(each));
     if (name === 'Date') return { type: 'string', format: 'date-time' };
-    if (this.#reached.has(name)) return schema;
+    if (this.#collected.has(name)) return schema;
     const found = this.known.find(name);
-    if (!found) return {}; // a type without rules: nothing is known of it
-    this.#reached.set(name, found); // before its own references are followed: they may lead back here
-    this.#reached.set(name, this.#reach(found));
+    if (!found) return {}; // a type without validation rules
+    this.#collected.set(name, found); // first, because its own references may lead back here
+    this.#collected.set(name, this.#collect(found));
     return schema;
   }
 }

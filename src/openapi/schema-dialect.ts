@@ -1,7 +1,10 @@
 import type { JsonSchema } from '../http/json-schema.js';
 import { mapSubschemas } from './map-schemas.js';
 
-/** A schema of OpenAPI 3.0 in the dialect of 3.1: without `nullable`, boolean limits, `example` and binary formats. */
+/**
+ * Converts a schema of OpenAPI 3.0 to the dialect of 3.1: replaces `nullable`, boolean limits, `example` and binary
+ * formats.
+ */
 export function toJsonSchema(schema: JsonSchema): JsonSchema {
   const { nullable, exclusiveMinimum, exclusiveMaximum, example, ...rest } = mapSubschemas(schema, toJsonSchema);
   const converted = {
@@ -15,7 +18,7 @@ export function toJsonSchema(schema: JsonSchema): JsonSchema {
   return nullable === true ? orNull(defined) : defined;
 }
 
-/** A limit that is exclusive by a flag beside it becomes one of its own. */
+/** Converts a limit with a separate exclusive flag to an exclusive limit. */
 function exclusive(limit: 'minimum' | 'maximum', flag: unknown, rest: JsonSchema): JsonSchema {
   const keyword = limit === 'minimum' ? 'exclusiveMinimum' : 'exclusiveMaximum';
   if (flag === true) return { [limit]: undefined, [keyword]: rest[limit] };
@@ -25,7 +28,7 @@ function exclusive(limit: 'minimum' | 'maximum', flag: unknown, rest: JsonSchema
 function orNull(schema: JsonSchema): JsonSchema {
   const { type, enum: values } = schema;
   const isTyped = typeof type === 'string' || Array.isArray(type);
-  if (!isTyped && Object.keys(schema).some((keyword) => APPLIED.has(keyword))) {
+  if (!isTyped && Object.keys(schema).some((keyword) => REJECTING_NULL.has(keyword))) {
     return { anyOf: [schema, { type: 'null' }] };
   }
   return {
@@ -35,5 +38,5 @@ function orNull(schema: JsonSchema): JsonSchema {
   };
 }
 
-/** Keywords that null would not pass. */
-const APPLIED = new Set(['$ref', 'allOf', 'anyOf', 'oneOf', 'not', 'const']);
+/** Keywords that null does not satisfy. */
+const REJECTING_NULL = new Set(['$ref', 'allOf', 'anyOf', 'oneOf', 'not', 'const']);

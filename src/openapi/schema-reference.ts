@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../http/json-schema.js';
 
-/** Where the schemas of a document stand. */
+/** The path of the schemas in a document. */
 export const SCHEMAS = '#/components/schemas/';
 
 /** A reference to a schema of the document. */
@@ -8,7 +8,7 @@ export function schemaReference(name: string): JsonSchema {
   return { $ref: `${SCHEMAS}${name}` };
 }
 
-/** The name of the schema that a reference means; undefined for what is no such reference. */
+/** The name of the referenced schema; undefined if it is not such a reference. */
 export function referencedSchema({ $ref }: JsonSchema): string | undefined {
   return typeof $ref === 'string' && $ref.startsWith(SCHEMAS) ? $ref.slice(SCHEMAS.length) : undefined;
 }

@@ -1,12 +1,12 @@
 import type { CredentialCookie } from '../http/route-description.js';
 import type { OpenApiDocument } from './open-api-document.js';
 
-/** The scheme of access tokens. */
+/** The name of the security scheme of access tokens. */
 export const BEARER = 'bearerAuth';
 
 /**
- * How requests can show who sends them, by name: with an access token, and with the cookies that routes describe. The
- * order does not depend on that of the routes.
+ * The ways to authenticate a request, by name: an access token, and the cookies of the routes. Sorted, so that the
+ * result does not depend on the order of the routes.
  */
 export function securitySchemes(
   cookies: readonly CredentialCookie[],

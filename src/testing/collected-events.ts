@@ -6,14 +6,14 @@ export type CollectedEvent = {
   [K in keyof AuthEventMap]: { readonly name: K; readonly event: AuthEventMap[K] };
 }[keyof AuthEventMap];
 
-/** Events in the order in which they happened. It is an array: to forget them, set its length to 0. */
+/** Events in the order in which they were emitted. This is an array: set its length to 0 to remove all events. */
 export class CollectedEvents extends Array<CollectedEvent> {
-  /** What is filtered or mapped is a plain array. */
+  /** Filtering or mapping returns a plain array. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
 
-  /** The events of one name. */
+  /** The events with this name. */
   ofType<K extends keyof AuthEventMap>(name: K): AuthEventMap[K][] {
     return this.filter((collected) => collected.name === name).map(({ event }) => event as AuthEventMap[K]);
   }

@@ -2,12 +2,12 @@ import { EventEmitter, once } from 'node:events';
 import { type Mail, Mailer } from '../mail/mailer.js';
 import { normalizeEmail } from '../users/email.js';
 
-/** Milliseconds after which a mail is not waited for any longer. */
-const PATIENCE = 10_000;
+/** How long to wait for a mail, in milliseconds. */
+const TIMEOUT_MS = 10_000;
 
-/** A mailer that keeps the mails instead of sending them. */
+/** A mailer that collects mails instead of sending them. */
 export class CollectedMails extends Mailer {
-  /** Everything that was sent, oldest first. */
+  /** All mails, oldest first. */
   readonly all: Mail[] = [];
   readonly #sent = new EventEmitter();
 
@@ -17,13 +17,13 @@ export class CollectedMails extends Mailer {
   }
 
   /**
-   * The latest mail to an address, once there are so many: mails leave shortly after the answer. Addresses are compared
-   * as the library compares them.
+   * The latest mail to an address. Waits until there are `count` mails to it, because mails are sent shortly after the
+   * answer. Addresses are compared as the library compares them.
    *
    * @throws after 10 seconds
    */
   async to(address: string, count = 1): Promise<Mail> {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
     for (;;) {
       const mails = this.all.filter(({ to }) => normalizeEmail(to) === normalizeEmail(address));
       const latest = mails.at(-1);
@@ -35,14 +35,17 @@ export class CollectedMails extends Mailer {
     }
   }
 
-  /** Where the latest mail to somebody leads, once there are so many. @throws when there is no link in it */
+  /**
+   * The link in the latest mail to an address. Waits until there are `count` mails to it. @throws if the mail has no
+   * link
+   */
   async linkTo(address: string, count = 1): Promise<string> {
     const [link] = /https?:\/\/\S+/.exec((await this.to(address, count)).text) ?? [];
     if (!link) throw new Error(`there is no link in the mail to ${address}`);
     return link;
   }
 
-  /** Forgets what was sent so far. */
+  /** Removes all mails. */
   clear(): void {
     this.all.length = 0;
   }

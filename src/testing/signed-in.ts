@@ -3,7 +3,7 @@ import type { JwtAllauth } from '../jwt-allauth.js';
 import { Tokens } from '../tokens/tokens.js';
 import type { UserId } from '../users/base-user.entity.js';
 
-/** What a client holds after a sign-in, as any HTTP client of a test takes it. Whoever prints it sees no token. */
+/** The credentials of a signed-in client, for any HTTP client of a test. Printing the object shows no token. */
 export class SignedIn extends Tokens {
   readonly #cookieName: string;
 
@@ -12,22 +12,24 @@ export class SignedIn extends Tokens {
     this.#cookieName = cookieName;
   }
 
-  /** The headers of a request with the access token. */
+  /** The request headers with the access token. */
   get headers(): { authorization: string } {
     return { authorization: `Bearer ${this.access}` };
   }
 
-  /** The `Cookie` header with the refresh token. Where it travels in bodies instead, send `refresh` there. */
+  /**
+   * The `Cookie` header with the refresh token. If the refresh token travels in bodies, send `refresh` there instead.
+   */
   get cookie(): string {
     return `${this.#cookieName}=${this.refresh}`;
   }
 }
 
 /**
- * Signs a user in, without a password and its slow hash: opens a real session in the database.
+ * Signs a user in without a password and its slow hash, by opening a real session in the database.
  *
- * @param user the user, or their key
- * @throws incorrect_credentials when there is no such user, or they are not active
+ * @param user the user, or its key
+ * @throws incorrect_credentials if there is no such user, or it is not active
  */
 export async function signIn(auth: JwtAllauth, user: UserId | { readonly id: UserId }): Promise<SignedIn> {
   const id = typeof user === 'object' ? user.id : user;

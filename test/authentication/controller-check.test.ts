@@ -70,7 +70,7 @@ describe('a start is refused for a controller that', () => {
         return {};
       }
     }
-    expect(refusalOf(Partly).detail).toMatch(/Partly extends Base and inherits other,/);
+    expect(refusalOf(Partly).detail).toMatch(/Partly extends Base and inherits other;/);
   });
 
   test('overrides an action without a route of its own', () => {
@@ -164,8 +164,8 @@ describe('a start is refused for a controller that', () => {
         return [];
       }
     }
-    expect(refusalOf(OnAction).detail).toMatch(/OnAction\.list stands there more than once/);
-    expect(refusalOf(OnClass).detail).toMatch(/@Authorized on OnClass stands there more than once/);
+    expect(refusalOf(OnAction).detail).toMatch(/OnAction\.list is used more than once/);
+    expect(refusalOf(OnClass).detail).toMatch(/@Authorized on OnClass is used more than once/);
   });
 
   test.each([
@@ -174,7 +174,7 @@ describe('a start is refused for a controller that', () => {
     ['nothing', undefined],
     ['null', null],
   ])('is given as %s instead of a class', (_, controller) => {
-    expect(refusalOf(controller).detail).toMatch(/must be given as classes/);
+    expect(refusalOf(controller).detail).toMatch(/must be passed as classes/);
   });
 });
 
@@ -342,7 +342,7 @@ test.each(['authorizationChecker', 'currentUserChecker'])(
   'an %s of the app is refused, because ours would replace it',
   (name) => {
     const options = { [name]: () => true };
-    expect(() => app.auth.serverOptions({ ...options, controllers: [] })).toThrow(`${name} is this library's`);
+    expect(() => app.auth.serverOptions({ ...options, controllers: [] })).toThrow(`${name} is set by the library`);
     expect(() => app.auth.serverOptions({ [name]: undefined, controllers: [] })).not.toThrow();
   },
 );

@@ -49,7 +49,7 @@ test('a start is refused where the base class has a @SessionCheck, even if the c
     @Get('/x')
     x() {}
   }
-  expect(start(Unchecked)).toThrow(/Unchecked extends Checked, whose @SessionCheck it would lose/);
+  expect(start(Unchecked)).toThrow(/Unchecked extends Checked, whose @SessionCheck is not inherited/);
 });
 
 test('a start is refused where an overridden action loses its mark, even if it has another', () => {
@@ -65,8 +65,8 @@ test('a start is refused where an overridden action loses its mark, even if it h
     @Get('/x')
     override loaded() {}
   }
-  expect(start(Unchecked)).toThrow(/whose @SessionCheck it would lose/);
-  expect(start(Unloaded)).toThrow(/whose @LoadUser it would lose/);
+  expect(start(Unchecked)).toThrow(/whose @SessionCheck is not inherited/);
+  expect(start(Unloaded)).toThrow(/whose @LoadUser is not inherited/);
 });
 
 test('a start is refused for two @SessionCheck in one place, and accepted for one on each', () => {
@@ -85,7 +85,7 @@ test('a start is refused for two @SessionCheck in one place, and accepted for on
     @Get('/x')
     x() {}
   }
-  expect(start(Twice)).toThrow('@SessionCheck stands more than once on Twice.x');
+  expect(start(Twice)).toThrow('@SessionCheck is used more than once on Twice.x');
   expect(start(Both)).not.toThrow();
 });
 
@@ -95,7 +95,7 @@ test('a start is refused for a controller whose base class has the @Authorized',
     @Get('/x')
     x() {}
   }
-  expect(start(Unguarded)).toThrow(/Unguarded extends StaffOnly, whose @Authorized it would lose/);
+  expect(start(Unguarded)).toThrow(/Unguarded extends StaffOnly, whose @Authorized is not inherited/);
 });
 
 test('a start is refused for a routed method whose @Authorized stands in the base class', () => {
@@ -106,7 +106,7 @@ test('a start is refused for a routed method whose @Authorized stands in the bas
       return super.list();
     }
   }
-  expect(start(Overriding)).toThrow(/Overriding extends GuardedMethod, whose @Authorized it would lose/);
+  expect(start(Overriding)).toThrow(/Overriding extends GuardedMethod, whose @Authorized is not inherited/);
 });
 
 test.each([
@@ -118,7 +118,7 @@ test.each([
     @Get('/x')
     x() {}
   }
-  expect(start(Unguarded)).toThrow(`whose @${guard} it would lose`);
+  expect(start(Unguarded)).toThrow(`whose @${guard} is not inherited`);
 });
 
 test('a controller that has its own @Authorized beside that of its base class is accepted', () => {
@@ -138,7 +138,7 @@ test('a start is refused for @Authorized(null), which would let everybody in', (
     @Get('/x')
     x() {}
   }
-  expect(start(Mistyped)).toThrow(/takes role numbers and predicates/);
+  expect(start(Mistyped)).toThrow(/accepts only role numbers and predicates/);
 });
 
 test('a start is refused for @SessionCheck or @LoadUser without @Authorized, on an action or on the controller', () => {

@@ -84,7 +84,7 @@ const PARTITION = { topLevelSite: SITE, hasCrossSiteAncestor: true };
 /** Logged once for all sign-ins of an origin. */
 const WARNING = {
   level: 'warn',
-  message: 'the refresh cookie is not kept: the page is of another site',
+  message: 'the browser will not store the refresh cookie: the page belongs to another site',
   origin: SITE,
   set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true',
 };

@@ -70,7 +70,7 @@ test('an address is taken back by the keyboard alone, without a script, and no p
     '  - paragraph:',
     '    - text: Your account at accounts.test gets',
     `    - strong: ${OWN}`,
-    '    - text: back. Everybody is signed out, and you choose a new password.',
+    '    - text: back. All devices are signed out, and you choose a new password.',
     '  - button "Undo the change"',
   ]);
   await page.keyboard.press('Tab');

@@ -100,7 +100,7 @@ describe.each([
       '    - text: at accounts.test.',
       '  - text: New password',
       '  - textbox "New password" [invalid]',
-      '  - paragraph: At least 8 characters. A sentence is a good one.',
+      '  - paragraph: At least 8 characters. A sentence works well.',
       '  - alert: It is one of the most common passwords; use several words that have nothing to do with each other.',
       '  - button "Set password"',
     ]);

@@ -98,7 +98,7 @@ describe('check, about addresses', () => {
     await add('grace@example.com');
     const [id] = await add(email);
     expect(await findings()).toEqual({
-      addresses: failed(new RegExp(`^1 user \\(${id}\\) cannot sign in, because .* normal form`)),
+      addresses: failed(new RegExp(`^1 user \\(${id}\\) cannot sign in, because .* not normalised`)),
     });
     expect((await app.client().login(email.trim())).status).toBe(401);
   });
@@ -194,7 +194,7 @@ describe('check, about the index on addresses', () => {
     [
       'it leaves rows out',
       'create unique index some_only on app_user (email) where is_active',
-      failed(/; some_only leaves rows out .*, which does not count: create/),
+      failed(/; some_only is partial .* and does not count: create/),
     ],
     [
       'it is on lower(email)',
@@ -232,11 +232,11 @@ describe('check, about columns', () => {
     [
       'email',
       'varchar(253)',
-      /^"email" holds 253 characters of 254: alter table \S*"app_user" alter column "email" type text$/,
+      /^"email" holds 253 characters instead of 254: alter table \S*"app_user" alter column "email" type text$/,
     ],
-    ['password_hash', 'varchar(96)', /^"password_hash" holds 96 characters of 97: /],
-    ['first_name', 'char(149)', /^"first_name" holds 149 characters of 150: /],
-    ['last_name', 'short_text', /^"last_name" holds 50 characters of 150: /],
+    ['password_hash', 'varchar(96)', /^"password_hash" holds 96 characters instead of 97: /],
+    ['first_name', 'char(149)', /^"first_name" holds 149 characters instead of 150: /],
+    ['last_name', 'short_text', /^"last_name" holds 50 characters instead of 150: /],
   ])('fails where %s is %s', async (column, type, found) => {
     await sql('drop domain if exists short_text; create domain short_text as varchar(50)');
     const before = column === 'email' ? 'varchar(254)' : column === 'password_hash' ? 'text' : 'varchar(150)';
@@ -280,7 +280,7 @@ describe('check, about hashes', () => {
   ])('warns of one of %s, and never shows it', async (_what, hash) => {
     secrets.add(hash);
     await hashed(hash);
-    expect(await findings()).toEqual({ hashes: warning(/^1 user has a password hash of another kind than argon2/) });
+    expect(await findings()).toEqual({ hashes: warning(/^1 user has a password hash that is not argon2/) });
     expect(await new PasswordHasher().verify(hash, 'a long sentence')).toBe(false);
     await hashed(`${hash} `);
     expect(await findings()).toEqual({ hashes: warning(/^2 users have /) });

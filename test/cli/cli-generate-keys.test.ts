@@ -57,7 +57,7 @@ describe('generate-keys', () => {
       });
       expect(settingsFromEnv(variables)).toMatchObject({ algorithm, privateKey: await read('private-key.pem') });
       expect(stderr).toMatch(
-        /^wrote .*private-key\.pem, for its owner only\nwrote .*public-key\.pem\nwrote .*encryption-key, for its owner only\n$/,
+        /^wrote .*private-key\.pem, readable by its owner only\nwrote .*public-key\.pem\nwrote .*encryption-key, readable by its owner only\n$/,
       );
       expect(stdout + stderr).not.toContain('PRIVATE KEY-----');
     },
@@ -96,7 +96,10 @@ describe('generate-keys', () => {
     expect(variablesOf(first.stdout)['JWT_ALLAUTH_ENCRYPTION_KEYS']).toBe(key);
     const second = await run('--force');
     watch(await read('private-key.pem'));
-    expect([second.code, second.stderr]).toEqual([0, expect.stringMatching(/kept .*encryption-key, which was there/)]);
+    expect([second.code, second.stderr]).toEqual([
+      0,
+      expect.stringMatching(/kept .*encryption-key, which already exists/),
+    ]);
     expect(second.stderr).not.toMatch(/wrote .*encryption-key/);
     expect([await read('encryption-key'), variablesOf(second.stdout)]).toEqual([
       key,
@@ -117,13 +120,13 @@ describe('generate-keys', () => {
   test('overwrites nothing, and leaves nothing half done, unless it is told to', async () => {
     await writeFile(join(directory, 'public-key.pem'), 'in use');
     const refused = await run();
-    const complaint = /^jwt-allauth: .*public-key\.pem is there already; --force overwrites it\n$/;
+    const complaint = /^jwt-allauth: .*public-key\.pem already exists; --force overwrites it\n$/;
     expect(refused).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(complaint) });
     expect([await readdir(directory), await read('public-key.pem')]).toEqual([['public-key.pem'], 'in use']);
 
     await writeFile(join(directory, 'private-key.pem'), 'in use as well');
     await chmod(join(directory, 'private-key.pem'), 0o644);
-    expect((await run()).stderr).toMatch(/private-key\.pem is there already/);
+    expect((await run()).stderr).toMatch(/private-key\.pem already exists/);
     expect([await read('private-key.pem'), await read('public-key.pem')]).toEqual(['in use as well', 'in use']);
 
     expect((await run('--force')).code).toBe(0);
@@ -146,6 +149,6 @@ describe('generate-keys', () => {
     await writeFile(join(directory, 'a file'), '');
     const { code, stdout, stderr } = await run('--out', join(directory, 'a file'));
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^jwt-allauth: .*a file cannot be made a folder: EEXIST\n$/);
+    expect(stderr).toMatch(/^jwt-allauth: .*a file cannot be created as a folder: EEXIST\n$/);
   });
 });

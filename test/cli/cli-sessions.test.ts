@@ -72,7 +72,7 @@ describe('sessions list', () => {
 
   test('says so where there is none', async () => {
     await app.auth.sessions.revokeAll(owner.id);
-    expect(await run('list', '--user', email)).toEqual({ code: 0, stdout: 'no live session\n', stderr: '' });
+    expect(await run('list', '--user', email)).toEqual({ code: 0, stdout: 'no live sessions\n', stderr: '' });
     expect(await run('list', '--user', email, '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
   });
 });
@@ -81,17 +81,17 @@ describe('sessions revoke', () => {
   test('ends every session of the user and nobody else’s', async () => {
     const { first, second } = await fourSessions();
     const other = await createOwner(app);
-    expect(await run('revoke', '--user', email)).toEqual({ code: 0, stdout: 'sessions ended: 2\n', stderr: '' });
+    expect(await run('revoke', '--user', email)).toEqual({ code: 0, stdout: 'sessions revoked: 2\n', stderr: '' });
     expect(await owner.live()).toBe(0);
     expect([(await first.refresh()).status, (await second.refresh()).status]).toEqual([401, 401]);
     expect((await other.client.refresh()).status).toBe(200);
-    expect(await run('revoke', '--user', owner.id)).toEqual({ code: 0, stdout: 'sessions ended: 0\n', stderr: '' });
+    expect(await run('revoke', '--user', owner.id)).toEqual({ code: 0, stdout: 'sessions revoked: 0\n', stderr: '' });
   });
 
   test('ends one session where one is named', async () => {
     const { first, second } = await fourSessions();
     const args = ['revoke', '--user', owner.id, '--session', sessionOf(first)];
-    expect(await run(...args)).toEqual({ code: 0, stdout: 'sessions ended: 1\n', stderr: '' });
+    expect(await run(...args)).toEqual({ code: 0, stdout: 'sessions revoked: 1\n', stderr: '' });
     expect([(await first.refresh()).status, (await second.refresh()).status]).toEqual([401, 200]);
     const again = { code: 1, stdout: '', stderr: 'jwt-allauth: the user has no live session with this id\n' };
     expect(await run(...args)).toEqual(again);

@@ -135,7 +135,7 @@ describe('the app', () => {
     [`${SOURCE_ORM}#nothing`, /names nothing, which is neither MikroORM options nor an instance/],
     [`${SOURCE_ORM}#fails`, /names fails, which fails: no answer from postgresql:\/\/\[redacted\]@/],
     [`${SOURCE_ORM}#failsLater`, /names failsLater, which fails: no answer from .* for \[redacted\]/],
-    [`${SOURCE_ORM}#withoutEntities`, /names withoutEntities, from which no ORM can be made: /],
+    [`${SOURCE_ORM}#withoutEntities`, /names withoutEntities, from which no ORM can be created: /],
     [`${SOURCE_ORM}#withoutOurs`, /The ORM does not know AuthSession: add \.\.\.createAuthEntities/],
   ])('that is given as %s is refused in one sentence', async (reference, complaint) => {
     for (const command of [['purge'], ['sessions', 'list', '--user', 'ada@example.com']]) {
@@ -167,12 +167,12 @@ describe('the app', () => {
     [
       'has another name',
       (url) => Object.assign(url, { pathname: '/nowhere' }),
-      /^jwt-allauth: The database refuses: database "nowhere" does not exist.*\n$/,
+      /^jwt-allauth: The database returned an error: database "nowhere" does not exist.*\n$/,
     ],
     [
       'has another password',
       (url) => Object.assign(url, { password: 'another-password' }),
-      /^jwt-allauth: The database refuses: password authentication failed.*\n$/,
+      /^jwt-allauth: The database returned an error: password authentication failed.*\n$/,
     ],
   ])('with a database that %s ends with 1 and one sentence', async (_, change, complaint) => {
     const url = new URL(app.database.url);
@@ -194,7 +194,7 @@ describe('the app', () => {
     expect([code, stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^jwt-allauth: The database refuses: relation ".*auth_session" does not exist; .*check.*\n$/,
+        /^jwt-allauth: The database returned an error: relation ".*auth_session" does not exist; .*check.*\n$/,
       ),
     ]);
   });

@@ -674,7 +674,7 @@ describe('what a client is given', () => {
     await start({}, memoryStore());
     await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toMatchObject({
       code: 'bad_request',
-      message: 'The header Auth-Transport can be cookie here.',
+      message: 'The header Auth-Transport must be cookie here.',
     });
     expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
   });

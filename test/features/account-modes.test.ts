@@ -82,7 +82,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
     const again = await signUp(' Ada@Example.com');
     if (mode === 'mandatory') {
       expect([again.status, again.body]).toEqual([201, (await signUp('nobody@example.com')).body]);
-      expect((await app.mailsTo('ada@example.com', before + 1)).at(-1)?.subject).toBe('You have an account already');
+      expect((await app.mailsTo('ada@example.com', before + 1)).at(-1)?.subject).toBe('You already have an account');
     } else {
       expectProblem(again, 409, 'email_already_registered');
       expect(await app.mailCount()).toBe(before);

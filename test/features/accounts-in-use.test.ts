@@ -94,7 +94,7 @@ test('an invitation in flight holds its address: a sign-up beside it is answered
   await invited('mandatory');
   const before = await eve();
   expect((await signUp(EVE)).status).toBe(201);
-  expect((await app.mailsTo(EVE, 2))[1]?.subject).toBe('You have an account already');
+  expect((await app.mailsTo(EVE, 2))[1]?.subject).toBe('You already have an account');
   expectProblem(await app.client().login(EVE), 401, 'email_not_verified');
   expect(await eve()).toEqual(before);
 });

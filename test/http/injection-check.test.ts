@@ -51,7 +51,7 @@ describe('constructor injection', () => {
       constructor(readonly orders: Orders) {}
     }
     withoutMetadata(Without);
-    expect(() => start(Without)).toThrow(refusal(/^Without has constructor parameters and no decorator metadata/));
+    expect(() => start(Without)).toThrow(refusal(/^Without has constructor parameters but no decorator metadata/));
     expect(() => start(Without)).toThrow(refusal(/emitDecoratorMetadata.*@Inject\(\(\) => Service\)$/));
     Container.set(Without, new Without(new Orders()));
     expect(() => start(Without)).not.toThrow();
@@ -93,7 +93,7 @@ describe('a container that', () => {
   ])('%s what it does not know refuses the start', (_, get) => {
     useContainer({ get } as never);
     expect(() => start()).toThrow(
-      refusal(/^the container given to useContainer does not know our classes; give TypeDI's/),
+      refusal(/^the container passed to useContainer does not know the library's classes; use TypeDI's/),
     );
   });
 
@@ -128,7 +128,7 @@ describe('two copies of', () => {
     expect(other).not.toBe(Container);
     useContainer(other as never);
     expect(() => start()).toThrow(
-      refusal(/^the container given to useContainer is of another copy of typedi than ours \(.*typedi/),
+      refusal(/^the container passed to useContainer is of another copy of typedi than the library's \(.*typedi/),
     );
   });
 

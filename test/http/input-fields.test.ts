@@ -283,7 +283,7 @@ describe('a class of the app is refused at start', () => {
 
   test.each(['id', 'role', 'isActive', 'emailVerified', 'passwordHash'])('with a field "%s"', async (name) => {
     await expect(start({ registration: withField(name) })).rejects.toThrow(
-      `inputs.registration: a field "${name}" would change what the library guards`,
+      `inputs.registration: a field "${name}" would change a property that only the library may write`,
     );
   });
 

@@ -100,5 +100,5 @@ test('interceptors that are given as paths are refused at start, because they co
   app = await createTestApp();
   const start = () => app.auth.serverOptions({ interceptors: ['./interceptors/*.js'] as never });
   expect(start).toThrow(expect.objectContaining({ code: ErrorCode.ControllerRefused }));
-  expect(start).toThrow(/^interceptors must be given as classes/);
+  expect(start).toThrow(/^interceptors must be passed as classes/);
 });

@@ -95,7 +95,9 @@ describe('a REFRESH_TOKEN_COOKIE_PATH', () => {
   test('that misses routePrefix is warned of without PUBLIC_URL, and is nothing to bodies', async () => {
     const server = { routePrefix: '/api' };
     const app = await createTestApp({ server, settings: { refreshTokenCookiePath: '/auth' } });
-    expect(app.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('are below /api/auth: unless') }]);
+    expect(app.log).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('are below /api/auth: browsers do not send the cookie') },
+    ]);
     await app.close();
     const settings = { publicUrl, refreshTokenAsCookie: false, refreshTokenCookiePath: '/auth' };
     const bodies = await createTestApp({ settings });

@@ -101,7 +101,9 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     const app = await startWith(express);
     const answer = await rawRequest(`${app.url}/auth/login`, { headers: JSON_TYPE, body: JSON.stringify(RIGHT) });
     expectProblemDetails(answer, 500, 'internal_error');
-    expect(app.log).toMatchObject([{ reason: 'A middleware has read the body and has not kept it in request.body.' }]);
+    expect(app.log).toMatchObject([
+      { reason: 'A middleware has read the body, but has not stored it in request.body.' },
+    ]);
     await app.close();
   });
 

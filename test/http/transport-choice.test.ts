@@ -142,7 +142,7 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
       for (const [method, path, body] of requests) {
         const answer = await send(path, body, { ...bearer(cookies.access), ...odd }, method);
         expectProblemDetails(answer, 400, 'bad_request');
-        expect(answer.body.detail).toBe('The header Auth-Transport can be cookie or body here.');
+        expect(answer.body.detail).toBe('The header Auth-Transport must be cookie or body here.');
         expect(ways(answer)).toEqual([]);
       }
       expect(await fingerprint(app.database)).toBe(before);

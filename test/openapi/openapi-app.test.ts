@@ -127,12 +127,12 @@ describe("the document of the app's own routes", () => {
   test('does not guess which of two schemas a name means', () => {
     const cases: [NonNullable<AppServerOptions['controllers']>, RegExp][] = [
       [[OrdersController, OtherOrdersController], /two classes are named Order/],
-      [[TokensController], /AuthTokens is a schema of jwt-allauth/],
-      [[GrantsController], /AuthTokens is a schema of jwt-allauth/],
+      [[TokensController], /the schema name AuthTokens belongs to jwt-allauth/],
+      [[GrantsController], /the schema name AuthTokens belongs to jwt-allauth/],
     ];
     for (const [controllers, sentence] of cases) expect(() => documentOf(app, { controllers })).toThrow(sentence);
     const given = () => documentOf(app, {}, { schemas: { AuthTokens: { type: 'string' } } });
-    expect(given).toThrow(new TypeError('AuthTokens is a schema of jwt-allauth; choose another name'));
+    expect(given).toThrow(new TypeError('the schema name AuthTokens belongs to jwt-allauth; choose another name'));
   });
 
   test("describes the app's own route where it answers in the place of ours", async () => {

@@ -243,7 +243,7 @@ describe('a controller that is new', () => {
   test('is refused where an action says nothing, and where one name would mean two schemas', async () => {
     await expect(documentWith(SilentController)).rejects.toThrow('SilentController.say has no @DescribeRoute');
     await expect(documentWith(TreeController, OtherTreeController)).rejects.toThrow(
-      'two routes name different schemas AuthTree',
+      'two routes use the name AuthTree for different schemas',
     );
   });
 });

@@ -183,7 +183,7 @@ describe('the check of an access token’s session', () => {
   });
 
   test('another word than the three is refused where it stands', () => {
-    expect(() => SessionCheck('toString' as never)).toThrow('@SessionCheck takes none, revocation-list or database');
+    expect(() => SessionCheck('toString' as never)).toThrow('@SessionCheck accepts none, revocation-list or database');
   });
 });
 

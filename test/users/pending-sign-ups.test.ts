@@ -209,7 +209,7 @@ describe('a new link', () => {
     for (const asked of [await resend(ADA), await resend(ADA, cookie)]) expect(asked.status).toBe(202);
     const [, , ...mails] = await app.mailsTo(ADA, 4);
     for (const mail of mails) {
-      expect(mail.subject).toBe('Several sign-ups wait to be confirmed');
+      expect(mail.subject).toBe('Several sign-ups are waiting for confirmation');
       expect(`${mail.text}${mail.html}`).not.toContain('/auth/registration/');
     }
     expect((await app.open(own)).status).toBe(200); // it was not superseded

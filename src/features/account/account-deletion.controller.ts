@@ -10,7 +10,7 @@ import { validateInput } from '../../http/validate-input.js';
 import { AccountDeletionInput } from './account-deletion.input.js';
 import type { AccountDeletionService } from './account-deletion.service.js';
 
-/** The route by which a user leaves. */
+/** The route with which users delete their account. */
 export function createAccountDeletionController(
   { accountDeletion }: { readonly accountDeletion: AccountDeletionService },
   { prefix, settings, transport }: ControllerParts,
@@ -22,9 +22,9 @@ export function createAccountDeletionController(
     @DescribeRoute({
       id: 'deleteUser',
       tag: 'Account',
-      summary: 'Delete the account and all it owns',
+      summary: 'Delete your account and its data',
       body: AccountDeletionInput,
-      answers: { 204: signedOutAnswer('The account is gone.', settings) },
+      answers: { 204: signedOutAnswer('The account was deleted.', settings) },
       errors: [ErrorCode.IncorrectCredentials, 'account_in_use'],
       isLimited: true,
     })

@@ -14,7 +14,7 @@ declare module '../../observability/auth-events.js' {
   }
 }
 
-/** Lets users leave. */
+/** Deletes accounts at the request of their users. */
 export class AccountDeletionService {
   constructor(
     protected readonly kernel: Pick<
@@ -24,11 +24,11 @@ export class AccountDeletionService {
   ) {}
 
   /**
-   * Ends every session and deletes the account with all that hangs on it: all of it or nothing.
+   * Revokes every session and deletes the account with all rows of the library that belong to it, in one transaction.
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, too_many_requests, token_not_valid, service_unavailable
-   * @throws account_in_use when a foreign key of the app keeps the user's row; the log names it
+   * @throws account_in_use if a foreign key of the app prevents the deletion; the log entry names the key
    */
   async delete(caller: SessionReference, password: string, client: SessionClient): Promise<void> {
     const user = await this.kernel.passwordProof.check(caller, password, client);
@@ -36,7 +36,7 @@ export class AccountDeletionService {
       await this.#delete(user, caller);
     } catch (error) {
       if (!isForeignKeyViolation(error) && !isNotNullViolation(error)) throw error;
-      this.kernel.logger.warn(violatedConstraint(error), 'an account was not deleted');
+      this.kernel.logger.warn(violatedConstraint(error), 'an account could not be deleted');
       throw accountError('account_in_use', { cause: error });
     }
   }
@@ -44,7 +44,7 @@ export class AccountDeletionService {
   async #delete(user: BaseUser, caller: SessionReference): Promise<void> {
     await this.kernel.database.transaction(async (em) => {
       await this.kernel.sessions.revokeAll(user.id, { em, reason: 'deletion' });
-      // A password that was changed meanwhile is not the one that was checked.
+      // The password may have been changed since it was checked.
       if (!(await this.kernel.users.hasPassword(user, em))) throw authError('incorrect_credentials');
       await this.deleteUser(user, em);
       await this.kernel.journal.record([['user.deleted', { user: caller.sub }]], em);
@@ -52,7 +52,7 @@ export class AccountDeletionService {
     });
   }
 
-  /** Deletes the user's row; an app overrides this where its own tables do not cascade. */
+  /** Deletes the user's row. Override this if your app's tables do not cascade. */
   protected async deleteUser(user: BaseUser, em: EntityManager): Promise<void> {
     await this.kernel.users.delete(user.id, em);
   }

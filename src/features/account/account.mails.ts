@@ -5,7 +5,7 @@ export const ACCOUNT_MAILS = {
   'account-deleted': {
     subject: 'Your account was deleted',
     title: 'Your account was deleted',
-    before: 'Your account at <%= it.app %> was deleted, as you asked for, with all that belonged to it.',
-    after: 'You will get no more mails from us.',
+    before: 'Your account at <%= it.app %> and its data were deleted, as you asked.',
+    after: 'You will not get any more mails about it.',
   },
 } as const satisfies Record<string, MailWords>;

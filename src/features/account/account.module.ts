@@ -6,7 +6,7 @@ import { ACCOUNT_ERRORS } from './account-errors.js';
 import { createProfileController } from './profile.controller.js';
 import { ProfileService } from './profile.service.js';
 
-/** The own profile, and the deletion of the own account. */
+/** The user's profile and the deletion of the account. */
 export const accountModule: AuthModule = {
   name: 'account',
   routes: ['profile', 'accountDeletion'],

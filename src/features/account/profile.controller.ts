@@ -10,7 +10,7 @@ import type { BaseUser } from '../../users/base-user.entity.js';
 import { ProfileInput } from './profile.input.js';
 import type { ProfileService } from './profile.service.js';
 
-/** What a user is shown of their account. */
+/** The profile as its user sees it. */
 interface ProfileBody {
   readonly id: string;
   readonly email: string;
@@ -20,13 +20,13 @@ interface ProfileBody {
   readonly emailVerified: boolean;
 }
 
-/** What the app adds to the inputs. */
+/** The fields that the app adds to the inputs. */
 interface ProfileInputs {
   readonly registration: { readonly shown: readonly ShownField[] };
   readonly profile: InputFields;
 }
 
-/** The routes of what a user says about themselves. */
+/** The routes that read and change the user's profile. */
 export function createProfileController(
   { profile, inputs }: { readonly profile: ProfileService; readonly inputs: ProfileInputs },
   { prefix }: ControllerParts,
@@ -43,7 +43,7 @@ export function createProfileController(
     @DescribeRoute({
       id: 'getUser',
       tag: 'Account',
-      summary: 'The own profile',
+      summary: 'Get your profile',
       answers: { 200: { description: 'The profile.', json } },
     })
     async get(@CurrentUser() principal: SessionPrincipal): Promise<ProfileBody> {
@@ -54,9 +54,9 @@ export function createProfileController(
     @DescribeRoute({
       id: 'updateUser',
       tag: 'Account',
-      summary: 'Change the own profile',
+      summary: 'Change your profile',
       body: { input: type, name: ProfileInput.name },
-      answers: { 200: { description: 'The profile as it is now.', json } },
+      answers: { 200: { description: 'The changed profile.', json } },
     })
     async update(
       @CurrentUser() principal: SessionPrincipal,

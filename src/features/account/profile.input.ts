@@ -1,6 +1,6 @@
 import { PersonName } from '../../http/field.decorator.js';
 
-/** The body of a change of the own profile. An app adds fields by a subclass: `createJwtAllauth({ inputs })`. */
+/** The body of a profile change. To add fields, extend this class: `createJwtAllauth({ inputs })`. */
 export class ProfileInput {
   @PersonName()
   firstName?: string;

@@ -3,7 +3,7 @@ import { DEVICES_MAILS } from './devices.mails.js';
 import { createSessionsController } from './sessions.controller.js';
 import { TheftNotices } from './theft-notices.js';
 
-/** The list of the own sessions, their end, and the notice about a session that was stolen. */
+/** The list of the user's sessions, their revocation, and the notice about a stolen session. */
 export const devicesModule: AuthModule = {
   name: 'devices',
   routes: ['sessions'],

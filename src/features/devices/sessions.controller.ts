@@ -10,10 +10,10 @@ import type { SessionService } from '../../sessions/session.service.js';
 import type { SessionInfo } from '../../sessions/session-info.js';
 import { isUuid } from '../../users/user-key.js';
 
-/** A session as its owner is shown it; instants in ISO 8601. */
+/** A session as its user sees it; instants in ISO 8601. */
 type SessionBody = SessionInfo & { readonly current: boolean };
 
-/** The routes of a user's sessions and devices. */
+/** The routes that list and revoke the user's sessions. */
 export function createSessionsController(
   { sessions }: { readonly sessions: SessionService },
   { prefix }: ControllerParts,
@@ -24,7 +24,7 @@ export function createSessionsController(
     @DescribeRoute({
       id: 'sessions',
       tag: 'Sessions',
-      summary: 'The own sessions, the one used last first',
+      summary: 'List your sessions, most recently used first',
       answers: { 200: { description: 'At most 200 sessions.', json: { items: SESSION } } },
     })
     async list(@CurrentUser() { claims }: SessionPrincipal): Promise<SessionBody[]> {
@@ -37,13 +37,13 @@ export function createSessionsController(
     @DescribeRoute({
       id: 'revokeSession',
       tag: 'Sessions',
-      summary: 'End one of the own sessions',
-      answers: { 204: { description: 'The session has ended.' } },
+      summary: 'Revoke one of your sessions',
+      answers: { 204: { description: 'The session was revoked.' } },
       errors: [ErrorCode.SessionNotFound],
     })
     async revoke(@CurrentUser() { claims }: SessionPrincipal, @Param('id') id: string): Promise<void> {
-      const ended = isUuid(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
-      if (ended === 0) throw authError('session_not_found');
+      const revoked = isUuid(id) ? await sessions.revokeFor(claims, { session: id }) : 0;
+      if (revoked === 0) throw authError('session_not_found');
     }
 
     @Post('/sessions/revoke-others')
@@ -51,8 +51,8 @@ export function createSessionsController(
     @DescribeRoute({
       id: 'revokeOtherSessions',
       tag: 'Sessions',
-      summary: 'End every session but this one',
-      answers: { 204: { description: 'The others have ended.' } },
+      summary: 'Revoke all your sessions except the current one',
+      answers: { 204: { description: 'The other sessions were revoked.' } },
     })
     async revokeOthers(@CurrentUser() { claims }: SessionPrincipal): Promise<void> {
       await sessions.revokeFor(claims, 'others');
@@ -68,10 +68,10 @@ const SESSION: NamedSchema = {
   name: 'AuthSession',
   schema: closedObject({
     id: { ...text, format: 'uuid' },
-    current: { type: 'boolean', description: 'Whether the access token belongs to it.' },
+    current: { type: 'boolean', description: 'Whether the access token belongs to this session.' },
     createdAt: instant,
-    lastUsedAt: { ...instant, description: 'To the minute; a refresh is shown when its grace is over.' },
-    expiresAt: { ...instant, description: 'When it ends if it is not used, to the minute.' },
+    lastUsedAt: { ...instant, description: 'Rounded to the minute. A refresh shows up when its grace period is over.' },
+    expiresAt: { ...instant, description: 'When the session expires if it is not used, rounded to the minute.' },
     ip: maybeText,
     browser: maybeText,
     os: maybeText,

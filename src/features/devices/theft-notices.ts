@@ -1,14 +1,17 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
 
-/** Mails the owner of a session that was ended because its refresh token was copied. The mail never delays that end. */
+/**
+ * Mails the user when a session was revoked because its refresh token was copied. The mail does not delay the
+ * revocation.
+ */
 export class TheftNotices {
   constructor(private readonly kernel: Pick<AuthKernel, 'users' | 'mails' | 'backgroundJobs' | 'events'>) {
     const { backgroundJobs } = kernel;
     backgroundJobs.handle<{ user: string }>('theft notice', ({ user }, em) => this.#notify(user, em));
   }
 
-  /** Begins to listen, where mails are sent. */
+  /** Starts to listen, if mails are enabled. */
   listen(): void {
     const { mails, events, backgroundJobs } = this.kernel;
     if (!mails.isOn) return;

@@ -11,7 +11,7 @@ import { validateInput } from '../../http/validate-input.js';
 import { EmailChangeInput } from './email-change.input.js';
 import type { EmailChangeService } from './email-change.service.js';
 
-/** The route that asks for another address. */
+/** The route that requests an address change. */
 export function createEmailChangeController(
   { emailChange }: { readonly emailChange: EmailChangeService },
   { prefix }: ControllerParts,
@@ -23,10 +23,12 @@ export function createEmailChangeController(
     @DescribeRoute({
       id: 'changeEmail',
       tag: MAIL_TAG,
-      summary: 'Ask for another address',
-      description: 'The address changes when the link that is mailed to the new one is opened.',
+      summary: 'Request an address change',
+      description: 'The address changes when the user opens the link that is mailed to the new address.',
       body: EmailChangeInput,
-      answers: { 202: { description: 'Always the same, also for an address that is taken.', json: DETAIL } },
+      answers: {
+        202: { description: 'The same answer for every address, even if it belongs to another account.', json: DETAIL },
+      },
       errors: [ErrorCode.IncorrectCredentials],
       isLimited: true,
     })
@@ -36,7 +38,7 @@ export function createEmailChangeController(
       @Req() request: HttpRequest,
     ) {
       await emailChange.request(principal.claims, { ...validateInput(EmailChangeInput, body), ...clientOf(request) });
-      return { detail: 'Open the link in the mail to the new address.' };
+      return { detail: 'Open the link in the mail that was sent to the new address.' };
     }
   }
   return EmailChangeController;

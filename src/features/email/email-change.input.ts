@@ -1,6 +1,6 @@
 import { NewEmail, Password } from '../../http/field.decorator.js';
 
-/** The body of a request for another address. */
+/** The body of an address change. */
 export class EmailChangeInput {
   @NewEmail()
   email!: string;

@@ -7,21 +7,21 @@ import type { SessionReference } from '../../sessions/session.service.js';
 import { normalizeEmail } from '../../users/email.js';
 import type { PasswordOwner } from '../../users/user.service.js';
 
-/** What somebody who changes their address gives. */
+/** The input of an address change. */
 export interface EmailChange extends SessionClient {
   readonly email: string;
   readonly password: string;
 }
 
-/** A change that was asked for, until its mails are written. */
-interface AskedChange {
+/** A requested change, stored until its mails are written. */
+interface RequestedChange {
   readonly caller: SessionReference;
   readonly email: string;
-  /** Digest of the hash of the password that was checked. */
+  /** Digest of the password hash that was checked. */
   readonly password: string;
 }
 
-/** Changes the address of a signed-in user, once the new mailbox is proved (`EmailVerificationService.confirm`). */
+/** Changes the address of a signed-in user after the new mailbox was verified (`EmailVerificationService.confirm`). */
 export class EmailChangeService {
   constructor(
     protected readonly kernel: Pick<
@@ -29,13 +29,12 @@ export class EmailChangeService {
       'users' | 'passwordProof' | 'addresses' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'sessions'
     >,
   ) {
-    const { backgroundJobs: deferred } = kernel;
-    deferred.handle<AskedChange>('email change', (asked, em) => this.#mail(asked, em));
+    kernel.backgroundJobs.handle<RequestedChange>('email change', (requested, em) => this.#mail(requested, em));
   }
 
   /**
-   * Mails a link to the new address and a notice to the old one. To an address that is taken no link is mailed, which
-   * the caller is not told.
+   * Mails a link to the new address and a notice to the old one. If the new address belongs to another account, no link
+   * is mailed; the answer is the same.
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
@@ -43,7 +42,7 @@ export class EmailChangeService {
   async request(caller: SessionReference, { email, password, ...client }: EmailChange): Promise<void> {
     const user = await this.kernel.passwordProof.check(caller, password, client);
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
-      throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is your address already'] }] });
+      throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is already your address'] }] });
     }
     await this.kernel.mailLimiter.countMail('email-change', email, client);
     await this.kernel.backgroundJobs.enqueue('email change', {
@@ -53,9 +52,9 @@ export class EmailChangeService {
     });
   }
 
-  async #mail({ caller, email, password }: AskedChange, em: EntityManager): Promise<void> {
+  async #mail({ caller, email, password }: RequestedChange, em: EntityManager): Promise<void> {
     const user = await this.kernel.users.getActiveWithPassword(caller.sub, em);
-    // Who has another password by now did not ask for this.
+    // If the password was changed since, the request may come from a thief.
     if (digestOf(user) !== password || !(await this.kernel.users.hasPassword(user, em))) return;
     await this.kernel.sessions.assertLive(caller, em);
     if (!(await this.kernel.addresses.isTaken(email, em, user.id)))
@@ -64,7 +63,7 @@ export class EmailChangeService {
   }
 }
 
-/** Says which password was checked, without its hash. */
+/** Identifies the checked password without storing its hash. */
 function digestOf({ passwordHash }: PasswordOwner): string {
   return createHash('sha256')
     .update(passwordHash ?? '')

@@ -7,19 +7,21 @@ import { redirect } from '../../http/pages/page-response.js';
 import { LINK_PATHS } from '../../mail/link-paths.js';
 import type { EmailUndoService } from './email-undo.service.js';
 
-/** Seconds from the opening of the link to the answer. Opening it again starts anew, for as long as its key is good. */
+/**
+ * Seconds within which the page must be answered. Opening the link again starts the time anew, while its key is valid.
+ */
 const COOKIE_SECONDS = 3600;
 
 /**
- * From a mailed link to the old address and a new password, over HTTP. No page has a key in its address or in itself:
- * opening the link moves its key into a cookie and only asks, because scanners of mails open links too; the answer
- * moves the key of the new password into a cookie as well.
+ * The HTTP steps from a mailed link to the old address and a new password. No page contains a key, and no URL after the
+ * first: opening the link moves its key into a cookie and only asks, because mail scanners open links too. Confirming
+ * sets the cookie with the key for the new password.
  */
 export class EmailUndoForm {
   readonly #pages: LinkPages;
   readonly #formUrl: string;
   readonly #cookie: OneTimeCookie;
-  /** Where a new password is set after an undo. */
+  /** Where the new password is set after the undo. */
   readonly #password: { readonly url: string; readonly cookie: OneTimeCookie; readonly lifetime: number };
 
   constructor(
@@ -33,21 +35,23 @@ export class EmailUndoForm {
     this.#password = { url: reset.appForm ?? url(reset.form), cookie: cookie(reset.cookie), lifetime: reset.lifetime };
   }
 
-  /** Answers the link: on to the question, with the cookie, or the page of a link that failed. */
+  /**
+   * Answers the link: redirects to the confirmation page and sets the cookie, or shows that the link cannot be used.
+   */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     if (!(await this.kernel.emailUndo.find([key], clientOf(request)))) return this.#pages.failed(response);
     this.#cookie.set(response, key, COOKIE_SECONDS);
     return redirect(response, this.#formUrl);
   }
 
-  /** Shows the question where the request has the cookie, else the page of a link that failed. */
+  /** Shows the confirmation page if the request has the cookie, else the page for a link that cannot be used. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const found = await this.kernel.emailUndo.find(this.#cookie.read(request), clientOf(request));
     if (!found) return this.#pages.failed(response);
     return this.#pages.askUndo(response, { email: found.email, action: new URL(this.#formUrl).pathname });
   }
 
-  /** Takes the address back: done, or the page of a link that failed. */
+  /** Undoes the change and shows the result, or the page for a link that cannot be used. */
   async submitForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const resetKey = await this.kernel.emailUndo.undo(this.#cookie.read(request), clientOf(request));
     if (resetKey === undefined) return this.#pages.failed(response);

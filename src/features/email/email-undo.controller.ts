@@ -10,8 +10,8 @@ import type { EmailUndoForm } from './email-undo-form.js';
 
 const cookie = linkCookie('emailUndoCookie', 'email_undo_access_token');
 
-/** The routes that take a changed address back. */
-export function createEmailUndoController(byMail: EmailUndoForm, { prefix, originGuard }: ControllerParts) {
+/** The routes that undo an address change. */
+export function createEmailUndoController(form: EmailUndoForm, { prefix, originGuard }: ControllerParts) {
   @AuthController(prefix)
   class EmailUndoController {
     @Get(`${LINK_PATHS.emailUndo}/:key`)
@@ -19,12 +19,12 @@ export function createEmailUndoController(byMail: EmailUndoForm, { prefix, origi
     @DescribeRoute({
       ...LINK_PAGE,
       id: 'openEmailUndo',
-      summary: 'Open the link that takes a changed address back',
+      summary: 'Open the link that undoes an address change',
       description: MOVES_KEY_TO_COOKIE,
-      answers: { 303: redirectAnswer('On to the question.', 'The question.') },
+      answers: { 303: redirectAnswer('Redirects to the confirmation page.', 'The confirmation page.') },
     })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
-      return byMail.open(key, request, response);
+      return form.open(key, request, response);
     }
 
     @Get(LINK_PATHS.emailUndoForm)
@@ -32,12 +32,12 @@ export function createEmailUndoController(byMail: EmailUndoForm, { prefix, origi
     @DescribeRoute({
       ...LINK_PAGE,
       id: 'showEmailUndoForm',
-      summary: 'The question whether to take a changed address back',
+      summary: 'Show the page that asks whether to undo an address change',
       cookie,
-      answers: { 200: { description: 'The question.', isPage: true } },
+      answers: { 200: { description: 'The confirmation page.', isPage: true } },
     })
     async form(@Req() request: HttpRequest, @Res() response: HttpResponse) {
-      return byMail.showForm(request, response);
+      return form.showForm(request, response);
     }
 
     @Post(LINK_PATHS.emailUndoForm)
@@ -46,19 +46,19 @@ export function createEmailUndoController(byMail: EmailUndoForm, { prefix, origi
     @DescribeRoute({
       ...LINK_PAGE,
       id: 'undoEmailChange',
-      summary: 'Take a changed address back',
-      description: 'Every session and the password end. The page leads to a new password.',
+      summary: 'Undo an address change',
+      description: 'Revokes every session and removes the password. The page links to the form for a new password.',
       cookie,
       answers: {
         200: {
-          description: 'The address is back.',
-          headers: { 'Set-Cookie': 'Clears the cookie of the link, and sets that of a new password.' },
+          description: 'The old address was restored.',
+          headers: { 'Set-Cookie': 'Clears the cookie of the link, and sets the one for a new password.' },
           isPage: true,
         },
       },
     })
     async submit(@Req() request: HttpRequest, @Res() response: HttpResponse) {
-      return byMail.submitForm(request, response);
+      return form.submitForm(request, response);
     }
   }
   return EmailUndoController;

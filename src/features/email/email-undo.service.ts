@@ -5,21 +5,21 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import { UNDO_PURPOSES } from '../../tokens/one-time-keys.js';
 import type { UserId } from '../../users/base-user.entity.js';
 
-/** Seconds for which a changed address can be taken back. */
+/** How long an address change can be undone, in seconds. */
 const LIFETIME_SECONDS = 72 * 3600;
 
-/** A change of an address that has happened. */
+/** A completed address change. */
 export interface ChangedEmail {
   readonly user: UserId;
   readonly from: string;
-  /** Whether the old address counts as confirmed. */
+  /** Whether the old address was marked as confirmed. */
   readonly isProved: boolean;
   readonly to: string;
 }
 
 /**
- * The way back after an address was changed: a link in a mail to the old one. Neither another password nor further
- * changes void it, for a thief could make them. Using one voids those that were mailed later.
+ * Undoes address changes with a link that is mailed to the old address. Later password or address changes do not
+ * invalidate the link, because a thief could make them. Using one link invalidates those that were mailed later.
  */
 export class EmailUndoService {
   constructor(
@@ -40,11 +40,11 @@ export class EmailUndoService {
   ) {}
 
   /**
-   * Mails the old address, in the transaction of the change: with a link if the mailbox was proved. One that may be a
-   * stranger's, because nobody had to prove it, is mailed within the limit of a mailbox only.
+   * Mails the old address, in the transaction of the change. The mail has a link if the old mailbox was verified. A
+   * mailbox that was never verified may belong to someone else, so these mails are limited per mailbox.
    */
   async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
-    // Under `none` every address counts as confirmed, and nobody has proved it.
+    // With EMAIL_VERIFICATION=none every address counts as confirmed, but none was verified.
     const isSure = isProved && this.kernel.settings.emailVerification !== 'none';
     if (!isSure && !(await this.kernel.mailLimiter.admitsNotice('email-changed', from, em))) return;
     const purpose = isProved ? await this.kernel.oneTimeKeys.freeUndoPurpose(user, em) : undefined;
@@ -52,10 +52,7 @@ export class EmailUndoService {
     await this.kernel.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);
   }
 
-  /**
-   * The first good one of some keys, and the address that it would bring back, without using it. @throws
-   * too_many_requests
-   */
+  /** Finds the first valid key, and the address that it would restore, without using it. @throws too_many_requests */
   async find(
     keys: readonly string[],
     { ip }: SessionClient,
@@ -69,11 +66,11 @@ export class EmailUndoService {
   }
 
   /**
-   * Gives the old address back as a confirmed one, ends every session and every pending link, and takes the password,
-   * which a thief knows: all of it or nothing.
+   * Restores the old address as a confirmed one, revokes every session and every pending link, and removes the
+   * password, which a thief knows: all in one transaction.
    *
-   * @param keys of several the first that is good is used
-   * @returns a key to set a new password; undefined for keys that are good for nothing, or if somebody has the address
+   * @param keys of several keys, the first valid one is used
+   * @returns a key to set a new password; undefined if no key is valid, or if another account has the address now
    * @throws too_many_requests, service_unavailable
    */
   async undo(keys: readonly string[], client: SessionClient): Promise<string | undefined> {
@@ -82,7 +79,7 @@ export class EmailUndoService {
     try {
       return await this.kernel.database.transaction((em) => this.#undo(found.key, em));
     } catch (error) {
-      if (isUniqueViolation(error)) return undefined; // somebody got the address at this moment
+      if (isUniqueViolation(error)) return undefined; // another account got the address at the same moment
       throw error;
     }
   }

@@ -19,7 +19,7 @@ export function createEmailVerificationController(
   { emailVerification }: { readonly emailVerification: EmailVerificationService },
   { prefix, settings, pages, transport, cookie }: LinkParts,
 ) {
-  // The cookie by which the browser that signed up is known again.
+  // This cookie identifies the browser that signed up.
   const browser = cookie('email_verification_access_token');
 
   @AuthController(prefix)
@@ -30,10 +30,11 @@ export function createEmailVerificationController(
     @DescribeRoute({
       id: 'resendVerification',
       tag: MAIL_TAG,
-      summary: 'Ask for another link that confirms an address',
-      description: 'It is for the sign-up of this browser, known by its cookie, or for the only one that waits.',
+      summary: 'Request another confirmation link',
+      description:
+        'The link belongs to the sign-up of this browser (identified by its cookie), or to the only pending one.',
       body: EmailInput,
-      answers: { 202: { description: 'Always the same.', json: DETAIL } },
+      answers: { 202: { description: 'The same answer for every address.', json: DETAIL } },
       isLimited: true,
     })
     async resend(
@@ -44,9 +45,9 @@ export function createEmailVerificationController(
       const { email } = validateInput(EmailInput, body);
       const marks = browser.read(request);
       await emailVerification.resend(email, { ...clientOf(request), marks });
-      // The sign-up waits for its full time again, and so does its browser.
+      // The sign-up is kept for its full lifetime again, so the cookie must be too.
       if (marks.length === 1) browser.set(response, marks[0] as string, settings.emailConfirmationLifetime);
-      return { detail: 'If this address waits to be confirmed, a mail is on its way.' };
+      return { detail: 'If this address is waiting for confirmation, a mail is on its way.' };
     }
 
     @Get(`${LINK_PATHS.confirmation}/:key`)
@@ -60,7 +61,7 @@ export function createEmailVerificationController(
     })
     async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       const client = clientOf(request);
-      // Express answers HEAD by the route of GET; who only looks confirms nothing.
+      // Express answers HEAD with the GET route, but HEAD must not confirm anything.
       if (request.method === 'HEAD') {
         return (await emailVerification.isGood(key, client)) ? pages.verified(response) : pages.failed(response);
       }
@@ -80,6 +81,6 @@ function confirmedAnswers(settings: Settings): Record<number, RouteAnswer> {
     : {};
   const description = 'The address is confirmed.';
   if (!settings.emailVerifiedRedirect) return { 200: { description, headers: cookies, isPage: true } };
-  const headers = { Location: 'EMAIL_VERIFIED_REDIRECT.', ...cookies };
-  return { 303: { description: `${description} On to the app's page.`, headers } };
+  const headers = { Location: 'The value of EMAIL_VERIFIED_REDIRECT.', ...cookies };
+  return { 303: { description: `${description} Redirects to the app's page.`, headers } };
 }

@@ -13,31 +13,31 @@ import { Role } from '../../users/role.js';
 import type { NewUser } from '../../users/user-creation.service.js';
 import type { EmailUndoService } from './email-undo.service.js';
 
-/** The keys that prove a mailbox by being opened. */
+/** The purposes of keys that verify a mailbox by being opened. */
 const PURPOSES = ['registration', 'email-verification', 'email-change'] as const;
 
-/** Who opens a link. */
+/** The client that opens a link. */
 export interface Visitor extends SessionClient {
-  /** What the browser was given at a sign-up (`SignUpBrowsers`), if it was there. */
+  /** The marks that the browser got at sign-up (`SignUpBrowsers`), if any. */
   readonly marks?: readonly string[];
 }
 
-/** What opening a link brought. */
+/** The result of opening a link. */
 export interface Confirmation {
-  /** Whether it was the sign-up of this very browser, which need not be known any longer. */
+  /** Whether the link was opened in the browser that signed up. Its cookie can be cleared then. */
   readonly isOwn?: boolean;
-  /** A session, under SESSION_ON_EMAIL_VERIFICATION, for the browser that signed up. */
+  /** A session for the browser that signed up, with SESSION_ON_EMAIL_VERIFICATION. */
   readonly tokens?: Tokens;
 }
 
-/** A new link that was asked for, until its mail is written. */
-interface AskedResend {
+/** A requested link, stored until its mail is written. */
+interface RequestedResend {
   readonly email: string;
-  /** Missing in what older versions have written down. */
+  /** Missing in rows of older versions. */
   readonly marks?: readonly string[];
 }
 
-/** Confirms addresses by links in mails. */
+/** Confirms addresses by mailed links. */
 export class EmailVerificationService {
   constructor(
     protected readonly kernel: Pick<
@@ -58,14 +58,13 @@ export class EmailVerificationService {
       | 'settings'
     > & { readonly emailUndo: EmailUndoService },
   ) {
-    const { backgroundJobs: deferred } = kernel;
-    deferred.handle<AskedResend>('resend', (asked, em) => this.#resend(asked, em));
+    kernel.backgroundJobs.handle<RequestedResend>('resend', (requested, em) => this.#resend(requested, em));
   }
 
   /**
-   * Mails a new link to an active user whose address is not confirmed, or for a sign-up of an address that waits: that
-   * of the same browser, or else the only one. The older link of the same stops working. Where it is not clear which
-   * of several is meant, the mail says so and has no link. To others nothing is mailed.
+   * Mails a new link to an active user with an unconfirmed address, or for a pending sign-up with the address: that of
+   * the same browser, or else the only one. The older link stops working. If there are several sign-ups and none is
+   * from this browser, the mail says so and has no link. For any other address nothing is mailed.
    *
    * @throws too_many_requests
    */
@@ -74,14 +73,14 @@ export class EmailVerificationService {
     await this.kernel.backgroundJobs.enqueue('resend', { email, marks });
   }
 
-  async #resend({ email, marks = [] }: AskedResend, em: EntityManager): Promise<void> {
+  async #resend({ email, marks = [] }: RequestedResend, em: EntityManager): Promise<void> {
     await this.kernel.addresses.lock(email, em);
-    // Also those of a taken address: a sign-in is answered alike for as long.
+    // Also for an address that belongs to an account: sign-in must give the same answer for the same time.
     await this.kernel.signUps.prolong(email, em);
     const isTaken = await this.kernel.addresses.isTaken(email, em);
     const waiting = isTaken ? [] : await this.kernel.signUps.waiting(email, em);
     const own = waiting.find(({ id }) => this.kernel.signUpBrowsers.isKnown(marks, id));
-    // A stranger may have signed up with the address too: whoever asks for a link must not get one for that password.
+    // Someone else may have signed up with the address too: a link must not confirm their password.
     if (!own && waiting.length > 1) return this.kernel.mails.sendSeveralSignUps(normalizeEmail(email), em);
     const signUp = own ?? waiting[0];
     if (signUp) {
@@ -94,7 +93,7 @@ export class EmailVerificationService {
     await this.kernel.mails.sendLink('email-verification', user.id, user.email, em);
   }
 
-  /** Whether a link would be taken, without taking it. @throws too_many_requests */
+  /** Whether a link is valid, without using it. @throws too_many_requests */
   async isGood(key: string, { ip }: SessionClient): Promise<boolean> {
     await this.kernel.mailLimiter.countKey(ip);
     if ((await this.kernel.oneTimeKeys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
@@ -105,10 +104,11 @@ export class EmailVerificationService {
   }
 
   /**
-   * Takes the key of a link: the sign-up becomes a user, or the address to which it was mailed is confirmed, or becomes
-   * the user's. Again it changes nothing and succeeds all the same: a scanner of mails may have come first.
+   * Uses the key of a link: it creates the user of a sign-up, confirms the address to which the link was mailed, or
+   * makes it the user's new address. Repeating it changes nothing and succeeds, because a mail scanner may have opened
+   * the link first.
    *
-   * @returns undefined for a key that is good for nothing, or when somebody else has the address by now
+   * @returns undefined if the key is not valid, or if another account has the address now
    * @throws too_many_requests, service_unavailable
    */
   async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {
@@ -123,7 +123,7 @@ export class EmailVerificationService {
       });
       if (confirmed) return confirmed;
     } catch (error) {
-      // Somebody signed up with the address at this moment. An app's user can have other unique columns.
+      // Another sign-up got the address at this moment. But the app's entity may have other unique columns.
       if (!isUniqueViolation(error)) throw error;
       if (signUp && !(await this.kernel.users.findByEmail(signUp.email))) throw error;
     }
@@ -131,7 +131,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Makes the user of a sign-up, unless somebody has the address by now: of two sign-ups at the same moment, one wins.
+   * Creates the user of a sign-up, unless another account has the address now. Of two sign-ups that are confirmed at
+   * the same moment, one wins.
    */
   async #complete(
     signUp: PendingSignUp,
@@ -153,7 +154,10 @@ export class EmailVerificationService {
     return { isOwn, ...(decision && 'tokens' in decision && decision) };
   }
 
-  /** Begins a sign-in where one follows. Undefined: none does, or it is refused, which keeps no address unconfirmed. */
+  /**
+   * Begins a sign-in if one follows. Returns undefined if there is none, or if it is refused: the address is confirmed
+   * anyway.
+   */
   async #beginSignIn(signUp: PendingSignUp, { marks = [], ...client }: Visitor): Promise<BegunSignIn | undefined> {
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
     if (!isOwn || !this.kernel.settings.sessionOnEmailVerification) return undefined;
@@ -174,7 +178,7 @@ export class EmailVerificationService {
     if (isChange && !(await this.kernel.addresses.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {
-      // What was mailed to the address before is good for nothing now.
+      // Links that were mailed to the old address must not work any more.
       await this.kernel.oneTimeKeys.revokeAll(user, em);
       await this.kernel.signUps.voidAll(email, em);
       if (before)
@@ -185,18 +189,18 @@ export class EmailVerificationService {
     return {};
   }
 
-  /** Lets the link land on the same page again, for as long as it would have been good. */
+  /** Remembers the key, so that opening the link again shows the same page until it would have expired. */
   #remember(key: string, what: OneTimeKey, em: EntityManager): Promise<void> {
     return this.kernel.oneTimeKeys.remember(key, what, this.kernel.settings.emailConfirmationLifetime, em);
   }
 }
 
-/** The user that a sign-up becomes when its address is confirmed. */
+/** The user to create when the address of a sign-up is confirmed. */
 function newUserOf({ email, passwordHash, fields }: PendingSignUp): NewUser {
   return { email, passwordHash, role: Role.USER, emailVerified: true, fields };
 }
 
-/** What a step of a sign-in gives; undefined where it was refused. @throws what is no refusal */
+/** The result of a sign-in step; undefined if it was refused. @throws errors that are not refusals */
 async function unlessRefused<T>(step: () => Promise<T>): Promise<T | undefined> {
   try {
     return await step();

@@ -6,38 +6,38 @@ export const EMAIL_MAILS = {
     subject: 'Confirm your e-mail address',
     title: 'Confirm your e-mail address',
     before:
-      'Somebody signed up at <%= it.app %> with this address' +
+      'Someone signed up at <%= it.app %> with this address' +
       '<% if (it.signedUpAt) { %>, at <%= it.signedUpAt %><% if (it.signedUpFrom) { %>, from <%= it.signedUpFrom %>' +
       '<% } } %>. If it was you, open this link:',
     action: 'Confirm address',
     after:
-      'It is good for <%= it.expiresIn %>. If it was not you, or not at that time, do not open it: it confirms the ' +
-      'password that somebody else chose. You need do nothing.',
+      'It works for <%= it.expiresIn %>. If it was not you, or not at that time, do not open it: it would confirm ' +
+      'the password that someone else chose. You do not need to do anything.',
   },
   'several-sign-ups': {
-    subject: 'Several sign-ups wait to be confirmed',
-    title: 'Several sign-ups wait to be confirmed',
+    subject: 'Several sign-ups are waiting for confirmation',
+    title: 'Several sign-ups are waiting for confirmation',
     before:
-      'Somebody asked at <%= it.app %> for another link to confirm this address. Several sign-ups with it wait, and ' +
-      'somebody else may have made one, with a password that you do not know. So there is no link in this mail.',
+      'Someone asked at <%= it.app %> for another link to confirm this address. There are several sign-ups with it, ' +
+      'and someone else may have made one, with a password that you do not know. So this mail has no link.',
     after:
-      'If it was you who asked, open the mail of your own sign-up: it says when it was made. Or ask again in the ' +
-      'browser in which you signed up, or sign up once more. If it was not you, you need do nothing.',
+      'If you asked for it, open the mail of your own sign-up: it says when you signed up. Or ask again in the ' +
+      'browser in which you signed up, or sign up again. If it was not you, you do not need to do anything.',
   },
   'email-change': {
     subject: 'Confirm your new e-mail address',
     title: 'Confirm your new e-mail address',
-    before: 'Somebody wants to use this address for an account at <%= it.app %>. If it was you, open this link:',
+    before: 'Someone wants to use this address for an account at <%= it.app %>. If it was you, open this link:',
     action: 'Use this address',
-    after: `It is good for <%= it.expiresIn %>. ${NOT_YOU}`,
+    after: `It works for <%= it.expiresIn %>. ${NOT_YOU}`,
   },
   'email-change-notice': {
     subject: 'Your e-mail address is about to change',
     title: 'Your e-mail address is about to change',
     before:
-      'Somebody who knows your password asked to change the address of your account at <%= it.app %> to ' +
+      'Someone who knows your password asked to change the address of your account at <%= it.app %> to ' +
       '<%= it.newEmail %>. It changes when the link that was sent there is opened.',
-    after: 'If it was not you, change your password at once: that ends it.',
+    after: 'If it was not you, change your password at once. This stops the change.',
   },
   'email-changed': {
     subject: 'Your e-mail address was changed',
@@ -45,8 +45,8 @@ export const EMAIL_MAILS = {
     before: 'The address of your account at <%= it.app %> was changed from this one to <%= it.newEmail %>.',
     action: 'Undo the change',
     after:
-      '<% if (it.link) { %>If it was you, you need do nothing. If it was not you, open the link within ' +
-      '<%= it.expiresIn %>: this address comes back, everybody is signed out, and you choose a new password.' +
+      '<% if (it.link) { %>If it was you, you do not need to do anything. If it was not you, open the link within ' +
+      '<%= it.expiresIn %>: this restores your address, signs out all devices, and lets you choose a new password.' +
       '<% } else { %>If it was not you, ask for help at <%= it.app %>.<% } %>',
   },
 } as const satisfies Record<string, MailWords>;

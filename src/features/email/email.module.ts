@@ -8,7 +8,7 @@ import { EmailUndoForm } from './email-undo-form.js';
 import { createEmailVerificationController } from './email-verification.controller.js';
 import { EmailVerificationService } from './email-verification.service.js';
 
-/** Addresses: confirmed, changed, and brought back. Its routes need PUBLIC_URL, of which links are built. */
+/** E-mail addresses: confirmation, change and undo. The routes need PUBLIC_URL, from which links are built. */
 export const emailModule: AuthModule = {
   name: 'email',
   routes: ['emailChange'],

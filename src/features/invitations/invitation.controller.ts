@@ -10,7 +10,7 @@ import { validateInput } from '../../http/validate-input.js';
 import { InvitationInput } from './invitation.input.js';
 import type { InvitationService } from './invitation.service.js';
 
-/** The route that invites. The routes of the mailed link are in `features/password-by-mail`. */
+/** The route that invites a user. The routes of the mailed link are in `features/password-by-mail`. */
 export function createInvitationController(
   { invitation }: { readonly invitation: InvitationService },
   { prefix }: ControllerParts,
@@ -24,7 +24,7 @@ export function createInvitationController(
       tag: MAIL_TAG,
       summary: 'Invite a user',
       body: InvitationInput,
-      answers: { 201: { description: 'The invitation is mailed.', json: DETAIL } },
+      answers: { 201: { description: 'The invitation will be mailed.', json: DETAIL } },
       errors: [ErrorCode.PermissionDenied, ErrorCode.EmailAlreadyRegistered],
       isLimited: true,
     })

@@ -4,7 +4,7 @@ import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 
-/** Whom an inviter wants to have in. */
+/** The person to invite. */
 export interface Invitation {
   readonly email: string;
   readonly role: number;
@@ -12,7 +12,7 @@ export interface Invitation {
   readonly lastName?: string;
 }
 
-/** Invites people, who come in by setting a password (`PasswordByMailService`). */
+/** Invites users. They complete the invitation by setting a password (`PasswordByMailService`). */
 export class InvitationService {
   constructor(
     protected readonly kernel: Pick<
@@ -31,18 +31,18 @@ export class InvitationService {
   ) {}
 
   /**
-   * Makes a user without a password, whose address is held until the invitation expires, and mails the link.
+   * Creates a user without a password and mails the link. The address is reserved until the invitation expires.
    *
    * @param caller the session of the access token; it must still be live
-   * @throws permission_denied for a role that may not invite, or that would give one above its own;
-   * email_already_registered, too_many_requests, token_not_valid, service_unavailable
+   * @throws permission_denied if the caller's role may not invite, or is lower than the role of the invitation
+   * @throws email_already_registered, too_many_requests, token_not_valid, service_unavailable
    */
   async invite(caller: SessionReference, invitation: Invitation): Promise<void> {
     await this.kernel.sessions.assertLive(caller);
-    // Not as old as the token.
+    // Read from the database, because the role in the token may be outdated.
     const { role } = await this.kernel.database.read((em) => this.kernel.users.getActive(em, caller.sub));
     if (!this.kernel.settings.registrationAllowedRoles.includes(role) || invitation.role > role) {
-      throw authError('permission_denied', { detail: 'You may not invite somebody with this role.' });
+      throw authError('permission_denied', { detail: 'You are not allowed to invite a user with this role.' });
     }
     await this.kernel.mailLimiter.countMail('invitation', invitation.email);
     try {

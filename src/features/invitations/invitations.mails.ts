@@ -5,8 +5,8 @@ export const INVITATIONS_MAILS = {
   invitation: {
     subject: 'You are invited',
     title: 'You are invited',
-    before: 'You are invited to <%= it.app %>. Choose a password to come in:',
+    before: 'You are invited to <%= it.app %>. Choose a password to accept:',
     action: 'Choose a password',
-    after: 'The link is good for <%= it.expiresIn %>, once. If you do not want to come, you need do nothing.',
+    after: 'The link works once, for <%= it.expiresIn %>. If you do not want to join, you do not need to do anything.',
   },
 } as const satisfies Record<string, MailWords>;

@@ -3,7 +3,7 @@ import { createInvitationController } from './invitation.controller.js';
 import { InvitationService } from './invitation.service.js';
 import { INVITATIONS_MAILS } from './invitations.mails.js';
 
-/** Invitations (INVITATIONS). Who is invited comes in by `password-by-mail`. */
+/** Invitations (INVITATIONS). The mailed link leads to `password-by-mail`. */
 export const invitationsModule: AuthModule = {
   name: 'invitations',
   mails: INVITATIONS_MAILS,

@@ -6,15 +6,12 @@ import { closedObject, type JsonSchema, type NamedSchema } from '../../http/json
 import type { KeyRing, PublicJwk } from '../../tokens/key-ring.js';
 
 /**
- * Seconds for which a resource server may keep the keys: what a rotation has to wait between the publication of a key
- * and its first signature. Short enough for that, and long enough that nobody asks at every request.
+ * How long resource servers may cache the keys, in seconds. A rotation has to wait this long between publishing a key
+ * and signing with it. Short enough for that, and long enough to avoid a request for each token.
  */
 const MAX_AGE_SECONDS = 300;
 
-/**
- * The public keys of our tokens, so that a server elsewhere can verify them by itself (RFC 7517 §5). No secret is among
- * them.
- */
+/** The public keys of the tokens, with which other servers verify them (RFC 7517 §5). It contains no secret. */
 export function createJwksController({ keys }: { readonly keys: KeyRing }, { prefix }: ControllerParts) {
   const body: { readonly keys: readonly PublicJwk[] } = { keys: keys.publicKeys() };
 
@@ -25,12 +22,12 @@ export function createJwksController({ keys }: { readonly keys: KeyRing }, { pre
     @DescribeRoute({
       id: 'keys',
       tag: 'Sign-in',
-      summary: 'The public keys of the tokens',
-      description: 'None where the tokens are signed with a secret.',
+      summary: 'Get the public keys of the tokens',
+      description: 'The set is empty if the tokens are signed with a secret.',
       answers: {
         200: {
           description: 'A JWK set (RFC 7517).',
-          headers: { 'Cache-Control': 'How long the keys may be kept.' },
+          headers: { 'Cache-Control': 'How long the keys may be cached.' },
           json: KEY_SET,
         },
       },

@@ -1,7 +1,7 @@
 import type { AuthModule } from '../../module.js';
 import { createJwksController } from './jwks.controller.js';
 
-/** The public keys that verify tokens. */
+/** Publishes the public keys that verify tokens. */
 export const jwksModule: AuthModule = {
   name: 'jwks',
   routes: ['jwks'],

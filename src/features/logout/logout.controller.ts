@@ -10,7 +10,7 @@ import { requireJson } from '../../http/require-json.js';
 import { refreshCredential, signedOutAnswer } from '../../http/token-answers.js';
 import type { LogoutService } from '../../sessions/logout.service.js';
 
-/** The routes that sign out: here, and everywhere. */
+/** The routes that sign out: from this session, or from all. */
 export function createLogoutController(
   { logout }: { readonly logout: LogoutService },
   { prefix, settings, transport, originGuard }: ControllerParts,
@@ -24,7 +24,7 @@ export function createLogoutController(
       id: 'logout',
       tag: 'Sessions',
       summary: 'Sign out',
-      description: 'Ends the session of the refresh token. Doing it again is no error.',
+      description: 'Revokes the session of the refresh token. Repeating it is not an error.',
       ...refreshCredential(settings),
       answers: { 204: signedOutAnswer('Signed out.', settings) },
       errors: [ErrorCode.RefreshTokenMissing, ErrorCode.TokenNotValid],
@@ -38,7 +38,7 @@ export function createLogoutController(
       try {
         await logout.logoutAny(presented);
       } catch (error) {
-        // A dead token is forgotten too; a token that could not be looked up is kept.
+        // An invalid token is removed as well. After any other error the token is kept, because it may still be valid.
         if (error instanceof JwtAllauthError && error.code === ErrorCode.TokenNotValid)
           transport.forget(request, response);
         throw error;
@@ -53,7 +53,7 @@ export function createLogoutController(
       id: 'logoutAll',
       tag: 'Sessions',
       summary: 'Sign out everywhere',
-      answers: { 204: signedOutAnswer('Every session has ended.', settings) },
+      answers: { 204: signedOutAnswer('Every session was revoked.', settings) },
     })
     async logoutAll(
       @CurrentUser() principal: SessionPrincipal,

@@ -1,7 +1,7 @@
 import type { AuthModule } from '../../module.js';
 import { createLogoutController } from './logout.controller.js';
 
-/** The end of the own session, or of all. */
+/** Sign-out from one session, or from all. */
 export const logoutModule: AuthModule = {
   name: 'logout',
   routes: ['logout'],

@@ -20,7 +20,7 @@ import type { PasswordForm } from './password-form.js';
 
 const CLEARED = 'Clears the cookie of the link.';
 
-/** The routes from a mailed link to a password: the same for a reset and for an invitation. */
+/** The routes from a mailed link to a new password. They are the same for a reset and an invitation. */
 export function createMailedPasswordController(
   form: PasswordForm,
   flow: MailedPasswordFlow,
@@ -39,7 +39,9 @@ export function createMailedPasswordController(
       id: `open${id}`,
       summary: `Open the link of ${subject}`,
       description: MOVES_KEY_TO_COOKIE,
-      answers: { 303: redirectAnswer(flow.appForm ? "On to the app's form." : 'On to the form.', 'The form.') },
+      answers: {
+        303: redirectAnswer(flow.appForm ? "Redirects to the app's form." : 'Redirects to the form.', 'The form.'),
+      },
     })
     async open(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return form.open(key, request, response);
@@ -50,10 +52,10 @@ export function createMailedPasswordController(
     @DescribeRoute({
       id: setNewId,
       tag: MAIL_TAG,
-      summary: `Set the password of ${subject}, by the app's own form`,
+      summary: `Set the password of ${subject}, from the app's own form`,
       cookie,
       body: { input: NewPasswordInput, fields },
-      answers: { 200: tokenAnswer('The password is set; whoever set it is signed in.', settings, [CLEARED]) },
+      answers: { 200: tokenAnswer('The password is set, and the user is signed in.', settings, [CLEARED]) },
       errors: [ErrorCode.TokenNotValid],
       isLimited: true,
       isMinting: true,
@@ -71,7 +73,7 @@ export function createMailedPasswordController(
     @DescribeRoute({
       ...LINK_PAGE,
       id: `show${id}Form`,
-      summary: `The form of ${subject}`,
+      summary: `Show the form of ${subject}`,
       cookie,
       answers: { 200: { description: 'The form.', isPage: true } },
     })
@@ -98,7 +100,7 @@ export function createMailedPasswordController(
   return MailedPasswordController;
 }
 
-/** The route that asks for a link to a new password. */
+/** The route that requests a reset link. */
 export function createPasswordResetController(
   { passwordByMail }: { readonly passwordByMail: PasswordByMailService },
   { prefix }: ControllerParts,
@@ -110,9 +112,9 @@ export function createPasswordResetController(
     @DescribeRoute({
       id: 'requestPasswordReset',
       tag: MAIL_TAG,
-      summary: 'Ask for a link to a new password',
+      summary: 'Request a link to set a new password',
       body: EmailInput,
-      answers: { 202: { description: 'Always the same.', json: DETAIL } },
+      answers: { 202: { description: 'The same answer for every address.', json: DETAIL } },
       isLimited: true,
     })
     async request(@Body({ type: EmailInput, required: false }) body: unknown, @Req() request: HttpRequest) {

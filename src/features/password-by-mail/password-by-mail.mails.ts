@@ -5,8 +5,8 @@ export const PASSWORD_BY_MAIL_MAILS = {
   'password-reset': {
     subject: 'Set a new password',
     title: 'Set a new password',
-    before: 'Somebody asked for a new password at <%= it.app %>. If it was you, open this link:',
+    before: 'Someone asked for a new password at <%= it.app %>. If it was you, open this link:',
     action: 'Set a new password',
-    after: `It is good for <%= it.expiresIn %>, once. ${NOT_YOU} Your password stays as it is.`,
+    after: `It works once, for <%= it.expiresIn %>. ${NOT_YOU} Your password stays as it is.`,
   },
 } as const satisfies Record<string, MailWords>;

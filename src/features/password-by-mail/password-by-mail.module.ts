@@ -5,7 +5,7 @@ import { PASSWORD_BY_MAIL_MAILS } from './password-by-mail.mails.js';
 import { PasswordByMailService } from './password-by-mail.service.js';
 import { PasswordForm } from './password-form.js';
 
-/** A password set by a mailed link: after a reset, and where there are invitations after one. */
+/** Sets passwords by mailed links: after a reset and, if they are enabled, after an invitation. */
 export const passwordByMailModule: AuthModule = {
   name: 'password-by-mail',
   routes: ['passwordReset'],

@@ -9,20 +9,20 @@ import type { KeyPurpose } from '../../tokens/one-time-keys.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
 
-/** The purposes of the keys that are accepted, by what the password is set for. */
+/** The key purposes that are accepted for each password purpose. */
 const PURPOSES = {
   'password-reset': ['password-reset'],
   invitation: ['invitation', 'invitation-used'],
 } as const satisfies Record<PasswordPurpose, readonly KeyPurpose[]>;
 
-/** A mailed key that is good, with its user and the address that it was mailed to. */
+/** A valid mailed key, with its user and the address to which it was mailed. */
 export interface MailedKey {
   readonly key: string;
   readonly user: UserId;
   readonly email: string;
 }
 
-/** Mails the link of a reset, and sets the password of a user who has opened the link of a reset or an invitation. */
+/** Mails reset links, and sets the password of a user who opened the link of a reset or an invitation. */
 export class PasswordByMailService {
   constructor(
     protected readonly kernel: Pick<
@@ -46,8 +46,8 @@ export class PasswordByMailService {
   }
 
   /**
-   * Mails a link to an active user, unless it is one whose invitation has expired. For any other address nothing
-   * happens, in the same time: what is done is written down first, and follows the answer.
+   * Mails a link to an active user, unless the user's invitation has expired. For any other address nothing is mailed.
+   * The time to the answer does not depend on the address, because the work is stored first and done after the answer.
    *
    * @throws too_many_requests, service_unavailable
    */
@@ -59,12 +59,12 @@ export class PasswordByMailService {
   async #mail(email: string, em: EntityManager): Promise<void> {
     const user = await this.kernel.users.findByEmail(email, em);
     if (!user?.isActive) return;
-    // An invitation that has expired is over: a reset must not take its place.
+    // A reset must not revive an expired invitation.
     if (await this.kernel.accounts.hasExpiredInvitation(user.id, em)) return;
     await this.kernel.mails.sendLink('password-reset', user.id, user.email, em);
   }
 
-  /** The first good one of some keys; undefined where none is good. It stays good. @throws too_many_requests */
+  /** Finds the first valid key without using it; undefined if none is valid. @throws too_many_requests */
   async find(purpose: PasswordPurpose, keys: readonly string[], { ip }: SessionClient): Promise<MailedKey | undefined> {
     await this.kernel.mailLimiter.countKey(ip);
     for (const key of keys) {
@@ -75,12 +75,12 @@ export class PasswordByMailService {
   }
 
   /**
-   * Sets the password, confirms the address, ends every older session, pending key and unconfirmed address change, and
-   * opens a session: all of it or nothing. Of two at the same moment, one wins.
+   * Sets the password, confirms the address, revokes every older session, pending key and unconfirmed address change,
+   * and opens a session: all in one transaction. Of two requests at the same moment, one wins.
    *
-   * @param found what `find` has found for the same purpose
-   * @throws token_not_valid, validation_failed (the key stays good), service_unavailable, what a hook throws;
-   * second_factor_required where the password is set and a gate asks for one
+   * @param found the result of `find` for the same purpose
+   * @throws token_not_valid, validation_failed (the key stays valid), service_unavailable, and whatever a hook throws
+   * @throws second_factor_required if the password was set and a gate requires a second factor
    */
   async set(
     purpose: PasswordPurpose,

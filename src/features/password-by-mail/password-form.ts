@@ -16,13 +16,13 @@ import { NewPasswordInput } from './new-password.input.js';
 import type { MailedKey, PasswordByMailService } from './password-by-mail.service.js';
 
 /**
- * From a mailed link to a password, over HTTP: opening the link moves its key into a cookie, so that it stays neither
- * in the address bar nor in a referrer, and uses nothing up; setting the password does.
+ * The HTTP steps from a mailed link to a new password. Opening the link moves its key into a cookie, so that it stays
+ * neither in the address bar nor in a referrer. Only setting the password uses the key up.
  */
 export class PasswordForm {
   readonly #pages: LinkPages;
   readonly #transport: RefreshTokenTransport;
-  /** The address of our form, as a browser sees it. */
+  /** The URL of the built-in form, as a browser sees it. */
   readonly #formUrl: string;
   readonly #cookie: OneTimeCookie;
 
@@ -39,20 +39,23 @@ export class PasswordForm {
     this.#cookie = cookie(flow.cookie);
   }
 
-  /** Answers the link: on to the form, with the cookie, or the page of a link that failed. */
+  /** Answers the link: redirects to the form and sets the cookie, or shows that the link cannot be used. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     if (!(await this.#find([key], request))) return this.#pages.failed(response);
     this.#cookie.set(response, key, this.flow.lifetime);
     return redirect(response, this.flow.appForm ?? this.#formUrl);
   }
 
-  /** Shows our form where the request has the cookie, else the page of a link that failed. */
+  /** Shows the built-in form if the request has the cookie, else the page for a link that cannot be used. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const found = await this.#find(this.#cookie.read(request), request);
     return found ? this.#form(response, 200, found.email) : this.#pages.failed(response);
   }
 
-  /** Takes our form: done, the form again with what was wrong, or the page of a link that failed. */
+  /**
+   * Handles the built-in form: shows the result, the form again with the fault, or the page for a link that cannot be
+   * used.
+   */
   async submitForm(request: HttpRequest, response: HttpResponse, body: unknown): Promise<HttpResponse> {
     const { newPassword = '' } = parseForm(body);
     const found = await this.#find(this.#cookie.read(request), request);
@@ -70,7 +73,7 @@ export class PasswordForm {
     return this.#done(response);
   }
 
-  /** Sets the password of an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
+  /** Sets the password from an app's own form. @throws token_not_valid, validation_failed, too_many_requests */
   async setNew(request: HttpRequest, response: HttpResponse, body: unknown): Promise<TokenBody> {
     const { newPassword } = await validateWholeInput(NewPasswordInput, body, (given) =>
       this.kernel.passwordPolicy.fieldErrors('newPassword', given.newPassword, {}),
@@ -93,7 +96,10 @@ export class PasswordForm {
     return this.kernel.passwordByMail.set(this.flow.purpose, found, { newPassword, ...clientOf(request) });
   }
 
-  /** Signs the browser in by a cookie. Without cookies it ends the session: a page could not keep its tokens. */
+  /**
+   * Signs the browser in with a cookie. If cookies are not allowed, it revokes the session: an HTML page cannot keep
+   * the tokens.
+   */
   async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
     if (this.#transport.isCookieAllowed) await this.#transport.signInByCookie(request, response, tokens);
     else await this.kernel.logout.logout(tokens.refresh);

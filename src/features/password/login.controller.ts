@@ -10,7 +10,7 @@ import { validateInput } from '../../http/validate-input.js';
 import { LoginInput } from './login.input.js';
 import type { LoginService } from './login.service.js';
 
-/** The route that signs in. */
+/** The route that signs users in. */
 export function createLoginController(
   { login }: { readonly login: LoginService },
   { prefix, settings, transport, originGuard }: ControllerParts,

@@ -6,13 +6,13 @@ import type { Tokens } from '../../tokens/tokens.js';
 import type { HashWork } from '../../users/hash-queue.js';
 import type { PasswordOwner } from '../../users/user.service.js';
 
-/** What somebody who signs in gives. */
+/** The input of a sign-in. */
 export interface Credentials extends SessionClient {
   readonly email: string;
   readonly password: string;
 }
 
-/** Signs in with an e-mail address and a password. */
+/** Signs users in with an e-mail address and a password. */
 export class LoginService {
   constructor(
     protected readonly kernel: Pick<
@@ -22,10 +22,10 @@ export class LoginService {
   ) {}
 
   /**
-   * Signs in. A wrong password and an unknown address are the same in answer and time.
+   * Signs in. A wrong password and an unknown address get the same answer in the same time.
    *
-   * @throws incorrect_credentials, too_many_requests, service_unavailable; after the right password only:
-   * no_active_account, email_not_verified, second_factor_required
+   * @throws incorrect_credentials, too_many_requests, service_unavailable
+   * @throws no_active_account, email_not_verified, second_factor_required, but only if the password was right
    */
   async login(credentials: Credentials): Promise<Tokens> {
     return this.kernel.telemetry.measure('login', () =>
@@ -52,9 +52,9 @@ export class LoginService {
   }
 
   /**
-   * Refuses the password of a sign-up that waits, whether or not the address has a user. The work is the same for each
-   * wrong password, however many sign-ups wait. The limiter does not count what is thrown: a stranger's own sign-up
-   * neither costs guesses nor clears them.
+   * Refuses the password of a pending sign-up, whether or not the address has an account. The work is the same for each
+   * wrong password, whatever the number of pending sign-ups. The limiter does not count an error that is thrown here:
+   * an attacker's own sign-up neither costs guesses nor resets the counter.
    *
    * @throws email_not_verified
    */
@@ -64,7 +64,7 @@ export class LoginService {
     if (await this.kernel.hasher.verifyAny(hashes, password, work)) throw authError('email_not_verified');
   }
 
-  /** Stores the password with today's parameters, now that it is at hand. */
+  /** Stores a new hash if the old one uses outdated parameters, because the password is known now. */
   async #renewHash(user: PasswordOwner, password: string, work: HashWork): Promise<void> {
     if (!user.passwordHash || !this.kernel.hasher.isOutdated(user.passwordHash)) return;
     const next = await this.kernel.hasher.hash(password, work);
@@ -72,7 +72,7 @@ export class LoginService {
       user.passwordHash = next;
       return;
     }
-    // Somebody else was faster: the same password once more, from another login, or a new one.
+    // Another request changed the hash first: another sign-in with the same password, or a password change.
     const current = await this.kernel.users.findByEmail(user.email);
     if (await this.kernel.hasher.verify(current?.passwordHash, password, work))
       user.passwordHash = current?.passwordHash;

@@ -25,14 +25,14 @@ export function createPasswordChangeController(
       tag: 'Account',
       summary: 'Change the password',
       description: settings.logoutOnPasswordChange
-        ? 'Every older session ends, and a new one begins.'
-        : 'The session of the access token ends, and a new one begins.',
+        ? 'Revokes every older session and opens a new one.'
+        : 'Revokes the session of the access token and opens a new one.',
       body: {
         input: PasswordChangeInput,
         fields: { newPassword: newPasswordSchema(settings) },
         required: settings.oldPasswordFieldEnabled ? ['oldPassword'] : [],
       },
-      answers: { 200: tokenAnswer('Tokens of a new session.', settings) },
+      answers: { 200: tokenAnswer('The tokens of the new session.', settings) },
       errors: [ErrorCode.IncorrectCredentials],
       isLimited: true,
       isMinting: true,

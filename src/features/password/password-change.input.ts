@@ -2,7 +2,7 @@ import { Optional, Password } from '../../http/field.decorator.js';
 
 /** The body of a password change. */
 export class PasswordChangeInput {
-  /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
+  /** Ignored if OLD_PASSWORD_FIELD_ENABLED is false. */
   @Optional()
   @Password()
   oldPassword?: string;

@@ -11,9 +11,9 @@ import type { Tokens } from '../../tokens/tokens.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
 import type { PasswordOwnerFacts } from '../../users/password-policy.js';
 
-/** What somebody who changes their password gives. */
+/** The input of a password change. */
 export interface PasswordChange extends SessionClient {
-  /** Not looked at where OLD_PASSWORD_FIELD_ENABLED is false. */
+  /** Ignored if OLD_PASSWORD_FIELD_ENABLED is false. */
   readonly oldPassword?: string;
   readonly newPassword: string;
 }
@@ -40,19 +40,20 @@ export class PasswordChangeService {
   ) {}
 
   /**
-   * Sets the new password, ends every older session (or, where LOGOUT_ON_PASSWORD_CHANGE is false, the caller's own)
-   * and opens a new one: all of it or nothing. Guesses at the old password are limited like failed logins, for the
-   * session.
+   * Sets the new password, revokes every older session (or only the caller's session if LOGOUT_ON_PASSWORD_CHANGE is
+   * false) and opens a new one, in one transaction. Guesses at the old password are limited per session, like failed
+   * logins.
    *
    * @param caller the session of the access token; it must still be live
-   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable, what a
-   * hook throws; second_factor_required where the password is changed and a gate asks for one
+   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable, and
+   * whatever a hook throws
+   * @throws second_factor_required if the password was changed and a gate requires a second factor
    */
   async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {
     return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
   }
 
-  /** What is wrong with a change, apart from what the old password has to be; empty when nothing is. */
+  /** The faults of a change; empty if there are none. The old password is not checked, only whether it is missing. */
   async faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): Promise<FieldError[]> {
     const isOldMissing = this.kernel.settings.oldPasswordFieldEnabled && oldPassword === undefined;
     const missing = isOldMissing ? [{ field: 'oldPassword', messages: ['must be a string'] }] : [];
@@ -60,20 +61,20 @@ export class PasswordChangeService {
   }
 
   async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
-    const worth = await this.kernel.sessions.contextOf(caller); // before anything can be guessed
+    const context = await this.kernel.sessions.contextOf(caller); // first, so that only a live session can guess
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     const faults = await this.faults({ oldPassword, newPassword }, user);
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
     if (this.kernel.settings.oldPasswordFieldEnabled)
       await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
-    const signIn = await this.#begin(user, { ...worth, session: caller.session, sub: caller.sub }, client);
+    const signIn = await this.#begin(user, { ...context, session: caller.session, sub: caller.sub }, client);
     const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return tokensOf(await this.kernel.database.transaction((em) => this.#replace(caller, user, next, signIn, em)));
   }
 
   /**
-   * The new session goes on from the caller's: what was proved there still counts. The old password is a fresh proof,
-   * but not where the caller's session has a second factor: there a password alone makes nothing fresh.
+   * The new session continues the caller's: proofs from there still count. The old password is a fresh proof, unless
+   * the caller's session has a second factor: then a password alone must not make it fresh.
    */
   #begin(user: BaseUser, caller: SessionReference & SessionContext, client: SessionClient): Promise<BegunSignIn> {
     const { amr, authTime } = caller;

@@ -6,7 +6,7 @@ export const PASSWORD_MAILS = {
     subject: 'Your password was changed',
     title: 'Your password was changed',
     before: 'The password of your account at <%= it.app %> was changed just now.',
-    hint: 'You can ask for a new one here:',
-    after: 'If it was not you, ask for a new password at once.',
+    hint: 'You can request a new one here:',
+    after: 'If it was not you, request a new password at once.',
   },
 } as const satisfies Record<string, MailWords>;

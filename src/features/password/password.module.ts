@@ -5,7 +5,7 @@ import { PASSWORD_MAILS } from './password.mails.js';
 import { createPasswordChangeController } from './password-change.controller.js';
 import { PasswordChangeService } from './password-change.service.js';
 
-/** Sign-in with a password, and its change. */
+/** Sign-in with a password, and the password change. */
 export const passwordModule: AuthModule = {
   name: 'password',
   routes: ['login', 'passwordChange'],

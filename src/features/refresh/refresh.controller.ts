@@ -10,15 +10,16 @@ import type { RouteAnswer } from '../../http/route-description.js';
 import { refreshCredential, tokenAnswer } from '../../http/token-answers.js';
 import type { RotationService } from '../../sessions/rotation.service.js';
 
-/** The route that trades a refresh token for its successor. */
+/** The route that exchanges a refresh token for its successor. */
 export function createRefreshController(
   { rotation }: { readonly rotation: RotationService },
   { prefix, settings, transport, originGuard }: ControllerParts,
 ) {
   /**
-   * Browsers print each failed request to the console, also the one by which a page asks whether anybody is signed in.
+   * Returns undefined if there is no refresh token. Browsers log each failed request to the console, even the one with
+   * which a page asks whether the user is signed in.
    */
-  const receiveIfAny = (
+  const receiveIfPresent = (
     request: HttpRequest,
     body: unknown,
   ): ReturnType<RefreshTokenTransport['receive']> | undefined => {
@@ -30,8 +31,8 @@ export function createRefreshController(
     }
   };
 
-  const nothing: Record<number, RouteAnswer> = settings.refreshTokenAsCookie
-    ? { 204: { description: 'There is no refresh token, and the query has `quiet=true`.' } }
+  const emptyAnswers: Record<number, RouteAnswer> = settings.refreshTokenAsCookie
+    ? { 204: { description: 'The request has no refresh token, and the query has `quiet=true`.' } }
     : {};
 
   @AuthController(prefix, { originGuard, isJsonOnly: true })
@@ -41,15 +42,16 @@ export function createRefreshController(
     @DescribeRoute({
       id: 'refresh',
       tag: 'Sign-in',
-      summary: 'Trade the refresh token for its successor',
-      description: 'A retry within the grace gets the same successor; any other use of an old token ends the session.',
+      summary: 'Exchange the refresh token for its successor',
+      description:
+        'A retry within the grace period gets the same successor. Any other use of an old token revokes the session.',
       ...refreshCredential(settings),
       ...(settings.refreshTokenAsCookie && {
-        query: { quiet: 'With `true`, a request without a refresh token is answered by 204.' },
+        query: { quiet: 'With `true`, a request without a refresh token is answered with 204.' },
       }),
       answers: {
-        200: tokenAnswer('The successors of both tokens.', settings),
-        ...nothing,
+        200: tokenAnswer('A new access token and a new refresh token.', settings),
+        ...emptyAnswers,
       },
       errors: [
         ErrorCode.RefreshTokenMissing,
@@ -65,7 +67,7 @@ export function createRefreshController(
       @Res() response: HttpResponse,
       @QueryParam('quiet', { required: false }) quiet?: string,
     ): Promise<TokenBody | undefined> {
-      const presented = quiet === 'true' ? receiveIfAny(request, body) : transport.receive(request, body);
+      const presented = quiet === 'true' ? receiveIfPresent(request, body) : transport.receive(request, body);
       if (presented === undefined) return undefined;
       return transport.deliver(request, response, await rotation.rotateAny(presented, clientOf(request)));
     }

@@ -1,7 +1,7 @@
 import type { AuthModule } from '../../module.js';
 import { createRefreshController } from './refresh.controller.js';
 
-/** The trade of a refresh token for its successor. */
+/** Exchanges refresh tokens for their successors. */
 export const refreshModule: AuthModule = {
   name: 'refresh',
   create: (kernel) => ({ controllers: [createRefreshController(kernel, kernel.http)] }),

@@ -15,22 +15,23 @@ import type { PasswordPolicy } from '../../users/password-policy.js';
 import { RegistrationInput } from './registration.input.js';
 import type { RegistrationService } from './registration.service.js';
 
-interface Registering {
+interface RegistrationParts {
   readonly registration: RegistrationService;
   readonly passwordPolicy: PasswordPolicy;
   readonly inputs: { readonly registration: InputFields };
 }
 
-/** The route that signs up. */
+/** The route that signs users up. */
 export function createRegistrationController(
-  { registration, passwordPolicy, inputs: { registration: fields } }: Registering,
+  { registration, passwordPolicy, inputs: { registration: fields } }: RegistrationParts,
   { prefix, settings, transport, originGuard: guard, strictOriginGuard, links }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
   const type = fields.typeOf(RegistrationInput);
-  // Where a link signs in, it needs the cookie below: a foreign page must not plant it, whatever transport it asks for.
+  // If a mailed link can sign in, it needs the cookie below. A foreign page must not set it, whatever transport it asks
+  // for.
   const originGuard = settings.sessionOnEmailVerification ? strictOriginGuard : guard;
-  // The cookie by which the browser is known when it asks for another link.
+  // This cookie identifies the browser when it requests another link.
   const browser = links?.cookie('email_verification_access_token');
 
   @AuthController(prefix, { name: 'registration', originGuard, isJsonOnly: true })
@@ -62,8 +63,8 @@ function registrationDescription(settings: Settings, input: new () => Registrati
   const { emailVerification, preventEnumeration, registrationRateLimit } = settings;
   const isMandatory = emailVerification === 'mandatory';
   const mailed = {
-    description: 'A mail is on its way; its link confirms the address.',
-    headers: { 'Set-Cookie': 'Sets the cookie by which another link is for the sign-up of this browser.' },
+    description: 'A mail is on its way. Its link confirms the address.',
+    headers: { 'Set-Cookie': 'Sets the cookie that identifies the sign-up of this browser.' },
     json: DETAIL,
   };
   return {

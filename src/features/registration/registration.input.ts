@@ -1,6 +1,6 @@
 import { NewEmail, Password, PersonName } from '../../http/field.decorator.js';
 
-/** The body of a sign-up. An app adds fields by a subclass: `createJwtAllauth({ inputs })`. */
+/** The body of a sign-up. To add fields, extend this class: `createJwtAllauth({ inputs })`. */
 export class RegistrationInput {
   @NewEmail()
   email!: string;

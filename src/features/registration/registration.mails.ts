@@ -3,12 +3,12 @@ import { FORGOTTEN, type MailWords } from '../../mail/mail-words.js';
 /** The mails of this feature. */
 export const REGISTRATION_MAILS = {
   'account-exists': {
-    subject: 'You have an account already',
-    title: 'You have an account already',
+    subject: 'You already have an account',
+    title: 'You already have an account',
     before:
-      'Somebody tried to sign up at <%= it.app %> with this address, for which there is an account. ' +
+      'Someone tried to sign up at <%= it.app %> with this address, but it already has an account. ' +
       'If it was you, sign in.',
     hint: FORGOTTEN,
-    after: 'If it was not you, you need do nothing: nobody was let in.',
+    after: 'If it was not you, you do not need to do anything: no one was signed in.',
   },
 } as const satisfies Record<string, MailWords>;

@@ -4,7 +4,7 @@ import { REGISTRATION_MAILS } from './registration.mails.js';
 import { RegistrationService } from './registration.service.js';
 import { SignUpLimiter } from './sign-up-limiter.js';
 
-/** Sign-up, unless invitations are the only way in. */
+/** Sign-up, unless users can only be invited. */
 export const registrationModule: AuthModule = {
   name: 'registration',
   routes: ['registration'],

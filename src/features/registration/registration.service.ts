@@ -16,36 +16,36 @@ import type { NewUser } from '../../users/user-creation.service.js';
 import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
- * Milliseconds after which a sign-up is answered that must not tell whether the address is taken: to write down a new
- * user takes one or two more than a notice, and both are done long before.
+ * A sign-up is answered after this time, in milliseconds, if the answer must not reveal whether the address has an
+ * account. Storing a sign-up takes one or two milliseconds longer than storing a notice, and both are done long before.
  */
-const ALIKE_MS = 100;
+const MIN_ANSWER_MS = 100;
 
-/** What somebody who signs up gives. */
+/** The input of a sign-up. */
 export interface Registration extends SessionClient {
   readonly email: string;
   readonly password: string;
   readonly firstName?: string;
   readonly lastName?: string;
-  /** Values of the fields that the app adds (`inputs.registration`), by property of the user. */
+  /** Values of the fields that the app adds (`inputs.registration`), by property name. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-/** What a user is made of: a sign-up, with the hash in place of the password. */
+/** A sign-up with the hash instead of the password. */
 type HashedRegistration = Omit<Registration, 'password'> & { readonly passwordHash: string };
 
-/** What a sign-up brought. */
+/** The result of a sign-up. */
 export interface SignUp {
-  /** The first session; undefined where the address has to be confirmed first. */
+  /** The tokens of the first session; undefined if the address has to be confirmed first. */
   readonly tokens?: Tokens;
   /**
-   * The mark by which the browser is known when it asks for another link; it keeps the mark until the link is opened.
-   * Undefined with `tokens`.
+   * The mark that identifies the browser when it requests another link. The browser keeps it until the link is opened.
+   * Undefined if there are `tokens`.
    */
   readonly mark?: string;
 }
 
-/** Signs new users up. */
+/** Signs up new users. */
 export class RegistrationService {
   constructor(
     protected readonly kernel: Pick<
@@ -69,12 +69,13 @@ export class RegistrationService {
   ) {}
 
   /**
-   * Makes the user and opens the first session, both or neither. Where EMAIL_VERIFICATION is `mandatory` there is no
-   * user yet, but a sign-up that waits: a link is mailed, or, for an address that is taken, a notice to its owner; the
-   * caller cannot tell.
+   * Creates the user and opens the first session, in one transaction. If EMAIL_VERIFICATION is `mandatory`, it stores a
+   * pending sign-up instead and mails a link. If the address has an account, its owner gets a notice instead, and the
+   * answer is the same.
    *
-   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, what a hook throws;
-   * second_factor_required where the user is made and a gate asks for one
+   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, and whatever a hook
+   * throws
+   * @throws second_factor_required if the user was created and a gate requires a second factor
    */
   async register(registration: Registration): Promise<SignUp> {
     return this.kernel.telemetry.measure('register', () => this.#register(registration));
@@ -85,28 +86,28 @@ export class RegistrationService {
     const { emailVerification, preventEnumeration } = this.kernel.settings;
     const isMandatory = emailVerification === 'mandatory';
     await this.kernel.passwordPolicy.assertAllowed('password', password, person);
-    // Before MAIL_RATE_LIMIT: what is refused must not use up that of a mailbox.
+    // Counted before MAIL_RATE_LIMIT: a refused sign-up must not use up the limit of a mailbox.
     await this.kernel.signUpLimiter.count(person);
-    await this.#askHook(person);
+    await this.#callHook(person);
     if (emailVerification !== 'none') await this.kernel.mailLimiter.countMail('registration', email, person);
     const work = { network: clientNetwork(person.ip), isSignUp: true };
     const salt = isMandatory ? this.kernel.signUps.saltFor(email) : undefined;
     const passwordHash = await this.kernel.hasher.hash(password, { ...work, salt });
     const newUser = { ...person, passwordHash };
     if (!isMandatory) return this.#createUser(newUser);
-    const waiting = this.kernel.database.transaction((em) => this.#wait(newUser, em));
-    if (!preventEnumeration) return waiting;
-    const [signUp] = await Promise.all([waiting, setTimeout(ALIKE_MS)]);
+    const pending = this.kernel.database.transaction((em) => this.#addPending(newUser, em));
+    if (!preventEnumeration) return pending;
+    const [signUp] = await Promise.all([pending, setTimeout(MIN_ANSWER_MS)]);
     return signUp;
   }
 
-  async #askHook({ email, firstName, lastName, fields, ...client }: Omit<Registration, 'password'>): Promise<void> {
+  async #callHook({ email, firstName, lastName, fields, ...client }: Omit<Registration, 'password'>): Promise<void> {
     const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
     await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(client) ?? {} });
   }
 
-  /** Stores a sign-up that waits. @throws email_already_registered if that may be known */
-  async #wait(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
+  /** Stores a pending sign-up. @throws email_already_registered unless PREVENT_ENUMERATION is on */
+  async #addPending(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
     const { email, passwordHash, firstName, lastName, fields } = newUser;
     await this.kernel.addresses.lock(email, em);
     const isTaken = await this.kernel.addresses.isTaken(email, em);
@@ -143,16 +144,17 @@ export class RegistrationService {
     try {
       return await create(false);
     } catch (error) {
-      // An app's user can have other unique columns; only a taken address is ours to explain.
+      // The app's entity may have other unique columns. Only a taken address becomes an error of the library.
       if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email))) throw error;
-      return create(true); // the user who has the address can be seen now
+      return create(true); // the other user is visible now
     }
   }
 
   async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<BaseUser> {
-    // The insert itself finds out whether the address is taken, and nearly every one is free.
+    // The first attempt skips this query, because the unique index detects a taken address and almost every address is
+    // free.
     if (isRetry && !(await this.kernel.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
-    // Only where mails are sent can there be a link that brings the address back to somebody.
+    // An address can only be reserved by a mailed undo link if mails are enabled.
     if (this.kernel.mails.isOn && (await this.kernel.addresses.isHeld(newUser.email, em)))
       throw authError('email_already_registered');
     const user = await this.kernel.userCreation.create(this.#userOf(newUser), em);
@@ -163,7 +165,7 @@ export class RegistrationService {
   }
 
   #userOf({ email, passwordHash, firstName, lastName, fields: added }: HashedRegistration): NewUser {
-    const emailVerified = this.kernel.settings.emailVerification === 'none'; // then no mail is sent to confirm it
+    const emailVerified = this.kernel.settings.emailVerification === 'none'; // no mail will confirm it then
     return { email, passwordHash, role: Role.USER, emailVerified, fields: { firstName, lastName, added } };
   }
 }

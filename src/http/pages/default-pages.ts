@@ -7,7 +7,7 @@ const PAGES = {
 <input id="new-password" name="newPassword" type="password" autocomplete="new-password"
  required minlength="<%= it.minLength ?? 8 %>" maxlength="128" autofocus
  aria-describedby="rules<% if (it.error) { %> error<% } %>"<% if (it.error) { %> aria-invalid="true"<% } %>>
-<p id="rules" class="hint">At least <%= it.minLength ?? 8 %> characters. A sentence is a good one.</p>
+<p id="rules" class="hint">At least <%= it.minLength ?? 8 %> characters. A sentence works well.</p>
 <% if (it.error) { %><p id="error" role="alert"><%= it.error %></p><% } %>
 <button>Set password</button>
 </form>`,
@@ -15,23 +15,23 @@ const PAGES = {
 <p>Thank you. You can close this page and sign in at <%= it.app %>.</p>`,
   'undo-email': `<h1>Undo the change of your address?</h1>
 <p>Your account at <%= it.app %> gets <strong><%= it.email %></strong> back.
-Everybody is signed out, and you choose a new password.</p>
+All devices are signed out, and you choose a new password.</p>
 <form method="post" action="<%= it.action %>">
 <button>Undo the change</button>
 </form>`,
   'email-undone': `<h1>Your address is back</h1>
-<p>Everybody was signed out of your account at <%= it.app %>, and its old password does not work any more.</p>
+<p>All devices were signed out of your account at <%= it.app %>, and its old password no longer works.</p>
 <p><a href="<%= it.link %>">Choose a new password</a></p>`,
   'link-failed': `<h1>This link cannot be used</h1>
-<p>It has expired, was used already, or a newer mail has taken its place.
-Look for the latest mail that you asked for, or ask for a new one.</p>
+<p>It has expired, it was already used, or a newer mail replaced it.
+Open the link in the latest mail, or ask for a new one.</p>
 <% if (it.requestUrl) { %><p><a href="<%= it.requestUrl %>">Ask for a new link</a></p><% } %>`,
   error: `<h1><%= it.title %></h1>
 <p><%= it.error %></p>
-<p>Nothing was changed.<% if (it.isPassing) { %> Wait a while, then open the link in the mail once more.<% } %></p>`,
+<p>Nothing was changed.<% if (it.isPassing) { %> Wait a while, then open the link in the mail again.<% } %></p>`,
   done: `<h1>Your password is set</h1>
-<p>You can use it at <%= it.app %> from now on. Everywhere else you were signed out.</p>
-<% if (it.needsSecondFactor) { %><p>Sign in there now, with it and your second factor.</p><% } %>`,
+<p>You can now use it at <%= it.app %>. All other devices were signed out.</p>
+<% if (it.needsSecondFactor) { %><p>Sign in there with your new password and your second factor.</p><% } %>`,
 } as const;
 
 /** The built-in pages. */
@@ -40,7 +40,7 @@ export type PageName = keyof typeof PAGES;
 /** The names of all pages. */
 export const PAGE_NAMES = Object.keys(PAGES) as readonly PageName[];
 
-/** The default template of a page, to stand in the layout. */
+/** The default template of a page, which is inserted into the layout. */
 export function defaultPage(name: PageName): string {
   return PAGES[name];
 }

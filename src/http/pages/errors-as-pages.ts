@@ -1,15 +1,18 @@
 import type { Before, HttpResponse } from '../http-message.js';
 
-/** Responses to people, who are shown an error as a page. */
-const shown = new WeakSet<HttpResponse>();
+/** Responses whose errors are sent as HTML pages. */
+const responses = new WeakSet<HttpResponse>();
 
-/** For `@UseBefore` on a route that a person opens: its errors are pages, and not problem details. */
+/**
+ * For `@UseBefore` on a route that a person opens in a browser: its errors are sent as HTML pages instead of problem
+ * details.
+ */
 export const errorsAsPages: Before = (_request, response, next) => {
-  shown.add(response);
+  responses.add(response);
   next();
 };
 
-/** Whether `errorsAsPages` saw a response. */
+/** Whether `errorsAsPages` ran for a response. */
 export function hasErrorsAsPages(response: HttpResponse): boolean {
-  return shown.has(response);
+  return responses.has(response);
 }

@@ -4,37 +4,37 @@ import type { HttpResponse } from '../http-message.js';
 import { redirect, sendPage } from './page-response.js';
 import type { PageTemplates } from './page-templates.js';
 
-/** The pages that a browser sees after a mailed link was opened, where the app has none of its own. */
+/** The pages that follow a mailed link, for apps without pages of their own. */
 export class LinkPages {
   constructor(
     private readonly templates: PageTemplates,
     private readonly settings: Settings,
   ) {}
 
-  /** An address is confirmed: the app's page, or ours. */
+  /** The page after an address was confirmed: the app's page, or the built-in one. */
   verified(response: HttpResponse): HttpResponse {
     const { emailVerifiedRedirect: url } = this.settings;
     if (url) return redirect(response, url);
     return sendPage(response, 200, this.templates.render('email-verified', { app: this.#app }));
   }
 
-  /** A link is good for nothing. */
+  /** The page for a link that cannot be used. */
   failed(response: HttpResponse): HttpResponse {
     const { passwordResetRequestUrl: requestUrl } = this.settings;
     return sendPage(response, 400, this.templates.render('link-failed', { app: this.#app, requestUrl }));
   }
 
-  /** Asks whether a changed address shall be taken back. */
+  /** The page that asks whether to undo an address change. */
   askUndo(response: HttpResponse, form: { readonly email: string; readonly action: string }): HttpResponse {
     return sendPage(response, 200, this.templates.render('undo-email', { app: this.#app, ...form }));
   }
 
-  /** A changed address was taken back; the link leads to a new password. */
+  /** The page after an address change was undone. Its link leads to the form for a new password. */
   undone(response: HttpResponse, link: string): HttpResponse {
     return sendPage(response, 200, this.templates.render('email-undone', { app: this.#app, link }));
   }
 
-  /** The form for a new password, with what was wrong with the last try. */
+  /** The form for a new password, with the fault of the last attempt. */
   setPassword(
     response: HttpResponse,
     status: number,
@@ -44,12 +44,12 @@ export class LinkPages {
     return sendPage(response, status, this.templates.render('set-password', { ...form, app: this.#app, minLength }));
   }
 
-  /** The password is set; a sign-in with the second factor may have to follow. */
+  /** The page after the password was set. The user may still have to sign in with the second factor. */
   done(response: HttpResponse, { needsSecondFactor = false } = {}): HttpResponse {
     return sendPage(response, 200, this.templates.render('done', { app: this.#app, needsSecondFactor }));
   }
 
-  /** Something went wrong that is no fault of the link. */
+  /** The page for an error that is not caused by the link. */
   error(response: HttpResponse, { httpCode, detail, retryAfter }: JwtAllauthError): HttpResponse {
     const isPassing = retryAfter !== undefined;
     if (isPassing) response.setHeader('Retry-After', String(retryAfter));

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { HttpResponse } from '../http-message.js';
 
 /**
- * Answers with a page that may load nothing, run nothing, be framed by nobody, and tells no other site where it was.
- * Its own styles are allowed by their hashes (CSP Level 3 §8.2).
+ * Sends a page with strict headers: it can load and run nothing, cannot be framed, and sends no referrer to other
+ * sites. Its own styles are allowed by their hashes (CSP Level 3 §8.2).
  */
 export function sendPage(response: HttpResponse, status: number, html: string): HttpResponse {
   const styles = [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)].map(([, style = '']) => `'sha256-${sha256(style)}'`);
@@ -24,7 +24,7 @@ export function sendPage(response: HttpResponse, status: number, html: string): 
   return response;
 }
 
-/** Sends the browser on to a page, by GET (RFC 9110 §15.4.4). */
+/** Redirects the browser to a page, with GET (RFC 9110 §15.4.4). */
 export function redirect(response: HttpResponse, url: string): HttpResponse {
   response.setHeader('Location', url);
   setPrivacyHeaders(response);
@@ -32,7 +32,10 @@ export function redirect(response: HttpResponse, url: string): HttpResponse {
   return response;
 }
 
-/** With `no-referrer` a browser would hide the origin of our own form from us as well. */
+/**
+ * Keeps the URL from caches and other sites. `no-referrer` would not work, because it also hides the origin of the
+ * built-in form from the origin check.
+ */
 function setPrivacyHeaders(response: HttpResponse): void {
   response.setHeader('Referrer-Policy', 'same-origin');
   response.setHeader('Cache-Control', 'no-store');

@@ -3,29 +3,29 @@ import type { Settings } from '../../settings/settings.js';
 import { TemplateFolder } from '../../settings/template-folder.js';
 import { DEFAULT_LAYOUT, defaultPage, PAGE_NAMES, type PageName } from './default-pages.js';
 
-/** What a page shows. */
+/** The data of a page template. */
 export interface PageData {
   /** Host of PUBLIC_URL. */
   readonly app: string;
   readonly title?: string;
-  /** Path to which the form is sent. */
+  /** The path to which the form is submitted. */
   readonly action?: string;
   readonly email?: string;
-  /** Where to go on. */
+  /** The URL of the next step. */
   readonly link?: string;
-  /** What was wrong with the last try. */
+  /** The fault of the last attempt. */
   readonly error?: string;
-  /** Whether the same will do later. */
+  /** Whether a later retry may succeed. */
   readonly isPassing?: boolean;
-  /** Whether a sign-in with the second factor has to follow. */
+  /** Whether the user still has to sign in with the second factor. */
   readonly needsSecondFactor?: boolean;
-  /** Where a new link can be asked for. */
+  /** The URL where a new link can be requested. */
   readonly requestUrl?: string;
-  /** Characters of a new password. */
+  /** Minimum length of a new password. */
   readonly minLength?: number;
 }
 
-/** With which every template is tried at the start. */
+/** The data with which every template is tested at start-up. */
 const SAMPLE: PageData = {
   app: 'a',
   title: 'a',
@@ -40,14 +40,14 @@ const SAMPLE: PageData = {
 };
 
 /**
- * The words and the looks of the built-in pages. A file `<name>.page.eta` or `layout.page.eta` in TEMPLATES_DIR stands
- * in the place of ours.
+ * The templates of the built-in pages. A file `<name>.page.eta` or `layout.page.eta` in TEMPLATES_DIR replaces a
+ * built-in template.
  */
 export class PageTemplates {
   readonly #eta = new Eta({ autoEscape: true, autoTrim: false });
 
   /**
-   * @throws SettingsError for a TEMPLATES_DIR that is no folder, and for a template that cannot be read or filled in
+   * @throws SettingsError for a TEMPLATES_DIR that is not a folder, and for a template that cannot be read or rendered
    */
   constructor(settings: Settings) {
     const folder = new TemplateFolder(settings);
@@ -63,7 +63,7 @@ export class PageTemplates {
     }
   }
 
-  /** A whole page, in which all data are escaped. */
+  /** Renders a whole page; all data are escaped. */
   render(name: PageName, data: PageData): string {
     const body = this.#eta.render(`@${name}`, data);
     const heading = data.title ?? /<h1>([^<]*)<\/h1>/.exec(body)?.[1] ?? data.app;

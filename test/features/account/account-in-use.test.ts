@@ -29,7 +29,7 @@ test.each([
   expect([problem.cookie, events, waiting, app.sink.mails]).toEqual([undefined, [], [], []]);
   const [line, ...others] = app.log.filter(({ level }) => level !== 'info');
   expect([line, others]).toEqual([
-    { level: 'warn', message: 'an account was not deleted', constraint: 'invoice_owner', table: 'invoice' },
+    { level: 'warn', message: 'an account could not be deleted', constraint: 'invoice_owner', table: 'invoice' },
     [],
   ]);
   expect(await app.liveSessions()).toBe(1);
@@ -49,7 +49,7 @@ test('an account is kept as well where a foreign key would set null in a column 
   await app.database.pool.query('insert into note select id from app_user');
   expectProblem(await remove(), 409, 'account_in_use');
   expect(app.log.filter(({ level }) => level !== 'info')).toEqual([
-    { level: 'warn', message: 'an account was not deleted', table: 'note', column: 'owner' },
+    { level: 'warn', message: 'an account could not be deleted', table: 'note', column: 'owner' },
   ]);
   expect([events, await app.liveSessions()]).toEqual([[], 1]);
 });

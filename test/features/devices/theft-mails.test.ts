@@ -25,7 +25,7 @@ test('a theft is told to the owner once, without a word of the token, and with t
   app = await createMailApp({ passwordResetRequestUrl: 'http://accounts.test/forgot' });
   await steal({ app, isFirst: true });
   const [mail] = await app.mailsTo(OWNER);
-  expect(mail?.subject).toBe('Somebody else may have used your account');
+  expect(mail?.subject).toBe('Someone else may have used your account');
   expect(mail?.text).toContain('http://accounts.test/forgot');
   expect(await app.mailCount()).toBe(1);
 });
@@ -78,8 +78,8 @@ test('strangers who sign up with the address of the owner do not use up what tel
   expect((await app.client().register(OWNER)).status).toBe(429); // what strangers can have mailed stays bounded
   expect(await app.mailCount()).toBe(4);
   expect(app.sink.mails.slice(1).map(({ subject }) => subject)).toEqual([
-    'You have an account already',
-    'You have an account already',
-    'Somebody else may have used your account',
+    'You already have an account',
+    'You already have an account',
+    'Someone else may have used your account',
   ]);
 });
