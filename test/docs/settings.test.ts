@@ -5,6 +5,7 @@ import { currentIdentity } from '../../src/http/refresh-cookie-identity.js';
 import { SettingsError, settingsFromEnv } from '../../src/index.js';
 import { settingNames } from '../../src/settings/settings.js';
 import { variableOf } from '../../src/settings/settings-from-env.js';
+import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { generateKeys } from '../../src/tokens/generate-keys.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { pages } from '../support/manual.js';
@@ -30,7 +31,7 @@ const rows = [...(pages.get('docs/settings.md') ?? '').matchAll(/^\| `(JWT_ALLAU
 );
 
 function propertyOf(variable: string): string {
-  return settingNames().find((name) => variableOf(name) === variable) ?? variable;
+  return settingNames(STANDARD_MODULES).find((name) => variableOf(name) === variable) ?? variable;
 }
 
 /** Other settings that a value of a setting needs. */
@@ -94,7 +95,7 @@ const NUMBER = /^number, `(\d+)`(?: or more| to `(\d+)`)$/;
 const ENUMERATION = /^`[\w-]+`(, `[\w-]+`)+$/;
 
 test('there is a row for each setting, and no other', () => {
-  const variables = settingNames()
+  const variables = settingNames(STANDARD_MODULES)
     .filter((name) => name !== 'development')
     .map(variableOf);
   expect(rows.map(({ variable }) => variable).sort()).toEqual([...variables].sort());
