@@ -26,9 +26,18 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
   });
   afterAll(() => Promise.all(apps.map((app) => app.close())));
 
-  /** The app of a round: each class has two rounds in turn. */
-  function appOf(round: number): TestApp {
-    return apps[(round >> 1) % apps.length] as TestApp;
+  /** Plays rounds: each app has two in turn. Those of one app follow each other, and the apps play side by side. */
+  async function play(rounds: number, round: (app: TestApp, index: number) => Promise<void>): Promise<void> {
+    let played = 0;
+    const playIn = async (app: TestApp, place: number) => {
+      for (let index = 0; index < rounds; index++) {
+        if ((index >> 1) % apps.length !== place) continue;
+        await round(app, index);
+        played++;
+      }
+    };
+    await Promise.all(apps.map(playIn));
+    expect(played).toBe(rounds);
   }
 
   /** The session that was being refreshed is over, whatever token of it is tried, and no more live than should. */
@@ -42,8 +51,7 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
   }
 
   test(`leaves no live session when the refresh comes first, ${ROUNDS} times`, async () => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const app = appOf(round);
+    await play(ROUNDS, async (app) => {
       const owner = await createOwner(app);
       await owner.another();
       const before = owner.client.copy();
@@ -56,12 +64,11 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
       );
       expect(refreshed.status).toBe(200);
       await assertEnded(app, owner, before);
-    }
+    });
   });
 
   test(`leaves no live session when ${name} comes first, ${ROUNDS} times`, async () => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const app = appOf(round);
+    await play(ROUNDS, async (app) => {
       const owner = await createOwner(app);
       await owner.another();
       const before = owner.client.copy();
@@ -74,18 +81,17 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
       );
       expect([refreshed.status, refreshed.body.code]).toEqual([401, 'token_not_valid']);
       await assertEnded(app, owner, before);
-    }
+    });
   });
 
   test('leaves no live session when nobody arranges the order, 500 times', async () => {
-    for (let round = 0; round < 500; round++) {
-      const app = appOf(round);
+    await play(500, async (app, round) => {
       const owner = await createOwner(app);
       await owner.another();
       const before = owner.client.copy();
       const both = [() => owner.client.refresh(), () => revoke({ ...owner, client: before }, app)];
       await Promise.all((round % 2 ? both : both.reverse()).map((start) => start()));
       await assertEnded(app, owner, before);
-    }
+    });
   });
 });

@@ -4,6 +4,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { Authorized, CurrentUser, createExpressServer, Get, JsonController, useContainer } from 'routing-controllers';
 import { Container, Service } from 'typedi';
 import { createAuthEntities, createJwtAllauth, Principal } from '../../src/index.js';
+import { CheapHasher } from './cheap-hasher.js';
 import { AppUser, Organization } from './users.js';
 
 useContainer(Container);
@@ -24,7 +25,7 @@ const orm = await MikroORM.init({
   clientUrl: databaseUrl,
   entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })],
 });
-const auth = await createJwtAllauth({ orm, settings });
+const auth = await createJwtAllauth({ orm, settings, services: [CheapHasher] });
 const server = createExpressServer(auth.serverOptions({ controllers: [WhoamiController] })).listen(
   0,
   '127.0.0.1',

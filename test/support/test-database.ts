@@ -1,9 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
 import * as testing from '../../src/testing/index.js';
 
 /** Milliseconds after which nothing will come to wait for a lock any more. */
 const BLOCKED_MILLISECONDS = 20_000;
+const POLL_MILLISECONDS = 1;
 
 /** A database that lives as long as one test app. */
 export interface TestDatabase extends testing.TestDatabase {
@@ -35,5 +37,6 @@ export async function waitForBlocked(pool: pg.Pool, count: number): Promise<void
     );
     if (rows[0].blocked >= count) return;
     if (performance.now() > latest) throw new Error(`${rows[0].blocked} statements wait for a lock, and not ${count}`);
+    await setTimeout(POLL_MILLISECONDS);
   }
 }

@@ -1,13 +1,14 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 
-/** Milliseconds after which what should happen by itself is not waited for any longer. */
-const PATIENCE = 30_000;
+/** How long a condition may take to come true. */
+const LIMIT_MILLISECONDS = 30_000;
+const POLL_MILLISECONDS = 1;
 
 /** Waits for what happens by itself. */
 export async function until(isSo: () => unknown): Promise<void> {
   const start = performance.now();
   while (!(await isSo())) {
-    if (performance.now() - start > PATIENCE) throw new Error(`this never came true: ${isSo}`);
-    await setImmediate();
+    if (performance.now() - start > LIMIT_MILLISECONDS) throw new Error(`this never came true: ${isSo}`);
+    await setTimeout(POLL_MILLISECONDS);
   }
 }
