@@ -73,7 +73,7 @@ export class AccountMails {
    */
   async sendSeveralSignUps(email: string, em: EntityManager): Promise<void> {
     const content = this.kernel.mailTemplates.render('several-sign-ups', { app: this.#app });
-    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME_SECONDS));
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#expiry(NOTICE_LIFETIME_SECONDS));
   }
 
   /** Time and client of a sign-up that is made now. */
@@ -95,7 +95,7 @@ export class AccountMails {
     await this.kernel.outbox.enqueue(
       { to: email, ...this.kernel.mailTemplates.render(mail, data) },
       em,
-      this.#in(seconds),
+      this.#expiry(seconds),
     );
   }
 
@@ -109,9 +109,9 @@ export class AccountMails {
     const kind = name === 'account-exists' ? name : 'notice';
     if (!this.isOn || !(await this.kernel.mailLimiter.admitsNotice(kind, email, em))) return;
     const { passwordResetRequestUrl } = this.kernel.settings;
-    const link = this.kernel.mailTemplates.leadsToReset(name) ? passwordResetRequestUrl : undefined;
+    const link = this.kernel.mailTemplates.linksToReset(name) ? passwordResetRequestUrl : undefined;
     const content = this.kernel.mailTemplates.render(name, { app: this.#app, link, ...data });
-    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#in(NOTICE_LIFETIME_SECONDS));
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#expiry(NOTICE_LIFETIME_SECONDS));
   }
 
   /**
@@ -127,7 +127,7 @@ export class AccountMails {
     await this.kernel.outbox.enqueue(
       { to: email, ...this.kernel.mailTemplates.render('email-changed', data) },
       em,
-      this.#in(seconds),
+      this.#expiry(seconds),
     );
   }
 
@@ -144,7 +144,7 @@ export class AccountMails {
     return new URL(this.#baseUrl).host;
   }
 
-  #in(seconds: number): Date {
+  #expiry(seconds: number): Date {
     return new Date(this.kernel.clock.now() + seconds * 1000);
   }
 }

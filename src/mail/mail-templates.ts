@@ -64,7 +64,7 @@ export class MailTemplates {
   }
 
   /** Whether a mail links to the app's page for requesting a password reset. */
-  leadsToReset(name: string): boolean {
+  linksToReset(name: string): boolean {
     return this.words[name]?.hint !== undefined;
   }
 

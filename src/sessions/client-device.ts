@@ -59,9 +59,9 @@ function describeClient({ ip, userAgent }: SessionClient): ClientDevice {
   const { browser, os, platform } = parseHeader(userAgent);
   return {
     ip: clientAddress(ip) ?? null,
-    browser: words(browser.name, browser.version),
-    os: words(os.name, os.versionName ?? os.version),
-    device: words(platform.vendor, platform.model) ?? words(platform.type),
+    browser: plainWords(browser.name, browser.version),
+    os: plainWords(os.name, os.versionName ?? os.version),
+    device: plainWords(platform.vendor, platform.model) ?? plainWords(platform.type),
   };
 }
 
@@ -71,7 +71,7 @@ function parseHeader(userAgent = ''): Pick<Bowser.Parser.ParsedResult, 'browser'
 }
 
 /** Joins words. Removes all characters with a special meaning in HTML, URLs, scripts or terminals. */
-function words(...parts: readonly (string | undefined)[]): string | null {
+function plainWords(...parts: readonly (string | undefined)[]): string | null {
   const text = parts
     .filter(Boolean)
     .join(' ')

@@ -40,12 +40,12 @@ export class RemoteRevocations {
   }
 
   /** Emits the event for a notification, unless this process has sent it. */
-  notified(session: string, origin: string | undefined): void {
+  emitNotified(session: string, origin: string | undefined): void {
     if (origin !== this.origin) this.#emit(session);
   }
 
   /** Emits the events for sessions whose notifications were missed, and that were read from the table. */
-  async missed(sessions: readonly string[]): Promise<void> {
+  async emitMissed(sessions: readonly string[]): Promise<void> {
     if (sessions.length === 0) return;
     await delay(OWN_EVENT_DELAY_MS, undefined, { ref: false });
     for (const session of sessions) if (!this.#own.has(session)) this.#emit(session);

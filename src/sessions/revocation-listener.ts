@@ -144,7 +144,7 @@ export class RevocationListener {
       onRevoked: (session, origin) => {
         const isNew = !this.#list.has(session);
         this.#list.add(session, this.kernel.clock.now());
-        if (isNew) this.kernel.remoteRevocations.notified(session, origin);
+        if (isNew) this.kernel.remoteRevocations.emitNotified(session, origin);
       },
       onClosed: (closed) => {
         if (this.#channel === closed) this.#setState('disconnected'); // otherwise it is not in use
@@ -152,7 +152,7 @@ export class RevocationListener {
     });
     this.#channel = channel;
     if (!(await channel.verifyDelivery())) return this.#setState('deaf');
-    void this.kernel.remoteRevocations.missed(await this.#catchUp(channel));
+    void this.kernel.remoteRevocations.emitMissed(await this.#catchUp(channel));
     if (!(await this.#hasAnswered(channel))) return this.#setState('disconnected');
     this.#setState('current');
     onCurrent();

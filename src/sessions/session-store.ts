@@ -30,7 +30,7 @@ export interface FoundSession {
 }
 
 /** The names of the values that `find` reads. */
-const ROW = Object.keys({
+const ROW_VALUES = Object.keys({
   jti: true,
   previousJti: true,
   rotatedAt: true,
@@ -166,7 +166,7 @@ export class SessionStore {
     const [row] = await this.database.query(this.#sql.find, [id, user], em);
     if (!row) return undefined;
     const session: Record<string, unknown> = {};
-    for (const name of ROW) session[name] = row[SESSION_PREFIX + name];
+    for (const name of ROW_VALUES) session[name] = row[SESSION_PREFIX + name];
     session['claims'] ??= {};
     return { session: session as unknown as SessionRow, user: this.users.fromRow(em, row) };
   }

@@ -153,14 +153,14 @@ export function resolveSettings(
   const ofModule = (name: string) => owners.find((owner) => owner.names.includes(name));
   const keys = resolveKeys(withTransport(Object.fromEntries(given.filter(([name]) => !ofModule(name)))));
   const parts = [
-    checked(Settings, keys.settings),
+    validate(Settings, keys.settings),
     ...owners.map((owner) =>
-      checked(owner.type, Object.fromEntries(given.filter(([name]) => ofModule(name) === owner))),
+      validate(owner.type, Object.fromEntries(given.filter(([name]) => ofModule(name) === owner))),
     ),
   ];
   const known = [...CORE_NAMES, ...owners.flatMap(({ names }) => names)];
   const errors = parts.flatMap((part) => part.errors);
-  const keyFaults = keys.faults.map(({ setting, message }) => named(setting, message, nameOf));
+  const keyFaults = keys.faults.map(({ setting, message }) => faultOf(setting, message, nameOf));
   const faults = [...errors.map((error) => toFault(error, known, nameOf)), ...keyFaults];
   if (faults.length > 0) throw new SettingsError(faults);
   const settings = Object.assign(...(parts.map((part) => part.settings) as [Settings, ...object[]])) as Settings;
@@ -192,7 +192,7 @@ function ownersOf(modules: readonly SettingsOwner[]) {
   });
 }
 
-function checked(type: new () => object, input: object) {
+function validate(type: new () => object, input: object) {
   const settings = plainToInstance(type, input, { exposeDefaultValues: true, exposeUnsetFields: false });
   const rules = { whitelist: true, forbidNonWhitelisted: true, validationError: { value: false } };
   return { settings, errors: validateSync(settings, rules) };
@@ -206,10 +206,10 @@ function toFault(
   const message = known.includes(property)
     ? Object.values(constraints).join('; ')
     : `is not a setting; the nearest name is ${nameOf(closestMatch(property, known) ?? '')}`;
-  return named(property, message, nameOf);
+  return faultOf(property, message, nameOf);
 }
 
 /** A fault in which all settings have the names that the operator used. */
-function named(property: string, message: string, nameOf: NameOf): SettingFault {
+function faultOf(property: string, message: string, nameOf: NameOf): SettingFault {
   return { setting: nameOf(property), message: withNames(message, nameOf) };
 }

@@ -150,11 +150,11 @@ export class TokenFactory {
     assertText(token);
     const now = toSeconds(this.kernel.clock.now());
     const known = this.#verified.find(token);
-    if (known) return this.#stillGood(known, now);
+    if (known) return this.#assertNotExpired(known, now);
     if (isExpiredUnverified(token, now)) throw tokenNotValid('expired');
     const verified = verifySignature(token, 'access', this.kernel.keys, this.kernel.settings);
-    this.#stillGood(verified.claims, now);
-    freeze(verified.claims); // requests with the same token share this object
+    this.#assertNotExpired(verified.claims, now);
+    deepFreeze(verified.claims); // requests with the same token share this object
     this.#verified.add(token, verified);
     return verified.claims;
   }
@@ -167,7 +167,7 @@ export class TokenFactory {
     return hasOwnHeader(text, this.kernel.keys);
   }
 
-  #stillGood(claims: TokenClaims, now: number): TokenClaims {
+  #assertNotExpired(claims: TokenClaims, now: number): TokenClaims {
     const end = Math.min(claims.exp, claims.iat + this.kernel.settings.accessTokenLifetime);
     if (end <= now) throw tokenNotValid('expired');
     return claims;
@@ -213,8 +213,8 @@ function customClaims({ payload }: RefreshToken | AccessToken, bound: CustomClai
   return { ...payload, ...bound };
 }
 
-function freeze(value: unknown): void {
-  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+function deepFreeze(value: unknown): void {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
 }
 
 /**

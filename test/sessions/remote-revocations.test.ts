@@ -152,7 +152,7 @@ test('a revocation that is read from the table is not emitted again by the proce
   const remote = new RemoteRevocations({ events, settings: new Settings(), clock: new Clock() });
   const told: string[] = [];
   events.on('session.revoked', ({ session, reason }) => told.push(`${reason} ${session}`));
-  const reading = remote.missed(['own', 'other']);
+  const reading = remote.emitMissed(['own', 'other']);
   // The event of the own one comes a moment after its commit.
   events.emit('session.revoked', { session: 'own', user: '1', reason: 'logout', at: new Date() });
   await reading;
