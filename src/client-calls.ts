@@ -1,27 +1,27 @@
-/** What a request to an endpoint carries, and what its answer changes. */
+/** Options of a request to an endpoint. */
 export interface CallOptions {
   /** Sent as JSON. */
   readonly body?: object | undefined;
-  /** Whether the access token goes along. */
+  /** Whether to send the access token. */
   readonly isBearer?: boolean;
-  /** `include` sends cookies although the refresh token travels in bodies. */
+  /** `include` sends cookies even if the refresh token travels in JSON bodies. */
   readonly credentials?: 'include' | 'same-origin';
-  /** What a successful answer does: it brings the tokens of another session, or this session has ended. */
+  /** The effect of a successful response: it contains the tokens of a new session, or the present session has ended. */
   readonly effect?: 'sign-in' | 'sign-out';
 }
 
-/** What a feature's part of `AuthClient` may use. `AuthClient` is one: a module's own part takes it. */
+/** What the client part of a feature or module may use. `AuthClient` implements it. */
 export interface ClientCalls {
   /**
-   * Sends a request to an endpoint, and returns what it answered.
+   * Sends a request to an endpoint, and returns the body of the response.
    *
-   * @param path below the client's `url`: `/user`
-   * @throws AuthError for an answer that is an error, and where no answer came
+   * @param path below the client's `url`, such as `/user`
+   * @throws AuthError for an error response, and if there is no response
    */
   call<Result>(method: string, path: string, options?: CallOptions): Promise<Result>;
 }
 
-/** The names of a person. */
+/** The names of a user. */
 export interface Names {
   readonly firstName?: string;
   readonly lastName?: string;
