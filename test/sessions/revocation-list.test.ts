@@ -268,7 +268,7 @@ describe('every way in which a session ends reaches the access tokens on another
         await em.execute(`set transaction isolation level ${level}`);
         await app.auth.sessions.revokeAll(id, { em });
       });
-      await expect(ending).rejects.toThrow(`read committed transactions only; this one is ${level}`);
+      await expect(ending).rejects.toThrow(`ending sessions needs a read committed transaction; this one is ${level}`);
       expect(await live()).toBe(1);
     },
   );
