@@ -77,34 +77,6 @@ describe('the app that the README builds from an empty folder', () => {
     expect(stdout).toMatch(/pass 2\n[\s\S]*fail 0\n/);
   });
 
-  test('takes the module that the README writes: its route counts visits, up to the setting', async () => {
-    const program = `
-      import { createAuthEntities } from 'jwt-allauth';
-      import { startTestApp } from 'jwt-allauth/testing';
-      import { useContainer } from 'routing-controllers';
-      import { Container } from 'typedi';
-      import { User } from './user.entity.js';
-      import { visitsModule } from './visits.module.js';
-      useContainer(Container);
-      const entities = [User, ...createAuthEntities({ user: () => User, modules: [visitsModule] })];
-      const app = await startTestApp({ user: User, orm: { entities }, settings: { visitsLimit: 2 } });
-      const { headers } = await app.signIn(await app.createUser());
-      const answers = [];
-      for (let visit = 0; visit < 3; visit++) {
-        const answer = await fetch(app.url + '/auth/visits', { method: 'POST', headers });
-        answers.push([answer.status, await answer.json()]);
-      }
-      console.log(JSON.stringify(answers));
-      await app.close();`;
-    await writeFile(join(directory, 'dist/try-visits.js'), program);
-    const { stdout } = await run(process.execPath, ['dist/try-visits.js'], { cwd: directory });
-    expect(JSON.parse(stdout)).toMatchObject([
-      [200, { count: 1 }],
-      [200, { count: 2 }],
-      [409, { code: 'too_many_visits' }],
-    ]);
-  });
-
   test('is found by the command line, which refuses nothing and warns of three choices of the example', async () => {
     const variables = {
       DATABASE_URL: database.url,
@@ -145,7 +117,9 @@ describe('the app that the README builds from an empty folder', () => {
     ['company-registration', 'CompanyRegistration'],
     ['company-fields', 'inputs'],
     ['own-policy', 'OwnPolicy'],
-    ['own-ways', 'hooks'],
+    ['members-only', 'membersOnly'],
+    ['hooks', 'hooks', 'maintenance', 'suspendedTenants'],
+    ['containers', 'shop', 'staff', 'useBothContainers'],
     ['described-server', 'createDescribedServer'],
     ['settings', 'fromVariables', 'fromCode'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
