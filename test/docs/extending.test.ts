@@ -139,7 +139,8 @@ describe('the pages about extending the library do over HTTP what they say', () 
       const settings = { refreshTokenAsCookie: false, refreshToken: OwnToken };
       const start = (options) => startTestApp({ user: User, logger, settings, ...options });
       const apps = [await start({ container: shop }), await start({ container: staff })];
-      const results = { inDefault: Container.has(SessionService), inBoth: [shop, staff].map((each) => each.has(SessionService)) };
+      const inBoth = [shop, staff].map((each) => each.has(SessionService));
+      const results = { inDefault: Container.has(SessionService), inBoth };
       const app = await start({ hooks, services: [CompanyRegistration] });
       const post = async (path, body, { url } = app) => {
         const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
@@ -217,7 +218,8 @@ describe('the pages about extending the library do over HTTP what they say', () 
         migration.up();
         for (const sql of migration.getQueries()) await orm.em.execute(sql);
       };
-      const start = (options) => startTestApp({ user: User, orm: { entities }, prepare, settings: { visitsLimit: 2 }, ...options });
+      const settings = { visitsLimit: 2 };
+      const start = (options) => startTestApp({ user: User, orm: { entities }, prepare, settings, ...options });
       const app = await start();
       const { headers } = await app.signIn(await app.createUser());
       const answers = [(await fetch(app.url + '/auth/visits', { method: 'POST' })).status];
@@ -263,7 +265,7 @@ test('extending.md names every service that an app can replace', () => {
   const rows = section
     .split('\n')
     .filter((line) => line.startsWith('| '))
-    .slice(2);
+    .slice(1);
   const named = rows.flatMap((row) => [...row.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
   expect(named.sort()).toEqual(made.sort());
 });
