@@ -5,14 +5,14 @@ import { Authorized, Body, Get, JsonController, NotFoundError, Param, Patch, Que
 import { Service } from 'typedi';
 import { User } from './user.entity.js';
 
-/** Users that a search shows at most. */
-const MOST_FOUND = 20;
+/** Maximum number of users that a search returns. */
+const MAX_RESULTS = 20;
 
-/** What staff may change of somebody's account. */
+/** The changes that staff may make to an account. */
 export class UserChanges {
   @IsOptional()
   @IsArray()
-  @Matches(/^[^\0\p{Surrogate}]{1,100}$/u, { each: true }) // what PostgreSQL can keep
+  @Matches(/^[^\0\p{Surrogate}]{1,100}$/u, { each: true }) // only what PostgreSQL can store
   permissions?: string[];
 
   @IsOptional()
@@ -35,15 +35,15 @@ export class AdminController {
     private readonly deactivation: DeactivationService,
   ) {}
 
-  /** The users with these letters in their e-mail addresses, in their order. */
+  /** Finds users whose e-mail address contains the text, sorted by address. */
   @Get('/')
   async find(@QueryParam('email') email: string) {
-    const letters = String(email ?? '')
+    const pattern = String(email ?? '')
       .replaceAll('\0', '')
       .replace(/[\\%_]/g, '\\$&');
-    const where = { email: { $ilike: `%${letters}%` } };
-    const users = await this.orm.em.find(User, where, { orderBy: { email: 'asc' }, limit: MOST_FOUND });
-    return users.map(shown);
+    const where = { email: { $ilike: `%${pattern}%` } };
+    const users = await this.orm.em.find(User, where, { orderBy: { email: 'asc' }, limit: MAX_RESULTS });
+    return users.map(toBody);
   }
 
   @Patch('/:id')
@@ -58,13 +58,13 @@ export class AdminController {
     user.isActive ||= changes.isActive === true;
     await this.orm.em.flush();
     if (changes.isActive === false) {
-      await this.deactivation.deactivate(user.id); // ends the sessions too, in one transaction
+      await this.deactivation.deactivate(user.id); // also revokes the sessions, in one transaction
       await this.orm.em.refresh(user);
     }
-    return shown(user);
+    return toBody(user);
   }
 }
 
-function shown({ id, email, permissions, role, isActive }: User) {
+function toBody({ id, email, permissions, role, isActive }: User) {
   return { id, email, permissions, role, isActive };
 }

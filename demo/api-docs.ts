@@ -6,11 +6,11 @@ import type { RoutingControllersOptions } from 'routing-controllers';
 
 const SCRIPT = fileURLToPath(import.meta.resolve('rapidoc/dist/rapidoc-min.js'));
 
-/** The page loads nothing from elsewhere, and sends requests to this server alone. */
+/** The page loads nothing from other servers, and sends requests only to this one. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'unsafe-inline'", // RapiDoc writes its styles into the page
+  "style-src 'unsafe-inline'", // RapiDoc inserts its styles into the page
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
@@ -31,7 +31,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** Serves the OpenAPI document at `/openapi.json`, and at `/docs` a page in which every request can be tried. */
+/** Serves the OpenAPI document at `/openapi.json`, and a page at `/docs` that can send every request. */
 export function serveApiDocs(app: Application, auth: JwtAllauth, options: RoutingControllersOptions): void {
   const document = createOpenApiDocument(auth, options, { info: { title: 'jwt-allauth demo', version: '1' } });
   app.get('/openapi.json', (_request, response) => void response.json(document));

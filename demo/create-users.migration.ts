@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** The demo's own migration; the library's follow it. */
+/** The demo's own migration; those of the library run after it. */
 export class CreateUsers extends Migration {
   override up(): void {
     this.addSql(`

@@ -5,10 +5,10 @@ import { authMigrations, createAuthEntities, PasswordHasher, Role } from 'jwt-al
 import { CreateUsers } from './create-users.migration.js';
 import { User } from './user.entity.js';
 
-/** Key of the lock under which one demo at a time migrates and seeds. */
+/** Key of the advisory lock that a demo holds while it migrates and seeds. */
 const SETUP_LOCK = 7_262_742;
 
-/** Connects, brings the tables up to date and makes sure that there is a staff user. */
+/** Connects, runs the migrations, and creates a staff user if there is none. */
 export async function openDatabase(url: string, env: NodeJS.ProcessEnv): Promise<MikroORM> {
   const orm = await MikroORM.init({
     clientUrl: url,

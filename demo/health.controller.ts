@@ -7,7 +7,7 @@ import { Service } from 'typedi';
 export class HealthController {
   constructor(private readonly orm: MikroORM) {}
 
-  /** 200, or 503 while the database is away: the error middleware knows such an error when it sees one. */
+  /** 200, or 503 while the database is down: the error middleware recognises the error. */
   @Get('/')
   async health() {
     await this.orm.em.execute('select 1');

@@ -4,28 +4,28 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type SettingsInput, settingsFromEnv } from 'jwt-allauth';
 import { type PostgresServer, startPostgres } from 'jwt-allauth/testing';
+import { claimDataFolder } from './data-folder.js';
 import { openDatabase } from './database.js';
-import { takePlace } from './place.js';
 import { RefreshToken } from './refresh-token.js';
 import { secretKey } from './secret-key.js';
 import { startServer } from './server.js';
-import { story } from './story.js';
+import { terminalWalkthrough } from './terminal-walkthrough.js';
 
 const DEFAULT_DATA = fileURLToPath(new URL('../../demo/.data', import.meta.url));
 
-/** Where the first demo of a checkout listens; each that is started beside it has the next port. */
+/** The port of the first demo of a checkout; each further one uses the next port. */
 const DEFAULT_PORT = 3000;
 
-/** What has to be stopped when the demo stops, last first. */
+/** What to stop when the demo stops, in reverse order. */
 const running: (() => Promise<unknown>)[] = [];
 
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   const env: NodeJS.ProcessEnv = { NODE_ENV: 'development', ...process.env };
-  const place = env.DEMO_DATA ? undefined : await takePlace(DEFAULT_DATA);
-  if (place) running.push(place.leave);
-  const directory = place?.directory ?? resolve(env.DEMO_DATA ?? '');
-  const port = readPort(env.PORT || String(DEFAULT_PORT + (place?.index ?? 0)));
+  const folder = env.DEMO_DATA ? undefined : await claimDataFolder(DEFAULT_DATA);
+  if (folder) running.push(folder.release);
+  const directory = folder?.directory ?? resolve(env.DEMO_DATA ?? '');
+  const port = readPort(env.PORT || String(DEFAULT_PORT + (folder?.index ?? 0)));
   const host = env.HOST || '127.0.0.1';
   const settings = await readSettings({ ...developmentDefaults(env, urlOf(host, port)), ...env }, directory);
 
@@ -41,8 +41,10 @@ async function main(): Promise<void> {
 
   const { port: actual } = server.address() as { port: number };
   const url = urlOf(host, actual);
-  console.log(`jwt-allauth demo at ${url}; Ctrl-C stops it. The whole story, to paste into another terminal:\n`);
-  console.log(story(url, settings.refreshTokenAsCookie !== false));
+  console.log(
+    `jwt-allauth demo at ${url}; Ctrl-C stops it. To see a token theft in the terminal, paste these lines into another one:\n`,
+  );
+  console.log(terminalWalkthrough(url, settings.refreshTokenAsCookie !== false));
 }
 
 function urlOf(host: string, port: number): string {
@@ -50,8 +52,8 @@ function urlOf(host: string, port: number): string {
 }
 
 /**
- * Accounts by mail are switched on where mails can be printed and links may be http; devices are shown, and access
- * tokens end soon enough to watch it.
+ * In development mails are printed and links may use http, so accounts by mail are on. Devices are shown, and access
+ * tokens expire fast enough to watch.
  */
 function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
   if (NODE_ENV !== 'development') return {};
@@ -66,14 +68,14 @@ function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): Node
 }
 
 async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<SettingsInput> {
-  // An algorithm with key pairs has no use for a secret, and refuses one.
+  // An algorithm with key pairs needs no secret, and the settings refuse one.
   const needsSecret = (env.JWT_ALLAUTH_ALGORITHM ?? 'HS256').startsWith('HS');
   const key = env.JWT_ALLAUTH_SECRET_KEY ?? (needsSecret ? await secretKey(directory, 'secret-key', 48) : undefined);
-  const seals = env.JWT_ALLAUTH_ENCRYPTION_KEYS ?? (await secretKey(directory, 'encryption-key', 32));
+  const encryptionKey = env.JWT_ALLAUTH_ENCRYPTION_KEYS ?? (await secretKey(directory, 'encryption-key', 32));
   const settings = settingsFromEnv({
     ...env,
     JWT_ALLAUTH_SECRET_KEY: key,
-    JWT_ALLAUTH_ENCRYPTION_KEYS: seals,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: encryptionKey,
   });
   return Object.assign(settings, { refreshToken: settings.refreshToken ?? RefreshToken });
 }

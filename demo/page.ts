@@ -8,7 +8,7 @@ const LIBRARY = fileURLToPath(new URL('../src', import.meta.url));
 /** The modules of the library's browser client; the rest of the library stays on the server. */
 const CLIENT = /^\/(client\/[\w-]+|features\/[\w-]+\/[\w-]+\.client)\.js$/;
 
-/** Nothing inline, nothing from elsewhere, and in nobody's frame. */
+/** No inline code, nothing from other servers, and no framing. */
 const POLICY = [
   "default-src 'self'",
   "script-src 'self'",
@@ -26,7 +26,7 @@ function setHeaders(response: Response): void {
 }
 
 /**
- * Serves the demo's page at `/`, the client that it uses at `/client/`, and what the page must know of the settings.
+ * Serves the demo's page at `/`, the library's browser client, and the settings that the page needs at `/demo.json`.
  */
 export function servePage(app: Express, settings: Settings, isDevelopment: boolean): void {
   app.get('/demo.json', (_request, response) => {

@@ -6,7 +6,7 @@ import { User } from './user.entity.js';
 @Service()
 @JsonController('/profile')
 export class ProfileController {
-  /** Stateless: no database query at all. */
+  /** Stateless: needs no database query. */
   @Authorized()
   @Get('/id')
   id(@CurrentUser() user: Principal) {
@@ -21,14 +21,14 @@ export class ProfileController {
     return { email: user.email, permissions: user.permissions };
   }
 
-  /** By role claim: no query; staff (1000) and superuser (900) pass too. */
+  /** Checks the role claim without a query; staff (1000) and superusers (900) pass too. */
   @Authorized(700)
   @Post('/publish')
   publish() {
     return { published: true };
   }
 
-  /** By claim. */
+  /** Checks the claim `email_verified`. */
   @Authorized(EmailVerified)
   @Post('/invite')
   invite() {

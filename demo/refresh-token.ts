@@ -1,7 +1,9 @@
 import { RefreshToken as DefaultRefreshToken, type ForUserOptions } from 'jwt-allauth';
 import type { User } from './user.entity.js';
 
-/** The demo's refresh token: the user's permissions travel in it and in every access token made from it. */
+/**
+ * The demo's refresh token class: the user's permissions become a claim of the refresh token and of every access token.
+ */
 export class RefreshToken extends DefaultRefreshToken {
   setUserPermissions(user: User) {
     this.payload.permissions = user.permissions;

@@ -3,19 +3,19 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * A secret of this demo, made at the first start and kept, so that a restart signs nobody out and loses no mail.
+ * A secret of this demo, created at the first start and stored, so that a restart keeps sessions and mails usable.
  *
- * @param name of its file
- * @param bytes that it has
+ * @param name the name of its file
+ * @param bytes its length in bytes
  */
 export async function secretKey(directory: string, name: string, bytes: number): Promise<string> {
   const file = join(directory, name);
-  const whole = `${file}-${process.pid}`; // another demo that starts beside this one must not read half a secret
+  const newFile = `${file}-${process.pid}`; // another demo that starts at the same time must not read half a secret
   await mkdir(directory, { recursive: true });
-  await writeFile(whole, randomBytes(bytes).toString('base64url'), { mode: 0o600 });
-  await link(whole, file).catch((error) => {
+  await writeFile(newFile, randomBytes(bytes).toString('base64url'), { mode: 0o600 });
+  await link(newFile, file).catch((error) => {
     if (error.code !== 'EEXIST') throw error;
   });
-  await rm(whole);
+  await rm(newFile);
   return readFile(file, 'utf8');
 }

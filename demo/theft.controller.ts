@@ -3,11 +3,11 @@ import { SessionPrincipal } from 'jwt-allauth';
 import { Authorized, CurrentUser, Get, HttpError, JsonController, Post, Req } from 'routing-controllers';
 import { Service } from 'typedi';
 import { type CookieToken, TokenFamilies } from './token-families.js';
-import { shortOf } from './token-family.js';
+import { shortIdOf } from './token-family.js';
 
 /**
- * Plays malware on the owner's machine: it can copy the cookie that no script of a page can read. Only in development,
- * only with the caller's own session; no answer has a token in it.
+ * Plays malware on the owner's machine, which can copy the cookie that no script can read. It runs only in development
+ * and only on the caller's own session, and no answer contains a token.
  */
 @Service()
 @Authorized()
@@ -15,54 +15,55 @@ import { shortOf } from './token-family.js';
 export class TheftController {
   constructor(private readonly families: TokenFamilies) {}
 
-  /** What was seen of the refresh tokens of the caller's session. */
+  /** The known history of the session's refresh tokens. */
   @Get('/family')
   family(@CurrentUser() user: SessionPrincipal) {
-    return { family: this.families.of(user.session).story() };
+    return { family: this.families.of(user.session).history() };
   }
 
   /** Copies the refresh token of the request. */
   @Post('/copy')
   copy(@CurrentUser() user: SessionPrincipal, @Req() request: Request) {
-    const { pair, claims } = this.#ownToken(user, request);
+    const { pair, claims } = this.#tokenOf(user, request);
     const family = this.families.of(user.session);
-    family.copied(shortOf(claims.jti), pair);
-    return { family: family.story() };
+    family.recordCopy(shortIdOf(claims.jti), pair);
+    return { family: family.history() };
   }
 
-  /** Refreshes with the copy, over HTTP as anybody would, and keeps what comes back. */
+  /** Refreshes with the copy over HTTP, as a thief would, and keeps the new token. */
   @Post('/refresh')
   async refresh(@CurrentUser() user: SessionPrincipal, @Req() request: Request) {
     const family = this.families.of(user.session);
-    const loot = family.loot && this.families.read([family.loot]);
-    if (!loot) throw new HttpError(409, 'The thief has no copy yet.');
+    const stolen = family.stolen && this.families.read([family.stolen]);
+    if (!stolen) throw new HttpError(409, 'The thief has no copy yet.');
     const response = await fetch(`${addressOf(request)}/auth/refresh`, {
       method: 'POST',
-      // who steals a cookie knows the browser as well: the list of devices tells nothing
+      // a thief knows the browser too, so the list of devices looks the same
       headers: {
-        Cookie: loot.pair,
+        Cookie: stolen.pair,
         'User-Agent': request.headers['user-agent'] ?? '',
         [this.families.mark.name]: this.families.mark.value,
       },
     });
     const received = this.families.read(response.headers.getSetCookie().map((line) => line.split(';')[0] ?? ''));
-    if (received) family.keep(received.pair);
+    if (received) family.keepStolen(received.pair);
     const { code } = (await response.json()) as { code?: string };
-    const presented = shortOf(loot.claims.jti);
+    const presented = shortIdOf(stolen.claims.jti);
     return {
-      outcome: { status: response.status, code, presented, received: received && shortOf(received.claims.jti) },
-      family: family.story(),
+      outcome: { status: response.status, code, presented, received: received && shortIdOf(received.claims.jti) },
+      family: family.history(),
     };
   }
 
-  #ownToken(user: SessionPrincipal, request: Request): CookieToken {
+  #tokenOf(user: SessionPrincipal, request: Request): CookieToken {
     const token = this.families.presentedBy(request);
-    if (token?.claims.session !== user.session) throw new HttpError(409, 'There is no refresh token of this session.');
+    if (token?.claims.session !== user.session)
+      throw new HttpError(409, 'The request has no refresh token of this session.');
     return token as CookieToken;
   }
 }
 
-/** Where this very server listens: not what a Host header says. */
+/** The address of this server itself, not the Host header. */
 function addressOf({ socket: { localAddress = '', localPort } }: Request): string {
   return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`;
 }

@@ -5,18 +5,17 @@ import { TheftController } from './theft.controller.js';
 import { TokenFamilies } from './token-families.js';
 
 /**
- * Lets the page show what becomes of a stolen refresh token: it watches the traffic of the auth endpoints, by whom each
- * token was presented and which came back. For a machine of one's own only; where tokens travel in bodies there is
- * nothing.
+ * Adds the theft demo: it watches the traffic of the auth endpoints and records which token was presented, by whom, and
+ * which one was returned. Use it only on your own machine. If tokens travel in bodies, it does nothing.
  */
-export function stageTheft(app: Express, { events, settings, tokens }: JwtAllauth) {
+export function installTheftDemo(app: Express, { events, settings, tokens }: JwtAllauth) {
   if (!settings.refreshTokenAsCookie) return [];
   const families = new TokenFamilies(tokens, settings.refreshReuseGrace);
   Container.set(TokenFamilies, families);
   app.use('/auth', (request: Request, response: Response, next: () => void) => {
-    response.once('finish', () => families.saw(request, response));
+    response.once('finish', () => families.record(request, response));
     next();
   });
-  events.on('session.revoked', ({ session, reason }) => families.find(session)?.ended(reason));
+  events.on('session.revoked', ({ session, reason }) => families.find(session)?.recordEnd(reason));
   return [TheftController];
 }

@@ -1,34 +1,32 @@
 import type { SessionRevoked } from 'jwt-allauth';
 
-/** Happenings that are kept of a session; older ones go. */
-const LONGEST_STORY = 200;
+/** Maximum number of events per session; older ones are removed. */
+const MAX_EVENTS = 200;
 
 export type Holder = 'owner' | 'thief';
 
-/** One line of the story of a session. Tokens are named by the first letters of their `jti`. */
-export type Happening =
+/** An event of a session. Tokens are named by the first characters of their `jti`. */
+export type FamilyEvent =
   | { readonly kind: 'opened'; readonly received: string }
   | { readonly kind: 'copied'; readonly presented: string }
-  /** The token was used up, and this is its successor. */
+  /** The token was used, and `received` is its successor. */
   | { readonly kind: 'rotated'; readonly by: Holder; readonly presented: string; readonly received: string }
-  /** The successor that there was already, once more. */
+  /** The existing successor was returned again. */
   | { readonly kind: 'grace'; readonly by: Holder; readonly presented: string; readonly received: string }
-  /** `isProof`: this request ended the session. */
+  /** `isProof`: this request caused the end of the session. */
   | { readonly kind: 'refused'; readonly by: Holder; readonly presented: string; readonly isProof: boolean }
   | { readonly kind: 'ended'; readonly reason: SessionRevoked['reason'] };
 
-/** The name of a token, by which nobody can use it. */
-export const shortOf = (jti: string) => jti.slice(0, 8);
+/** The short name of a token, which cannot be used as a token. */
+export const shortIdOf = (jti: string) => jti.slice(0, 8);
 
-/**
- * All refresh tokens of one session, by what was seen of them. It holds no token but the thief's copy, and shows none.
- */
+/** The known history of one session's refresh tokens. It stores no token except the thief's copy, and returns none. */
 export class TokenFamily {
-  /** Private at run time as well: what the answers of this demo are made of must never see a token. */
-  #loot: string | undefined;
+  /** Private at run time as well: the answers of this demo must never contain a token. */
+  #stolen: string | undefined;
   #owner: string | undefined;
   #thief: string | undefined;
-  #happenings: Happening[] = [];
+  #events: FamilyEvent[] = [];
   #rotatedAt = 0;
   #end: SessionRevoked['reason'] | undefined;
   #isProven = false;
@@ -39,32 +37,32 @@ export class TokenFamily {
     this.#graceSeconds = graceSeconds;
   }
 
-  opened(received: string): void {
+  recordOpening(received: string): void {
     this.#owner = received;
     this.#add({ kind: 'opened', received });
   }
 
-  /** `name=value` of the cookie that the thief has. */
-  get loot(): string | undefined {
-    return this.#loot;
+  /** The cookie that the thief has, as `name=value`. */
+  get stolen(): string | undefined {
+    return this.#stolen;
   }
 
-  /** The thief keeps what came back. */
-  keep(loot: string): void {
-    this.#loot = loot;
+  /** Stores the new token of the thief. */
+  keepStolen(stolen: string): void {
+    this.#stolen = stolen;
   }
 
-  /** The thief keeps a copy of what the owner has. */
-  copied(presented: string, loot: string): void {
-    this.#know(presented);
-    this.#loot = loot;
+  /** Records that the thief copied the owner's token. */
+  recordCopy(presented: string, stolen: string): void {
+    this.#ensureStart(presented);
+    this.#stolen = stolen;
     this.#owner = this.#thief = presented;
     this.#add({ kind: 'copied', presented });
   }
 
-  /** Somebody got a token for the one presented. */
-  refreshed(by: Holder, presented: string, received: string): void {
-    this.#know(presented);
+  /** Records that a presented token was exchanged for another. */
+  recordRefresh(by: Holder, presented: string, received: string): void {
+    this.#ensureStart(presented);
     const kind = this.#isKnown(received) ? 'grace' : 'rotated';
     if (kind === 'rotated') this.#rotatedAt = Date.now();
     if (by === 'owner') this.#owner = received;
@@ -72,42 +70,42 @@ export class TokenFamily {
     this.#add({ kind, by, presented, received });
   }
 
-  refused(by: Holder, presented: string): void {
-    this.#know(presented);
+  recordRefusal(by: Holder, presented: string): void {
+    this.#ensureStart(presented);
     const isProof = this.#end === 'replay' && !this.#isProven;
     this.#isProven ||= isProof;
     this.#add({ kind: 'refused', by, presented, isProof });
-    // The end is told before the request is answered that brought it about.
-    if (isProof) this.#happenings.push(...this.#happenings.splice(-2, 1));
+    // The end is recorded before the answer that caused it; this moves it behind.
+    if (isProof) this.#events.push(...this.#events.splice(-2, 1));
   }
 
-  ended(reason: SessionRevoked['reason']): void {
+  recordEnd(reason: SessionRevoked['reason']): void {
     this.#end ??= reason;
     this.#add({ kind: 'ended', reason });
   }
 
-  /** All that may be told of it. */
-  story() {
+  /** The history as it is sent to the page. */
+  history() {
     const graceEnd = this.#rotatedAt + this.#graceSeconds * 1000;
     return {
       owner: this.#owner,
       thief: this.#thief,
-      /** Milliseconds for which the parent of the live token still gets the same successor. */
+      /** Milliseconds until the parent of the live token no longer gets the same successor. */
       graceLeft: Math.max(0, graceEnd - Date.now()),
-      happenings: this.#happenings,
+      events: this.#events,
     };
   }
 
   #isKnown(token: string): boolean {
-    return this.#happenings.some((each) => 'received' in each && each.received === token);
+    return this.#events.some((each) => 'received' in each && each.received === token);
   }
 
-  /** A family that was not seen from its beginning begins with the first token that is. */
-  #know(token: string): void {
-    if (this.#happenings.length === 0) this.opened(token);
+  /** If the start of the session was not recorded, the first known token counts as its start. */
+  #ensureStart(token: string): void {
+    if (this.#events.length === 0) this.recordOpening(token);
   }
 
-  #add(happening: Happening): void {
-    this.#happenings = [...this.#happenings, happening].slice(-LONGEST_STORY);
+  #add(event: FamilyEvent): void {
+    this.#events = [...this.#events, event].slice(-MAX_EVENTS);
   }
 }

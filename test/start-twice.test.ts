@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { takePlace } from '../demo/place.js';
+import { claimDataFolder } from '../demo/data-folder.js';
 import { freePort } from '../src/testing/free-port.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -65,16 +65,20 @@ test('a build goes on where another one was killed', async () => {
 });
 
 test('demos from one checkout have places of their own, which a killed one does not hold', async () => {
-  const places = await Promise.all([takePlace(directory), takePlace(directory), takePlace(directory)]);
+  const places = await Promise.all([
+    claimDataFolder(directory),
+    claimDataFolder(directory),
+    claimDataFolder(directory),
+  ]);
   expect(places.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
   const paths = ['', '/beside-1', '/beside-2'].map((path) => directory + path);
   expect(places.map((place) => place.directory).sort()).toEqual(paths);
-  for (const place of places) await place.leave();
+  for (const place of places) await place.release();
 
   const killed = spawn(process.execPath, ['--version']);
   await once(killed, 'exit');
   await writeFile(join(directory, 'demo.pid'), String(killed.pid));
-  expect((await takePlace(directory)).index).toBe(0);
+  expect((await claimDataFolder(directory)).index).toBe(0);
 });
 
 describe('npm start', () => {

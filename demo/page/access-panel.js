@@ -1,13 +1,16 @@
-import { byId, make, show } from './dom.js';
-import { onPress, tell } from './outcome.js';
+import { byId, createElement, setText } from './dom.js';
+import { onPress, showOutcome } from './outcome.js';
 import { poll } from './poll.js';
-import { ask } from './request.js';
+import { requestJson } from './request.js';
 
 /** @typedef {import('./request.js').Client} Client */
 
 const INSTANTS = ['iat', 'exp', 'session_iat'];
 
-/** What the access token says, for how long, and whether the database still says the same. */
+/**
+ * Shows the claims of the access token, the time until it expires, and whether the database still has the same
+ * permissions.
+ */
 export class AccessPanel {
   #countdown = byId('countdown');
   #claims = byId('claims');
@@ -15,9 +18,9 @@ export class AccessPanel {
   #token = byId('permissions-token');
   #database = byId('permissions-database');
   #verdict = byId('permissions-verdict');
-  /** @type {readonly string[] | undefined} what the database says */
+  /** @type {readonly string[] | undefined} the permissions in the database */
   #permissions;
-  /** @type {unknown} the state whose claims are shown */
+  /** @type {unknown} the state whose claims are on the page */
   #shown;
 
   /** @param {Client} client */
@@ -27,10 +30,10 @@ export class AccessPanel {
     const askProfile = poll(
       isWanted,
       async () => {
-        this.#permissions = (await ask(client, 'GET', '/profile')).permissions;
+        this.#permissions = (await requestJson(client, 'GET', '/profile')).permissions;
         this.#compare();
       },
-      () => isWanted() && show(this.#verdict, 'The database could not be asked.'),
+      () => isWanted() && setText(this.#verdict, 'The database could not be read.'),
     );
     this.update = () => {
       this.#showClaims();
@@ -46,12 +49,12 @@ export class AccessPanel {
     setInterval(() => this.#count(), 250);
   }
 
-  /** Forgets what was shown. */
+  /** Clears the panel. */
   clear() {
     this.#permissions = this.#shown = undefined;
     this.#claims.replaceChildren();
-    for (const place of [this.#countdown, this.#token, this.#database, this.#verdict]) show(place, '');
-    tell(this.#outcome, '');
+    for (const place of [this.#countdown, this.#token, this.#database, this.#verdict]) setText(place, '');
+    showOutcome(this.#outcome, '');
   }
 
   #count() {
@@ -59,7 +62,7 @@ export class AccessPanel {
     if (state.status !== 'signed-in') return;
     const seconds = Math.max(0, Math.ceil((state.expiresAt - Date.now()) / 1000));
     const rest = String(seconds % 60).padStart(2, '0');
-    show(this.#countdown, seconds > 0 ? `${Math.floor(seconds / 60)}:${rest}` : '0:00 (the next request renews it)');
+    setText(this.#countdown, seconds > 0 ? `${Math.floor(seconds / 60)}:${rest}` : '0:00 (the next request renews it)');
   }
 
   #showClaims() {
@@ -69,9 +72,10 @@ export class AccessPanel {
     const rows = Object.entries(state.claims).map(([name, value]) => {
       const isInstant = INSTANTS.includes(name) && typeof value === 'number';
       const text = typeof value === 'string' ? value : JSON.stringify(value);
-      const cell = make('td', {}, make('code', {}, text));
-      if (isInstant) cell.append(make('span', { class: 'hint' }, ` ${new Date(value * 1000).toLocaleTimeString()}`));
-      return make('tr', {}, make('th', { scope: 'row' }, name), cell);
+      const cell = createElement('td', {}, createElement('code', {}, text));
+      if (isInstant)
+        cell.append(createElement('span', { class: 'hint' }, ` ${new Date(value * 1000).toLocaleTimeString()}`));
+      return createElement('tr', {}, createElement('th', { scope: 'row' }, name), cell);
     });
     this.#claims.replaceChildren(...rows);
     this.#count();
@@ -81,13 +85,13 @@ export class AccessPanel {
     const { state } = this.client;
     if (state.status !== 'signed-in') return;
     const claimed = wordsOf(state.claims.permissions ?? []);
-    show(this.#token, claimed);
+    setText(this.#token, claimed);
     if (!this.#permissions) return;
     const kept = wordsOf(this.#permissions);
-    show(this.#database, kept);
+    setText(this.#database, kept);
     const isSame = claimed === kept;
     this.#verdict.classList.toggle('notice', !isSame);
-    show(
+    setText(
       this.#verdict,
       isSame ? 'Both are the same.' : 'They differ: the next refresh copies the change into the token.',
     );

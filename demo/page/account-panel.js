@@ -1,7 +1,7 @@
 import { AuthError } from '/client/index.js';
-import { byId, show } from './dom.js';
+import { byId, setText } from './dom.js';
 import { clearErrors, showErrors } from './field-errors.js';
-import { onPress, tell } from './outcome.js';
+import { onPress, showOutcome } from './outcome.js';
 
 /** @typedef {import('./request.js').Client} Client */
 
@@ -13,7 +13,7 @@ const REASONS = {
   cookie_not_kept: 'The browser did not keep the refresh cookie. Allow cookies for this page, or open the demo by TLS.',
 };
 
-/** Signing up, in and out. */
+/** The forms for sign-up and sign-in, and the buttons for sign-out. */
 export class AccountPanel {
   #title = byId('account-title');
   #signedIn = byId('signed-in');
@@ -23,7 +23,7 @@ export class AccountPanel {
   #outcome = byId('account-outcome');
   #resend = byId('resend', HTMLButtonElement);
   #unconfirmed = '';
-  /** Whose address is shown. */
+  /** The id of the user whose address is on the page. */
   #shown = '';
 
   /** @param {Client} client */
@@ -53,7 +53,7 @@ export class AccountPanel {
     });
   }
 
-  /** Shows who is signed in. */
+  /** Shows whether a user is signed in. */
   update() {
     const { state } = this.client;
     const wasFocusWithin = document.activeElement?.closest('#account') !== null;
@@ -64,22 +64,22 @@ export class AccountPanel {
     else this.#shown = '';
     if (state.status === 'signed-out' && state.reason) {
       const words = REASONS[state.reason] ?? 'You have been signed out.';
-      tell(this.#outcome, new AuthError(state.reason, 401, words));
-    } else if (isChange) tell(this.#outcome, '');
-    // What had the focus is gone: the panel's title is the next place from which to go on.
+      showOutcome(this.#outcome, new AuthError(state.reason, 401, words));
+    } else if (isChange) showOutcome(this.#outcome, '');
+    // The focused element is gone, so focus moves to the title of the panel.
     if (isChange && wasFocusWithin) this.#title.focus();
   }
 
   /** @param {{ readonly sub: string, readonly email_verified: boolean }} claims */
   #showUser({ sub, email_verified: isVerified }) {
     this.#resend.hidden = true;
-    show(this.#verified, isVerified ? 'address confirmed' : 'address not confirmed');
+    setText(this.#verified, isVerified ? 'address confirmed' : 'address not confirmed');
     if (this.#shown === sub) return;
     this.#shown = sub;
-    show(this.#email, '…');
+    setText(this.#email, '…');
     this.client.getUser().then(
-      ({ id, email }) => this.#shown === id && show(this.#email, email),
-      (error) => tell(this.#outcome, error),
+      ({ id, email }) => this.#shown === id && setText(this.#email, email),
+      (error) => showOutcome(this.#outcome, error),
     );
   }
 
@@ -104,7 +104,7 @@ export class AccountPanel {
       const data = new FormData(form);
       const fields = { email: String(data.get('email')), password: String(data.get('password')) };
       try {
-        tell(this.#outcome, await action(fields));
+        showOutcome(this.#outcome, await action(fields));
         form.reset();
       } catch (error) {
         if (isCookieRefused(error)) return; // `update` has shown the reason

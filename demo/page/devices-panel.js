@@ -1,11 +1,11 @@
-import { byId, make, show } from './dom.js';
-import { onPress, tell } from './outcome.js';
+import { byId, createElement, setText } from './dom.js';
+import { onPress, showOutcome } from './outcome.js';
 import { poll } from './poll.js';
 
 /** @typedef {import('./request.js').Client} Client */
 /** @typedef {import('/client/index.js').DeviceSession} DeviceSession */
 
-/** Where the user is signed in. */
+/** Lists the sessions of the user. */
 export class DevicesPanel {
   #list = byId('device-list', HTMLUListElement);
   #outcome = byId('devices-outcome');
@@ -16,14 +16,14 @@ export class DevicesPanel {
   constructor(client) {
     this.client = client;
     const isWanted = () => client.state.status === 'signed-in';
-    /** Asks at once, and from then on. */
+    /** Loads the list now, and from then on at intervals. */
     this.update = poll(
       isWanted,
       async () => {
         const sessions = await client.sessions();
         if (isWanted()) this.#show(sessions);
       },
-      (error) => isWanted() && tell(this.#outcome, error),
+      (error) => isWanted() && showOutcome(this.#outcome, error),
     );
     onPress(byId('end-others', HTMLButtonElement), this.#outcome, async () => {
       await client.revokeOtherSessions();
@@ -32,14 +32,14 @@ export class DevicesPanel {
     });
   }
 
-  /** Forgets what was shown. */
+  /** Clears the panel. */
   clear() {
     this.#show([]);
-    tell(this.#outcome, '');
+    showOutcome(this.#outcome, '');
   }
 
   /**
-   * Keeps what is there already, so that a button does not lose the focus.
+   * Updates existing items in place, so that a button does not lose the focus.
    * @param {readonly DeviceSession[]} sessions
    */
   #show(sessions) {
@@ -53,8 +53,8 @@ export class DevicesPanel {
       const item = this.#items.get(session.id) ?? this.#makeItem(session);
       const { name, facts } = wordsOf(session);
       const [title, details] = item.querySelectorAll('p');
-      if (title?.firstElementChild) show(title.firstElementChild, name);
-      if (details) show(details, facts);
+      if (title?.firstElementChild) setText(title.firstElementChild, name);
+      if (details) setText(details, facts);
       item
         .querySelector('button')
         ?.setAttribute('aria-label', `Revoke ${name}${session.current ? ' (this device)' : ''}`);
@@ -65,10 +65,15 @@ export class DevicesPanel {
 
   /** @param {DeviceSession} session */
   #makeItem({ id, current }) {
-    const title = make('p', {}, make('strong'));
-    if (current) title.append(' ', make('span', { class: 'badge' }, 'this device'));
-    const button = make('button', { type: 'button' }, 'Revoke');
-    const item = make('li', {}, make('div', {}, title, make('p', { class: 'hint' })), button);
+    const title = createElement('p', {}, createElement('strong'));
+    if (current) title.append(' ', createElement('span', { class: 'badge' }, 'this device'));
+    const button = createElement('button', { type: 'button' }, 'Revoke');
+    const item = createElement(
+      'li',
+      {},
+      createElement('div', {}, title, createElement('p', { class: 'hint' })),
+      button,
+    );
     onPress(button, this.#outcome, async () => {
       await this.client.revokeSession(id);
       this.update();

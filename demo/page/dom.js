@@ -1,5 +1,5 @@
 /**
- * The element with an id.
+ * Finds the element with an id.
  *
  * @template {Element} [E=HTMLElement]
  * @param {string} id
@@ -8,12 +8,12 @@
  */
 export function byId(id, type) {
   const found = document.getElementById(id);
-  if (!(found instanceof (type ?? HTMLElement))) throw new TypeError(`There is no such element: ${id}`);
+  if (!(found instanceof (type ?? HTMLElement))) throw new TypeError(`Element not found: ${id}`);
   return /** @type {any} */ (found);
 }
 
 /**
- * A new element. Text comes in as text, never as markup.
+ * Creates an element. Strings become text, never markup.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -21,7 +21,7 @@ export function byId(id, type) {
  * @param {(Node | string)[]} children
  * @returns {HTMLElementTagNameMap[K]}
  */
-export function make(tag, attributes = {}, ...children) {
+export function createElement(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);
@@ -29,11 +29,11 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Shows text, and touches nothing if it is there already: a screen reader would tell it again.
+ * Sets the text of an element. Does nothing if it is the same, because a screen reader would read it again.
  *
  * @param {Element} place
  * @param {string} text
  */
-export function show(place, text) {
+export function setText(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }

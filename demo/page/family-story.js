@@ -6,9 +6,9 @@
  *   | { kind: 'copied', presented: string }
  *   | { kind: 'rotated' | 'grace', by: Holder, presented: string, received: string }
  *   | { kind: 'refused', by: Holder, presented: string, isProof: boolean }
- *   | { kind: 'ended', reason: string }} Happening
+ *   | { kind: 'ended', reason: string }} FamilyEvent
  */
-/** @typedef {{ owner?: string, thief?: string, graceLeft: number, happenings: readonly Happening[] }} Family */
+/** @typedef {{ owner?: string, thief?: string, graceLeft: number, events: readonly FamilyEvent[] }} Family */
 
 /** @type {Readonly<Record<string, string>>} */
 const REASONS = {
@@ -27,37 +27,37 @@ const ENDS = { refresh_token_reused: 'replay', session_expired: 'session-lifetim
  * What happened.
  *
  * @param {Family} family
- * @param {Happening} happening
+ * @param {FamilyEvent} event
  * @returns {string}
  */
-export function sentenceOf(family, happening) {
+export function describeEvent(family, event) {
   const name = (/** @type {string} */ token) => nameOf(family, token);
-  switch (happening.kind) {
+  switch (event.kind) {
     case 'opened':
-      return `The owner signed in and got ${name(happening.received)}.`;
+      return `The owner signed in and got ${name(event.received)}.`;
     case 'copied':
-      return `The thief copied ${name(happening.presented)}.`;
+      return `The thief copied ${name(event.presented)}.`;
     case 'rotated':
-      return `The ${happening.by} refreshed with ${name(happening.presented)} and got ${name(happening.received)}.`;
+      return `The ${event.by} refreshed with ${name(event.presented)} and got ${name(event.received)}.`;
     case 'grace':
-      return `The ${happening.by} refreshed with ${name(happening.presented)} too, and got the same ${name(happening.received)}.`;
+      return `The ${event.by} refreshed with ${name(event.presented)} too, and got the same ${name(event.received)}.`;
     case 'refused':
-      return happening.isProof
-        ? `The ${happening.by} refreshed with ${name(happening.presented)}, which was used before.`
-        : `The ${happening.by} refreshed with ${name(happening.presented)} and was refused.`;
+      return event.isProof
+        ? `The ${event.by} refreshed with ${name(event.presented)}, which was used before.`
+        : `The ${event.by} refreshed with ${name(event.presented)} and was refused.`;
     case 'ended':
-      return `The session has ended: ${REASONS[happening.reason] ?? happening.reason}.`;
+      return `The session has ended: ${REASONS[event.reason] ?? event.reason}.`;
   }
 }
 
 /**
  * Why the server did that; empty where the sentence says it.
  *
- * @param {Happening} happening
+ * @param {FamilyEvent} event
  * @returns {string}
  */
-export function whyOf(happening) {
-  switch (happening.kind) {
+export function whyOf(event) {
+  switch (event.kind) {
     case 'opened':
       return 'A new sign-in opens a session. The session has one live refresh token.';
     case 'copied':
@@ -67,11 +67,11 @@ export function whyOf(happening) {
     case 'grace':
       return 'An answer can get lost, so a browser may repeat a request. For a short time the server answers it with the same token.';
     case 'refused':
-      return happening.isProof
+      return event.isProof
         ? 'A used token came back: two people hold it. This is the proof of the theft.'
         : 'The session has no live token any more.';
     case 'ended':
-      return happening.reason === 'replay'
+      return event.reason === 'replay'
         ? 'The server cannot know which of the two is the thief. Only the owner can sign in again: the thief has no password.'
         : '';
   }
@@ -84,13 +84,13 @@ export function nameOf(family, token) {
 }
 
 /** Why the session has ended; undefined while it has not. @param {Family} family */
-export function endOf({ happenings }) {
-  return happenings.find((each) => each.kind === 'ended')?.reason;
+export function endOf({ events }) {
+  return events.find((each) => each.kind === 'ended')?.reason;
 }
 
 /** The refresh tokens, oldest first; the last is the live one. @param {Family} family */
-export function tokensOf({ happenings }) {
-  const received = happenings.flatMap((each) => (each.kind === 'opened' || each.kind === 'rotated' ? [each] : []));
+export function tokensOf({ events }) {
+  const received = events.flatMap((each) => (each.kind === 'opened' || each.kind === 'rotated' ? [each] : []));
   const [first] = received;
   // The beginning of a long story is not kept: then the first token is one that was presented.
   const root = first?.kind === 'rotated' ? [first.presented] : [];
@@ -107,9 +107,9 @@ export function tokensOf({ happenings }) {
 export function withEnd(family, code) {
   const presented = family.owner ?? '';
   const isEnded = endOf(family) !== undefined;
-  /** @type {Happening[]} */
+  /** @type {FamilyEvent[]} */
   const end = isEnded ? [] : [{ kind: 'ended', reason: ENDS[code] ?? 'revoked' }];
-  /** @type {Happening} */
+  /** @type {FamilyEvent} */
   const refusal = { kind: 'refused', by: 'owner', presented, isProof: !isEnded && code === 'refresh_token_reused' };
-  return { ...family, graceLeft: 0, happenings: [...family.happenings, refusal, ...end] };
+  return { ...family, graceLeft: 0, events: [...family.events, refusal, ...end] };
 }

@@ -1,8 +1,8 @@
 import { AuthError } from '/client/index.js';
-import { make } from './dom.js';
-import { tell } from './outcome.js';
+import { createElement } from './dom.js';
+import { showOutcome } from './outcome.js';
 
-/** Which field a code is about, where the server does not say. @type {Readonly<Record<string, string>>} */
+/** The field for an error code, if the server does not name one. @type {Readonly<Record<string, string>>} */
 const FIELDS = {
   email_already_registered: 'email',
   email_not_verified: 'email',
@@ -11,7 +11,7 @@ const FIELDS = {
 };
 
 /**
- * Takes back what was said of a form's fields.
+ * Removes the errors of a form's fields.
  *
  * @param {HTMLFormElement} form
  */
@@ -25,28 +25,30 @@ export function clearErrors(form) {
 }
 
 /**
- * Says beside the fields what is wrong with them, goes to the first, and tells the rest in the form's live region.
+ * Shows errors next to their fields, focuses the first of these fields, and shows any other error in the form's live
+ * region.
  *
  * @param {HTMLFormElement} form
  * @param {HTMLElement} place
  * @param {unknown} error
  */
 export function showErrors(form, place, error) {
-  if (!(error instanceof AuthError)) return tell(place, error);
+  if (!(error instanceof AuthError)) return showOutcome(place, error);
   const field = FIELDS[error.code];
   const errors = error.errors.length > 0 ? error.errors : field ? [{ field, messages: [error.message] }] : [];
-  let isTold = false;
+  let hasFieldError = false;
   for (const { field: name, messages } of errors) {
     const input = form.elements.namedItem(name);
     if (!(input instanceof HTMLInputElement)) continue;
-    const words = make('p', { class: 'field-error', id: `${input.id}-error` }, `${messages.join('; ')} `);
-    words.append(make('code', {}, error.code));
+    const words = createElement('p', { class: 'field-error', id: `${input.id}-error` }, `${messages.join('; ')} `);
+    words.append(createElement('code', {}, error.code));
     input.closest('.field')?.append(words);
     input.setAttribute('aria-invalid', 'true');
     input.setAttribute('aria-describedby', words.id);
-    if (!isTold) input.focus();
-    isTold = true;
+    if (!hasFieldError) input.focus();
+    hasFieldError = true;
   }
-  if (isTold) tell(place, `${form.querySelector('h3')?.textContent}: see what is said beside the fields.`);
-  else tell(place, error);
+  if (hasFieldError)
+    showOutcome(place, `${form.querySelector('h3')?.textContent}: see the messages next to the fields.`);
+  else showOutcome(place, error);
 }

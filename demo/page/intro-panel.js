@@ -1,4 +1,4 @@
-import { byId, show } from './dom.js';
+import { byId, setText } from './dom.js';
 import { legendOf } from './legend.js';
 import { onPress } from './outcome.js';
 import { drawFamily } from './token-diagram.js';
@@ -12,7 +12,7 @@ const EXAMPLE = {
   owner: 'first',
   thief: 'third',
   graceLeft: 0,
-  happenings: [
+  events: [
     { kind: 'opened', received: 'first' },
     { kind: 'copied', presented: 'first' },
     { kind: 'rotated', by: 'thief', presented: 'first', received: 'second' },
@@ -39,7 +39,7 @@ export class IntroPanel {
     const start = byId('start-story', HTMLButtonElement);
     const blocked = byId('start-blocked');
     if (theft.obstacle) {
-      show(blocked, theft.obstacle);
+      setText(blocked, theft.obstacle);
       blocked.hidden = false;
       start.hidden = byId('start-hint').hidden = true;
     }

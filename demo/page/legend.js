@@ -1,4 +1,4 @@
-import { make } from './dom.js';
+import { createElement } from './dom.js';
 
 /**
  * The signs of the diagram, in words.
@@ -8,7 +8,7 @@ import { make } from './dom.js';
  */
 export function legendOf(graceSeconds) {
   const repeated = `sent again within ${graceSeconds} seconds: the same new token, because an answer can get lost`;
-  return make(
+  return createElement(
     'ul',
     { class: 'legend' },
     line('live', '▢', 'live: the only token that the server accepts'),
@@ -22,5 +22,5 @@ export function legendOf(graceSeconds) {
 
 /** @param {string} kind @param {string} sign @param {string} words */
 function line(kind, sign, words) {
-  return make('li', { class: kind }, make('span', { 'aria-hidden': 'true' }, sign), ` ${words}`);
+  return createElement('li', { class: kind }, createElement('span', { 'aria-hidden': 'true' }, sign), ` ${words}`);
 }

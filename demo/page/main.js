@@ -4,7 +4,7 @@ import { AccountPanel } from './account-panel.js';
 import { DevicesPanel } from './devices-panel.js';
 import { byId } from './dom.js';
 import { IntroPanel } from './intro-panel.js';
-import { tell } from './outcome.js';
+import { showOutcome } from './outcome.js';
 import { StaffPanel } from './staff-panel.js';
 import { TheftPanel } from './theft-panel.js';
 
@@ -34,5 +34,5 @@ function update() {
 }
 
 client.subscribe(update);
-await client.restore().catch((error) => tell(byId('account-outcome'), error));
+await client.restore().catch((error) => showOutcome(byId('account-outcome'), error));
 update();

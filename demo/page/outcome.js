@@ -1,13 +1,13 @@
 import { AuthError } from '/client/index.js';
-import { make } from './dom.js';
+import { createElement } from './dom.js';
 
 /**
- * Tells what an action came to, in words and, for an error, by its code.
+ * Shows the result of an action in words and, for an error, its code.
  *
  * @param {HTMLElement} place a live region
  * @param {unknown} outcome a sentence, or an error
  */
-export function tell(place, outcome) {
+export function showOutcome(place, outcome) {
   const isError = typeof outcome !== 'string';
   place.classList.toggle('error', isError);
   place.replaceChildren(...(isError ? wordsOf(outcome) : [outcome]));
@@ -20,11 +20,11 @@ export function tell(place, outcome) {
 function wordsOf(error) {
   if (!(error instanceof AuthError)) return [error instanceof Error ? error.message : 'This did not work.'];
   const words = [error.message, ...error.errors.flatMap(({ messages }) => messages)].join(' ');
-  return [`${words} `, make('code', {}, error.code)];
+  return [`${words} `, createElement('code', {}, error.code)];
 }
 
 /**
- * Makes a button do something, once at a time, and tells how it ended.
+ * Runs an action when a button is pressed, one at a time, and shows the result.
  *
  * @param {HTMLButtonElement} button
  * @param {HTMLElement} place
@@ -37,9 +37,9 @@ export function onPress(button, place, action) {
     isBusy = true;
     button.setAttribute('aria-busy', 'true');
     try {
-      tell(place, await action());
+      showOutcome(place, await action());
     } catch (error) {
-      tell(place, error);
+      showOutcome(place, error);
     } finally {
       isBusy = false;
       button.removeAttribute('aria-busy');

@@ -1,26 +1,25 @@
-/** Milliseconds between two questions. */
-const PAUSE = 2000;
+/** Pause between two requests, in milliseconds. */
+const PAUSE_MS = 2000;
 
 /**
- * Asks again and again while somebody is signed in and looks at the page, one question at a time. A question that fails
- * is asked again.
+ * Repeats a request while it is wanted and the page is visible, one at a time. A failed request is repeated too.
  *
  * @param {() => boolean} isWanted
- * @param {() => Promise<void>} ask
+ * @param {() => Promise<void>} request
  * @param {(error: unknown) => void} failed
- * @returns {() => void} asks at once
+ * @returns {() => void} sends the request now
  */
-export function poll(isWanted, ask, failed) {
+export function poll(isWanted, request, failed) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  let isAsking = false;
+  let isBusy = false;
   const next = async () => {
     clearTimeout(timer);
-    if (isAsking || document.visibilityState !== 'visible' || !isWanted()) return;
-    isAsking = true;
-    await ask().catch(failed);
-    isAsking = false;
-    timer = setTimeout(next, PAUSE);
+    if (isBusy || document.visibilityState !== 'visible' || !isWanted()) return;
+    isBusy = true;
+    await request().catch(failed);
+    isBusy = false;
+    timer = setTimeout(next, PAUSE_MS);
   };
   document.addEventListener('visibilitychange', next);
   return next;

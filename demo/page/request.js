@@ -3,7 +3,7 @@ import { errorOf } from '/client/index.js';
 /** @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>} Client */
 
 /**
- * Asks one of the demo's own routes as whoever is signed in.
+ * Sends a request with the access token to one of the demo's own routes.
  *
  * @param {Client} client
  * @param {string} method
@@ -12,7 +12,7 @@ import { errorOf } from '/client/index.js';
  * @returns {Promise<any>}
  * @throws AuthError as the client's own methods do
  */
-export async function ask(client, method, path, body) {
+export async function requestJson(client, method, path, body) {
   const response = await client.fetch(path, {
     method,
     ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),

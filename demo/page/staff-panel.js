@@ -1,14 +1,14 @@
-import { byId, make } from './dom.js';
-import { onPress, tell } from './outcome.js';
-import { ask } from './request.js';
+import { byId, createElement } from './dom.js';
+import { onPress, showOutcome } from './outcome.js';
+import { requestJson } from './request.js';
 
 /** @typedef {import('./request.js').Client} Client */
 /** @typedef {{ id: string, email: string, permissions: string[], role: number, isActive: boolean }} User */
 
-/** The role from which on somebody may change people. */
+/** The lowest role that may manage users. */
 const SUPERUSER = 900;
 
-/** Finds users and changes them. */
+/** Finds and changes users. */
 export class StaffPanel {
   #panel = byId('staff');
   #form = byId('search', HTMLFormElement);
@@ -20,7 +20,7 @@ export class StaffPanel {
     this.client = client;
     this.#form.addEventListener('submit', async (event) => {
       event.preventDefault();
-      await this.#find().catch((error) => tell(this.#outcome, error));
+      await this.#find().catch((error) => showOutcome(this.#outcome, error));
     });
   }
 
@@ -33,17 +33,17 @@ export class StaffPanel {
   clear() {
     this.#form.reset();
     this.#users.replaceChildren();
-    tell(this.#outcome, '');
+    showOutcome(this.#outcome, '');
   }
 
   async #find() {
     const email = String(new FormData(this.#form).get('email'));
     /** @type {User[]} */
-    const users = await ask(this.client, 'GET', `/admin/users?${new URLSearchParams({ email })}`);
+    const users = await requestJson(this.client, 'GET', `/admin/users?${new URLSearchParams({ email })}`);
     this.#users.replaceChildren(...users.map((user) => this.#makeItem(user)));
-    tell(
+    showOutcome(
       this.#outcome,
-      users.length === 0 ? 'Nobody was found.' : `Found ${users.length}${users.length === 20 ? ', or more' : ''}.`,
+      users.length === 0 ? 'No users found.' : `Found ${users.length}${users.length === 20 ? ', or more' : ''}.`,
     );
   }
 
@@ -53,28 +53,32 @@ export class StaffPanel {
     const roleInput = input(`role-${id}`, 'number', String(role));
     const activeInput = input(`active-${id}`, 'checkbox', 'on');
     activeInput.checked = isActive;
-    const save = make('button', { type: 'button', 'aria-label': `Save ${email}` }, 'Save');
+    const save = createElement('button', { type: 'button', 'aria-label': `Save ${email}` }, 'Save');
     onPress(save, this.#outcome, async () => {
       const words = permissionsInput.value.split(',').map((word) => word.trim());
       const changes = {
         permissions: words.filter(Boolean),
-        role: roleInput.value === '' ? '' : Number(roleInput.value), // what is no number, the server refuses
+        role: roleInput.value === '' ? '' : Number(roleInput.value), // the server refuses an empty role
         isActive: activeInput.checked,
       };
       /** @type {User} */
-      const now = await ask(this.client, 'PATCH', `/admin/users/${encodeURIComponent(id)}`, changes);
+      const now = await requestJson(this.client, 'PATCH', `/admin/users/${encodeURIComponent(id)}`, changes);
       permissionsInput.value = now.permissions.join(', ');
       return `${now.email} is changed: role ${now.role}, ${now.isActive ? 'active' : 'not active'}, permissions ${now.permissions.join(', ') || 'none'}.`;
     });
-    const fields = make(
+    const fields = createElement(
       'div',
       { class: 'row', role: 'group', 'aria-label': email },
-      field('Permissions, by commas', permissionsInput),
+      field('Permissions, separated by commas', permissionsInput),
       field('Role', roleInput),
-      make('label', { class: 'check' }, activeInput, ' Active'),
+      createElement('label', { class: 'check' }, activeInput, ' Active'),
       save,
     );
-    return make('li', {}, make('div', {}, make('p', {}, make('strong', {}, email)), fields));
+    return createElement(
+      'li',
+      {},
+      createElement('div', {}, createElement('p', {}, createElement('strong', {}, email)), fields),
+    );
   }
 }
 
@@ -84,7 +88,7 @@ export class StaffPanel {
  * @param {string} value
  */
 function input(id, type, value) {
-  return make('input', { id, type, value, autocomplete: 'off' });
+  return createElement('input', { id, type, value, autocomplete: 'off' });
 }
 
 /**
@@ -92,5 +96,5 @@ function input(id, type, value) {
  * @param {HTMLInputElement} control
  */
 function field(label, control) {
-  return make('div', { class: 'field' }, make('label', { for: control.id }, label), control);
+  return createElement('div', { class: 'field' }, createElement('label', { for: control.id }, label), control);
 }

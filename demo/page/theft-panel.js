@@ -1,9 +1,9 @@
-import { byId, make, show } from './dom.js';
-import { endOf, sentenceOf, whyOf, withEnd } from './family-story.js';
+import { byId, createElement, setText } from './dom.js';
+import { describeEvent, endOf, whyOf, withEnd } from './family-story.js';
 import { legendOf } from './legend.js';
 import { nextStepOf } from './next-step.js';
-import { onPress, tell } from './outcome.js';
-import { ask } from './request.js';
+import { onPress, showOutcome } from './outcome.js';
+import { requestJson } from './request.js';
 import { signUpThrowAway } from './throw-away-account.js';
 import { drawFamily } from './token-diagram.js';
 
@@ -51,7 +51,7 @@ export class TheftPanel {
       byId('theft-stage').hidden = true;
       const why = isDevelopment ? 'the refresh token in a cookie (REFRESH_TOKEN_AS_COOKIE)' : 'NODE_ENV=development';
       this.obstacle = `The theft is not shown here: it needs ${why}.`;
-      show(byId('theft-intro'), this.obstacle);
+      setText(byId('theft-intro'), this.obstacle);
       return;
     }
     if (!this.#canRestart)
@@ -59,7 +59,7 @@ export class TheftPanel {
     this.#panel.querySelector('figcaption')?.append(legendOf(graceSeconds));
     const actions = {
       copy: async () => {
-        this.#take((await ask(client, 'POST', '/theft/copy')).family);
+        this.#take((await requestJson(client, 'POST', '/theft/copy')).family);
         return this.#last('copied');
       },
       owner: async () => {
@@ -68,7 +68,7 @@ export class TheftPanel {
         return this.#last('owner');
       },
       thief: async () => {
-        const { outcome, family } = await ask(client, 'POST', '/theft/refresh');
+        const { outcome, family } = await requestJson(client, 'POST', '/theft/refresh');
         this.#take(family);
         return `${this.#last('thief')} The server answered ${outcome.status}${outcome.code ? ` ${outcome.code}` : ''}.`;
       },
@@ -89,7 +89,7 @@ export class TheftPanel {
 
   /** Makes a throw-away account, signs it in and goes to the first step. */
   async start() {
-    tell(this.#outcome, await this.#signUp());
+    showOutcome(this.#outcome, await this.#signUp());
     this.#title.focus();
   }
 
@@ -115,14 +115,14 @@ export class TheftPanel {
 
   async #load() {
     const session = this.#session;
-    const { family } = await ask(this.client, 'GET', '/theft/family');
+    const { family } = await requestJson(this.client, 'GET', '/theft/family');
     if (session === this.#session && this.client.state.status === 'signed-in') this.#take(family);
   }
 
   /** @param {Family} family */
   #take(family) {
     // Answers can overtake each other: the longer story is the newer one.
-    if (this.#family && family.happenings.length < this.#family.happenings.length) return;
+    if (this.#family && family.events.length < this.#family.events.length) return;
     this.#family = family;
     this.#graceEnd = Date.now() + family.graceLeft;
     this.#showStory(family);
@@ -136,16 +136,22 @@ export class TheftPanel {
     this.#outcome.replaceChildren();
     this.#story.replaceChildren();
     this.#diagram.replaceChildren();
-    show(this.#hint, '');
+    setText(this.#hint, '');
   }
 
   /** @param {Family} family */
   #showStory(family) {
-    const lines = family.happenings.map((each) => {
+    const lines = family.events.map((each) => {
       const isDeath = each.kind === 'ended' || (each.kind === 'refused' && each.isProof);
       const holder = 'by' in each ? each.by : each.kind === 'copied' ? 'thief' : 'nobody';
-      const what = make('span', { class: 'what' }, sentenceOf(family, each));
-      return make('li', { class: isDeath ? 'death' : holder }, what, ' ', make('span', { class: 'why' }, whyOf(each)));
+      const what = createElement('span', { class: 'what' }, describeEvent(family, each));
+      return createElement(
+        'li',
+        { class: isDeath ? 'death' : holder },
+        what,
+        ' ',
+        createElement('span', { class: 'why' }, whyOf(each)),
+      );
     });
     this.#story.replaceChildren(...lines);
   }
@@ -162,8 +168,8 @@ export class TheftPanel {
   #showStep() {
     const step = this.#step();
     if (!step) return;
-    show(this.#hint, step.hint);
-    show(this.#next, step.label);
+    setText(this.#hint, step.hint);
+    setText(this.#next, step.label);
     const isPossible = step.action === 'restart' ? this.#canRestart : this.client.state.status === 'signed-in';
     this.#next.setAttribute('aria-disabled', String(!isPossible));
   }
@@ -183,10 +189,10 @@ export class TheftPanel {
    */
   #last(whom) {
     const family = this.#family;
-    const isIt = (/** @type {import('./family-story.js').Happening} */ each) =>
+    const isIt = (/** @type {import('./family-story.js').FamilyEvent} */ each) =>
       each.kind === whom || ('by' in each && each.by === whom);
-    const last = family?.happenings.findLast(isIt);
+    const last = family?.events.findLast(isIt);
     if (!family || !last) return 'Nothing happened.';
-    return sentenceOf(family, last) + (endOf(family) ? ' The session has ended, for owner and thief.' : '');
+    return describeEvent(family, last) + (endOf(family) ? ' The session has ended, for owner and thief.' : '');
   }
 }

@@ -1,7 +1,7 @@
 import { endOf, nameOf, tokensOf } from './family-story.js';
 
 /** @typedef {import('./family-story.js').Family} Family */
-/** @typedef {import('./family-story.js').Happening} Happening */
+/** @typedef {import('./family-story.js').FamilyEvent} FamilyEvent */
 /** @typedef {import('./family-story.js').Holder} Holder */
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -46,7 +46,7 @@ export function drawFamily(family, space) {
   }
   tokens.forEach((token, place) => {
     const next = tokens[place + 1];
-    const labels = family.happenings.filter((each) => isBelow(each, token));
+    const labels = family.events.filter((each) => isBelow(each, token));
     svg.append(...nodeOf(family, token, y));
     middles.set(token, y + NODE.height / 2);
     y += NODE.height;
@@ -90,7 +90,7 @@ function holdersOf({ owner, thief }, token) {
   ];
 }
 
-/** Whether something is written between a token and its successor. @param {Happening} each @param {string} token */
+/** Whether something is written between a token and its successor. @param {FamilyEvent} each @param {string} token */
 function isBelow(each, token) {
   return (each.kind === 'rotated' || each.kind === 'grace' || each.kind === 'copied') && each.presented === token;
 }
@@ -118,23 +118,23 @@ function nodeOf(family, token, y) {
 /**
  * An arrow from a token to its successor: whole where the token was used up, broken where it was used again.
  *
- * @param {Happening} happening
+ * @param {FamilyEvent} event
  * @param {number} y
  * @param {number} gap
  * @returns {SVGElement[]}
  */
-function arrowOf(happening, y, gap) {
-  if (happening.kind !== 'rotated' && happening.kind !== 'grace') return [];
-  const side = happening.by === 'owner' ? -1 : 1;
-  const x = happening.kind === 'rotated' ? AXIS : AXIS + side * 28;
+function arrowOf(event, y, gap) {
+  if (event.kind !== 'rotated' && event.kind !== 'grace') return [];
+  const side = event.by === 'owner' ? -1 : 1;
+  const x = event.kind === 'rotated' ? AXIS : AXIS + side * 28;
   const tip = y + gap - 2;
   return [
     draw(
       'g',
-      { class: `arrow ${happening.kind} ${happening.by}` },
+      { class: `arrow ${event.kind} ${event.by}` },
       draw('path', { class: 'line', d: `M${x} ${y} V${tip - 8}` }),
       draw('path', { class: 'head', d: `M${x - 5} ${tip - 9} L${x} ${tip} L${x + 5} ${tip - 9} Z` }),
-      shapeOf(happening.by, x, y + gap / 2 - 4),
+      shapeOf(event.by, x, y + gap / 2 - 4),
     ),
   ];
 }
@@ -146,12 +146,12 @@ function shapeOf(by, x, y) {
     : draw('path', { class: 'shape', d: `M${x} ${y - 8} L${x + 8} ${y} L${x} ${y + 8} L${x - 8} ${y} Z` });
 }
 
-/** @param {Family} family @param {Happening} happening @param {number} y */
-function labelLine(family, happening, y) {
-  if (happening.kind === 'copied') return text(RIGHT, y, 'thief copies it', 'label thief');
-  if (happening.kind !== 'rotated' && happening.kind !== 'grace') return text(RIGHT, y, '', 'label');
-  const words = happening.kind === 'rotated' ? `gets ${nameOf(family, happening.received)}` : 'gets the same';
-  return text(RIGHT, y, `${happening.by} ${words}`, `label ${happening.by}`);
+/** @param {Family} family @param {FamilyEvent} event @param {number} y */
+function labelLine(family, event, y) {
+  if (event.kind === 'copied') return text(RIGHT, y, 'thief copies it', 'label thief');
+  if (event.kind !== 'rotated' && event.kind !== 'grace') return text(RIGHT, y, '', 'label');
+  const words = event.kind === 'rotated' ? `gets ${nameOf(family, event.received)}` : 'gets the same';
+  return text(RIGHT, y, `${event.by} ${words}`, `label ${event.by}`);
 }
 
 /**
@@ -164,7 +164,7 @@ function labelLine(family, happening, y) {
  * @returns {number} where the drawing ends
  */
 function drawEnd(svg, family, end, { y, width, middles }) {
-  const proof = family.happenings.find((each) => each.kind === 'refused' && each.isProof);
+  const proof = family.events.find((each) => each.kind === 'refused' && each.isProof);
   const killer = proof?.kind === 'refused' ? proof : undefined;
   const height = 52;
   const middle = y + height / 2;

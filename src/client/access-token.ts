@@ -1,11 +1,11 @@
-import { unexpected } from './auth-error.js';
-
-/** Milliseconds before its end at which a token is renewed at the earliest; a fifth of its life, if that is less. */
-const LONGEST_MARGIN = 300_000;
+import { unexpectedAnswer } from './auth-error.js';
 
 /**
- * Claims of every access token; an app's own come beside them. Instants are seconds since 1970 by the server's clock.
+ * Maximum time before its expiry at which a token is renewed, in milliseconds; a fifth of its lifetime if that is less.
  */
+const MAX_MARGIN_MS = 300_000;
+
+/** Claims of every access token; an app can add its own. Instants are seconds since 1970 by the server's clock. */
 export interface AccessTokenClaims {
   /** The user's id. */
   readonly sub: string;
@@ -17,27 +17,27 @@ export interface AccessTokenClaims {
   readonly session_iat: number;
   readonly role: number;
   readonly email_verified: boolean;
-  /** How the user proved who they are (RFC 8176): `pwd`, `mail` … */
+  /** The authentication methods (RFC 8176): `pwd`, `mail` … */
   readonly amr?: readonly string[];
-  /** When the user last proved it; a refresh does not move it. */
+  /** The time of the last authentication. A refresh does not change it. */
   readonly auth_time?: number;
 }
 
 /**
- * An access token as this machine sees it: how old it is counts from when it came, because the machine's clock may be
- * wrong by hours. The claims are read, not verified: that is for servers.
+ * An access token. Its age counts from when it arrived, because this machine's clock may be wrong by hours. The claims
+ * are decoded but not verified: servers verify them.
  */
 export class AccessToken<Claims extends object = object> {
   readonly claims: Readonly<AccessTokenClaims & Claims>;
-  /** When it ends, in milliseconds since 1970 by the clock of this machine. */
+  /** When the token expires, in milliseconds since 1970 by this machine's clock. */
   readonly expiresAt: number;
   readonly #renewedAt: number;
 
   /**
-   * @param receivedAt milliseconds since 1970, by the clock of this machine
-   * @param chance from 0 to 1, the same in every tab: decides when the token is renewed. A thief who has copied the
-   * refresh token must not know when its owner will use it.
-   * @throws AuthError `unexpected_answer` if it is no token
+   * @param receivedAt milliseconds since 1970 by this machine's clock
+   * @param chance from 0 to 1, the same in every tab. It varies the time of the renewal, so that a thief with a copied
+   * refresh token cannot predict it.
+   * @throws AuthError `unexpected_answer` if `text` is not a token
    */
   constructor(
     readonly text: string,
@@ -47,24 +47,24 @@ export class AccessToken<Claims extends object = object> {
     try {
       const [, payload = ''] = text.split('.');
       const bytes = atob(payload.replace(/-/g, '+').replace(/_/g, '/'));
-      // UTF-8 as the percent-encoding of a URI: React Native has no TextDecoder.
+      // Decodes UTF-8 through the percent-encoding of a URI, because React Native has no TextDecoder.
       this.claims = JSON.parse(decodeURIComponent(escape(bytes)));
       const life = (this.claims.exp - this.claims.iat) * 1000;
       this.expiresAt = receivedAt + life;
-      this.#renewedAt = this.expiresAt - Math.min(LONGEST_MARGIN, life / 5) * (0.25 + 0.75 * chance);
+      this.#renewedAt = this.expiresAt - Math.min(MAX_MARGIN_MS, life / 5) * (0.25 + 0.75 * chance);
     } catch (cause) {
-      throw unexpected(200, undefined, cause);
+      throw unexpectedAnswer(200, undefined, cause);
     }
   }
 
-  /** Whether it is far enough from its end to be sent. */
+  /** Whether the token is still far enough from its expiry to be sent. */
   isFresh(now: number): boolean {
     return now < this.#renewedAt && this.isAlive(now);
   }
 
   /**
-   * Whether a server would still take it. A clock that was set back says nothing about an age: then the token counts as
-   * old.
+   * Whether a server would still accept the token. If the clock was set back, the age is unknown and the token counts
+   * as expired.
    */
   isAlive(now: number): boolean {
     return now < this.expiresAt && now >= this.receivedAt;

@@ -1,19 +1,19 @@
 import type { ProblemDetails } from '../error.js';
-import { AuthError, unexpected, unreachable } from './auth-error.js';
+import { AuthError, networkError, unexpectedAnswer } from './auth-error.js';
 
-/** What an endpoint answered; fails with its error. */
+/** The body of a successful answer. @throws the AuthError of any other answer */
 export async function resultOf<Result>(answer: Response): Promise<Result> {
   if (!answer.ok) throw await errorOf(answer);
   if (answer.status === 204) return undefined as Result;
   return (answer.json() as Promise<Result>).catch((cause) => {
-    // A body that was cut short is an answer that was lost.
-    throw cause instanceof SyntaxError ? unexpected(answer.status) : unreachable(cause);
+    // An incomplete body counts as a lost answer.
+    throw cause instanceof SyntaxError ? unexpectedAnswer(answer.status) : networkError(cause);
   });
 }
 
 /**
- * Whether a 401 is about the token, and not about a password in the request. Servers that are none of ours tell it
- * by 401.
+ * Whether a 401 refuses the token, rather than a password in the request. For an answer that is not from this library,
+ * the status alone decides.
  */
 export async function isTokenRefused(response: Response): Promise<boolean> {
   const { code } = await errorOf(response);
@@ -21,9 +21,8 @@ export async function isTokenRefused(response: Response): Promise<boolean> {
 }
 
 /**
- * The error that an answer stands for, also where the app fetched it itself:
- * `if (!answer.ok) throw await errorOf(answer)`. It keeps nothing of an answer that is not problem details with a code
- * (RFC 9457): that is an `unexpected_answer`.
+ * Reads the error from an answer, also in your own code: `if (!answer.ok) throw await errorOf(answer)`. If the answer
+ * is not problem details with a code (RFC 9457), the error is `unexpected_answer` and contains nothing of it.
  */
 export async function errorOf(response: Response): Promise<AuthError> {
   const { status, headers } = response;
@@ -31,5 +30,5 @@ export async function errorOf(response: Response): Promise<AuthError> {
   const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
   return typeof body?.code === 'string' && typeof body.detail === 'string'
     ? new AuthError(body.code, status, body.detail, body.errors, retryAfter)
-    : unexpected(status, retryAfter);
+    : unexpectedAnswer(status, retryAfter);
 }

@@ -1,28 +1,28 @@
 import type { CallOptions, ClientCalls } from '../client-calls.js';
 import { AccessToken } from './access-token.js';
 import { isTokenRefused, resultOf } from './answer.js';
-import { AuthError, isEnd } from './auth-error.js';
+import { AuthError, isSessionEnd } from './auth-error.js';
 import { pendingAnswer } from './pending-answer.js';
 import { type RefreshTokenStore, withAuthErrors } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 import { type StandardMethods, standardMethods } from './standard-methods.js';
-import { ignore, type Linger } from './tabs.js';
+import { type ExtendTurn, ignore } from './tabs.js';
 import { type Send, type Transport, transportTo } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
 
-/** Where the server is, and how the refresh token travels. */
+/** Options of an AuthClient. */
 export interface AuthClientOptions {
-  /** Where the endpoints are; in browsers a path does. Default: `/auth`. */
+  /** The URL of the auth endpoints; a path is enough in browsers. Default: `/auth`. */
   readonly url?: string;
-  /** Origins beside that of `url` to which the access token may be sent. */
+  /** Other origins than that of `url` to which the access token may be sent. */
   readonly origins?: readonly string[];
-  /** Where the refresh token is kept if it travels in bodies. Default: in its cookie. */
+  /** Stores the refresh token if it travels in bodies. Default: the cookie. */
   readonly store?: RefreshTokenStore;
-  /** Heeds the signal of the request. Default: the platform's. */
+  /** A replacement for `fetch`. It must respect the signal of the request. Default: the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
-/** What there is in a browser, and nowhere else. */
+/** Globals that exist only in browsers. */
 interface Page {
   readonly location: { readonly href: string; readonly origin: string };
   readonly isSecureContext: boolean;
@@ -34,14 +34,14 @@ interface Page {
 }
 
 /**
- * The client of one server. The access token is in the memory of this object alone; it is renewed when a request needs
+ * The client of one server. The access token is only in the memory of this object. It is renewed when a request needs
  * it, and never by a timer, so that an open tab does not keep a session alive.
  *
- * Every method that asks the server fails with an `AuthError`, and one that gets tokens with a TypeError where `store`
- * does not fit the server.
+ * Every method that sends a request rejects with an `AuthError`. A method that gets tokens rejects with a TypeError if
+ * `store` does not match the server's settings.
  *
- * @typeParam Claims what the app's own refresh token adds
- * @typeParam Fields what the app adds to sign-up and profile
+ * @typeParam Claims the claims that the app's refresh token class adds
+ * @typeParam Fields the fields that the app adds to sign-up and profile
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor assigns all that the interface below adds
 export class AuthClient<Claims extends object = object, Fields extends object = Record<never, never>>
@@ -65,69 +65,70 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const origin = originOf(base);
     const kept = store && withAuthErrors(store);
     this.#origins = [origin, ...origins];
-    // Outside of browsers a cookie jar belongs to the app's own fetch, and two clients may have two.
+    // Outside of browsers, the app's `fetch` has the cookie jar, and two clients may use two.
     const isShared = store ? store.isShared : Boolean(page);
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? pendingAnswer(name) : undefined;
     this.#transport = transportTo(base, kept, fetch, pending);
-    // Of another site cookies are refused unless SameSite is `none`, and without TLS those that are Secure.
+    // Browsers refuse cookies of another site unless SameSite is `none`, and Secure cookies without TLS.
     this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
     this.#keeper = new SessionKeeper(isShared ? name : undefined, kept, this.#transport, pending);
     Object.assign(this, standardMethods<Fields>(this));
-    // A page that comes back from the browser's cache has missed what happened meanwhile.
-    const returned = ({ persisted }: { readonly persisted: boolean }) => {
+    // A page that returns from the back/forward cache may be out of date.
+    const onPageShow = ({ persisted }: { readonly persisted: boolean }) => {
       if (persisted) this.#keeper.renew().catch(ignore);
     };
-    (globalThis as Partial<Page>).addEventListener?.('pageshow', returned, { signal: this.#closed.signal });
+    (globalThis as Partial<Page>).addEventListener?.('pageshow', onPageShow, { signal: this.#closed.signal });
   }
 
-  /** Who is signed in, as far as is known: the same object until it changes. */
+  /** Whether a user is signed in, as far as is known. It is the same object until it changes. */
   get state(): AuthState<Claims> {
     return this.#keeper.state;
   }
 
-  /** Calls back at each change of `state`, in whichever tab it came about. Returns how to end that. */
+  /** Calls the listener after each change of `state`, caused by any tab. Returns a function that unsubscribes. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#keeper.listeners.add(listener);
     return () => this.#keeper.listeners.delete(listener);
   };
 
-  /** Finds out who is signed in: asks the server only if this tab does not know. */
+  /** Finds out whether a user is signed in. It asks the server only if this tab does not know. */
   async restore(): Promise<AuthState<Claims>> {
     await this.#keeper.token();
     return this.state;
   }
 
-  /** Gets a new access token although the old one may be good: its claims are as of now. */
+  /** Gets a new access token with current claims, even if the old one is still valid. */
   async refresh(): Promise<AuthState<Claims>> {
     await this.#keeper.refresh();
     return this.state;
   }
 
   /**
-   * The access token, for what cannot be sent through `fetch`, a WebSocket say; undefined where nobody is signed in.
+   * Returns the access token for anything that cannot use `fetch`, for example a WebSocket; undefined if no user is
+   * signed in.
    */
   async accessToken(): Promise<string | undefined> {
     return (await this.#keeper.token())?.text;
   }
 
   /**
-   * The access token in the place of one that a server has refused with 401, for HTTP clients other than `fetch`: the
-   * newer one where there is one already, else that of one refresh which all callers share. Undefined where its user is
-   * no longer signed in.
+   * Returns a new access token instead of one that a server refused with 401, for HTTP clients other than `fetch`: a
+   * newer one that exists already, or the result of one refresh that all callers share. Undefined if its user is no
+   * longer signed in.
    */
   async replaceToken(refused: string): Promise<string | undefined> {
     return (await this.#keeper.replaceToken(new AccessToken(refused, 0)))?.text;
   }
 
   /**
-   * `fetch` with the access token of the user who is signed in, or without one where nobody is. A request that is
-   * refused for its token is repeated once with another of the same user; every other answer is the caller's. `errorOf`
-   * reads one of ours.
+   * `fetch` with the access token, or without one if no user is signed in. If the token is refused, the request is
+   * repeated once with a newer token of the same user. Every other answer goes to the caller; use `errorOf` for errors
+   * of this library.
    *
-   * @throws TypeError for a request that would take the token to a foreign origin
-   * @throws AuthError if no answer came (`network_error`), or the token has become another user's (`user_changed`)
-   * @throws whatever its signal was aborted with
+   * @throws TypeError for a request that would send the token to another origin
+   * @throws AuthError if no answer arrived (`network_error`) or another user has signed in (`user_changed`)
+   * @throws the abort reason of its signal
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
@@ -136,23 +137,23 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     return unlessAborted(this.#authorized(request, this.#transport.send), request.signal);
   };
 
-  /** Signs in, in every tab. The codes of a failure are those of `POST /login` in the README. */
+  /** Signs in, in every tab. The error codes are those of `POST /login` (docs/errors.md). */
   async login(credentials: { readonly email: string; readonly password: string }): Promise<AuthState<Claims>> {
     await this.call('POST', '/login', { body: credentials, effect: 'sign-in' });
     return this.state;
   }
 
-  /** Signs out here and in every tab. Fails, and leaves everything as it is, while the server cannot be reached. */
+  /** Signs out in every tab. If the server cannot be reached, it rejects and changes nothing. */
   async logout(): Promise<void> {
     await this.#keeper.tabs.next(async () => {
       await this.#transport.logout().catch((error: AuthError) => {
-        if (!isEnd(error)) throw error;
+        if (!isSessionEnd(error)) throw error;
       });
       await this.#keeper.end();
     });
   }
 
-  /** Leaves the other tabs. The client is of no use afterwards. */
+  /** Stops the communication with other tabs. The client must not be used afterwards. */
   close(): void {
     this.#closed.abort();
     this.#keeper.tabs.close();
@@ -163,17 +164,20 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const { isBearer, effect } = options;
     const send: Send = effect
       ? (each, token) =>
-          this.#keeper.tabs.next(async (linger) => {
+          this.#keeper.tabs.next(async (extendTurn) => {
             this.#assertUser(token, this.#keeper.user);
             const answer = await this.#transport.change(each, token);
-            if (answer.ok) await (effect === 'sign-in' ? this.#signIn(answer.clone(), linger) : this.#keeper.end());
+            if (answer.ok) await (effect === 'sign-in' ? this.#signIn(answer.clone(), extendTurn) : this.#keeper.end());
             return answer;
           })
       : this.#transport.send;
     return resultOf(await (isBearer ? this.#authorized(request, send) : send(request)));
   };
 
-  /** Sends with the token of the user who is signed in; once more with another of the same user, if it is refused. */
+  /**
+   * Sends a request with the access token. If the token is refused, it is sent once more with a newer token of the same
+   * user.
+   */
   async #authorized(request: Request, send: Send): Promise<Response> {
     const { user } = this.#keeper;
     const token = await this.#keeper.token();
@@ -190,22 +194,22 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     }
   }
 
-  async #signIn(answer: Response, linger: Linger): Promise<void> {
+  async #signIn(answer: Response, extendTurn: ExtendTurn): Promise<void> {
     const tokens = await resultOf<(Tokens & { readonly detail?: string }) | null>(answer);
-    if (tokens?.detail) return; // it is there where the address has to be confirmed first
+    if (tokens?.detail) return; // present if the address has to be confirmed first
     await this.#keeper.adopt(tokens);
     if (!this.#isCookieAtRisk) return;
-    // Whether the cookie comes back is found out in this turn, before another tab or a renewal can change it.
-    await this.#keeper.rotate(linger).catch(ignore);
-    if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser has refused the cookie.');
+    // Checks within this turn whether the browser stored the cookie, before another tab or a renewal can change it.
+    await this.#keeper.rotate(extendTurn).catch(ignore);
+    if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser did not store the cookie.');
   }
 }
 
-/** The methods of the features; the constructor adds them. */
+/** The methods of the features, which the constructor adds. */
 // biome-ignore lint/correctness/noUnusedVariables: both declarations of a class have the same parameters
 export interface AuthClient<Claims extends object, Fields extends object> extends StandardMethods<Fields> {}
 
-/** The origin of an absolute URL. React Native's URL has no `origin`. */
+/** The origin of an absolute URL. In React Native, URL has no `origin`. */
 function originOf(url: string): string {
   return url.split('/', 3).join('/');
 }

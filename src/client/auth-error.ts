@@ -1,28 +1,28 @@
 import type { ErrorCode, FieldError } from '../error.js';
 
-/** The codes that the client adds to those of the server. */
+/** The codes that only the client uses. */
 export type ClientErrorCode =
-  /** No answer came. */
+  /** No answer arrived. */
   | 'network_error'
-  /** An answer came that is not from this server, a proxy's page for example. */
+  /** The answer is not from this server, for example a proxy's error page. */
   | 'unexpected_answer'
-  /** The request was not sent, because another user has signed in. */
+  /** The request was not sent because another user has signed in. */
   | 'user_changed'
-  /** The browser has refused the cookie with the refresh token. */
+  /** The browser did not store the cookie with the refresh token. */
   | 'cookie_not_kept'
-  /** The `store` of the refresh token threw: see `cause`. */
+  /** The `store` of the refresh token threw an error; see `cause`. */
   | 'store_failed';
 
-/** Why a call to an endpoint failed. Programs compare `code`; people read `message`. */
+/** The error of a call to the server. Programs compare `code`; people read `message`. */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
 
   /**
-   * @param code the server's stable code (the README lists them), or a `ClientErrorCode`
+   * @param code the server's stable code (see docs/errors.md) or a `ClientErrorCode`
    * @param status the HTTP status; 0 without an answer
    * @param message the server's `detail`
-   * @param errors what is wrong with which field, for `validation_failed`
-   * @param retryAfter seconds after which a retry makes sense, for 429 and 503
+   * @param errors the fields that are not valid, for `validation_failed`
+   * @param retryAfter seconds to wait before a retry, for 429 and 503
    */
   constructor(
     readonly code: ErrorCode | ClientErrorCode | (string & {}),
@@ -35,26 +35,23 @@ export class AuthError extends Error {
     super(message, { cause });
   }
 
-  /** Whether the same call may succeed a little later: nobody answered, or the server is overloaded or away. */
+  /** Whether a retry may succeed: there was no answer, or the server is overloaded or down. */
   get isPassing(): boolean {
     return !this.status || this.status >= 502;
   }
 }
 
-/**
- * Whether a refresh failed because there is nothing to refresh any more: the session has ended, or no refresh token
- * came.
- */
-export function isEnd({ code, status }: AuthError): boolean {
+/** Whether a refresh failed because the session has ended or there is no refresh token. */
+export function isSessionEnd({ code, status }: AuthError): boolean {
   return code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer');
 }
 
-/** Stands for an answer that is not from our server. */
-export function unexpected(status: number, retryAfter?: number, cause?: unknown): AuthError {
+/** The error for an answer that is not from the server. */
+export function unexpectedAnswer(status: number, retryAfter?: number, cause?: unknown): AuthError {
   return new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter, cause);
 }
 
-/** Stands for an answer that did not come. */
-export function unreachable(cause?: unknown): AuthError {
+/** The error if no answer arrived. */
+export function networkError(cause?: unknown): AuthError {
   return new AuthError('network_error', 0, 'The server could not be reached.', [], undefined, cause);
 }

@@ -1,28 +1,28 @@
-/** Milliseconds from the start of a request within which its answer arrives. */
-const ANSWERED = 2000;
+/** Time within which the answer to a request arrives, in milliseconds. */
+const ANSWER_MS = 2000;
 
 /**
- * Marks for all tabs that an answer which changes the cookie is under way. A page that is left meanwhile loses its
- * turn, but the answer still arrives, and would put its cookie in the place of a newer one: whoever has the next turn
- * gives it time.
+ * Marks for all tabs that a request which changes the cookie is waiting for its answer. If its page is closed
+ * meanwhile, the lock is released, but the answer still arrives and would overwrite a newer cookie. So the tab that
+ * gets the lock next waits for it.
  */
 export interface PendingAnswer {
-  /** Waits for the answer to a request of a page that was left. */
+  /** Waits for the answer to a request of a page that was closed. */
   arrived(): Promise<unknown>;
   /**
-   * Sends, with a mark until the answer has come. That of a request that failed stays: browsers fail it in leaving a
-   * page.
+   * Sends a request, and keeps the mark until the answer has arrived. If the request fails, the mark stays, because
+   * browsers fail requests when a page is closed.
    */
   during<T>(send: () => Promise<T>): Promise<T>;
 }
 
-/** @param key under which `localStorage` keeps when the request began: no secret */
+/** @param key the `localStorage` key for the start time of the request; it is not secret */
 export function pendingAnswer(key: string): PendingAnswer {
-  const began = () => attempt(() => localStorage[key]);
+  const startedAt = () => attempt(() => localStorage[key]);
   return {
     arrived: async () => {
-      const left = Number(began()) + ANSWERED - Date.now();
-      if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(left, ANSWERED)));
+      const left = Number(startedAt()) + ANSWER_MS - Date.now();
+      if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(left, ANSWER_MS)));
     },
     during: async (send) => {
       const now = `${Date.now()}`;
@@ -30,13 +30,13 @@ export function pendingAnswer(key: string): PendingAnswer {
         localStorage[key] = now;
       });
       const result = await send();
-      if (began() === now) attempt(() => delete localStorage[key]);
+      if (startedAt() === now) attempt(() => delete localStorage[key]);
       return result;
     },
   };
 }
 
-/** A browser may forbid a page its storage, which may be full as well. */
+/** Storage may be forbidden or full. */
 function attempt<T>(use: () => T): T | undefined {
   try {
     return use();

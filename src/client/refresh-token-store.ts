@@ -1,22 +1,22 @@
 import { AuthError } from './auth-error.js';
 
 /**
- * Where the refresh token is kept when it travels in bodies (REFRESH_TOKEN_TRANSPORT). What scripts of a page
- * can read, an injected script can steal: in browsers prefer the cookie.
+ * Stores the refresh token if it travels in bodies (REFRESH_TOKEN_TRANSPORT). An injected script can read whatever
+ * scripts of the page can read, so prefer the cookie in browsers.
  */
 export interface RefreshTokenStore {
-  /** Whether every tab of the browser reads the same token here: only then do tabs share sessions. */
+  /** Whether every tab of the browser reads the same token from this store. Only then do tabs share sessions. */
   readonly isShared: boolean;
-  /** The token that was set last. */
+  /** Returns the token that was set last. */
   get(): string | undefined | Promise<string | undefined>;
-  /** Keeps the token; forgets it when there is none. */
+  /** Stores the token, or removes it if it is undefined. */
   set(token: string | undefined): void | Promise<void>;
 }
 
-/** The refresh token in its store. */
+/** The methods of a store. */
 export type KeptToken = Pick<RefreshTokenStore, 'get' | 'set'>;
 
-/** A store that lasts as long as the program, or the page. */
+/** A store in memory, which lasts as long as the program or the page. */
 export function memoryStore(): RefreshTokenStore {
   let kept: string | undefined;
   return {
@@ -28,7 +28,7 @@ export function memoryStore(): RefreshTokenStore {
   };
 }
 
-/** The same store, whose errors are AuthErrors with the code `store_failed`. */
+/** Wraps a store so that its errors become AuthErrors with the code `store_failed`. */
 export function withAuthErrors(store: RefreshTokenStore): KeptToken {
   return {
     get: () => use(() => store.get()),

@@ -1,51 +1,54 @@
 import { AccessToken, type AccessTokenClaims } from './access-token.js';
-import { AuthError, isEnd, unreachable } from './auth-error.js';
+import { AuthError, isSessionEnd, networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 import type { KeptToken } from './refresh-token-store.js';
-import { ignore, type Linger, type TabMessage, Tabs } from './tabs.js';
+import { type ExtendTurn, ignore, type TabMessage, Tabs } from './tabs.js';
 import { timeoutSignal } from './timeout-signal.js';
 import { unlessAborted } from './unless-aborted.js';
 
-/** Who is signed in, as far as this tab knows. A new object at each change. */
+/** Whether a user is signed in, as far as this tab knows. Each change creates a new object. */
 export type AuthState<Claims extends object = object> =
-  /** Nobody has asked yet. */
+  /** The client has not asked the server yet. */
   | { readonly status: 'unknown' }
   | {
       readonly status: 'signed-in';
       readonly claims: Readonly<AccessTokenClaims & Claims>;
-      /** When the access token ends and is renewed, in milliseconds since 1970 by this machine's clock. */
+      /** When the access token expires, in milliseconds since 1970 by this machine's clock. It is renewed earlier. */
       readonly expiresAt: number;
     }
   /**
-   * `reason`: the server's code, `refresh_token_reused` say; undefined where the user wished it, or was never signed
-   * in.
+   * `reason`: the server's code, for example `refresh_token_reused`; undefined if the user signed out or was never
+   * signed in.
    */
   | { readonly status: 'signed-out'; readonly reason: string | undefined };
 
-/** The body of a token answer. */
+/** The body of an answer with tokens. */
 export interface Tokens {
   readonly access: string;
   readonly refresh?: string;
 }
 
-/** Rotates and ends what the refresh token stands for; fails with an AuthError. */
+/** Rotates the refresh token and revokes its session; fails with an AuthError. */
 interface TokenServer {
   refresh(): Promise<Tokens | undefined>;
   logout(): Promise<void>;
 }
 
-/** Milliseconds after which the answer to a refresh is late: it is tried once more beside. */
-const LATE = 5000;
+/** Time without an answer after which a refresh is sent again, in milliseconds. The first request keeps waiting. */
+const LATE_MS = 5000;
 
-/** Milliseconds between tries of a refresh that fail. */
-const PAUSES = [500, 1500, 4000];
+/** Pauses between failed attempts to refresh, in milliseconds. */
+const PAUSES_MS = [500, 1500, 4000];
 
-/** Milliseconds after the first try within which the last one begins: the grace, less the way to the server. */
-const LAST_TRY = 8000;
+/**
+ * Time after the first attempt within which the last one must start, in milliseconds: the server's grace period, less
+ * the time of a request.
+ */
+const LAST_ATTEMPT_MS = 8000;
 
-const NEVER = 1 / 0;
+const FOREVER = 1 / 0;
 
-/** The access token of this tab, and its renewal: one at a time, whoever asks, over all tabs. */
+/** Keeps the access token of this tab and renews it. There is one renewal at a time across all tabs. */
 export class SessionKeeper<Claims extends object> {
   readonly #server: TokenServer;
   readonly #store: KeptToken | undefined;
@@ -54,13 +57,13 @@ export class SessionKeeper<Claims extends object> {
   state: AuthState<Claims> = { status: 'unknown' };
   #token?: AccessToken<Claims>;
   #renewal?: Promise<void>;
-  /** Ends the wait of a renewal for its turn, by what another tab told. */
-  #told?: (outcome?: Promise<never>) => void;
+  /** Settles a waiting renewal with the result of another tab. */
+  #settleWait?: (outcome?: Promise<never>) => void;
 
   /**
-   * @param name what tabs have in common that share a refresh token
-   * @param server asked for new tokens; it fails with an AuthError
-   * @param pending waited for at the beginning of each turn
+   * @param name the same in all tabs that share a refresh token; undefined if none is shared
+   * @param server requests new tokens; fails with an AuthError
+   * @param pending awaited at the start of each turn
    */
   constructor(
     name: string | undefined,
@@ -78,14 +81,14 @@ export class SessionKeeper<Claims extends object> {
     );
   }
 
-  /** The user whose token this tab has, good or not. */
+  /** The user whose token this tab has, valid or not. */
   get user(): string | undefined {
     return this.#token?.claims.sub;
   }
 
   /**
-   * A token to send; undefined where nobody is signed in. One that is about to end is renewed beside the request; one
-   * that has ended, before it.
+   * The token to send; undefined if no user is signed in. A token that is about to expire is renewed in parallel, an
+   * expired one before the request.
    */
   async token(): Promise<AccessToken<Claims> | undefined> {
     const now = Date.now();
@@ -97,16 +100,14 @@ export class SessionKeeper<Claims extends object> {
     return this.#token;
   }
 
-  /**
-   * Another token of the same user, in the place of one that was refused; undefined where that user is not signed in.
-   */
+  /** A newer token of the same user instead of a refused one; undefined if that user is no longer signed in. */
   async replaceToken({ text, claims }: AccessToken): Promise<AccessToken<Claims> | undefined> {
     if (this.#token?.text === text) await this.renew();
     const token = await this.token();
     return token?.claims.sub === claims.sub ? token : undefined;
   }
 
-  /** Gets another access token, by this tab or by one that is just about it. */
+  /** Gets a new access token, from this tab or from one that is renewing already. */
   renew(): Promise<void> {
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
@@ -114,69 +115,69 @@ export class SessionKeeper<Claims extends object> {
     return this.#renewal;
   }
 
-  /** Gets an access token that is made from now on, whatever others are about. */
+  /** Gets an access token that is issued from now on, whatever other tabs do. */
   refresh(): Promise<void> {
-    return this.tabs.next((linger) => this.rotate(linger));
+    return this.tabs.next((extendTurn) => this.rotate(extendTurn));
   }
 
   async #renew(): Promise<void> {
     const old = this.#token?.text;
     const wait = new AbortController();
-    const told = new Promise<void>((resolve) => {
-      this.#told = resolve;
+    const byOtherTab = new Promise<void>((resolve) => {
+      this.#settleWait = resolve;
     });
-    const own = this.tabs.next(async (linger) => {
-      if (this.#token?.text === old) await this.rotate(linger);
+    const own = this.tabs.next(async (extendTurn) => {
+      if (this.#token?.text === old) await this.rotate(extendTurn);
     }, wait.signal);
     try {
-      await Promise.race([told, own]);
+      await Promise.race([byOtherTab, own]);
     } finally {
-      this.#told = undefined;
+      this.#settleWait = undefined;
       wait.abort();
     }
   }
 
   /**
-   * Asks again where an answer may have been lost: within its grace the server gives the same successor once more. No
-   * try is given up, because its answer changes the cookie whenever it comes: the first counts, and the turn lasts for
-   * all.
+   * Refreshes, and attempts again if the answer may be lost: within its grace period the server returns the same
+   * successor. An attempt is never abandoned, because its answer changes the cookie whenever it arrives. The first
+   * answer counts, and the turn lasts until all have settled.
    */
-  async rotate(linger: Linger): Promise<void> {
-    const latest = Date.now() + LAST_TRY;
+  async rotate(extendTurn: ExtendTurn): Promise<void> {
+    const latest = Date.now() + LAST_ATTEMPT_MS;
     const { state } = this;
-    const tries: Promise<void>[] = [];
-    for (const pause of [...PAUSES, 0]) {
-      const another = this.#try(state, linger);
-      tries.push(another);
-      linger(another);
-      const rest = await unlessAborted(pauseAfter(tries, pause), timeoutSignal(LATE)).catch(() => 0);
+    const attempts: Promise<void>[] = [];
+    for (const pause of [...PAUSES_MS, 0]) {
+      const another = this.#attempt(state, extendTurn);
+      attempts.push(another);
+      extendTurn(another);
+      const rest = await unlessAborted(pauseAfter(attempts, pause), timeoutSignal(LATE_MS)).catch(() => 0);
       if (Date.now() + rest > latest) break;
       await new Promise((resolve) => setTimeout(resolve, rest));
       if (Date.now() > latest) break; // timers of a hidden tab are late
     }
-    await Promise.any(tries).catch(({ errors: failures }: AggregateError) => {
+    await Promise.any(attempts).catch(({ errors: failures }: AggregateError) => {
       const error = failures.at(-1);
-      this.tabs.tell({ failed: { ...error, message: error.message } });
+      this.tabs.send({ failed: { ...error, message: error.message } });
       throw error;
     });
   }
 
-  /** @param before the state in which the first try began: the first answer counts */
-  async #try(before: AuthState<Claims>, linger: Linger): Promise<void> {
+  /** @param before the state at the first attempt; a later answer changes nothing */
+  async #attempt(before: AuthState<Claims>, extendTurn: ExtendTurn): Promise<void> {
     const outcome = await this.#server.refresh().catch((error: AuthError) => {
-      if (!isEnd(error)) throw error;
+      if (!isSessionEnd(error)) throw error;
       return error;
     });
     if (this.state !== before) return;
     if (outcome instanceof AuthError) {
-      // In this turn no tab signs in: the cookie that goes is the dead one.
-      if (!this.#store && this.tabs.isOrdered) linger(this.#server.logout().catch(ignore));
+      // No tab signs in during this turn, so this removes the invalid cookie.
+      if (!this.#store && this.tabs.isOrdered) extendTurn(this.#server.logout().catch(ignore));
       await this.end(outcome.code);
     } else if (outcome !== undefined) await this.adopt(outcome);
     else await this.end(this.#token && !this.#store ? 'cookie_not_kept' : 'refresh_token_missing');
   }
 
-  /** Signs in by what the server has sent. */
+  /** Signs in with the tokens from the server. */
   async adopt(tokens: Tokens | null): Promise<void> {
     const { access = '', refresh } = tokens ?? {};
     const token = new AccessToken<Claims>(access, Date.now());
@@ -185,59 +186,63 @@ export class SessionKeeper<Claims extends object> {
     }
     await this.#store?.set(refresh);
     this.#keep(token);
-    this.tabs.show();
+    this.tabs.share();
   }
 
-  /** Signs out, here and in every tab that has this session; by a wish of a tab that has none, in every tab. */
+  /**
+   * Signs out here and in every tab with this session. If this tab has no session and there is no reason, it signs out
+   * every tab.
+   */
   async end(reason?: string): Promise<void> {
     const ended = this.#token?.claims.session;
     try {
       await this.#store?.set(undefined);
     } finally {
       this.#forget(reason);
-      this.tabs.tell({ ended, reason });
+      this.tabs.send({ ended, reason });
     }
   }
 
   #receive(message: TabMessage): void {
-    const mine = this.#token;
+    const current = this.#token;
     if ('token' in message) {
-      if (mine?.text === message.token[0] || (mine?.isAlive(Date.now()) && message.token[1] < mine.receivedAt)) return;
+      if (current?.text === message.token[0] || (current?.isAlive(Date.now()) && message.token[1] < current.receivedAt))
+        return;
       this.#keep(new AccessToken(...message.token));
-      this.#told?.();
+      this.#settleWait?.();
     } else if ('ended' in message) {
-      const isOfAll = !message.ended && !message.reason;
-      if (mine && !isOfAll && message.ended !== mine.claims.session) return;
+      const isForAllTabs = !message.ended && !message.reason;
+      if (current && !isForAllTabs && message.ended !== current.claims.session) return;
       this.#forget(message.reason);
-      this.#told?.();
+      this.#settleWait?.();
     } else if ('failed' in message) {
-      this.#told?.(Promise.reject(Object.assign(unreachable(), message.failed)));
+      this.#settleWait?.(Promise.reject(Object.assign(networkError(), message.failed)));
     }
   }
 
   #keep(token: AccessToken<Claims>): void {
     this.#token = token;
-    this.#become({ status: 'signed-in', claims: token.claims, expiresAt: token.expiresAt });
+    this.#setState({ status: 'signed-in', claims: token.claims, expiresAt: token.expiresAt });
   }
 
   #forget(reason: string | undefined): void {
     this.#token = undefined;
     const { status } = this.state;
     if (status === 'signed-out') return;
-    const isNobody = status === 'unknown' && reason === 'refresh_token_missing'; // who comes for the first time
-    this.#become({ status: 'signed-out', reason: isNobody ? undefined : reason });
+    const isFirstVisit = status === 'unknown' && reason === 'refresh_token_missing';
+    this.#setState({ status: 'signed-out', reason: isFirstVisit ? undefined : reason });
   }
 
-  #become(state: AuthState<Claims>): void {
+  #setState(state: AuthState<Claims>): void {
     this.state = state;
-    for (const listener of this.listeners) queueMicrotask(listener); // an error in it stops nothing here
+    for (const listener of this.listeners) queueMicrotask(listener); // its error must stop nothing here
   }
 }
 
-/** Milliseconds before another try: for ever, where one has succeeded, or the last has failed for good. */
-function pauseAfter(tries: readonly Promise<void>[], pause: number): Promise<number> {
-  return Promise.any(tries).then(
-    () => NEVER,
-    ({ errors }) => (errors.at(-1).isPassing ? pause : NEVER),
+/** Milliseconds to wait before another attempt; infinite if one has succeeded, or if the last error will not pass. */
+function pauseAfter(attempts: readonly Promise<void>[], pause: number): Promise<number> {
+  return Promise.any(attempts).then(
+    () => FOREVER,
+    ({ errors }) => (errors.at(-1).isPassing ? pause : FOREVER),
   );
 }

@@ -12,7 +12,7 @@ import { registrationMethods } from '../features/registration/registration.clien
 /** The methods of `AuthClient` that belong to the standard features. */
 export type StandardMethods<Fields> = ReturnType<typeof standardMethods<Fields>>;
 
-/** @typeParam Fields what the app adds to sign-up and profile */
+/** @typeParam Fields the fields that the app adds to sign-up and profile */
 export const standardMethods = <Fields>(calls: ClientCalls) => ({
   ...accountMethods<Fields>(calls),
   ...devicesMethods(calls),

@@ -2,55 +2,56 @@ import type { AccessToken } from './access-token.js';
 import type { AuthError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 
-/** What tabs tell each other: a new access token, the end of a session, a refresh that failed, the wish to go next. */
+/** Messages between tabs: a new access token, the end of a session, a failed refresh, a request for the next turn. */
 export type TabMessage =
   | { readonly token: ConstructorParameters<typeof AccessToken> }
   | { readonly ended: string | undefined; readonly reason: string | undefined }
   | { readonly failed: Partial<AuthError> }
   | { readonly wantedBy: string | undefined };
 
-/** Makes a turn last until this has settled, too. */
-export type Linger = (pending: Promise<unknown>) => void;
+/** Extends a turn until this promise has settled too. */
+export type ExtendTurn = (pending: Promise<unknown>) => void;
 
-/** Handles an error that is reported elsewhere. */
+/** Ignores an error that is reported elsewhere. */
 export const ignore = () => {};
 
 /**
- * Milliseconds for which a tab stays first after it has got a token: longer than its message to the others can take.
+ * How long a tab keeps its turn after it got a token, in milliseconds: longer than its message to the other tabs can
+ * take.
  */
-const HOLD = 5000;
+const HOLD_MS = 5000;
 
 /**
- * The tabs of one browser, which share one refresh token and therefore act one at a time. Without Web Locks or a
- * BroadcastChannel each tab acts alone, and the server's grace (REFRESH_REUSE_GRACE) keeps them apart.
+ * The tabs of one browser, which share a refresh token and so act one at a time. Without Web Locks or BroadcastChannel
+ * each tab acts alone, and the server's grace period (REFRESH_REUSE_GRACE) prevents conflicts.
  */
 export class Tabs {
-  readonly #hear: (message: TabMessage) => void;
-  readonly #have: () => AccessToken | undefined;
+  readonly #onMessage: (message: TabMessage) => void;
+  readonly #getToken: () => AccessToken | undefined;
   readonly #pending: PendingAnswer | undefined;
   readonly #name: string | undefined;
   readonly #locks?: typeof navigator.locks | undefined;
   #channel?: InstanceType<typeof BroadcastChannel>;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
-  #letGo?: () => void;
+  #endTurn?: () => void;
 
   /**
-   * @param name what those have in common that share; undefined: nobody shares with this one
-   * @param pending waited for at the beginning of each turn
-   * @param have the access token that this tab has
-   * @param receive called with what other tabs tell
+   * @param name the same in all tabs that share a refresh token; undefined if none is shared
+   * @param pending awaited at the start of each turn
+   * @param getToken returns the access token of this tab
+   * @param receive called with messages of other tabs
    */
   constructor(
     name: string | undefined,
     pending: PendingAnswer | undefined,
-    have: () => AccessToken | undefined,
+    getToken: () => AccessToken | undefined,
     receive: (message: TabMessage) => void,
   ) {
     this.#name = name;
     this.#pending = pending;
-    this.#have = have;
-    this.#hear = receive;
+    this.#getToken = getToken;
+    this.#onMessage = receive;
     if (!name) return;
     this.#locks = globalThis.navigator?.locks;
     if (!globalThis.BroadcastChannel) return;
@@ -58,42 +59,42 @@ export class Tabs {
     this.#channel.onmessage = ({ data }: { data: TabMessage }) => this.#receive(data);
   }
 
-  /** Whether nothing else changes the refresh token during a turn. */
+  /** Whether no other tab changes the refresh token during a turn. */
   get isOrdered(): boolean {
     return !this.#name || Boolean(this.#locks);
   }
 
-  /** Tells the other tabs. */
-  tell(message: TabMessage): void {
+  /** Sends a message to the other tabs. */
+  send(message: TabMessage): void {
     this.#channel?.postMessage(message);
   }
 
-  /** Shows the others the token that this tab has got. */
-  show(): void {
-    const token = this.#have();
-    if (token) this.tell({ token: [token.text, token.receivedAt, token.chance] });
+  /** Sends this tab's token to the other tabs. */
+  share(): void {
+    const token = this.#getToken();
+    if (token) this.send({ token: [token.text, token.receivedAt, token.chance] });
   }
 
   /**
-   * Runs what changes the refresh token, one at a time over all tabs. A tab that has got a new token stays first until
-   * its message has surely arrived everywhere, so that nobody who waited for the same token fetches one more. It makes
-   * room at once for a tab that knows its token.
+   * Runs a task that changes the refresh token, one at a time across all tabs. A tab that got a new token keeps its
+   * turn until its message has certainly arrived everywhere, so that no waiting tab requests another token. It ends its
+   * turn at once for a tab that already has the token.
    *
-   * @param signal ends the wait, not what already runs
+   * @param signal ends the wait, but not a running task
    */
-  next<T>(task: (linger: Linger) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  next<T>(task: (extendTurn: ExtendTurn) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#waiting++;
-    this.#ask();
+    this.#requestTurn();
     return new Promise((resolve, reject) => {
       const turn = async () => {
         this.#waiting--;
-        const had = this.#have()?.text;
-        const lingering: Promise<unknown>[] = [];
-        const result = Promise.resolve(this.#pending?.arrived()).then(() => task((each) => lingering.push(each)));
+        const had = this.#getToken()?.text;
+        const extensions: Promise<unknown>[] = [];
+        const result = Promise.resolve(this.#pending?.arrived()).then(() => task((each) => extensions.push(each)));
         resolve(result);
         await result.then(() => this.#hold(had), ignore);
-        await Promise.allSettled(lingering);
-        this.#letGo = undefined;
+        await Promise.allSettled(extensions);
+        this.#endTurn = undefined;
       };
       this.#last = this.#locks?.request(this.#name as string, { signal }, turn) ?? this.#last.then(turn);
       this.#last.catch((error) => {
@@ -103,36 +104,36 @@ export class Tabs {
     });
   }
 
-  /** Lets others go first, and hears of them no more. */
+  /** Ends the turn of this tab and stops listening to other tabs. */
   close(): void {
-    this.#letGo?.();
+    this.#endTurn?.();
     this.#channel?.close();
     this.#channel = undefined;
   }
 
-  #ask(): void {
-    this.#letGo?.();
-    this.tell({ wantedBy: this.#have()?.text });
+  #requestTurn(): void {
+    this.#endTurn?.();
+    this.send({ wantedBy: this.#getToken()?.text });
   }
 
-  /** Stays first, after another token than `had` has come. */
+  /** Keeps the turn for a while if the token is another one than `had`. */
   async #hold(had: string | undefined): Promise<void> {
-    const text = this.#have()?.text;
+    const text = this.#getToken()?.text;
     if (!this.#channel || !text || text === had) return;
     await new Promise<void>((resolve) => {
-      this.#letGo = resolve;
-      setTimeout(resolve, this.#waiting ? 0 : HOLD);
+      this.#endTurn = resolve;
+      setTimeout(resolve, this.#waiting ? 0 : HOLD_MS);
     });
   }
 
   #receive(message: TabMessage): void {
     if (!('wantedBy' in message)) {
-      this.#hear(message);
-      // Later, because who has now got what it waited for leaves the queue first.
-      setTimeout(() => this.#waiting && this.#ask());
-    } else if (this.#letGo) {
-      if (message.wantedBy === this.#have()?.text) this.#letGo();
-      else this.show();
+      this.#onMessage(message);
+      // Deferred, because a task that has got what it waited for leaves the queue first.
+      setTimeout(() => this.#waiting && this.#requestTurn());
+    } else if (this.#endTurn) {
+      if (message.wantedBy === this.#getToken()?.text) this.#endTurn();
+      else this.share();
     }
   }
 }

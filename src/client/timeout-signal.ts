@@ -1,4 +1,4 @@
-/** A signal that is aborted after so many milliseconds, also where the platform has no `AbortSignal.timeout`. */
+/** A signal that is aborted after this time. It also works if the platform has no `AbortSignal.timeout`. */
 export function timeoutSignal(milliseconds: number): AbortSignal {
   if (AbortSignal.timeout) return AbortSignal.timeout(milliseconds);
   const controller = new AbortController();

@@ -1,33 +1,33 @@
 import type { CallOptions } from '../client-calls.js';
 import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
-import { unreachable } from './auth-error.js';
+import { networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 import type { KeptToken } from './refresh-token-store.js';
 import type { Tokens } from './session-keeper.js';
 import { timeoutSignal } from './timeout-signal.js';
 
-/** Milliseconds for an answer to what changes the refresh token, for which the other tabs wait. */
-const PATIENCE = 30_000;
+/** Timeout of a request that changes the refresh token, in milliseconds. Other tabs wait for it. */
+const TIMEOUT_MS = 30_000;
 
-/** Sends a request, with an access token where there is one. */
+/** Sends a request, with an access token if there is one. */
 export type Send = (request: Request, token?: AccessToken) => Promise<Response>;
 
-/** How requests get to the server, and their answers back. */
+/** Sends requests to the server. */
 export interface Transport {
-  /** A request to an endpoint. */
+  /** Creates a request to an endpoint. */
   request(method: string, path: string, content: CallOptions): Request;
-  /** Fails with `network_error`, or with what its signal was aborted with. */
+  /** Fails with `network_error`, or with the abort reason of its signal. */
   send: Send;
-  /** Sends what changes the refresh token, in the caller's turn. */
+  /** Sends a request that changes the refresh token, within the caller's turn. */
   change: Send;
-  /** Rotates the refresh token; undefined where there is none. */
+  /** Rotates the refresh token; undefined without one. */
   refresh(): Promise<Tokens | undefined>;
-  /** Ends the session of the refresh token. A cookie that is good for nothing is removed, though the call fails. */
+  /** Revokes the session of the refresh token. An invalid cookie is removed even though the call fails. */
   logout(): Promise<void>;
 }
 
-/** How requests get to the server at that URL. */
+/** Creates the transport to the server at this URL. */
 export function transportTo(
   url: string,
   store: KeptToken | undefined,
@@ -45,23 +45,28 @@ export function transportTo(
       },
     });
 
-  /** @param isLeft whether nobody waits for the answer any more */
-  const answer = async (asked: Request, token: AccessToken | undefined, isOurs?: boolean): Promise<Response> => {
-    if (token) asked.headers.set('Authorization', `Bearer ${token.text}`);
+  /** @param hasOwnSignal whether the signal is a timeout of this file, not the caller's */
+  const answer = async (
+    outgoing: Request,
+    token: AccessToken | undefined,
+    hasOwnSignal?: boolean,
+  ): Promise<Response> => {
+    if (token) outgoing.headers.set('Authorization', `Bearer ${token.text}`);
     try {
-      return await fetch(asked);
+      return await fetch(outgoing);
     } catch (cause) {
-      throw asked.signal.aborted && !isOurs ? cause : unreachable(cause);
+      throw outgoing.signal.aborted && !hasOwnSignal ? cause : networkError(cause);
     }
   };
 
-  const change: Send = (asked, token) => {
-    // keepalive: the cookie of the answer arrives even if the page is left meanwhile, or the request aborted.
-    const send = () => answer(new Request(asked, { keepalive: true, signal: timeoutSignal(PATIENCE) }), token, true);
+  const change: Send = (outgoing, token) => {
+    // keepalive: the cookie of the answer arrives even if the page is closed or the caller's request aborted.
+    const send = () =>
+      answer(new Request(outgoing, { keepalive: true, signal: timeoutSignal(TIMEOUT_MS) }), token, true);
     return pending ? pending.during(send) : send();
   };
 
-  /** Sends the refresh token. Answers undefined where there is none, or where the server has nothing to say. */
+  /** Sends the refresh token. Returns undefined if there is none, or for an empty answer. */
   const present = async <Result>(path: string): Promise<Result | undefined> => {
     const body = store && { refresh: await store.get() };
     if (body && !body.refresh) return undefined;

@@ -1,7 +1,7 @@
-/** Fails with what the signal was aborted with, as soon as it is aborted. What the promise stands for may go on. */
+/** Rejects with the abort reason as soon as the signal is aborted. The work behind the promise may continue. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    // In React Native a signal has no reason.
+    // Signals in React Native have no reason.
     const abort = () => reject(signal.reason ?? new Error('Aborted'));
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort);

@@ -283,7 +283,7 @@ describe('the page of the demo', () => {
     await enter(staff, 'Sign in', 'staff@example.com', STAFF_PASSWORD);
     await staff.getByLabel('Part of an e-mail address').fill(email.replace('@', '_'));
     await button(staff, 'Find users').click();
-    await staff.getByText('Nobody was found.').waitFor(); // _ is a letter here
+    await staff.getByText('No users found.').waitFor(); // _ is a letter here
     await staff.getByLabel('Part of an e-mail address').fill(email.toUpperCase());
     await staff.keyboard.press('Enter');
     await staff.getByText('Found 1.').waitFor();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { story } from '../../demo/story.js';
+import { terminalWalkthrough } from '../../demo/terminal-walkthrough.js';
 import { ErrorCode, Settings } from '../../src/index.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { freePort } from '../../src/testing/free-port.js';
@@ -137,7 +137,7 @@ test('the README installs what package.json asks for', () => {
 });
 
 test('the README has the lines that the demo prints', () => {
-  expect(blocks.map(({ text }) => text.trim())).toContain(story('http://127.0.0.1:3000', true));
+  expect(blocks.map(({ text }) => text.trim())).toContain(terminalWalkthrough('http://127.0.0.1:3000', true));
 });
 
 test('the README explains every error code', () => {

@@ -1,6 +1,6 @@
 import type { ClientCalls, Names } from '../../client-calls.js';
 
-/** What users see of their account. */
+/** The profile of a user. */
 export interface UserProfile {
   readonly id: string;
   readonly email: string;
@@ -12,14 +12,14 @@ export interface UserProfile {
 
 /** The client's methods for this feature. */
 export const accountMethods = <Fields>({ call }: ClientCalls) => ({
-  /** Gets the account. The claims of `state` are there without a request. */
+  /** Gets the profile. For the claims in `state` no request is needed. */
   getUser: () => call<UserProfile & Fields>('GET', '/user', { isBearer: true }),
 
-  /** Changes what is given, and leaves the rest. */
+  /** Changes the given properties and keeps the others. */
   updateUser: (changes: Names & Partial<Fields>) =>
     call<UserProfile & Fields>('PATCH', '/user', { body: changes, isBearer: true }),
 
-  /** Deletes the account and all it owns. */
+  /** Deletes the account and its data. */
   deleteUser: (proof: { readonly password: string }) =>
     call<void>('DELETE', '/user', { body: proof, isBearer: true, effect: 'sign-out' }),
 });

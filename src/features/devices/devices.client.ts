@@ -1,6 +1,6 @@
 import type { ClientCalls } from '../../client-calls.js';
 
-/** A session of the user; instants in ISO 8601. `ip` to `device` are null where they are not known. */
+/** A session of the user; instants in ISO 8601. `ip` to `device` are null if they are unknown. */
 export interface DeviceSession {
   readonly id: string;
   /** Whether it is the session of this client. */
@@ -16,12 +16,12 @@ export interface DeviceSession {
 
 /** The client's methods for this feature. */
 export const devicesMethods = ({ call }: ClientCalls) => ({
-  /** Lists the user's sessions, the one used last first. */
+  /** Lists the user's sessions, most recently used first. */
   sessions: () => call<DeviceSession[]>('GET', '/sessions', { isBearer: true }),
 
-  /** Ends a session of the user. Fails with `session_not_found` for any other id. */
+  /** Revokes a session of the user. Rejects with `session_not_found` for any other id. */
   revokeSession: (id: string) => call<void>('DELETE', `/sessions/${encodeURIComponent(id)}`, { isBearer: true }),
 
-  /** Ends every session of the user but this one. */
+  /** Revokes every session of the user except the current one. */
   revokeOtherSessions: () => call<void>('POST', '/sessions/revoke-others', { isBearer: true }),
 });

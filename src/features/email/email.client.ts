@@ -2,7 +2,7 @@ import type { ClientCalls } from '../../client-calls.js';
 
 /** The client's methods for this feature. */
 export const emailMethods = ({ call }: ClientCalls) => ({
-  /** Mails the link that confirms an address once more. The answer is the same where no account has the address. */
+  /** Mails the confirmation link again. The answer does not reveal whether the address has an account. */
   resendVerification: (to: { readonly email: string }) =>
     call<void>('POST', '/registration/verification/resend', { body: to }),
 

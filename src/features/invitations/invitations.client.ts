@@ -2,7 +2,10 @@ import type { ClientCalls, Names } from '../../client-calls.js';
 
 /** The client's methods for this feature. */
 export const invitationsMethods = ({ call }: ClientCalls) => ({
-  /** Mails an invitation. The role is the inviter's own at most; REGISTRATION_ALLOWED_ROLES says who may invite. */
+  /**
+   * Mails an invitation. The role must not be higher than the inviter's; REGISTRATION_ALLOWED_ROLES lists the roles
+   * that may invite.
+   */
   invite: (person: { readonly email: string; readonly role: number } & Names) =>
     call<void>('POST', '/registration/user-register', { body: person, isBearer: true }),
 });

@@ -5,7 +5,7 @@ export const passwordByMailMethods = ({ call }: ClientCalls) => {
   const setPassword = (path: string) => (body: { readonly newPassword: string }) =>
     call<void>('POST', path, { body, effect: 'sign-in', credentials: 'include' });
   return {
-    /** Mails a link to a new password. The answer is the same where no account has the address. */
+    /** Mails a link to set a new password. The answer does not reveal whether the address has an account. */
     requestPasswordReset: (to: { readonly email: string }) => call<void>('POST', '/password/reset', { body: to }),
 
     /** Sets the password of the user whose reset link was opened in this browser, and signs in. */

@@ -2,41 +2,41 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Where one demo of several from one checkout keeps its data, and how many came before it. */
-export interface Place {
+/** The data folder of one demo; several can run from one checkout. */
+export interface DataFolder {
   readonly directory: string;
   readonly index: number;
-  /** Frees it for others. */
-  leave(): Promise<void>;
+  /** Releases the folder for other demos. */
+  release(): Promise<void>;
 }
 
-/**
- * Takes the first place below `directory` that no living demo has: the directory itself, then `beside-1` and so on in
- * it.
- */
-export async function takePlace(directory: string): Promise<Place> {
+/** Claims the first free data folder: `directory` itself, then `beside-1` and so on inside it. */
+export async function claimDataFolder(directory: string): Promise<DataFolder> {
   for (let index = 0; ; index++) {
     const own = index === 0 ? directory : join(directory, `beside-${index}`);
     const lock = join(own, 'demo.pid');
-    if (await take(own, lock)) return { directory: own, index, leave: () => rm(lock, { force: true }) };
+    if (await claim(own, lock)) return { directory: own, index, release: () => rm(lock, { force: true }) };
   }
 }
 
-/** The lock appears with its content, so that nobody reads half of it. One that a killed demo left is taken over. */
-async function take(directory: string, lock: string): Promise<boolean> {
-  const whole = `${lock}-${randomUUID()}`;
+/**
+ * The lock file is created with its content, so that a reader never sees half of it. A lock that a killed demo left
+ * behind is replaced.
+ */
+async function claim(directory: string, lock: string): Promise<boolean> {
+  const newLock = `${lock}-${randomUUID()}`;
   await mkdir(directory, { recursive: true });
-  await writeFile(whole, String(process.pid));
+  await writeFile(newLock, String(process.pid));
   try {
     const holder = Number(await readFile(lock, 'utf8').catch(() => '0'));
     if (holder && !isRunning(holder)) await rm(lock, { force: true });
-    await link(whole, lock);
+    await link(newLock, lock);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return false;
   } finally {
-    await rm(whole);
+    await rm(newLock);
   }
 }
 
