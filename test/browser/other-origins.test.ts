@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { afterEach, expect, test } from 'vitest';
 import type { SettingsInput } from '../../src/index.js';
 import { importSnippet } from '../support/documented-snippet.js';
+import { manual } from '../support/manual.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { serveByTls } from '../support/tls-server.js';
@@ -15,8 +16,9 @@ const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 const API = 'https://api.other.test';
 const CREDENTIALS = JSON.stringify({ email: 'origins@example.com', password: PASSWORD });
 const PAGE = `<!doctype html><title>page</title><link rel="icon" href="data:,"><script type="module">
-  import { AuthClient } from '/client/index.js';
-  window.client = new AuthClient({ url: '${API}/auth' });
+  import { AuthClient, memoryStore } from '/client/index.js';
+  const store = location.search === '?store' ? memoryStore() : undefined;
+  window.client = new AuthClient({ url: '${API}/auth', store });
 </script>`;
 
 const { allowOrigins } = await importSnippet('src/cors.ts');
@@ -26,11 +28,11 @@ let context: BrowserContext;
 let close: () => Promise<void>;
 
 /** An app in production, by TLS, with the CORS lines and the settings of the manual. */
-async function start(origin: string, settings: SettingsInput): Promise<void> {
+async function start(origin: string, settings: SettingsInput, headers?: string): Promise<void> {
   const own = express();
   own.use(express.static(LIBRARY));
   own.get('/page', (_request, response) => void response.type('html').send(PAGE));
-  own.use(allowOrigins([origin]));
+  own.use(allowOrigins([origin], headers));
   const limits = { loginRateLimit: '1/15m/ip' } as const;
   app = await createTestApp({
     own,
@@ -47,9 +49,9 @@ afterEach(async () => {
   await app.close();
 });
 
-async function open(origin: string): Promise<Page> {
+async function open(origin: string, query = ''): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(`${origin}/page`);
+  await page.goto(`${origin}/page${query}`);
   await page.waitForFunction('window.client');
   return page;
 }
@@ -78,6 +80,26 @@ test.each<[string, string, SettingsInput]>([
   expect(await result(page, wrong)).toEqual({ code: 'too_many_requests', retryAfter: expect.any(Number) });
   expect(await result(page, `deleteUser({ password: ${JSON.stringify(PASSWORD)} })`)).toEqual({ status: 'signed-out' });
   expect(await app.liveSessions()).toBe(0);
+});
+
+test('a page that keeps the refresh token itself needs the header Auth-Transport, and no trusted origin', async () => {
+  const [, headers] = /allowOrigins\(\['capacitor:.*?'\], '(.*?)'\)/.exec(manual) ?? [];
+  const origin = 'https://app.test';
+  const settings: SettingsInput = { refreshTokenTransport: 'both', trustedOrigins: [] };
+  await start(origin, settings, headers);
+  const page = await open(origin, '?store');
+  expect(await result(page, `register(${CREDENTIALS})`)).toBe('signed-in');
+  expect(await result(page, 'refresh()')).toMatchObject({ status: 'signed-in' });
+  expect(await result(page, 'getUser()')).toMatchObject({ email: 'origins@example.com' });
+  expect(await context.cookies()).toEqual([]);
+  await result(page, 'logout()');
+  expect(await app.liveSessions()).toBe(0);
+});
+
+test('the lines without that header keep a page from asking for a refresh token', async () => {
+  await start('https://app.test', { refreshTokenTransport: 'both' });
+  const page = await open('https://app.test', '?store');
+  expect(await result(page, `register(${CREDENTIALS})`)).toEqual({ code: 'network_error' });
 });
 
 test('a page that is not listed can neither sign in nor read an answer', async () => {

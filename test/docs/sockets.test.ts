@@ -102,6 +102,39 @@ test('a client that leaves during the look at its token breaks nothing', async (
   expect((await open('bearer', client.access))?.readyState).toBe(WebSocket.OPEN);
 });
 
+test('the lines for the package ws hand it each accepted socket, and close that in time', async () => {
+  const [handled, listening, closing]: unknown[][] = [[], [], []];
+  class WebSocketServer {
+    constructor(readonly options: object) {}
+    emit(...event: unknown[]) {
+      handled.push(event);
+    }
+    handleUpgrade(request: unknown, socket: unknown, head: unknown, done: (webSocket: string) => void) {
+      handled.push([this.options, request, socket, head]);
+      done('web socket');
+    }
+  }
+  const accept = (_server: unknown, _auth: unknown, each: (upgrade: object) => void) =>
+    each({ request: 'request', socket: 'socket', head: 'head', principal: 'principal' });
+  const close = (_auth: unknown, ...socket: unknown[]) => closing.push(...socket);
+  const own = { listen: (port: number) => listening.push(port) };
+  const names = ['WebSocketServer', 'acceptSockets', 'closeInTime', 'app', 'auth'];
+  new Function(...names, blockWith('ts', 'new WebSocketServer'))(WebSocketServer, accept, close, own, app.auth);
+  expect(handled).toEqual([
+    [{ noServer: true }, 'request', 'socket', 'head'],
+    ['connection', 'web socket', 'request', 'principal'],
+  ]);
+  expect([listening, closing]).toEqual([[3000], ['socket', 'principal']]);
+});
+
+test('a page sends its access token as the second subprotocol', async () => {
+  const Opened = vi.fn();
+  const text = blockWith('js', 'new WebSocket(').replace('const socket =', 'return');
+  const AsyncFunction = Object.getPrototypeOf(async () => undefined).constructor;
+  await new AsyncFunction('WebSocket', 'auth', text)(Opened, { accessToken: async () => 'token' });
+  expect(Opened).toHaveBeenCalledWith('wss://app.example.com/live', ['bearer', 'token']);
+});
+
 test('the lines for nginx let a socket pass, and the report is for its role', async () => {
   const lines = blockWith('nginx', 'proxy_buffer_size').replace(/\}\s*$/, `${blockWith('nginx', 'location /live')}}`);
   const proxy = await startProxy(lines, url);
