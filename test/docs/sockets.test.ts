@@ -103,7 +103,9 @@ test('a client that leaves during the look at its token breaks nothing', async (
 });
 
 test('the lines for the package ws hand it each accepted socket, and close that in time', async () => {
-  const [handled, listening, closing]: unknown[][] = [[], [], []];
+  const handled: unknown[][] = [];
+  const listening: number[] = [];
+  const closing: unknown[] = [];
   class WebSocketServer {
     constructor(readonly options: object) {}
     emit(...event: unknown[]) {
