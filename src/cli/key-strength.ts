@@ -25,7 +25,7 @@ export function keyWarnings({ algorithm, secretKey, privateKey = '' }: Settings)
 export function encryptionKeyWarnings({ encryptionKeys, secretKey, verifyingKeys = '' }: Settings): string[] {
   if (encryptionKeys.length === 0) {
     const loss = 'the key is derived from the signing key, and encrypted data is lost when that changes';
-    return [`ENCRYPTION_KEYS is not set: ${loss}. Production does not start without it: ${ADVICE}`];
+    return [`JWT_ALLAUTH_ENCRYPTION_KEYS is not set: ${loss}. Production does not start without it: ${ADVICE}`];
   }
   const secrets = [secretKey, ...verifyingKeys.split(/\r?\n|\\n/).map((line) => line.replace(/^\s*secret:/, ''))];
   return encryptionKeys.flatMap((text, index) => {

@@ -18,14 +18,18 @@ function audience({ algorithm, audience: set }: Settings): Finding {
   if (isHmac(algorithm))
     return { name, status: 'ok', message: 'no public key is published, so tokens need no audience' };
   const reason = `the public key of ${algorithm} is published, and each service that trusts it accepts these tokens`;
-  return { name, status: 'warning', message: `${reason}: set AUDIENCE, and let each service check its own` };
+  return {
+    name,
+    status: 'warning',
+    message: `${reason}: set JWT_ALLAUTH_AUDIENCE, and let each service check its own`,
+  };
 }
 
 function sessionLifetime({ sessionLifetime: set }: Settings): Finding {
   const name = 'session-lifetime';
   if (set !== undefined) return { name, status: 'ok', message: 'every session ends at a fixed time' };
   const reason = 'a session that is refreshed in time never ends, not even a stolen one';
-  return { name, status: 'warning', message: `${reason}: set SESSION_LIFETIME, for example to 90d` };
+  return { name, status: 'warning', message: `${reason}: set JWT_ALLAUTH_SESSION_LIFETIME, for example to 90d` };
 }
 
 /** Browsers accept a `__Host-` cookie only from its own host over TLS (RFC 6265bis §4.1.3.2). */
@@ -42,8 +46,8 @@ function refreshCookie(settings: Settings): Finding {
       : refreshTokenCookiePath !== '/'
         ? ['PATH', 'is set']
         : ['NAME', 'does not start with it'];
-  const variable = `REFRESH_TOKEN_COOKIE_${setting}`;
-  const older = setting === 'NAME' ? '' : ` (and name the old value in OLDER_COOKIE_${setting}S)`;
+  const variable = `JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_${setting}`;
+  const older = setting === 'NAME' ? '' : ` (and name the old value in JWT_ALLAUTH_OLDER_COOKIE_${setting}S)`;
   const cause = `the refresh cookie has no __Host- prefix because ${variable} ${why}`;
   const risk =
     'any host of the domain can set a cookie with the session of another account, and your user would use that account';

@@ -34,14 +34,14 @@ export class UserAccounts {
       return {
         name,
         status: 'ok',
-        message: `with EMAIL_VERIFICATION=${emailVerification}, sign-up marks no address as confirmed`,
+        message: `with JWT_ALLAUTH_EMAIL_VERIFICATION=${emailVerification}, sign-up marks no address as confirmed`,
       };
     }
     const verified = this.users.column('emailVerified');
     const count = await this.#count(verified);
     if (count === 0) return { name, status: 'ok', message: 'no address is marked as confirmed' };
     const found = `${usersOf(count)} an address that is marked as confirmed`;
-    const reason = `${found}, but EMAIL_VERIFICATION=none verifies no address`;
+    const reason = `${found}, but JWT_ALLAUTH_EMAIL_VERIFICATION=none verifies no address`;
     const remedy = `update ${this.users.name} set ${verified} = false`;
     return { name, status: 'warning', message: `${reason}: before you choose another mode, ${remedy}` };
   }

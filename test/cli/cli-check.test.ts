@@ -301,9 +301,9 @@ test('sessions without an end are warned of, and a published key without an audi
 });
 
 test.each([
-  ['COOKIE_DOMAIN', 'example.com', 'REFRESH_TOKEN_COOKIE_DOMAIN is set'],
-  ['COOKIE_PATH', '/auth', 'REFRESH_TOKEN_COOKIE_PATH is set'],
-  ['COOKIE_NAME', 'session', 'REFRESH_TOKEN_COOKIE_NAME does not start with it'],
+  ['COOKIE_DOMAIN', 'example.com', 'JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_DOMAIN is set'],
+  ['COOKIE_PATH', '/auth', 'JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_PATH is set'],
+  ['COOKIE_NAME', 'session', 'JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_NAME does not start with it'],
 ])(
   'a refresh cookie that other hosts of the domain can set (%s) is warned of in production',
   async (name, value, why) => {
@@ -313,7 +313,7 @@ test.each([
     const { message } = byName['refresh-cookie'];
     expect(message).toContain(`has no __Host- prefix because ${why}`);
     expect(message).toContain('any host of the domain can set a cookie with the session of another account');
-    expect(message).toContain(`unset REFRESH_TOKEN_${name}`);
+    expect(message).toContain(`unset JWT_ALLAUTH_REFRESH_TOKEN_${name}`);
     expect((await findings({ ...variables, NODE_ENV: 'development' })).byName['refresh-cookie'].status).toBe('ok');
     const body = await findings({ ...variables, JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
     expect(body.byName['refresh-cookie'].status).toBe('ok');
