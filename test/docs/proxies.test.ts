@@ -28,7 +28,7 @@ interface StartOptions {
 /** An app behind the lines of the manual. */
 async function start({ without, settings, trustProxy }: StartOptions = {}): Promise<void> {
   const own = express();
-  if (trustProxy === undefined) new Function('app', blockWith('ts', "'trust proxy', 1"))(own);
+  if (trustProxy === undefined) new Function('app', blockWith('ts', "'trust proxy', 1); // the number"))(own);
   else own.set('trust proxy', trustProxy);
   app = await createTestApp({ own, settings: { development: false, ...settings } });
   own.get('/client', ({ ip, protocol }, response) => void response.json({ ip, protocol }));
