@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 const SRC = join(dirname(fileURLToPath(import.meta.url)), '../src');
 
-/** Folders and single files in the order in which they may know each other: each only those before it, and itself. */
+/** Folders and single files, in the order of their dependencies: each may import only those before it, and itself. */
 const LAYERS = [
   ['error', 'error-table', 'clock', 'settings', 'observability', 'database', 'secrets'],
   ['users'],
@@ -25,10 +25,10 @@ const LAYERS = [
   ['testing'],
 ];
 
-/** What is imported from outside: the entry points. */
+/** The entry points: what other packages import. */
 const ENTRIES = ['client/index.ts', 'index.ts', 'module-kit.ts', 'openapi/index.ts', 'testing/index.ts'];
 
-/** What a feature adds to the main entry point. */
+/** The exports that each feature adds to the main entry point. */
 const isFeatureIndex = (path: string) => /^features\/[^/]+\/index\.ts$/.test(path);
 
 interface Import {
@@ -41,7 +41,7 @@ interface Import {
 interface SourceFile {
   readonly path: string;
   readonly text: string;
-  /** Without comments. */
+  /** The text without its comments. */
   readonly code: string;
   readonly imports: readonly Import[];
 }
@@ -61,13 +61,13 @@ const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8'
     return { path, text, code, imports };
   });
 
-/** The files of ours that a file imports. */
+/** The files of the library that a file imports. */
 function importedBy({ path, imports }: SourceFile): string[] {
   const own = imports.filter(({ from }) => from.startsWith('.'));
   return own.map(({ from }) => relative(SRC, join(SRC, dirname(path), from)).replace(/\.js$/, '.ts'));
 }
 
-/** The folder of a file: of a feature its own, else that below `src`; a file beside the folders is a part itself. */
+/** The part of a file: the folder of its feature, else its folder below `src`. A file in `src` itself is a part. */
 const partOf = (path: string) => /^(features\/[^/]+|[^/]+?)(\/|\.ts$)/.exec(path)?.[1] ?? '';
 const layerOf = (path: string) => LAYERS.findIndex((parts) => parts.includes(partOf(path).split('/')[0] ?? ''));
 
@@ -83,12 +83,12 @@ describe('the sources', () => {
     for (const file of files) for (const path of importedBy(file)) expect(paths, file.path).toContain(path);
   });
 
-  test('make their errors from the table, where each status stands', () => {
+  test('create errors only through the table of errors, which has the status of each', () => {
     const makers = files.filter(({ code }) => code.includes('new JwtAllauthError(')).map(({ path }) => path);
-    expect(makers.toSorted()).toEqual(['error-table.ts', 'http/problem-details.ts']); // the second for errors of the app
+    expect(makers.toSorted()).toEqual(['error-table.ts', 'http/problem-details.ts']); // the second: errors of the app
   });
 
-  test('open sessions in sign-in/ alone, but for tests of an app', () => {
+  test('open sessions only in sign-in/ and in the helpers for tests of an app', () => {
     const opening = /\bsessions\s*\.\s*open\b|\bsessionStore\s*\.\s*insert\b/;
     const openers = files.filter(({ code }) => opening.test(code)).map(({ path }) => path);
     expect(openers.toSorted()).toEqual([
@@ -98,7 +98,7 @@ describe('the sources', () => {
     ]);
   });
 
-  test('make every controller with the one decorator, and describe each of its actions', () => {
+  test('declare every controller with the one decorator, and describe each of its actions', () => {
     const controllers = files.filter(({ path }) => path.endsWith('.controller.ts'));
     expect(controllers.length).toBeGreaterThan(10);
     for (const { path, code } of controllers) {
@@ -110,7 +110,7 @@ describe('the sources', () => {
     expect(makers).toEqual(['http/auth-controller.decorator.ts']);
   });
 
-  test('construct nothing from more than three positional parameters, but for the client, where each byte counts', () => {
+  test('construct nothing with more than three positional parameters, except in the client, where bytes count', () => {
     for (const { path, code } of files) {
       if (partOf(path) === 'client') continue;
       for (const [, parameters = ''] of code.matchAll(/^ {2}(?:private )?constructor\(((?:.*\n)*?.*?)\) \{/gm)) {
@@ -121,11 +121,11 @@ describe('the sources', () => {
     }
   });
 
-  test('lie in folders that have a place in the order', () => {
+  test('are in folders that have a place in the order of dependencies', () => {
     for (const { path } of files) expect(layerOf(path), path).toBeGreaterThanOrEqual(0);
   });
 
-  test('know only what comes before them', () => {
+  test('import only folders that come before their own in that order', () => {
     const against = files.flatMap((file) =>
       importedBy(file)
         .filter((path) => layerOf(path) > layerOf(file.path))
@@ -134,7 +134,7 @@ describe('the sources', () => {
     expect(against).toEqual([]);
   });
 
-  test('of a feature know the kernel and their own folder, and no other feature', () => {
+  test('of a feature import the kernel and their own folder, and no other feature', () => {
     const features = files.filter(({ path }) => path.startsWith('features/'));
     expect(new Set(features.map(({ path }) => partOf(path))).size).toBeGreaterThanOrEqual(10);
     const across = features.flatMap((file) =>
@@ -145,7 +145,7 @@ describe('the sources', () => {
     expect(across).toEqual([]);
   });
 
-  test('of a feature are put together by its module, which the list of standard modules names', () => {
+  test('of a feature are composed by its module, which is in the list of standard modules', () => {
     const folders = new Set(files.filter(({ path }) => path.startsWith('features/')).map(({ path }) => partOf(path)));
     const list = files.find(({ path }) => path === 'standard-modules.ts') as SourceFile;
     const modules = [...folders].map((folder) => `${folder}/${folder.split('/')[1]}.module.ts`);
@@ -158,7 +158,7 @@ describe('the sources', () => {
       expect(path).toMatch(/^features\//);
   });
 
-  test('do not go in by the doors that others use', () => {
+  test('do not import the entry points of the package', () => {
     for (const file of files)
       for (const path of importedBy(file)) {
         expect(ENTRIES, file.path).not.toContain(path);
@@ -166,7 +166,7 @@ describe('the sources', () => {
       }
   });
 
-  test('do not import each other in a circle, neither as files nor as folders', () => {
+  test('have no circular imports, neither between files nor between folders', () => {
     const byFile = new Map(files.map((file) => [file.path, importedBy(file)]));
     const byFolder = new Map<string, string[]>();
     for (const [path, imported] of byFile) {
@@ -177,7 +177,7 @@ describe('the sources', () => {
     expect(circleIn(byFolder)).toEqual([]);
   });
 
-  test('leave routing-controllers to http/, authentication/, controllers, openapi/ and testing/, and its types to the composition root', () => {
+  test('import routing-controllers in few folders; the composition root imports only its types', () => {
     const users = files.filter(({ imports }) => imports.some(({ from }) => from === 'routing-controllers'));
     const outside = users.filter(
       ({ path }) =>
@@ -189,7 +189,7 @@ describe('the sources', () => {
     expect(types.every(({ isType }) => isType)).toBe(true);
   });
 
-  test('re-export in the entry points only, and there by name but for what a feature names in its own folder', () => {
+  test('re-export in entry points only, and by name, except `export *` of the index of a feature', () => {
     const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
     const paths = reExporting.map(({ path }) => path);
     expect(paths.filter((path) => !isFeatureIndex(path)).sort()).toEqual(ENTRIES);
@@ -202,7 +202,7 @@ describe('the sources', () => {
     for (const { path, code } of files) expect(code, path).not.toMatch(/export default/);
   });
 
-  test('for browsers take nothing but types from elsewhere', () => {
+  test('for browsers import only types from other folders', () => {
     const client = /^\.\/[\w-]+\.js$|^\.\.\/features\/[\w-]+\/[\w-]+\.client\.js$/;
     const parts = files.filter(({ path }) => partOf(path) === 'client' || path.endsWith('.client.ts'));
     expect(new Set(parts.map(({ path }) => partOf(path))).size).toBeGreaterThan(5);
@@ -211,7 +211,7 @@ describe('the sources', () => {
         if (!isType && !isReExport) expect(from, path).toMatch(client);
   });
 
-  test('are named after what is in them', () => {
+  test('have precise names with a known suffix', () => {
     const vague = /(^|[/.-])(utils?|helpers?|common|shared|misc|types?|constants?)([/.-]|$)/;
     for (const { path } of files) {
       expect(path).not.toMatch(vague);
@@ -221,7 +221,7 @@ describe('the sources', () => {
     }
   });
 
-  test('export one class at most, and are called .service where its name says so, and nowhere else', () => {
+  test('export at most one class, and are named .service exactly if the name of the class ends in Service', () => {
     for (const { path, code } of files) {
       const classes = [...code.matchAll(/^export (?:abstract )?class (\w+)/gm)].map(([, name = '']) => name);
       expect(classes.length, path).toBeLessThanOrEqual(1);
@@ -234,11 +234,11 @@ describe('the sources', () => {
     }
   });
 
-  test('stay small enough to be read', () => {
+  test('have at most 300 lines each', () => {
     for (const { path, code } of files) expect(code.split('\n').length, path).toBeLessThanOrEqual(300);
   });
 
-  test('have no line over 120 columns, not even in comments and templates, which no formatter wraps', () => {
+  test('have no line over 120 columns, in comments and templates as well, which no formatter wraps', () => {
     const long = files.flatMap(({ path, text }) =>
       text.split('\n').flatMap((line, at) => (line.length > 120 ? [`${path}:${at + 1}`] : [])),
     );
@@ -277,7 +277,7 @@ describe('importing the library', () => {
 });
 
 describe('the compiler of the tests', () => {
-  test('emits decorator metadata, without which injection and validation would silently do nothing', () => {
+  test('emits decorator metadata, which injection and validation need', () => {
     class Dependency {}
     @Service()
     class Dependent {
@@ -288,7 +288,7 @@ describe('the compiler of the tests', () => {
   });
 });
 
-/** The first circle that is found, as the list of its members; empty when there is none. */
+/** The members of the first circle that is found; empty when there is none. */
 function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>();
   const visit = (node: string, path: readonly string[]): string[] => {

@@ -11,12 +11,12 @@ describe('the statistics of the benchmark', () => {
     expect(median(values)).toBe(middle);
   });
 
-  test('a quantile is a value below which that share lies', () => {
+  test('a share q of the values lies below the quantile q', () => {
     const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
     expect([0, 0.5, 0.99, 1].map((q) => quantile(hundred, q))).toEqual([1, 51, 100, 100]);
   });
 
-  test('an interval holds its median, stays within the values, and comes out the same again', () => {
+  test('an interval contains its median, stays within the values, and is reproducible', () => {
     const ratios = fc.array(fc.double({ min: 0.01, max: 100, noNaN: true }), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(ratios, (values) => {

@@ -27,7 +27,7 @@ afterAll(async () => {
   secrets.assertNoneShown();
 });
 
-/** A demo process: what it printed, and how it ended. */
+/** A demo process: its output, and how it ended. */
 function start(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [MAIN], {
     cwd: directory,
@@ -37,7 +37,7 @@ function start(env: Record<string, string> = {}) {
     child,
     output: '',
     ended: once(child, 'exit').then(([code]) => code as number | null),
-    /** Resolves when it serves; rejects when it ends before. */
+    /** Resolves when the demo serves; rejects when the process ends before that. */
     ready: new Promise<string>((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) {
         stream.on('data', (chunk) => {
@@ -72,8 +72,8 @@ const request = async (url: string, path: string, init: { method?: string; token
   return { status: response.status, body: JSON.parse((await response.text()) || '{}') };
 };
 
-describe('the demo with a PostgreSQL of its own', () => {
-  test('runs the lines that it prints, survives a kill, keeps its data, and leaves no server behind', async () => {
+describe('the demo with its own PostgreSQL', () => {
+  test('runs the commands that it prints, survives a kill, keeps its data, and leaves no server running', async () => {
     const port = String(await freePort());
     const first = start({ PORT: port });
     const url = await first.ready;
@@ -126,7 +126,7 @@ describe('the demo with DATABASE_URL', () => {
     DEMO_DATA: join(directory, 'shared'),
   });
 
-  test('runs twice side by side, with staff who changes people, and one staff user', async () => {
+  test('runs twice in parallel: staff can change users, and there is one staff user', async () => {
     const demos = [start(await shared()), start(await shared())];
     const [one = '', two = ''] = await Promise.all(demos.map(({ ready }) => ready));
     const staff = await request(one, '/auth/login', { body: { email: 'staff@example.com', password: STAFF_PASSWORD } });
@@ -137,7 +137,7 @@ describe('the demo with DATABASE_URL', () => {
     const change = (body: object, token = staff.body.access) =>
       request(two, `/admin/users/${id}`, { method: 'PATCH', body, token });
 
-    // The demo prints its mails: the link in it confirms the address, without which there is no inviting.
+    // The demo prints its mails: the link confirms the address, which a user must do before inviting anybody.
     const [, demo] = demos;
     await until(() => /\/verification\/\S+/.test(demo?.output ?? ''));
     expect((await request(two, '/profile/invite', { method: 'POST', token: member.body.access })).status).toBe(403);
@@ -190,7 +190,7 @@ describe('the demo with DATABASE_URL', () => {
     expect(await Promise.all(demos.map((demo) => demo.stop('SIGTERM')))).toEqual([0, 0]);
   });
 
-  test('tells the story in bodies where tokens travel in bodies', async () => {
+  test('shows the theft story in request bodies when tokens travel in bodies', async () => {
     const demo = start({ ...(await shared()), JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
     await demo.ready;
     const { stdout } = await run('bash', ['-c', demo.output.slice(demo.output.indexOf('field()'))], { cwd: directory });

@@ -30,7 +30,7 @@ describe('a module of the app', () => {
   });
   afterAll(() => app.close());
 
-  test('has routes, a table, a setting, an error, a mail and an event', async () => {
+  test('adds routes, a table, a setting, an error, a mail and an event', async () => {
     const told: unknown[] = [];
     app.auth.events.on('note.added', ({ user }) => told.push(user));
     const owner = await app.signedUp('ada@example.com');
@@ -50,7 +50,7 @@ describe('a module of the app', () => {
     expect(rows).toEqual([{ text: 'the engine', user_id: (me as { id: string }).id }]);
   });
 
-  test('has methods of its own for the browser, by `call` of the client', async () => {
+  test('adds its own methods to the browser client through `call`', async () => {
     const other = await createMailApp({ refreshTokenAsCookie: false }, { orm: { entities: entities([notesModule]) } });
     const client = new AuthClient({ url: `${other.url}/auth`, store: memoryStore() });
     const notesMethods = ({ call }: ClientCalls) => ({
@@ -66,7 +66,7 @@ describe('a module of the app', () => {
     await other.close();
   });
 
-  test('is in the document of the API, with its errors', () => {
+  test('appears in the OpenAPI document, with its errors', () => {
     const document = createOpenApiDocument(app.auth, app.auth.serverOptions(), {
       info: { title: 'Notes', version: '1' },
     });
@@ -77,7 +77,7 @@ describe('a module of the app', () => {
     expect(app.auth.errors).toMatchObject({ too_many_notes: { status: 409 } });
   });
 
-  test('is swept by purge', async () => {
+  test('is cleaned up by purge', async () => {
     app.clock.advance(31 * 86_400);
     expect(await app.auth.purge.run({ dryRun: true })).toMatchObject({ notes: 1 });
     expect(await app.auth.purge.run({ pause: async () => {} })).toMatchObject({ notes: 1 });
@@ -106,7 +106,7 @@ describe('a module of the app', () => {
   });
 });
 
-test('the command line finds the module by the ORM: its setting and its sweep', async () => {
+test('the command line finds the module through the ORM, with its setting and its purge', async () => {
   const app = await createMailApp({}, { orm: { entities: entities([notesModule]) } });
   const env = (limit: string) => ({
     DATABASE_URL: app.database.url,
@@ -128,7 +128,7 @@ test('the command line finds the module by the ORM: its setting and its sweep', 
   await app.close();
 });
 
-test('what a gate wrote before it refused is taken back, and the address stays confirmed', async () => {
+test('the writes of a gate that then refuses are rolled back, and the address stays confirmed', async () => {
   let writes = 0;
   const gated: AuthModule = {
     name: 'gated',
@@ -156,7 +156,7 @@ test('what a gate wrote before it refused is taken back, and the address stays c
   await app.close();
 });
 
-test('an error of one module at the end keeps nothing else from ending', async () => {
+test('an error of one module at shutdown does not stop the shutdown of the others', async () => {
   const before = notesModule.closed;
   const failing: AuthModule = {
     name: 'failing',
@@ -172,7 +172,7 @@ test('an error of one module at the end keeps nothing else from ending', async (
   await app.close().catch(() => {});
 });
 
-test('without the module its routes are not there, and its settings are refused by name', async () => {
+test('without the module its routes do not exist, and its settings are refused by name', async () => {
   const app = await createMailApp({});
   const owner = await app.signedUp();
   expect(await owner.get('/auth/notes')).toMatchObject({ status: 404, body: { code: 'not_found' } });
@@ -261,14 +261,14 @@ describe('a start is refused', () => {
     await expect(start(modules)).rejects.toThrow(message);
   });
 
-  test('where the migrations of a module are not listed with ours', async () => {
+  test('if the app lists its migrations without those of a module', async () => {
     await expect(start([notesModule], [])).rejects.toThrow(/^module notes: its migrations are not in migrationsList/);
     await expect(start([notesModule], [notesModule])).resolves.toBeDefined();
-    await expect(start([notesModule])).resolves.toBeDefined(); // the app makes its own
+    await expect(start([notesModule])).resolves.toBeDefined(); // the app may write its own migrations
   });
 });
 
-test('the migrations of a module run behind ours, and make what its entities say', async () => {
+test('the migrations of a module run after those of the library, and create the schema of its entities', async () => {
   const database = await createTestDatabase();
   const options = { clientUrl: database.url, logger: () => {} };
   const before = await MikroORM.init({ ...options, entities: [AppUser, Organization] });

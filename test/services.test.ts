@@ -33,7 +33,7 @@ test.each([
   await expect(start(services)).rejects.toThrow(new TypeError(message));
 });
 
-test('a service that is printed shows neither the other services nor the ORM', async () => {
+test('a printed service shows neither the other services nor the ORM', async () => {
   const auth = await start([], Container.of('printed'));
   const printed = inspect(auth.sessions, { depth: 12, showHidden: true, getters: true });
   expect(printed).toContain('AuthKernel {}');
@@ -41,7 +41,7 @@ test('a service that is printed shows neither the other services nor the ORM', a
   expect(printed.length).toBeLessThan(2000);
 });
 
-test('the services of an app are in its container, the subclass under the name of what it extends', async () => {
+test('the services of an app are in its container, a subclass under the class that it extends', async () => {
   const container = Container.of('with subclass');
   const auth = await start([OwnLogin], container);
   expect(container.get(LoginService)).toBeInstanceOf(OwnLogin);
@@ -49,7 +49,7 @@ test('the services of an app are in its container, the subclass under the name o
   expect(container.get(TokenFactory)).toBe(auth.tokens);
 });
 
-test('an app with a container of its own leaves nothing in that of the process, controllers and middlewares included', async () => {
+test('an app with its own container adds nothing to the global one, not even controllers and middlewares', async () => {
   const inProcess = () => [...(Container.of() as unknown as { services: unknown[] }).services];
   const before = inProcess();
   const container = ownContainer('alone');

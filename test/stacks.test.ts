@@ -59,7 +59,7 @@ describe.each(STACKS)(
     });
     afterAll(() => app.close());
 
-    test('the whole story is the same', async () => {
+    test('the whole flow behaves the same', async () => {
       const client = app.client();
       expect((await client.register('User@Example.com')).status).toBe(201);
       const { rows } = await app.database.pool.query(`select id::text, email from ${table}`);
@@ -73,7 +73,7 @@ describe.each(STACKS)(
       expect((await client.get('/auth/user')).body).toMatchObject({ id, email: 'user@example.com' });
       expectProblemDetails(await app.client().get('/me/user'), 401, 'not_authenticated');
 
-      // refresh, a lost answer, a replay: the session dies
+      // a refresh, a retry after a lost answer, a replay: the session ends
       const stale = client.copy();
       const refreshed = await client.refresh();
       expect(refreshed.status).toBe(200);
@@ -103,7 +103,7 @@ describe.each(STACKS)(
       expect((await client.refresh()).status).toBe(200);
       expect(await app.liveSessions()).toBe(1);
 
-      // everywhere, and for good
+      // sign out everywhere
       expect((await client.logoutAll()).status).toBe(204);
       expect(await app.liveSessions()).toBe(0);
       await client.login('user@example.com', NEW_PASSWORD);

@@ -35,7 +35,7 @@ const build = () =>
 const inode = async () => (await stat(join(directory, 'dist'))).ino;
 const has = (file: string) => existsSync(join(directory, file));
 
-test('three builds at the same moment make one dist, and a later one leaves it as it is', async () => {
+test('three concurrent builds produce one dist, and a later build leaves it unchanged', async () => {
   expect(await Promise.all([build(), build(), build()])).toEqual([0, 0, 0]);
   expect(await readFile(join(directory, 'dist/src/one.js'), 'utf8')).toContain('one = 1');
   const built = await inode();
@@ -43,7 +43,7 @@ test('three builds at the same moment make one dist, and a later one leaves it a
   expect(await inode()).toBe(built);
 });
 
-test('a build follows its sources, and one that fails leaves the old dist', async () => {
+test('a build runs again when the sources change, and a failed build keeps the old dist', async () => {
   await build();
   await writeFile(join(directory, 'src/one.ts'), 'export const one: number = 3;');
   await rm(join(directory, 'src/two.ts'));
@@ -55,7 +55,7 @@ test('a build follows its sources, and one that fails leaves the old dist', asyn
   expect(await readFile(join(directory, 'dist/src/one.js'), 'utf8')).toContain('one = 3');
 });
 
-test('a build goes on where another one was killed', async () => {
+test('a build succeeds after an earlier one was killed', async () => {
   const killed = spawn(process.execPath, ['--version']);
   await once(killed, 'exit');
   await writeFile(join(directory, 'node_modules/.build-lock'), String(killed.pid));
@@ -82,7 +82,7 @@ test('demos from one checkout have places of their own, which a killed one does 
 });
 
 describe('npm start', () => {
-  /** A copy of the sources, with the installed packages of this checkout. */
+  /** A copy of the sources, with the packages that are installed in this checkout. */
   beforeEach(async () => {
     await rm(directory, { recursive: true });
     const filter = (path: string) => !path.endsWith('.data');
@@ -113,7 +113,7 @@ describe('npm start', () => {
     return { url, stop };
   }
 
-  test('runs twice from one checkout, started at the same moment, and builds only what has changed', async () => {
+  test('can be started twice from one checkout at the same moment, and builds only what has changed', async () => {
     const demos = await Promise.all([start(), start()]);
     try {
       for (const { url } of demos) expect((await fetch(`${url}/health`)).status).toBe(200);

@@ -11,7 +11,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 180_000,
     hookTimeout: 60_000,
-    isolate: false, // what the process has for all files is put back in setup.ts
-    maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for what happens once a second
+    isolate: false, // setup.ts resets the state that all files of a process share
+    maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for timers that fire once a second
   },
 });

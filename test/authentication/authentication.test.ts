@@ -30,7 +30,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
   const idOfUser = async () => (await app.database.pool.query('select id from app_user')).rows[0].id;
 
   describe('@CurrentUser', () => {
-    test('gives the principal: what the access token says, custom claims included', async () => {
+    test('returns the principal: the content of the access token, including custom claims', async () => {
       await app.database.pool.query(`update app_user set permissions = '["read"]', role = 700, email_verified = false`);
       await client.refresh();
       const [session] = await app.sessions();
@@ -64,22 +64,22 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
       expect(body.claims.jti).not.toBe(session?.jti);
     });
 
-    test('gives the same object to two parameters of one action', async () => {
+    test('returns the same object to two parameters of one action', async () => {
       expect((await client.get('/me/twice')).body).toEqual({ isSame: true });
       expect((await client.get('/me/user-twice')).body).toEqual({ isSame: true, email: 'user@example.com' });
     });
 
-    test('without @Authorized gives nothing to a stranger and the principal to others', async () => {
+    test('without @Authorized returns the principal, or nothing to an anonymous caller', async () => {
       expect((await app.client().get('/me/maybe')).body).toEqual({ type: 'undefined', id: null });
       expect((await client.get('/me/maybe')).body).toEqual({ type: 'object', id: await idOfUser() });
     });
 
-    test('that is required refuses a stranger', async () => {
+    test('with `required` refuses an anonymous caller', async () => {
       expectProblemDetails(await app.client().get('/me/required'), 401, 'not_authenticated');
       expect((await client.get('/me/required')).body).toEqual({ id: await idOfUser() });
     });
 
-    test('refuses a bad token even where a stranger may pass', async () => {
+    test('refuses an invalid token even where anonymous callers are allowed', async () => {
       for (const path of ['/me/maybe', '/me/required']) {
         const answer = await app.client().send('GET', path, undefined, { authorization: 'Bearer garbage' });
         expectProblemDetails(answer, 401, 'token_not_valid');
@@ -88,7 +88,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
   });
 
   describe('an access token', () => {
-    test('is believed to its last second and not longer', async () => {
+    test('is accepted until the second in which it expires', async () => {
       const { access } = client;
       app.clock.advance(HALF_AN_HOUR - 1);
       expect((await client.get('/me/principal')).status).toBe(200);
@@ -100,7 +100,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
       expect((await client.get('/me/principal')).status).toBe(200);
     });
 
-    test('of a user who was deleted or deactivated is still believed where nobody is loaded', async () => {
+    test('of a deleted or deactivated user is still accepted on routes that do not load the user', async () => {
       await app.database.pool.query('update app_user set is_active = false');
       expect((await client.get('/me/principal')).status).toBe(200);
       await app.database.pool.query('delete from app_user');
@@ -111,7 +111,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
   describe('@LoadUser', () => {
     const LOADING = ['/me/user', '/me/user-twice', '/me/unused-user', '/loaded/one'];
 
-    test('gives the complete entity, as the database has it now', async () => {
+    test('returns the complete entity with its current values in the database', async () => {
       await app.database.pool.query(`update app_user set permissions = '["fresh"]'`);
       const body = { isUser: true, email: 'user@example.com', permissions: ['fresh'] };
       expect((await client.get('/me/user')).body).toEqual(body);
@@ -124,13 +124,13 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
     test.each([
       ['deleted', 'delete from app_user'],
       ['deactivated', 'update app_user set is_active = false'],
-    ])('refuses a user who was %s meanwhile', async (_, statement) => {
+    ])('refuses a user who was %s after the token was issued', async (_, statement) => {
       await app.database.pool.query(statement);
       for (const path of LOADING) expectProblemDetails(await client.get(path), 401, 'token_not_valid');
       expect(ran).toEqual([]);
     });
 
-    test('refuses a stranger, and one without the role before anything is loaded', async () => {
+    test('refuses an anonymous caller, and a caller without the role, before it loads anything', async () => {
       expectProblemDetails(await app.client().get('/me/user'), 401, 'not_authenticated');
       expectProblemDetails(await app.client().get('/loaded/one'), 401, 'not_authenticated');
       const queries = await countQueries(app.orm, async () => {
@@ -139,7 +139,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
       expect(queries).toEqual([]);
     });
 
-    test('gives an entity of the EntityManager of the request: changed and flushed, it is stored', async () => {
+    test("returns an entity of the request's EntityManager: a change to it is stored by a flush", async () => {
       expect((await client.send('POST', '/rename', undefined, client.bearer)).body).toEqual({ isManaged: true });
       const { rows } = await app.database.pool.query('select first_name, email, password_hash from app_user');
       expect(rows).toEqual([
@@ -147,7 +147,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
       ]);
     });
 
-    test('gives each of two requests at once its own user', async () => {
+    test('returns the right user to each of two parallel requests', async () => {
       const other = await app.signedUp('other@example.com');
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, index) => (index % 2 ? client : other).get('/me/user')),
@@ -160,7 +160,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
 
   describe('the database', () => {
     test.each(['/me/principal', '/me/twice', '/me/maybe', '/me/required', '/guarded/anybody', '/guarded/verified'])(
-      'is asked nothing at all by the stateless %s',
+      'gets no query from the stateless %s',
       async (path) => {
         const queries = await countQueries(app.orm, async () => {
           expect((await client.get(path)).status).toBe(200);
@@ -170,7 +170,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
     );
 
     test.each(['/me/user', '/me/user-twice', '/me/unused-user', '/loaded/one'])(
-      'is asked exactly once by %s, which loads the user',
+      'gets exactly one query from %s, which loads the user',
       async (path) => {
         const queries = await countQueries(app.orm, async () => {
           expect((await client.get(path)).status).toBe(200);
@@ -180,7 +180,7 @@ describe.each([4, 5] as const)('authentication on Express %i', (express) => {
       },
     );
 
-    test('is asked nothing by a token that is not valid, on a route that loads', async () => {
+    test('gets no query for an invalid token on a route that loads the user', async () => {
       const queries = await countQueries(app.orm, async () => {
         const answer = await client.send('GET', '/me/user', undefined, { authorization: 'Bearer garbage' });
         expect(answer.status).toBe(401);

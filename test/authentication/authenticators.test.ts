@@ -21,20 +21,20 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
 import { AppUser, Organization } from '../support/users.js';
 
-/** The authenticators that were asked, with the credentials that they were shown. */
+/** The authenticators that were called, with the credentials that they received. */
 const asked: string[] = [];
-/** How often an action was run. */
+/** How many times an action ran. */
 let ran = 0;
 
 const note = (name: string, { headers }: IncomingMessage) => asked.push(`${name} ${headers.authorization ?? '-'}`);
 
 @Service()
 class Owners {
-  /** Key of the user whom the key of a machine stands for. */
+  /** The key of the user that a machine's key stands for. */
   readonly byKey = new Map<string, string>();
 }
 
-/** Knows keys by a service of the app's container. */
+/** Looks up keys through a service of the app's container. */
 @Service()
 class MachineKeys implements Authenticator {
   constructor(
@@ -53,7 +53,7 @@ class MachineKeys implements Authenticator {
   }
 }
 
-/** What `x-odd` says that it does. */
+/** Behaves as `x-odd` says. */
 const ODD: Readonly<Record<string, () => unknown>> = {
   'an object': () => ({ id: '1', claims: {} }),
   null: () => null,
@@ -70,7 +70,7 @@ const ODD: Readonly<Record<string, () => unknown>> = {
   },
 };
 
-/** Not known to a container, and without parameters. */
+/** Not registered in a container, and without parameters. */
 class OddKeys implements Authenticator {
   async authenticate(request: IncomingMessage): Promise<Principal | undefined> {
     note('odd', request);
@@ -125,7 +125,7 @@ beforeAll(async () => {
     controllers: [WhoController],
     settings: { accessTokenSessionCheck: 'database' },
     auth: { container, authenticators: [MachineKeys, OddKeys] },
-    // The app's own middleware has asked before our routes are reached.
+    // The app's own middleware calls `requireAuth` before the routes of the library.
     configure: (express) => express.use('/auth/user', (request, response, next) => before(request, response, next)),
   });
   owner = await app.signedUp('owner@example.com');
@@ -142,8 +142,8 @@ beforeEach(() => {
 const before: ReturnType<TestApp['auth']['requireAuth']> = (...given) => app.auth.requireAuth()(...given);
 const get = (path: string, headers: Record<string, string> = {}) => app.client().send('GET', path, undefined, headers);
 
-describe('a request without an access token of ours', () => {
-  test('is believed by the first authenticator that knows its credential, asked once; no later one is asked', async () => {
+describe('a request without an access token of the library', () => {
+  test('gets the principal of the first authenticator that accepts its credential; no later one is called', async () => {
     const answer = await get('/who', { 'x-machine-key': 'good', 'x-odd': 'an object' });
     expect(answer.body).toEqual({
       id,
@@ -156,7 +156,7 @@ describe('a request without an access token of ours', () => {
     expect(asked).toEqual(['machine -']);
   });
 
-  test('is asked about in order, and anonymous where none knows it', async () => {
+  test('is passed to the authenticators in order, and is anonymous if none accepts it', async () => {
     expectProblemDetails(await get('/who'), 401, 'not_authenticated');
     expect(asked).toEqual(['machine -', 'odd -']);
     expect((await get('/who/maybe')).body).toEqual({ kind: null });
@@ -164,7 +164,7 @@ describe('a request without an access token of ours', () => {
     expect(ran).toBe(0);
   });
 
-  test('is refused as before where its bearer is known to none', async () => {
+  test('gets the same 401 as without authenticators if none accepts its bearer token', async () => {
     for (const bearer of ['jak_abc', 'a.b.c', 'eyJ.e30.x']) {
       const answer = await get('/who', { authorization: `Bearer ${bearer}` });
       expectProblemDetails(answer, 401, 'token_not_valid', [bearer]);
@@ -172,7 +172,7 @@ describe('a request without an access token of ours', () => {
     expect(asked).toHaveLength(6);
   });
 
-  test('shows the token of another issuer to the authenticators', async () => {
+  test('passes the token of another issuer to the authenticators', async () => {
     const foreign = withHeader(openToken(owner.access), { kid: 'of another issuer' });
     const headers = { authorization: `Bearer ${foreign}`, 'x-machine-key': 'good' };
     expect((await get('/who', headers)).body).toMatchObject({ kind: 'machine' });
@@ -191,7 +191,7 @@ describe('a request without an access token of ours', () => {
   });
 
   test.each(Object.keys(ODD))(
-    'is never let in by %s of an authenticator: 500, and the action is not run',
+    'is never let in by %s of an authenticator: 500, and the action does not run',
     async (odd) => {
       app.log.splice(0);
       for (const path of ['/who', '/who/maybe']) {
@@ -202,7 +202,7 @@ describe('a request without an access token of ours', () => {
     },
   );
 
-  test('is held to roles and predicates, and its user can be loaded', async () => {
+  test('must satisfy roles and predicates, and its user can be loaded', async () => {
     const machine = { 'x-machine-key': 'good' };
     expect((await get('/who/machines', machine)).body).toEqual({ ran: 1 });
     expectProblemDetails(await get('/who/others', machine), 403, 'permission_denied');
@@ -212,12 +212,12 @@ describe('a request without an access token of ours', () => {
     expect(ran).toBe(1);
   });
 
-  test('costs no query of ours', async () => {
+  test('causes no query of the library', async () => {
     expect(await countQueries(app.orm, () => get('/who', { 'x-machine-key': 'good' }))).toEqual([]);
   });
 });
 
-test('an access token of ours decides alone and is shown to no authenticator, good, forged, expired, ended or a refresh token', async () => {
+test('no authenticator receives an access token of the library, whether good, forged, expired, ended or a refresh token', async () => {
   const client = await app.signedUp();
   const ended = await app.signedUp();
   const retired = openToken(client.access);
@@ -237,7 +237,7 @@ test('an access token of ours decides alone and is shown to no authenticator, go
   expect(ran).toBe(1);
 });
 
-test('no route of ours takes a principal of an authenticator, not even one that the app has asked before', async () => {
+test('no route of the library accepts a principal of an authenticator, even one that the app has already looked up', async () => {
   const { actions, responseHandlers } = getMetadataArgsStorage();
   const guarded = actions.filter(({ target, method }) =>
     responseHandlers.some(
@@ -252,13 +252,13 @@ test('no route of ours takes a principal of an authenticator, not even one that 
     const path = String(route).replace(':id', crypto.randomUUID());
     const answer = await app.client().send(type.toUpperCase(), `/auth${path}`, undefined, { 'x-machine-key': 'good' });
     expectProblemDetails(answer, 401, 'not_authenticated');
-    expect(asked, path).toEqual(path === '/user' ? ['machine -'] : []); // that of `requireAuth` before it
+    expect(asked, path).toEqual(path === '/user' ? ['machine -'] : []); // from the app's earlier call of `requireAuth`
   }
   expect((await owner.refresh()).status).toBe(200);
   expect((await owner.get('/auth/user')).body.email).toBe('owner@example.com');
 });
 
-test('a module can bring authenticators, which are asked behind those of the app', async () => {
+test('a module can add authenticators, which are called after those of the app', async () => {
   const module: AuthModule = {
     name: 'tickets',
     create: () => ({
@@ -296,7 +296,7 @@ describe('a start is refused for an authenticator that', () => {
     await expect(start(authenticator)).rejects.toThrow('each must be a class with a method authenticate(request)');
   });
 
-  test('has constructor parameters and is unknown to the container', async () => {
+  test('has constructor parameters and is not registered in the container', async () => {
     class Injected {
       constructor(readonly owners: Owners) {}
       async authenticate() {

@@ -25,14 +25,14 @@ beforeEach(() => {
 });
 afterAll(() => app.close());
 
-/** The client with a new access token, made for this role and this state of the address. */
+/** The client with a new access token that has this role and this email_verified. */
 async function as(role: number, isVerified = true): Promise<TestClient> {
   await app.database.pool.query('update app_user set role = $1, email_verified = $2', [role, isVerified]);
   expect((await client.refresh()).status).toBe(200);
   return client;
 }
 
-/** Asserts that exactly these roles pass, and that the action of the others is not run. */
+/** Asserts that exactly these roles are let in, and that the action does not run for the others. */
 async function expectRoles(request: string, passing: readonly number[], isVerified = true): Promise<void> {
   const [method = '', path = ''] = request.split(' ');
   for (const role of [-1, 0, 1, 300, 699, 700, 701, 899, 900, 901, 999, 1000, 1001]) {
@@ -63,7 +63,7 @@ describe('@Authorized with roles', () => {
     ['on a controller and on its action joins the roles', 'GET /desk/either', [300, 700, 900, 1000]],
   ])('%s', (_, request, passing) => expectRoles(request, passing));
 
-  test('believes the token until it is refreshed, and asks the database for nothing', async () => {
+  test('uses the role in the token until the next refresh, and sends no query', async () => {
     const { bearer } = await as(700);
     await app.database.pool.query('update app_user set role = 0');
     expect((await client.send('POST', '/guarded/publish', undefined, bearer)).status).toBe(200);
@@ -74,14 +74,14 @@ describe('@Authorized with roles', () => {
 });
 
 describe('@Authorized with predicates', () => {
-  test('lets those in for whom it is true', async () => {
+  test('lets in the users for whom the predicate is true', async () => {
     await as(0);
     for (const path of ['/guarded/verified', '/guarded/later', '/guarded/two-predicates', '/club/hall']) {
       expect((await client.get(path)).status, path).toBe(200);
     }
   });
 
-  test('refuses everybody else, staff included', async () => {
+  test('refuses everybody else, including staff', async () => {
     for (const role of [0, 900, 1000]) {
       await as(role, false);
       for (const path of ['/guarded/verified', '/guarded/two-predicates', '/club/hall', '/club/desk']) {
@@ -91,14 +91,14 @@ describe('@Authorized with predicates', () => {
     expect(ran).toEqual([]);
   });
 
-  test('wants every predicate and any of the roles, on one action or on controller and action', async () => {
+  test('requires every predicate and any of the roles, on one action or on controller and action', async () => {
     await expectRoles('GET /guarded/verified-publisher', [700, 900, 1000]);
     await expectRoles('GET /guarded/verified-publisher', [], false);
     await expectRoles('GET /club/desk', [700, 900, 1000]);
     await expectRoles('GET /club/desk', [], false);
   });
 
-  test.each(REFUSALS)('never takes %s for a yes', async (_, path, status) => {
+  test.each(REFUSALS)('never accepts %s as true', async (_, path, status) => {
     await as(1000);
     const answer = await client.get(path);
     expect(ran).toEqual([]);
@@ -107,7 +107,7 @@ describe('@Authorized with predicates', () => {
   });
 });
 
-test('a predicate reads the request: the path, its parameters, the query, a header and the body', async () => {
+test('a predicate can read the path, its parameters, the query, a header and the body of the request', async () => {
   const { access, body } = { access: await as(0), body: { account: 'a' } };
   const bearer = { ...access.bearer, 'x-tenant': 'north' };
   const send = (path: string, headers: Record<string, string>, sent: object = body) =>
@@ -120,7 +120,7 @@ test('a predicate reads the request: the path, its parameters, the query, a head
   expect(ran).toEqual(['asked']);
 });
 
-describe('@Authorized and somebody who is not signed in', () => {
+describe('@Authorized and a caller who is not signed in', () => {
   const PATHS = [
     '/guarded/anybody',
     '/guarded/staff',
@@ -147,7 +147,7 @@ describe('@Authorized and somebody who is not signed in', () => {
     expect(ran).toEqual([]);
   });
 
-  test('with a token that is not valid gets 401 token_not_valid', async () => {
+  test('with an invalid token gets 401 token_not_valid', async () => {
     const { access, refreshToken } = await as(1000);
     const tokens = [
       'garbage',

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** The error with which a start with these controllers is refused. */
+/** The error that starting with these controllers throws. */
 function refusalOf(...controllers: unknown[]): JwtAllauthError {
   try {
     app.auth.serverOptions({ controllers: controllers as Class[] });
@@ -54,14 +54,14 @@ describe('a start is refused for a controller that', () => {
     expect(refusalOf(Child).detail).toMatch(/Child extends Base and inherits secret, other/);
   });
 
-  test('inherits them from further up', () => {
+  test('inherits routed actions from a class further up', () => {
     class Middle extends Base {}
     @JsonController('/grandchild')
     class Grandchild extends Middle {}
     expect(refusalOf(Grandchild).detail).toMatch(/Grandchild extends Base and inherits secret, other/);
   });
 
-  test('inherits some of them and declares others anew', () => {
+  test('inherits some routed actions and declares others again', () => {
     @JsonController('/partly')
     class Partly extends Base {
       @Authorized()
@@ -73,7 +73,7 @@ describe('a start is refused for a controller that', () => {
     expect(refusalOf(Partly).detail).toMatch(/Partly extends Base and inherits other;/);
   });
 
-  test('overrides an action without a route of its own', () => {
+  test('overrides a routed action without its own route', () => {
     @JsonController('/undecorated')
     class Undecorated extends Base {
       override secret() {
@@ -87,7 +87,7 @@ describe('a start is refused for a controller that', () => {
     expect(refusalOf(Undecorated).detail).toMatch(/inherits secret, other/);
   });
 
-  test('inherits from a class that is no controller itself but has routes', () => {
+  test('inherits from a class that is not a controller but has routes', () => {
     abstract class Crud {
       @Authorized()
       @Get('/')
@@ -100,7 +100,7 @@ describe('a start is refused for a controller that', () => {
     expect(refusalOf(Crude).detail).toMatch(/Crude extends Crud and inherits list/);
   });
 
-  test('stands behind others that are in order', () => {
+  test('comes after valid controllers', () => {
     @JsonController('/last')
     class Last extends Base {}
     expect(refusalOf(Base, Last).detail).toContain('Last extends Base');
@@ -123,7 +123,7 @@ describe('a start is refused for a controller that', () => {
     ['role -0 outside of a list', -0, /role 0 .* write @Authorized\(\[0\]\)/],
     ['what Number() makes of a missing variable', Number(undefined), /.+/],
     ['the same in a list', [700, Number('x')], /.+/],
-  ])('is guarded by %s, on an action or as a whole', (_, rules, complaint) => {
+  ])('is guarded by %s, on an action or on the class', (_, rules, complaint) => {
     @JsonController('/guarded')
     class ByAction {
       @Authorized(rules as never)
@@ -145,7 +145,7 @@ describe('a start is refused for a controller that', () => {
     expect(refusalOf(AsWhole).detail).toContain('@Authorized on AsWhole ');
   });
 
-  test('has two @Authorized in one place, of which only one would count', () => {
+  test('has two @Authorized in one place, of which only one would take effect', () => {
     @JsonController('/two')
     class OnAction {
       @Authorized(700)
@@ -211,7 +211,7 @@ describe('a start is refused for an action that declares the user without @LoadU
     expect(refusalOf(Ready).detail).toMatch(/^Ready\.show declares @CurrentUser\(\) as User/);
   });
 
-  test('also where another action of the controller has @LoadUser', () => {
+  test('also when another action of the controller has @LoadUser', () => {
     @JsonController('/mixed')
     class Mixed {
       @Authorized()
@@ -232,7 +232,7 @@ describe('a start is refused for an action that declares the user without @LoadU
 });
 
 describe('a start succeeds with', () => {
-  test('a principal, or no class at all, for @CurrentUser, and with an entity where @LoadUser stands', () => {
+  test('a principal type or no type for @CurrentUser, and an entity type together with @LoadUser', () => {
     @JsonController('/declared')
     class Declared {
       @Authorized()
@@ -297,7 +297,7 @@ describe('a start succeeds with', () => {
     expect(app.auth.serverOptions({ controllers: [Plain] }).controllers).toContain(Plain);
   });
 
-  test('a faulty controller that is not among those of the app', () => {
+  test("a faulty controller that is not in the app's list", () => {
     @JsonController('/elsewhere')
     class Elsewhere {
       @Authorized('admin' as never)
@@ -310,7 +310,7 @@ describe('a start succeeds with', () => {
   });
 });
 
-test('a controller that declares every inherited action anew is accepted, and protected as it says', async () => {
+test('a controller that declares every inherited action again is accepted and protected as declared', async () => {
   @Service()
   @JsonController('/anew')
   class Anew extends Base {
@@ -339,7 +339,7 @@ test('a controller that declares every inherited action anew is accepted, and pr
 });
 
 test.each(['authorizationChecker', 'currentUserChecker'])(
-  'an %s of the app is refused, because ours would replace it',
+  'an %s of the app is refused, because that of the library would replace it',
   (name) => {
     const options = { [name]: () => true };
     expect(() => app.auth.serverOptions({ ...options, controllers: [] })).toThrow(`${name} is set by the library`);

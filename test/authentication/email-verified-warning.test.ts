@@ -32,7 +32,7 @@ class Third {
   show() {}
 }
 
-test('EmailVerified under EMAIL_VERIFICATION none is warned of once, by place', async () => {
+test('EmailVerified under EMAIL_VERIFICATION none logs one warning, with its places', async () => {
   const app = await createTestApp({ controllers: [First, Second, Third] });
   expect(app.log.map(({ level, controllers }) => [level, [...(controllers as string[])].sort()])).toEqual([
     ['warn', ['First.both', 'First.gated', 'Second']],
@@ -44,7 +44,7 @@ test('EmailVerified under EMAIL_VERIFICATION none is warned of once, by place', 
 test.each([
   ['in another mode', [First, Second], 'optional' as const],
   ['where no controller asks for it', [Third], 'none' as const],
-])('nothing is warned of %s', async (_what, controllers, emailVerification) => {
+])('no warning is logged %s', async (_what, controllers, emailVerification) => {
   const publicUrl = emailVerification === 'none' ? {} : { publicUrl: 'http://app.test' };
   const app = await createTestApp({ controllers, settings: { emailVerification, ...publicUrl } });
   expect(app.log).toEqual([]);

@@ -42,7 +42,7 @@ abstract class MarkedMethods {
 
 const pass = (_request: unknown, _response: unknown, next: () => void) => next();
 
-test('a start is refused where the base class has a @SessionCheck, even if the controller has another @UseBefore', () => {
+test('a start is refused if the base class has a @SessionCheck, even if the controller has another @UseBefore', () => {
   @UseBefore(pass)
   @JsonController('/m')
   class Unchecked extends Checked {
@@ -52,7 +52,7 @@ test('a start is refused where the base class has a @SessionCheck, even if the c
   expect(start(Unchecked)).toThrow(/Unchecked extends Checked, whose @SessionCheck is not inherited/);
 });
 
-test('a start is refused where an overridden action loses its mark, even if it has another', () => {
+test('a start is refused if an overriding action loses its decorator, even if it has another one', () => {
   @JsonController('/n')
   class Unchecked extends MarkedMethods {
     @LoadUser()
@@ -69,7 +69,7 @@ test('a start is refused where an overridden action loses its mark, even if it h
   expect(start(Unloaded)).toThrow(/whose @LoadUser is not inherited/);
 });
 
-test('a start is refused for two @SessionCheck in one place, and accepted for one on each', () => {
+test('a start is refused for two @SessionCheck in one place, and accepted for one in each place', () => {
   @JsonController('/p')
   class Twice {
     @SessionCheck('none')
@@ -89,7 +89,7 @@ test('a start is refused for two @SessionCheck in one place, and accepted for on
   expect(start(Both)).not.toThrow();
 });
 
-test('a start is refused for a controller whose base class has the @Authorized', () => {
+test('a start is refused for a controller whose @Authorized is only on the base class', () => {
   @JsonController('/a')
   class Unguarded extends StaffOnly {
     @Get('/x')
@@ -98,7 +98,7 @@ test('a start is refused for a controller whose base class has the @Authorized',
   expect(start(Unguarded)).toThrow(/Unguarded extends StaffOnly, whose @Authorized is not inherited/);
 });
 
-test('a start is refused for a routed method whose @Authorized stands in the base class', () => {
+test('a start is refused for a routed method whose @Authorized is only in the base class', () => {
   @JsonController('/b')
   class Overriding extends GuardedMethod {
     @Get('/')
@@ -121,7 +121,7 @@ test.each([
   expect(start(Unguarded)).toThrow(`whose @${guard} is not inherited`);
 });
 
-test('a controller that has its own @Authorized beside that of its base class is accepted', () => {
+test('a controller with its own @Authorized is accepted if its base class has one as well', () => {
   @Authorized(1000)
   @JsonController('/d')
   class Own extends StaffOnly {

@@ -9,7 +9,7 @@ import { AppUser } from '../support/users.js';
 
 const requestManager = () => RequestContext.getEntityManager() as EntityManager;
 
-/** Code of the app before ours: it adds a user, and changes two whom it has loaded. Nothing is flushed. */
+/** Code of the app that runs before the library: adds a user and changes two loaded users. Nothing is flushed. */
 function change(_request: unknown, _response: unknown, next: (error?: unknown) => void): void {
   const em = requestManager();
   em.find(AppUser, {}).then((users) => {
@@ -38,7 +38,7 @@ class PendingController {
 }
 
 describe.each([FlushMode.AUTO, FlushMode.ALWAYS])(
-  'an app whose ORM flushes %s, with changes of its own',
+  'an app whose ORM flushes %s and that has unflushed changes',
   (flushMode) => {
     let app: TestApp;
     let ada: TestClient;
@@ -52,7 +52,7 @@ describe.each([FlushMode.AUTO, FlushMode.ALWAYS])(
     const users = async () =>
       (await app.database.pool.query('select email, first_name from app_user order by email')).rows;
 
-    test('is given the user whom it has changed, and @LoadUser writes nothing of it', async () => {
+    test('gets from @LoadUser the user that it has changed, and @LoadUser writes none of the changes', async () => {
       const body = { firstName: 'not flushed: ada@example.com' };
       expect(await ada.get('/pending/left')).toMatchObject({ status: 200, body });
       expect(await users()).toEqual([
@@ -61,7 +61,7 @@ describe.each([FlushMode.AUTO, FlushMode.ALWAYS])(
       ]);
     });
 
-    test('writes all of them by its own flush after @LoadUser', async () => {
+    test('writes all its changes with its own flush after @LoadUser', async () => {
       expect((await ada.get('/pending/written')).status).toBe(200);
       expect(await users()).toEqual([
         { email: 'ada@example.com', first_name: 'not flushed: ada@example.com' },

@@ -47,7 +47,7 @@ class Member extends BaseUser {
 
 const requestManager = () => RequestContext.getEntityManager() as EntityManager;
 
-/** Code of the app before ours: it adds a team and a note, and changes the user. Nothing is flushed. */
+/** Code of the app that runs before the library: adds a team and a note, changes the user. Nothing is flushed. */
 function change(_request: unknown, _response: unknown, next: (error?: unknown) => void): void {
   const em = requestManager();
   em.find(Member, {}, { populate: false }).then((members) => {
@@ -106,7 +106,7 @@ describe.each([FlushMode.COMMIT, FlushMode.AUTO, FlushMode.ALWAYS])('an app whos
   });
   afterEach(() => app.close());
 
-  test('is given the eager relations by its own filters, and @LoadUser writes nothing of its changes', async () => {
+  test('gets the eager relations through its own filters, and @LoadUser writes none of its changes', async () => {
     const body = { firstName: 'Changed', team: 'Engines', notes: ['Note 1'] };
     expect(await ada.get('/relations/left')).toMatchObject({ status: 200, body });
     expect(await rows('select first_name from member')).toEqual(['']);
@@ -114,7 +114,7 @@ describe.each([FlushMode.COMMIT, FlushMode.AUTO, FlushMode.ALWAYS])('an app whos
     expect(await notes()).toEqual(['Note 1', 'Note 2']);
   });
 
-  test('writes by its own flush what it has changed in the relations that @LoadUser loaded', async () => {
+  test('writes its changes to the relations that @LoadUser loaded with its own flush', async () => {
     const body = { firstName: '', team: 'Renamed', notes: ['Rewritten'], isManaged: true };
     expect(await ada.get('/relations/changed')).toMatchObject({ status: 200, body });
     expect(await teams()).toEqual(['Renamed']);
