@@ -64,7 +64,7 @@ test('a build succeeds after an earlier one was killed', async () => {
   expect(has('node_modules/.build-lock')).toBe(false);
 });
 
-test('demos from one checkout have places of their own, which a killed one does not hold', async () => {
+test('demos from one checkout use separate folders, and a killed demo does not keep its folder', async () => {
   const places = await Promise.all([
     claimDataFolder(directory),
     claimDataFolder(directory),

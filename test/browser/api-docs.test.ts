@@ -33,7 +33,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test('the page of the API shows every operation, sends a request, and asks nobody else for anything', async () => {
+test('the API page shows every operation, sends a request, and loads nothing from other servers', async () => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   const faults: string[] = [];
   page.on('console', (message) => {

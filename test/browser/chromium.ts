@@ -8,7 +8,7 @@ import { type Browser, type BrowserContext, chromium, type LaunchOptions } from 
 const [KEEP, BLOCK] = [0, 1];
 
 /**
- * Debian's Chromium, with an empty profile. A host of ours that nobody serves is led to a port of this machine, so that
+ * Debian's Chromium, with an empty profile. An invented host name is mapped to a port of this machine, so that
  * the links of mails are opened as they are.
  */
 export async function launchChromium(host: string, port: number): Promise<Browser> {
@@ -16,7 +16,7 @@ export async function launchChromium(host: string, port: number): Promise<Browse
 }
 
 /**
- * The same by TLS: `https` of the hosts is led to the port, and any certificate is accepted.
+ * The same with TLS: `https` of the hosts is mapped to the port, and any certificate is accepted.
  *
  * @param thirdPartyCookies kept, as Google's Chrome does outside of incognito windows, or blocked, as Debian's does
  */

@@ -13,7 +13,7 @@ const EMAIL = 'cookies@example.com';
 const OWN = 'http://app.localhost';
 const CROSS = 'http://api.localhost';
 
-/** A page whose client asks the server at the URL of its query. */
+/** A page whose client calls the server at the URL in its query. */
 const PAGE = `<!doctype html><title>tab</title><link rel="icon" href="data:,"><script type="module">
   import { AuthClient } from '/client/index.js';
   const now = Date.now.bind(Date);
@@ -27,7 +27,7 @@ let browser: Browser;
 let context: BrowserContext;
 /** The requests that change the refresh cookie, in the order of their arrival. */
 let sent: string[];
-/** What the answer to the next refresh waits for. */
+/** The answer to the next refresh waits for this promise. */
 let hold: Promise<void> | undefined;
 let exposedHeaders: string | undefined;
 const apps: TestApp[] = [];
@@ -49,7 +49,7 @@ function configure(server: express.Express): void {
   });
 }
 
-/** @param older an app whose database this one takes over */
+/** @param older an app whose database the new one uses */
 async function start(settings: SettingsInput = {}, older?: TestApp): Promise<void> {
   app = await createTestApp({
     express: 5,
@@ -90,7 +90,7 @@ async function expire(tabs: Page[]): Promise<void> {
   await Promise.all(tabs.map((tab) => tab.evaluate('void (window.offset += 61_000)')));
 }
 
-test('an anonymous visitor leaves no message in the console', async () => {
+test('an anonymous visitor causes no message in the console', async () => {
   await start();
   const page = await context.newPage();
   const messages: string[] = [];
@@ -118,7 +118,7 @@ describe('the cookie of a session that was ended elsewhere', () => {
     sent = [];
   }
 
-  test('is removed once for ten tabs, which all are signed out', async () => {
+  test('is removed once for ten tabs, and all of them become signed out', async () => {
     await start();
     await end();
     await expire(tabs);
@@ -130,7 +130,7 @@ describe('the cookie of a session that was ended elsewhere', () => {
     expect(app.events).toMatchObject([{ reuse: 'revoked-session' }]);
   });
 
-  test('is removed once for ten tabs that are loaded again at the same time', async () => {
+  test('is removed once for ten tabs that reload at the same time', async () => {
     await start();
     await end();
     await Promise.all(tabs.map((tab) => tab.reload()));
@@ -142,7 +142,7 @@ describe('the cookie of a session that was ended elsewhere', () => {
     expect(count('/logout')).toBe(1);
   });
 
-  test('is removed before a sign-in that another tab makes meanwhile, whose cookie stays', async () => {
+  test('is removed before another tab signs in at the same time, and the new cookie stays', async () => {
     await start();
     await end();
     await expire(tabs);
@@ -172,7 +172,7 @@ describe('a page of another site than the API', () => {
       'Secure, which a page without TLS cannot keep',
       { refreshTokenCookieSameSite: 'none', refreshTokenCookieSecure: true },
     ],
-  ])('is told at sign-in that the browser has refused a cookie that is %s', async (_, settings) => {
+  ])('gets the error cookie_not_kept at sign-in if the browser refuses a cookie that is %s', async (_, settings) => {
     await start({ trustedOrigins: [OWN], ...settings });
     await app.signedUp(EMAIL);
     sent = [];
@@ -204,7 +204,7 @@ test.each<[string, SettingsInput, SettingsInput, string]>([
     { olderCookieDomains: ['app.localhost'] },
     'refresh_token app.localhost',
   ],
-])('a refresh cookie that %s signs nobody out, and becomes one cookie', async (_, older, newer, identity) => {
+])('a refresh cookie that %s keeps everybody signed in, and becomes one cookie', async (_, older, newer, identity) => {
   await start(older);
   let page = await openTab();
   await result(page, `register(${CREDENTIALS})`);
@@ -215,7 +215,7 @@ test.each<[string, SettingsInput, SettingsInput, string]>([
   page = await openTab();
   expect(await restore(page)).toMatchObject({ status: 'signed-in' });
   expect(await cookies()).toEqual([identity]);
-  await context.addCookies([old as NonNullable<typeof old>]); // as if another old server had set it once more
+  await context.addCookies([old as NonNullable<typeof old>]); // as if another old server had set it again
   expect(await cookies()).toHaveLength(2);
   await expire([page]);
   expect(await restore(page)).toMatchObject({ status: 'signed-in' });

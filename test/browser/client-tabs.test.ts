@@ -22,13 +22,13 @@ const EMAIL = 'tabs@example.com';
 let app: TestApp;
 let browser: Browser;
 let context: BrowserContext;
-/** Tokens that were rotated, and tokens that came a second time. */
+/** Tokens that were rotated, and tokens that arrived again. */
 let refreshed: string[];
-/** Whether refreshes are like those of a bad network: each way takes up to a second. */
+/** Whether refreshes behave as on a bad network: each direction takes up to a second. */
 let isSlow: boolean;
-/** What the answers to the next refreshes wait for. */
+/** The answers to the next refreshes wait for these promises. */
 let holds: Promise<void>[];
-/** How many refreshes the server has not answered yet. */
+/** The number of refreshes that the server has not answered yet. */
 let pending: number;
 
 beforeEach(async () => {
@@ -60,11 +60,11 @@ afterEach(async () => {
   await app.close();
 });
 
-/** Lets an answer leave later than it is given. */
+/** Delays the sending of an answer. */
 function holdBack(response: express.Response, until: Promise<void>): void {
   const end = response.end.bind(response) as (...parts: unknown[]) => unknown;
   response.end = (...parts: unknown[]) => {
-    Object.defineProperty(response, 'headersSent', { value: true }); // so that nobody gives a second answer
+    Object.defineProperty(response, 'headersSent', { value: true }); // so that nothing else answers as well
     until.then(() => end(...parts));
     return response;
   };
@@ -79,7 +79,7 @@ async function openTab(): Promise<Page> {
   return page;
 }
 
-/** The status of a guarded route, asked for after so many milliseconds at most. */
+/** The status of a guarded route that is requested after a random delay of at most so many milliseconds. */
 const ask = (page: Page, within = 0) =>
   page.evaluate(`new Promise((resolve) => setTimeout(resolve, Math.random() * ${within}))
     .then(() => client.fetch('/auth/user')).then(({ status }) => status, (error) => error.code)`);
@@ -88,7 +88,7 @@ const signIn = (page: Page, email = EMAIL) =>
 const status = (page: Page) => page.evaluate('client.state.status');
 const become = (page: Page, wanted: string) => page.waitForFunction(`client.state.status === '${wanted}'`);
 
-/** Lets every access token expire, for the server and, unless their clocks stand, for the tabs. */
+/** Lets every access token expire: for the server and, unless their clocks stand still, for the tabs. */
 async function expire(tabs: Page[], { tabsKnow }: { tabsKnow: boolean }): Promise<void> {
   app.clock.advance('61s');
   if (tabsKnow) await Promise.all(tabs.map((tab) => tab.evaluate('void (window.offset += 61_000)')));
@@ -98,7 +98,7 @@ describe('tabs of one browser', () => {
   test.each([
     ['two', 2, 40],
     ['ten', 10, 200],
-  ])('refresh once for each expiry when there are %s of them, and nobody is signed out', async (_, count, expiries) => {
+  ])('refresh once at each expiry when there are %s of them, and stay signed in', async (_, count, expiries) => {
     await app.signedUp(EMAIL);
     const tabs = await Promise.all(Array.from({ length: count }, openTab));
     await signIn(tabs[0] as Page);
@@ -134,7 +134,7 @@ describe('tabs of one browser', () => {
     expect(refreshed).toEqual([]);
   });
 
-  test('are all signed out when the session is ended elsewhere, and say why', async () => {
+  test('are all signed out with a reason when the session is ended elsewhere', async () => {
     const owner = await app.signedUp(EMAIL);
     const tabs = await Promise.all([openTab(), openTab()]);
     await signIn(tabs[0] as Page);
@@ -148,7 +148,7 @@ describe('tabs of one browser', () => {
     }
   });
 
-  test('find their session again through a storm of reloads, and back and forward', async () => {
+  test('stay signed in through many reloads, and back and forward', async () => {
     await app.signedUp(EMAIL);
     const tabs = await Promise.all(Array.from({ length: 5 }, openTab));
     await signIn(tabs[0] as Page);
@@ -157,13 +157,13 @@ describe('tabs of one browser', () => {
       await expire(tabs, { tabsKnow: true });
       await Promise.all(
         tabs.map(async (tab) => {
-          await tab.evaluate(`void client.fetch('/auth/user').catch(() => {})`); // cut off by the reload
+          await tab.evaluate(`void client.fetch('/auth/user').catch(() => {})`); // the reload cancels it
           await tab.reload();
           await tab.waitForFunction('window.client');
           expect(await ask(tab), JSON.stringify(app.events)).toBe(200);
         }),
       );
-      await until(() => pending === 0); // in a minute, what was cut off has been answered
+      await until(() => pending === 0); // once the clock is a minute ahead, all cancelled requests have been answered
     }
     const [tab] = tabs as [Page];
     await tab.goto(`${app.url}/tab?next`);
@@ -180,7 +180,7 @@ describe('tabs of one browser', () => {
     expect(await status(tab)).toBe('signed-in');
   });
 
-  describe('of which one is left while it refreshes', () => {
+  describe('of which one is reloaded while it refreshes', () => {
     const cookie = async () => (await context.cookies()).find(({ name }) => name === 'refresh_token')?.value;
     let tab: Page;
     let other: Page;
@@ -202,7 +202,7 @@ describe('tabs of one browser', () => {
       await tab.waitForFunction('window.client');
     });
 
-    test('wait for the cookie of its answer, so that no later one is replaced by it', async () => {
+    test('wait for the cookie of its answer, so that it cannot replace a later cookie', async () => {
       const asked = Promise.all([ask(tab), ask(other)]);
       await other.waitForFunction('navigator.locks.query().then(({ held, pending }) => held[0] && pending[0])');
       expect(pending).toBe(1);
@@ -216,7 +216,7 @@ describe('tabs of one browser', () => {
       expect(app.events).toEqual([]);
     });
 
-    test('sign in as another only when its cookie has come', async () => {
+    test('sign in as another user only after its cookie has arrived', async () => {
       await app.signedUp('other@example.com');
       const signed = signIn(tab, 'other@example.com');
       await until(async () => (await tab.evaluate('navigator.locks.query().then(({ held }) => held.length)')) === 1);
@@ -229,7 +229,7 @@ describe('tabs of one browser', () => {
       expect(app.events).toEqual([]);
     });
 
-    test('get the same successor where it does not arrive', async () => {
+    test('get the same successor if its answer does not arrive', async () => {
       expect(await Promise.all([ask(tab), ask(other)])).toEqual([200, 200]);
       const second = await cookie();
       expect(second).not.toBe(first);
@@ -242,7 +242,7 @@ describe('tabs of one browser', () => {
     });
   });
 
-  test('have a new token of the second try, and no other, until the first has been answered', async () => {
+  test('get a new token by a second try, and no further one until the first try is answered', async () => {
     await app.signedUp(EMAIL);
     const tab = await openTab();
     await signIn(tab);
@@ -254,7 +254,7 @@ describe('tabs of one browser', () => {
     expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
     const second = await cookie();
     const other = await openTab();
-    await other.evaluate('void (window.offset += 61_000)'); // one machine has one clock
+    await other.evaluate('void (window.offset += 61_000)'); // the tabs share the clock of one machine
     expect(await ask(other)).toBe(200);
     const next = other.evaluate('client.refresh()');
     expect(await ask(other)).toBe(200);
@@ -269,7 +269,7 @@ describe('tabs of one browser', () => {
     expect(app.events).toHaveLength(1);
   });
 
-  test('do not wait for each other when one that has the newest token wants another', async () => {
+  test('do not wait for each other when the tab with the newest token wants another', async () => {
     await app.signedUp(EMAIL);
     const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
     await signIn(first);
@@ -277,17 +277,17 @@ describe('tabs of one browser', () => {
     const started = performance.now();
     for (const tab of [first, second, first, second, second]) await tab.evaluate('client.refresh()');
     expect(refreshed).toHaveLength(5);
-    expect(performance.now() - started).toBeLessThan(4000); // each wait for a turn that nobody makes room for takes 5 s
+    expect(performance.now() - started).toBeLessThan(4000); // a wait for a lock that no other tab releases takes 5 s
     const states = await Promise.all([first, second].map((tab) => tab.evaluate('client.state.claims.jti')));
     expect(states[0]).toBe(states[1]);
   });
 
-  test('get no token of a page of another origin, and show theirs to none', async () => {
+  test('get no token from a page of another origin, and give theirs to none', async () => {
     await app.signedUp(EMAIL);
     const tab = await openTab();
     await signIn(tab);
     const elsewhere = await context.newPage();
-    await elsewhere.goto('http://app.test/tab'); // the same server by another name
+    await elsewhere.goto('http://app.test/tab'); // the same server under another name
     await elsewhere.waitForFunction('window.client');
     await tab.evaluate('client.refresh()');
     expect(await elsewhere.evaluate('client.state')).toEqual({ status: 'unknown' });

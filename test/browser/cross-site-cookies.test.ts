@@ -27,7 +27,7 @@ let server: Server;
 let context: BrowserContext;
 let close: () => Promise<void>;
 
-/** An app in production, by TLS, with the CORS lines of the manual. */
+/** An app in production over TLS, with the CORS lines of the manual. */
 async function start(settings: SettingsInput, thirdPartyCookies: 'kept' | 'blocked'): Promise<void> {
   const trustedOrigins = [SITE, ANOTHER_SITE];
   const own = express();
@@ -54,7 +54,7 @@ async function open(site = SITE): Promise<Page> {
   return page;
 }
 
-/** What a call of the client gives, or the code of its failure. */
+/** The result of a call of the client, or the code of its failure. */
 const result = (page: Page, call: string) =>
   page.evaluate(`client.${call}.then((result) => result ?? client.state, ({ code }) => ({ code }))`);
 
@@ -64,7 +64,7 @@ async function reload(page: Page): Promise<unknown> {
   return result(page, 'restore()');
 }
 
-/** The cookies as the browser has them; its protocol says more of a partition than the context does. */
+/** The cookies in the browser, through its protocol: it has more about partitions than the context. */
 async function cookies(page: Page) {
   const protocol = await context.newCDPSession(page);
   const { cookies: found } = await protocol.send('Storage.getCookies');
@@ -81,7 +81,7 @@ const COOKIE = {
   sameSite: 'None',
 };
 const PARTITION = { topLevelSite: SITE, hasCrossSiteAncestor: true };
-/** Logged once for all sign-ins of an origin. */
+/** The warning is logged once for all sign-ins of an origin. */
 const WARNING = {
   level: 'warn',
   message: 'the browser will not store the refresh cookie: the page belongs to another site',
@@ -96,7 +96,7 @@ describe.each<[string, 'kept' | 'blocked', SettingsInput, object | undefined, st
   ['SameSite=None and partitioned', 'kept', { refreshTokenCookiePartitioned: true }, PARTITION, 'signed-out'],
   ['SameSite=None and partitioned', 'blocked', { refreshTokenCookiePartitioned: true }, PARTITION, 'signed-out'],
 ])('a refresh cookie that is %s, where third-party cookies are %s', (_, thirdParty, settings, partition, elsewhere) => {
-  test('keeps a page of another site signed in when it is loaded again, until it signs out', async () => {
+  test('keeps a page of another site signed in across reloads, until it signs out', async () => {
     await start({ refreshTokenCookieSameSite: 'none', ...settings }, thirdParty);
     const before = await app.liveSessions();
     const page = await open();
@@ -125,7 +125,7 @@ test.each<[string, 'kept' | 'blocked', SettingsInput, object[]]>([
   ['SameSite=Lax', 'kept', {}, [WARNING]],
   ['SameSite=None and not partitioned', 'blocked', { refreshTokenCookieSameSite: 'none' }, []],
 ])(
-  'a refresh cookie that is %s, where third-party cookies are %s, is reported at each sign-in as not kept',
+  'a refresh cookie that is %s, where third-party cookies are %s, is reported as not kept at each sign-in',
   async (_, thirdPartyCookies, settings, warned) => {
     await start(settings, thirdPartyCookies);
     const page = await open();

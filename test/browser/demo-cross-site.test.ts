@@ -60,7 +60,7 @@ beforeEach(async () => {
 });
 afterEach(() => context.close());
 
-test('the browser keeps the refresh token as it was told to', async () => {
+test('the browser keeps the refresh token with the attributes of the cookie', async () => {
   const cookies = await context.cookies();
   expect(cookies).toEqual([
     {
@@ -69,7 +69,7 @@ test('the browser keeps the refresh token as it was told to', async () => {
       domain: '127.0.0.1',
       path: '/',
       httpOnly: true,
-      secure: false, // the demo is served without TLS, and is told that this is development
+      secure: false, // the demo is served without TLS, in development
       sameSite: 'Lax',
       expires: expect.any(Number),
     },
@@ -99,7 +99,7 @@ describe.each([
     before = await now();
   });
 
-  /** What an attack could have changed. */
+  /** The state that an attack could have changed. */
   async function now() {
     const [cookie] = await context.cookies(demo.url);
     const { rows } = await database.pool.query('select id, jti, enabled from auth_session order by id');
@@ -107,7 +107,7 @@ describe.each([
   }
 
   test.each(['/auth/login', '/auth/registration', '/auth/refresh', '/auth/logout'])(
-    'can post no form to %s',
+    'cannot post a form to %s',
     async (path) => {
       await page.setContent(`<form method="post" action="${demo.url}${path}" enctype="text/plain">
         <input name='{"email":"${EMAIL}","password":"${PASSWORD}","x":"' value='"}'></form>`);
@@ -119,7 +119,7 @@ describe.each([
   );
 
   test.each(['/auth/login', '/auth/registration', '/auth/refresh', '/auth/logout', '/theft/copy'])(
-    'can neither fetch %s nor read an answer',
+    'cannot fetch %s or read an answer',
     async (path) => {
       const attempt = (init: object) =>
         page.evaluate(`fetch('${demo.url}${path}', ${JSON.stringify({ method: 'POST', credentials: 'include', ...init })})
@@ -133,7 +133,7 @@ describe.each([
     },
   );
 
-  test('cannot put the demo into a frame, and leaves its owner signed in', async () => {
+  test('cannot show the demo in a frame, and leaves its owner signed in', async () => {
     const refusal = page.waitForEvent('console', (message) => message.text().includes('frame-ancestors'));
     await page.setContent(`<iframe src="${demo.url}/"></iframe>`);
     await refusal;

@@ -29,7 +29,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Starts the demo as its user does, with what differs. */
+/** Starts the demo as its user does, with some other settings. */
 async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> {
   const port = String(await freePort());
   const own = { DATABASE_URL: database.url, DEMO_DATA: directory, DEMO_STAFF_PASSWORD: STAFF_PASSWORD, PORT: port };
@@ -38,9 +38,9 @@ async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> 
   return demo;
 }
 
-/** The browsers of a test, each with a profile of its own. */
+/** The browser contexts of a test, each with its own profile. */
 let contexts: BrowserContext[];
-/** What a page must not do: errors on its console, requests that go elsewhere, tokens in answers of the thief. */
+/** What a page must not do: errors on its console, requests to other servers, tokens in answers to the thief. */
 let faults: string[];
 beforeEach(() => {
   contexts = [];
@@ -88,7 +88,7 @@ async function enter(page: Page, name: 'Sign in' | 'Sign up', email: string, pas
   await form(page, name).getByRole('button').click();
 }
 
-/** Somebody new, on the page of a browser of their own. */
+/** A new user, on the page of a new browser context. */
 async function member(demo: DemoProcess, options: BrowserContextOptions = {}) {
   const page = await visit(demo, options);
   const email = newAddress();
@@ -107,7 +107,7 @@ async function claims(page: Page): Promise<Record<string, string>> {
   );
 }
 
-/** Presses a button of the theft and waits for what it came to. */
+/** Presses a button of the theft and waits for its result. */
 async function press(page: Page, name: string, then: string | RegExp): Promise<void> {
   await button(page, name).click();
   await outcome(page, 'theft').filter({ hasText: then }).waitFor();
@@ -121,7 +121,7 @@ const RESTART = 'Start again with a new account';
 /** The lines of the story, without their reasons. */
 const story = (page: Page) => page.locator('#story .what').allInnerTexts();
 
-/** What the diagram shows: its sentence for screen readers, tokens, arrows by kind and holder, and the end. */
+/** The contents of the diagram: its sentence for screen readers, tokens, arrows by kind and holder, and the end. */
 async function diagram(page: Page) {
   const svg = page.locator('#diagram svg.family');
   return {
@@ -132,7 +132,7 @@ async function diagram(page: Page) {
   };
 }
 
-/** What the diagram says of two tokens, by who holds which. */
+/** The diagram's sentence about two tokens, by their holders. */
 const tokensOf = (first: string, second: string) =>
   `The refresh tokens of this session. Token 1: used, held by the ${first}. Token 2: revoked, held by the ${second}.`;
 const ENDED = 'The session has ended: a used refresh token came back (replay).';
@@ -143,7 +143,7 @@ describe('the page of the demo', () => {
     demo = await demoWith();
   });
 
-  test('signs up, shows what the access token says and for how long, and gets another', async () => {
+  test('signs a user up, shows the claims and the lifetime of the access token, and refreshes it', async () => {
     const { page } = await member(demo);
     const first = await claims(page);
     expect(first).toEqual({
@@ -174,7 +174,7 @@ describe('the page of the demo', () => {
     await page.locator('#signed-in').getByText('Signed in as').waitFor();
   });
 
-  test('says beside the field, and by its code, why nobody was signed in', async () => {
+  test('shows the reason for a refused sign-in next to the field, with its code', async () => {
     const { page, email } = await member(demo);
     await button(page, 'Sign out').click();
     await page.getByText('You are signed out.').waitFor();
@@ -212,7 +212,7 @@ describe('the page of the demo', () => {
     expect(await outcome(page, 'account').innerText()).toBe('You are signed in.');
   });
 
-  test('lists the sessions of two browsers; one ends the other, and then all', async () => {
+  test("lists the sessions of two browsers; one browser ends the other's, and then all", async () => {
     const { page: one, email } = await member(demo);
     const two = await visit(demo, {
       userAgent: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
@@ -254,7 +254,7 @@ describe('the page of the demo', () => {
     expect(await page.locator('[data-signed-in]:visible, #theft:visible').count()).toBe(0);
   });
 
-  test('gives the thief the same successor within the grace, and says so', async () => {
+  test('gives the thief the same successor within the grace, and shows it', async () => {
     const { page } = await member(demo);
     await page.getByText('Malware on your machine can copy that cookie.').waitFor();
     await press(page, COPY, 'The thief copied');
@@ -277,7 +277,7 @@ describe('the page of the demo', () => {
     });
   });
 
-  test('shows staff whom they look for, and everybody a change when it is made and when it arrives', async () => {
+  test('finds users for staff, and shows to everybody when a change is made and when it takes effect', async () => {
     const { page, email } = await member(demo);
     const staff = await visit(demo);
     await enter(staff, 'Sign in', 'staff@example.com', STAFF_PASSWORD);
@@ -316,7 +316,7 @@ describe('the page of the demo', () => {
     await page.getByText('no_active_account').waitFor();
   });
 
-  test('keeps no token where a script that came in could find it', async () => {
+  test('keeps no token where an injected script could find it', async () => {
     const { page } = await member(demo);
     await press(page, COPY, 'The thief copied');
     await press(page, THIEF, 'and got token');
@@ -325,12 +325,12 @@ describe('the page of the demo', () => {
     const found = (): Promise<string[]> => page.evaluate(FIND_TOKENS);
     expect(await found()).toEqual([]);
     await page.evaluate(`window.kept = { deep: { inside: ['eyJhbGciOiJI.eyJwZXJtaXNz.fnXXmRsBnvYK'] } }`);
-    expect(await found()).toEqual(['window.kept.deep.inside.0']); // it does look
+    expect(await found()).toEqual(['window.kept.deep.inside.0']); // the search finds tokens
     expect(await page.evaluate('document.cookie + localStorage.length + sessionStorage.length')).toBe('00');
     expect(await page.content()).not.toMatch(JWT);
   });
 
-  test('signs in by the keyboard alone, and goes on from there', async () => {
+  test('lets a user sign in and continue with the keyboard alone', async () => {
     const { page: before, email } = await member(demo);
     await button(before, 'Sign out').click();
     const page = await visit(demo);
@@ -366,11 +366,11 @@ describe('the page of the demo', () => {
       order.push(((await focused()) as string[])[0]);
     }
     expect(order).toEqual(['next-step', 'copy-token', 'refresh-owner', 'refresh-thief']);
-    await page.keyboard.press('Enter'); // the thief has nothing yet
+    await page.keyboard.press('Enter'); // the thief has no token yet
     expect(await outcome(page, 'theft').innerText()).toBe('');
   });
 
-  test('is served with a policy under which no foreign or inline script runs', async () => {
+  test('is served with a policy that blocks foreign and inline scripts', async () => {
     const { headers } = await fetch(demo.url);
     expect(headers.get('content-security-policy')).toBe(
       "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -388,7 +388,7 @@ describe('the page of the demo', () => {
     test.each([
       { width: 320, height: 640 },
       { width: 1280, height: 800 },
-    ])('fits a screen of $width pixels and can be read', async (viewport) => {
+    ])('fits a screen of $width pixels and is readable', async (viewport) => {
       const page = await visit(demo, { viewport, colorScheme, reducedMotion: 'reduce' });
       const expected = {
         overflow: 0,
@@ -418,13 +418,13 @@ describe('the page of the demo', () => {
   });
 });
 
-describe('a theft that comes to light after the grace', () => {
+describe('a theft that is detected after the grace', () => {
   let demo: DemoProcess;
   beforeAll(async () => {
     demo = await demoWith({ JWT_ALLAUTH_REFRESH_REUSE_GRACE: '1s', JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '5m' });
   });
 
-  test('the owner was first: the thief gives it away, and the diagram stays when the owner learns of it', async () => {
+  test("the owner is first: the thief's replay ends the session, and the diagram stays when the owner is refused", async () => {
     const { page } = await member(demo);
     await press(page, COPY, 'The thief copied');
     await press(page, OWNER, 'and got token');
@@ -443,7 +443,7 @@ describe('a theft that comes to light after the grace', () => {
       arrows: ['arrow rotated owner'],
       end: ['✕ Session ended for both', 'thief sent used token 1'],
     };
-    // The list of devices finds out by itself that the session is over.
+    // The list of devices notices by itself that the session has ended.
     await outcome(page, 'account').filter({ hasText: 'token_not_valid' }).waitFor();
     expect(await story(page)).toEqual([...lines, 'The owner refreshed with token 2 and was refused.']);
     expect(await diagram(page)).toEqual(drawn);
@@ -451,7 +451,7 @@ describe('a theft that comes to light after the grace', () => {
     await page.getByText('The session is over for the owner and for the thief.').waitFor();
   });
 
-  test('the thief was first: the owner gives it away and is signed out, knowing why', async () => {
+  test("the thief is first: the owner's replay ends the session, and the owner sees why", async () => {
     const { page, email } = await member(demo);
     await press(page, COPY, 'The thief copied');
     await press(page, THIEF, 'and got token');
@@ -478,7 +478,7 @@ describe('a theft that comes to light after the grace', () => {
     expect(await story(page)).toEqual(['The owner signed in and got token 1.']);
   });
 
-  test('both had the same successor: whoever uses it second gives it away', async () => {
+  test('both have the same successor: the second use of it ends the session', async () => {
     const { page } = await member(demo);
     await press(page, COPY, 'The thief copied');
     await press(page, OWNER, 'and got token');
@@ -511,7 +511,7 @@ describe('the first screen', () => {
   const next = (page: Page) => page.locator('#next-step');
   const focusedId = (page: Page) => page.evaluate('document.activeElement.id');
 
-  test('puts no error on the console of a first visitor, and gets no refusal from the server', async () => {
+  test('causes no error on the console of a first visitor, and no refusal by the server', async () => {
     const context = await browser.newContext();
     contexts.push(context);
     const page = await context.newPage();
@@ -527,7 +527,7 @@ describe('the first screen', () => {
     expect(answers.filter(([, status]) => status >= 400)).toEqual([]);
   });
 
-  test('says what the demo is about, in words and in a diagram', async () => {
+  test('explains the demo in words and in a diagram', async () => {
     const page = await visit(demo, { viewport: { width: 360, height: 740 } });
     await page.getByRole('heading', { level: 1, name: 'jwt-allauth' }).waitFor();
     const intro = page.getByRole('region', { name: 'What happens when a refresh token is stolen?' });
@@ -544,10 +544,10 @@ describe('the first screen', () => {
       '✕ a used token came back: the session ends for both',
     ]);
     const { y = 0, height = 0 } = (await button(page, START).boundingBox()) ?? {};
-    expect(y + height).toBeLessThan(740); // in sight on a phone without scrolling
+    expect(y + height).toBeLessThan(740); // visible on a phone without scrolling
   });
 
-  test('plays the whole story with a throw-away account, by one button and the keyboard alone', async () => {
+  test('plays the whole story with a throw-away account, by one button and with the keyboard alone', async () => {
     const page = await visit(demo);
     await button(page, START).waitFor();
     await page.keyboard.press('Tab');
@@ -590,7 +590,7 @@ describe('the first screen', () => {
     await button(page, START).waitFor();
   });
 
-  test('leads to the end from any order of the other buttons, and begins again before the page knows of the end', async () => {
+  test('leads to the end after the other buttons in any order, and restarts even before the page notices the end', async () => {
     const page = await visit(demo);
     await button(page, START).click();
     for (const name of [COPY, OWNER, THIEF]) await press(page, name, name === COPY ? 'copied' : /(and|same) .*token 2/);
@@ -599,7 +599,7 @@ describe('the first screen', () => {
       const before = await page.locator('#story li').count();
       await next(page).click();
       await page.locator('#story li').nth(before).waitFor();
-      await page.waitForTimeout(300); // the label follows the clock
+      await page.waitForTimeout(300); // the label changes as time passes
     }
     await next(page).click();
     await outcome(page, 'theft').getByText('You are signed in with a throw-away account').waitFor();
@@ -617,7 +617,7 @@ describe('without a grace', () => {
   test.each([
     ['owner', OWNER, 'thief', THIEF],
     ['thief', THIEF, 'owner', OWNER],
-  ])('the first replay ends the session: the %s was first', async (first, pressFirst, second, pressSecond) => {
+  ])('the first replay ends the session if the %s refreshed first', async (first, pressFirst, second, pressSecond) => {
     const { page } = await member(demo);
     await press(page, COPY, 'The thief copied');
     await press(page, pressFirst, 'and got token');
@@ -639,7 +639,7 @@ describe('without a grace', () => {
   });
 });
 
-test('under mandatory verification the mailed link comes first', async () => {
+test('under mandatory verification the page asks for the mailed link first', async () => {
   const demo = await demoWith({ JWT_ALLAUTH_EMAIL_VERIFICATION: 'mandatory' });
   const page = await visit(demo);
   await page.getByText('Sign up below to start').waitFor();
@@ -658,7 +658,7 @@ test('under mandatory verification the mailed link comes first', async () => {
   await page.getByText(`Signed in as ${email} address confirmed`).waitFor();
 });
 
-test('where tokens travel in bodies, everything but the theft works', async () => {
+test('if tokens travel in bodies, everything but the theft works', async () => {
   const demo = await demoWith({ JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
   const { page } = await member(demo);
   await button(page, 'Refresh now').click();
@@ -674,7 +674,7 @@ test('where tokens travel in bodies, everything but the theft works', async () =
   await page.getByText('You are signed out.').waitFor();
 });
 
-test('nobody plays the thief outside of development', async () => {
+test('outside of development the demo has no thief', async () => {
   const demo = await demoWith({ NODE_ENV: 'test' });
   const visitor = await visit(demo);
   await visitor.getByText('The theft is not shown here: it needs NODE_ENV=development.').first().waitFor();
@@ -691,7 +691,7 @@ test('nobody plays the thief outside of development', async () => {
     expect((await fetch(`${demo.url}/theft/${path}`, { method })).status).toBe(404);
 });
 
-test('the thief serves nobody without an access token, and takes no cookie of another session', async () => {
+test('the thief answers only callers with an access token, and takes no cookie of another session', async () => {
   const demo = await demoWith();
   const signUp = async () => {
     const response = await fetch(`${demo.url}/auth/registration`, {
@@ -722,7 +722,7 @@ test('the thief serves nobody without an access token, and takes no cookie of an
   expect(await ask('POST', 'copy', { ...bearer, Cookie: eve.cookie })).toEqual([200, undefined]);
 });
 
-/** Where on the page something looks like a token, in the browser. */
+/** The places on the page where something looks like a token; runs in the browser. */
 const FIND_TOKENS = `(() => {
   const found = [];
   const seen = new Set();
@@ -748,7 +748,7 @@ const FIND_TOKENS = `(() => {
   return found;
 })()`;
 
-/** How the page looks, in the browser: what is too wide, too small, too faint (WCAG 1.4.3) or moves. */
+/** The look of the page: what is too wide, too small, too faint (WCAG 1.4.3) or moves; runs in the browser. */
 const LOOK = `(() => {
   const isVisible = (element) => element.checkVisibility();
   const rgb = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);

@@ -15,7 +15,7 @@ async function start(page: Page, url: string): Promise<void> {
   await page.getByText('The owner signed in and got token 1.').waitFor();
 }
 
-/** Presses the button of the next step and waits for what came of it. */
+/** Presses the button of the next step and waits for its result. */
 async function step(page: Page, label: string, then: string): Promise<void> {
   await page.getByRole('button', { name: label, exact: true }).click();
   await page.locator('#theft-outcome').filter({ hasText: then }).waitFor();

@@ -4,15 +4,15 @@ import { resolve as resolvePath } from 'node:path';
 
 const MAIN = resolvePath('dist/demo/main.js');
 
-/** The built demo, running as a process of its own. */
+/** The built demo in its own process. */
 export interface DemoProcess {
   readonly url: string;
-  /** What it has printed so far, mails included. */
+  /** Its output so far, mails included. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts the built demo in a directory and waits until it serves. @throws Error with its output when it ends before */
+/** Starts the built demo in a directory and waits until it serves. @throws Error with its output if it ends */
 export async function startDemo(directory: string, env: Record<string, string>): Promise<DemoProcess> {
   const child = spawn(process.execPath, [MAIN], { cwd: directory, env: { PATH: process.env.PATH, ...env } });
   let output = '';

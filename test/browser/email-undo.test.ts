@@ -10,7 +10,7 @@ const OWN = 'owner@example.com';
 const THIEF = `${'thief'.repeat(12)}@example.com`; // too long for a narrow screen
 const NEW = 'a new sentence of some length';
 const HOST = new URL(PUBLIC_URL).host;
-/** A folder for pictures of what was seen, if somebody wants to look. */
+/** A folder for screenshots, if somebody wants to look at them. */
 const PICTURES = process.env['PICTURES'];
 
 let app: MailApp;
@@ -37,7 +37,7 @@ async function visit(options: BrowserContextOptions): Promise<void> {
   faults = watch(page);
 }
 
-/** The link in the mail to the old address of an account that somebody else has moved to theirs. */
+/** The link in the mail to the old address of an account that somebody else has moved to their own address. */
 async function undoLink(): Promise<string> {
   const thief = app.client();
   await thief.send('POST', '/auth/registration', { email: OWN, password: PASSWORD }, { 'user-agent': 'Firefox/128.0' });
@@ -57,7 +57,7 @@ const picture = async (name: string) => {
   await writeFile(`${PICTURES}/${name}.png`, await page.screenshot({ fullPage: true }));
 };
 
-test('an address is taken back by the keyboard alone, without a script, and no page has a key', async () => {
+test('an owner takes back an address with the keyboard alone, without scripts, and no page contains a key', async () => {
   await page.goto('about:blank');
   await page.goto(await undoLink());
   expect([page.url(), await heading()]).toEqual([
@@ -101,7 +101,7 @@ test('an address is taken back by the keyboard alone, without a script, and no p
   ]);
 });
 
-test('a link that was used leads to the page of a link that failed, and so does its form', async () => {
+test('a used link, and the form of a used link, lead to the page for a failed link', async () => {
   const link = await undoLink();
   await page.goto(link);
   await page.getByRole('button').click();
@@ -131,7 +131,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
     await picture(`undone-${colorScheme}-${viewport.width}`);
     const mails = [...(await app.mailsTo(OWN, 3)), ...(await app.mailsTo('two@example.com', 3))];
     for (const [index, { html, subject }] of mails.entries()) {
-      await page.goto('about:blank'); // the policy of a page would hold for the mail
+      await page.goto('about:blank'); // the policy of a page would also apply to the mail
       await page.setContent(String(html));
       expect(await page.evaluate(LOOK), subject).toMatchObject({ ...WELL('light'), small: expect.anything() });
       await picture(`mail-${index}-${colorScheme}-${viewport.width}`);

@@ -27,7 +27,7 @@ let server: Server;
 let context: BrowserContext;
 let close: () => Promise<void>;
 
-/** An app in production, by TLS, with the CORS lines and the settings of the manual. */
+/** An app in production over TLS, with the CORS lines and the settings of the manual. */
 async function start(origin: string, settings: SettingsInput, headers?: string): Promise<void> {
   const own = express();
   own.use(express.static(LIBRARY));
@@ -56,7 +56,7 @@ async function open(origin: string, query = ''): Promise<Page> {
   return page;
 }
 
-/** What a call of the client gives, or how it fails. */
+/** The result of a call of the client, or its failure. */
 const result = (page: Page, call: string) =>
   page.evaluate(`client.${call}.then((result) => result ?? client.state,
     ({ code, retryAfter }) => ({ code, retryAfter }))`);
@@ -64,7 +64,7 @@ const result = (page: Page, call: string) =>
 test.each<[string, string, SettingsInput]>([
   ['a sub-domain', 'https://app.other.test', {}],
   ['another site', 'https://app.test', { refreshTokenCookieSameSite: 'none' }],
-])('a page on %s uses every kind of request, with the CORS lines of the manual', async (_, origin, settings) => {
+])('a page on %s can send every kind of request, with the CORS lines of the manual', async (_, origin, settings) => {
   await start(origin, settings);
   const page = await open(origin);
   const user = { email: 'origins@example.com', firstName: 'Ada' };
@@ -102,7 +102,7 @@ test('the lines without that header keep a page from asking for a refresh token'
   expect(await result(page, `register(${CREDENTIALS})`)).toEqual({ code: 'network_error' });
 });
 
-test('a page that is not listed can neither sign in nor read an answer', async () => {
+test('a page of an unlisted origin can neither sign in nor read an answer', async () => {
   await start('https://app.other.test', {});
   await app.signedUp('origins@example.com');
   const page = await open('https://blog.other.test');

@@ -33,7 +33,7 @@ afterEach(async () => {
   expect(faults).toEqual([]);
 });
 
-/** Opens a browser with a profile of its own. */
+/** Opens a browser context with its own profile. */
 async function visit(options: BrowserContextOptions): Promise<void> {
   await context?.close().catch(() => {});
   context = await browser.newContext(options);
@@ -41,12 +41,12 @@ async function visit(options: BrowserContextOptions): Promise<void> {
   faults = watch(page);
 }
 
-/** The link of the latest mail to an address, as it stands in the mail. */
+/** The link in the latest mail to an address, unchanged. */
 async function linkTo(address: string, count = 1): Promise<string> {
   return (await app.linkTo(address, count)).replace(app.url, PUBLIC_URL);
 }
 
-/** The link that a user is mailed who has forgotten the password. */
+/** The mailed link for a user who has forgotten the password. */
 async function resetLink(): Promise<string> {
   await app.signedUp('ada@example.com');
   await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
@@ -66,7 +66,7 @@ describe.each([
   ['a forgotten password', resetLink, 'Set a new password', '/auth/password/reset/form'],
   ['an invitation', invitationLink, 'Choose a password', '/auth/registration/password-form'],
 ] as const)('the form of %s', (_, getLink, title, path) => {
-  test('sets the password by the keyboard alone, without a script, and signs in', async () => {
+  test('sets the password with the keyboard alone, without scripts, and signs in', async () => {
     await page.goto(await getLink());
     expect([page.url(), await page.title(), await heading()]).toEqual([PUBLIC_URL + path, title, title]);
     expect(await page.content()).toContain('ada@example.com');
@@ -79,11 +79,11 @@ describe.each([
       expect.objectContaining({ name: 'refresh_token', httpOnly: true, sameSite: 'Lax', path: '/', domain: HOST }),
     ]);
     expect((await app.client().login('ada@example.com', NEW)).status).toBe(200);
-    await page.goto(PUBLIC_URL + path); // back in the history there is nothing left
+    await page.goto(PUBLIC_URL + path); // going back in the history finds nothing
     expect(await heading()).toBe('This link cannot be used');
   });
 
-  test('is shown again with what was wrong, told beside the field and to a screen reader', async () => {
+  test('is shown again with the fault, next to the field and for a screen reader', async () => {
     await page.goto(await getLink());
     await page.getByLabel('New password').fill('password');
     await page.getByRole('button', { name: 'Set password' }).click();
@@ -109,7 +109,7 @@ describe.each([
     await page.getByText('Your password is set').waitFor();
   });
 
-  test('asks the browser itself for a password that is long enough', async () => {
+  test('makes the browser ask for a password that is long enough', async () => {
     const posts: string[] = [];
     page.on('request', (request) => void posts.push(request.method()));
     await page.goto(await getLink());
@@ -120,7 +120,7 @@ describe.each([
   });
 });
 
-test('a password that another page of another site sends is refused, and none is set', async () => {
+test('a password that a page of another site sends is refused and not set', async () => {
   await page.goto(await resetLink());
   const evil = createServer((_request, response) => {
     response.setHeader('Content-Type', 'text/html');
@@ -130,7 +130,7 @@ test('a password that another page of another site sends is refused, and none is
   });
   await new Promise<void>((resolve) => evil.listen(0, '127.0.0.1', resolve));
   await page.goto(`http://127.0.0.1:${(evil.address() as AddressInfo).port}`);
-  expect(page.frames()[1]?.url()).not.toContain(PUBLIC_URL); // it is framed by nobody
+  expect(page.frames()[1]?.url()).not.toContain(PUBLIC_URL); // no page can frame it
   await page.getByRole('button', { name: 'Go' }).click();
   await page.waitForURL(`${PUBLIC_URL}/**`);
   expect(await heading()).toBe('This did not work');
@@ -141,7 +141,7 @@ test('a password that another page of another site sends is refused, and none is
   faults = faults.filter((fault) => !expected.test(fault));
 });
 
-test('a link that confirms an address shows the same page as often as it is opened, and no key is used up', async () => {
+test('a link that confirms an address shows the same page each time, and uses up no key', async () => {
   await app.signedUp('ada@example.com');
   const link = await linkTo('ada@example.com');
   for (let time = 0; time < 2; time++) {
@@ -154,7 +154,7 @@ test('a link that confirms an address shows the same page as often as it is open
 
 describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
   test.each([PHONE, { width: 1280, height: 800 }])(
-    'every page fits a screen of $width pixels and can be read',
+    'every page fits a screen of $width pixels and is readable',
     async (viewport) => {
       await visit({ viewport, colorScheme });
       const reset = await resetLink();
@@ -183,7 +183,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
   );
 });
 
-test('a page runs no script, though one came into it', async () => {
+test('a page does not run an injected script', async () => {
   await visit({});
   await page.route('**/verification/none', async (route) => {
     const { status, headers, html } = await app.open(route.request().url());
@@ -196,7 +196,7 @@ test('a page runs no script, though one came into it', async () => {
   faults = [];
 });
 
-test('a browser that was sent on by a link goes back to no page that holds a key', async () => {
+test('the back button leads to no page with a key after a link has redirected', async () => {
   await page.goto('about:blank');
   await page.goto(await resetLink());
   await page.getByLabel('New password').fill(NEW);

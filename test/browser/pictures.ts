@@ -5,7 +5,7 @@ import { resolveSettings } from '../../src/settings/settings.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { launchChromium } from './chromium.js';
 
-// Makes the README's pictures of the mails and pages, from the templates themselves: `npm run pictures`.
+// Makes the README's pictures of the mails and pages from the templates: `npm run pictures`.
 
 const APP = 'app.example.com';
 const settings = resolveSettings({ secretKey: 'only for pictures, and long enough', development: true });

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import base from '../vitest.config.js';
 
-/** The tests that need Debian's Chromium, which takes the other cores; `npm test` does without. */
+/** The tests that need Debian's Chromium, which uses the other cores; `npm test` does not run them. */
 export default defineConfig({
   test: { ...base.test, include: ['test/browser/*.test.ts'], exclude: [], maxWorkers: 1 },
 });

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { PUBLIC_URL } from '../support/mail-app.js';
 
-/** Looks at a page, in the browser. */
+/** Inspects a page, in the browser. */
 export const LOOK = `({
   isWide: document.documentElement.scrollWidth > innerWidth,
   background: getComputedStyle(document.body).backgroundColor,
@@ -11,7 +11,7 @@ export const LOOK = `({
   headings: document.querySelectorAll('h1').length,
 })`;
 
-/** What `LOOK` sees of a page that is as it should be. */
+/** The result of `LOOK` for a correct page. */
 export const WELL = (colorScheme: 'light' | 'dark') => ({
   isWide: false,
   background: colorScheme === 'dark' ? 'rgb(17, 24, 39)' : 'rgb(243, 244, 246)',
@@ -20,7 +20,7 @@ export const WELL = (colorScheme: 'light' | 'dark') => ({
 });
 
 /**
- * What a page must not do, noted as it happens: errors and refusals on its console, requests that go elsewhere or tell
+ * What a page must not do, recorded as it happens: console errors, refused requests, requests to other servers or with
  * a key, and a page without a policy.
  */
 export function watch(page: Page): string[] {

@@ -34,13 +34,13 @@ async function add(...emails: string[]): Promise<string[]> {
   return users.map(({ id }) => id);
 }
 
-/** The SQL of the README that brings addresses into their normal form. */
+/** The SQL of the manual that normalises addresses. */
 async function mending(): Promise<string> {
   const readme = await readFile(new URL('../../docs/existing-users.md', import.meta.url), 'utf8');
   return /```sql\n(update app_user set email = [^`]+)```/.exec(readme)?.[1] ?? '';
 }
 
-/** What is found that is not as it should be, by name. */
+/** The findings that are not ok, by name. */
 async function findings(settings: Record<string, string> = {}) {
   const own = {
     JWT_ALLAUTH_SECRET_KEY: SECRET,
@@ -74,7 +74,7 @@ async function changed(change: string, back: string, work: () => Promise<void>):
 }
 
 describe('check, about addresses', () => {
-  test('finds nothing wrong with those that the library writes', async () => {
+  test('finds no fault in addresses that the library wrote', async () => {
     await add(
       'ada@example.com',
       'ünï+tag@münchen.de',
@@ -94,7 +94,7 @@ describe('check, about addresses', () => {
     ['a domain in punycode', 'ada@xn--mnchen-3ya.de'],
     ['a domain in full width', 'ada@ｅxample.com'],
     ['upper case outside of ASCII', 'ÄDA@example.com'],
-  ])('fails for one with %s, and names the user without the address', async (_what, email) => {
+  ])('fails for an address with %s, and names the user without the address', async (_what, email) => {
     await add('grace@example.com');
     const [id] = await add(email);
     expect(await findings()).toEqual({
@@ -103,7 +103,7 @@ describe('check, about addresses', () => {
     expect((await app.client().login(email.trim())).status).toBe(401);
   });
 
-  test('names three of many, in their order', async () => {
+  test('names three of many users, in order', async () => {
     const ids = (await add(...Array.from({ length: 5 }, (_, index) => `User${index}@example.com`))).sort();
     const named = `${ids.slice(0, 3).join(', ')}, …`;
     expect(await findings()).toEqual({ addresses: failed(new RegExp(`^5 users \\(${named}\\) cannot`)) });
@@ -113,7 +113,7 @@ describe('check, about addresses', () => {
     ['in normal form', ['ada@example.com', 'Ada@example.com'], 1],
     ['in two other forms', ['ADA@example.com', 'Ada@example.com'], 2],
     ['by domains in two other forms', ['ada@xn--mnchen-3ya.de', 'Ada@MÜNCHEN.de'], 2],
-  ])('fails where a mailbox has two users, one of them %s', async (_what, emails, odd) => {
+  ])('fails if a mailbox has two users, one of them %s', async (_what, emails, odd) => {
     await add('grace@example.com', ...emails);
     expect(await findings()).toEqual({
       addresses: failed(new RegExp(`^${odd} user`)),
@@ -121,7 +121,7 @@ describe('check, about addresses', () => {
     });
   });
 
-  test('what the README says mends them, but for doubles, which it refuses', async () => {
+  test('is satisfied after the SQL of the manual, which refuses duplicates', async () => {
     const mend = await mending();
     await add('Ada@Example.com', '\tBob@example.com ', 'grace@example.com', 'e\u0301ve@example.com');
     await sql(mend);
@@ -136,7 +136,7 @@ describe('check, about addresses', () => {
     await expect(sql(mend)).rejects.toThrow(/app_user_email_unique/);
   });
 
-  test('does not mind upper case in a column without case', async () => {
+  test('ignores upper case in a case-insensitive column', async () => {
     await changed(
       'create extension citext; alter table app_user alter email type citext',
       'alter table app_user alter email type varchar(254); drop extension citext',
@@ -149,7 +149,7 @@ describe('check, about addresses', () => {
     );
   });
 
-  test.each([1, 2, 3, 1000])('looks at all of them, %d at a time', async (page) => {
+  test.each([1, 2, 3, 1000])('checks all addresses, %d at a time', async (page) => {
     await add(
       ...Array.from({ length: 4 }, (_, index) => `User${index}@example.com`),
       'ünï@example.com',
@@ -201,7 +201,7 @@ describe('check, about the index on addresses', () => {
       'create unique index lowered on app_user (lower(email))',
       warning(/^lowered keeps addresses unique, but/),
     ],
-  ])('is not content where %s', async (_what, change, found) => {
+  ])('fails or warns if %s', async (_what, change, found) => {
     await changed(`${none}; ${change}`, `${clear}; ${UNIQUE}`, async () => {
       expect(await findings()).toEqual({ 'address-index': found });
     });
@@ -211,11 +211,11 @@ describe('check, about the index on addresses', () => {
     ['is no constraint', 'create unique index on app_user (email)'],
     ['includes other columns', 'create unique index on app_user (email) include (role)'],
     ['stands beside others', 'create unique index on app_user (email); create unique index on app_user (lower(email))'],
-  ])('is content with one that %s', async (_what, change) => {
+  ])('accepts one that %s', async (_what, change) => {
     await changed(`${none}; ${change}`, `${clear}; ${UNIQUE}`, async () => expect(await findings()).toEqual({}));
   });
 
-  test('finds the doubles that came without one', async () => {
+  test('finds the duplicates that a missing index allowed', async () => {
     await changed(none, `delete from app_user; ${UNIQUE}`, async () => {
       await add('ada@example.com', 'ada@example.com', 'ada@example.com', 'grace@example.com', 'Bob@x.org', 'Bob@x.org');
       expect(await findings()).toEqual({
@@ -237,7 +237,7 @@ describe('check, about columns', () => {
     ['password_hash', 'varchar(96)', /^"password_hash" holds 96 characters instead of 97: /],
     ['first_name', 'char(149)', /^"first_name" holds 149 characters instead of 150: /],
     ['last_name', 'short_text', /^"last_name" holds 50 characters instead of 150: /],
-  ])('fails where %s is %s', async (column, type, found) => {
+  ])('fails if %s is %s', async (column, type, found) => {
     await sql('drop domain if exists short_text; create domain short_text as varchar(50)');
     const before = column === 'email' ? 'varchar(254)' : column === 'password_hash' ? 'text' : 'varchar(150)';
     const alter = (to: string) => `alter table app_user alter ${column} type ${to}`;
@@ -250,7 +250,7 @@ describe('check, about columns', () => {
 
   const columnRemedy = async () => ((await findings())['columns'] as { message: string }).message;
 
-  test('is content with columns that are just wide enough', async () => {
+  test('accepts columns that are just wide enough', async () => {
     const wide = 'alter table app_user alter password_hash type varchar(97)';
     await changed(wide, 'alter table app_user alter password_hash type text', async () =>
       expect(await findings()).toEqual({}),
@@ -264,7 +264,7 @@ describe('check, about hashes', () => {
     await sql('update app_user set password_hash = $1 where id = $2', [hash, id]);
   };
 
-  test('is content with those of the library, and with none', async () => {
+  test('accepts those of the library, and users without one', async () => {
     await hashed(await new PasswordHasher().hash('a long sentence'));
     await hashed(null);
     await hashed('');
@@ -277,7 +277,7 @@ describe('check, about hashes', () => {
     ['Django', 'argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHQ$Z29vZCBoYXNoIG9mIDMyIGJ5dGVz'],
     ['a column that was too short', '$argon2id$v=19$m=19456,t=2,p=1$op0sx3mg0rrd0UvDlbGKuQ$Si06k3'],
     ['argon2 with a space behind it', '$argon2i$v=19$m=512,t=2,p=2$aI2R0hpDyLm3ltLa+1/rvQ$LqPKjd6n8yniKtAithoR7A '],
-  ])('warns of one of %s, and never shows it', async (_what, hash) => {
+  ])('warns about a hash of %s, and never shows it', async (_what, hash) => {
     secrets.add(hash);
     await hashed(hash);
     expect(await findings()).toEqual({ hashes: warning(/^1 user has a password hash that is not argon2/) });
@@ -288,7 +288,7 @@ describe('check, about hashes', () => {
 });
 
 describe('check, about confirmed addresses', () => {
-  test('warns under EMAIL_VERIFICATION none, says what to do, and is content after that and in another mode', async () => {
+  test('warns under EMAIL_VERIFICATION none, says what to do, and accepts the result and other modes', async () => {
     expect((await app.client().register('ada@example.com')).status).toBe(201);
     const found = await findings();
     expect(found).toEqual({ verification: warning(/^1 user has an address that is marked as confirmed, but/) });

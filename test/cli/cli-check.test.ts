@@ -26,7 +26,7 @@ afterAll(async () => {
   secrets.assertNoneShown();
 });
 
-/** Variables that are undefined are not set. */
+/** Variables with the value undefined are not set. */
 const variables = (more: Record<string, string | undefined> = {}) =>
   ({
     DATABASE_URL: database.url,
@@ -38,7 +38,7 @@ const variables = (more: Record<string, string | undefined> = {}) =>
 const run = (more: Record<string, string | undefined> = {}, ...args: string[]) =>
   runCli(['check', '--orm', ORM, ...args], variables(more));
 
-/** What is found, by name. */
+/** The findings, by name. */
 async function findings(more?: Record<string, string | undefined>) {
   const { code, stdout, stderr } = await runInProcess(['check', '--json', '--orm', SOURCE_ORM], variables(more));
   const { ok, checks } = JSON.parse(stdout);
@@ -63,7 +63,7 @@ const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'h
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
 describe('check', () => {
-  test('finds nothing wrong where nothing is, in a line for each thing, and ends with 0', async () => {
+  test('finds no fault in a correct setup, prints a line for each check, and ends with 0', async () => {
     const { code, stdout, stderr } = await run();
     expect([code, stderr]).toEqual([0, '']);
     const lines = stdout.split('\n').slice(0, -1);
@@ -72,7 +72,7 @@ describe('check', () => {
     expect(stdout).toMatch(/project: the ORM knows AppUser and the entities of the library/);
   });
 
-  test('says the same as JSON', async () => {
+  test('prints the same as JSON', async () => {
     const { code, stdout } = await run({}, '--json');
     const { ok, checks, ...rest } = JSON.parse(stdout);
     expect([code, ok, rest]).toEqual([0, true, {}]);
@@ -80,7 +80,7 @@ describe('check', () => {
     expect(checks).toEqual(NAMES.map((name) => ({ name, status: 'ok', message })));
   });
 
-  test('lists every fault of the settings, and looks at the rest all the same', async () => {
+  test('lists every fault of the settings, and still runs the other checks', async () => {
     const { ok, byName } = await findings({
       JWT_ALLAUTH_SECRET_KEY: 'short',
       JWT_ALLAUTH_ISSUERR: 'x',
@@ -105,7 +105,7 @@ describe('check', () => {
     ['REFRESH_TOKEN', './nowhere.js#Own', 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names the module \.\/nowhere\.js/],
     ['REFRESH_TOKEN', `${ORM}#AppUser`, 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names AppUser, but .* exports/],
     ['USER_ATTRIBUTES', '{"plan":"plan"}', 'project', /USER_ATTRIBUTES names "plan", which AppUser does not have/],
-  ])('fails for a %s that only a start would find', async (setting, value, name, found) => {
+  ])('fails for a %s that otherwise only a start would find', async (setting, value, name, found) => {
     const { ok, byName } = await findings({ [`JWT_ALLAUTH_${setting}`]: value });
     expect([ok, Object.keys(byName), byName[name].status]).toEqual([false, NAMES, 'failed']);
     const others = Object.entries(byName).filter(([other]) => other !== name);
@@ -113,7 +113,7 @@ describe('check', () => {
     expect(byName[name].message).toMatch(found);
   });
 
-  test('fails for an ORM that does not know the library, and for none', async () => {
+  test("fails for an ORM without the library's entities, and without an ORM", async () => {
     for (const [reference, found] of [
       [`${ORM}#withoutOurs`, /does not know AuthSession: add \.\.\.createAuthEntities/],
       ['./nowhere.js', /--orm names the module \.\/nowhere\.js, which cannot be loaded/],
@@ -180,13 +180,13 @@ describe('check', () => {
     });
   });
 
-  test('does not mind what the app has beside that', async () => {
+  test('accepts columns of the app that the library does not know', async () => {
     const change = 'alter table app_user rename permissions to rights; alter table auth_session add tenant int';
     const back = 'alter table app_user rename rights to permissions; alter table auth_session drop tenant';
     await changed(change, back, async () => expect((await findings()).ok).toBe(true));
   });
 
-  test('warns of a database whose transactions are not read committed', async () => {
+  test('warns about a database whose transactions are not read committed', async () => {
     const set = (what: string) => `do $$ begin execute 'alter database ' || current_database() || ' ${what}'; end $$`;
     const level = 'default_transaction_isolation';
     await changed(set(`set ${level} = serializable`), set(`reset ${level}`), async () => {
@@ -196,7 +196,7 @@ describe('check', () => {
     });
   });
 
-  test('warns where the pages of sessions are filled, and says what to do', async () => {
+  test('warns if the pages of the session table have no free space, and says what to do', async () => {
     for (const change of ['reset (fillfactor)', 'set (fillfactor = 91)']) {
       await changed(
         `alter table auth_session ${change}`,
@@ -230,7 +230,7 @@ describe('check', () => {
     );
   });
 
-  test('warns of a weak key without failing, and without showing it', async () => {
+  test('warns about a weak key without failing, and without showing it', async () => {
     const weak = 'correct horse battery staple and so on';
     secrets.add(weak);
     const { ok, byName } = await findings({ JWT_ALLAUTH_SECRET_KEY: weak });
@@ -246,7 +246,7 @@ describe('check looks at the encryption keys:', () => {
     return [ok, byName['encryption-keys'].status, byName['encryption-keys'].message];
   };
 
-  test('one that comes from the signing key is warned of in development', async () => {
+  test('one that is derived from the signing key causes a warning in development', async () => {
     const development = { NODE_ENV: 'development', JWT_ALLAUTH_ENCRYPTION_KEYS: undefined };
     expect(await found(development)).toEqual([true, 'warning', expect.stringMatching(/ENCRYPTION_KEYS is not set/)]);
   });
@@ -272,11 +272,11 @@ describe('check looks at the encryption keys:', () => {
       /a text/,
     ],
     ['one byte again and again', { JWT_ALLAUTH_ENCRYPTION_KEYS: 'fe'.repeat(32) }, /repeats itself/],
-  ])('%s is warned of, and not shown', async (_, more, message) => {
+  ])('%s causes a warning, and is not shown', async (_, more, message) => {
     expect(await found(more)).toEqual([true, 'warning', expect.stringMatching(message)]);
   });
 
-  test('random ones are fine', async () => {
+  test('random ones are accepted', async () => {
     expect((await found({ JWT_ALLAUTH_ENCRYPTION_KEYS: `${other},${ENCRYPTION_KEY}` })).slice(0, 2)).toEqual([
       true,
       'ok',
@@ -284,7 +284,7 @@ describe('check looks at the encryption keys:', () => {
   });
 });
 
-test('sessions without an end are warned of, and a published key without an audience', async () => {
+test('sessions without an end, and a published key without an audience, cause warnings', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = {
     JWT_ALLAUTH_ALGORITHM: 'ES256',
@@ -305,7 +305,7 @@ test.each([
   ['COOKIE_PATH', '/auth', 'JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_PATH is set'],
   ['COOKIE_NAME', 'session', 'JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_NAME does not start with it'],
 ])(
-  'a refresh cookie that other hosts of the domain can set (%s) is warned of in production',
+  'a refresh cookie that other hosts of the domain can set (%s) causes a warning in production',
   async (name, value, why) => {
     const variables = { [`JWT_ALLAUTH_REFRESH_TOKEN_${name}`]: value };
     const { ok, byName } = await findings(variables);
@@ -332,11 +332,11 @@ describe('a secret', () => {
     ['please-change-me-before-you-go-live!', /is common in examples/],
     ['mySuperSecretKeyForThisApplication01', /is common in examples/],
     ['the quick brown fox jumps over a lazy dog', /consists of words/],
-  ])('of %s is warned of', (secret, found) => {
+  ])('of %s causes a warning', (secret, found) => {
     expect(warningsOf(secret)).toEqual([expect.stringMatching(found)]);
   });
 
-  test('that looks random is not warned of, 3000 times', () => {
+  test('that looks random causes no warning, 3000 times', () => {
     for (let round = 0; round < 1000; round++) {
       for (const form of ['hex', 'base64', 'base64url'] as const) {
         const secret = createHash('sha256').update(`round ${round}`).digest(form); // the same in each run
@@ -345,12 +345,12 @@ describe('a secret', () => {
     }
   });
 
-  test('that is random and has digits in a row is not warned of', () => {
+  test('that is random and contains consecutive digits causes no warning', () => {
     expect(warningsOf('9f123456c07be2a4d81f5360b9e7c2d4a6f81b3e5d7092c4')).toEqual([]);
   });
 });
 
-test('an RSA key of 2048 bits is warned of, a new one and an EC key are not', async () => {
+test('an RSA key of 2048 bits causes a warning, a new one and an EC key do not', async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
   const settings = (algorithm: string, key: unknown) => Object.assign(new Settings(), { algorithm, privateKey: key });

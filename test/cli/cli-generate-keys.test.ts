@@ -21,10 +21,10 @@ const run = (...args: string[]) => runInProcess(['generate-keys', ...args], {}, 
 const read = (name: string) => readFile(join(directory, name), 'utf8');
 const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777;
 
-/** Remembers a private key as what must be shown nowhere. */
+/** Remembers a private key, which must appear nowhere. */
 const watch = (pem: string) => secrets.add(...pem.split('\n').filter((line) => line && !line.startsWith('-----')));
 
-/** The variables as a shell reads what was printed. */
+/** The variables as a shell reads them from the output. */
 function variablesOf(stdout: string): Record<string, string> {
   const script = `set -a; eval "$1"; exec env`;
   const lines = execFileSync('sh', ['-c', script, 'sh', stdout], { env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' });
@@ -38,7 +38,7 @@ describe('generate-keys', () => {
     ['ES512', ['--algorithm', 'ES512']],
     ['RS256', ['--algorithm', 'RS256']],
   ] as const)(
-    'writes a key pair for %s, the private one for its owner only, and prints variables that work',
+    'writes a key pair for %s, the private key readable only by its owner, and prints variables that work',
     async (algorithm, args) => {
       const { code, stdout, stderr } = await run(...args);
       watch(await read('private-key.pem'));
@@ -63,7 +63,7 @@ describe('generate-keys', () => {
     },
   );
 
-  test('makes the folder that it is to write to', async () => {
+  test('creates the output folder', async () => {
     const { code } = await run('--out', 'keys/of/the app');
     watch(await read('keys/of/the app/private-key.pem'));
     expect(code).toBe(0);
@@ -87,7 +87,7 @@ describe('generate-keys', () => {
     expect(stdout + stderr).not.toContain(secret);
   });
 
-  test('makes an encryption key for its owner only, of which nothing is printed, and keeps one that is there', async () => {
+  test('writes an encryption key that only its owner can read, prints none of it, and keeps an existing one', async () => {
     const first = await run();
     const key = await read('encryption-key');
     secrets.add(key);
@@ -110,14 +110,14 @@ describe('generate-keys', () => {
     expect(await read('other/encryption-key')).not.toBe(key);
   });
 
-  test('never makes the same key twice', async () => {
+  test('never generates the same key twice', async () => {
     await run('--algorithm', 'HS256');
     const first = await read('secret-key');
     await run('--algorithm', 'HS256', '--force');
     expect(await read('secret-key')).not.toBe(first);
   });
 
-  test('overwrites nothing, and leaves nothing half done, unless it is told to', async () => {
+  test('overwrites nothing without an explicit option, and leaves no partial result', async () => {
     await writeFile(join(directory, 'public-key.pem'), 'in use');
     const refused = await run();
     const complaint = /^jwt-allauth: .*public-key\.pem already exists; --force overwrites it\n$/;
@@ -136,7 +136,7 @@ describe('generate-keys', () => {
     expect(await modeOf('private-key.pem')).toBe(0o600);
   });
 
-  test('keeps the old keys where the new ones cannot all be written', async () => {
+  test('keeps the old keys if the new ones cannot all be written', async () => {
     await writeFile(join(directory, 'private-key.pem'), 'in use');
     await mkdir(join(directory, 'public-key.pem'));
     const { code, stderr } = await run('--force');

@@ -19,13 +19,13 @@ test.each([
   ['check', 1],
   ['check --json', 1],
   ['generate-keys', 0],
-])('`jwt-allauth %s | head` ends as without the pipe, and without a stack', async (args, code) => {
+])('`jwt-allauth %s | head` ends as without the pipe, and prints no stack', async (args, code) => {
   const child = spawn(process.execPath, [MAIN, ...args.split(' ')], {
     env: {},
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child.stdout.destroy(); // as `head` does, before anything was printed
+  child.stdout.destroy(); // as `head` does, before anything is printed
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
     errors += text;

@@ -24,7 +24,7 @@ const run = (...args: string[]) =>
     JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
   });
 
-/** Two live sessions, the second used last, beside one that was revoked and one that has expired. */
+/** Two live sessions, the second used last, and also a revoked one and an expired one. */
 async function fourSessions() {
   const [first, second] = [owner.client, await owner.another()];
   const [revoked, expired] = [await owner.another(), await owner.another()];
@@ -38,7 +38,7 @@ async function fourSessions() {
 }
 
 describe('sessions list', () => {
-  test('shows the live sessions of a user, the one used last first, and what clients said without its control characters', async () => {
+  test('shows the live sessions of a user, the last used first, without control characters of clients', async () => {
     const { first, second } = await fourSessions();
     await createOwner(app);
     const device = ['Firefox \u001b[2J', 'macOS\u009b', null, '192.0.2.1', sessionOf(second)];
@@ -58,7 +58,7 @@ describe('sessions list', () => {
     expect((await run('list', '--user', owner.id)).stdout).toMatch(expected);
   });
 
-  test('gives the same as JSON', async () => {
+  test('prints the same as JSON', async () => {
     const { first, second } = await fourSessions();
     const { code, stdout, stderr } = await run('list', '--user', owner.id, '--json');
     expect([code, stderr]).toEqual([0, '']);
@@ -70,7 +70,7 @@ describe('sessions list', () => {
     expect(sessions[0]).toEqual({ id: sessionOf(second), ...dates, ...device });
   });
 
-  test('says so where there is none', async () => {
+  test('says so if there are none', async () => {
     await app.auth.sessions.revokeAll(owner.id);
     expect(await run('list', '--user', email)).toEqual({ code: 0, stdout: 'no live sessions\n', stderr: '' });
     expect(await run('list', '--user', email, '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
@@ -78,7 +78,7 @@ describe('sessions list', () => {
 });
 
 describe('sessions revoke', () => {
-  test('ends every session of the user and nobody else’s', async () => {
+  test('ends every session of the user and no session of others', async () => {
     const { first, second } = await fourSessions();
     const other = await createOwner(app);
     expect(await run('revoke', '--user', email)).toEqual({ code: 0, stdout: 'sessions revoked: 2\n', stderr: '' });
@@ -88,7 +88,7 @@ describe('sessions revoke', () => {
     expect(await run('revoke', '--user', owner.id)).toEqual({ code: 0, stdout: 'sessions revoked: 0\n', stderr: '' });
   });
 
-  test('ends one session where one is named', async () => {
+  test('ends one session if one is named', async () => {
     const { first, second } = await fourSessions();
     const args = ['revoke', '--user', owner.id, '--session', sessionOf(first)];
     expect(await run(...args)).toEqual({ code: 0, stdout: 'sessions revoked: 1\n', stderr: '' });
@@ -108,7 +108,7 @@ test.each([
   [randomUUID(), 'there is no user with this id'],
   ['17', 'there is no user with this id'],
   ["' or true --", 'there is no user with this id'],
-])('nobody is found by %s, and nothing is ended', async (user, complaint) => {
+])('%s finds no user, and no session ends', async (user, complaint) => {
   for (const command of ['list', 'revoke']) {
     const expected = { code: 1, stdout: '', stderr: `jwt-allauth: ${complaint}\n` };
     expect(await run(command, '--user', user)).toEqual(expected);

@@ -33,7 +33,7 @@ const env = (more: Record<string, string> = {}) => ({
 const run = (args: string[], more?: Record<string, string>) =>
   runInProcess([...args, '--orm', SOURCE_ORM], env(more), directory);
 
-/** A session of a new user that ended so many seconds ago. */
+/** A session of a new user that expired so many seconds ago. */
 async function expired(secondsAgo: number) {
   const owner = await createOwner(app);
   const sql = 'update auth_session set expires_at = now() - make_interval(secs => $1) where user_id = $2';
@@ -64,7 +64,7 @@ describe('help', () => {
     ['sessions revoke', [/--user <id or e-mail>/, /--session <id>/, /--orm/, /--env/]],
     ['generate-keys', [/--algorithm <name>/, /--out <folder>/, /--force/]],
     ['check', [/--json/, /--orm/, /--env/]],
-  ])('of "%s" says what there is, without an app', async (command, contents) => {
+  ])('of "%s" lists commands or options, without an app', async (command, contents) => {
     const { code, stdout, stderr } = await runInProcess([...command.split(' ').filter(Boolean), '--help']);
     expect([code, stderr]).toEqual([0, '']);
     for (const content of contents) expect(stdout).toMatch(content);
@@ -80,7 +80,7 @@ test.each([
   expect([code, stdout === '', stderr === '']).toEqual([expected, expected > 0, expected === 0]);
 });
 
-describe('what cannot be understood', () => {
+describe('an invalid command line', () => {
   test.each<[args: string, complaint: RegExp]>([
     ['', /^Usage: jwt-allauth/],
     ['purg', /unknown command 'purg'\n\(Did you mean purge\?\)/],
@@ -92,7 +92,7 @@ describe('what cannot be understood', () => {
     ['sessions list', /required option '--user <id or e-mail>' not specified/],
     ['sessions revoke --session x', /required option '--user/],
     ['generate-keys --algorithm none', /Allowed choices are HS256, .*ES512/],
-  ])('"%s" ends with 2 and says why on standard error', async (args, complaint) => {
+  ])('"%s" ends with 2 and prints the reason on standard error', async (args, complaint) => {
     const { code, stdout, stderr } = await runInProcess(args.split(' ').filter(Boolean));
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(complaint);
@@ -101,14 +101,14 @@ describe('what cannot be understood', () => {
 
 describe('the app', () => {
   test.each(['default', 'promised', 'make', 'makeLater', 'makeInstance', 'keepAlive'])(
-    'may give its ORM as the export %s, and the command ends by itself',
+    'may export its ORM as %s, and the command ends by itself',
     async (name) => {
       const result = await runCli(['purge', '--dry-run', '--orm', `${ORM}#${name}`], env(), directory);
       expect(result).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('sessions: 0') });
     },
   );
 
-  test('may keep a list of revoked sessions and sign with a key pair', async () => {
+  test('may use the revocation list and sign with a key pair', async () => {
     const keys = await generateKeys('ES256');
     if (!('privateKey' in keys)) throw new Error('a secret for ES256');
     const { JWT_ALLAUTH_SECRET_KEY: _, ...variables } = env({
@@ -120,7 +120,7 @@ describe('the app', () => {
     expect(result).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('is looked for in dist/mikro-orm.config.js of the working directory', async () => {
+  test('is loaded from dist/mikro-orm.config.js in the working directory', async () => {
     const { code, stderr } = await runCli(['purge'], env(), directory);
     expect(code).toBe(1);
     expect(stderr).toMatch(
@@ -148,7 +148,7 @@ describe('the app', () => {
     }
   });
 
-  test('has its settings checked before anything is done, all of them', async () => {
+  test('has all its settings checked before the command does anything', async () => {
     await expired(86_400);
     const before = await count();
     const faults = { JWT_ALLAUTH_SECRET_KEY: 'too short', JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: 'soon' };
@@ -188,7 +188,7 @@ describe('the app', () => {
     expect(rows).toEqual([]);
   });
 
-  test('without the library’s tables is told to look at the check', async () => {
+  test('without the library’s tables gets the advice to run check', async () => {
     const url = new URL(app.database.url);
     url.pathname = '/postgres';
     const { code, stderr } = await run(['purge'], { DATABASE_URL: url.href });
@@ -200,7 +200,7 @@ describe('the app', () => {
     ]);
   });
 
-  test('may have its variables in a file, beside which those of the process win', async () => {
+  test('may have its variables in a file; those of the process take precedence', async () => {
     const file = join(directory, 'app.env');
     await writeFile(
       file,
@@ -219,7 +219,7 @@ describe('the app', () => {
 });
 
 describe('purge', () => {
-  test('deletes what has expired and says how much of each; with --dry-run it only says so', async () => {
+  test('deletes expired rows and reports the number of each kind; with --dry-run it only reports', async () => {
     await app.database.pool.query('truncate auth_session, auth_revocation');
     for (const secondsAgo of [60, 7200]) await expired(secondsAgo);
     await createOwner(app);
@@ -237,10 +237,10 @@ describe('purge', () => {
     expect(await run(['purge'])).toEqual({ code: 0, stdout: counts('deleted'), stderr: progress });
     expect(await count()).toBe(1);
     const { rows } = await app.database.pool.query('select count(*)::int as count from auth_revocation');
-    expect(rows).toEqual([{ count: 1 }]); // of the session that expired a minute ago
+    expect(rows).toEqual([{ count: 1 }]); // the session that expired a minute ago
   });
 
-  test('that takes long tells about it once a second', async () => {
+  test('reports its progress once a second', async () => {
     const { id } = await createOwner(app);
     await app.database.pool.query(
       `insert into auth_session (id, user_id, jti, rotated_at, enabled, created_at, expires_at)

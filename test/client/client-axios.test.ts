@@ -6,7 +6,7 @@ import { ClientNetwork } from '../support/client-network.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
-/** The part of a request that the README's interceptors see. */
+/** The part of a request that the manual's interceptors see. */
 interface Config {
   readonly method: string;
   readonly path: string;
@@ -14,7 +14,7 @@ interface Config {
   readonly body?: object;
 }
 
-/** Has the interceptors of axios, and sends through a network. */
+/** Holds the interceptors of axios, and sends through a network. */
 class AxiosStub {
   #before = async (config: Config) => config;
   #failed = async (error: unknown): Promise<unknown> => Promise.reject(error);
@@ -70,7 +70,7 @@ afterEach(async () => {
 
 const get = () => api.request({ method: 'GET', path: '/auth/user', headers: new Headers() });
 
-test('eight refused requests of the interceptors in the README are repeated after one refresh', async () => {
+test('the interceptors in the manual repeat eight refused requests after one refresh', async () => {
   app.clock.advance('11m');
   const answers = await Promise.all(Array.from({ length: 8 }, get));
   expect(answers).toMatchObject(Array(8).fill({ status: 200, data: { email: 'axios@example.com' } }));
@@ -78,7 +78,7 @@ test('eight refused requests of the interceptors in the README are repeated afte
   expect(network.log).toHaveLength(17);
 });
 
-test('a wrong password is sent once, and a user who is signed out gets the 401', async () => {
+test('a wrong password is sent once, and a signed-out user gets the 401', async () => {
   const body = { oldPassword: 'not the password', newPassword: 'another sentence, as long' };
   const change = { method: 'POST', path: '/auth/password/change', headers: new Headers(), body };
   const wrong = { response: { status: 401, data: { code: 'incorrect_credentials' } } };

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-test('a client without browser APIs signs up, refreshes, repeats after a 401 and signs out at a real server', async () => {
+test('a client without browser APIs signs up, refreshes, retries after a 401 and signs out at a real server', async () => {
   const child = fork(MAIN, [app.url]);
   const ended = once(child, 'exit').then(([code]) => code);
   const message = async () =>

@@ -17,13 +17,13 @@ describe('the cookie of a client', () => {
     ({ app, network } = await apps.start());
   });
 
-  /** Puts the clients on a page. */
+  /** Connects the clients to a page. */
   function openPage(href = app.url, isSecureContext = true): void {
     vi.stubGlobal('location', new URL(href));
     vi.stubGlobal('isSecureContext', isSecureContext);
   }
 
-  /** Holds the answers of a path back until the result is called; `isNear` when the server has given the first one. */
+  /** Holds back the answers of a path until the result is called; `isNear` when the server has given the first. */
   function pause(path: string): (() => void) & { readonly isNear: Promise<void> } {
     const [near, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     network.pause = (asked) => {
@@ -34,15 +34,15 @@ describe('the cookie of a client', () => {
     return Object.assign(held.resolve, { isNear: near.promise });
   }
 
-  /** Waits for the next turn of the tabs, as another tab does. Its turn ends when the result of it is called. */
+  /** Waits for the tabs' lock, as another tab does. Calling the result releases it. */
   async function waitNext(): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     void navigator.locks.request(`jwt-allauth ${app.url}/auth`, () => promise);
-    await navigator.locks.query(); // the request has been queued
+    await navigator.locks.query(); // the lock request is queued
     return resolve;
   }
 
-  test('that is good for nothing is removed once, when a refresh is finally refused', async () => {
+  test('that is of no use is removed once, when a refresh is finally refused', async () => {
     const client = apps.newClient();
     await client.register(ADA);
     await app.database.pool.query('delete from auth_session');
@@ -58,14 +58,14 @@ describe('the cookie of a client', () => {
     expect(await apps.newClient().restore()).toEqual({ status: 'signed-out', reason: undefined });
   });
 
-  test('of a visitor who has none is asked for once, and nothing is removed', async () => {
+  test('of a visitor without one is asked for once, and nothing is removed', async () => {
     openPage();
     expect(await apps.newClient().restore()).toEqual({ status: 'signed-out', reason: undefined });
     await app.signedUp('meanwhile@example.com'); // longer than a request takes
     expect(network.log).toEqual(['POST /auth/refresh 204']);
   });
 
-  test('of a sign-in that comes meanwhile is not removed', async () => {
+  test('of a sign-in at the same time is not removed', async () => {
     const client = apps.newClient();
     await client.register(ADA);
     await app.database.pool.query('delete from auth_session');
@@ -75,7 +75,7 @@ describe('the cookie of a client', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('is left alone where the tabs of a page have no locks', async () => {
+  test('is not touched if the tabs of a page have no locks', async () => {
     openPage();
     vi.stubGlobal('navigator', undefined);
     const client = apps.newClient();
@@ -91,7 +91,7 @@ describe('the cookie of a client', () => {
   test.each([
     ['of another site', FOREIGN, true],
     ['without TLS', undefined, false],
-  ])('that a browser refuses a page %s is told at sign-in', async (_, href, isSecure) => {
+  ])('that a browser refuses on a page %s is reported at sign-in', async (_, href, isSecure) => {
     openPage(href, isSecure);
     const client = apps.newClient();
     await client.register(ADA);
@@ -104,7 +104,7 @@ describe('the cookie of a client', () => {
     expect(forgetful.state).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
   });
 
-  test('that is refused is told at sign-in, though a renewal began before and waits for its turn', async () => {
+  test('that is refused is reported at sign-in, even if a renewal began before and waits for its turn', async () => {
     openPage(FOREIGN);
     await app.signedUp(ADA.email);
     network.isWithoutCookies = true;
@@ -123,7 +123,7 @@ describe('the cookie of a client', () => {
     expect(apps.refreshes()).toEqual(Array(2).fill('POST /auth/refresh 204')); // the check, and the renewal
   });
 
-  test('that is kept is not told as refused, where another tab signs out right after the sign-in', async () => {
+  test('that is kept is not reported as refused if another tab signs out right after the sign-in', async () => {
     openPage(FOREIGN);
     const [client, other] = [apps.newClient(), apps.newClient()];
     await app.signedUp(ADA.email);
@@ -138,7 +138,7 @@ describe('the cookie of a client', () => {
     expect(network.log).toEqual(['POST /auth/login 200', 'POST /auth/refresh 200', 'POST /auth/logout 204']);
   });
 
-  test('that nobody can ask for after the sign-in is not told as refused', async () => {
+  test('that cannot be checked after the sign-in is not reported as refused', async () => {
     openPage(FOREIGN);
     const client = apps.newClient();
     network.fails('/auth/refresh', 'lost', 'lost', 'lost', 'lost');
@@ -147,7 +147,7 @@ describe('the cookie of a client', () => {
     expect(apps.refreshes()).toEqual(Array(4).fill('POST /auth/refresh -'));
   });
 
-  test('that does not come back with the first refresh is told as the reason', async () => {
+  test('that does not come back with the first refresh is reported as the reason', async () => {
     const client = apps.newClient();
     await client.register(ADA);
     network.cookies.clear();

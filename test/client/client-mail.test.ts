@@ -28,7 +28,7 @@ describe.each([
     await network.fetch(new Request(link, { redirect: 'manual', credentials: 'include' }));
   }
 
-  test('sign up and confirm, once more on request', async () => {
+  test('users sign up, confirm the address, and can request the mail again', async () => {
     expect(await client.register({ email: EMAIL, password: PASSWORD })).toBe('confirmation-mailed');
     expect(client.state.status).toBe('unknown');
     await expect(client.login({ email: EMAIL, password: PASSWORD })).rejects.toMatchObject({
@@ -42,7 +42,7 @@ describe.each([
     });
   });
 
-  test('replace a password, and sign in with that', async () => {
+  test('users reset the password, and sign in with the new one', async () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     await open(await app.linkTo(EMAIL));
     await client.requestPasswordReset({ email: EMAIL });
@@ -53,7 +53,7 @@ describe.each([
     expect(client.state.status).toBe('signed-in');
   });
 
-  test('change the address, invite and accept', async () => {
+  test('users change the address, invite others and accept an invitation', async () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     await open(await app.linkTo(EMAIL));
     await app.database.pool.query('update app_user set role = 1000');

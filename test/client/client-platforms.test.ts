@@ -17,7 +17,7 @@ async function start(refreshTokenAsCookie: boolean): Promise<void> {
   ({ app, network } = await apps.start({ refreshTokenAsCookie }));
 }
 
-describe('on a platform without browser APIs, as React Native is', () => {
+describe('on a platform without browser APIs, such as React Native', () => {
   const { timeout, any } = AbortSignal;
   beforeEach(async () => {
     await start(false);
@@ -33,7 +33,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
   });
   afterEach(() => void Object.assign(AbortSignal, { timeout, any }));
 
-  /** A client of a server that answers tokens, and what it has sent. */
+  /** A client of a server that answers with tokens, and the requests it has sent. */
   function newStub() {
     const claims = Buffer.from(JSON.stringify({ sub: '1', session: 's', name: 'Zoë 東京 👋', iat: 1, exp: 601 }));
     const sent: string[] = [];
@@ -49,7 +49,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
     return { client, sent };
   }
 
-  test('a client signs in, renews, asks and signs out, and reads claims beyond ASCII', async () => {
+  test('a client signs in, renews, calls the API and signs out, and reads claims beyond ASCII', async () => {
     const { client, sent } = newStub();
     expect(await client.login(ADA)).toMatchObject({ claims: { name: 'Zoë 東京 👋' } });
     vi.setSystemTime(Date.now() + 11 * MINUTE);
@@ -69,7 +69,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
     });
   }
 
-  test('an answer that does not come is waited for 30 seconds', async () => {
+  test('the client waits 30 seconds for an answer', async () => {
     vi.useFakeTimers({ toFake: ['Date', 'setTimeout'] });
     const settled = vi.fn();
     const failed = failure(newSilenced().login(ADA));
@@ -80,7 +80,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
     expect(await failed).toMatchObject({ code: 'network_error', isPassing: true });
   });
 
-  test('a request that its caller aborts fails with an error, though the signal has no reason', async () => {
+  test('a request that its caller aborts fails with an error, even if the signal has no reason', async () => {
     vi.spyOn(AbortSignal.prototype, 'reason', 'get').mockReturnValue(undefined);
     const caller = new AbortController();
     const asked = failure(newSilenced().fetch('https://api.example.com/orders', { signal: caller.signal }));
@@ -88,7 +88,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
     expect(await asked).toEqual(new Error('Aborted'));
   });
 
-  test('the access token goes to no URL that only begins like the own origin', async () => {
+  test('the access token is not sent to a URL that only begins like the own origin', async () => {
     const { client, sent } = newStub();
     await client.login(ADA);
     for (const rest of ['.evil.example/', '@evil.example/', ':81/x']) {
@@ -99,7 +99,7 @@ describe('on a platform without browser APIs, as React Native is', () => {
 });
 
 describe('a refused token', () => {
-  test('is replaced once for eight callers, and for a later one without asking', async () => {
+  test('is replaced once for eight callers, and a later caller gets the new one without a request', async () => {
     await start(true);
     const client = apps.newClient();
     await client.register(ADA);
@@ -112,7 +112,7 @@ describe('a refused token', () => {
     expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
   });
 
-  test('is not replaced by that of another user, nor where nobody is signed in', async () => {
+  test('is not replaced by that of another user, or if nobody is signed in', async () => {
     await start(true);
     const client = apps.newClient();
     await client.register(ADA);
@@ -156,7 +156,7 @@ test('a refresh token that a store has lost is the reason of the next sign-out',
   expect(network.log).toEqual(['POST /auth/registration 201']);
 });
 
-test('a refresh token in a store is forgotten when it is finally refused, and nothing more is asked', async () => {
+test('a refresh token in a store is deleted when it is finally refused, and the client sends no more requests', async () => {
   await start(false);
   const store = memoryStore();
   const client = apps.newClient(store);
@@ -168,7 +168,7 @@ test('a refresh token in a store is forgotten when it is finally refused, and no
   expect(await store.get()).toBeUndefined();
 });
 
-test('an access token is renewed between a twentieth and a fifth of its life before its end, never punctually', async () => {
+test('an access token is renewed at a random time, a twentieth to a fifth of its life before its end', async () => {
   await start(true);
   const client = apps.newClient();
   await client.register(ADA);
@@ -181,7 +181,7 @@ test('an access token is renewed between a twentieth and a fifth of its life bef
   expect(drawn.size).toBeGreaterThan(30); // of 90 seconds, more than the grace of 10
 });
 
-test('an access token that lasts for an hour is renewed in its last five minutes', () => {
+test('an access token that lasts an hour is renewed in its last five minutes', () => {
   const text = `e30.${btoa(JSON.stringify({ iat: 1, exp: 3601 }))}.`;
   const isFresh = (chance: number, seconds: number) => new AccessToken(text, 0, chance).isFresh(seconds * 1000);
   expect([isFresh(1, 3299), isFresh(1, 3300)]).toEqual([true, false]);

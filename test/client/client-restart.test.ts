@@ -8,7 +8,7 @@ import { ClientNetwork } from '../support/client-network.js';
 import { PASSWORD } from '../support/test-client.js';
 import { createTestDatabase } from '../support/test-database.js';
 
-test('a client stays signed in while its server is stopped and started again', async () => {
+test('a client stays signed in while its server restarts', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-restart-'));
   onTestFinished(() => rm(directory, { recursive: true }));
   const database = await createTestDatabase();
@@ -28,7 +28,7 @@ test('a client stays signed in while its server is stopped and started again', a
   await demo.stop();
   const meanwhile = client.refresh().catch(({ code }) => code);
   demo = await start(new URL(demo.url).port);
-  const outcome = await meanwhile; // its last try is after 6 seconds, when a slow machine may not be there yet
+  const outcome = await meanwhile; // its last try is after 6 seconds; a slow machine may not be up by then
   expect([client.state, 'network_error']).toContain(outcome);
   expect(await client.refresh()).toMatchObject({ claims: { session: state.claims.session } });
   expect((await client.getUser()).email).toBe('ada@example.com');

@@ -23,7 +23,7 @@ async function start(settings: SettingsInput = {}, store?: RefreshTokenStore): P
   client = apps.newClient(store);
 }
 
-/** The whole machine's clock, and with it the client's, goes on without the server's; or the other way round. */
+/** Moves the clock of the whole machine, and so the client's, but not the server's; or the other way round. */
 const moveClientClock = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 const user = () => client.fetch(`${app.url}/auth/user`).then(({ status }) => status);
 
@@ -33,7 +33,7 @@ describe.each([
 ])('a client with refresh tokens in %s', (_, settings, store) => {
   beforeEach(() => start(settings, store?.()));
 
-  test('signs up, out and in, shows the claims, and tells who listens', async () => {
+  test('signs up, out and in, exposes the claims, and notifies its listeners', async () => {
     const states: string[] = [];
     const end = client.subscribe(() => states.push(client.state.status));
     expect(client.state).toEqual({ status: 'unknown' });
@@ -56,10 +56,10 @@ describe.each([
     expect(await app.liveSessions()).toBe(0);
     expect(await user()).toBe(401);
     expect(network.cookies).toEqual(new Map());
-    expect(apps.refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of a visitor whom nobody knows
+    expect(apps.refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of an anonymous visitor
   });
 
-  test('survives the loss of the answer to a refresh, before it, in it and after it', async () => {
+  test('survives the loss of the answer to a refresh, before, during and after the answer', async () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     for (const mishap of ['lost', 'answer lost', 'answer cut'] as const) {
       network.fails('/auth/refresh', mishap);
@@ -71,7 +71,7 @@ describe.each([
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('has a method for every endpoint that asks for the access token', async () => {
+  test('has a method for every endpoint that requires the access token', async () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     expect(await client.updateUser({ firstName: 'Grace', lastName: 'Hopper' })).toMatchObject({ lastName: 'Hopper' });
     expect(await client.getUser()).toMatchObject({ email: EMAIL, firstName: 'Grace', role: 0, emailVerified: true });
@@ -99,7 +99,7 @@ describe.each([
     expect(await client.keys()).toEqual({ keys: [] });
   });
 
-  test('fails with our codes and fields, and sends a wrong password once', async () => {
+  test("fails with the library's codes and fields, and sends a wrong password once", async () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     const error = await failure(client.changePassword({ oldPassword: 'not it', newPassword: 'another sentence' }));
     expect(error).toBeInstanceOf(AuthError);
@@ -121,14 +121,14 @@ describe('the renewal of the access token', () => {
     network.log.length = 0;
   });
 
-  test('comes before a request when a laptop slept over the expiry', async () => {
+  test('happens before a request when a laptop slept past the expiry', async () => {
     app.clock.advance('3h');
     moveClientClock(180 * MINUTE);
     expect(await Promise.all([user(), user(), user()])).toEqual([200, 200, 200]);
     expect(network.log).toEqual(['POST /auth/refresh 200', ...Array(3).fill('GET /auth/user 200')]);
   });
 
-  test('goes on beside a request shortly before the expiry', async () => {
+  test('runs in parallel to a request shortly before the expiry', async () => {
     app.clock.advance(9 * 60 + 30);
     moveClientClock(9.5 * MINUTE);
     const { promise, resolve: answer } = Promise.withResolvers<void>();
@@ -144,11 +144,11 @@ describe('the renewal of the access token', () => {
     expect(apps.refreshes()).toHaveLength(1);
   });
 
-  test('does not come early nor late because a clock is an hour wrong', async () => {
+  test('is neither early nor late if a clock is wrong by an hour', async () => {
     for (const hours of [1, -1]) {
       const now = Date.now();
       vi.setSystemTime(now + hours * 60 * MINUTE);
-      await client.refresh(); // as if the clock had been so from the beginning
+      await client.refresh(); // as if the clock had been wrong from the beginning
       network.log.length = 0;
       expect(await user()).toBe(200);
       app.clock.advance('8m');
@@ -163,7 +163,7 @@ describe('the renewal of the access token', () => {
     }
   });
 
-  test('comes on a 401 when the clock stood still, once for all requests, which are repeated with their bodies', async () => {
+  test('follows a 401 if the clock stood still, once for all requests, which are repeated with their bodies', async () => {
     app.clock.advance('11m');
     const rename = (firstName: string) => client.updateUser({ firstName });
     const renamed = await Promise.all([rename('Ada'), rename('Grace'), user()]);
@@ -173,25 +173,25 @@ describe('the renewal of the access token', () => {
     expect(network.log).toHaveLength(7);
   });
 
-  test('comes when the clock was set back', async () => {
+  test('happens if the clock was set back', async () => {
     moveClientClock(-2 * 60 * MINUTE);
     expect(await user()).toBe(200);
     expect(network.log).toEqual(['POST /auth/refresh 200', 'GET /auth/user 200']);
   });
 
-  test('repeats a request once, and hands a second 401 on', async () => {
+  test('repeats a request once, and returns a second 401 to the caller', async () => {
     await app.database.pool.query('update app_user set is_active = false');
     app.clock.advance('11m');
     expect(await user()).toBe(401);
     const sent = ['GET /auth/user 401', 'POST /auth/refresh 401', expect.stringMatching(/^POST \/auth\/logout/)];
-    await vi.waitFor(() => expect(network.log).toEqual(sent)); // the dead cookie is removed
+    await vi.waitFor(() => expect(network.log).toEqual(sent)); // the unusable cookie is removed
     expect(client.state).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
     expect(await user()).toBe(401);
     expect(network.log).toEqual([...sent, 'GET /auth/user 401']);
     expect(network.bearers.at(-1)).toBeNull();
   });
 
-  test('that waits behind a sign-in takes the token of that, and asks for no other', async () => {
+  test('that waits for a sign-in uses its token, and requests no other', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     const { promise, resolve: answer } = Promise.withResolvers<void>();
@@ -204,7 +204,7 @@ describe('the renewal of the access token', () => {
     expect(network.log).toEqual(['POST /auth/login 200', 'GET /auth/user 200']);
   });
 
-  test('that is asked for brings the claims of now, though another is under way', async () => {
+  test('on request returns the current claims, even if another renewal is running', async () => {
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     network.pause = (path) => (path === '/auth/refresh' ? promise : undefined);
     app.clock.advance('11m');
@@ -219,7 +219,7 @@ describe('the renewal of the access token', () => {
     expect(apps.refreshes()).toHaveLength(2);
   });
 
-  test('says that a replay ended the session', async () => {
+  test('reports that a replay ended the session', async () => {
     const [[name, stolen]] = [...network.cookies] as [[string, string]];
     await client.refresh();
     await client.refresh();
@@ -228,7 +228,7 @@ describe('the renewal of the access token', () => {
     expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
   });
 
-  test('is tried again where requests are lost, and nobody is signed out', async () => {
+  test('is retried if requests are lost, and nobody is signed out', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     network.fails('/auth/refresh', 'lost', 'lost');
@@ -236,12 +236,12 @@ describe('the renewal of the access token', () => {
     expect(apps.refreshes()).toEqual(['POST /auth/refresh -', 'POST /auth/refresh -', 'POST /auth/refresh 200']);
   });
 
-  describe('of which answers come late', () => {
+  describe('with late answers', () => {
     const patience: AbortController[] = [];
     /** Answers that the client waits for, in the order of its requests. */
     let answers: (() => void)[];
 
-    /** Lets the client lose its patience with an answer after so many seconds. */
+    /** Lets the client's timeout for an answer pass. */
     async function lose(count: number, seconds: number): Promise<void> {
       await vi.waitFor(() => expect([answers.length, patience.length]).toEqual([count, 1]));
       moveClientClock(seconds * 1000);
@@ -265,7 +265,7 @@ describe('the renewal of the access token', () => {
       vi.restoreAllMocks();
     });
 
-    test('is tried once more beside, and nobody goes next until both have been answered', async () => {
+    test('is tried once more in parallel, and no other caller starts until both are answered', async () => {
       const refreshed = client.refresh();
       await lose(1, 5);
       await vi.waitFor(() => expect(answers).toHaveLength(2));
@@ -287,7 +287,7 @@ describe('the renewal of the access token', () => {
       expect(app.events).toMatchObject([{ reuse: 'lost-response' }]);
     });
 
-    test('is not tried after the grace, in which it would look like a theft, but waited for', async () => {
+    test('is not retried after the grace, when a retry would look like a theft: the client waits', async () => {
       const refreshed = client.refresh();
       await lose(1, 5);
       await lose(2, 5);
@@ -300,7 +300,7 @@ describe('the renewal of the access token', () => {
     });
   });
 
-  test('is waited for no longer than the caller wants', async () => {
+  test("stops waiting when the caller's signal says so", async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     network.pause = () => new Promise(() => {});
@@ -315,7 +315,7 @@ describe('the renewal of the access token', () => {
   test.each([
     ['signs out everywhere', () => client.logoutAll()],
     ['deletes the account', () => client.deleteUser({ password: PASSWORD })],
-  ])('that is under way signs nobody in again who %s', async (_, leave) => {
+  ])('that is running does not sign in again a user who %s', async (_, leave) => {
     app.clock.advance(9 * 60 + 30);
     moveClientClock(9.5 * MINUTE);
     const { promise, resolve: answer } = Promise.withResolvers<void>();
@@ -332,7 +332,7 @@ describe('the renewal of the access token', () => {
     expect(await app.liveSessions()).toBe(3); // those of the other users
   });
 
-  test('fails as network_error while offline, and works as soon as there is a network again', async () => {
+  test('fails with network_error while offline, and works when the network is back', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     network.isOffline = true;
@@ -347,7 +347,7 @@ describe('the renewal of the access token', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('takes the page of a proxy for no answer of ours', async () => {
+  test('does not accept the page of a proxy as an answer of the library', async () => {
     const real = network.fetch;
     const proxied = new AuthClient({
       url: `${app.url}/auth`,
@@ -362,7 +362,7 @@ describe('the renewal of the access token', () => {
   });
 
   test.each(['{}', 'null', '{"access":5}', '{"access":"a.b.c"}', '{"access":"e30.bnVsbA.e30"}'])(
-    'takes %s for no token',
+    'does not accept %s as a token',
     async (body) => {
       const before = client.state;
       const real = network.fetch;
@@ -377,13 +377,13 @@ describe('the renewal of the access token', () => {
     },
   );
 
-  test('takes an answer without a token for no sign-in', async () => {
+  test('does not accept an answer without a token as a sign-in', async () => {
     const odd = new AuthClient({ url: app.url, fetch: async () => new Response('{}') });
     expect(await failure(odd.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({ code: 'unexpected_answer' });
     expect(odd.state).toEqual({ status: 'unknown' });
   });
 
-  test("is not told as the network's fault where the caller wants the answer no more", async () => {
+  test('is not reported as a network error if the caller aborts', async () => {
     const why = new Error('the user left');
     network.pause = () => new Promise(() => {});
     const caller = new AbortController();
@@ -393,7 +393,7 @@ describe('the renewal of the access token', () => {
     expect(await asked).toBe(why);
   });
 
-  test('tells an answer that is not JSON', async () => {
+  test('reports an answer that is not JSON', async () => {
     const other = new AuthClient({ url: app.url, fetch: async () => new Response('<html>', { status: 200 }) });
     expect(await failure(other.keys())).toMatchObject({
       code: 'unexpected_answer',
@@ -410,7 +410,7 @@ describe('the renewal of the access token', () => {
     ['seconds of a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isPassing: true }],
     ['a date says nothing', WAIT, 429, 'Wed, 21 Oct 2026 07:28:00 GMT', { retryAfter: undefined }],
     ['an empty header says nothing', WAIT, 429, '', { retryAfter: undefined }],
-  ])('tells how long to wait: %s', async (_, body, status, after, expected) => {
+  ])('reports how long to wait: %s', async (_, body, status, after, expected) => {
     const answer = new Response(body, { status, headers: { 'Retry-After': after } });
     const other = new AuthClient({ url: app.url, fetch: async () => answer });
     expect(await failure(other.login({ email: EMAIL, password: PASSWORD }))).toMatchObject({ status, ...expected });
@@ -418,7 +418,7 @@ describe('the renewal of the access token', () => {
 });
 
 describe('two clients', () => {
-  /** A store that two tabs have in common. */
+  /** A store that two tabs share. */
   function sharedStore(): RefreshTokenStore {
     return { ...memoryStore(), isShared: true };
   }
@@ -433,7 +433,7 @@ describe('two clients', () => {
     return { other, store };
   }
 
-  test('of one process share nothing, because two users may stand behind them', async () => {
+  test('in one process share nothing, because they may belong to two users', async () => {
     await start({ refreshTokenAsCookie: false }, memoryStore());
     const other = apps.newClient(memoryStore());
     await client.register({ email: EMAIL, password: PASSWORD });
@@ -455,7 +455,7 @@ describe('two clients', () => {
     expect(await store.get()).toBeUndefined();
   });
 
-  test('that share a store renew at the same moment, which chance has given to the first', async () => {
+  test('that share a store renew at the same moment, which is random and which the first has chosen', async () => {
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.999); // after 480 of 600 seconds
@@ -470,7 +470,7 @@ describe('two clients', () => {
     await vi.waitFor(() => expect(apps.refreshes()).toHaveLength(1));
   });
 
-  test('that share a store are kept apart by the grace where there are no locks', async () => {
+  test('that share a store rely on the grace if there are no locks', async () => {
     vi.stubGlobal('navigator', undefined);
     vi.stubGlobal('BroadcastChannel', undefined);
     const store = sharedStore();
@@ -489,12 +489,12 @@ describe('two clients', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('are both signed out by one that did not know who is signed in', async () => {
+  test('both sign out when a client signs out that did not know who is signed in', async () => {
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
     await client.register({ email: EMAIL, password: PASSWORD });
     const channel = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
-    channel.postMessage({ wantedBy: await client.accessToken() }); // the first is at rest, and tells a new one nothing
+    channel.postMessage({ wantedBy: await client.accessToken() }); // the first is idle, and sends it no new token
     channel.close();
     const other = apps.newClient(store);
     const states: string[] = [];
@@ -505,7 +505,7 @@ describe('two clients', () => {
     expect(await app.liveSessions()).toBe(0);
   });
 
-  test('do not wait for one whose wrong password changed nothing', async () => {
+  test('do not wait for a client whose wrong password changed nothing', async () => {
     const { other } = await startTwo();
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     network.pause = (path) => (path === '/auth/password/change' ? promise : undefined);
@@ -513,14 +513,14 @@ describe('two clients', () => {
     await app.signedUp('meanwhile@example.com'); // longer than a request takes
     const started = performance.now();
     const refreshed = other.refresh();
-    await new Promise((resolve) => setImmediate(resolve)); // its wish has been told, and nobody could grant it
+    await new Promise((resolve) => setImmediate(resolve)); // no client could grant its request for a turn
     answer();
     expect((await changed).code).toBe('incorrect_credentials');
     await refreshed;
-    expect(performance.now() - started).toBeLessThan(4000); // each wait for a turn that nobody makes room for takes 5 s
+    expect(performance.now() - started).toBeLessThan(4000); // a wait for a lock that no other client releases takes 5 s
   });
 
-  test('do not wait for ever for the sign-out of one', async () => {
+  test('do not wait forever for the sign-out of one', async () => {
     const { other } = await startTwo();
     const patience = new AbortController();
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(patience.signal);
@@ -530,18 +530,18 @@ describe('two clients', () => {
     const refreshed = client.refresh();
     patience.abort(new DOMException('The operation timed out.', 'TimeoutError'));
     expect(await left).toMatchObject({ code: 'network_error' });
-    expect(await refreshed).toMatchObject({ status: 'signed-out' }); // the server had heard of it
+    expect(await refreshed).toMatchObject({ status: 'signed-out' }); // the server had received it
     timeout.mockRestore();
   });
 
-  test('go on when one was closed', async () => {
+  test('continue when one was closed', async () => {
     const { other } = await startTwo();
     other.close();
     expect(await other.refresh()).toMatchObject({ status: 'signed-in' });
     expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
   });
 
-  test('do not take the end of an older session for that of theirs', async () => {
+  test('do not mistake the end of an older session for the end of theirs', async () => {
     await start({ refreshTokenAsCookie: false }, sharedStore());
     await client.register({ email: EMAIL, password: PASSWORD });
     const { session } = (client.state as { claims: { session: string } }).claims;
@@ -554,7 +554,7 @@ describe('two clients', () => {
     late.close();
   });
 
-  test('fail together when the one that refreshes has no network', async () => {
+  test('fail together if the one that refreshes has no network', async () => {
     const { other } = await startTwo();
     moveClientClock(11 * MINUTE);
     network.isOffline = true;
@@ -577,7 +577,7 @@ describe('a request of one user', () => {
     await client.register({ email: EMAIL, password: PASSWORD });
   });
 
-  test('is not repeated as another who has signed in meanwhile', async () => {
+  test('is not repeated as another user who has signed in since', async () => {
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     await app.database.pool.query('delete from auth_session');
     network.pause = (path) => (path === '/auth/user' ? promise : undefined);
@@ -592,7 +592,7 @@ describe('a request of one user', () => {
     expect(await names()).toEqual(['', '']);
   });
 
-  test('is not sent when another signs in while it waits for its turn', async () => {
+  test('is not sent if another user signs in while it waits for its turn', async () => {
     await app.signedUp('other@example.com');
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     const other = apps.newClient(store);
@@ -607,7 +607,7 @@ describe('a request of one user', () => {
     expect(await app.liveSessions()).toBe(3);
   });
 
-  test('is not sent as another to whom the refresh token belongs by now', async () => {
+  test('is not sent as another user who owns the refresh token by then', async () => {
     const other = await app.signedUp('other@example.com');
     await store.set(other.refreshToken);
     app.clock.advance('11m');
@@ -622,8 +622,8 @@ describe('a request of one user', () => {
   });
 });
 
-describe('what a client is given', () => {
-  test('may throw when it listens, and stops nobody else', async () => {
+describe('a client with its options and listeners', () => {
+  test('notifies its other listeners when one throws', async () => {
     const thrown: unknown[] = [];
     const queue = queueMicrotask;
     vi.stubGlobal('queueMicrotask', (task: () => void) =>
@@ -647,7 +647,7 @@ describe('what a client is given', () => {
     expect(thrown).toEqual(Array(2).fill(new Error('a mistake of the app')));
   });
 
-  test('may fail to forget the refresh token of a session that has ended', async () => {
+  test('is signed out even if the store cannot delete the refresh token', async () => {
     const store = memoryStore();
     await start(
       { refreshTokenAsCookie: false },
@@ -665,7 +665,7 @@ describe('what a client is given', () => {
     expect(await client.accessToken()).toBeUndefined();
   });
 
-  test('must fit how the server sends refresh tokens', async () => {
+  test('refuses to work if its store does not match how the server sends refresh tokens', async () => {
     await start({ refreshTokenAsCookie: false });
     await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
       'The server sends refresh tokens in another way: see `store`.',
@@ -679,7 +679,7 @@ describe('what a client is given', () => {
     expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
   });
 
-  test('decides to where the access token goes', async () => {
+  test('sends the access token only to its own origin and to those in `origins`', async () => {
     await start();
     await client.register({ email: EMAIL, password: PASSWORD });
     const elsewhere = app.url.replace('127.0.0.1', 'localhost');
@@ -691,7 +691,7 @@ describe('what a client is given', () => {
     expect((await open.fetch(`${elsewhere}/auth/user`)).status).toBe(200);
   });
 
-  test('is not shown by what is printed of it', async () => {
+  test('does not show its token when it is printed', async () => {
     await start({ refreshTokenAsCookie: false }, memoryStore());
     await client.register({ email: EMAIL, password: PASSWORD });
     const token = await client.accessToken();
