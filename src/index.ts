@@ -88,6 +88,7 @@ export { type TokenContext, TokenFactory, type TokenSession } from './tokens/tok
 export { Tokens } from './tokens/tokens.js';
 export { BaseUser, type UserId } from './users/base-user.entity.js';
 export { BreachedPasswords } from './users/breached-passwords.js';
+export { EmailType } from './users/email.js';
 export type { HashWork } from './users/hash-queue.js';
 export type { LegacyPasswords } from './users/legacy-passwords.js';
 export { type Argon2Parameters, type HashOptions, PasswordHasher } from './users/password-hasher.js';

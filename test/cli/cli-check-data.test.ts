@@ -36,8 +36,9 @@ async function add(...emails: string[]): Promise<string[]> {
 
 /** The SQL of the manual that normalises addresses. */
 async function mending(): Promise<string> {
-  const readme = await readFile(new URL('../../docs/existing-users.md', import.meta.url), 'utf8');
-  return /```sql\n(update app_user set email = [^`]+)```/.exec(readme)?.[1] ?? '';
+  const page = await readFile(new URL('../../docs/existing-users.md', import.meta.url), 'utf8');
+  const [, sql = ''] = /```sql\n(update members set mail = [^`]+)```/.exec(page) ?? [];
+  return sql.replaceAll('members', 'app_user').replace(/\bmail\b/g, 'email');
 }
 
 /** The findings that are not ok, by name. */

@@ -1,10 +1,16 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pages } from '../support/manual.js';
 
 const LONGEST_README = 200;
 const LONGEST_PAGE = 250;
+
+/** Where the files of this repository are shown, and where its pictures are. */
+const OWN_ADDRESSES = [
+  'https://github.com/jwt-allauth/jwt-allauth/blob/main/',
+  'https://raw.githubusercontent.com/jwt-allauth/jwt-allauth/main/',
+];
 
 /** The anchors of a page: GitHub makes them of its headings. */
 function anchorsOf(text: string): string[] {
@@ -17,11 +23,20 @@ function anchorsOf(text: string): string[] {
   );
 }
 
-/** The links of a page that lead to a place in this repository. */
-function localLinksOf(text: string): string[] {
+/** The links and pictures of a page. */
+function linksOf(text: string): string[] {
   const prose = text.replace(/```[\s\S]*?```/g, '').replace(/`[^`\n]*`/g, '');
-  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
-  return targets.filter((target) => !/^[a-z]+:/.test(target));
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+}
+
+const isAbsolute = (link: string) => /^[a-z]+:/.test(link);
+
+/** The place in this repository to which a link leads from a page; undefined for one that leads elsewhere. */
+function placeOf(link: string, path: string): string | undefined {
+  const own = OWN_ADDRESSES.find((address) => link.startsWith(address));
+  if (own) return link.slice(own.length);
+  if (isAbsolute(link)) return undefined;
+  return link.startsWith('#') ? path + link : normalize(join(dirname(path), link));
 }
 
 describe.each([...pages])('%s', (path, text) => {
@@ -34,11 +49,32 @@ describe.each([...pages])('%s', (path, text) => {
   });
 
   test('links only to what is there', () => {
-    for (const link of localLinksOf(text)) {
-      const [file = '', anchor] = link.split('#');
-      const target = file ? normalize(join(dirname(path), file)) : path;
+    for (const link of linksOf(text)) {
+      const place = placeOf(link, path);
+      if (place === undefined) continue;
+      const [target = '', anchor] = place.split('#');
       expect(existsSync(target), `${path}: ${link}`).toBe(true);
       if (anchor) expect(anchorsOf(pages.get(target) ?? ''), `${path}: ${link}`).toContain(anchor);
     }
   });
+
+  test('links within the repository as it has to: absolutely from the README, which npm shows, relatively from others', () => {
+    const own = linksOf(text).filter((link) => placeOf(link, path) !== undefined);
+    for (const link of own) expect(isAbsolute(link), `${path}: ${link}`).toBe(path === 'README.md');
+  });
+});
+
+test('the index of the manual lists every page once', () => {
+  const index = 'docs/README.md';
+  const listed = linksOf(pages.get(index) ?? '').map((link) => placeOf(link, index));
+  const others = [...pages.keys()].filter((path) => path.startsWith('docs/') && path !== index);
+  expect(listed.toSorted(), 'give each new page a line in docs/README.md').toEqual(others);
+});
+
+test('the readers of the package on npm find the repository, and all pages are in the package', () => {
+  const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(manifest.repository.url).toBe('git+https://github.com/jwt-allauth/jwt-allauth.git');
+  expect(manifest.homepage).toBe('https://github.com/jwt-allauth/jwt-allauth#readme');
+  expect(manifest.bugs.url).toBe('https://github.com/jwt-allauth/jwt-allauth/issues');
+  expect(manifest.files).toEqual(expect.arrayContaining(['dist/src', 'src', 'docs', 'CHANGELOG.md']));
 });

@@ -2,55 +2,67 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseEnv, promisify, stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { terminalWalkthrough } from '../../demo/terminal-walkthrough.js';
-import { ErrorCode, Settings } from '../../src/index.js';
+import { AuthClient } from '../../src/client/index.js';
+import { ErrorCode, Settings, settingsFromEnv } from '../../src/index.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { freePort } from '../../src/testing/free-port.js';
-import { blocks, manual } from '../support/manual.js';
+import { ClientNetwork } from '../support/client-network.js';
+import { blocks, manual, pages } from '../support/manual.js';
 import { ManualApp, requiredPeers } from '../support/manual-app.js';
 import { SECRET } from '../support/test-app.js';
-import { TestClient } from '../support/test-client.js';
+import { PASSWORD, TestClient } from '../support/test-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs the README's block that writes `.env`, compiles and starts; with an address of this machine for the database. */
+async function startAsTheReadmeSays(directory: string, databaseUrl: string) {
+  const block = blocks.find(({ text }) => text.startsWith('cat > .env'))?.text ?? '';
+  const lines = block.replace('postgresql://user:password@127.0.0.1:5432/app', databaseUrl);
+  expect(lines).toContain(`DATABASE_URL=${databaseUrl}`);
+  const PATH = `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`;
+  const options = { cwd: directory, detached: true, env: { PATH, PORT: String(await freePort()) } };
+  const child = spawn('bash', ['-ec', lines], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await new Promise<string>((resolve, reject) => {
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      const [, found] = /^listening on (\S+)$/m.exec(output) ?? [];
+      if (found) resolve(found);
+    });
+    child.once('exit', (code) => reject(new Error(`the app ended with ${code}: ${output}`)));
+  });
+  const stop = () => {
+    process.kill(-(child.pid ?? 0));
+    return once(child, 'exit');
+  };
+  return { url, stop };
+}
 
 describe('the app that the README builds from an empty folder', () => {
   let manualApp: ManualApp;
   let directory: string;
   let database: TestDatabase;
   let client: TestClient;
-  let stop: () => Promise<unknown>;
+  let stop: (() => Promise<unknown>) | undefined;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     manualApp = await ManualApp.build();
     directory = manualApp.directory;
-    const port = await freePort();
-    const child = spawn(process.execPath, ['dist/main.js'], {
-      cwd: directory,
-      env: {
-        DATABASE_URL: database.url,
-        NODE_ENV: 'development',
-        PORT: String(port),
-        JWT_ALLAUTH_SECRET_KEY: SECRET,
-        JWT_ALLAUTH_REFRESH_TOKEN: './dist/refresh-token.js#RefreshToken',
-      },
-      stdio: 'inherit',
-    });
-    stop = () => {
-      child.kill();
-      return once(child, 'exit');
-    };
-    client = new TestClient(`http://127.0.0.1:${port}`, 'cookie', 'refresh_token');
-    while (!(await fetch(client.url).catch(() => undefined))) expect(child.exitCode).toBeNull();
+    const started = await startAsTheReadmeSays(directory, database.url);
+    stop = started.stop;
+    client = new TestClient(started.url, 'cookie', 'refresh_token');
   });
   afterAll(async () => {
-    await stop();
+    await stop?.();
     await database.drop();
     await manualApp.remove();
   });
@@ -71,9 +83,74 @@ describe('the app that the README builds from an empty folder', () => {
     expect((await client.get('/profile/nowhere')).status).toBe(404);
   });
 
+  test('keeps its secret in a file that git does not see', async () => {
+    expect(await readFile(join(directory, '.gitignore'), 'utf8')).toBe('.env\n');
+    const { JWT_ALLAUTH_SECRET_KEY, ...others } = parseEnv(await readFile(join(directory, '.env'), 'utf8'));
+    expect(JWT_ALLAUTH_SECRET_KEY).toMatch(/^[\w+/]{64}$/);
+    expect(others).toEqual({ DATABASE_URL: database.url, NODE_ENV: 'development' });
+  });
+
+  test('answers the curl commands of the page on the quick start', async () => {
+    const block = blocks.find(({ text }) => text.includes('-c jar.txt http://localhost:3000'))?.text ?? '';
+    const lines = block.replaceAll('http://localhost:3000', client.url);
+    const { stdout } = await run('bash', ['-ec', lines], { cwd: directory });
+    expect(stdout).toMatch(/^\{"email":"ada@example\.com"\}\n\{"access":"[^"]+"\}\n$/);
+  });
+
+  test('serves the client of the README, which signs in once and is known at the next visit', async () => {
+    const email = 'visitor@example.com';
+    await client.copy().register(email);
+    const { loadProfile } = await import(join(directory, 'dist/client.js'));
+    const { fetch } = new ClientNetwork();
+    const ask = vi.fn(async () => ({ email, password: PASSWORD }));
+    for (let visit = 0; visit < 2; visit++) {
+      const auth = new AuthClient({ url: `${client.url}/auth`, fetch });
+      expect(await loadProfile(auth, ask, `${client.url}/profile`)).toEqual({ email });
+      auth.close();
+    }
+    expect(ask).toHaveBeenCalledTimes(1);
+  });
+
+  test('can be an Express app that was there before', async () => {
+    const program = `
+      import { startTestApp } from 'jwt-allauth/testing';
+      import { useContainer } from 'routing-controllers';
+      import { Container } from 'typedi';
+      import { createApp } from './existing-app.js';
+      import { User } from './user.entity.js';
+      useContainer(Container);
+      const { auth, createUser, signIn, close } = await startTestApp({ user: User });
+      const server = createApp(auth).listen(0);
+      const { headers } = await signIn(await createUser({ email: 'ada@example.com' }));
+      const answers = [];
+      for (const path of ['hello', 'profile', 'nowhere']) {
+        const answer = await fetch('http://127.0.0.1:' + server.address().port + '/' + path, { headers });
+        answers.push([answer.status, await answer.text()]);
+      }
+      console.log(JSON.stringify(answers));
+      server.close();
+      await close();`;
+    await writeFile(join(directory, 'dist/try-existing-app.js'), program);
+    const { stdout } = await run(process.execPath, ['dist/try-existing-app.js'], { cwd: directory });
+    expect(JSON.parse(stdout)).toEqual([
+      [200, 'hello'],
+      [200, '{"email":"ada@example.com"}'],
+      [404, '{"code":"not_here"}'],
+    ]);
+  });
+
   test('has tests of its own that pass, with the embedded database', async () => {
     const { stdout } = await run(process.execPath, ['--test', 'dist/profile.test.js'], { cwd: directory });
     expect(stdout).toMatch(/pass 2\n[\s\S]*fail 0\n/);
+  });
+
+  test('has tests for Vitest that pass on one database server for all', async () => {
+    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const { stdout } = await run(process.execPath, [vitest, 'run'], {
+      cwd: directory,
+      env: { PATH: process.env.PATH },
+    });
+    expect(stripVTControlCharacters(stdout)).toMatch(/Tests +1 passed \(1\)/);
   });
 
   test('is found by the command line, which refuses nothing and warns of three choices of the example', async () => {
@@ -86,6 +163,11 @@ describe('the app that the README builds from an empty folder', () => {
     const { stdout } = await run(process.execPath, [cli, 'check', '--json'], { cwd: directory, env: variables });
     const { ok, checks } = JSON.parse(stdout);
     expect(ok).toBe(true);
+    const { stdout: ofFile } = await run(process.execPath, [cli, 'check', '--env', '.env'], {
+      cwd: directory,
+      env: {},
+    });
+    expect(ofFile).toMatch(/^ok +settings: /m);
     const told = checks.filter(({ status }: { status: string }) => status !== 'ok');
     // Choices of the example: sessions without an end, `schema.update`, and addresses that nobody proves.
     expect(told.map(({ name }: { name: string }) => name)).toEqual(['session-lifetime', 'fillfactor', 'verification']);
@@ -121,14 +203,17 @@ describe('the app that the README builds from an empty folder', () => {
     ['containers', 'shop', 'staff', 'useBothContainers'],
     ['described-server', 'createDescribedServer'],
     ['settings', 'fromVariables', 'fromCode'],
+    ['existing-app', 'createApp'],
+    ['client', 'loadProfile'],
   ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`))).sort()).toEqual(names.sort());
   });
 });
 
 test('the README installs what package.json asks for', () => {
-  const install = blocks.find(({ text }) => text.includes('npm install jwt-allauth'))?.text ?? '';
-  const [, packages = ''] = /npm install jwt-allauth ([^&]*?)\nnpm install/.exec(install.replaceAll('\\\n', '')) ?? [];
+  const install = blocks.find(({ text }) => text.includes('npm install --save-exact jwt-allauth'))?.text ?? '';
+  const [, packages = ''] =
+    /npm install --save-exact jwt-allauth ([^&]*?)\nnpm install/.exec(install.replaceAll('\\\n', '')) ?? [];
   const names = packages
     .trim()
     .split(/\s+/)
@@ -136,7 +221,22 @@ test('the README installs what package.json asks for', () => {
   expect(names.sort()).toEqual([...requiredPeers].sort());
 });
 
-test('the README has the lines that the demo prints', () => {
+test('the page on the quick start names a class of tokens in a way that a .env file keeps', () => {
+  const { text = '' } = blocks.find(({ text }) => text.startsWith('JWT_ALLAUTH_REFRESH_TOKEN=')) ?? {};
+  const env = { ...parseEnv(text), JWT_ALLAUTH_SECRET_KEY: SECRET, NODE_ENV: 'development' };
+  expect(settingsFromEnv(env).refreshToken).toBe('./dist/refresh-token.js#RefreshToken');
+});
+
+test('the page on the quick start lists what every user has', () => {
+  const source = readFileSync('src/users/base-user.entity.ts', 'utf8');
+  const properties = [...source.matchAll(/^ {2}(\w+)[!?]?:/gm)].map(([, name]) => name);
+  const [, section = ''] =
+    /^## 2\. The user entity\n([\s\S]*?)^## /m.exec(pages.get('docs/quick-start.md') ?? '') ?? [];
+  const cells = [...section.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].map(([, cell = '']) => cell);
+  expect(cells.flatMap((cell) => cell.replaceAll('`', '').split(', '))).toEqual(properties);
+});
+
+test('the page on the demo has the lines that the demo prints', () => {
   expect(blocks.map(({ text }) => text.trim())).toContain(terminalWalkthrough('http://127.0.0.1:3000', true));
 });
 

@@ -17,6 +17,24 @@ export const requiredPeers = Object.keys(manifest.peerDependencies).filter(
   (name) => !manifest.peerDependenciesMeta[name]?.optional,
 );
 
+/** What pages of the manual install besides. */
+const OTHERS = ['typescript', '@types/node', '@mikro-orm/migrations', 'express', '@types/express', 'vitest'];
+
+/** A password and its bcrypt hash, which the package bcryptjs made. */
+export const BCRYPT = {
+  password: 'correct horse battery',
+  hash: '$2b$10$JsnCRU/UnjmjRz/T270uieV70eVq88pcizBxjhZ6h7FCM.D6SRzz.',
+} as const;
+
+/** Stands in for the package bcrypt, which is no dependency of the library: it knows one hash. */
+const BCRYPT_PACKAGE = {
+  'package.json': '{ "type": "module", "exports": { "types": "./index.d.ts", "default": "./index.js" } }',
+  'index.d.ts':
+    'declare const bcrypt: { compare(password: string, hash: string): Promise<boolean> };\nexport default bcrypt;',
+  'index.js': `const known = ${JSON.stringify(BCRYPT)};
+    export default { compare: async (password, hash) => hash === known.hash && password === known.password };`,
+};
+
 /** What one command of a shell came to. */
 export interface ShellRun {
   readonly code: number;
@@ -31,11 +49,14 @@ export class ManualApp {
   static async build(): Promise<ManualApp> {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-manual-'));
     const modules = join(directory, 'node_modules');
-    for (const scope of ['@mikro-orm', '@types', '.bin']) await mkdir(join(modules, scope), { recursive: true });
-    const installed = [...requiredPeers, 'typescript', '@types/node', '@mikro-orm/migrations'];
-    for (const name of installed) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+    for (const scope of ['@mikro-orm', '@types', '.bin', 'bcrypt'])
+      await mkdir(join(modules, scope), { recursive: true });
+    for (const name of [...requiredPeers, ...OTHERS])
+      await symlink(join(ROOT, 'node_modules', name), join(modules, name));
     await symlink(ROOT, join(modules, 'jwt-allauth'));
+    await symlink(join(ROOT, 'node_modules/typescript/bin/tsc'), join(modules, '.bin/tsc'));
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+    for (const [name, text] of Object.entries(BCRYPT_PACKAGE)) await writeFile(join(modules, 'bcrypt', name), text);
     // What npm's own npx does with a command of an installed package, without npm.
     await writeFile(join(modules, '.bin/npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${CLI}" "$@"\n`);
     await chmod(join(modules, '.bin/npx'), 0o755);

@@ -1,8 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
 
-/** The README and the pages of `docs/`: path to text. */
+/** What people read in the root folder. */
+const ROOT_PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
+
+/** The README, the other pages beside it and those of `docs/`: path to text. */
 export const pages: ReadonlyMap<string, string> = new Map(
-  ['README.md', ...globSync('docs/*.md').sort()].map((path) => [path, readFileSync(path, 'utf8')]),
+  [...ROOT_PAGES, ...globSync('docs/*.md').sort()].map((path) => [path, readFileSync(path, 'utf8')]),
 );
 
 /** All of them in one text. */
