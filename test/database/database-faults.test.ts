@@ -5,7 +5,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import { type Answer, PASSWORD, type TestClient } from '../support/test-client.js';
 import { connectionsInUse, expectUnavailable, watchProcess } from '../support/unavailable.js';
 
-/** Parts of one statement each, by which the proxy knows it. */
+/** A part of one statement each, by which the proxy recognises it. */
 const ROTATE = 'set "jti"';
 const FIND = '"session:jti"';
 const REVOKE = 'set "enabled" = false';
@@ -29,14 +29,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await connectionsInUse(app)).toBe(0); // a connection that was lost for good would keep the pool from closing
+  expect(await connectionsInUse(app)).toBe(0); // a connection that is never released would keep the pool from closing
   await app.close();
   await proxy.close();
   expect(await watch.end()).toEqual([]);
   expect(JSON.stringify(app.log)).not.toMatch(/argon2|@example|insert into|update "/);
 });
 
-/** Fails one statement of a request, and asserts that this was met and what the client is told. */
+/** Fails one statement of a request, and asserts that the statement was sent and what the client gets. */
 async function expectFault(fault: Fault, statement: string, request: () => Promise<Answer>): Promise<void> {
   void proxy.fail(fault, statement);
   const answer = await request();
@@ -46,7 +46,7 @@ async function expectFault(fault: Fault, statement: string, request: () => Promi
 
 const newEmail = () => `fault${++count}@example.com`;
 
-/** The rows of the user of a client, oldest first. */
+/** The sessions of the user of a client, oldest first. */
 async function rowsOf({ access }: TestClient) {
   const { sub } = claimsOf(access);
   return (await app.sessions()).filter(({ user_id }) => user_id === sub);
@@ -54,7 +54,7 @@ async function rowsOf({ access }: TestClient) {
 
 const liveOf = async (client: TestClient) => (await rowsOf(client)).filter(({ enabled }) => enabled).length;
 
-/** Whether there is a user of this address, and which sessions there are. */
+/** Whether there is a user of this address, and which sessions it has. */
 async function stateOf(email: string) {
   const { rows: users } = await app.database.pool.query('select id from app_user where email = $1', [email]);
   const sessions = (await app.sessions()).filter(({ user_id }) => user_id === users[0]?.id);
@@ -62,7 +62,7 @@ async function stateOf(email: string) {
 }
 
 describe('a rotation', () => {
-  test('that never reached the server leaves the presented token the live one', async () => {
+  test('that never reached the server leaves the presented token live', async () => {
     const { client } = await createOwner(app);
     const { jti } = claimsOf(client.refreshToken);
     app.log.length = 0;
@@ -78,7 +78,7 @@ describe('a rotation', () => {
   });
 
   test.each<Fault>(['lost after', 'lost inside'])(
-    'whose answer was %s is completed by the retry: the same successor',
+    'whose answer was %s is completed by the retry: the client gets the same successor',
     async (fault) => {
       const { client } = await createOwner(app);
       const presented = claimsOf(client.refreshToken).jti;
@@ -96,7 +96,7 @@ describe('a rotation', () => {
     },
   );
 
-  test('whose answer is lost while a second tab retries still has one successor', async () => {
+  test('whose answer is lost while a second tab retries still produces one successor', async () => {
     const { client } = await createOwner(app);
     const tab = client.copy();
     const struck = proxy.fail('stalled', ROTATE);
@@ -112,7 +112,7 @@ describe('a rotation', () => {
   });
 
   test.each<Fault>(['lost before', 'lost after', 'lost inside'])(
-    'retried within the grace revokes nothing when the look at the row is %s',
+    'that is retried within the grace revokes nothing when reading its row is %s',
     async (fault) => {
       const { client } = await createOwner(app);
       const retry = client.copy();
@@ -137,7 +137,7 @@ describe('a detected replay', () => {
   }
 
   test.each<Fault>(['lost after', 'lost inside'])(
-    'stays revoked when the answer to its revocation was %s: nobody goes on',
+    'stays revoked when the answer to its revocation was %s: no token of the session works',
     async (fault) => {
       const { client, thief } = await stolen();
       await expectFault(fault, REVOKE, () => thief.refresh());
@@ -150,7 +150,7 @@ describe('a detected replay', () => {
     },
   );
 
-  test('is reported although the answer to its revocation was lost', async () => {
+  test('is reported even if the answer to its revocation was lost', async () => {
     const { client, thief } = await stolen();
     await expectFault('lost after', REVOKE, () => thief.refresh());
     const session = sessionOf(client);
@@ -158,7 +158,7 @@ describe('a detected replay', () => {
     expect(app.log).toContainEqual(expect.objectContaining({ level: 'warn', reuse: 'replay', session }));
   });
 
-  test('whose revocation never reached the server is found again, and revoked, at the next try', async () => {
+  test('whose revocation never reached the server is detected again, and revoked, at the next try', async () => {
     const { client, thief } = await stolen();
     await expectFault('lost before', REVOKE, () => thief.refresh());
     expect(await liveOf(client)).toBe(1);
@@ -188,7 +188,7 @@ describe('a registration', () => {
   });
 
   test.each<Fault>(['lost after', 'lost inside'])(
-    'whose commit was %s has made both the user and the session: signing in works',
+    'whose commit was %s has created both the user and the session: signing in works',
     async (fault) => {
       const email = newEmail();
       await expectFault(fault, 'commit\0', () => app.client().register(email));
@@ -207,18 +207,21 @@ describe('a login', () => {
     ['lost before', OPEN, 0],
     ['lost after', OPEN, 1],
     ['lost inside', OPEN, 1],
-  ])('%s its %s has opened all or nothing, and costs no attempt', async (fault, statement, opened) => {
-    const email = newEmail();
-    const client = app.client();
-    await client.register(email);
-    const before = client.refreshToken;
-    await expectFault(fault, statement, () => client.login(email));
-    expect(await rowsOf(client)).toHaveLength(1 + opened);
-    expect(client.refreshToken).toBe(before);
-    expect((await client.refresh()).status).toBe(200);
-    expect((await client.login(email)).status).toBe(200); // the limit is one failure
-    expect(await liveOf(client)).toBe(2 + opened);
-  });
+  ])(
+    '%s its %s opens a session completely or not at all, and does not count as a failed attempt',
+    async (fault, statement, opened) => {
+      const email = newEmail();
+      const client = app.client();
+      await client.register(email);
+      const before = client.refreshToken;
+      await expectFault(fault, statement, () => client.login(email));
+      expect(await rowsOf(client)).toHaveLength(1 + opened);
+      expect(client.refreshToken).toBe(before);
+      expect((await client.refresh()).status).toBe(200);
+      expect((await client.login(email)).status).toBe(200); // the limit is one failure
+      expect(await liveOf(client)).toBe(2 + opened);
+    },
+  );
 });
 
 describe('a password change', () => {
@@ -234,7 +237,7 @@ describe('a password change', () => {
     ['lost before', OPEN],
     ['lost after', OPEN],
     ['lost before', 'commit\0'],
-  ])('%s its %s has changed nothing', async (fault, statement) => {
+  ])('%s its %s changes nothing', async (fault, statement) => {
     const email = newEmail();
     const client = app.client();
     await client.register(email);
@@ -246,7 +249,7 @@ describe('a password change', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test.each<Fault>(['lost after', 'lost inside'])('whose commit was %s has changed everything', async (fault) => {
+  test.each<Fault>(['lost after', 'lost inside'])('whose commit was %s changes everything', async (fault) => {
     const email = newEmail();
     const client = app.client();
     await client.register(email);
@@ -269,11 +272,11 @@ describe('a logout', () => {
     ['lost after', REVOKE, 'logoutAll', 1],
     ['lost before', 'commit\0', 'logoutAll', 1],
     ['lost after', 'commit\0', 'logoutAll', 0],
-  ])('%s its %s (%s) leaves the cookie, and is over when sent again', async (fault, statement, how, live) => {
+  ])('%s its %s (%s) leaves the cookie, and is completed when sent again', async (fault, statement, how, live) => {
     const { client } = await createOwner(app);
     await expectFault(fault, statement, () => client[how]());
     expect(await liveOf(client)).toBe(live);
-    // Signing out everywhere takes a live session, which the first request may have ended.
+    // Signing out everywhere needs a live session, which the first request may have ended.
     expect((await client[how]()).status).toBe(how === 'logoutAll' && live === 0 ? 401 : 204);
     expect(await liveOf(client)).toBe(0);
   });

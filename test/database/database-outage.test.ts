@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await connectionsInUse(app)).toBe(0); // a connection that was lost for good would keep the pool from closing
+  expect(await connectionsInUse(app)).toBe(0); // a connection that is never released would keep the pool from closing
   await app.close();
   await proxy.close();
   expect(await watch.end()).toEqual([]);
@@ -57,7 +57,7 @@ describe('while the database', () => {
     ['refuses connections', 'closed'],
     ['hangs up on every connection', 'slammed'],
     ['never answers a connection', 'silent'],
-  ])('%s, all that needs it is answered with 503, and served as it is afterwards', async (_what, door) => {
+  ])('%s, every request that needs it gets 503, and succeeds afterwards', async (_what, door) => {
     const visitor = await createVisitor(app);
     const rows = await app.sessions();
     await proxy.setDoor(door);
@@ -78,7 +78,7 @@ describe('while the database', () => {
     await expectAllServed(visitor);
   });
 
-  test('is a standby, what writes is answered with 503 and what reads is served', async () => {
+  test('is a standby, requests that write get 503 and requests that read succeed', async () => {
     const visitor = await createVisitor(app);
     const operator = await app.database.pool.connect();
     const { rows } = await operator.query('select current_database() as name');
@@ -98,7 +98,7 @@ describe('while the database', () => {
 });
 
 describe('a request that waits for a row', () => {
-  /** Holds the visitor's rows while `name` runs into them, does `interrupt`, and tells the answer. */
+  /** Holds the visitor's rows while the request `name` waits for them, does `interrupt`, and returns the answer. */
   async function interrupted(name: string, visitor: Visitor, interrupt: string) {
     const holder = await app.database.pool.connect();
     const { sub } = claimsOf(visitor.client.access);
@@ -133,11 +133,11 @@ describe('a request that waits for a row', () => {
     await expectAllServed(visitor);
   });
 
-  test('in a deadlock is given up with 503, undone, and works when sent again', async () => {
+  test('in a deadlock gets 503, changes nothing, and works when sent again', async () => {
     const visitor = await createVisitor(app);
     const { sub } = claimsOf(visitor.client.access);
     const holder = await app.database.pool.connect();
-    await holder.query(`set deadlock_timeout = '1h'`); // so that PostgreSQL gives up the other side
+    await holder.query(`set deadlock_timeout = '1h'`); // so that PostgreSQL aborts the other side
     await holder.query('begin');
     await holder.query('select 1 from auth_session where user_id = $1 for update', [sub]);
     const userLocked = proxy.fail('stalled', 'for no key update');
@@ -158,7 +158,7 @@ describe('a request that waits for a row', () => {
 });
 
 describe('the pool', () => {
-  test('when exhausted makes requests end with 503 after a bounded wait, and the token still works', async () => {
+  test('answers requests with 503 after a bounded wait when it is exhausted, and the tokens still work', async () => {
     const visitor = await createVisitor(app);
     const pool: pg.Pool = (await app.orm.em.getConnection().getNativeClient()) as never;
     const held = await Promise.all(Array.from({ length: 4 }, () => pool.connect()));
@@ -176,7 +176,7 @@ describe('the pool', () => {
     ['registration', 'insert into "app_user"'],
     ['PATCH user', 'commit\0'],
     ['logout-all', 'for no key update'],
-  ])('loses no connection for good when one is cut during %s, at %s', async (name, statement) => {
+  ])('gets every connection back when one is cut during %s, at %s', async (name, statement) => {
     const visitor = await createVisitor(app);
     for (let times = 0; times < 5; times++) {
       void proxy.fail('lost before', statement);
@@ -187,7 +187,7 @@ describe('the pool', () => {
     await expectAllServed(visitor);
   });
 
-  test('with one connection serves everything: no request needs two at once', async () => {
+  test('serves every request with one connection: no request needs two at once', async () => {
     const small: TestApp = await createTestApp({
       controllers: [createOutageController(() => small.orm)],
       orm: { driverOptions: { max: 1, connectionTimeoutMillis: 2000 } },
@@ -207,7 +207,7 @@ describe('the pool', () => {
     await small.close();
   });
 
-  test('gets a bound on the wait for a connection, unless the app has set one', async () => {
+  test('has a limit on the wait for a connection, unless the app has set one', async () => {
     const unbounded = await createTestApp();
     const boundOf = async (of: TestApp) => {
       const { options } = (await of.orm.em.getConnection().getNativeClient()) as { options: pg.PoolConfig };

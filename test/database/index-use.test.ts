@@ -9,7 +9,7 @@ afterEach(() => app.close());
 const ADA = 'ada@example.com';
 const FILLED = ['app_user', 'auth_session', 'auth_one_time_key', 'auth_pending_sign_up'];
 
-/** Many rows of strangers in each table, so that PostgreSQL reads no whole table where an index will do. */
+/** Many rows of other users in each table, so that PostgreSQL uses an index where one exists. */
 async function fill(): Promise<void> {
   const later = `now() + interval '10 years'`;
   for (const sql of [
@@ -27,7 +27,7 @@ async function fill(): Promise<void> {
     await app.database.pool.query(sql);
 }
 
-/** The statements of some work, each once, that read a filled table as a whole, by its name. */
+/** Each distinct statement of `work` that reads a filled table as a whole, by its name. */
 async function wholeReads(work: () => Promise<unknown>): Promise<string[]> {
   const sent = new Map<string, SentQuery>();
   for (const query of await sentQueries(app.orm, work)) sent.set(query.text, query);
@@ -46,7 +46,7 @@ async function wholeReads(work: () => Promise<unknown>): Promise<string[]> {
 const cookieOf = (cookies: ReadonlyMap<string, string>) => [...cookies.values()][0]?.split(';')[0] ?? '';
 
 test.each(['optional', 'mandatory'] as const)(
-  'no way into an account, nor its mails, reads a whole table: %s',
+  'no way to sign in, and no mail, reads a whole table: %s',
   async (emailVerification) => {
     app = await createMailApp({ emailVerification });
     await fill();

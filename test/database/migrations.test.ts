@@ -30,7 +30,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** An ORM with the app's first migration, which makes its users, and ours behind it. */
+/** An ORM with the app's first migration, which creates its users, followed by those of the library. */
 async function migratedBy(user: EntityClass<BaseUser>, options: Options = {}): Promise<MikroORM> {
   const own = { clientUrl: database.url, logger: () => {}, ...options };
   const before = await MikroORM.init({ ...own, entities: [user, Organization] });
@@ -70,21 +70,24 @@ describe('the shipped migrations', () => {
     ['uuid (the shipped user)', User, 'auth_user'],
     ['integer', IntegerUser, 'integer_user'],
     ['bigint', BigintUser, 'bigint_user'],
-  ])('make on an empty database what the entities say, for users with a key of type %s', async (_type, user, table) => {
-    const orm = await migratedBy(user);
-    await orm.migrator.up();
-    expect(await tables()).toEqual([...OURS, 'mikro_orm_migrations', 'organization', table].sort());
-    expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
+  ])(
+    'create on an empty database the schema of the entities, for users with a key of type %s',
+    async (_type, user, table) => {
+      const orm = await migratedBy(user);
+      await orm.migrator.up();
+      expect(await tables()).toEqual([...OURS, 'mikro_orm_migrations', 'organization', table].sort());
+      expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
 
-    const app = await appFor(user);
-    const client = await app.signedUp('ada@example.com');
-    expect((await client.refresh()).status).toBe(200);
-    const other = await app.signedUp('grace@example.com');
-    await database.pool.query(`delete from ${table} where email = 'ada@example.com'`);
-    expect(await app.sessions()).toMatchObject([{ user_id: (await query(`select id from ${table}`))[0].id }]);
-    expectProblem(await client.refresh(), 401, 'token_not_valid');
-    expect((await other.refresh()).status).toBe(200);
-  });
+      const app = await appFor(user);
+      const client = await app.signedUp('ada@example.com');
+      expect((await client.refresh()).status).toBe(200);
+      const other = await app.signedUp('grace@example.com');
+      await database.pool.query(`delete from ${table} where email = 'ada@example.com'`);
+      expect(await app.sessions()).toMatchObject([{ user_id: (await query(`select id from ${table}`))[0].id }]);
+      expectProblem(await client.refresh(), 401, 'token_not_valid');
+      expect((await other.refresh()).status).toBe(200);
+    },
+  );
 
   test('bring a database of the first version up to date, and nobody is signed out', async () => {
     const orm = await migratedBy(AppUser);
@@ -116,7 +119,7 @@ describe('the shipped migrations', () => {
     ]);
   });
 
-  test('store who was invited and never came in, and count everybody else as in use', async () => {
+  test('mark users who were invited and never came in, and treat all others as in use', async () => {
     const orm = await migratedBy(AppUser);
     const earlier = authMigrations()
       .map(({ name }) => name)
@@ -145,7 +148,7 @@ describe('the shipped migrations', () => {
     ]);
   });
 
-  test('can be taken back, and applied again', async () => {
+  test('can be reverted, and applied again', async () => {
     const orm = await migratedBy(AppUser);
     await orm.migrator.up();
     await orm.migrator.down({
@@ -168,7 +171,7 @@ describe('the shipped migrations', () => {
     ]);
   });
 
-  test('have names that stay, so that what was applied is not applied again', () => {
+  test('keep their names, so that an applied migration is not applied again', () => {
     const names = [
       'JwtAllauth_20261124_create',
       'JwtAllauth_20261125_session_control',
@@ -183,7 +186,7 @@ describe('the shipped migrations', () => {
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });
 
-  test('follow the schema that the app’s tables are in', async () => {
+  test('use the schema of the app’s tables', async () => {
     await database.pool.query('create schema tenant');
     const orm = await migratedBy(IntegerUser, { schema: 'tenant' });
     await orm.migrator.up();
@@ -251,7 +254,7 @@ describe('a rotation', () => {
     }
     expect(await app.liveSessions()).toBe(50);
     for (let round = 0; round < 4; round++) {
-      app.clock.advance(90); // an index counts only where a value changes
+      app.clock.advance(90); // indexes matter only if a value changes
       const answers = await Promise.all(clients.map((client) => client.refresh()));
       expect(answers.every(({ status }) => status === 200)).toBe(true);
     }
@@ -264,12 +267,12 @@ describe('a rotation', () => {
          from pg_stat_user_tables where relname = 'auth_session'`,
       );
     }
-    // A transaction of any database of the server keeps dead rows alive, and so can fill a page while other tests run.
+    // A transaction in any database of the server keeps dead rows alive, and so can fill a page while other tests run.
     expect(updates).toMatchObject({ total: 200, hot: 200 - updates.elsewhere });
     expect(updates.elsewhere).toBeLessThan(40);
   });
 
-  test('writes no column that an index names', async () => {
+  test('writes no column that an index contains', async () => {
     const orm = await migratedBy(AppUser);
     await orm.migrator.up();
     const indexed = await query(

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
-/** What works here holds one connection at a time, so that no number of requests can wait for each other's. */
+/** Requests that work here hold one connection at a time, so that requests cannot wait for each other's connections. */
 let app: MailApp;
 beforeAll(async () => {
   app = await createMailApp(

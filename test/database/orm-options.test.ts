@@ -73,7 +73,7 @@ class MeController {
 
 const needsArguments = { cond: (args: { name: string }) => ({ firstName: args.name }), default: true };
 
-/** Options that an app may have for look-ups of its own, each with what makes it bite. */
+/** Options that an app may have for its own queries, each with the data for which it matters. */
 const OPTIONS: [string, Options, (typeof Citizen | typeof EagerCitizen)?][] = [
   ['a filter that needs arguments', { filters: { tenant: { ...needsArguments, entity: [Citizen] } } }],
   [
@@ -111,7 +111,7 @@ describe.each(OPTIONS)('an app whose ORM has %s', (_what, orm, user = Citizen) =
     return { app, ada, sql };
   }
 
-  test('knows its users through the whole of their life', async () => {
+  test('recognises its users in every request, from sign-up to deletion', async () => {
     const { app, ada, sql } = await open();
     const claims = () => app.auth.tokens.verifyAccess(ada.access);
     expect((await ada.login('ada@example.com')).status).toBe(200);
@@ -141,7 +141,7 @@ describe.each(OPTIONS)('an app whose ORM has %s', (_what, orm, user = Citizen) =
     await app.close();
   });
 
-  test('loads them for @LoadUser so that they can be changed, and nobody who is gone', async () => {
+  test('loads them for @LoadUser so that they can be changed, and never loads a deleted user', async () => {
     const { app, ada, sql } = await open();
     const bob = await app.signedUp('bob@example.com');
     await sql(`update citizen set employer_id = 1 where email = 'bob@example.com'`);

@@ -6,21 +6,21 @@ import { type SentQuery, sentQueries } from '../support/query-count.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
-/** A parameter of a statement, as text of SQL. */
+/** A parameter of a statement, as SQL text. */
 function literalOf(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return pg.escapeLiteral(`{${value.map((each) => JSON.stringify(each)).join()}}`);
   return pg.escapeLiteral(value instanceof Date ? value.toISOString() : `${value}`);
 }
 
-describe('a whitelist in hash partitions', () => {
+describe('a session table in hash partitions', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ isPartitioned: true });
   });
   afterAll(() => app.close());
 
-  /** The partitions that the plan of a statement touches, for the values that it was sent with. */
+  /** The partitions that the plan of a statement touches, for the values that were sent with it. */
   async function partitionsOf({ text, values }: SentQuery, plan: 'generic' | 'custom'): Promise<string[]> {
     const client = await app.database.pool.connect();
     try {
@@ -36,14 +36,14 @@ describe('a whitelist in hash partitions', () => {
     }
   }
 
-  test('opens, rotates, finds, ends and cleans up sessions as one table does, and each statement touches one partition', async () => {
+  test('opens, rotates, finds, ends and cleans up sessions like a single table, and each statement touches one partition', async () => {
     const sent = await sentQueries(app.orm, async () => {
       const client = await app.signedUp('ada@example.com');
       const thief = app.client();
       thief.refreshToken = client.refreshToken;
       expect((await client.refresh()).status).toBe(200);
       const live = client.refreshToken;
-      expect((await thief.refresh()).status).toBe(200); // a lost answer as well as a theft, while the grace lasts
+      expect((await thief.refresh()).status).toBe(200); // within the grace, which covers lost answers and thefts alike
       expect((await client.refresh()).status).toBe(200);
       thief.refreshToken = live;
       app.clock.advance(3600);
@@ -81,7 +81,7 @@ describe('a whitelist in hash partitions', () => {
     }
   });
 
-  test('is left alone by a schema update only where that skips its table, as the README says', async () => {
+  test('is left unchanged by a schema update only if the update skips the table, as the manual says', async () => {
     const updateWith = async (schemaGenerator: Options['schemaGenerator']) => {
       const entities = app.orm.config.get('entities');
       const orm = await MikroORM.init({ clientUrl: app.database.url, entities, schemaGenerator });
@@ -93,7 +93,7 @@ describe('a whitelist in hash partitions', () => {
     expect(await updateWith({ skipTables: ['auth_session'] })).not.toContain('"auth_session"');
   });
 
-  test('spreads the users over all of them', async () => {
+  test('distributes the users over all partitions', async () => {
     for (let user = 0; user < 60; user++) await app.auth.sessions.open(await newUser(user));
     const { rows } = await app.database.pool.query('select distinct tableoid from auth_session');
     expect(rows.length).toBeGreaterThan(10);

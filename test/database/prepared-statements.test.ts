@@ -22,7 +22,7 @@ describe('statements prepared on a connection', () => {
     expect(rotations).toHaveLength(1);
   });
 
-  test('are made anew when a pooler or an operator has dropped them', async () => {
+  test('are prepared again when a pooler or an operator has dropped them', async () => {
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);
     await app.orm.em.fork().execute('deallocate all');
@@ -30,7 +30,7 @@ describe('statements prepared on a connection', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('are given up where a pooler hands out connections that have them already', async () => {
+  test('are no longer used if a pooler hands out connections that already have them', async () => {
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);
     const [rotation] = await app.orm.em
@@ -55,7 +55,7 @@ describe('statements prepared on a connection', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('follow an ORM that the app connects anew', async () => {
+  test('work on an ORM that the app connects again', async () => {
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);
     await app.orm.close();
@@ -64,7 +64,7 @@ describe('statements prepared on a connection', () => {
     expect((await prepared()).filter((statement) => /^update \S*"auth_session" s/.test(statement))).toHaveLength(1);
   });
 
-  test('are not used where the app has something done to each connection', async () => {
+  test('are not used if the app runs a hook on each connection', async () => {
     let reserved = 0;
     const touched = await createTestApp({ orm: { onReserveConnection: async () => void reserved++ } });
     try {
@@ -77,7 +77,7 @@ describe('statements prepared on a connection', () => {
     }
   });
 
-  test('do not outlive a change of the table that they read', async () => {
+  test('are renewed after a change of the table that they read', async () => {
     const client = await app.signedUp();
     expect((await client.refresh()).status).toBe(200);
     await app.database.pool.query('alter table app_user alter column first_name type text');

@@ -10,13 +10,13 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 const LIFETIME = 30 * 60;
 const SLACK = 60;
 
-/** Without the rests between statements, which only real time would fill. */
+/** Without the pauses between statements, which take real time. */
 const HURRY = { pause: async () => {} } satisfies PurgeOptions;
 
 let app: TestApp;
 let user: string;
 beforeAll(async () => {
-  // Whoever waits for a lock here fails at once and does not hang.
+  // A statement that waits for a lock here fails at once and does not hang.
   app = await createTestApp({ orm: { driverOptions: { options: '-c lock_timeout=1s' } } });
 });
 afterAll(() => app.close());
@@ -56,7 +56,7 @@ const rows = async (sql: string) => (await app.database.pool.query(sql)).rows;
 const sessionIds = async () => (await rows('select id from auth_session order by id')).map(({ id }) => id);
 
 describe('a purge', () => {
-  test('deletes what has expired at this instant, and not what expires a millisecond later', async () => {
+  test('deletes rows that have expired at this instant, and keeps rows that expire a millisecond later', async () => {
     const [, , ...kept] = await insertSessions([-1, 0, 1, 60_000].map(inMs));
     const [, keptRevoked] = await insertSessions([0, 1].map(inMs), { enabled: false });
     const oldest = -(LIFETIME + SLACK) * 1000;
@@ -69,7 +69,7 @@ describe('a purge', () => {
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_counter')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
-    expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // those of now are of the enabled sessions that went
+    expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // those with 0 belong to the enabled sessions that were deleted
     expect(await app.auth.purge.run(HURRY)).toEqual({
       sessions: 0,
       revocations: 0,
@@ -80,7 +80,7 @@ describe('a purge', () => {
     });
   });
 
-  test('that is a dry run counts the same and changes nothing', async () => {
+  test('as a dry run counts the same rows and changes nothing', async () => {
     await insertSessions([-1, 0, 1].map(inMs));
     await insertRevocations([-(LIFETIME + SLACK) * 1000, -1].map(inMs));
     await insertAttempts({ past: inMs(-1), soon: inMs(1) });
@@ -109,7 +109,7 @@ describe('a purge', () => {
     });
   });
 
-  test('deletes in statements of so many rows, rests after each, and tells what it has done so far', async () => {
+  test('deletes in batches, pauses after each, and reports its progress', async () => {
     await insertSessions(Array.from({ length: 25 }, () => inMs(-86_400_000)));
     await insertAttempts({ past: inMs(-1) });
     const told: PurgeResult[] = [];
@@ -135,7 +135,7 @@ describe('a purge', () => {
     expect(rests.every((rest) => rest > 0)).toBe(true);
   });
 
-  test('goes through tables of many pages, whatever lies between what has expired', async () => {
+  test('deletes all expired rows in large tables, whatever rows lie between them', async () => {
     await app.database.pool.query(
       `insert into auth_session (id, user_id, jti, rotated_at, enabled, created_at, expires_at)
        select gen_random_uuid(), $1, gen_random_uuid(), $2, true, $2, $2::timestamptz + case when n % 7 = 0 then 1 else -1 end * interval '1 day'
@@ -150,17 +150,17 @@ describe('a purge', () => {
     expect(left).toEqual({ count: Math.floor(20_000 / 7), soonest: inMs(86_400_000) });
   });
 
-  test.each([0, -1, 1.5, Number.NaN])('of %d rows a statement is refused', async (batchSize) => {
+  test.each([0, -1, 1.5, Number.NaN])('with a batch size of %d is refused', async (batchSize) => {
     await insertSessions([inMs(-1)]);
     await expect(app.auth.purge.run({ batchSize })).rejects.toThrow(RangeError);
     expect(await sessionIds()).toHaveLength(1);
   });
 
-  test('reads only the pages that it is about, in plans that are made once for all values', async () => {
+  test('reads only the pages that it needs, with plans that are prepared once for all values', async () => {
     await insertSessions([inMs(-1)]);
     const sent = await sentQueries(app.orm, () => app.auth.purge.run(HURRY));
     const deletions = sent.filter(({ text }) => text.includes('delete from'));
-    expect(deletions).toHaveLength(2); // there were no revocations, and so no pages, when that table was looked at
+    expect(deletions).toHaveLength(2); // there were no revocations, and so no pages, when that table was read
     const client = await app.database.pool.connect();
     try {
       await client.query('set plan_cache_mode = force_generic_plan');
@@ -181,7 +181,7 @@ describe('a purge', () => {
   });
 });
 
-describe('what a purge meets that others hold', () => {
+describe('a purge and rows that another transaction has locked', () => {
   /** Runs `work` while another transaction has run a statement, and then commits that. */
   async function whileHeld(statement: string, parameters: unknown[], work: () => Promise<void>): Promise<void> {
     const holder = await app.database.pool.connect();
@@ -196,7 +196,7 @@ describe('what a purge meets that others hold', () => {
     }
   }
 
-  test('a session is skipped and not waited for, and goes the next time', async () => {
+  test('a locked session is skipped without waiting, and deleted the next time', async () => {
     const [held, free] = await insertSessions([-1, -1].map(inMs));
     await whileHeld('select 1 from auth_session where id = $1 for update', [held], async () => {
       expect((await app.auth.purge.run({ ...HURRY, batchSize: 1 })).sessions).toBe(1);
@@ -207,7 +207,7 @@ describe('what a purge meets that others hold', () => {
     expect(await sessionIds()).toEqual([]);
   });
 
-  test('a session that a server with a slower clock is rotating lives on', async () => {
+  test('a session that a server with a slower clock is rotating survives', async () => {
     const [id] = await insertSessions([inMs(-1)]);
     await whileHeld('update auth_session set expires_at = $2 where id = $1', [id, inMs(60_000)], async () => {
       expect((await app.auth.purge.run(HURRY)).sessions).toBe(0);
@@ -216,7 +216,7 @@ describe('what a purge meets that others hold', () => {
     expect(await sessionIds()).toEqual([id]);
   });
 
-  test('a counter of failed logins is skipped and not waited for', async () => {
+  test('a locked counter of failed logins is skipped without waiting', async () => {
     await insertAttempts({ held: inMs(-1), free: inMs(-1) });
     await whileHeld(`update auth_counter set count = 2 where key = 'held'`, [], async () => {
       expect((await app.auth.purge.run(HURRY)).counters).toBe(1);
@@ -238,7 +238,7 @@ describe('what a purge meets that others hold', () => {
       const purging = app.auth.purge.run({ ...HURRY, batchSize: 1 + (round % 3) });
       const answers = await Promise.all(clients.map((client) => client.copy()).map((client) => client.refresh()));
       await purging;
-      await app.auth.purge.run(HURRY); // what was held while the first one passed
+      await app.auth.purge.run(HURRY); // deletes the rows that were locked during the first run
       const left = await sessionIds();
       for (const [index, { status }] of answers.entries()) {
         const isLeft = left.includes(sessionOf(clients[index] as (typeof clients)[0]));
@@ -251,7 +251,7 @@ describe('what a purge meets that others hold', () => {
     await slow.close();
   });
 
-  test('no live session is lost to a purge that runs all the time', async () => {
+  test('no live session is lost to a purge that runs continuously', async () => {
     const owners = await Promise.all(Array.from({ length: 8 }, () => createOwner(app)));
     let isOver = false;
     const purges = (async () => {
@@ -272,7 +272,7 @@ describe('what a purge meets that others hold', () => {
   });
 });
 
-test('a session of which access tokens may still be good is revoked as it goes, and others are told', async () => {
+test('a deleted session whose access tokens may still be valid is revoked, and the other servers are notified', async () => {
   const listener = await app.database.pool.connect();
   const heard: string[] = [];
   const channels = await rows(
@@ -282,7 +282,7 @@ test('a session of which access tokens may still be good is revoked as it goes, 
   await listener.query(`listen ${channels[0].name}`);
 
   const good = await insertSessions([0, -(LIFETIME + SLACK) * 1000 + 1].map(inMs));
-  await insertSessions([-(LIFETIME + SLACK) * 1000, -86_400_000].map(inMs)); // no access token of theirs is good any more
+  await insertSessions([-(LIFETIME + SLACK) * 1000, -86_400_000].map(inMs)); // none of their access tokens is valid any more
   await insertSessions([0].map(inMs), { enabled: false }); // revoked already
   await insertSessions([1].map(inMs)); // live
   expect((await app.auth.purge.run({ dryRun: true })).sessions).toBe(5);
@@ -296,7 +296,7 @@ test('a session of which access tokens may still be good is revoked as it goes, 
   listener.release(true);
 });
 
-test('a whitelist in partitions is purged in all of them', async () => {
+test('a session table in partitions is purged in all of them', async () => {
   const whole = app;
   app = await createTestApp({ isPartitioned: true });
   try {
@@ -327,9 +327,9 @@ test('a whitelist in partitions is purged in all of them', async () => {
   }
 });
 
-test('the app’s schema and its names of columns are followed', async () => {
+test('the purge uses the app’s schema and its column names', async () => {
   const orm = { schema: 'tenant', namingStrategy: EntityCaseNamingStrategy };
-  const other = await createTestApp({ orm, isPartitioned: false }); // the README's partitions are for the default schema
+  const other = await createTestApp({ orm, isPartitioned: false }); // the manual's partitions are for the default schema
   const owner = await createOwner(other);
   expect(await owner.another()).toBeDefined();
   other.clock.advance(14 * 86_400);

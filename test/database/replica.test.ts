@@ -23,9 +23,9 @@ class ReplicaController {
   }
 }
 
-test('a replica that lags behind decides nothing: who just signed up is known everywhere', async () => {
+test('no decision depends on a replica that lags behind: a new user is recognised by every request', async () => {
   const primary = await createTestDatabase();
-  const replica = await createTestDatabase(); // it has the tables, and has heard of nobody yet
+  const replica = await createTestDatabase(); // it has the tables, but no users yet
   const entities = [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })];
   const clientUrl = primary.url;
   const orm = await MikroORM.init({

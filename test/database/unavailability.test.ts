@@ -11,7 +11,7 @@ import { AppUser } from '../support/users.js';
 
 const withCode = (code: unknown, message = 'a message') => Object.assign(new Error(message), { code });
 
-describe('what counts as a database that is not available', () => {
+describe('errors that count as an unavailable database', () => {
   test.each([
     ['08000', 'connection_exception'],
     ['08003', 'connection_does_not_exist'],
@@ -49,7 +49,7 @@ describe('what counts as a database that is not available', () => {
     expect(isDatabaseUnavailable(new DriverException(withCode(code)))).toBe(true);
   });
 
-  test('a host whose every address refuses', () => {
+  test('a host that refuses on each of its addresses', () => {
     const attempts = [withCode('ECONNREFUSED'), withCode('ECONNREFUSED')];
     const error = Object.assign(new AggregateError(attempts), { code: 'ECONNREFUSED' });
     expect(isDatabaseUnavailable(error)).toBe(true);
@@ -64,7 +64,7 @@ describe('what counts as a database that is not available', () => {
     'Client was closed and is not queryable',
     'Query read timeout',
     'Cannot use a pool after calling end on the pool',
-  ])('the driver saying "%s"', (message) => {
+  ])('the driver error "%s"', (message) => {
     expect(isDatabaseUnavailable(new Error(message))).toBe(true);
     expect(isDatabaseUnavailable(new DriverException(new Error(message)))).toBe(true);
   });
@@ -74,7 +74,7 @@ describe('what counts as a database that is not available', () => {
   });
 });
 
-describe('what does not count as a database that is not available', () => {
+describe('errors that do not count as an unavailable database', () => {
   test.each([
     ['22P02', 'invalid_text_representation'],
     ['22001', 'string_data_right_truncation'],
@@ -113,7 +113,7 @@ describe('what does not count as a database that is not available', () => {
     expect(isDatabaseUnavailable(error)).toBe(false);
   });
 
-  test('a NUL in a value, as PostgreSQL tells of it', async () => {
+  test('a NUL in a value, as PostgreSQL reports it', async () => {
     const { orm, close } = await createTestApp();
     onTestFinished(close);
     const error = await orm.em

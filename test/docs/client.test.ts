@@ -44,7 +44,7 @@ describe('the table of methods', () => {
   });
 
   test.each(calls.filter(({ name }) => !/^(call|fetch|accessToken|replaceToken|subscribe|close)$/.test(name)))(
-    '$name asks for what the table says',
+    '$name sends the requests in the table',
     async ({ name, parameters, request }) => {
       const asked: Request[] = [];
       const claims = { sub: '1', jti: '1', session: '1', iat: 0, exp: 600 };
@@ -148,7 +148,7 @@ describe('the clients of the manual', () => {
     expect(paths.filter((each) => each === 'POST /auth/login')).toHaveLength(1);
   });
 
-  test('the one for mobile apps keeps its token in the keychain, over a restart, until it signs out', async () => {
+  test('the one for mobile apps keeps its token in the keychain across restarts, until it signs out', async () => {
     const { createAuth } = await importSnippet('src/keychain.ts');
     const kept = new Map<string, string>();
     const keychain = {
@@ -169,7 +169,7 @@ describe('the clients of the manual', () => {
   });
 });
 
-test('the authenticator of the manual takes the right key alone, and none where there is none', async () => {
+test('the authenticator of the manual accepts only the right key, and none if no key is set', async () => {
   const { Machines } = await importSnippet('src/machines.ts');
   const ask = (key?: string) => new Machines().authenticate({ headers: { ...(key && { 'x-machine-key': key }) } });
   const refused = { code: 'machine_unknown', httpCode: 401 };

@@ -45,7 +45,7 @@ describe.each([
   ['4', express4],
   ['5', express5],
 ])('the CORS lines of the manual on Express %s', (_, create) => {
-  test('answer the preflight of every method, for the origin that is listed and for no other', async () => {
+  test('answer the preflight of every method for the listed origin and for no other', async () => {
     await start(create());
     for (const [method, path] of [
       ['POST', '/auth/login'],
@@ -60,7 +60,7 @@ describe.each([
     }
   });
 
-  test('put their headers on answers and errors', async () => {
+  test('add their headers to answers and errors', async () => {
     await start(create());
     const email = 'cors@example.com';
     const from = (origin: string) => (path: string, body?: object) =>
@@ -92,7 +92,7 @@ test('the server of the manual has the CORS lines before its routes', async () =
   expect([answer.status, corsOf(answer.headers)]).toEqual([403, OF_ALL]); // its settings do not trust the page
 });
 
-test('the options of the package cors say the same', async () => {
+test('the options of the package cors have the same effect', async () => {
   await start(express5());
   let options: Record<string, unknown> = {};
   const cors = (given: Record<string, unknown>) => {

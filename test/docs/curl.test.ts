@@ -9,7 +9,7 @@ import { createTestApp } from '../support/test-app.js';
 
 const run = promisify(execFile);
 
-test('the commands of the manual sign up, read, refresh and sign out, by cookies and by bodies', async () => {
+test('the commands of the manual sign up, read, refresh and sign out, with cookies and with bodies', async () => {
   const app = await createTestApp({ settings: { refreshTokenTransport: 'both' } });
   const cwd = await mkdtemp(join(tmpdir(), 'jwt-allauth-curl-'));
   const shell = async (part: string) => {

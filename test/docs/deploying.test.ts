@@ -12,7 +12,7 @@ import { PASSWORD } from '../support/test-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { until } from '../support/until.js';
 
-/** The address of the database in docs/deploying.md, and the folder of the app there. */
+/** The URL of the database in docs/deploying.md, and the folder of the app there. */
 const PRINTED_URL = 'postgresql://app:password@db.internal:5432/app';
 const PRINTED_FOLDER = '/srv/app';
 
@@ -23,7 +23,7 @@ const EMAIL = 'ada@example.com';
 let database: TestDatabase;
 let proxy: TcpProxy;
 let app: ManualApp;
-/** The address of the database by way of the proxy. */
+/** The URL of the database through the proxy. */
 let databaseUrl: string;
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -37,10 +37,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Lines of the manual as they are run here. */
+/** Lines of the manual, with the changes that they need to run here. */
 const asHere = (lines: string) => lines.replaceAll(PRINTED_URL, databaseUrl).replaceAll(PRINTED_FOLDER, app.directory);
 
-/** What a command prints, as the manual prints it: with its folder and address, and without what differs each time. */
+/** The output of a command as the manual shows it: with its folder and URL, and without the parts that vary. */
 function asPrinted(output: string): string {
   return output
     .replaceAll(app.directory, PRINTED_FOLDER)
@@ -59,7 +59,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
   let child: ChildProcess;
   let url: string;
 
-  test('makes the secrets, for their owner only', async () => {
+  test('creates the secrets, readable only by their owner', async () => {
     expect(await app.shell(asHere(secrets))).toMatchObject({ code: 0, stdout: '' });
     expect(asPrinted(await readFile(join(app.directory, 'variables.sh'), 'utf8'))).toBe(variables);
     for (const file of ['variables.sh', 'secrets/secret-key', 'secrets/encryption-key']) {
@@ -67,7 +67,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     }
   });
 
-  test('names the failure of a check before the migrations', async () => {
+  test('shows the failure of a check before the migrations', async () => {
     const { code, stdout } = await app.shell(`${WITH_VARIABLES}npx jwt-allauth check`);
     const failed = stdout.split('\n').filter((line) => line.startsWith('failed'));
     const [beginning = '', end = ''] = withoutTables.trim().split('…');
@@ -75,7 +75,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     expect(failed[0]?.endsWith(end)).toBe(true);
   });
 
-  test('migrates, and a check says what the page says', async () => {
+  test('migrates, and a check prints the output on the page', async () => {
     const { code, stdout, stderr } = await app.shell(migrate);
     expect([code, stderr]).toEqual([0, '']);
     const checked = stdout.split('\n').filter((line) => /^(warning|failed) /.test(line));
@@ -98,7 +98,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     expect((await app.shell('ls -A')).stdout).not.toContain('snapshot');
   });
 
-  test('migrates once more without a change, and its other way has the same room in pages', async () => {
+  test('migrates again without a change, and its alternative leaves the same room in pages', async () => {
     const options = async () => (await query(`select reloptions from pg_class where relname = 'auth_session'`))[0];
     const before = await options();
     expect(before).toEqual({ reloptions: ['fillfactor=75'] });
@@ -108,7 +108,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     expect(await options()).toEqual(before);
   });
 
-  test('starts, and knows clients by the address that the proxy passes on', async () => {
+  test('starts, and identifies clients by the address that the proxy forwards', async () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     const env = { PORT: String(port), JWT_ALLAUTH_COLLECT_USER_AGENT: 'true', PATH: process.env['PATH'] };
@@ -127,7 +127,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     expect(await query('select ip from auth_session')).toEqual([{ ip: '203.0.113.7' }]);
   });
 
-  test('is healthy while its database is there', async () => {
+  test('is healthy while its database is reachable', async () => {
     const health = async () => (await fetch(`${url}/health`)).status;
     expect(await health()).toBe(200);
     await proxy.setDoor('closed');
@@ -136,7 +136,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     await until(async () => (await health()) === 200);
   });
 
-  test('answers the request under way after SIGTERM, takes no new one, and ends by itself', async () => {
+  test('finishes the current request after SIGTERM, accepts no new one, and exits by itself', async () => {
     const body = JSON.stringify({ email: EMAIL, password: PASSWORD });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let answer = '';
@@ -154,7 +154,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     expect(answer).toMatch(/HTTP\/1\.1 200 OK/);
   });
 
-  test('purges by the line for cron', async () => {
+  test('purges with the line for cron', async () => {
     const [line = ''] = blocksOf('deploying', 'crontab');
     const [, command = ''] = /^(?:[\d*]+ +){5}(.*)$/m.exec(line) ?? [];
     const [owner] = await query('select id from "user"');
@@ -177,7 +177,7 @@ describe('docs/deploying.md, from its first step to its last', () => {
     log.mockRestore();
   });
 
-  test('bounds its statements, in the database as well', async () => {
+  test('limits the duration of its statements, in the database as well', async () => {
     const program = `
       import { MikroORM } from '@mikro-orm/postgresql';
       import config from './dist/production.config.js';
@@ -210,7 +210,7 @@ describe('docs/command-line.md', () => {
     }
   });
 
-  test('has the commands that there are', async () => {
+  test('has exactly the existing commands', async () => {
     const named = [...page.matchAll(/^\| \[`([^`]+)`\]/gm)].map(([, name = '']) => name);
     const { stdout } = await app.shell('npx jwt-allauth --help; npx jwt-allauth sessions --help');
     const commands = [...stdout.matchAll(/^ {2}([a-z-]+) (?:\[options\])? /gm)].map(([, name = '']) => name);
@@ -262,7 +262,7 @@ describe('docs/command-line.md', () => {
   });
 });
 
-test('docs/scaling.md and docs/openapi.md have servers that answer', async () => {
+test('the servers in docs/scaling.md and docs/openapi.md answer requests', async () => {
   const program = `
     import 'reflect-metadata';
     import { MikroORM } from '@mikro-orm/postgresql';

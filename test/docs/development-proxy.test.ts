@@ -12,7 +12,7 @@ afterEach(async () => {
   await app.close();
 });
 
-/** Starts the development server with the configuration of the manual, and gives its origin. */
+/** Starts the development server with the configuration of the manual, and returns its origin. */
 async function start(change: (config: string) => string): Promise<string> {
   app = await createTestApp();
   const text = change(blockWith('js', '// vite.config.js')).replaceAll('http://localhost:3000', app.url);
@@ -44,7 +44,7 @@ test('a page of the development server signs up through its proxy', async () => 
   expect(answer.headers.getSetCookie()[0]).toMatch(/^refresh_token=/);
 });
 
-test('the short form of the proxy changes Host, so that the page is foreign', async () => {
+test('the short form of the proxy changes Host, so that the page counts as foreign', async () => {
   const short = (config: string) => config.replace(/\{ target: ('[^']*'), changeOrigin: false \}/, '$1');
   const answer = await signUp(await start(short));
   expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'csrf_failed' }]);

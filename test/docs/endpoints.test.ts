@@ -6,7 +6,7 @@ import { PUBLIC_URL } from '../support/mail-app.js';
 import { manual } from '../support/manual.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
-/** The rows of the two tables of endpoints: what is requested, what with, what is answered. */
+/** The rows of the two tables of endpoints: request, required input, answer. */
 const rows = [...manual.matchAll(/^\| (`(?:GET|POST|PATCH|DELETE)\b[^|]*) \|([^|]*)\|([^|]*)\|([^|]*)\|$/gm)].map(
   ([, requests = '', needs = '', success = '', errors = '']) => ({ requests, needs, success, errors }),
 );
@@ -31,14 +31,14 @@ afterAll(async () => {
   await app.close();
 });
 
-/** What a row is about, as the document names it. */
+/** The operation of a row, as the document names it. */
 function namesIn(requests: string): string[] {
   const paths = [...requests.matchAll(/\/[\w./:-]+/g)].map(([path]) => path.replace(/:(\w+)/g, '{$1}'));
   const methods = requests.match(/GET|POST|PATCH|DELETE/g) ?? [];
   return methods.flatMap((method) => paths.map((path) => `${method} /auth${path}`));
 }
 
-/** The operations that a row is about. */
+/** The operations of a row. */
 function operationsIn(requests: string): OpenApiOperation[] {
   const names = namesIn(requests);
   return described.filter(({ name }) => names.includes(name)).map(({ operation }) => operation);
@@ -58,10 +58,10 @@ function fieldsOf(operations: readonly OpenApiOperation[]): Set<string> {
   return new Set(fields);
 }
 
-/** Statuses that the prose beside the tables explains, and not each row. */
+/** Statuses that the text next to the tables explains, instead of each row. */
 const OF_MANY = ['413', '415', '500', '503'];
 
-/** Codes that come of what a request needs in any route: a body, a token, an origin of the app's, patience. */
+/** Codes that any route can answer because of its input: a body, a token, an origin of the app, a rate limit. */
 const OF_ALL: string[] = [
   ErrorCode.ValidationFailed,
   ErrorCode.MalformedJson,
@@ -82,7 +82,7 @@ test('the tables of the manual have each endpoint in one row, and no other', () 
   expect(named.sort()).toEqual([...new Set(described.map(({ name }) => name))].sort());
 });
 
-test('the tables of the manual ask for a token and for fields where the document does', () => {
+test('the tables of the manual require a token and fields where the document does', () => {
   for (const { requests, needs } of rows) {
     const operations = operationsIn(requests);
     const isBearer = operations.every(({ security = [] }) => security.some((scheme) => 'bearerAuth' in scheme));
@@ -94,7 +94,7 @@ test('the tables of the manual ask for a token and for fields where the document
   }
 });
 
-test('the tables of the manual have every answer of the document that is not the same for all', () => {
+test('the tables of the manual have every answer of the document that is not common to all', () => {
   for (const { requests, success, errors } of rows) {
     const operations = operationsIn(requests);
     const isPage = operations.some(({ responses }) => responses['500']?.content?.['text/html']);
@@ -102,7 +102,7 @@ test('the tables of the manual have every answer of the document that is not the
     for (const [status, response] of operations.flatMap(({ responses }) => Object.entries(responses))) {
       if (OF_MANY.includes(status)) continue;
       const codes = JSON.stringify(response).match(/"enum":\[([^\]]*)\]/)?.[1] ?? '';
-      // A foreign origin at the cookie of refresh tokens is explained beside the first table.
+      // A foreign origin at the refresh cookie is explained next to the first table.
       if (status === '403' && codes === '"csrf_failed"' && !answers.includes('403')) {
         expect(requests).toMatch(/^`POST \/(registration|login|refresh|logout)`$/);
         continue;
@@ -134,7 +134,7 @@ test('every status and code in the tables of the manual is in the document', () 
 test('every code of an error that is answered is in the document of some route', () => {
   const own: string[] = [ErrorCode.InvalidSettings, ErrorCode.ControllerRefused]; // at start-up
   const ofApps: string[] = [ErrorCode.BadRequest, ErrorCode.NotFound, ErrorCode.Conflict]; // of the app's own routes
-  const ofGates: string[] = [ErrorCode.SecondFactorRequired]; // of those that modules add
+  const ofGates: string[] = [ErrorCode.SecondFactorRequired]; // of gates that modules add
   const all = JSON.stringify(described);
   const missing = Object.values(ErrorCode).filter((code) => !all.includes(`"${code}"`));
   expect(missing.sort()).toEqual([...own, ...ofApps, ...ofGates].sort());

@@ -16,7 +16,7 @@ test('the tables of errors have each code once, with its status, cause and advic
   for (const [, code, , cause] of rows) expect(cause?.length, code).toBeGreaterThan(10);
 });
 
-test('the reasons in the log are those of the source', () => {
+test('the reasons in the log are those in the source', () => {
   const source = readFileSync('src/error.ts', 'utf8');
   const types = [...source.matchAll(/export type (?:TokenReuse|RefusalReason) =([^;]*);/g)].map(
     ([, text = '']) => text,
@@ -28,7 +28,7 @@ test('the reasons in the log are those of the source', () => {
   expect(documented.sort()).toEqual(refusing.sort());
 });
 
-test('the example is what a short password is answered', async () => {
+test('the example is the real answer to a short password', async () => {
   const app = await createTestApp();
   const { body } = await app.client().register('short@example.com', 'short');
   const [, json = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];

@@ -35,7 +35,7 @@ test('docs/how-it-works.md has every column of a session and every folder of src
   expect(named.sort()).toEqual([...rows.map(({ name }) => name), ...folders.map(({ name }) => name)].sort());
 });
 
-test('docs/how-it-works.md names files that there are', () => {
+test('docs/how-it-works.md names only existing files', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' });
   const prose = (pages.get('docs/how-it-works.md') ?? '').replace(/`npm run [\w-]+`/g, '');
   for (const [, name = ''] of prose.matchAll(/`([\w/-]+(?:\.(?:service|controller|ts))|[\w-]+\/[\w/-]+[\w])`/g)) {
@@ -46,7 +46,7 @@ test('docs/how-it-works.md names files that there are', () => {
   }
 });
 
-test('docs/scaling.md has figures of bench/RESULTS.md', async () => {
+test('docs/scaling.md has figures from bench/RESULTS.md', async () => {
   const results = await readFile('bench/RESULTS.md', 'utf8');
   const table = (pages.get('docs/scaling.md') ?? '').split('## What makes it fast')[0] ?? '';
   const figures = [...table.matchAll(/\| ([\d.; ]+) \|$/gm)].flatMap(([, cell = '']) => cell.split('; '));

@@ -45,7 +45,7 @@ const rowsOfModes = (pages.get('docs/accounts-by-mail.md') ?? '')
       .map((cell) => cell.trim()),
   );
 
-/** A statement of the manual, for the users of the tests. */
+/** A statement of the manual, changed for the users of the tests. */
 const forTestUsers = (sql: string) => sql.replaceAll('"user"', 'app_user');
 
 describe('docs/accounts-by-mail.md', () => {
@@ -67,7 +67,7 @@ describe('docs/accounts-by-mail.md', () => {
     });
   });
 
-  test.each(MODES)('says what the mode %s does', async (mode) => {
+  test.each(MODES)('describes the mode %s correctly', async (mode) => {
     const app = await start({ emailVerification: mode });
     const column = MODES.indexOf(mode) + 1;
     const cellOf = (what: string) => rowsOfModes.find(([name]) => name === what)?.[column] ?? '';
@@ -90,7 +90,7 @@ describe('docs/accounts-by-mail.md', () => {
     if (mode === 'mandatory') expect((await app.mailsTo('ada@example.com', 2)).at(-1)?.subject).toMatch(/account/);
   });
 
-  test('marks addresses as unproved before another mode', async () => {
+  test('marks addresses as unconfirmed before the switch to another mode', async () => {
     const app = await start({ emailVerification: 'none' });
     await app.signedUp('ada@example.com');
     await app.database.pool.query(unproved);
@@ -102,7 +102,7 @@ describe('docs/accounts-by-mail.md', () => {
     apps.reverse(); // the first owns the database
   });
 
-  test('inserts a first administrator, whom a reset brings in, by the form of the app', async () => {
+  test('inserts a first administrator, who signs in after a reset through the form of the app', async () => {
     const app = await start({ invitations: true, adminManagedRegistration: true });
     await app.database.pool.query(administrator);
     await app.client().send('POST', '/auth/password/reset', { email: 'admin@example.com' });
@@ -165,7 +165,7 @@ describe('docs/mails.md', () => {
     await rm(templatesDir, { recursive: true });
   });
 
-  test('has a mailer that hands mails to a server by HTTP, and throws when that does not take one', async () => {
+  test('has a mailer that sends mails to a server over HTTP, and throws if that server refuses one', async () => {
     const { QueueMailer } = await import(join(built.directory, 'dist/queue-mailer.js'));
     const sent: unknown[] = [];
     let status = 202;
@@ -182,7 +182,7 @@ describe('docs/mails.md', () => {
 });
 
 describe('docs/deploying.md', () => {
-  test('has the statements after a restore: no link works again, and no mail is sent again', async () => {
+  test('has the statements after a restore: no old link works, and no old mail is sent again', async () => {
     const app = await start({ emailVerification: 'optional' });
     await app.signedUp('ada@example.com');
     await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });

@@ -40,7 +40,7 @@ function placeOf(link: string, path: string): string | undefined {
 }
 
 describe.each([...pages])('%s', (path, text) => {
-  test('is short enough to be read', () => {
+  test('is short enough to read', () => {
     expect(text.split('\n').length - 1).toBeLessThanOrEqual(path === 'README.md' ? LONGEST_README : LONGEST_PAGE);
   });
 

@@ -56,20 +56,20 @@ function send(path: string, body?: object, headers: Record<string, string> = {})
 }
 
 describe('the lines for nginx', () => {
-  test('let the page sign up, and tell the address of the client and that it used TLS', async () => {
+  test('let the page sign up, and forward the address of the client and the use of TLS', async () => {
     await start();
     const { status, cookies } = await send('/auth/registration', CREDENTIALS);
     expect([status, cookies[0]]).toEqual([201, expect.stringMatching(/^__Host-refresh_token=.*; Secure/)]);
     expect((await send('/client')).body).toEqual({ ip: '127.0.0.1', protocol: 'https' });
   });
 
-  test('keep a client from choosing its address', async () => {
+  test('prevent a client from choosing its address', async () => {
     await start();
     const forged = { 'x-forwarded-for': '203.0.113.9' };
     expect((await send('/client', undefined, forged)).body.ip).toBe('127.0.0.1');
   });
 
-  test('do not, where Express trusts every proxy', async () => {
+  test('do not prevent it if Express trusts every proxy', async () => {
     await start({ trustProxy: true });
     const forged = { 'x-forwarded-for': '203.0.113.9' };
     expect((await send('/client', undefined, forged)).body.ip).toBe('203.0.113.9');
@@ -96,19 +96,22 @@ describe('the lines for nginx', () => {
     expect((await signUp()).status).toBe(201);
   });
 
-  test.runIf(nginx)('let a refresh cookie of almost 4 kB pass, which nginx refuses without its line', async () => {
-    const settings = { refreshToken: LargeRefreshToken };
-    await start({ settings });
-    const { status, cookies } = await send('/auth/registration', CREDENTIALS);
-    expect([status, (cookies[0] ?? '').length > 3800]).toEqual([201, true]);
-    await proxy.close();
-    await app.close();
-    await start({ settings, without: /\n.*proxy_buffer_size.*/ });
-    expect((await send('/auth/registration', CREDENTIALS)).status).toBe(502);
-  });
+  test.runIf(nginx)(
+    'let a refresh cookie of almost 4 kB pass, which nginx refuses without one of these lines',
+    async () => {
+      const settings = { refreshToken: LargeRefreshToken };
+      await start({ settings });
+      const { status, cookies } = await send('/auth/registration', CREDENTIALS);
+      expect([status, (cookies[0] ?? '').length > 3800]).toEqual([201, true]);
+      await proxy.close();
+      await app.close();
+      await start({ settings, without: /\n.*proxy_buffer_size.*/ });
+      expect((await send('/auth/registration', CREDENTIALS)).status).toBe(502);
+    },
+  );
 });
 
-/** As large as a browser keeps, almost. */
+/** Almost the largest cookie that a browser keeps. */
 class LargeRefreshToken extends RefreshToken {
   static override async forUser(user: BaseUser, options?: ForUserOptions) {
     const token = await super.forUser(user, options);

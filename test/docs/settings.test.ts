@@ -34,7 +34,7 @@ function propertyOf(variable: string): string {
   return settingNames(STANDARD_MODULES).find((name) => variableOf(name) === variable) ?? variable;
 }
 
-/** Other settings that a value of a setting needs. */
+/** Other settings that a value of a setting requires. */
 const COMPANIONS: Readonly<Record<string, Variables>> = {
   REFRESH_TOKEN_TRANSPORT: {},
   REFRESH_TOKEN_COOKIE_SAME_SITE: { REFRESH_TOKEN_COOKIE_SECURE: 'true' },
@@ -49,7 +49,7 @@ const COMPANIONS: Readonly<Record<string, Variables>> = {
 const keyed = (algorithm: string): Variables =>
   algorithm.startsWith('HS') ? { SECRET_KEY: `${SECRET}${SECRET}` } : { SECRET_KEY: '', PRIVATE_KEY: 'x' };
 
-/** What the settings say of a value of one variable in development: the settings, or the message of its fault. */
+/** How the settings read one variable in development: the settings, or the message of the fault. */
 function take(variable: string, value: string, env: Variables = { NODE_ENV: 'development' }) {
   const name = variable.slice(PREFIX.length);
   const more: Variables = { ...COMPANIONS[name], ...(name === 'ALGORITHM' && keyed(value)) };
@@ -66,7 +66,7 @@ function take(variable: string, value: string, env: Variables = { NODE_ENV: 'dev
 
 const literalsOf = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, literal = '']) => literal);
 
-/** Values that a kind of setting takes and refuses, by what the page says of it. Where it says more: see the tests. */
+/** Values that a kind of setting accepts and refuses, by its description on the page. More detail is in the tests. */
 const SAMPLES: readonly (readonly [kind: RegExp, good: readonly string[], bad: readonly string[]])[] = [
   [/^text of 32, 48 or 64/, [SECRET], ['a'.repeat(31)]],
   [/^PEM$/, [privatePem, privatePem.replaceAll('\n', '\\n')], ['no key']],
@@ -87,7 +87,7 @@ const SAMPLES: readonly (readonly [kind: RegExp, good: readonly string[], bad: r
   [/^`smtp:\/\/` or `smtps:\/\/` URL$/, ['smtp://mail.test', 'smtps://user:password@mail.test'], ['https://mail.test']],
   [/^address, or name and `<address>`$/, ['a@example.com', 'Example <a@example.com>'], ['Example']],
   [/^list of roles$/, ['1000,900', '5'], ['staff']],
-  [/^path$/, [], []], // what is there is another test's: key-settings.test.ts, mail-templates.test.ts
+  [/^path$/, [], []], // existing paths are tested elsewhere: key-settings.test.ts, mail-templates.test.ts
 ];
 
 const DURATION = /^duration, `(\d+)s`(?: or more| to `(\d+)m`)$/;
@@ -101,7 +101,7 @@ test('there is a row for each setting, and no other', () => {
   expect(rows.map(({ variable }) => variable).sort()).toEqual([...variables].sort());
 });
 
-test('each row has a short sentence or a few, and names other settings as they are typed', () => {
+test('the meaning in each row is made of sentences, and names other settings by their variables', () => {
   const variables = rows.map(({ variable }) => variable);
   for (const { variable, meaning } of rows) {
     expect(meaning.endsWith('.'), variable).toBe(true);
@@ -110,7 +110,7 @@ test('each row has a short sentence or a few, and names other settings as they a
 });
 
 describe.each(rows)('$variable', ({ variable, property, initial, values }) => {
-  test('has the default that the page gives', () => {
+  test('has the default that the page states', () => {
     const defaults = settingsFromEnv({ ...REQUIRED, NODE_ENV: 'production' });
     const effective: Record<string, unknown> = {
       refreshTokenTransport: defaults.refreshTokenAsCookie ? 'cookie' : 'body',
@@ -129,7 +129,7 @@ describe.each(rows)('$variable', ({ variable, property, initial, values }) => {
     }
   });
 
-  test('takes the values that the page gives, and no others', () => {
+  test('accepts the values that the page states, and no others', () => {
     const [, from, to] = DURATION.exec(values) ?? [];
     const [, least, most] = NUMBER.exec(values) ?? [];
     if (ENUMERATION.test(values)) {
@@ -140,7 +140,7 @@ describe.each(rows)('$variable', ({ variable, property, initial, values }) => {
         ?.replace(/^must be (one of )?/, '')
         .split(/, | or /);
       expect(literalsOf(values)).toEqual(named);
-      const isKey = property === 'algorithm'; // of which each needs a key of its own: keys.test.ts
+      const isKey = property === 'algorithm'; // each algorithm needs its own key: keys.test.ts
       for (const literal of isKey ? [] : literalsOf(values)) expect(take(variable, literal).fault).toBeUndefined();
     } else if (from !== undefined) {
       expect(take(variable, `${from}s`).settings?.[property]).toBe(Number(from));
@@ -163,7 +163,7 @@ describe.each(rows)('$variable', ({ variable, property, initial, values }) => {
   });
 });
 
-test('what the page says of production is refused there', () => {
+test('production refuses what the page says', () => {
   const production = { NODE_ENV: 'production' };
   for (const name of ['HTTP_ONLY', 'SECURE']) {
     expect(take(`JWT_ALLAUTH_REFRESH_TOKEN_COOKIE_${name}`, 'false', production).fault).toMatch(/in production/);
@@ -179,7 +179,7 @@ test('.env.example has each setting once, with a value that works', () => {
   const lines = [...example.matchAll(/^#?(JWT_ALLAUTH_\w+)=(.*)$/gm)];
   expect(lines.map(([, variable]) => variable).sort()).toEqual(rows.map(({ variable }) => variable).sort());
   for (const [line, variable = ''] of lines) {
-    const isMaterial = /KEYS?(_FILE)?$|TEMPLATES_DIR$/.test(variable); // a placeholder, or a file that is not there
+    const isMaterial = /KEYS?(_FILE)?$|TEMPLATES_DIR$/.test(variable); // a placeholder, or a file that does not exist
     const value = parseEnv(line.replace(/^#/, ''))[variable] ?? '';
     if (!isMaterial) expect(take(variable, value).fault, line).toBeUndefined();
   }

@@ -67,7 +67,7 @@ describe('the app that the README builds from an empty folder', () => {
     await manualApp.remove();
   });
 
-  test('signs up, carries a changed permission after one refresh, loads the user, and asks for roles', async () => {
+  test('signs up, carries a changed permission after one refresh, loads the user, and requires roles', async () => {
     expect((await client.register('reader@example.com')).status).toBe(201);
     const { body } = await client.get('/profile/id');
     expect(body).toEqual({ id: expect.any(String), permissions: [] });
@@ -169,7 +169,7 @@ describe('the app that the README builds from an empty folder', () => {
     });
     expect(ofFile).toMatch(/^ok +settings: /m);
     const told = checks.filter(({ status }: { status: string }) => status !== 'ok');
-    // Choices of the example: sessions without an end, `schema.update`, and addresses that nobody proves.
+    // Choices of the example: sessions without an end, `schema.update`, and unconfirmed addresses.
     expect(told.map(({ name }: { name: string }) => name)).toEqual(['session-lifetime', 'fillfactor', 'verification']);
     const { stdout: purged } = await run(process.execPath, [cli, 'purge'], { cwd: directory, env: variables });
     expect(purged).toContain('sessions: 0 deleted');
@@ -240,12 +240,12 @@ test('the page on the demo has the lines that the demo prints', () => {
   expect(blocks.map(({ text }) => text.trim())).toContain(terminalWalkthrough('http://127.0.0.1:3000', true));
 });
 
-test('the README explains every error code', () => {
+test('the manual explains every error code', () => {
   const ofModules = STANDARD_MODULES.flatMap(({ errors }) => Object.keys(errors ?? {}));
   for (const code of [...Object.values(ErrorCode), ...ofModules]) expect(manual).toContain(`\`${code}\``);
 });
 
-test('the README names every setting, event and reason', () => {
+test('the manual names every setting, event and reason', () => {
   const { development: _, ...settings } = new Settings();
   const names = Object.keys(settings).map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
   const cookie = names.filter((name) => name.startsWith('REFRESH_TOKEN_COOKIE_'));
@@ -255,7 +255,7 @@ test('the README names every setting, event and reason', () => {
   for (const name of events) expect(manual).toContain(`\`${name}\``);
 });
 
-/** The events that the sources declare, wherever. */
+/** The events that the sources declare anywhere. */
 function eventNames(): string[] {
   const sources = globSync('src/**/*.ts').map((path) => readFileSync(path, 'utf8'));
   const maps = sources.flatMap((text) => text.match(/interface AuthEventMap \{[^}]*\}/g) ?? []);

@@ -58,7 +58,7 @@ afterEach(async () => {
   await app.close();
 });
 
-/** A socket as a browser opens it; resolves when it is open, or to undefined where it is refused. */
+/** Opens a socket as a browser does; resolves when it is open, or to undefined if it is refused. */
 const open = (...protocols: string[]) =>
   new Promise<WebSocket | undefined>((resolve) => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/live`, protocols);
@@ -66,7 +66,7 @@ const open = (...protocols: string[]) =>
     socket.addEventListener('error', () => resolve(undefined));
   });
 
-test('a browser opens a socket with its access token as a subprotocol, and nobody does without', async () => {
+test('a browser opens a socket with its access token as a subprotocol, and cannot without one', async () => {
   const socket = await open('bearer', client.access);
   expect(socket?.protocol).toBe('bearer');
   expect(opened[0]?.principal.id).toBe(openToken(client.access).claims.sub);
@@ -75,7 +75,7 @@ test('a browser opens a socket with its access token as a subprotocol, and nobod
   expect(opened).toHaveLength(1);
 });
 
-test('a socket is closed when its session ends, and no other is', async () => {
+test('a socket is closed when its session ends, and no other socket is', async () => {
   const other = await app.signedUp();
   const [ended, kept] = await Promise.all([open('bearer', client.access), open('bearer', other.access)]);
   await client.logout();
@@ -96,7 +96,7 @@ test('a socket is closed when its access token expires', async () => {
   expect(socket.destroy).toHaveBeenCalled();
 });
 
-test('a client that leaves during the look at its token breaks nothing', async () => {
+test('a client that disconnects while its token is checked breaks nothing', async () => {
   const leaving = new WebSocket(`${url.replace('http', 'ws')}/live`, ['bearer', client.access]);
   leaving.close();
   expect((await open('bearer', client.access))?.readyState).toBe(WebSocket.OPEN);
@@ -137,7 +137,7 @@ test('a page sends its access token as the second subprotocol', async () => {
   expect(Opened).toHaveBeenCalledWith('wss://app.example.com/live', ['bearer', 'token']);
 });
 
-test('the lines for nginx let a socket pass, and the report is for its role', async () => {
+test('the lines for nginx let a socket pass, and the report requires its role', async () => {
   const lines = blockWith('nginx', 'proxy_buffer_size').replace(/\}\s*$/, `${blockWith('nginx', 'location /live')}}`);
   const proxy = await startProxy(lines, url);
   const asked = request({
