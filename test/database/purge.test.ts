@@ -69,7 +69,7 @@ describe('a purge', () => {
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_counter')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
-    expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // those with 0 belong to the enabled sessions that were deleted
+    expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // 0: of the deleted enabled sessions
     expect(await app.auth.purge.run(HURRY)).toEqual({
       sessions: 0,
       revocations: 0,
@@ -282,7 +282,7 @@ test('a deleted session whose access tokens may still be valid is revoked, and t
   await listener.query(`listen ${channels[0].name}`);
 
   const good = await insertSessions([0, -(LIFETIME + SLACK) * 1000 + 1].map(inMs));
-  await insertSessions([-(LIFETIME + SLACK) * 1000, -86_400_000].map(inMs)); // none of their access tokens is valid any more
+  await insertSessions([-(LIFETIME + SLACK) * 1000, -86_400_000].map(inMs)); // their access tokens have expired
   await insertSessions([0].map(inMs), { enabled: false }); // revoked already
   await insertSessions([1].map(inMs)); // live
   expect((await app.auth.purge.run({ dryRun: true })).sessions).toBe(5);
@@ -329,7 +329,7 @@ test('a session table in partitions is purged in all of them', async () => {
 
 test('the purge uses the app’s schema and its column names', async () => {
   const orm = { schema: 'tenant', namingStrategy: EntityCaseNamingStrategy };
-  const other = await createTestApp({ orm, isPartitioned: false }); // the manual's partitions are for the default schema
+  const other = await createTestApp({ orm, isPartitioned: false }); // the partitions are for the default schema
   const owner = await createOwner(other);
   expect(await owner.another()).toBeDefined();
   other.clock.advance(14 * 86_400);

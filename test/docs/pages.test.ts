@@ -12,7 +12,7 @@ const OWN_ADDRESSES = [
   'https://raw.githubusercontent.com/jwt-allauth/jwt-allauth/main/',
 ];
 
-/** The anchors of a page: GitHub makes them of its headings. */
+/** The anchors of a page, made from its headings as GitHub does. */
 function anchorsOf(text: string): string[] {
   const prose = text.replace(/```[\s\S]*?```/g, '');
   return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
@@ -48,7 +48,7 @@ describe.each([...pages])('%s', (path, text) => {
     expect(text.replace(/```[\s\S]*?```/g, '').match(/^# .+$/gm)).toEqual([text.split('\n')[0]]);
   });
 
-  test('links only to what is there', () => {
+  test('links only to existing files and anchors', () => {
     for (const link of linksOf(text)) {
       const place = placeOf(link, path);
       if (place === undefined) continue;

@@ -46,7 +46,7 @@ async function startAsTheReadmeSays(directory: string, databaseUrl: string) {
   return { url, stop };
 }
 
-describe('the app that the README builds from an empty folder', () => {
+describe('the app of the README, built from an empty folder', () => {
   let manualApp: ManualApp;
   let directory: string;
   let database: TestDatabase;
@@ -139,7 +139,7 @@ describe('the app that the README builds from an empty folder', () => {
     ]);
   });
 
-  test('has tests of its own that pass, with the embedded database', async () => {
+  test('has its own passing tests, with the embedded database', async () => {
     const { stdout } = await run(process.execPath, ['--test', 'dist/profile.test.js'], { cwd: directory });
     expect(stdout).toMatch(/pass 2\n[\s\S]*fail 0\n/);
   });
@@ -153,7 +153,7 @@ describe('the app that the README builds from an empty folder', () => {
     expect(stripVTControlCharacters(stdout)).toMatch(/Tests +1 passed \(1\)/);
   });
 
-  test('is found by the command line, which refuses nothing and warns of three choices of the example', async () => {
+  test('works with the command line, which refuses nothing and warns about three choices of the example', async () => {
     const variables = {
       DATABASE_URL: database.url,
       JWT_ALLAUTH_SECRET_KEY: randomBytes(48).toString('base64'),
@@ -205,12 +205,12 @@ describe('the app that the README builds from an empty folder', () => {
     ['settings', 'fromVariables', 'fromCode'],
     ['existing-app', 'createApp'],
     ['client', 'loadProfile'],
-  ])('has a %s snippet that compiles and exports what it shows', async (file, ...names) => {
+  ])('has a %s snippet that compiles and exports the names that it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`))).sort()).toEqual(names.sort());
   });
 });
 
-test('the README installs what package.json asks for', () => {
+test('the README installs the packages that package.json requires', () => {
   const install = blocks.find(({ text }) => text.includes('npm install --save-exact jwt-allauth'))?.text ?? '';
   const [, packages = ''] =
     /npm install --save-exact jwt-allauth ([^&]*?)\nnpm install/.exec(install.replaceAll('\\\n', '')) ?? [];

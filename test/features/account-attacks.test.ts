@@ -17,7 +17,7 @@ const resetCookie = async (link: string) =>
 const setNew = (cookie: string, newPassword = NEW) =>
   app.client().send('POST', '/auth/password/reset/set-new', { newPassword }, { cookie });
 
-describe('a link that was mailed for a sign-up', () => {
+describe('a mailed link of a sign-up', () => {
   const MARK = 'email_verification_access_token';
   const settings = { emailVerification: 'mandatory', sessionOnEmailVerification: true } as const;
 
@@ -32,11 +32,11 @@ describe('a link that was mailed for a sign-up', () => {
     expect([again.status, again.cookies.get('refresh_token'), await app.liveSessions()]).toEqual([200, undefined, 1]);
   });
 
-  test('signs nobody in to the account of a stranger who signed up with the address after its owner', async () => {
+  test('does not sign anybody in to the account of another person who signed up later with the same address', async () => {
     app = await createMailApp(settings);
     const mark = markOf(await signUp('owner@example.com', NEW));
     await app.mailsTo('owner@example.com');
-    await signUp('owner@example.com', PASSWORD); // the stranger
+    await signUp('owner@example.com', PASSWORD); // the other person
     const link = await app.linkTo('owner@example.com', 2);
     for (const cookie of [mark, '', `${MARK}=forged`]) {
       const opened = await app.open(link, { headers: { cookie } });
@@ -45,7 +45,7 @@ describe('a link that was mailed for a sign-up', () => {
     expect(await app.liveSessions()).toBe(0);
   });
 
-  test('is prepared for alike, whether or not the address is taken', async () => {
+  test('is prepared in the same way, whether or not the address is taken', async () => {
     app = await createMailApp(settings);
     await signUp('ada@example.com');
     await app.open(await app.linkTo('ada@example.com'));
@@ -63,7 +63,7 @@ describe('a link that was mailed for a sign-up', () => {
   }
 });
 
-test('an expired invitation gives no role any more, by a password reset either', async () => {
+test('an expired invitation no longer gives a role, even after a password reset', async () => {
   app = await createMailApp({ invitations: true, emailVerification: 'mandatory' });
   await signUp('staff@example.com');
   await app.open(await app.linkTo('staff@example.com'));
@@ -85,13 +85,13 @@ test('an expired invitation gives no role any more, by a password reset either',
   expect([login.status, (await eve.get('/auth/user')).body.role]).not.toEqual([200, 1000]);
 });
 
-describe('an address change that was asked for with the old password, LOGOUT_ON_PASSWORD_CHANGE=false', () => {
+describe('an address change that was requested with the old password, LOGOUT_ON_PASSWORD_CHANGE=false', () => {
   let owner: TestClient;
   let thief: TestClient;
   const change = () =>
     thief.send('POST', '/auth/email/change', { email: 'thief@example.com', password: PASSWORD }, thief.bearer);
 
-  /** Runs steps while somebody holds the user's row or the thief's session, each until it waits as well. */
+  /** Runs steps while a lock on the user's row or the thief's session is held, each until it waits as well. */
   async function behind(lock: string, ...steps: (() => Promise<unknown>)[]): Promise<void> {
     const holder = await app.database.pool.connect();
     await holder.query('begin');
@@ -123,19 +123,19 @@ describe('an address change that was asked for with the old password, LOGOUT_ON_
     expect(rows).toEqual([{ email: 'owner@example.com' }]);
   });
 
-  test('is over when the password is changed after it', async () => {
+  test('is cancelled when the password changes after it', async () => {
     const ofThief = `select 1 from auth_session where id = '${claimsOf(thief.access).session}' for update`;
     await behind(ofThief, change, () => owner.changePassword(PASSWORD, NEW));
   });
 
-  test('mails no link when the password is changed before it is written down', async () => {
+  test('mails no link if the password changes before the request is stored', async () => {
     await behind('select 1 from app_user for update', () => owner.changePassword(PASSWORD, NEW), change);
     await app.auth.close();
     expect(app.sink.mails.map(({ subject }) => subject)).not.toContain('Confirm your new e-mail address');
   });
 });
 
-test('a mailed link that waits in the outbox is of no use to who can read the database', async () => {
+test('reading the database gives no working link, even while a mail waits in the outbox', async () => {
   app = await createMailApp({});
   await app.signedUp('ada@example.com');
   app.sink.refuseWith(450); // greylisting
@@ -147,7 +147,7 @@ test('a mailed link that waits in the outbox is of no use to who can read the da
   expect((await setNew(cookie)).status).toBe(401);
 });
 
-test('a cookie of the same name from a sibling domain does not hide the good one', async () => {
+test('a cookie of the same name from a sibling domain does not hide the valid one', async () => {
   app = await createMailApp({});
   await app.signedUp('ada@example.com');
   await askReset('ada@example.com');
@@ -155,15 +155,15 @@ test('a cookie of the same name from a sibling domain does not hide the good one
   expect((await setNew(`password_reset_access_token=tossed; ${cookie}`)).status).toBe(200);
 });
 
-test('a stranger’s unconfirmed sign-up does not keep an address from who proves its mailbox', async () => {
+test('an unconfirmed sign-up of somebody else does not keep an address from the owner of its mailbox', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
   await app.open(await app.linkTo('ada@example.com'));
   const ada = app.client();
   await ada.login('ada@example.com');
-  await signUp('ada-new@example.com', THIRD); // the stranger, who never confirms it
+  await signUp('ada-new@example.com', THIRD); // somebody else, who never confirms it
   await app.mailsTo('ada-new@example.com');
-  app.clock.advance('4d'); // the stranger's link has expired
+  app.clock.advance('4d'); // that link has expired
   await ada.login('ada@example.com');
   await ada.send('POST', '/auth/email/change', { email: 'ada-new@example.com', password: PASSWORD }, ada.bearer);
   await app.mailsTo('ada@example.com', 2); // the notice
@@ -172,9 +172,9 @@ test('a stranger’s unconfirmed sign-up does not keep an address from who prove
   expect(mail).toBeDefined();
 });
 
-test('an account in use is not superseded by an invitation', async () => {
+test('an account in use is not replaced by an invitation', async () => {
   app = await createMailApp({ emailVerification: 'optional', invitations: true });
-  await app.signedUp('ada@example.com'); // ada uses the account, without confirming
+  await app.signedUp('ada@example.com'); // ada uses the account without confirming the address
   await app.database.pool.query("update auth_one_time_key set purpose = 'registration'"); // as older versions did
   const [before] = (await app.database.pool.query('select id from app_user')).rows;
   await app.database.pool.query('delete from auth_session'); // as a purge does, weeks later
@@ -185,7 +185,7 @@ test('an account in use is not superseded by an invitation', async () => {
   expect(rows).toEqual([before]);
 });
 
-test('a sign-up with the address of a user that an app’s table points to is answered like any other', async () => {
+test('a sign-up with the address of a user to whom an app’s table refers is answered like any other', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
   await app.open(await app.linkTo('ada@example.com'));

@@ -25,7 +25,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
   const users = async () =>
     (await app.database.pool.query('select email, email_verified, role from app_user order by email')).rows;
 
-  /** Signs up, and opens the mailed link where there is one. */
+  /** Signs up, and opens the mailed link if there is one. */
   async function confirmed(email: string): Promise<void> {
     expect((await signUp(email)).status).toBe(201);
     if (mode !== 'none') expect((await app.open(await linkOf('verification', email))).status).toBe(200);
@@ -58,7 +58,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
     return opened.cookies.get(name)?.split(';')[0] ?? '';
   }
 
-  test('a sign-up brings a session, a link to confirm the address, or both', async () => {
+  test('a sign-up returns a session, a link to confirm the address, or both', async () => {
     const answer = await signUp('ada@example.com');
     const isLetIn = mode !== 'mandatory';
     expect([answer.status, Object.keys(answer.body)]).toEqual([201, [isLetIn ? 'access' : 'detail']]);
@@ -89,7 +89,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
     }
   });
 
-  test('a link is mailed again to an address that waits to be confirmed, and nothing to another', async () => {
+  test('a link is mailed again to an unconfirmed address, and to no other', async () => {
     await signUp('ada@example.com');
     const waits = mode !== 'none';
     const first = waits ? await linkOf('verification', 'ada@example.com') : '';
@@ -106,7 +106,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
     expect(await app.mailCount()).toBe(waits ? 2 : 0);
   });
 
-  test('a forgotten password is replaced, the address confirmed, and everything older is over', async () => {
+  test('a password reset sets a new password, confirms the address, and ends every older session and link', async () => {
     if (mode === 'mandatory') await confirmed('ada@example.com');
     else await signUp('ada@example.com');
     expect((await post('/password/reset', { email: 'ada@example.com' })).status).toBe(202);
@@ -134,7 +134,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
     expect(notices.map(({ to }) => [to].flat()[0]?.text)).toEqual(['ada@example.com']);
   });
 
-  test('an invited person comes in with the role of the invitation, once it is accepted', async () => {
+  test('an invited person gets the role of the invitation when accepting it', async () => {
     const staff = await member('staff@example.com', 1000);
     const invitation = { email: 'eve@example.com', role: 700 };
     const invited = await staff.send('POST', '/auth/registration/user-register', invitation, staff.bearer);
@@ -165,7 +165,7 @@ describe.each(['none', 'optional', 'mandatory'] as const)('with EMAIL_VERIFICATI
     ]);
   });
 
-  test('a user leaves with the password, and leaves nothing behind', async () => {
+  test('a user can delete the account with the password, and nothing of it is left', async () => {
     const ada = await member('ada@example.com');
     const { status } = await ada.send('DELETE', '/auth/user', { password: PASSWORD }, ada.bearer);
     expect([status, await users(), await app.liveSessions()]).toEqual([204, [], 0]);

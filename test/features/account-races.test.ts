@@ -8,7 +8,7 @@ afterEach(() => app.close());
 const NEW = 'a new sentence of some length';
 
 test.each([0, 1, 2, 3])(
-  'a reset beside login, rotation, change of address and deletion leaves one session and no key (order %i)',
+  'a reset in parallel with login, rotation, change of address and deletion leaves one session and no key (order %i)',
   async (turn) => {
     app = await createMailApp({ emailVerification: 'optional' });
     const thief = await app.signedUp('owner@example.com');

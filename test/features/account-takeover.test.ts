@@ -17,7 +17,7 @@ async function reset(link: string): Promise<number> {
   return (await app.client().send('POST', '/auth/password/reset/set-new', { newPassword: NEW }, { cookie })).status;
 }
 
-test('an owner takes back an address that a stranger signed up with, and the stranger is out', async () => {
+test('an owner takes back an address that somebody else signed up with, and the other person is out', async () => {
   app = await createMailApp({ emailVerification: 'optional', accessTokenSessionCheck: 'database' });
   const stranger = await app.signedUp('victim@example.com');
   const change = { email: 'stranger@example.com', password: PASSWORD };
@@ -37,7 +37,7 @@ test('an owner takes back an address that a stranger signed up with, and the str
   ]);
 });
 
-test('a deactivated account is neither superseded nor mailed', async () => {
+test('a deactivated account is neither replaced nor mailed', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
   await app.open(await app.linkTo('ada@example.com'));
@@ -50,7 +50,7 @@ test('a deactivated account is neither superseded nor mailed', async () => {
   expect(await users()).toEqual([before]);
 });
 
-test('an account in use is never superseded, though its address was never confirmed', async () => {
+test('an account in use is never replaced, even if its address was never confirmed', async () => {
   app = await createMailApp({ emailVerification: 'optional' });
   await app.signedUp('ada@example.com');
   const [before] = await users();
@@ -67,7 +67,7 @@ test.each([
   ['case', 'KATE@Example.COM'],
   ['a sign that is another letter without case', '\u212Aate@example.com'],
   ['white space', '  kate@example.com '],
-])('mails go to the address as its owner has it, whatever the %s of what was asked for', async (_, asked) => {
+])('mails go to the address as its owner has it, whatever the %s of the requested one', async (_, asked) => {
   app = await createMailApp({});
   await app.signedUp('kate@example.com');
   expect((await askReset(asked)).status).toBe(202);
@@ -76,7 +76,7 @@ test.each([
   expect(await app.mailCount()).toBe(1);
 });
 
-test('an address that only looks the same is another one', async () => {
+test('an address that only looks the same is a different one', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
   await app.open(await app.linkTo('ada@example.com'));

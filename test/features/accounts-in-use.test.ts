@@ -32,7 +32,7 @@ async function invited(emailVerification: 'none' | 'optional' | 'mandatory') {
 }
 
 test.each(['none', 'optional', 'mandatory'] as const)(
-  'an invited user whom the app let in is never deleted when the invitation expires (%s)',
+  'an invited user for whom the app opened a session is never deleted when the invitation expires (%s)',
   async (mode) => {
     const { invite, staff } = await invited(mode);
     const before = await eve();
@@ -52,7 +52,7 @@ test.each(['none', 'optional', 'mandatory'] as const)(
   },
 );
 
-test('an invitation stays good for a user whom the app let in before, until it expires', async () => {
+test('an invitation stays valid until it expires, even after the app opened a session for the user', async () => {
   await invited('mandatory');
   await app.auth.sessions.open({ id: (await eve()).id, passwordHash: undefined });
   const cookie = (await open('You are invited')).cookies.get('set_password_access_token')?.split(';')[0] ?? '';
@@ -62,12 +62,12 @@ test('an invitation stays good for a user whom the app let in before, until it e
   expect([answer.status, (await app.client().login(EVE)).status]).toEqual([200, 200]);
 });
 
-test('a session that is being opened while the address is claimed keeps the user', async () => {
+test('a user whose session is being opened is not deleted when somebody signs up with the address', async () => {
   await invited('none');
   const before = await eve();
   app.clock.advance('8d');
   const holder = await app.database.pool.connect();
-  await holder.query('begin'); // what `sessions.open` does in its one statement, not yet committed
+  await holder.query('begin'); // the one statement of `sessions.open`, not yet committed
   await holder.query('select 1 from app_user where id = $1 for share', [before.id]);
   await holder.query("update auth_account set state = 'in_use' where user_id = $1", [before.id]);
   const answer = signUp(EVE);
@@ -78,7 +78,7 @@ test('a session that is being opened while the address is claimed keeps the user
   expect(await eve()).toEqual(before);
 });
 
-test('under mandatory an expired invitation goes when the link of a sign-up is opened, and not before', async () => {
+test('under mandatory an expired invitation is replaced only when the link of a sign-up is opened', async () => {
   await invited('mandatory');
   const before = await eve();
   app.clock.advance('8d');
@@ -90,7 +90,7 @@ test('under mandatory an expired invitation goes when the link of a sign-up is o
   expect((await app.client().login(EVE)).status).toBe(200);
 });
 
-test('an invitation in flight holds its address: a sign-up beside it is answered like any other, and makes nobody', async () => {
+test('a pending invitation reserves its address: a sign-up with it is answered like any other, and creates no user', async () => {
   await invited('mandatory');
   const before = await eve();
   expect((await signUp(EVE)).status).toBe(201);

@@ -14,7 +14,7 @@ const remove = (client: ReturnType<TestApp['client']>, password = PASSWORD) =>
 const count = async (table: string) =>
   Number((await app.database.pool.query(`select count(*) from ${table}`)).rows[0].count);
 
-test('an account is deleted with its sessions, by its password', async () => {
+test('the password deletes an account and its sessions', async () => {
   const ada = await app.signedUp('ada@example.com');
   const bob = await app.signedUp('bob@example.com');
   const reasons: string[] = [];
@@ -35,7 +35,7 @@ test('a wrong password deletes nothing', async () => {
   expect([await count('app_user'), await count('auth_session')]).toEqual([1, 1]);
 });
 
-test('of two at the same moment one deletes, and the other finds nobody', async () => {
+test('of two deletions at the same moment one succeeds, and the other finds no user', async () => {
   const ada = await app.signedUp('ada@example.com');
   const answers = await Promise.all([remove(ada), remove(ada)]);
   expect(answers.map(({ status }) => status).sort()).toEqual([204, 401]);

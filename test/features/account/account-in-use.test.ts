@@ -44,7 +44,7 @@ test.each([
   expect((await app.mailsTo('ada@example.com')).length).toBe(1);
 });
 
-test('an account is kept as well where a foreign key would set null in a column that takes none', async () => {
+test('an account is also kept if a foreign key would set null in a NOT NULL column', async () => {
   await app.database.pool.query('create table note (owner uuid not null references app_user on delete set null)');
   await app.database.pool.query('insert into note select id from app_user');
   expectProblem(await remove(), 409, 'account_in_use');
@@ -54,7 +54,7 @@ test('an account is kept as well where a foreign key would set null in a column 
   expect([events, await app.liveSessions()]).toEqual([[], 1]);
 });
 
-test('what else goes wrong with a deletion is no conflict, and a wrong password tells nothing of it', async () => {
+test('other errors during a deletion are not a conflict, and a wrong password reveals none of them', async () => {
   await app.database.pool.query('create table invoice (owner uuid references app_user)');
   await app.database.pool.query('insert into invoice select id from app_user');
   expectProblem(await remove('a wrong password'), 401, 'incorrect_credentials');

@@ -29,7 +29,7 @@ describe('deactivation', () => {
   const usersExcept = async (email: string) =>
     (await app.database.pool.query('select * from app_user where email <> $1', [email])).rows;
 
-  test('through the service ends every session at once, and touches nobody else', async () => {
+  test('through the service ends every session at once, and affects no other user', async () => {
     const others = await usersExcept(ADA);
     await app.auth.deactivation.deactivate(id);
     expect(await enabledSessions()).toEqual([strangersSession()]);
@@ -42,14 +42,14 @@ describe('deactivation', () => {
     expect(await enabledSessions()).toEqual([strangersSession()]);
   });
 
-  test('through the service may be repeated, and of nobody is no error', async () => {
+  test('through the service can be repeated, and is no error for an unknown user', async () => {
     await app.auth.deactivation.deactivate(id);
     await app.auth.deactivation.deactivate(id);
     await app.auth.deactivation.deactivate('00000000-0000-4000-8000-000000000000');
     expect(await enabledSessions()).toEqual([strangersSession()]);
   });
 
-  test('through the service leaves nothing to logins and refreshes beside it', async () => {
+  test('through the service leaves no session of logins and refreshes that run in parallel', async () => {
     const logins = Array.from({ length: 6 }, () => app.client());
     const answering = [...logins.map((client) => client.login(ADA)), ...clients.map((client) => client.refresh())];
     await app.auth.deactivation.deactivate(id);
@@ -61,7 +61,7 @@ describe('deactivation', () => {
     for (const client of [...logins, ...clients]) expect((await client.refresh()).status).not.toBe(200);
   });
 
-  test('by plain SQL is noticed at the next refresh, which ends every session of the user', async () => {
+  test('by plain SQL takes effect at the next refresh, which ends every session of the user', async () => {
     await setActive(false);
     const before = await app.sessions();
     const answer = await clients[1]?.refresh();
@@ -74,7 +74,7 @@ describe('deactivation', () => {
     expect((await stranger.refresh()).status).toBe(200);
   });
 
-  test('by plain SQL is noticed through the parent token of a lost answer as well', async () => {
+  test('by plain SQL also takes effect when the parent token is retried after a lost answer', async () => {
     const tab = clients[0]?.copy();
     expect((await clients[0]?.refresh())?.status).toBe(200);
     await setActive(false);
@@ -85,7 +85,7 @@ describe('deactivation', () => {
   test.each([
     ['the service', () => app.auth.deactivation.deactivate(id)],
     ['plain SQL and a refresh', async () => [await setActive(false), await clients[2]?.refresh()]],
-  ])('by %s is not undone for its sessions when the user is active again', async (_how, deactivate) => {
+  ])('by %s stays final for its sessions when the user becomes active again', async (_how, deactivate) => {
     await deactivate();
     await setActive(true);
     for (const client of clients) expectProblem(await client.refresh(), 401, 'token_not_valid');

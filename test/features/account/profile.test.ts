@@ -29,7 +29,7 @@ describe('the profile', () => {
     ...more,
   });
 
-  test('is shown to its user, and nothing beside it', async () => {
+  test('is shown to its user, without any other field', async () => {
     const answer = await client.get('/auth/user');
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual(profile());
@@ -38,7 +38,7 @@ describe('the profile', () => {
     expect(answer.headers.getSetCookie()).toEqual([]);
   });
 
-  test('is what the database says now, not what the token said', async () => {
+  test('shows the current values in the database, not those in the token', async () => {
     await app.database.pool.query(`update app_user set role = 900, email_verified = false, first_name = 'A.'`);
     const answer = await client.get('/auth/user');
     expect(answer.body).toEqual(profile({ role: 900, emailVerified: false, firstName: 'A.' }));
@@ -50,7 +50,7 @@ describe('the profile', () => {
     ['the last name only', { lastName: '金' }],
     ['an empty name', { firstName: '' }],
     ['names of 150 characters', { firstName: 'x'.repeat(150), lastName: 'é'.repeat(150) }],
-  ])('changes by %s, and the rest stays', async (_what, changes) => {
+  ])('changes by %s, and its other fields stay', async (_what, changes) => {
     const stranger = await app.signedUp('grace@example.com');
     const [before, strangerBefore] = await users();
     const answer = await patch(changes);
@@ -66,7 +66,7 @@ describe('the profile', () => {
   test.each([
     ['an empty object', {}],
     ['no body', undefined],
-  ])('stays as it is with %s', async (_what, body) => {
+  ])('stays unchanged with %s', async (_what, body) => {
     const before = await users();
     expect(await patch(body)).toMatchObject({ status: 200, body: profile() });
     expect(await users()).toEqual(before);
@@ -106,7 +106,7 @@ describe('the profile', () => {
     expect(await users()).toEqual(before);
   });
 
-  test('needs an access token: the cookie opens nothing', async () => {
+  test('requires an access token: the cookie is not accepted', async () => {
     for (const method of ['GET', 'PATCH']) {
       const answer = await client.send(method, '/auth/user', undefined, client.cookieHeader);
       expectProblem(answer, 401, 'not_authenticated');
@@ -114,7 +114,7 @@ describe('the profile', () => {
     }
   });
 
-  test('two changes of different names at the same moment both count', async () => {
+  test('keeps both of two changes of different names at the same moment', async () => {
     const answers = await Promise.all([patch({ firstName: 'Augusta' }), patch({ lastName: 'King' })]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect((await client.get('/auth/user')).body).toEqual(profile({ firstName: 'Augusta', lastName: 'King' }));

@@ -11,10 +11,10 @@ const NOWHERE = '00000000-0000-4000-8000-000000000000';
 
 const agent = (userAgent: string) => ({ 'user-agent': userAgent });
 
-/** Trusts one proxy, so that a test can say whence it comes. */
+/** Trusts one proxy, so that a test can choose the client's address. */
 const proxied: TestAppOptions = { express: 5, configure: (app) => app.set('trust proxy', 1) };
 
-/** The minute of an instant, as times of sessions are shown. */
+/** The minute of an instant, which is the precision of the times of sessions. */
 const minuteOf = (milliseconds: number) => new Date(Math.floor(milliseconds / 60_000) * 60_000).toISOString();
 
 async function devices(app: TestApp) {
@@ -39,7 +39,7 @@ describe('with COLLECT_USER_AGENT', () => {
   afterAll(() => app.close());
   afterEach(() => app.database.pool.query('delete from app_user'));
 
-  test('a session shows whence and with what it was opened, and a refresh renews that', async () => {
+  test('a session shows the address and the client that opened it, and a refresh updates both', async () => {
     const client = app.client();
     await app.signedUp('ada@example.com');
     await app.database.pool.query('delete from auth_session');
@@ -53,7 +53,7 @@ describe('with COLLECT_USER_AGENT', () => {
     const renewed = { ip: '198.51.100.9', browser: 'Safari 17.5', os: 'iOS 17.5', device: 'Apple iPhone' };
     expect(await devices(app)).toEqual([renewed]);
     const rotatedAt = app.clock.now();
-    app.clock.advance(11); // the grace is over, and the rotation is shown
+    app.clock.advance(11); // the grace is over, so the rotation is shown
     const answer = await client.get('/auth/sessions');
     expect(answer.status).toBe(200);
     expect(answer.headers.get('cache-control')).toBe('no-store');
@@ -69,7 +69,7 @@ describe('with COLLECT_USER_AGENT', () => {
     ]);
   });
 
-  test('sign-up and a password change tell the client too', async () => {
+  test('sign-up and password change record the client as well', async () => {
     const client = app.client();
     const body = { email: 'ada@example.com', password: PASSWORD };
     const { body: tokens } = await client.send('POST', '/auth/registration', body, agent(FIREFOX));
@@ -87,7 +87,7 @@ describe('with COLLECT_USER_AGENT', () => {
     ['a formula', '=HYPERLINK("http://evil.example") Firefox/99'],
     ['60,000 characters', `Mozilla/5.0 (${'Linux; Android 14; '.repeat(400)}) Chrome/${'9'.repeat(7000)}`],
     ['a name that is too long', `Mozilla/5.0 (Linux; Android 14; ${'M'.repeat(300)}) Chrome/120.0`],
-  ])('a client that sends %s is kept as short, inert words, and can sign in', async (_what, userAgent) => {
+  ])('a client that sends %s is stored as a few harmless words, and can sign in', async (_what, userAgent) => {
     const client = await app.signedUp('ada@example.com');
     const { status } = await client.login('ada@example.com', PASSWORD, agent(userAgent));
     expect(status).toBe(200);
@@ -99,7 +99,7 @@ describe('with COLLECT_USER_AGENT', () => {
 });
 
 describe('without COLLECT_USER_AGENT', () => {
-  test('nothing of the client is stored, and what was stored is gone after a refresh', async () => {
+  test('nothing about the client is stored, and a refresh removes older data', async () => {
     app = await createTestApp(proxied);
     const client = await app.signedUp('ada@example.com');
     await client.login('ada@example.com', PASSWORD, { ...agent(FIREFOX), 'x-forwarded-for': '192.0.2.7' });
@@ -120,7 +120,7 @@ describe('the sessions of a user', () => {
   });
   afterAll(() => app.close());
 
-  test('are listed to their owner only, the one used last first, without those that have ended', async () => {
+  test('are listed only for their owner, the one used last first, without ended ones', async () => {
     const { client: first, another } = await createOwner(app);
     await createOwner(app);
     app.clock.advance(1);
@@ -129,7 +129,7 @@ describe('the sessions of a user', () => {
     const ended = await another();
     await ended.logout();
     await first.refresh();
-    app.clock.advance(11); // the grace is over, and the rotation is shown
+    app.clock.advance(11); // the grace is over, so the rotation is shown
     const { body } = await first.get('/auth/sessions');
     expect(body.map(({ id, current }: { id: string; current: boolean }) => [id, current])).toEqual([
       [sessionOf(first), true],
@@ -139,7 +139,7 @@ describe('the sessions of a user', () => {
     expectProblem(await app.client().get('/auth/sessions'), 401, 'not_authenticated');
   });
 
-  test('are 200 at most, those used last; an older one may ask as well', async () => {
+  test('are listed up to 200, those used last; a session outside the list can still request it', async () => {
     const { id, client } = await createOwner(app);
     await app.database.pool.query(
       `insert into auth_session (id, user_id, jti, rotated_at, enabled, created_at, expires_at)
@@ -168,7 +168,7 @@ describe('the sessions of a user', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test('can be ended from themselves', async () => {
+  test('can end themselves', async () => {
     const { client, live } = await createOwner(app);
     const path = `/auth/sessions/${sessionOf(client)}`;
     expect((await client.send('DELETE', path, undefined, client.bearer)).status).toBe(204);
@@ -189,7 +189,7 @@ describe('the sessions of a user', () => {
     expect(await app.liveSessions()).toBe(before);
   });
 
-  test('other than the own can be ended at once; those of others stay', async () => {
+  test('except the current one can be ended in one request; those of other users stay', async () => {
     const { client, another, live } = await createOwner(app);
     const others = [await another(), await another()];
     const stranger = await createOwner(app);
@@ -220,7 +220,7 @@ describe('with MAX_SESSIONS_PER_USER', () => {
   });
   afterAll(() => app.close());
 
-  test('the session that was used least recently goes, and no other', async () => {
+  test('the least recently used session is ended, and no other', async () => {
     const { client: first, another, live } = await createOwner(app);
     const stranger = await createOwner(app);
     app.clock.advance(1);
@@ -236,7 +236,7 @@ describe('with MAX_SESSIONS_PER_USER', () => {
     for (const kept of [first, third, fourth]) expect((await kept.refresh()).status).toBe(200);
   });
 
-  test('holds under parallel logins, 20 times, and the older session goes', async () => {
+  test('holds under parallel logins, 20 times, and the older session is ended', async () => {
     for (let round = 0; round < 20; round++) {
       const owner = await createOwner(app);
       app.clock.advance(1);

@@ -21,7 +21,7 @@ async function steal({ app, isFirst }: { app: MailApp; isFirst: boolean }): Prom
   expect([answer.status, answer.body.code]).toEqual([401, 'refresh_token_reused']);
 }
 
-test('a theft is told to the owner once, without a word of the token, and with the way to a new password', async () => {
+test('a theft is reported to the owner once, without any part of the token, and with a way to a new password', async () => {
   app = await createMailApp({ passwordResetRequestUrl: 'http://accounts.test/forgot' });
   await steal({ app, isFirst: true });
   const [mail] = await app.mailsTo(OWNER);
@@ -30,13 +30,13 @@ test('a theft is told to the owner once, without a word of the token, and with t
   expect(await app.mailCount()).toBe(1);
 });
 
-test('thefts are told within the limit of notices', async () => {
+test('mails about thefts are limited like other notices', async () => {
   app = await createMailApp({ mailRateLimit: '2/1h/account' });
   for (let round = 0; round < 4; round++) await steal({ app, isFirst: round === 0 });
   expect(await app.mailCount()).toBe(2);
 });
 
-test('a lost answer is no theft, and nobody is told', async () => {
+test('a lost answer is no theft, and no mail is sent', async () => {
   app = await createMailApp({});
   const owner = await app.signedUp(OWNER);
   const tab = owner.copy();
@@ -45,7 +45,7 @@ test('a lost answer is no theft, and nobody is told', async () => {
   expect(await app.mailCount()).toBe(0);
 });
 
-test('a theft ends the session though its mail cannot be written', async () => {
+test('a theft ends the session even if its mail cannot be stored', async () => {
   app = await createMailApp({});
   await app.database.pool.query('alter table auth_outbox_mail add constraint broken check (false)');
   await steal({ app, isFirst: true });
@@ -54,7 +54,7 @@ test('a theft ends the session though its mail cannot be written', async () => {
   expect(app.log.map(({ message }) => message)).toContain('event listener failed');
 });
 
-test('an app that sends no mails tells nobody', async () => {
+test('an app that sends no mails reports no theft by mail', async () => {
   const silent = await createTestApp();
   const owner = await silent.signedUp();
   const thief = owner.copy();
@@ -67,7 +67,7 @@ test('an app that sends no mails tells nobody', async () => {
   await silent.close();
 });
 
-test('strangers who sign up with the address of the owner do not use up what tells of a theft', async () => {
+test("sign-ups of others with the owner's address do not use up the mails that report a theft", async () => {
   app = await createMailApp({ emailVerification: 'mandatory', mailRateLimit: '2/1h/account' });
   await app.client().register(OWNER);
   await app.open(await app.linkTo(OWNER));
@@ -75,7 +75,7 @@ test('strangers who sign up with the address of the owner do not use up what tel
   for (let i = 0; i < 2; i++) expect((await app.client().register(OWNER)).status).toBe(201);
   await app.mailsTo(OWNER, 3);
   await steal({ app, isFirst: false });
-  expect((await app.client().register(OWNER)).status).toBe(429); // what strangers can have mailed stays bounded
+  expect((await app.client().register(OWNER)).status).toBe(429); // mails that others can cause stay limited
   expect(await app.mailCount()).toBe(4);
   expect(app.sink.mails.slice(1).map(({ subject }) => subject)).toEqual([
     'You already have an account',

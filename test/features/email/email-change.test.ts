@@ -31,7 +31,7 @@ test('an address changes when the link to the new one is opened, and the old one
   expect(await app.liveSessions()).toBe(2);
 });
 
-test('what was mailed to the old address is good for nothing after the change', async () => {
+test('a link that was mailed to the old address is void after the change', async () => {
   await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
   const reset = await app.linkTo('ada@example.com');
   await change('countess@example.com');
@@ -39,7 +39,7 @@ test('what was mailed to the old address is good for nothing after the change', 
   expect((await app.open(reset)).status).toBe(400);
 });
 
-test('a change needs the password and another address', async () => {
+test('a change requires the password and a different address', async () => {
   expectProblem(await change('countess@example.com', 'a wrong password'), 401, 'incorrect_credentials');
   expectProblem(await change(' ADA@example.com'), 400, 'validation_failed');
   expectProblem(
@@ -50,14 +50,14 @@ test('a change needs the password and another address', async () => {
   expect(await app.mailCount()).toBe(0);
 });
 
-test('no link is mailed to an address that is taken, and the caller is not told', async () => {
+test('no link is mailed to an address that is taken, and the answer does not show it', async () => {
   await app.signedUp('bob@example.com');
   expect((await change('bob@example.com')).status).toBe(202);
   await app.mailsTo('ada@example.com');
   expect(await app.mailCount()).toBe(1);
 });
 
-test('an address that somebody signed up with meanwhile stays theirs', async () => {
+test('an address stays with the user who signed up with it during the change', async () => {
   await change('countess@example.com');
   const link = await app.linkTo('countess@example.com');
   await app.signedUp('countess@example.com');
@@ -65,7 +65,7 @@ test('an address that somebody signed up with meanwhile stays theirs', async () 
   expect(await emails()).toEqual(['ada@example.com', 'countess@example.com']);
 });
 
-test('a new password ends a change that is not confirmed', async () => {
+test('a new password cancels a change that is not confirmed', async () => {
   await change('thief@example.com');
   const link = await app.linkTo('thief@example.com');
   expect((await ada.changePassword(PASSWORD, 'a new sentence of some length')).status).toBe(200);
@@ -73,7 +73,7 @@ test('a new password ends a change that is not confirmed', async () => {
   expect(await emails()).toEqual(['ada@example.com']);
 });
 
-test('an address that is signed up with at the very moment of the change stays who was first', async () => {
+test('an address that is signed up with at the moment of the change belongs to the first', async () => {
   await change('countess@example.com');
   const link = await app.linkTo('countess@example.com');
   const other = await app.database.pool.connect();

@@ -15,7 +15,7 @@ afterEach(() => app.close());
 
 const user = async () => (await app.database.pool.query('select * from app_user')).rows[0];
 
-/** Moves the account to an address, as somebody who knows the password can. */
+/** Moves the account to an address, as anybody who knows the password can. */
 async function moveTo(email: string, client = thief): Promise<void> {
   const confirmations = () =>
     app.sink.mails.filter(({ to, subject }) => [to].flat()[0]?.text === email && subject?.startsWith('Confirm'));
@@ -30,10 +30,10 @@ async function moveTo(email: string, client = thief): Promise<void> {
   expect((await app.open(link)).status).toBe(200);
 }
 
-/** The link in the mail to an old address, which tells of the notice first. */
+/** The link in the mail to an old address, after the notice that the change was requested. */
 const undoLink = (email: string, count = 2) => app.linkTo(email, count);
 
-/** What the browser keeps of an answer. */
+/** The cookie that the browser keeps of an answer. */
 const cookieOf = ({ cookies }: PageAnswer, name: string) => cookies.get(name)?.split(';')[0] ?? '';
 const FORM = `${PUBLIC_URL}/auth/email/undo-form`;
 
@@ -45,7 +45,7 @@ async function undo(link: string): Promise<PageAnswer> {
   return app.open(FORM, { method: 'POST', headers: { cookie: cookieOf(opened, 'email_undo_access_token') } });
 }
 
-test('the old address is told of a change, and gets back what was its own', async () => {
+test('the old address is notified of a change, and the link in the mail restores it', async () => {
   await moveTo(THIEF);
   const [, mail] = await app.mailsTo(OWN, 2);
   expect(mail?.subject).toBe('Your e-mail address was changed');
@@ -85,8 +85,8 @@ test('a link is good for 72 hours', async () => {
   expect((await user()).email).toBe(THIEF);
 });
 
-describe('a thief cannot take the way back away', () => {
-  test('by another password', async () => {
+describe('a thief cannot prevent the undo', () => {
+  test('with a new password', async () => {
     await moveTo(THIEF);
     await thief.login(THIEF);
     expect((await thief.changePassword(PASSWORD, 'another sentence, as long')).status).toBe(200);
@@ -94,7 +94,7 @@ describe('a thief cannot take the way back away', () => {
     expect((await user()).email).toBe(OWN);
   });
 
-  test('by a reset through the new mailbox', async () => {
+  test('with a reset through the new mailbox', async () => {
     await moveTo(THIEF);
     await app.client().send('POST', '/auth/password/reset', { email: THIEF });
     const form = await app.open(await app.linkTo(THIEF, 2));
@@ -106,7 +106,7 @@ describe('a thief cannot take the way back away', () => {
     expect((await user()).email).toBe(OWN);
   });
 
-  test('by further changes, nor come back by the links that these bring', async () => {
+  test('with further changes, nor use the undo links of these', async () => {
     await moveTo(THIEF);
     for (const email of ['second@example.com', 'third@example.com', 'fourth@example.com', 'fifth@example.com']) {
       await moveTo(email);
@@ -118,7 +118,7 @@ describe('a thief cannot take the way back away', () => {
     expect((await user()).email).toBe(OWN);
   });
 
-  test('by going back a step themselves', async () => {
+  test('with an undo of the last step', async () => {
     await moveTo(THIEF);
     await moveTo('second@example.com');
     expect((await undo(await undoLink(THIEF, 3))).status).toBe(200);
@@ -127,7 +127,7 @@ describe('a thief cannot take the way back away', () => {
     expect((await user()).email).toBe(OWN);
   });
 
-  test('by a sign-up or another account with the old address', async () => {
+  test('with a sign-up or another account that takes the old address', async () => {
     const accomplice = await app.signedUp('accomplice@example.com');
     await moveTo(THIEF);
     expect((await app.client().register(OWN)).body.code).toBe('email_already_registered');
@@ -139,22 +139,22 @@ describe('a thief cannot take the way back away', () => {
   });
 });
 
-test('who changed the address may change it back by themselves', async () => {
+test('a user who changed the address can change it back without the link', async () => {
   await moveTo('new@example.com');
   await moveTo(OWN);
   expect((await user()).email).toBe(OWN);
 });
 
-test('an old address that nobody had proved is told, and gets no link', async () => {
+test('an unconfirmed old address is notified, and gets no link', async () => {
   await app.database.pool.query('update app_user set email_verified = false');
   await moveTo(THIEF);
   const [, mail] = await app.mailsTo(OWN, 2);
   expect(mail?.subject).toBe('Your e-mail address was changed');
   expect(mail?.text).not.toContain('http');
-  expect((await app.client().register(OWN)).status).toBe(201); // nobody can claim it
+  expect((await app.client().register(OWN)).status).toBe(201); // the address cannot be claimed
 });
 
-test('another site cannot press the button, and a link opened there is no key', async () => {
+test('another site cannot press the button, and a link opened there gives it no key', async () => {
   await moveTo(THIEF);
   const cookie = cookieOf(await app.open(await undoLink(OWN)), 'email_undo_access_token');
   const foreign = await app.open(FORM, { method: 'POST', headers: { cookie, origin: 'https://evil.example' } });
@@ -163,7 +163,7 @@ test('another site cannot press the button, and a link opened there is no key', 
   expect((await user()).email).toBe(THIEF);
 });
 
-test('where the app has a form of its own, the page leads there', async () => {
+test("the page leads to the app's own form if there is one", async () => {
   const form = 'https://app.example.com/new-password';
   const own = await createMailApp({ mailRateLimit: 'off', passwordResetRedirect: form }, { database: app.database });
   await moveTo(THIEF);
@@ -175,7 +175,7 @@ test('where the app has a form of its own, the page leads there', async () => {
   await own.close();
 });
 
-test('a deactivated account stays as it is', async () => {
+test('a deactivated account is not changed', async () => {
   await moveTo(THIEF);
   const link = await undoLink(OWN);
   await app.auth.deactivation.deactivate((await user()).id);
@@ -183,7 +183,7 @@ test('a deactivated account stays as it is', async () => {
   expect((await user()).email).toBe(THIEF);
 });
 
-test('of many clicks at the same moment one wins', async () => {
+test('of many clicks at the same moment one succeeds', async () => {
   await moveTo(THIEF);
   const link = await undoLink(OWN);
   const answers = await Promise.all([undo(link), undo(link), undo(link)]);

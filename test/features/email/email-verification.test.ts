@@ -13,7 +13,7 @@ describe('mandatory verification', () => {
     app = await createMailApp({ emailVerification: 'mandatory' });
   });
 
-  test('opens no session at sign-up, and none at sign-in until the mailed link was opened', async () => {
+  test('opens no session at sign-up, and none at sign-in until the mailed link is opened', async () => {
     const client = app.client();
     const signUp = await client.send('POST', '/auth/registration', { email: 'Ada@Example.com', password: PASSWORD });
     expect([signUp.status, Object.keys(signUp.body), signUp.cookie]).toEqual([201, ['detail'], undefined]);
@@ -30,7 +30,7 @@ describe('mandatory verification', () => {
     expect((await client.get('/auth/user')).body.emailVerified).toBe(true);
   });
 
-  test('stores the key of the link nowhere but as its hash', async () => {
+  test('stores only the hash of the key in the link', async () => {
     await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
     const key = (await app.linkTo('ada@example.com')).split('/').at(-1) ?? '';
     expect(key).toMatch(/^[\w-]{43}$/);
@@ -41,7 +41,7 @@ describe('mandatory verification', () => {
     expect(JSON.stringify(rows)).not.toContain(key);
   });
 
-  test('lands on the same page when the link is opened again, and looking with HEAD confirms nothing', async () => {
+  test('shows the same page when the link is opened again, and a HEAD request confirms nothing', async () => {
     await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
     const link = await app.linkTo('ada@example.com');
     expect((await app.open(link, { method: 'HEAD' })).status).toBe(200);
@@ -52,7 +52,7 @@ describe('mandatory verification', () => {
     expect((await users())[0].email_verified).toBe(true);
   });
 
-  test('answers a sign-up with an address that is taken like any other, and mails its owner a notice', async () => {
+  test('answers a sign-up with a taken address like any other, and mails a notice to its owner', async () => {
     const owner = app.client();
     const first = await owner.send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
     await app.open(await app.linkTo('ada@example.com'));
@@ -66,7 +66,7 @@ describe('mandatory verification', () => {
     expect(await users()).toHaveLength(1);
   });
 
-  test('gives an address that was signed up and never confirmed to who confirms it', async () => {
+  test('gives an address with only unconfirmed sign-ups to the first person who confirms it', async () => {
     const stranger = app.client();
     await stranger.send('POST', '/auth/registration', {
       email: 'ada@example.com',
@@ -83,7 +83,7 @@ describe('mandatory verification', () => {
     expect(await users()).toHaveLength(1);
   });
 
-  test('makes one user of many sign-ups at the same moment, with the password of the one whose mail was opened', async () => {
+  test('creates one user from many sign-ups at the same moment, with the password of the one whose mail was opened', async () => {
     const passwords = Array.from({ length: 6 }, (_, index) => `the password number ${index}`);
     const signUp = (password: string) =>
       app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password });
@@ -99,7 +99,7 @@ describe('mandatory verification', () => {
     expect(logins.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 
-  test('refuses a link that is expired or made up', async () => {
+  test('refuses an expired link and an invented one', async () => {
     await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
     const link = await app.linkTo('ada@example.com');
     expect((await app.open(`${app.url}/auth/registration/verification/${'A'.repeat(43)}`)).status).toBe(400);
@@ -109,7 +109,7 @@ describe('mandatory verification', () => {
     expect(await users()).toEqual([]);
   });
 
-  test('mails a new link on request, which supersedes the older, and answers alike for every address', async () => {
+  test('mails a new link on request, which supersedes the older, and answers in the same way for every address', async () => {
     await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
     const older = await app.linkTo('ada@example.com');
     const resend = (email: string) => app.client().send('POST', '/auth/registration/verification/resend', { email });
@@ -124,7 +124,7 @@ describe('mandatory verification', () => {
   });
 });
 
-test('a session is opened by the first opening of the link in the browser that signed up, where that is wanted', async () => {
+test('with SESSION_ON_EMAIL_VERIFICATION the link opens a session, once, in the browser that signed up', async () => {
   app = await createMailApp({
     emailVerification: 'mandatory',
     sessionOnEmailVerification: true,
@@ -142,7 +142,7 @@ test('a session is opened by the first opening of the link in the browser that s
   expect(await app.liveSessions()).toBe(1);
 });
 
-test('where addresses may be found out, a taken one is answered with 409', async () => {
+test('without PREVENT_ENUMERATION a taken address is answered with 409', async () => {
   app = await createMailApp({ emailVerification: 'mandatory', preventEnumeration: false });
   await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
   await app.open(await app.linkTo('ada@example.com'));
@@ -151,7 +151,7 @@ test('where addresses may be found out, a taken one is answered with 409', async
   expect(await app.mailCount()).toBe(1);
 });
 
-test('a link of a user who is not confirmed is refused when it is expired, or the user deactivated or deleted', async () => {
+test('a link of an unconfirmed user is refused when it is expired, or the user deactivated or deleted', async () => {
   app = await createMailApp({ emailVerification: 'optional' });
   await app.signedUp('ada@example.com');
   const link = await app.linkTo('ada@example.com');
@@ -165,7 +165,7 @@ test('a link of a user who is not confirmed is refused when it is expired, or th
   expect((await app.open(link)).status).toBe(400);
 });
 
-test('optional verification lets in at once, and the claim follows at the next refresh after the link was opened', async () => {
+test('optional verification opens a session at once; the claim follows at the first refresh after the link was opened', async () => {
   app = await createMailApp({ emailVerification: 'optional' });
   const client = await app.signedUp('ada@example.com');
   expect((await client.get('/auth/user')).body.emailVerified).toBe(false);
@@ -185,7 +185,7 @@ test('without verification no mail is sent at sign-up, and an address counts as 
   expect(await app.mailCount()).toBe(0);
 });
 
-test('links lead to PUBLIC_URL, whatever host a request names', async () => {
+test('links use PUBLIC_URL, whatever host a request names', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   const forged = { host: 'evil.example', 'x-forwarded-host': 'evil.example' };
   await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD }, forged);
@@ -194,7 +194,7 @@ test('links lead to PUBLIC_URL, whatever host a request names', async () => {
   expect(`${mail?.text}${mail?.html}`).not.toContain('evil.example');
 });
 
-test('mails to one mailbox are limited, alike for known and unknown addresses', async () => {
+test('mails to one mailbox are limited in the same way for known and unknown addresses', async () => {
   app = await createMailApp({ emailVerification: 'mandatory', mailRateLimit: '2/1h/account,4/1h/ip' });
   const resend = (email: string) => app.client().send('POST', '/auth/registration/verification/resend', { email });
   expect([(await resend('a@example.com')).status, (await resend('A@example.com')).status]).toEqual([202, 202]);

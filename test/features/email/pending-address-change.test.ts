@@ -23,21 +23,21 @@ test.each<[what: string, end: () => Promise<unknown>]>([
     'the end of every session by the app',
     async () => app.auth.sessions.revokeAll((await app.database.pool.query('select id from app_user')).rows[0].id),
   ],
-])('a change of the address that waits does not outlive %s', async (_, end) => {
+])('a pending change of the address is cancelled by %s', async (_, end) => {
   await end();
   expect((await app.open(link)).status).toBe(400);
   expect(await emails()).toEqual(['owner@example.com']);
   expect((await app.database.pool.query('select purpose from auth_one_time_key')).rows).toEqual([]);
 });
 
-test('a change of the address that waits outlives a sign-out of one device, and a sign-in', async () => {
+test('a pending change of the address survives a sign-out of one device, and a sign-in', async () => {
   expect((await owner.logout()).status).toBe(204);
   await app.client().login('owner@example.com');
   expect((await app.open(link)).status).toBe(200);
   expect(await emails()).toEqual(['thief@example.com']);
 });
 
-test('sign-out everywhere leaves the mails that are about the address itself', async () => {
+test('sign-out everywhere keeps mailed links that depend only on the address', async () => {
   await app.client().send('POST', '/auth/password/reset', { email: 'owner@example.com' });
   const reset = await app.linkTo('owner@example.com', 2);
   await owner.logoutAll();

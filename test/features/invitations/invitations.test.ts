@@ -28,7 +28,7 @@ const accept = (cookie: string) =>
   app.client().send('POST', '/auth/registration/set-password', { newPassword: PASSWORD }, { cookie });
 const cookieOf = async (link: string) => (await app.open(link)).cookies.get(COOKIE)?.split(';')[0] ?? '';
 
-test('an invited person comes in by setting a password, once', async () => {
+test('an invited person sets a password and is signed in, once', async () => {
   expect((await invite(staff, 'Eve@example.com', 700)).status).toBe(201);
   expectProblem(await app.client().login('eve@example.com'), 401, 'incorrect_credentials');
   const cookie = await cookieOf(await app.linkTo('eve@example.com'));
@@ -39,7 +39,7 @@ test('an invited person comes in by setting a password, once', async () => {
   expect((await eve.get('/auth/user')).body).toMatchObject({ firstName: 'Eve', role: 700, emailVerified: true });
 });
 
-test('only the roles that may invite do, and none gives a role above its own', async () => {
+test('only the configured roles can invite, and none can give a role above its own', async () => {
   expectProblem(await invite(await inviter(0), 'eve@example.com'), 403, 'permission_denied');
   const superuser = await inviter(900);
   expectProblem(await invite(superuser, 'eve@example.com', 1000), 403, 'permission_denied');
@@ -47,12 +47,12 @@ test('only the roles that may invite do, and none gives a role above its own', a
   expectProblem(await invite(app.client(), 'eve@example.com'), 401, 'not_authenticated');
 });
 
-test('a role that was taken away since the token was made does not invite', async () => {
+test('a user who lost the role after the token was issued cannot invite', async () => {
   await app.database.pool.query('update app_user set role = 0');
   expectProblem(await invite(staff, 'eve@example.com'), 403, 'permission_denied');
 });
 
-test('an invitation in flight holds its address; an expired one does not', async () => {
+test('a pending invitation reserves its address; an expired one does not', async () => {
   await invite(staff, 'eve@example.com', 700);
   const link = await app.linkTo('eve@example.com');
   expectProblem(await invite(staff, 'eve@example.com'), 409, 'email_already_registered');
@@ -68,11 +68,11 @@ test('an invitation in flight holds its address; an expired one does not', async
   expect((await eve.get('/auth/user')).body.role).toBe(0);
 });
 
-test('an address in use is not invited', async () => {
+test('an address in use cannot be invited', async () => {
   expectProblem(await invite(staff, 'ROLE1000@example.com'), 409, 'email_already_registered');
 });
 
-test('where the app manages registration, there is no sign-up', async () => {
+test('with the app in charge of registration there is no sign-up', async () => {
   const closed = await createMailApp({ invitations: true, adminManagedRegistration: true });
   const answer = await closed.client().register('ada@example.com');
   expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);

@@ -12,10 +12,10 @@ import { newKey, type TestKey } from '../../support/test-keys.js';
 
 const PATH = '/auth/.well-known/jwks.json';
 
-/** What a JWK has that is not public (RFC 7518 §6). */
+/** The private members of a JWK (RFC 7518 §6). */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
-/** A public key as a resource server should be told it. */
+/** A public key as a resource server should receive it. */
 const published = async (pem: string, alg: string) => {
   const jwk = createPublicKey(pem).export({ format: 'jwk' });
   return { ...jwk, kid: await calculateJwkThumbprint(jwk as never), use: 'sig', alg };
@@ -49,7 +49,7 @@ describe('the key set', () => {
     },
   );
 
-  test('names the key that signs first, then the older public ones, and no secret', async () => {
+  test('lists the signing key first, then the older public keys, and no secret', async () => {
     const [es, rs, es384, hs] = (await Promise.all((['ES256', 'RS256', 'ES384', 'HS256'] as const).map(newKey))) as [
       TestKey,
       TestKey,
@@ -71,7 +71,7 @@ describe('the key set', () => {
     });
   });
 
-  test('is empty where a secret signs, but for the public keys that verify beside it', async () => {
+  test('is empty if a secret signs, except for the public keys that also verify', async () => {
     const answer = await first.client().send('GET', PATH);
     expect([answer.status, answer.body]).toEqual([200, { keys: [] }]);
     const [hs, older, next] = (await Promise.all((['HS512', 'HS512', 'ES256'] as const).map(newKey))) as [
@@ -84,7 +84,7 @@ describe('the key set', () => {
     });
   });
 
-  test('is enough to verify an access token by hand', async () => {
+  test('is sufficient to verify an access token by hand', async () => {
     await withKeys((await newKey('ES384')).settings, async (app) => {
       const { access } = await app.signedUp();
       const { body } = await app.client().send('GET', PATH);
@@ -116,7 +116,7 @@ describe('the endpoint of the key set', () => {
   });
   const path = '/api/v1/id/.well-known/jwks.json';
 
-  test('may be cached by anybody for five minutes, and asked again for nothing', async () => {
+  test('can be cached by anybody for five minutes, and supports conditional requests', async () => {
     const answer = await app.client().send('GET', path);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
@@ -128,7 +128,7 @@ describe('the endpoint of the key set', () => {
     expect([again.status, again.body, again.headers.get('cache-control')]).toEqual([304, '', 'public, max-age=300']);
   });
 
-  test('asks for no credentials, and does not look at bad ones', async () => {
+  test('requires no credentials, and ignores invalid ones', async () => {
     const bad: Record<string, string>[] = [
       { authorization: 'Bearer garbage' },
       { cookie: 'refresh_token=garbage' },
@@ -139,11 +139,11 @@ describe('the endpoint of the key set', () => {
     }
   });
 
-  test('is only read', async () => {
+  test('is read-only', async () => {
     expectProblemDetails(await app.client().send('POST', path, {}), 404, 'not_found');
   });
 
-  test('needs no database, and is there while it is away', async () => {
+  test('needs no database, and works while the database is away', async () => {
     expect(await countQueries(app.orm, () => app.client().send('GET', path))).toEqual([]);
     await proxy.setDoor('closed');
     const login = { email: 'a@example.com', password: PASSWORD };

@@ -48,7 +48,7 @@ describe('logout', () => {
   });
   afterAll(() => app.close());
 
-  test('ends that session only, and takes the cookie away', async () => {
+  test('ends only that session, and clears the cookie', async () => {
     const other = app.client();
     await other.login('ada@example.com');
     const stranger = await app.signedUp('grace@example.com');
@@ -92,7 +92,7 @@ describe('logout', () => {
     expectProblem(await client.refresh(), 401, 'token_not_valid');
   });
 
-  test('a token of a user who is gone is answered like a session that has ended', async () => {
+  test('with a token of a deleted user is answered like one of an ended session', async () => {
     await app.database.pool.query('delete from app_user');
     expectSignedOut(await client.logout());
   });
@@ -126,7 +126,7 @@ describe('logout', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test('of all ends every session of the user, and of nobody else', async () => {
+  test('everywhere ends every session of the user, and none of other users', async () => {
     const others = [app.client(), app.client()];
     for (const other of others) await other.login('ada@example.com');
     const stranger = await app.signedUp('grace@example.com');
@@ -139,7 +139,7 @@ describe('logout', () => {
     expect((await again.refresh()).status).toBe(200);
   });
 
-  test('of all needs an access token that is valid', async () => {
+  test('everywhere requires a valid access token', async () => {
     const anonymous = await app.client().logoutAll();
     expectProblem(anonymous, 401, 'not_authenticated');
     expect(anonymous.headers.get('www-authenticate')).toBe('Bearer');
@@ -156,7 +156,7 @@ describe('logout', () => {
   });
 
   test.each(['logout', 'logoutAll'] as const)(
-    'after %s an access token opens stateless routes until it expires',
+    'an access token still opens stateless routes after %s, until it expires',
     async (way) => {
       expectSignedOut(await client[way]());
       const id = app.auth.tokens.verifyAccess(client.access).sub;
@@ -167,7 +167,7 @@ describe('logout', () => {
     },
   );
 
-  test.each(['logout', 'logoutAll'] as const)('no refresh beside %s survives it', async (way) => {
+  test.each(['logout', 'logoutAll'] as const)('no refresh in parallel with %s survives it', async (way) => {
     const tabs = Array.from({ length: 8 }, () => client.copy());
     const [signedOut] = await Promise.all([client[way](), ...tabs.map((tab) => tab.refresh())]);
     expectSignedOut(signedOut);
@@ -176,14 +176,14 @@ describe('logout', () => {
   });
 });
 
-describe('logout where tokens travel in bodies', () => {
+describe('logout with tokens in bodies', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ settings: { refreshTokenAsCookie: false } });
   });
   afterAll(() => app.close());
 
-  test('takes the token from the body and touches no cookie', async () => {
+  test('takes the token from the body and does not change the cookie', async () => {
     const client = await app.signedUp();
     for (let times = 0; times < 2; times++) {
       const answer = await client.logout();
@@ -194,7 +194,7 @@ describe('logout where tokens travel in bodies', () => {
     expectProblem(await client.refresh(), 401, 'token_not_valid');
   });
 
-  test('of all touches no cookie either', async () => {
+  test('everywhere does not change the cookie either', async () => {
     const client = await app.signedUp();
     const answer = await client.logoutAll();
     expect(answer.status).toBe(204);
@@ -211,7 +211,7 @@ describe('logout where tokens travel in bodies', () => {
     ['an array', [], 400, 'validation_failed'],
     ['an unknown field', { token: 'x' }, 400, 'validation_failed'],
     ['no token', { refresh: 'x' }, 401, 'token_not_valid'],
-  ])('is refused with %s, though there is a cookie', async (_what, body, status, code) => {
+  ])('is refused with %s, even if there is a cookie', async (_what, body, status, code) => {
     const client = await app.signedUp();
     const live = await app.liveSessions();
     const cookie = { cookie: `refresh_token=${client.refreshToken}` };

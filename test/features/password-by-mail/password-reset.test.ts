@@ -13,7 +13,7 @@ const ask = (email: string) => app.client().send('POST', '/auth/password/reset',
 const setNew = (cookie: string, newPassword = NEW, headers: Record<string, string> = {}) =>
   app.client().send('POST', '/auth/password/reset/set-new', { newPassword }, { cookie, ...headers });
 
-/** An app with a user who has lost the password, and the cookie that the mailed link brings. */
+/** An app with a user who has forgotten the password, and the cookie that the mailed link sets. */
 async function lost(settings: SettingsInput = {}): Promise<string> {
   app = await createMailApp(settings);
   await app.signedUp('ada@example.com');
@@ -46,7 +46,7 @@ describe('a password reset', () => {
     },
   );
 
-  test('mails nothing to an address of which only a sign-up waits, which stays as it is', async () => {
+  test('mails nothing to an address that has only a pending sign-up, and leaves the sign-up unchanged', async () => {
     app = await createMailApp({ emailVerification: 'mandatory' });
     await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
     const verification = await app.linkTo('ada@example.com');
@@ -55,7 +55,7 @@ describe('a password reset', () => {
     expect((await app.open(verification)).status).toBe(200);
   });
 
-  test('confirms an address that waits for it', async () => {
+  test('confirms an unconfirmed address', async () => {
     app = await createMailApp({ emailVerification: 'optional' });
     await app.signedUp('ada@example.com');
     const verification = await app.linkTo('ada@example.com');
@@ -65,7 +65,7 @@ describe('a password reset', () => {
     expect((await app.open(verification)).status).toBe(400);
   });
 
-  test('answers alike for an address that nobody has, and mails nothing to it', async () => {
+  test('answers in the same way for an unknown address, and mails nothing to it', async () => {
     app = await createMailApp({});
     await app.signedUp('ada@example.com');
     const [known, unknown] = [await ask('ada@example.com'), await ask('nobody@example.com')];
@@ -85,7 +85,7 @@ describe('a password reset', () => {
     expect((await app.open(link)).status).toBe(400);
   });
 
-  test('lets one of many set the password at the same moment', async () => {
+  test('lets one of many requests at the same moment set the password', async () => {
     const cookie = await lost();
     const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => setNew(cookie, `the new password ${n}`)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
@@ -95,14 +95,14 @@ describe('a password reset', () => {
     expect(await app.liveSessions()).toBe(2);
   });
 
-  test('keeps the link good for another try when the new password is refused', async () => {
+  test('keeps the link valid for another try when the new password is refused', async () => {
     const cookie = await lost();
     expectProblem(await setNew(cookie, 'short'), 400, 'validation_failed');
     expectProblem(await setNew(cookie, 'ada@example.com'), 400, 'validation_failed');
     expect((await setNew(cookie)).status).toBe(200);
   });
 
-  test('refuses an expired link, one of a deactivated user, a superseded one and none at all', async () => {
+  test('refuses an expired link, one of a deactivated user, a superseded one and a missing one', async () => {
     const cookie = await lost();
     await app.database.pool.query('update app_user set is_active = false');
     expectProblem(await setNew(cookie), 401, 'token_not_valid');
@@ -127,7 +127,7 @@ describe('a password reset', () => {
     expect([answer.status, Object.keys(answer.body).sort()]).toEqual([200, ['access', 'refresh']]);
   });
 
-  test('leads to the page of the app where it has one', async () => {
+  test('leads to the page of the app if there is one', async () => {
     app = await createMailApp({ passwordResetRedirect: 'https://app.example.com/new-password' });
     await app.signedUp('ada@example.com');
     await ask('ada@example.com');
@@ -153,7 +153,7 @@ describe('the built-in form', () => {
       headers: { cookie, origin: app.url, ...headers },
     });
 
-  test('sets the password without a script, and signs the browser in', async () => {
+  test('sets the password without scripts, and signs the browser in', async () => {
     app = await createMailApp({});
     await app.signedUp('ada@example.com');
     await ask('ada@example.com');
@@ -172,14 +172,14 @@ describe('the built-in form', () => {
     expect((await submit(cookie, 'once more, a password')).status).toBe(400);
   });
 
-  test('is shown to nobody without the cookie, and taken from no other site', async () => {
+  test('is not shown without the cookie, and accepts no post from another site', async () => {
     const cookie = await lost();
     expect((await app.open(`${app.url}/auth/password/reset/form`)).status).toBe(400);
     expect((await submit(cookie, NEW, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await app.client().login('ada@example.com')).status).toBe(200);
   });
 
-  test('leaves no session behind that nobody holds, in body mode', async () => {
+  test('leaves no unused session behind, in body mode', async () => {
     const cookie = await lost({ refreshTokenAsCookie: false });
     expect((await submit(cookie, NEW)).status).toBe(200);
     expect(await app.liveSessions()).toBe(0);

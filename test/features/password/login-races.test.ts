@@ -41,7 +41,7 @@ describe('a login with the old password', () => {
     }
   });
 
-  test(`that comes after a password change but checked before it is refused, ${ROUNDS} times`, async () => {
+  test(`that checks the password before a password change and ends after it is refused, ${ROUNDS} times`, async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const { owner, row, signIn, change } = await setUp();
       const [changed, refused] = await race(app, row, change, signIn);
@@ -63,17 +63,20 @@ describe('a login with the old password', () => {
     }
   });
 
-  test.each(['before', 'after'])('that runs into a deactivation, %s it, leaves no live session', async (order) => {
-    for (let round = 0; round < 50; round++) {
-      const { owner, row, signIn, deactivate } = await setUp();
-      if (order === 'before') {
-        const [signedIn] = await race(app, row, signIn, deactivate);
-        expect(signedIn.status).toBe(200);
-      } else {
-        const [, refused] = await race(app, row, deactivate, signIn);
-        expect([refused.status, refused.body.code]).toEqual([401, 'incorrect_credentials']);
+  test.each(['before', 'after'])(
+    'that runs in parallel with a deactivation, %s it, leaves no live session',
+    async (order) => {
+      for (let round = 0; round < 50; round++) {
+        const { owner, row, signIn, deactivate } = await setUp();
+        if (order === 'before') {
+          const [signedIn] = await race(app, row, signIn, deactivate);
+          expect(signedIn.status).toBe(200);
+        } else {
+          const [, refused] = await race(app, row, deactivate, signIn);
+          expect([refused.status, refused.body.code]).toEqual([401, 'incorrect_credentials']);
+        }
+        expect(await owner.live()).toBe(0);
       }
-      expect(await owner.live()).toBe(0);
-    }
-  });
+    },
+  );
 });

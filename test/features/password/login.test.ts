@@ -56,7 +56,7 @@ describe('login', () => {
     });
   });
 
-  test('each login is a session of its own', async () => {
+  test('each login opens its own session', async () => {
     await app.signedUp('many@example.com');
     const clients = [app.client(), app.client(), app.client()];
     for (const client of clients) expect((await client.login('many@example.com')).status).toBe(200);
@@ -71,11 +71,11 @@ describe('login', () => {
     ['in capitals', 'ADA@EXAMPLE.COM'],
     ['with spaces around it', '  ada@example.com\t'],
     ['in mixed case', 'Ada@Example.Com'],
-  ])('the address may be written %s', async (_how, email) => {
+  ])('the address can be written %s', async (_how, email) => {
     expect((await app.client().login(email)).status).toBe(200);
   });
 
-  test('a wrong password and an unknown address are answered alike, after the same work', async () => {
+  test('a wrong password and an unknown address get the same answer, after the same work', async () => {
     const sessions = await app.sessions();
     const before = { ...counts };
     const wrong = await app.client().login('ada@example.com', WRONG);
@@ -89,7 +89,7 @@ describe('login', () => {
     expect(await app.sessions()).toEqual(sessions);
   });
 
-  test('an inactive account is told of only after the right password', async () => {
+  test('only the right password reveals that an account is inactive', async () => {
     await app.signedUp('inactive@example.com');
     await setUser('inactive@example.com', 'is_active', false);
     const sessions = await app.sessions();
@@ -102,37 +102,34 @@ describe('login', () => {
     expect(await app.sessions()).toEqual(sessions);
   });
 
-  test.each(['', 'no such user', PASSWORD, 'null'])(
-    'nobody signs in to a user without a hash with %j',
-    async (guess) => {
-      await app.client().register('passwordless@example.com');
-      await setUser('passwordless@example.com', 'password_hash', null);
-      const sessions = await app.sessions();
-      expectProblem(await app.client().login('passwordless@example.com', guess), 401, 'incorrect_credentials');
-      expectProblem(await app.client().login('nobody@example.com', guess), 401, 'incorrect_credentials');
-      expect(await app.sessions()).toEqual(sessions);
-    },
-  );
+  test.each(['', 'no such user', PASSWORD, 'null'])('a user without a hash cannot sign in with %j', async (guess) => {
+    await app.client().register('passwordless@example.com');
+    await setUser('passwordless@example.com', 'password_hash', null);
+    const sessions = await app.sessions();
+    expectProblem(await app.client().login('passwordless@example.com', guess), 401, 'incorrect_credentials');
+    expectProblem(await app.client().login('nobody@example.com', guess), 401, 'incorrect_credentials');
+    expect(await app.sessions()).toEqual(sessions);
+  });
 
   test.each([
     '',
     '$argon2id$',
     'a sentence of some length',
     '$2b$12$abcdefghijklmnopqrstuuW8l1mHqk3nq1sKD1e9vC2cJ2iW2m3iK',
-  ])('a stored hash that is none (%j) lets nobody in and is no fault of the server', async (stored) => {
+  ])('a stored value that is no hash (%j) matches no password and causes no server error', async (stored) => {
     await app.client().register('broken@example.com');
     await setUser('broken@example.com', 'password_hash', stored);
     expectProblem(await app.client().login('broken@example.com'), 401, 'incorrect_credentials');
     expect(app.log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('a password is the same however its characters are composed', async () => {
+  test('a password is the same in every Unicode composition', async () => {
     await app.client().register('composed@example.com', 'pa\u00dfwort mit \u00e9t\u00e9');
     expect((await app.client().login('composed@example.com', 'pa\u00dfwort mit e\u0301te\u0301')).status).toBe(200);
     expect((await app.client().login('composed@example.com', 'pa\u00dfwort mit ete')).status).toBe(401);
   });
 
-  test('a hash of older parameters is renewed by the right password, and only by that', async () => {
+  test('a hash with older parameters is renewed by the right password only', async () => {
     await app.signedUp('older@example.com');
     const older = await hash(PASSWORD, { memoryCost: 8192, timeCost: 1, parallelism: 1 });
     secrets.add(older);
@@ -174,7 +171,7 @@ describe('login through the app’s subclass of LoginService', () => {
   });
   afterAll(() => app.close());
 
-  test('runs the subclass in place of the shipped service', async () => {
+  test("runs the subclass in place of the library's service", async () => {
     expect((await app.client().login('ada@example.com', WRONG)).status).toBe(401);
     expect(seen).toEqual([]);
     expect((await app.client().login('ada@example.com')).status).toBe(200);

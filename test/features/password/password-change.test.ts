@@ -11,7 +11,7 @@ const sessionOf = (app: TestApp, { access }: TestClient) => app.auth.tokens.veri
 const enabledSessions = async (app: TestApp) =>
   (await app.sessions()).filter(({ enabled }) => enabled).map(({ id }) => id);
 const users = async (app: TestApp) => (await app.database.pool.query('select * from app_user order by email')).rows;
-/** Everything that a refused change must leave as it is. */
+/** The state that a refused change must not alter. */
 const state = async (app: TestApp) => ({ users: await users(app), sessions: await app.sessions() });
 
 describe('a password change', () => {
@@ -26,7 +26,7 @@ describe('a password change', () => {
   });
   afterAll(() => app.close());
 
-  test('opens a new session, ends every older one, and touches nobody else', async () => {
+  test('opens a new session, ends every older one, and affects no other user', async () => {
     const others = [app.client(), app.client()];
     for (const other of others) await other.login(ADA);
     const stranger = await app.signedUp('grace@example.com');
@@ -55,7 +55,7 @@ describe('a password change', () => {
     expect((await app.client().login('grace@example.com')).status).toBe(200);
   });
 
-  test('of one access token can be followed by another with the new one', async () => {
+  test('can be followed by another one with the new access token', async () => {
     expect((await client.changePassword(PASSWORD, NEXT)).status).toBe(200);
     expect((await client.changePassword(NEXT, PASSWORD)).status).toBe(200);
     expect((await client.refresh()).status).toBe(200);
@@ -66,7 +66,7 @@ describe('a password change', () => {
     ['a wrong one', { oldPassword: WRONG }],
     ['the new one', { oldPassword: NEXT }],
     ['an empty one', { oldPassword: '' }],
-  ])('with %s in place of the old password changes nothing', async (_what, old) => {
+  ])('with %s instead of the old password changes nothing', async (_what, old) => {
     const before = await state(app);
     const body = { ...old, newPassword: NEXT };
     const answer = await client.send('POST', '/auth/password/change', body, client.bearer);
@@ -76,7 +76,7 @@ describe('a password change', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test('without the old password is told which field is missing, together with what else is wrong', async () => {
+  test('without the old password names the missing field, together with the other faults', async () => {
     const before = await state(app);
     const send = (body: object) => client.send('POST', '/auth/password/change', body, client.bearer);
     const missing = { field: 'oldPassword', messages: ['must be a string'] };
@@ -105,7 +105,7 @@ describe('a password change', () => {
     expect(await state(app)).toEqual(before);
   });
 
-  test('with a field that is not known is refused', async () => {
+  test('with an unknown field is refused', async () => {
     const before = await state(app);
     const body = { oldPassword: PASSWORD, newPassword: NEXT, email: ADA };
     const answer = await client.send('POST', '/auth/password/change', body, client.bearer);
@@ -114,7 +114,7 @@ describe('a password change', () => {
     expect(await state(app)).toEqual(before);
   });
 
-  test('needs an access token: the cookie is no proof', async () => {
+  test('requires an access token: the cookie is not enough', async () => {
     const before = await state(app);
     const body = { oldPassword: PASSWORD, newPassword: NEXT };
     const answer = await client.send('POST', '/auth/password/change', body, client.cookieHeader);
@@ -132,7 +132,7 @@ describe('a password change', () => {
     expect((await other.refresh()).status).toBe(200);
   });
 
-  test('from a session that a change ended changes nothing', async () => {
+  test('from a session that another change ended changes nothing', async () => {
     const older = client.copy();
     await client.changePassword(PASSWORD, NEXT);
     const before = await state(app);
@@ -151,14 +151,14 @@ describe('a password change', () => {
     expect(await state(app)).toEqual(before);
   });
 
-  test('two of them at the same moment with one old password: exactly one wins', async () => {
+  test('two changes at the same moment with one old password: exactly one succeeds', async () => {
     const tabs = [client.copy(), client.copy()];
     const passwords = ['the first of two new sentences', 'the second of two new sentences'];
     const answers = await Promise.all(tabs.map((tab, index) => tab.changePassword(PASSWORD, passwords[index] ?? '')));
     const winner = answers.findIndex(({ status }) => status === 200);
     const [lost] = answers.filter((_, index) => index !== winner) as [(typeof answers)[0]];
     expect(winner).not.toBe(-1);
-    const codes = ['incorrect_credentials', 'token_not_valid']; // what it finds first: another password, or its session ended
+    const codes = ['incorrect_credentials', 'token_not_valid']; // which of them depends on what it checks first: the password or the session
     expectProblem(lost, 401, codes.find((code) => code === lost.body.code) ?? 'one of these');
     expect(await enabledSessions(app)).toEqual([sessionOf(app, tabs[winner] as TestClient)]);
     expect((await tabs[winner]?.refresh())?.status).toBe(200);
@@ -166,7 +166,7 @@ describe('a password change', () => {
     expect((await app.client().login(ADA, passwords[1 - winner])).status).toBe(401);
   });
 
-  test('no login and no refresh beside it survives with the old password', async () => {
+  test('no login and no refresh in parallel survives with the old password', async () => {
     const logins = Array.from({ length: 6 }, () => app.client());
     const tab = client.copy();
     const [changed] = await Promise.all([
@@ -180,14 +180,14 @@ describe('a password change', () => {
   });
 });
 
-describe('a password change where LOGOUT_ON_PASSWORD_CHANGE is false', () => {
+describe('a password change with LOGOUT_ON_PASSWORD_CHANGE=false', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ settings: { logoutOnPasswordChange: false } });
   });
   afterAll(() => app.close());
 
-  test('leaves the other sessions and replaces the caller’s own', async () => {
+  test('keeps the other sessions and replaces the caller’s own', async () => {
     const client = await app.signedUp(ADA);
     const other = app.client();
     await other.login(ADA);
@@ -203,7 +203,7 @@ describe('a password change where LOGOUT_ON_PASSWORD_CHANGE is false', () => {
   });
 });
 
-describe('a password change where OLD_PASSWORD_FIELD_ENABLED is false', () => {
+describe('a password change with OLD_PASSWORD_FIELD_ENABLED=false', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ settings: { oldPasswordFieldEnabled: false, loginRateLimit: '1/15m/account' } });
@@ -214,7 +214,7 @@ describe('a password change where OLD_PASSWORD_FIELD_ENABLED is false', () => {
     ['none', {}],
     ['a wrong one', { oldPassword: WRONG }],
     ['an empty one', { oldPassword: '' }],
-  ])('takes %s for the old password', async (what, old) => {
+  ])('accepts %s as the old password', async (what, old) => {
     const email = `${what.replaceAll(' ', '-')}@example.com`;
     const client = await app.signedUp(email);
     for (const newPassword of [WRONG, NEXT]) {
@@ -227,7 +227,7 @@ describe('a password change where OLD_PASSWORD_FIELD_ENABLED is false', () => {
     expectProblem(await app.client().login(email), 401, 'incorrect_credentials');
   });
 
-  test('still needs a session that is live', async () => {
+  test('still requires a live session', async () => {
     const client = await app.signedUp('ended@example.com');
     await client.logout();
     const before = await state(app);

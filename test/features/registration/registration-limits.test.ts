@@ -6,7 +6,7 @@ import { PASSWORD } from '../../support/test-client.js';
 
 const MODES = ['none', 'optional', 'mandatory'] as const;
 
-/** Counts the hashes of passwords, and spends no time on them. */
+/** Counts the hashes of passwords, and takes no time for them. */
 class CheapHasher extends PasswordHasher {
   static hashes = 0;
   override async hash(): Promise<string> {
@@ -40,7 +40,7 @@ async function userCount(): Promise<number> {
 }
 
 describe.each(MODES)('with EMAIL_VERIFICATION=%s', (emailVerification) => {
-  test('twenty sign-ups an hour are let through for an address, and no password of another is hashed', async () => {
+  test('an address can send twenty sign-ups an hour, and the password of a further one is not hashed', async () => {
     await start(undefined, { emailVerification });
     for (let index = 0; index < 20; index++) expect((await signUp('203.0.113.7')).status).toBe(201);
     const users = await userCount();
@@ -55,7 +55,7 @@ describe.each(MODES)('with EMAIL_VERIFICATION=%s', (emailVerification) => {
     expect((await signUp('203.0.113.7')).status).toBe(201);
   });
 
-  test('sign-ups in parallel cannot slip past', async () => {
+  test('sign-ups in parallel cannot exceed the limit', async () => {
     await start('5/1h/ip', { emailVerification });
     const answers = await Promise.all(Array.from({ length: 30 }, () => signUp('203.0.113.7')));
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(5);
@@ -63,7 +63,7 @@ describe.each(MODES)('with EMAIL_VERIFICATION=%s', (emailVerification) => {
     expect(CheapHasher.hashes).toBe(5);
   });
 
-  test('what is not valid does not count', async () => {
+  test('an invalid sign-up does not count', async () => {
     await start('1/1h/ip', { emailVerification });
     for (let index = 0; index < 3; index++) {
       expectProblem(await signUp('203.0.113.7', undefined, 'Summer2026!'), 400, 'validation_failed');
@@ -81,7 +81,7 @@ test('a sign-up for a taken address counts as well: it costs the same hash', asy
   expectProblem(await signUp('203.0.113.7'), 429, 'too_many_requests');
 });
 
-test('those that are refused, from many networks, do not use up MAIL_RATE_LIMIT of the mailbox', async () => {
+test('refused sign-ups, from many networks, do not use up MAIL_RATE_LIMIT of the mailbox', async () => {
   await start('1/1h/ip', { emailVerification: 'optional', mailRateLimit: '2/1h/account' });
   for (const ip of ['203.0.113.1', '203.0.113.2', '203.0.113.3', '203.0.113.4', '203.0.113.5']) {
     expect((await signUp(ip)).status).toBe(201);
@@ -92,7 +92,7 @@ test('those that are refused, from many networks, do not use up MAIL_RATE_LIMIT 
   expect((await signUp('203.0.113.8', 'ada@example.com')).status).toBe(201);
 });
 
-test('what one limit refuses does not count for a longer one, in whatever order they are written', async () => {
+test('a sign-up that one limit refuses does not count for a longer one, in whatever order they are written', async () => {
   await start('3/1d/ip,1/1h/ip');
   for (let hour = 0; hour < 3; hour++) {
     expect((await signUp('203.0.113.7')).status).toBe(201);
@@ -110,7 +110,7 @@ test('addresses of one IPv6 /64 count together; clients without an address share
   for (let index = 0; index < 3; index++) expect((await signUp('unknown')).status).toBe(201);
 });
 
-test('off lets any number through', async () => {
+test('off allows any number of sign-ups', async () => {
   await start('off');
   const answers = await Promise.all(Array.from({ length: 30 }, () => signUp('203.0.113.7')));
   expect(answers.map(({ status }) => status)).toEqual(Array(30).fill(201));

@@ -35,7 +35,7 @@ class NamedUsers extends UserCreationService {
   }
 }
 
-/** What the app's subscriber sees. */
+/** Records what the app's subscriber receives. */
 class Watcher implements EventSubscriber<VersionedUser> {
   readonly changeSets: { type: string; payload: string[] }[] = [];
   afterFlush({ uow }: FlushEventArgs): void {
@@ -61,7 +61,7 @@ describe.each(['none', 'optional'] as const)('a sign-up with EMAIL_VERIFICATION=
     app = await createMailApp({ emailVerification }, { user: VersionedUser, orm });
   });
 
-  test('writes the user once: one INSERT, version 1, no update hook, and no hash in a change set of an update', async () => {
+  test('writes the user once: one INSERT, version 1, no update hook, and no hash in the change set of an update', async () => {
     const client = app.client();
     const sent = await sentQueries(app.orm, async () => {
       expect((await client.register('ada@example.com')).status).toBe(201);
@@ -95,7 +95,7 @@ test('an invitation writes the invited user once', async () => {
   ]);
 });
 
-test('a sign-up that is confirmed writes the user once, with the columns that the app fills', async () => {
+test('confirming a sign-up writes the user once, with the columns that the app fills', async () => {
   hooks = 0;
   watcher = new Watcher();
   const entities = [VersionedUser, ...createAuthEntities({ user: () => VersionedUser })];
@@ -119,7 +119,7 @@ test('a sign-up that is confirmed writes the user once, with the columns that th
   expect(rows).toMatchObject([{ ...names, version: 1, changes: 0, email_verified: true, role: 0 }]);
   expect([hooks, watcher.changeSets.map(({ type }) => type), await app.liveSessions()]).toEqual([0, ['create'], 1]);
 
-  // Another unique column of the app's is no reason to say that the link is bad, and uses nothing up.
+  // A conflict in another unique column of the app does not make the link invalid, and does not use it up.
   await signUp('adam@example.com', 'ADA');
   const second = await app.linkTo('adam@example.com');
   expect((await app.open(second)).status).toBe(500);

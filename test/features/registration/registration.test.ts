@@ -19,7 +19,7 @@ describe('registration', () => {
   beforeEach(() => app.database.pool.query('delete from app_user'));
   afterAll(() => app.close());
 
-  test('makes an active user with a normalised address and an argon2id hash, and opens one session', async () => {
+  test('creates an active user with a normalised address and an argon2id hash, and opens one session', async () => {
     const client = app.client();
     const names = { firstName: 'Zoë', lastName: 'O’Neill' };
     const answer = await client.register('  Zoe.Neill@Example.COM ', PASSWORD, names);
@@ -54,7 +54,7 @@ describe('registration', () => {
     expect(await app.sessions()).toMatchObject([{ user_id: users[0].id, enabled: true, previous_jti: null }]);
   });
 
-  test('claims of the first tokens are those of the new user', async () => {
+  test('the claims of the first tokens are those of the new user', async () => {
     const client = await app.signedUp('claims@example.com');
     const [user] = await usersOf(app);
     const [session] = await app.sessions();
@@ -67,7 +67,7 @@ describe('registration', () => {
     ['no names', {}, '', ''],
     ['a first name only', { firstName: 'Ada' }, 'Ada', ''],
     ['a last name only', { lastName: 'Lovelace' }, '', 'Lovelace'],
-  ])('%s may be given', async (_what, names, firstName, lastName) => {
+  ])('%s can be given', async (_what, names, firstName, lastName) => {
     expect((await app.client().register('names@example.com', PASSWORD, names)).status).toBe(201);
     expect(await usersOf(app)).toMatchObject([{ first_name: firstName, last_name: lastName }]);
   });
@@ -78,7 +78,7 @@ describe('registration', () => {
     ['with spaces around it', ' \tjosé@example.com  '],
     ['with its accent as a character of its own', 'jose\u0301@example.com'],
     ['decomposed and in capitals', 'JOSE\u0301@Example.com'],
-  ])('an address that is taken is refused when written %s', async (_how, email) => {
+  ])('a taken address is refused when written %s', async (_how, email) => {
     await app.signedUp('jos\u00e9@example.com');
     const answer = await app.client().register(email, 'a second sentence to sign in');
     expectProblem(answer, 409, 'email_already_registered');
@@ -101,7 +101,7 @@ describe('registration', () => {
     expect(await app.sessions()).toHaveLength(1);
   });
 
-  test('an address that outgrows its column in its normal form is a fault of the input', async () => {
+  test('an address whose normal form is too long for its column is a validation error', async () => {
     const domain = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(36)}.com`;
     const answer = await app.client().register(`${'İ'.repeat(30)}@${domain}`); // one character that becomes two in lower case
     expectProblem(answer, 400, 'validation_failed');
@@ -131,7 +131,7 @@ describe('registration with a token class that fails', () => {
   });
 });
 
-describe('registration of users with a column of the app’s own', () => {
+describe('registration of users with a column of the app', () => {
   @Entity({ tableName: 'named_user' })
   class NamedUser extends BaseUser {
     @PrimaryKey({ type: 'uuid' })
@@ -155,7 +155,7 @@ describe('registration of users with a column of the app’s own', () => {
   });
   afterAll(() => app.close());
 
-  test('goes through the app’s subclass of UserCreationService', async () => {
+  test('uses the app’s subclass of UserCreationService', async () => {
     const names = { firstName: 'Ada', lastName: 'Lovelace' };
     expect((await app.client().register('ada@example.com', PASSWORD, names)).status).toBe(201);
     const [user] = await usersOf(app, 'named_user');
@@ -163,7 +163,7 @@ describe('registration of users with a column of the app’s own', () => {
     expect(await app.sessions()).toMatchObject([{ user_id: user.id, enabled: true }]);
   });
 
-  test('does not call an address taken when another unique column is', async () => {
+  test('does not report a taken address if another unique column is taken', async () => {
     const names = { firstName: 'ADA', lastName: 'LOVELACE' };
     const logged = app.log.length;
     const answer = await app.client().register('another@example.com', PASSWORD, names);
@@ -176,7 +176,7 @@ describe('registration of users with a column of the app’s own', () => {
     expect(free.status).toBe(201);
   });
 
-  test('names the taken address when that is the reason', async () => {
+  test('reports the taken address if that is the reason', async () => {
     const answer = await app.client().register('ADA@example.com', PASSWORD, { firstName: 'Alan', lastName: 'T' });
     expectProblem(answer, 409, 'email_already_registered');
   });

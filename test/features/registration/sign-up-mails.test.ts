@@ -24,21 +24,21 @@ const signUp = (userAgent = FIREFOX, ip = '203.0.113.7') =>
     );
 const now = () => `${new Date(app.clock.now()).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
-/** The n-th mail, with both of its parts as one line of text each. */
+/** The n-th mail, each of its two parts as one line of text. */
 async function mailText(which = 1): Promise<string[]> {
   const mail = (await app.mailsTo(ADA, which))[which - 1];
   return [mail?.text ?? '', String(mail?.html).replace(/<[^>]+>/g, ' ')].map((text) => text.replace(/\s+/g, ' '));
 }
 
 describe.each(['mandatory', 'optional'] as const)('the mail of a sign-up under %s', (emailVerification) => {
-  test('says when it was made, and from which address, browser and system', async () => {
+  test('has the time of the sign-up, and its address, browser and system', async () => {
     await start({ emailVerification });
     await signUp();
     for (const text of await mailText())
       expect(text).toContain(`with this address, at ${now()}, from 203.0.113.7 (Firefox, Linux). If it was you`);
   });
 
-  test('says the time alone where nothing of clients is collected, and nothing else is stored', async () => {
+  test('has only the time if no client data is collected, and nothing else is stored', async () => {
     await start({ emailVerification, collectUserAgent: false });
     await signUp();
     for (const text of await mailText()) {
@@ -50,7 +50,7 @@ describe.each(['mandatory', 'optional'] as const)('the mail of a sign-up under %
   });
 });
 
-test('another mail says when the sign-up was made, and not when it was asked for', async () => {
+test('a second mail has the time of the sign-up, not the time of the request for the mail', async () => {
   await start({ emailVerification: 'mandatory' });
   await signUp();
   const [first] = await mailText();
@@ -68,7 +68,7 @@ test.each([
   ['evil.example.com/1.0 (win at evil.example.com)', '203.0.113.7'],
   ['Mozilla/5.0 (X11; evil.example.com) Gecko/20100101 Firefox/evil.example.com', '203.0.113.7 (Firefox)'],
   ['Firefox/128.0 https://evil.example.com', '203.0.113.7 (Firefox)'],
-])('who signs up cannot write into the mail by the header %s', async (userAgent, from) => {
+])('the sender of a sign-up cannot write into the mail with the User-Agent %s', async (userAgent, from) => {
   await start({ emailVerification: 'mandatory' });
   await signUp(userAgent);
   for (const text of await mailText()) {
@@ -77,7 +77,7 @@ test.each([
   }
 });
 
-test('nor by an address that is none', async () => {
+test('the sender of a sign-up cannot write into the mail with an invalid client address', async () => {
   await start({ emailVerification: 'mandatory' });
   await signUp(FIREFOX, 'evil.example.com');
   for (const text of await mailText()) {
@@ -86,7 +86,7 @@ test('nor by an address that is none', async () => {
   }
 });
 
-test('a mail to a user who is not confirmed yet says nothing of a sign-up that is not known any more', async () => {
+test('a mail to an unconfirmed user omits the details of a sign-up that is no longer stored', async () => {
   await start({ emailVerification: 'optional' });
   await signUp();
   await app.client().send('POST', '/auth/registration/verification/resend', { email: ADA });
