@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { plainToInstance, Transform } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
-import { closestMatch } from 'leven';
 import { AccountSettings } from './account-settings.js';
 import { withTransport } from './cookie-settings.js';
 import { resolveKeys } from './key-rules.js';
+import { hintAt } from './nearest-name.js';
 import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
 import { type NameOf, namesOf, rememberNames, withNames } from './setting-names.js';
 import {
@@ -205,7 +205,7 @@ function toFault(
 ): SettingFault {
   const message = known.includes(property)
     ? Object.values(constraints).join('; ')
-    : `is not a setting; the nearest name is ${nameOf(closestMatch(property, known) ?? '')}`;
+    : `is not a setting${hintAt(property, known, nameOf)}`;
   return faultOf(property, message, nameOf);
 }
 

@@ -282,6 +282,13 @@ describe('settingsFromEnv', () => {
     },
   );
 
+  test('a name that is like none of the settings gets no hint', () => {
+    expect(faultOf(() => read({}, { JWT_ALLAUTH_SOCIAL_LOGIN_URL: 'a value' }))).toEqual({
+      setting: 'JWT_ALLAUTH_SOCIAL_LOGIN_URL',
+      message: 'is not a setting',
+    });
+  });
+
   test('all faults are listed at once by variable name, and no value is repeated anywhere', () => {
     const value = 'ZZ distinctive-9f3a';
     const variables = [
