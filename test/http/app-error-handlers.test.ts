@@ -24,7 +24,7 @@ class OrderClosed extends Error {
 class Closed extends HttpError {
   constructor(status = 409) {
     super(status, 'The order is closed.');
-    Object.setPrototypeOf(this, Closed.prototype); // as the README of routing-controllers asks for
+    Object.setPrototypeOf(this, Closed.prototype); // as the README of routing-controllers advises
   }
 
   toJSON() {
@@ -61,7 +61,7 @@ const ERRORS: Readonly<Record<string, unknown>> = {
   thrown403: new HttpError(403, 'It is not yours.'),
 };
 
-/** Errors of clients with which the app has asked another service: their status is the answer to the app. */
+/** Errors from calls of the app to another service: their status is meant for the app, not for its client. */
 const UPSTREAM: Readonly<Record<string, (status: number) => object>> = {
   axios: (status) => ({
     isAxiosError: true,
@@ -104,7 +104,7 @@ class AppErrors implements ExpressErrorMiddlewareInterface {
   }
 }
 
-/** It answers everything in its own form, as many apps do. */
+/** Answers every error in its own form, as many apps do. */
 @Service()
 @Middleware({ type: 'after' })
 class CatchAll implements ExpressErrorMiddlewareInterface {
@@ -134,13 +134,13 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
 
   const get = (what: string, headers = {}) => app.client().send('GET', `/app/${what}`, undefined, headers);
 
-  test("the app's own error middleware comes first and may answer", async () => {
+  test("the app's own error middleware runs first and may answer", async () => {
     const answer = await get('domain');
     expect([answer.status, answer.body]).toEqual([418, { domain: 'of the app' }]);
     expect([seen, tracked, app.log]).toEqual([[ERRORS['domain']], [], []]);
   });
 
-  test('a tracker at the end sees what is a 5xx, once, and the answer is ours', async () => {
+  test('an error tracker at the end receives each 5xx once, and the library answers', async () => {
     expectProblemDetails(await get('plain'), 500, 'internal_error', ['broken']);
     expectProblemDetails(await get('hidden'), 500, 'internal_error', ['secret words']);
     expectProblemDetails(await get('closed500'), 500, 'internal_error', ['closed', '7']);
@@ -148,13 +148,13 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     expect(seen).toEqual(tracked);
   });
 
-  test('a tracker does not see what is the fault of the client', async () => {
+  test('an error tracker does not receive client errors', async () => {
     for (const what of ['closed', 'statusCode', 'wrongField', 'ours']) await get(what);
     expect(seen).toHaveLength(4);
     expect(tracked).toEqual([]);
   });
 
-  test('the logger gets the error itself', async () => {
+  test('the logger receives the error itself', async () => {
     for (const what of ['plain', 'cyclic']) await get(what);
     expect(app.log.map(({ err }) => err)).toEqual([ERRORS['plain'], ERRORS['cyclic']]);
     expect(app.log[0]?.['err']).toBe(ERRORS['plain']);
@@ -162,7 +162,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     expect(app.log[2]).toEqual({ level: 'error', message: 'request failed', code: 'internal_error', error: 'string' });
   });
 
-  test('the logger gets a copy of an error that has the token of the request in it', async () => {
+  test('the logger receives a copy of an error that contains the token of the request', async () => {
     const client = await app.signedUp();
     app.log.length = 0;
     expect((await get('bearer', client.bearer)).status).toBe(500);
@@ -179,26 +179,23 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     ['fileSize', 413, 'payload_too_large', 'The body is too large.'],
     ['wrongField', 400, 'bad_request', 'The request is not valid.'],
     ['endOfForm', 400, 'bad_request', 'The request is not valid.'],
-  ])('an error of another kind (%s) is answered as what it is', async (what, status, code, detail) => {
+  ])('an error of another kind (%s) is answered with its status', async (what, status, code, detail) => {
     const answer = await get(what);
     expectProblemDetails(answer, status, code, ['secret words', '/srv']);
     expect(answer.body.detail).toBe(detail);
     expect(app.log).toEqual([]);
   });
 
-  test.each(Object.keys(UPSTREAM))(
-    'what a service behind the app has refused (%s) is a fault of the app',
-    async (from) => {
-      for (const status of [400, 401, 403, 404, 429, 503]) {
-        const answer = await get(`${from}-${status}`);
-        expectProblemDetails(answer, 500, 'internal_error', ['secret words', 'upstream', 'Request failed']);
-        expect([answer.headers.get('www-authenticate'), answer.headers.get('retry-after')]).toEqual([null, null]);
-      }
-      expect([app.log.length, tracked.length, app.refusals.length]).toEqual([6, 6, 0]);
-    },
-  );
+  test.each(Object.keys(UPSTREAM))('a refusal by an upstream service (%s) is answered as 500', async (from) => {
+    for (const status of [400, 401, 403, 404, 429, 503]) {
+      const answer = await get(`${from}-${status}`);
+      expectProblemDetails(answer, 500, 'internal_error', ['secret words', 'upstream', 'Request failed']);
+      expect([answer.headers.get('www-authenticate'), answer.headers.get('retry-after')]).toEqual([null, null]);
+    }
+    expect([app.log.length, tracked.length, app.refusals.length]).toEqual([6, 6, 0]);
+  });
 
-  test('an error that only has the status 401 or 403 does not refuse the client: who means that says so', async () => {
+  test('an error with only the status 401 or 403 is a 500; an exposed error or an HttpError is a refusal', async () => {
     for (const what of ['unauthorized', 'forbidden']) {
       expectProblemDetails(await get(what), 500, 'internal_error', ['secret words']);
     }
@@ -210,7 +207,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     expect(app.refusals.map(({ code }) => code)).toEqual(['not_authenticated', 'permission_denied']);
   });
 
-  test('an HttpError with toJSON keeps its members, without its inner life', async () => {
+  test('an HttpError with toJSON keeps its public members, without internal ones', async () => {
     const answer = await get('closed');
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect([answer.status, answer.body]).toEqual([
@@ -226,7 +223,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     ]);
   });
 
-  test('what our routes refuse is answered by us; a 5xx of ours is seen, logged once, and answered by us', async () => {
+  test("refusals by the library's routes are answered by the library; a 5xx is tracked and logged once", async () => {
     expectProblemDetails(await app.client().login('nobody@example.com'), 401, 'incorrect_credentials');
     expectProblemDetails(await app.client().send('POST', '/auth/login', '{'), 400, 'malformed_json');
     expectProblemDetails(await app.client().get('/auth/nothing'), 404, 'not_found');
@@ -240,7 +237,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
   });
 });
 
-test('an app that answers every error in its own form does not change how our routes refuse', async () => {
+test("an app that answers every error in its own form does not change the refusals of the library's routes", async () => {
   const app = await createTestApp({ controllers: [ThrowingController], server: { middlewares: [CatchAll] } });
   expect((await app.client().get('/app/closed')).body).toEqual({ message: 'oops' });
   expectProblemDetails(await app.client().login('nobody@example.com'), 401, 'incorrect_credentials');
@@ -250,7 +247,7 @@ test('an app that answers every error in its own form does not change how our ro
   await app.close();
 });
 
-test('a tracker of the app around ours sees a 5xx, and the answer is ours', async () => {
+test('an error tracker of an outer app receives a 5xx, and the library answers', async () => {
   const inner = express5();
   const app = await createTestApp({ own: inner, controllers: [ThrowingController] });
   const outer = express5();

@@ -53,7 +53,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
   });
   afterAll(() => app.close());
 
-  test("the app's own handler of unknown addresses sees only these, and answers them", async () => {
+  test("the app's own handler of unknown URLs receives only these, and answers them", async () => {
     const client = await app.signedUp();
     expect((await client.send('GET', '/auth/user', undefined, client.bearer)).status).toBe(200);
     expect((await client.logout()).status).toBe(204);

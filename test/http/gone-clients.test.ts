@@ -11,12 +11,12 @@ import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
 
 let app: TestApp;
-/** Requests that have arrived, and answers that were given, whether or not somebody was there to hear them. */
+/** Counts requests that arrived and answers that were given, even if nobody received them. */
 let arrived: number;
 let answered: number;
 afterEach(() => app.close());
 
-/** @param before what the app does before us */
+/** @param before middleware of the app that runs before the library */
 async function start(options: TestAppOptions, before: RequestHandler = (_request, _response, next) => next()) {
   arrived = answered = 0;
   app = await createTestApp({
@@ -35,7 +35,7 @@ async function start(options: TestAppOptions, before: RequestHandler = (_request
   });
 }
 
-/** Sends a request and resets the connection, before the server can have looked at it. */
+/** Sends a request and resets the connection before the server can have read it. */
 async function sendAndLeave(path: string, body: object, headers = {}): Promise<void> {
   const { host, hostname, port } = new URL(app.url);
   const text = JSON.stringify(body);
@@ -54,7 +54,7 @@ const signUp = (index: number) => ({ email: `bot${index}@example.com`, password:
 
 const parser = express5.json();
 
-/** The app takes its time, where the client asks for that: with the body still to be read, or read. */
+/** The app delays a request if the client asks for that, with its body unread or read. */
 const lateMiddleware: RequestHandler = (request, response, next) => {
   const late = request.headers['x-late'];
   const wait = () => void (request.socket.destroyed ? next() : request.socket.once('close', () => next()));
@@ -69,8 +69,8 @@ const MOMENTS: [when: string, headers: object][] = [
   ['while the app, which has read the body, does something before us', { 'X-Late': 'read' }],
 ];
 
-describe.each([4, 5] as const)('a client that sends a request and is gone at once, on Express %i', (express) => {
-  test.each(MOMENTS)('%s signs nobody up', async (_when, headers) => {
+describe.each([4, 5] as const)('a client that sends a request and disconnects at once, on Express %i', (express) => {
+  test.each(MOMENTS)('%s creates no user', async (_when, headers) => {
     await start({ express, settings: { registrationRateLimit: '3/1h/ip' } }, lateMiddleware);
     for (let index = 0; index < 10; index++) await sendAndLeave('/auth/registration', signUp(index), headers);
     await until(() => answered === 10);
@@ -79,7 +79,7 @@ describe.each([4, 5] as const)('a client that sends a request and is gone at onc
     expect((await app.client().register('honest@example.com')).status).toBe(201);
   });
 
-  test.each(MOMENTS)('%s has no password looked at', async (_when, headers) => {
+  test.each(MOMENTS)('%s causes no check of a password', async (_when, headers) => {
     const { CountingHasher, counts } = countingHasher();
     const settings = { loginRateLimit: '3/15m/ip' };
     await start({ express, settings, auth: { services: [CountingHasher] } }, lateMiddleware);
@@ -91,9 +91,9 @@ describe.each([4, 5] as const)('a client that sends a request and is gone at onc
     expect(app.log).toEqual([]);
   });
 
-  test('whose address the app knows is refused without a line in the log', async () => {
+  test('is refused without a log line even if the app has read its address', async () => {
     await start({ express }, (request, response, next) => {
-      void request.ip; // as loggers of requests do
+      void request.ip; // as request loggers do
       lateMiddleware(request, response, next);
     });
     await sendAndLeave('/auth/login', { email: 'ada@example.com', password: 'wrong' }, { 'X-Late': 'yes' });
@@ -102,7 +102,7 @@ describe.each([4, 5] as const)('a client that sends a request and is gone at onc
   });
 });
 
-test('behind a proxy that asks over a Unix socket, where no client has an address, requests are served', async () => {
+test('behind a proxy on a Unix socket, where no client has an address, requests are served', async () => {
   const own = express5();
   app = await createTestApp({ own });
   const path = join(await mkdtemp(join(tmpdir(), 'jwt-allauth-')), 'socket');

@@ -29,7 +29,7 @@ class AppController {
   }
 }
 
-/** Options of routing-controllers that an app may have for its own routes. Ours must work the same with each. */
+/** Options of routing-controllers that an app may have for its own routes. The library must work the same with each. */
 const OPTIONS: [what: string, server: AppServerOptions][] = [
   ['answers with exposed fields only', { classToPlainTransformOptions: { strategy: 'excludeAll' } }],
   ['reads exposed fields only', { plainToClassTransformOptions: { strategy: 'excludeAll' } }],
@@ -49,7 +49,7 @@ describe.each(['cookie', 'body'])('in %s mode', (mode) => {
     });
     afterAll(() => app.close());
 
-    test('signs up, in, on and out', async () => {
+    test('lets users sign up, in, on and out', async () => {
       const client = app.client();
       const bodies = mode === 'cookie' ? ['access'] : ['access', 'refresh'];
       const opened = [await client.register('user@example.com'), await client.login('user@example.com')];
@@ -72,7 +72,7 @@ describe.each(['cookie', 'body'])('in %s mode', (mode) => {
       expect(await app.liveSessions()).toBe(0);
     });
 
-    test('refuses as any other app does', async () => {
+    test('refuses in the same way as any other app', async () => {
       const client = app.client();
       expectProblemDetails(await client.send('POST', '/auth/refresh'), 400, 'refresh_token_missing');
       expectProblemDetails(await client.send('POST', '/auth/logout'), 400, 'refresh_token_missing');
@@ -92,14 +92,14 @@ describe.each(['cookie', 'body'])('in %s mode', (mode) => {
   });
 });
 
-describe('the options that serverOptions returns', () => {
+describe('the result of serverOptions', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp();
   });
   afterAll(() => app.close());
 
-  test('keep those of the app, replace the error handler, and add the checkers', () => {
+  test('keeps the options of the app, replaces the error handler, and adds the checkers', () => {
     class AppMiddleware {}
     const options = app.auth.serverOptions({
       defaultErrorHandler: true,
@@ -118,7 +118,7 @@ describe('the options that serverOptions returns', () => {
     expect(options.middlewares).toContain(AppMiddleware);
   });
 
-  test('name controllers even for an app that has none, because an empty list would register every class', () => {
+  test('lists controllers even for an app that has none, because an empty list would register every class', () => {
     expect(app.auth.serverOptions().controllers?.length).toBeGreaterThan(0);
     expect(app.auth.serverOptions().controllers).not.toContain(AppController);
   });

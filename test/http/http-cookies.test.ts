@@ -23,10 +23,10 @@ interface Variant {
   readonly settings: SettingsInput;
   readonly express?: 5;
   readonly name: string;
-  /** What follows the name and the value, with MAX for the seconds. */
+  /** The attributes after the name and the value, with MAX for the seconds. */
   readonly attributes: string;
   readonly maxAge?: number;
-  /** Copies of the cookie that are expired before it. */
+  /** Expired copies of the cookie that are sent before it. */
   readonly others?: readonly string[];
 }
 
@@ -137,7 +137,7 @@ describe.each<Variant>([
     attributes: 'Path=/; HttpOnly; SameSite=Lax',
   },
 ])('the refresh cookie $title', ({ title, settings, express, name, attributes, maxAge = FORTNIGHT, others }) => {
-  /** `Domain` comes behind Max-Age whatever else there is, as Express writes it. */
+  /** Express always writes `Domain` after Max-Age. */
   const header = (seconds: number) => `${name}=; Max-Age=${seconds}; ${attributes}`;
   let app: TestApp;
   let client: TestClient;
@@ -191,7 +191,7 @@ describe('the Max-Age of the refresh cookie', () => {
 
   const maxAgeOf = (answer: Answer) => Number(/Max-Age=(\d+)/.exec(cookieOf(answer).header)?.[1]);
 
-  test('is what is left of the token, and never reaches past the deadline of the session', async () => {
+  test('is the remaining lifetime of the token, and never exceeds the deadline of the session', async () => {
     const client = app.client();
     expect(maxAgeOf(await client.register('left@example.com'))).toBe(3600);
     app.clock.advance(20 * 60);
@@ -200,7 +200,7 @@ describe('the Max-Age of the refresh cookie', () => {
     expect(maxAgeOf(await client.refresh())).toBe(30 * 60);
   });
 
-  test('is shorter for a successor that is handed out once more', async () => {
+  test('is shorter for a successor that is sent again', async () => {
     const client = await app.signedUp();
     const retry = client.copy();
     const first = await client.refresh();
@@ -216,7 +216,7 @@ describe('errors and the refresh cookie', () => {
   const post = (path: string, token: string) =>
     base.client().send('POST', path, undefined, { cookie: `refresh_token=${token}` });
 
-  test('a token that is not valid is forgotten by a logout', async () => {
+  test('a logout clears a cookie with an invalid token', async () => {
     const { refreshToken } = await base.signedUp();
     const before = await fingerprint(base.database);
     const answer = await post('/auth/logout', `${refreshToken.slice(0, -4)}AAAA`);
@@ -232,7 +232,7 @@ describe('errors and the refresh cookie', () => {
     ['forged', 'token_not_valid'],
     ['replayed', 'refresh_token_reused'],
     ['revoked', 'token_not_valid'],
-  ])('a %s token stays where it is at a refresh', async (kind, code) => {
+  ])('a refresh does not clear a cookie with a %s token', async (kind, code) => {
     const client = await base.signedUp();
     const thief = client.copy();
     if (kind === 'forged') client.refreshToken = `${client.refreshToken.slice(0, -4)}AAAA`;
@@ -244,7 +244,7 @@ describe('errors and the refresh cookie', () => {
     expect(answer.headers.getSetCookie()).toEqual([]);
   });
 
-  test('a request without a token is told so, and nothing is set or cleared', async () => {
+  test('a request without a token gets refresh_token_missing, and nothing is set or cleared', async () => {
     for (const path of ['/auth/refresh', '/auth/logout']) {
       for (const cookie of ['', 'refresh_token=', 'other=1; xrefresh_token=a; refresh_token2=b']) {
         const answer = await base.client().send('POST', path, undefined, cookie ? { cookie } : {});

@@ -16,7 +16,7 @@ const SUCCESS: Record<Flow, number> = { registration: 201, login: 200, refresh: 
 
 let count = 0;
 
-/** What differs from a request without any header of a browser; `HOST` stands for the server's own host and port. */
+/** The changes to a request without any browser headers; `HOST` stands for the server's own host and port. */
 type Headers = Record<string, string>;
 
 /** Sends a flow as this client, with headers as a browser or a proxy would set them. */
@@ -139,7 +139,7 @@ describe('a request that carries or gets a cookie', () => {
     ['a Referer alone beside another site', { referer: 'http://HOST/', 'sec-fetch-site': 'cross-site' }],
   ])('is refused from %s', (_, headers) => expectRefused(app, headers));
 
-  test('is refused before its body is looked at', async () => {
+  test('is refused before its body is read', async () => {
     for (const body of ['{', 'x'.repeat(120_000), '[]']) {
       const headers = { origin: 'https://evil.example', 'content-type': 'application/json' };
       expectProblemDetails(await rawRequest(`${app.url}/auth/login`, { headers, body }), 403, 'csrf_failed');
@@ -171,7 +171,7 @@ test('foreign origins are logged once a minute, twenty at most, and all are coun
   await app.close();
 });
 
-describe('a request that reaches us over https', () => {
+describe('a request that arrives over https', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ express: 5, configure: (express) => express.set('trust proxy', 'loopback') });
@@ -202,13 +202,13 @@ describe.each([4, 5] as const)('behind a proxy that rewrites Host, on Express %i
     origin: 'https://shop.test:8443',
   };
 
-  test('the forwarded host counts where the app trusts the proxy', async () => {
+  test('the forwarded host counts if the app trusts the proxy', async () => {
     await start({}, true);
     await expectAccepted(app, forwarded);
     await expectRefused(app, { ...forwarded, origin: 'https://shop.test' });
   });
 
-  test('it does not count where the app trusts none, and the log says what was compared', async () => {
+  test('it does not count if the app trusts none, and the log shows the compared values', async () => {
     await start({}, false);
     await expectRefused(app, forwarded);
     expect(app.log).toHaveLength(1);
@@ -225,7 +225,7 @@ describe.each([4, 5] as const)('behind a proxy that rewrites Host, on Express %i
     expect(app.refusals.filter(({ code }) => code === 'csrf_failed')).toHaveLength(FLOWS.length);
   });
 
-  test('the origin of PUBLIC_URL is trusted, and apps by name', async () => {
+  test('the origin of PUBLIC_URL is trusted, and so are listed app origins', async () => {
     await start(
       { publicUrl: 'https://shop.test/app', trustedOrigins: 'capacitor://localhost,tauri://localhost' },
       false,
@@ -237,7 +237,7 @@ describe.each([4, 5] as const)('behind a proxy that rewrites Host, on Express %i
   });
 });
 
-test('a sign-in whose cookie is not kept warns once per origin, and never where it is kept', async () => {
+test('a sign-in whose cookie the browser does not keep causes one warning per origin', async () => {
   const cross = { origin: 'https://app.example.com', 'sec-fetch-site': 'cross-site' };
   const app = await createTestApp({ settings: { trustedOrigins: TRUSTED } });
   await app.signedUp('victim@example.com');
@@ -254,7 +254,7 @@ test('a sign-in whose cookie is not kept warns once per origin, and never where 
   await kept.close();
 });
 
-test('every answer of ours says that its type is not to be guessed', async () => {
+test('every answer of the library has nosniff', async () => {
   const app = await createTestApp();
   const client = await app.signedUp();
   const answers = [
@@ -280,7 +280,7 @@ describe('without TRUSTED_ORIGINS', () => {
 
   test.each(TRUSTED)('%s is foreign', (origin) => expectRefused(app, { origin }));
 
-  test('a bearer token needs no origin: no foreign page has it', async () => {
+  test('a bearer token needs no origin check, because no foreign page has it', async () => {
     const client = await signIn(app);
     const origin = { origin: 'https://evil.example' };
     const passwords = { oldPassword: PASSWORD, newPassword: 'another sentence, as long' };
@@ -311,5 +311,5 @@ describe('in body mode', () => {
     ['a foreign page', { origin: 'https://evil.example' }],
     ['a sandboxed frame', { origin: 'null' }],
     ['another site', { 'sec-fetch-site': 'cross-site' }],
-  ])('%s is not asked where it comes from: there is no cookie to abuse', (_, headers) => expectAccepted(app, headers));
+  ])('%s is accepted: there is no cookie to abuse', (_, headers) => expectAccepted(app, headers));
 });

@@ -17,7 +17,7 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
 
   const get = (path: string, headers = {}) => app.client().send('GET', `/app${path}`, undefined, headers);
 
-  /** Asserts a 500 that says nothing to the client and one line to the operator. */
+  /** Asserts a 500 that shows nothing to the client, and one log line for the operator. */
   function expectHidden(answer: Answer): void {
     expectProblemDetails(answer, 500, 'internal_error', [SECRET_DETAIL, 'hunter22']);
     expect(app.log).toHaveLength(1);
@@ -25,7 +25,7 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
   }
 
   test.each(['error', 'type', 'text', 'number', 'object', 'list', 'symbol', 'aggregate', 'internal', 'http200'])(
-    'that nobody meant (%s) is 500 without a word of it, and one line in the log',
+    'that is unexpected (%s) is a 500 without its message, and one line in the log',
     async (what) => {
       expectHidden(await get(`/throws/${what}`));
       app.log.splice(0);
@@ -34,7 +34,7 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
   );
 
   test.each(['undefined', 'null', 'empty', 'zero', 'route', 'router'])(
-    'that is no error to Express (%s) is never a success',
+    'that Express does not recognise as an error (%s) is never a success',
     async (what) => {
       for (const path of [`/throws/${what}`, `/throws-at-once/${what}`]) {
         const answer = await get(path);
@@ -44,7 +44,7 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
     },
   );
 
-  test('is logged with its kind, its first line and where it came from, but never with what hangs on it', async () => {
+  test('is logged with its class, its first line and its origin, but never with its other properties', async () => {
     await get('/throws/error');
     expect(app.log[0]).toMatchObject({ error: 'Error', reason: 'connection string postgres://[redacted]@db' });
     expect(app.log[0]?.['stack']).toContain('failing.controller');
@@ -56,7 +56,7 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
     expect(JSON.stringify(app.log)).not.toContain(SECRET_DETAIL);
   });
 
-  test('of a server behind it keeps its status and hides its message', async () => {
+  test('of an upstream server keeps its status and hides its message', async () => {
     const answer = await get('/throws/http502');
     expectProblemDetails(answer, 502, 'internal_error', [SECRET_DETAIL]);
     expect(app.log).toHaveLength(1);
@@ -69,14 +69,14 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
     ['unauthorized', 401, 'not_authenticated'],
     ['teapot', 418, 'bad_request'],
     ['conflict', 409, 'conflict'],
-  ])('that it throws on purpose (%s) keeps its words', async (what, status, code) => {
+  ])('that the app throws on purpose (%s) keeps its message', async (what, status, code) => {
     const answer = await get(`/throws/${what}`);
     expectProblemDetails(answer, status, code);
     expect(answer.body.detail).toBe((THROWN[what] as () => Error)().message);
     expect(app.log).toEqual([]);
   });
 
-  test('of our class keeps code, words and Retry-After', async () => {
+  test("of the library's class keeps code, message and Retry-After", async () => {
     const answer = await get('/throws/ours');
     expectProblemDetails(answer, 422, 'order_closed');
     expect(answer.body.detail).toBe('The order is closed.');
@@ -87,12 +87,12 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
     ['without words', '/throws/wordless', 404, 'not_found'],
     ['of an action that answers nothing', '/nothing', 404, 'not_found'],
     ['with only a status', '/throws/status', 400, 'bad_request'],
-  ])('%s gets ours', async (_, path, status, code) => {
+  ])("%s gets the library's message", async (_, path, status, code) => {
     expectProblemDetails(await get(path), status, code, [SECRET_DETAIL]);
     expect(app.log).toEqual([]);
   });
 
-  test('thrown in @UseBefore is answered in the same way, at once or later', async () => {
+  test('thrown in @UseBefore is answered in the same way, thrown synchronously or later', async () => {
     expectHidden(await get('/before'));
     app.log.splice(0);
     expectHidden(await get('/before-later'));
@@ -103,12 +103,12 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
     ['a parameter that is missing', '/number'],
     ['a parameter that is no JSON', `/json?order=${MARKER}`],
     ['an address that cannot be decoded', `/items/${MARKER}%ZZ`],
-  ])('of %s is 400 and repeats nothing', async (_, path) => {
+  ])('of %s is 400 and repeats no input', async (_, path) => {
     expectProblemDetails(await get(path), 400, 'bad_request', [MARKER, 'ZZ', '/app/', 'GET']);
     expect(app.log).toEqual([]);
   });
 
-  test('of a body that is missing is 400', async () => {
+  test('of a missing body is 400', async () => {
     const answer = await app.client().send('POST', '/app/needs-body', {});
     expectProblemDetails(answer, 400, 'bad_request', ['/app/', 'POST']);
   });
@@ -133,14 +133,14 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
     expect(app.log).toEqual([]);
   });
 
-  test('behind the first bytes of an answer breaks the connection, so that nobody takes it for complete', async () => {
+  test('after the first bytes of an answer resets the connection, so that the answer does not look complete', async () => {
     await expect(get('/half')).rejects.toThrow();
     expect(app.log).toHaveLength(1);
     expect((await get('/items/1')).body).toEqual({ id: '1' });
   });
 });
 
-describe.each([4, 5] as const)('an address that no controller answers on Express %i', (express) => {
+describe.each([4, 5] as const)('a URL without a controller on Express %i', (express) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ express, controllers: [FailingController] });
@@ -159,7 +159,7 @@ describe.each([4, 5] as const)('an address that no controller answers on Express
     ['DELETE', '/auth/login'],
     ['GET', '/auth/..%2flogin'],
     ['GET', '/auth/__proto__'],
-  ])('%s %s is 404 below our prefix', async (method, path) => {
+  ])("%s %s is 404 below the library's prefix", async (method, path) => {
     expectProblemDetails(await app.client().send(method, path), 404, 'not_found', [MARKER]);
     expect(app.log).toEqual([]);
   });
@@ -173,7 +173,7 @@ describe.each([4, 5] as const)('an address that no controller answers on Express
     },
   );
 
-  test('HEAD is answered without a body and with the status of GET', async () => {
+  test('HEAD gets the status of GET, without a body', async () => {
     const client = await app.signedUp();
     const head = (path: string, headers = {}) => client.send('HEAD', path, undefined, headers);
     const answers = [await head('/auth/user', client.bearer), await head('/auth/user'), await head('/auth/nothing')];
@@ -202,7 +202,7 @@ describe('the challenge of a 401', () => {
     ['a cookie alone', 'POST /auth/refresh', { cookie: 'refresh_token=garbage' }, 'Bearer'],
     ['a token that is not valid', 'GET /auth/user', { authorization: 'Bearer garbage' }, invalid],
     ['a token in small letters', 'GET /auth/user', { authorization: 'bearer garbage' }, invalid],
-  ])('with %s is as RFC 6750 has it', async (_, request, headers, challenge) => {
+  ])('with %s has the form of RFC 6750', async (_, request, headers, challenge) => {
     const [method = '', path = ''] = request.split(' ');
     secrets.add(headers['authorization']);
     const answer = await app.client().send(method, path, undefined, headers);
@@ -210,7 +210,7 @@ describe('the challenge of a 401', () => {
     expect(answer.headers.get('www-authenticate')).toBe(challenge);
   });
 
-  test('with the words of the app cannot be broken out of', async () => {
+  test("cannot be broken by the app's error message", async () => {
     const answer = await app.client().send('GET', '/app/throws/quoted', undefined, { authorization: 'Bearer x' });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toMatch(

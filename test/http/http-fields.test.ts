@@ -4,7 +4,7 @@ import { expectProblemDetails, fieldsOf } from '../support/problem-details.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { type Answer, PASSWORD, type TestClient } from '../support/test-client.js';
 
-/** Appears in every bad value, and so in no answer. */
+/** A part of every bad value; no answer may contain it. */
 const MARKER = 'MARKER9f3a';
 
 let app: TestApp;
@@ -73,7 +73,7 @@ describe('an e-mail address', () => {
     ['with another meaning for capitals', `${'İ'.repeat(30)}@${'İ'.repeat(60)}.${'İ'.repeat(60)}.com`],
     ['with joined characters that its normal form takes apart', `x@${`${'\u0958'.repeat(30)}.`.repeat(5)}com`],
     ['with variation selectors that a count of characters leaves out', `x@${`${'a\uFE0F'.repeat(15)}.`.repeat(9)}com`],
-  ])('%s is stored or refused, but never an error of the server', async (_, email) => {
+  ])('%s is stored or refused, but never causes a server error', async (_, email) => {
     const answer = await register(email);
     if (answer.status === 201) expect((await app.client().login(email)).status).toBe(200);
     else expectProblemDetails(answer, 400, 'validation_failed', [email]);
@@ -86,12 +86,12 @@ describe('an e-mail address', () => {
     ['in other letters', 'δοκιμή@παράδειγμα.example'],
     ['with a long domain', `x@${'sub.'.repeat(40)}example.com`],
     ['that looks like SQL', "x'--@example.com"],
-  ])('%s is an address', async (_, email) => {
+  ])('%s is accepted', async (_, email) => {
     expect((await register(email)).status).toBe(201);
     expect((await app.client().login(email)).status).toBe(200);
   });
 
-  test('that nobody has may look like anything at login, and is answered like a wrong password', async () => {
+  test('that belongs to nobody is answered like a wrong password at login, whatever its form', async () => {
     for (const email of ['x@localhost', '" or 1=1 --@x', '%@%', `x@${'ß'.repeat(200)}`, '\u202e@x']) {
       const before = await fingerprint(app.database);
       const answer = await app.client().login(email.replaceAll(' ', ''));
@@ -103,7 +103,7 @@ describe('an e-mail address', () => {
 });
 
 describe.each(['firstName', 'lastName'])('%s', (field) => {
-  test.each([null, 7, true])('that is %s is told in one sentence that it must be a string', async (value) => {
+  test.each([null, 7, true])('that is %s causes the single message that it must be a string', async (value) => {
     const answer = await patch({ [field]: value });
     expectProblemDetails(answer, 400, 'validation_failed');
     expect(answer.body.errors).toEqual([{ field, messages: ['must be a string'] }]);
@@ -133,7 +133,7 @@ describe.each(['firstName', 'lastName'])('%s', (field) => {
     ['with accents as characters of their own', 'e\u0301'.repeat(75)],
     ['with the first half of a character', 'half \ud83d'],
     ['with the second half of a character', '\udc00 half'],
-  ])('%s is refused or stored as it is, and never an error of the server', async (_, name) => {
+  ])('%s is refused or stored as it is, and never causes a server error', async (_, name) => {
     const answer = await patch({ [field]: name });
     if (answer.status === 200) expect((await client.get('/auth/user')).body[field]).toBe(name);
     else expectProblemDetails(answer, 400, 'validation_failed', [name]);
@@ -160,7 +160,7 @@ describe.each(['firstName', 'lastName'])('%s', (field) => {
 });
 
 describe('a profile', () => {
-  test('keeps what is not given', async () => {
+  test('keeps the fields that are not sent', async () => {
     await patch({ firstName: 'Ada', lastName: 'Lovelace' });
     expect((await patch({ lastName: 'King' })).body).toMatchObject({ firstName: 'Ada', lastName: 'King' });
     expect((await patch({})).body).toMatchObject({ firstName: 'Ada', lastName: 'King' });

@@ -4,10 +4,10 @@ import { ENDPOINTS, type Endpoint, sendTo } from '../support/endpoints.js';
 import { expectProblemDetails, fieldsOf } from '../support/problem-details.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
-/** Appears in every bad value, and so in no answer. */
+/** A part of every bad value; no answer may contain it. */
 const MARKER = 'MARKER9f3a';
 
-/** The app's own options, of which none may change what our routes accept. */
+/** The app's own options; none may change which input the library's routes accept. */
 const SERVERS = [
   { title: 'an app as it comes', server: {} },
   { title: 'an app without class-transformer and validation', server: { classTransformer: false, validation: false } },
@@ -48,7 +48,7 @@ describe.each(SERVERS)('$title', ({ server }) => {
     const fields = Object.keys(body);
     const [first = ''] = fields;
 
-    test('refuses a nested value under a name that is cut in the answer', () => {
+    test('refuses a nested value under a name that is shortened in the answer', () => {
       const name = 'n'.repeat(65);
       const bad = `{"${name}":${deep('[', ']', 20_000)},${JSON.stringify(body).slice(1)}`;
       return expectInvalid(endpoint, bad, [name.slice(0, 64)]);
@@ -65,12 +65,12 @@ describe.each(SERVERS)('$title', ({ server }) => {
       ['an empty array', []],
       ['an array of arrays', [[body]]],
       ['20 000 arrays in one another', deep('[', ']', 20_000)],
-    ])('refuses %s in the place of an object', (_, bad) => expectInvalid(endpoint, bad, ['']));
+    ])('refuses %s instead of an object', (_, bad) => expectInvalid(endpoint, bad, ['']));
 
     test.each<[what: string, value: string]>([
       ['20 000 arrays', deep('[', ']', 20_000)],
       ['15 000 objects', deep('{"a":', '}', 15_000)],
-    ])('refuses a field with %s in one another', (_, value) => {
+    ])('refuses a field with %s nested in one another', (_, value) => {
       const others = JSON.stringify({ ...body, [first]: undefined }).slice(1);
       const bad = `{"${first}":${value}${others === '}' ? '' : ','}${others}`;
       return expectInvalid(endpoint, bad, [first]);
@@ -93,7 +93,7 @@ describe.each(SERVERS)('$title', ({ server }) => {
       return expectInvalid(endpoint, { ...bad, role: 1000 }, [...fields, 'role']);
     });
 
-    test('refuses to do without a field that it needs', async () => {
+    test('refuses a body without a required field', async () => {
       for (const field of required) await expectInvalid(endpoint, { ...body, [field]: undefined }, [field]);
       if (required.length > 0) await expectInvalid(endpoint, {}, required);
     });
@@ -120,7 +120,7 @@ describe.each(SERVERS)('$title', ({ server }) => {
       '__defineGetter__',
       '__lookupSetter__',
     ])('refuses the unknown field "%s"', (field) => {
-      // Not by JSON.stringify of an object: setting __proto__ there would set the prototype.
+      // Not with JSON.stringify of an object: setting __proto__ there would set the prototype.
       const bad = JSON.stringify(body).replace(/}$/, `,"${field}":"${MARKER}"}`);
       return expectInvalid(endpoint, bad, [field]);
     });
@@ -137,13 +137,13 @@ describe.each(SERVERS)('$title', ({ server }) => {
     });
   });
 
-  test('nothing of all this has reached a prototype', () => {
+  test('no test of this file has changed a prototype', () => {
     expect(({} as Record<string, unknown>)['isActive']).toBeUndefined();
     expect(([] as unknown as Record<string, unknown>)[MARKER]).toBeUndefined();
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
-  test('what is right is still accepted', async () => {
+  test('a valid body is still accepted', async () => {
     const [registration, login, , , change, profile] = ENDPOINTS as [
       Endpoint,
       Endpoint,

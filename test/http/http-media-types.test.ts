@@ -7,7 +7,7 @@ import { type RawRequest, rawRequest } from '../support/raw-request.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { Answer } from '../support/test-client.js';
 
-/** Appears in every bad body, and so in no answer. */
+/** A part of every bad body; no answer may contain it. */
 const MARKER = 'MARKER9f3a';
 const JSON_TYPE = 'application/json';
 const multipart = `--x\r\ncontent-disposition: form-data; name="email"\r\n\r\n${MARKER}\r\n--x--\r\n`;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** Sends to an endpoint and asserts that nothing was changed by it. */
+/** Sends to an endpoint and asserts that nothing changed. */
 async function sendInVain(endpoint: Endpoint, { headers, body }: RawRequest): Promise<Answer> {
   const before = await fingerprint(app.database);
   const { method, path, isBearer } = endpoint;
@@ -55,7 +55,7 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     expectProblemDetails(answer, 415, 'unsupported_media_type', [MARKER]);
   });
 
-  test('with an encoding that nobody knows is 415', async () => {
+  test('with an unknown encoding is 415', async () => {
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'rot13' };
     expectProblemDetails(await sendInVain(endpoint, { headers, body: json }), 415, 'unsupported_media_type');
   });
@@ -74,7 +74,7 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     ['behind a byte order mark and garbage', `\uFEFF${MARKER}`],
     ['cut off between chunks', ['{"email":', ` "${MARKER}`]],
     ['bytes that are no text', Buffer.from([0x7b, 0xff, 0xfe, 0x00])],
-  ])('that is no JSON (%s) is 400 malformed_json', async (_, body) => {
+  ])('that is not JSON (%s) is 400 malformed_json', async (_, body) => {
     const answer = await sendInVain(endpoint, { headers: { 'content-type': JSON_TYPE }, body });
     expectProblemDetails(answer, 400, 'malformed_json', [MARKER]);
   });
@@ -86,13 +86,13 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     ['null', 'null'],
     ['true', 'true'],
     ['null with blanks around it', ' null\n'],
-  ])('that is JSON and no object (%s) is 400 validation_failed', async (_, body) => {
+  ])('that is JSON but not an object (%s) is 400 validation_failed', async (_, body) => {
     const answer = await sendInVain(endpoint, { headers: { 'content-type': JSON_TYPE }, body });
     expectProblemDetails(answer, 400, 'validation_failed', [MARKER, '12345']);
     expect(answer.body.errors).toEqual([{ field: '', messages: ['must be a JSON object'] }]);
   });
 
-  test('that says to be compressed and is not is 400', async () => {
+  test('that claims to be compressed and is not is 400', async () => {
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' };
     expectProblemDetails(await sendInVain(endpoint, { headers, body: MARKER }), 400, 'bad_request', [MARKER]);
   });
@@ -110,14 +110,14 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     expectProblemDetails(answer, 413, 'payload_too_large', [MARKER]);
   });
 
-  test('of just 100 kB is read', async () => {
+  test('of exactly 100 kB is accepted', async () => {
     const body = `{"unknown":"${'x'.repeat(102_400 - 14)}"}`;
     expect(body).toHaveLength(102_400);
     const answer = await sendInVain(endpoint, { headers: { 'content-type': JSON_TYPE }, body });
     expectProblemDetails(answer, 400, 'validation_failed', ['xxx']);
   });
 
-  test('in UTF-16 is read as what it is or refused, and validated either way', async () => {
+  test('in UTF-16 is decoded correctly or refused, and validated either way', async () => {
     const answer = await sendInVain(endpoint, {
       headers: { 'content-type': `${JSON_TYPE}; charset=utf-16` },
       body: utf16,
@@ -143,7 +143,7 @@ describe('JSON', () => {
     expectProblemDetails(answer, 401, 'incorrect_credentials');
   });
 
-  test('is not needed where there is no body', async () => {
+  test('is not required if there is no body', async () => {
     const { method, path, headers } = {
       method: 'POST',
       path: '/auth/logout',
@@ -154,7 +154,7 @@ describe('JSON', () => {
     expect(status).toBe(200);
   });
 
-  test('is asked for before the access token is looked at', async () => {
+  test('is required before the access token is checked', async () => {
     const send = (type: string, body: string) => {
       const headers = { 'content-type': type, authorization: 'Bearer garbage' };
       return rawRequest(`${app.url}/auth/user`, { method: 'PATCH', headers, body });

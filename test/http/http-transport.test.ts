@@ -45,7 +45,7 @@ describe('several refresh cookies in one request', () => {
     });
   };
 
-  test.each(Object.keys(bad))('%s does not stand in the way of the token that verifies', async (name) => {
+  test.each(Object.keys(bad))('%s does not hide the token that verifies', async (name) => {
     const first = (await bad[name]?.()) ?? '';
     client = await app.signedUp();
     const before = await app.sessions();
@@ -77,14 +77,14 @@ describe('several refresh cookies in one request', () => {
     expect(await fingerprint(app.database)).toBe(before);
   });
 
-  test('hundreds of them are one 401, not hundreds of queries or an error', async () => {
+  test('hundreds of them get one 401, and cause no query each and no error', async () => {
     const tokens = Array.from({ length: 300 }, () => randomUUID());
     expectProblemDetails(await send('/auth/refresh', ...tokens), 401, 'token_not_valid', tokens);
     expect(app.log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });
 
-describe('a refresh token travels one way only', () => {
+describe('the transport of a refresh token', () => {
   let cookieApp: TestApp;
   let bodyApp: TestApp;
   beforeAll(async () => {
@@ -96,7 +96,7 @@ describe('a refresh token travels one way only', () => {
     await bodyApp.close();
   });
 
-  test('in cookie mode a body is neither read nor answered with one', async () => {
+  test('in cookie mode a refresh token in a body is neither read nor sent', async () => {
     const client = await cookieApp.signedUp();
     for (const path of ['/auth/refresh', '/auth/logout']) {
       const answer = await client.send('POST', path, { refresh: client.refreshToken });
@@ -126,7 +126,7 @@ describe('a refresh token travels one way only', () => {
     expect(await bodyApp.liveSessions()).toBe(0);
   });
 
-  test('in body mode nothing at all, {} and an empty string are a missing token', async () => {
+  test('in body mode no body, {} and an empty string are a missing token', async () => {
     for (const path of ['/auth/refresh', '/auth/logout']) {
       for (const body of [undefined, {}, { refresh: '' }]) {
         expectProblemDetails(await bodyApp.client().send('POST', path, body), 400, 'refresh_token_missing');
@@ -142,7 +142,7 @@ describe('a refresh token travels one way only', () => {
     ['an object', { refresh: { $ne: '' } }, ['refresh']],
     ['another field', { token: 'a.b.c' }, ['token']],
     ['a list of bodies', [{ refresh: 'a.b.c' }], ['']],
-  ])('in body mode %s in the place of the token is 400 validation_failed', async (_, body, fields) => {
+  ])('in body mode %s instead of the token is 400 validation_failed', async (_, body, fields) => {
     for (const path of ['/auth/refresh', '/auth/logout']) {
       const answer = await bodyApp.client().send('POST', path, body);
       expectProblemDetails(answer, 400, 'validation_failed', ['12345678', 'a.b.c', '$ne']);
@@ -150,7 +150,7 @@ describe('a refresh token travels one way only', () => {
     }
   });
 
-  test('a token in the address is not taken, and none is ever put there', async () => {
+  test('a token in the URL is not accepted, and no answer puts one there', async () => {
     for (const app of [cookieApp, bodyApp]) {
       const client = await app.signedUp();
       const query = `?refresh=${client.refreshToken}&refresh_token=${client.refreshToken}&access_token=${client.access}`;
@@ -163,7 +163,7 @@ describe('a refresh token travels one way only', () => {
   });
 });
 
-describe('no answer of an auth route is kept by a cache', () => {
+describe('no cache stores an answer of an auth route', () => {
   let app: TestApp;
   let client: TestClient;
   beforeAll(async () => {

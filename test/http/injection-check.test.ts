@@ -44,7 +44,7 @@ describe('constructor injection', () => {
     expect(() => start(withoutMetadata(Orders))).not.toThrow();
   });
 
-  test('without metadata refuses the start, with the cause and the remedy, but not where the instance was given', () => {
+  test('without metadata refuses the start, with the cause and the remedy, unless the instance was registered', () => {
     @Service()
     @JsonController('/without')
     class Without {
@@ -69,7 +69,7 @@ describe('constructor injection', () => {
     expect(() => start()).not.toThrow();
   });
 
-  test('without metadata is left to a container that is not TypeDI', () => {
+  test('without metadata is accepted with a container other than TypeDI', () => {
     class Own {
       constructor(readonly orders: Orders) {}
     }
@@ -90,14 +90,14 @@ describe('a container that', () => {
     ],
     ['has nothing for', () => undefined],
     ['has something else for', () => ({})],
-  ])('%s what it does not know refuses the start', (_, get) => {
+  ])('%s unknown classes refuses the start', (_, get) => {
     useContainer({ get } as never);
     expect(() => start()).toThrow(
       refusal(/^the container passed to useContainer does not know the library's classes; use TypeDI's/),
     );
   });
 
-  test('falls back is accepted', () => {
+  test('has a fallback is accepted', () => {
     useContainer(
       {
         get: () => {
@@ -110,7 +110,7 @@ describe('a container that', () => {
   });
 });
 
-/** Loads a package a second time, as another folder of modules would. */
+/** Loads a package a second time, as from another node_modules folder. */
 function secondCopy(name: string): Record<string, never> {
   const require = createRequire(import.meta.url);
   const own = Object.entries(require.cache).filter(([file]) => file.includes(`/node_modules/${name}/`));
@@ -123,7 +123,7 @@ function secondCopy(name: string): Record<string, never> {
 }
 
 describe('two copies of', () => {
-  test('typedi refuse the start and say where ours is', () => {
+  test("typedi refuse the start, and the error has the path of the library's copy", () => {
     const { Container: other } = secondCopy('typedi');
     expect(other).not.toBe(Container);
     useContainer(other as never);
@@ -132,7 +132,7 @@ describe('two copies of', () => {
     );
   });
 
-  test('routing-controllers refuse the start, whichever was first to be used', () => {
+  test('routing-controllers refuse the start, whichever was used first', () => {
     const { MetadataArgsStorage: Other } = secondCopy('routing-controllers') as unknown as {
       MetadataArgsStorage: new () => object;
     };

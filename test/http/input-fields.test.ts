@@ -24,7 +24,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { Organization } from '../support/users.js';
 
-/** A user with columns of the app's. */
+/** A user with columns of the app. */
 @Entity({ tableName: 'app_user' })
 class MemberUser extends BaseUser {
   @PrimaryKey({ type: 'uuid' })
@@ -55,7 +55,7 @@ class MemberUser extends BaseUser {
   organization?: Organization;
 }
 
-/** A rule that has to wait for something. */
+/** A rule that waits for something. */
 const IsFree = (options?: ValidationOptions) => (target: object, propertyName: string) =>
   registerDecorator({
     target: target.constructor,
@@ -95,7 +95,7 @@ class MemberProfileInput extends ProfileInput {
 
   @IsOptional()
   @IsBoolean()
-  newsletter?: boolean = false; // a default of the class is nothing that was given
+  newsletter?: boolean = false; // a default of the class does not count as input
 }
 
 const INPUTS: AppInputs = { registration: MemberRegistrationInput, profile: MemberProfileInput };
@@ -124,7 +124,7 @@ const signUp = (body: object) =>
   app?.client().send('POST', '/auth/registration', body) as ReturnType<ReturnType<TestApp['client']>['send']>;
 
 describe('fields of the app at a sign-up', () => {
-  test('are written to the user and shown by GET /user, but for a hidden one', async () => {
+  test('are written to the user and shown by GET /user, except a hidden one', async () => {
     app = await createTestApp(OPTIONS);
     const client = app.client();
     const { status, body } = await signUp(GIVEN);
@@ -148,7 +148,7 @@ describe('fields of the app at a sign-up', () => {
     expect(JSON.stringify(body)).not.toContain('x7');
   });
 
-  test('are seen by the hook before a sign-up', async () => {
+  test('are passed to the hook before a sign-up', async () => {
     const seen: object[] = [];
     const hooks = { beforeSignUp: async ({ user }: { user: object }) => void seen.push(user) };
     app = await createTestApp({ user: MemberUser, auth: { inputs: INPUTS, hooks } });
@@ -156,7 +156,7 @@ describe('fields of the app at a sign-up', () => {
     expect(seen).toEqual([{ email: EMAIL, firstName: 'Ada', company: 'Engines', tags: GIVEN.tags, inviteCode: 'x7' }]);
   });
 
-  test('go through a sign-up that waits for its mail', async () => {
+  test('are kept during a sign-up that waits for its mail', async () => {
     const mail = await createMailApp({ emailVerification: 'mandatory' }, OPTIONS);
     app = mail;
     expect((await signUp(GIVEN)).status).toBe(201);
@@ -182,7 +182,7 @@ describe('fields of the app at a sign-up', () => {
     ['half a character in a list', { tags: ['a', '\ud83d'] }, 'tags', 'must be well-formed text without NUL'],
     ['null where the column takes none', { tags: null }, 'tags', 'must not be null'],
     ['the role', { role: 1000 }, 'role', 'is not a known field'],
-  ])('are refused with %s, and nobody is made', async (_what, changes, field, message) => {
+  ])('are refused with %s, and no user is created', async (_what, changes, field, message) => {
     app = await createTestApp(OPTIONS);
     const answer = await signUp({ ...GIVEN, ...changes });
     expectProblem(answer, 400, 'validation_failed');
@@ -192,14 +192,14 @@ describe('fields of the app at a sign-up', () => {
     expect(await rows()).toEqual([]);
   });
 
-  test('stand in one answer with the faults of the password and of our fields', async () => {
+  test("are in one answer with the faults of the password and of the library's fields", async () => {
     app = await createTestApp(OPTIONS);
     const answer = await signUp({ ...GIVEN, email: 'nobody', password: 'short', company: 'Acme' });
     const errors = answer.body.errors as { field: string }[];
     expect(errors.map(({ field }) => field).sort()).toEqual(['company', 'email', 'password']);
   });
 
-  test('cannot pass for what the library knows of the client or the user', async () => {
+  test('cannot overwrite values that the library knows about the client or the user', async () => {
     app = await createTestApp(OPTIONS);
     for (const field of [
       'ip',
@@ -218,7 +218,7 @@ describe('fields of the app at a sign-up', () => {
   });
 });
 
-describe('rules of the app for a field of ours', () => {
+describe('rules of the app for a field of the library', () => {
   class StrictInput extends RegistrationInput {
     @Matches(/@example\.com/)
     override email!: string;
@@ -230,7 +230,7 @@ describe('rules of the app for a field of ours', () => {
     override password!: string;
   }
 
-  test('add to ours and take none away', async () => {
+  test('are added to those of the library and remove none', async () => {
     app = await createTestApp({ user: MemberUser, auth: { inputs: { registration: StrictInput } } });
     const good = { email: EMAIL, password: PASSWORD, firstName: 'Ada' };
     for (const [field, value] of [
@@ -253,7 +253,7 @@ describe('rules of the app for a field of ours', () => {
 });
 
 describe('fields of the app in the profile', () => {
-  test('are changed where they are given, and left where they are not', async () => {
+  test('change if they are sent, and stay if they are not', async () => {
     app = await createTestApp(OPTIONS);
     await signUp(GIVEN);
     const client = app.client();
@@ -296,7 +296,7 @@ describe('a class of the app is refused at start', () => {
   });
 
   test.each(['nowhere', 'nickname', 'organization', 'version', 'constructor'])(
-    'with a field "%s", which is no stored property of the user',
+    'with a field "%s", which is not a stored property of the user',
     async (name) => {
       await expect(start({ registration: withField(name) })).rejects.toThrow(
         `inputs.registration: MemberUser has no stored property "${name}"`,
@@ -304,13 +304,13 @@ describe('a class of the app is refused at start', () => {
     },
   );
 
-  test('that does not extend ours', async () => {
+  test("that does not extend the library's class", async () => {
     const refused = 'inputs.registration: NoInput does not extend RegistrationInput';
     await expect(start({ registration: NoInput as never })).rejects.toThrow(refused);
   });
 });
 
-test('the document describes the fields, and the answers keep to it', async () => {
+test('the document describes the fields, and the answers match it', async () => {
   app = await createTestApp(OPTIONS);
   const document = documentOf(app);
   await expectWhole(document);
@@ -339,7 +339,7 @@ test('the document describes the fields, and the answers keep to it', async () =
   expect(check('GET', '/auth/user', { status: answer.status, body, headers: answer.headers })).toEqual([]);
 });
 
-test('two apps in one process have fields of their own', async () => {
+test('two apps in one process have separate fields', async () => {
   app = await createTestApp(OPTIONS);
   const plain = await createTestApp({ user: MemberUser });
   const answer = await plain.client().send('POST', '/auth/registration', GIVEN);
@@ -358,7 +358,7 @@ test('the client has them in its types', async () => {
   const plain = new AuthClient({ url: `${app.url}/auth`, fetch: fetchOf });
   // @ts-expect-error: the company is missing
   const missing = () => client.register({ email: EMAIL, password: PASSWORD });
-  // @ts-expect-error: a client without fields knows no company
+  // @ts-expect-error: a client without fields has no company
   const unknown = () => plain.register({ email: EMAIL, password: PASSWORD, company: 'Engines' });
   expect([missing, unknown]).toHaveLength(2);
   expect(await client.register({ email: EMAIL, password: PASSWORD, company: 'Engines' })).toBe('signed-in');

@@ -13,7 +13,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 
 const seen: unknown[] = [];
 
-/** Decorated somewhere in the process, by another app or a library, and listed nowhere. */
+/** Decorated somewhere in the process, by another app or a library, and not listed. */
 @Service()
 @Interceptor()
 class Spy implements InterceptorInterface {
@@ -66,13 +66,13 @@ class AppController {
 let app: TestApp;
 afterEach(() => app.close());
 
-test('an interceptor that the app did not list sees no token', async () => {
+test('an interceptor that the app did not list receives no token', async () => {
   app = await createTestApp({ settings: { refreshTokenAsCookie: false } });
   expect((await (await app.signedUp()).refresh()).status).toBe(200);
   expect(seen).toEqual([]);
 });
 
-test('an interceptor that the app lists runs on its routes and is kept off ours', async () => {
+test('an interceptor that the app lists runs on its routes and not on those of the library', async () => {
   app = await createTestApp({
     controllers: [AppController],
     server: { interceptors: [Envelope, Spy, Stamp] },
@@ -96,7 +96,7 @@ test('an interceptor that the app lists runs on its routes and is kept off ours'
   expect(seen).toHaveLength(2);
 });
 
-test('interceptors that are given as paths are refused at start, because they could not be kept off our routes', async () => {
+test("interceptors that are given as paths are refused at start, because they would run on the library's routes as well", async () => {
   app = await createTestApp();
   const start = () => app.auth.serverOptions({ interceptors: ['./interceptors/*.js'] as never });
   expect(start).toThrow(expect.objectContaining({ code: ErrorCode.ControllerRefused }));

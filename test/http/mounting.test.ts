@@ -61,7 +61,7 @@ describe.each([
 });
 
 test.each(['', '/', 'auth', '/auth/', '//auth', '/a b', '/:tenant', '/auth*', '/auth?x', '/auth#x', '/(auth)'])(
-  'the prefix "%s" is refused at the start',
+  'the prefix "%s" is refused at start',
   async (prefix) => {
     const app = await createTestApp();
     const options = {
@@ -75,24 +75,24 @@ test.each(['', '/', 'auth', '/auth/', '//auth', '/a b', '/:tenant', '/auth*', '/
   },
 );
 
-test.each(['api', '/api/', 'api/'])('the routePrefix "%s" is refused at the start', async (routePrefix) => {
+test.each(['api', '/api/', 'api/'])('the routePrefix "%s" is refused at start', async (routePrefix) => {
   await expect(createTestApp({ server: { routePrefix } })).rejects.toThrow(/routePrefix must start with a slash/);
 });
 
 describe('a REFRESH_TOKEN_COOKIE_PATH', () => {
   const publicUrl = 'https://app.example.com/v1/';
-  test.each(['/auth', '/v1/au', '/v1/auth/refresh', '/v'])('%s beside PUBLIC_URL is refused', async (path) => {
+  test.each(['/auth', '/v1/au', '/v1/auth/refresh', '/v'])('%s together with PUBLIC_URL is refused', async (path) => {
     const settings = { publicUrl, refreshTokenCookiePath: path };
     await expect(createTestApp({ settings })).rejects.toThrow(/REFRESH_TOKEN_COOKIE_PATH is .* below \/v1\/auth:/);
   });
 
-  test.each(['/', '/v1', '/v1/', '/v1/auth', '/v1/auth/'])('%s beside PUBLIC_URL is taken', async (path) => {
+  test.each(['/', '/v1', '/v1/', '/v1/auth', '/v1/auth/'])('%s together with PUBLIC_URL is accepted', async (path) => {
     const app = await createTestApp({ settings: { publicUrl, refreshTokenCookiePath: path } });
     expect(app.log).toEqual([]);
     await app.close();
   });
 
-  test('that misses routePrefix is warned of without PUBLIC_URL, and is nothing to bodies', async () => {
+  test('that does not include routePrefix causes a warning without PUBLIC_URL, and none with bodies', async () => {
     const server = { routePrefix: '/api' };
     const app = await createTestApp({ server, settings: { refreshTokenCookiePath: '/auth' } });
     expect(app.log).toMatchObject([

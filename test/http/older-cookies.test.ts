@@ -8,7 +8,7 @@ import { type Answer, PASSWORD } from '../support/test-client.js';
 
 const CREDENTIALS = { email: 'ada@example.com', password: PASSWORD };
 
-/** A browser that talks to whatever is deployed at the moment. */
+/** A browser that talks to the server that is currently deployed. */
 class Browser {
   readonly jar = new CookieJar();
 
@@ -19,7 +19,7 @@ class Browser {
   }
 }
 
-/** What is deployed before and after; the second is told nothing that it cannot know. */
+/** The settings before and after; the later ones contain nothing that an operator cannot know. */
 const changes: [title: string, before: SettingsInput, after: SettingsInput][] = [
   ['a DOMAIN is added', {}, { refreshTokenCookieDomain: 'example.com' }],
   [
@@ -80,7 +80,7 @@ describe.each(changes)('where %s', (_title, before, after) => {
     await old.close();
   });
 
-  test('who is signed in stays so, with one cookie from then on', async () => {
+  test('signed-in users stay signed in, with one cookie from then on', async () => {
     for (let times = 0; times < 3; times++) {
       app.clock.advance(60);
       expect((await browser.post(app, '/auth/refresh')).status).toBe(200);
@@ -90,7 +90,7 @@ describe.each(changes)('where %s', (_title, before, after) => {
     expect(app.events).toEqual([]);
   });
 
-  test('a sign-in leaves one cookie, which goes with the sign-out', async () => {
+  test('a sign-in leaves one cookie, which the sign-out removes', async () => {
     expect((await browser.post(app, '/auth/login', CREDENTIALS)).status).toBe(200);
     expect(browser.jar.all).toHaveLength(1);
     expect((await browser.post(app, '/auth/refresh')).status).toBe(200);
@@ -98,13 +98,13 @@ describe.each(changes)('where %s', (_title, before, after) => {
     expect(browser.jar.all).toEqual([]);
   });
 
-  test('a sign-out takes the older cookie away and ends its session', async () => {
+  test('a sign-out removes the older cookie and ends its session', async () => {
     expect((await browser.post(app, '/auth/logout')).status).toBe(204);
     expect(browser.jar.all).toEqual([]);
     expect(await app.liveSessions()).toBe(0);
   });
 
-  test('a dead cookie goes as well, at a sign-out and not at a refresh', async () => {
+  test('a useless cookie is removed as well, at a sign-out but not at a refresh', async () => {
     await app.database.pool.query('delete from auth_session');
     expectProblem(await browser.post(app, '/auth/refresh'), 401, 'token_not_valid');
     expect(browser.jar.all).toHaveLength(1);
@@ -131,7 +131,7 @@ describe('of two cookies of one name', () => {
   const send = (path: string, ...tokens: string[]) =>
     app.client().send('POST', path, undefined, { cookie: tokens.map((token) => `refresh_token=${token}`).join('; ') });
 
-  /** The tokens of one session, the live one last, out of the grace. */
+  /** The tokens of one session, the live one last, after the grace. */
   async function generations(): Promise<{ used: string[]; live: string }> {
     const client = await app.signedUp();
     const used: string[] = [];
@@ -144,7 +144,7 @@ describe('of two cookies of one name', () => {
   }
 
   test.each(['first', 'last'])(
-    'the live one counts if it comes %s, and a used one beside it is no theft',
+    'the live one counts if it comes %s, and a used one next to it is no theft',
     async (at) => {
       const { used, live } = await generations();
       const tokens = at === 'first' ? [live, ...used] : [...used, live];
@@ -152,14 +152,14 @@ describe('of two cookies of one name', () => {
       expect(answer.status).toBe(200);
       expect(claimsOf(answer.cookie?.value ?? '').session).toBe(claimsOf(live).session);
       expect(app.events).toEqual([]);
-      const again = await send('/auth/refresh', ...tokens); // its answer was lost
+      const again = await send('/auth/refresh', ...tokens); // the retry after a lost answer
       expect(again.status).toBe(200);
       expect(claimsOf(again.cookie?.value ?? '').jti).toBe(claimsOf(answer.cookie?.value ?? '').jti);
       expect(app.events.map(({ reuse }) => reuse)).toEqual(['lost-response']);
     },
   );
 
-  test('all used are a theft, whatever else is there', async () => {
+  test('only used ones are a theft, whatever other cookies are there', async () => {
     const { used } = await generations();
     const ended = await app.signedUp();
     await ended.logout();
@@ -170,7 +170,7 @@ describe('of two cookies of one name', () => {
     expect(await app.liveSessions()).toBe(before - 1);
   });
 
-  test("a neighbour's is nothing, neither alone nor before ours", async () => {
+  test('that of another app has no effect, alone or before the right one', async () => {
     const { live } = await generations();
     const stray = (await other.signedUp()).refreshToken;
     const before = await app.liveSessions();
@@ -180,7 +180,7 @@ describe('of two cookies of one name', () => {
     expect(await app.liveSessions()).toBe(before);
   });
 
-  test('a sign-out ends the sessions of all that are ours, and of no other', async () => {
+  test('a sign-out ends the sessions of all of them that belong to this app, and no other', async () => {
     const [one, two] = [await app.signedUp(), await app.signedUp()];
     const stray = (await other.signedUp()).refreshToken;
     const before = await app.liveSessions();
@@ -189,7 +189,7 @@ describe('of two cookies of one name', () => {
     expect(await other.liveSessions()).toBe(3);
   });
 
-  test('four are looked at, and what has not the form of a token is not counted', async () => {
+  test('the first four are checked, not counting values without the form of a token', async () => {
     const { live } = await generations();
     const strays = await Promise.all(Array.from({ length: 4 }, async () => (await other.signedUp()).refreshToken));
     const garbage = Array.from({ length: 20 }, (_, index) => `garbage${index}`);
@@ -200,7 +200,7 @@ describe('of two cookies of one name', () => {
   });
 });
 
-test('an Express that drops Partitioned is warned of once', async () => {
+test('an Express that drops Partitioned causes one warning', async () => {
   const [, , settings] = changes.find(([title]) => title === 'the cookie is partitioned') ?? [];
   const app = await createTestApp({
     settings,

@@ -5,7 +5,7 @@ import { expectProblemDetails } from '../support/problem-details.js';
 
 const NEW = 'a new sentence of some length';
 
-test('in production a one-time cookie is bound to its host, and one without the prefix is not used', async () => {
+test('in production a one-time cookie is bound to its host, and a cookie without the prefix is ignored', async () => {
   const app = await createMailApp({ refreshTokenCookieSecure: true });
   await app.signedUp('ada@example.com');
   await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
@@ -23,7 +23,7 @@ test('in production a one-time cookie is bound to its host, and one without the 
   await app.close();
 });
 
-test('routePrefix beside a PUBLIC_URL without it is refused', async () => {
+test('routePrefix is refused if PUBLIC_URL lacks it', async () => {
   const options = { server: { routePrefix: '/api' } };
   await expect(createMailApp({}, options)).rejects.toThrow(/PUBLIC_URL must end with/);
 });

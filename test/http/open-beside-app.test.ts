@@ -16,7 +16,7 @@ class Employee extends BaseUser {
   organization?: Organization | null;
 }
 
-/** The user that the last session was opened for. */
+/** The user for whom the last session was opened. */
 let given: Employee;
 
 class Token extends RefreshToken {
@@ -44,7 +44,7 @@ afterAll(() => app.close());
 
 const rows = async (columns: string) => (await app.database.pool.query(`select ${columns} from employee`)).rows;
 
-test('changes that the app has not flushed are kept, and written by its own flush', async () => {
+test('unflushed changes of the app are kept, and written by its own flush', async () => {
   await app.orm.em.fork().transactional(async (em) => {
     const user = await em.findOneOrFail(Employee, { email: 'ada@example.com' }, { populate: ['organization'] });
     user.role = 0;
@@ -60,7 +60,7 @@ test('changes that the app has not flushed are kept, and written by its own flus
   ]);
 });
 
-test('the tokens say what the transaction has written, and no more', async () => {
+test('the tokens have what the transaction has written, and nothing unflushed', async () => {
   await app.database.pool.query(`update organization set name = 'Analytical Engines'`);
   const tokens = await app.orm.em.fork().transactional(async (em) => {
     const user = await em.findOneOrFail(Employee, { email: 'ada@example.com' });
@@ -76,7 +76,7 @@ test('the tokens say what the transaction has written, and no more', async () =>
   });
 });
 
-test('an entity that the app has only loaded is not written, and one it removes stays removed', async () => {
+test('an entity that the app has only loaded is not written, and a removed one stays removed', async () => {
   const em = app.orm.em.fork();
   const user = await em.findOneOrFail(Employee, { email: 'ada@example.com' });
   await app.database.pool.query('update employee set role = 700');
@@ -92,7 +92,7 @@ test('an entity that the app has only loaded is not written, and one it removes 
   expect(await rows('role')).toEqual([]);
 });
 
-test('ending sessions in the transaction of the app touches nothing of its unit of work', async () => {
+test('ending sessions in the transaction of the app does not change its unit of work', async () => {
   await app.orm.em.fork().transactional(async (em) => {
     const user = await em.findOneOrFail(Employee, { email: 'ada@example.com' });
     const { access } = await app.auth.sessions.open(user, { em });
@@ -108,7 +108,7 @@ test('ending sessions in the transaction of the app touches nothing of its unit 
   expect(await rows('role')).toEqual([{ role: 0 }]);
 });
 
-test('what the transaction of the app takes back is no session', async () => {
+test('a session is gone when the transaction of the app rolls back', async () => {
   const em = app.orm.em.fork();
   await em.begin();
   const user = await em.findOneOrFail(Employee, { email: 'ada@example.com' });

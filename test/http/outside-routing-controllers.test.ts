@@ -77,7 +77,7 @@ describe.each([
     app.refusals.splice(0);
   });
 
-  test('lets a valid token in, gives the principal, and asks the database for nothing', async () => {
+  test('lets a valid token in, provides the principal, and sends no query', async () => {
     const queries = await countQueries(app.orm, async () => {
       const { status, body } = await client.get('/plain');
       expect([status, body]).toEqual([200, { id: openToken(client.access).claims.sub, kind: 'session' }]);
@@ -87,7 +87,7 @@ describe.each([
     expect(machine.body).toEqual({ id: 'machine', kind: 'machine' });
   });
 
-  test('answers everybody else with problem details and a challenge, as our routes do', async () => {
+  test("answers all others with problem details and a challenge, as the library's routes do", async () => {
     const anonymous = await app.client().get('/plain');
     expectProblemDetails(anonymous, 401, 'not_authenticated');
     expect(anonymous.headers.get('www-authenticate')).toBe('Bearer');
@@ -99,7 +99,7 @@ describe.each([
     expect(app.refusals.map(({ code }) => code)).toEqual(['not_authenticated', 'token_not_valid']);
   });
 
-  test('wants every predicate and any of the roles; predicates read the route', async () => {
+  test('requires every predicate and any of the roles; predicates read the route', async () => {
     expectProblemDetails(await client.get('/plain/staff'), 403, 'permission_denied');
     expectProblemDetails(await client.get('/plain/verified'), 403, 'permission_denied');
     const machine = (path: string) => app.client().send('GET', path, undefined, { 'x-machine-key': 'any' });
@@ -111,7 +111,7 @@ describe.each([
     expect(ran).toEqual(['/plain/staff', '/plain/teams/a']);
   });
 
-  test('answers an error of a predicate with 500, once the error handlers of the app have seen it', async () => {
+  test('answers an error of a predicate with 500, after the error handlers of the app', async () => {
     const answer = await client.get('/plain/broken');
     expectProblemDetails(answer, 500, 'internal_error', ['secret of the app']);
     expect(seen).toEqual([expect.objectContaining({ message: 'secret of the app' })]);
@@ -119,7 +119,7 @@ describe.each([
     expect(ran).toEqual([]);
   });
 
-  test('leaves a request alone that was answered while its credential was looked at', async () => {
+  test('does nothing more if the request is answered during the check of its credential', async () => {
     const answer = await client.send('GET', '/plain/late', undefined, { authorization: 'Bearer a.b.c' });
     expect(answer.status).toBe(504);
     expect(seen).toEqual([expect.objectContaining({ code: 'token_not_valid' })]);
@@ -127,7 +127,7 @@ describe.each([
   });
 
   test.each<[unknown]>([['admin'], [undefined], [[700]], [Number.NaN], [{}]])(
-    'is refused when it is made with %s',
+    'refuses to be created with %s',
     (rule) => {
       expect(() => app.auth.requireAuth(rule as never)).toThrow(
         expect.objectContaining({ code: 'controller_refused' }) as Error,
@@ -136,7 +136,7 @@ describe.each([
   );
 });
 
-test('@SessionCheck looks at the session of a request that auth.requireAuth has let in without', async () => {
+test('@SessionCheck checks the session of a request that auth.requireAuth has let in without a check', async () => {
   @Service()
   @JsonController('/behind')
   class BehindController {
@@ -178,7 +178,7 @@ describe('auth.authenticate', () => {
   const sockets: Duplex[] = [];
   const authenticated: Principal[] = [];
 
-  /** What a server of WebSockets does at an upgrade; the token comes as a subprotocol, as browsers can send it. */
+  /** Acts as a WebSocket server at an upgrade; the token is sent as a subprotocol, as browsers can send it. */
   async function upgrade(request: IncomingMessage, socket: Duplex): Promise<void> {
     const [, token] = request.headers['sec-websocket-protocol']?.split(', ') ?? [];
     try {
@@ -208,7 +208,7 @@ describe('auth.authenticate', () => {
   });
   beforeEach(() => authenticated.splice(0));
 
-  /** The status and the phrase with which an upgrade is answered. */
+  /** The status and the phrase of the answer to an upgrade. */
   const connect = (headers: Record<string, string>) =>
     new Promise<string>((resolve, reject) => {
       const { port } = server.address() as AddressInfo;
@@ -227,7 +227,7 @@ describe('auth.authenticate', () => {
     });
   const asProtocol = (token: string) => ({ 'Sec-WebSocket-Protocol': `bearer, ${token}` });
 
-  test('opens a socket for the header of a request, and for a token that came another way', async () => {
+  test('opens a socket for the header of a request, and for a token from elsewhere', async () => {
     const client = await app.signedUp();
     const { claims } = openToken(client.access);
     expect(await connect({ Authorization: `Bearer ${client.access}` })).toBe('101');
@@ -241,7 +241,7 @@ describe('auth.authenticate', () => {
     expect(authenticated.every((principal) => principal instanceof Principal)).toBe(true);
   });
 
-  test('throws our errors for no credential, a bad token, a refresh token, and the token of an ended session', async () => {
+  test("throws the library's errors for no credential, a bad token, a refresh token, and the token of an ended session", async () => {
     const client = await app.signedUp();
     expect(await connect({})).toBe('401 not_authenticated');
     for (const token of ['garbage', `${client.access}A`, client.refreshToken]) {
@@ -257,7 +257,7 @@ describe('auth.authenticate', () => {
     }
   });
 
-  test('looks at a token each time, and at a request once', async () => {
+  test('checks a token at each call, and a request once', async () => {
     const client = await app.signedUp();
     const request = { headers: { authorization: `Bearer ${client.access}` } } as IncomingMessage;
     const principal = await app.auth.authenticate(request);

@@ -11,7 +11,7 @@ import { openToken } from '../support/forge.js';
 import { expectProblemDetails } from '../support/problem-details.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
 
-/** The apps by the port on which they are asked: two of them share the controller. */
+/** The apps by the port of the request: two of them share the controller. */
 const auths = new Map<string, JwtAllauth>();
 const tickets = new Map<string, string>();
 const ran: string[] = [];
@@ -72,7 +72,7 @@ const signIn = (name: string, headers: Record<string, string> = {}) =>
   app.client().send('POST', '/tickets/sign-in', { ticket: name }, headers);
 const FOREIGN = { origin: 'https://elsewhere.example' };
 
-test('a sign-in by a ticket sets the cookie as ours does, is kept by no cache, and ends the session that it replaces', async () => {
+test('a sign-in with a ticket sets the cookie like a login, is not cached, and ends the session that it replaces', async () => {
   await start();
   const before = await app.signedUp();
   const answer = await signIn(await ticket(), { ...before.cookieHeader, origin: app.url });
@@ -89,7 +89,7 @@ test('a sign-in by a ticket sets the cookie as ours does, is kept by no cache, a
   expectProblemDetails(await signIn('used'), 401, 'not_authenticated');
 });
 
-test('it gives a body where the setting or the request says so, and uses no cookie then', async () => {
+test('it returns a body if the setting or the request says so, and then ignores cookies', async () => {
   await start({ settings: { refreshTokenTransport: 'both' } });
   const before = await app.signedUp();
   const byHeader = await signIn(await ticket(), { 'auth-transport': 'body', ...before.cookieHeader });
@@ -102,7 +102,7 @@ test('it gives a body where the setting or the request says so, and uses no cook
 });
 
 test.each(['cookie', 'body', 'both'] as const)(
-  'a foreign page is refused before the ticket is looked at, and so is an unknown transport (%s)',
+  'a foreign page and an unknown transport are refused before the ticket is checked (%s)',
   async (refreshTokenTransport) => {
     await start({ settings: { refreshTokenTransport, trustedOrigins: ['https://trusted.example'] } });
     const name = await ticket();
@@ -121,7 +121,7 @@ test.each(['cookie', 'body', 'both'] as const)(
   },
 );
 
-test('two apps that share a controller have each its own trusted origins', async () => {
+test('two apps that share a controller use their own trusted origins', async () => {
   const origin = 'https://trusted.example';
   const trusting = await start({
     settings: { trustedOrigins: [origin] },
@@ -134,8 +134,8 @@ test('two apps that share a controller have each its own trusted origins', async
   }
 });
 
-test('a controller that is served without our options lets nobody in', async () => {
-  // Without a list routing-controllers would run the middlewares of every app of the process.
+test("a controller that is served without the library's options refuses every request", async () => {
+  // Without a list routing-controllers would run the middlewares of every app in the process.
   const options = { controllers: [GuardedController], middlewares: [class NoMiddleware {}] };
   const server = createServer(createExpressServer(options) as RequestListener);
   await new Promise<void>((resolve) => {
@@ -148,7 +148,7 @@ test('a controller that is served without our options lets nobody in', async () 
   expect(ran).toEqual([]);
 });
 
-test('a plain route of Express can deliver tokens', async () => {
+test('a plain Express route can send tokens', async () => {
   const own = express();
   await start({ own });
   const name = await ticket();
@@ -160,7 +160,7 @@ test('a plain route of Express can deliver tokens', async () => {
   expect([answer.status, Object.keys(answer.body), answer.cookie?.name]).toEqual([200, ['access'], 'refresh_token']);
 });
 
-test('a subclass that would lose the guard is refused at start, and a document says 403', async () => {
+test('a subclass that would lose the guard is refused at start, and the document has its 403', async () => {
   @JsonController('/inherited')
   class Inherited extends GuardedController {
     @Get('/')

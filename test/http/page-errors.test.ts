@@ -10,7 +10,7 @@ afterEach(async () => {
   proxy = undefined;
 });
 
-/** What people open. */
+/** Links that people open. */
 const OPENED = [
   '/auth/registration/verification/some-key',
   '/auth/password/reset/confirm/some-key',
@@ -28,15 +28,18 @@ function expectErrorPage({ status, html, headers }: PageAnswer, expected: number
   expect(html).toContain('Nothing was changed.');
 }
 
-test.each(OPENED)('%s that was opened too often is answered with a page that says when to come back', async (path) => {
-  app = await createMailApp({ invitations: true, mailRateLimit: '5/1h/account' });
-  for (let tries = 0; tries < 100; tries++) expect((await open(path)).status).toBe(400);
-  const refused = await open(path);
-  expectErrorPage(refused, 429, '<h1>Please try again later</h1>');
-  expect(Number(refused.headers.get('retry-after'))).toBe(900);
-  app.clock.advance('15m');
-  expect((await open(path)).status).toBe(400);
-});
+test.each(OPENED)(
+  '%s that was opened too often is answered with a page with the time of the next try',
+  async (path) => {
+    app = await createMailApp({ invitations: true, mailRateLimit: '5/1h/account' });
+    for (let tries = 0; tries < 100; tries++) expect((await open(path)).status).toBe(400);
+    const refused = await open(path);
+    expectErrorPage(refused, 429, '<h1>Please try again later</h1>');
+    expect(Number(refused.headers.get('retry-after'))).toBe(900);
+    app.clock.advance('15m');
+    expect((await open(path)).status).toBe(400);
+  },
+);
 
 test.each(OPENED)('%s is answered with a page while the database is away', async (path) => {
   const own = await TcpProxy.start();
@@ -53,7 +56,7 @@ test.each(OPENED)('%s is answered with a page while the database is away', async
 });
 
 test.each(['/auth/password/reset/form', '/auth/registration/password-form'])(
-  '%s is refused to the page of another site with a page',
+  '%s is refused with a page when another site sends it',
   async (path) => {
     app = await createMailApp({ invitations: true });
     const body = new URLSearchParams({ newPassword: 'a new sentence of some length' });
@@ -63,7 +66,7 @@ test.each(['/auth/password/reset/form', '/auth/registration/password-form'])(
   },
 );
 
-test('what a program asks for is answered with problem details beside that', async () => {
+test('requests of programs are answered with problem details', async () => {
   app = await createMailApp({ mailRateLimit: '5/1h/account' });
   const setNew = () => app.client().send('POST', '/auth/password/reset/set-new', { newPassword: 'a new sentence' });
   for (let tries = 0; tries < 100; tries++) await setNew();

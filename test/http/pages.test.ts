@@ -22,7 +22,7 @@ const WORDS: Record<string, MailWords> = Object.assign({}, ...STANDARD_MODULES.m
 const EVIL = `"><script>alert('x')</script>&`;
 const DATA = { app: 'app.example.com', title: 'Choose', action: '/a', email: 'a@example.com', error: 'It is short.' };
 
-/** What a page is sent as. */
+/** How a page is sent. */
 function sent(html: string) {
   const headers: Record<string, string> = {};
   const answer = { status: 0, body: '' };
@@ -45,14 +45,14 @@ function sent(html: string) {
 describe.each(PAGE_NAMES)('the page %s', (name) => {
   const html = new PageTemplates(settings()).render(name, { ...DATA, requestUrl: 'https://app.example.com/forgot' });
 
-  test('is a whole page in one language, with one heading, for every width', () => {
+  test('is a complete page in one language, with one heading, for every width', () => {
     expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
     expect(html.match(/<h1>/g)).toHaveLength(1);
     expect(html).toMatch(/<title>[^<]+<\/title>/);
     expect(html).toContain('name="viewport" content="width=device-width, initial-scale=1"');
   });
 
-  test('ties every visible field to a label', () => {
+  test('has a label for every visible field', () => {
     for (const [input] of html.matchAll(/<input [^>]*>/g)) {
       if (/ hidden/.test(input)) continue;
       const id = /id="([^"]+)"/.exec(input)?.[1];
@@ -60,7 +60,7 @@ describe.each(PAGE_NAMES)('the page %s', (name) => {
     }
   });
 
-  test('runs nothing, loads nothing, and is sent with a policy that says so', () => {
+  test('runs no script, loads nothing, and is sent with a policy that forbids both', () => {
     expect(html).not.toMatch(/<script|src=|<link|@import|url\(|\son\w+=|style="/);
     const { headers, status, body } = sent(html);
     const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? '';
@@ -77,7 +77,7 @@ describe.each(PAGE_NAMES)('the page %s', (name) => {
     });
   });
 
-  test('escapes whatever it shows', () => {
+  test('escapes all inserted values', () => {
     const data = { app: EVIL, title: EVIL, action: EVIL, email: EVIL, error: EVIL, requestUrl: EVIL };
     const shown = new PageTemplates(settings()).render(name, data);
     expect(shown).not.toContain('<script');
@@ -85,7 +85,7 @@ describe.each(PAGE_NAMES)('the page %s', (name) => {
   });
 });
 
-test('what was wrong with a password is told to a screen reader as well', () => {
+test('a fault of a password is announced to screen readers as well', () => {
   const html = new PageTemplates(settings()).render('set-password', DATA);
   expect(html).toContain('role="alert">It is short.<');
   expect(html).toMatch(/<input id="new-password"[^>]* aria-describedby="rules error" aria-invalid="true">/);
@@ -106,7 +106,7 @@ describe('the colours of the pages', () => {
     ['error', 'card'],
     ['on-action', 'action'],
     ['text', 'page'],
-  ])('%s on %s can be read, in light and dark (WCAG 2 AA)', (front, back) => {
+  ])('%s on %s is readable, in light and dark (WCAG 2 AA)', (front, back) => {
     expect(themes).toHaveLength(2);
     for (const theme of themes) expect(contrast(theme[front], theme[back])).toBeGreaterThanOrEqual(4.5);
   });
@@ -116,7 +116,7 @@ describe.each(Object.keys(WORDS))('the mail %s', (name) => {
   const link = 'https://app.example.com/auth/x/KEY';
   const data = { app: 'app.example.com', link, expiresIn: '3 days', newEmail: 'new@example.com' };
 
-  test('has a subject, a text and a page, with the same link in both', () => {
+  test('has a subject, a text and an HTML part, with the same link in both', () => {
     const mail = new MailTemplates(settings(), WORDS).render(name, data);
     expect(mail.subject).toMatch(/^[A-Z][\w' -]+$/);
     expect(mail.text).toContain(link);
@@ -125,7 +125,7 @@ describe.each(Object.keys(WORDS))('the mail %s', (name) => {
     expect(mail.html).not.toMatch(/undefined|<script|<img|src=/);
   });
 
-  test('escapes whatever it shows, and lets nothing into its header', () => {
+  test('escapes all inserted values, and cannot be used to inject headers', () => {
     const mail = new MailTemplates(settings(), WORDS).render(name, {
       ...data,
       newEmail: `${EVIL}\r\nBcc: x@example.com\u202egnp`,
@@ -137,8 +137,8 @@ describe.each(Object.keys(WORDS))('the mail %s', (name) => {
   });
 });
 
-describe('templates of the app', () => {
-  test('take the place of ours, one by one', async () => {
+describe("the app's templates", () => {
+  test('replace those of the library, one by one', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
     await writeFile(join(directory, 'invitation.text.eta'), 'Subject: Come in\n\nHere: <%~ it.link %>');
     await writeFile(join(directory, 'layout.html.eta'), '<main><%~ it.body %></main>');
@@ -170,7 +170,7 @@ describe('templates of the app', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('may begin with the mark that some editors put there', async () => {
+  test('may begin with a byte order mark', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
     await writeFile(join(directory, 'invitation.text.eta'), '\uFEFFSubject: Come in\n\nHello');
     const mail = new MailTemplates(settings({ templatesDir: directory }), WORDS).render('invitation', { app: 'a' });
@@ -178,7 +178,7 @@ describe('templates of the app', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('are looked for in a folder that has to be there', () => {
+  test('are read from a folder that must exist', () => {
     expect(() => new MailTemplates(settings({ templatesDir: '/nowhere' }), WORDS)).toThrow(/templatesDir/);
   });
 });
@@ -189,7 +189,7 @@ test.each([
   [3600, '1 hour'],
   [5400, '90 minutes'],
   [259_200, '3 days'],
-])('%i seconds are said as %s', (seconds, words) => {
+])('%i seconds are written as %s', (seconds, words) => {
   expect(lifetimeInWords(seconds)).toBe(words);
 });
 

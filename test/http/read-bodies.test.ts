@@ -14,7 +14,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const VERSIONS = { 4: createRequire(import.meta.url)('express4') as typeof express5, 5: express5 };
 
 /**
- * Reads the body as some hosts of functions do: the bytes are kept beside the request, and the stream is at its end.
+ * Reads the body as some hosts of functions do: the bytes are stored on the request, and the stream has ended.
  */
 const rawBody: RequestHandler = (request, _response, next) => {
   const chunks: Buffer[] = [];
@@ -22,7 +22,7 @@ const rawBody: RequestHandler = (request, _response, next) => {
   request.on('end', () => next(void Object.assign(request, { rawBody: Buffer.concat(chunks) })));
 };
 
-/** Ways in which an app may have read a body before us. */
+/** Ways in which an app may read a body before the library. */
 const READERS: [what: string, read: (express: typeof express5) => RequestHandler[]][] = [
   ['express.json()', (express) => [express.json({ limit: '1mb' }), express.urlencoded({ extended: false })]],
   ['express.json() that is not strict', (express) => [express.json({ strict: false, limit: '1mb' })]],
@@ -32,7 +32,7 @@ const READERS: [what: string, read: (express: typeof express5) => RequestHandler
 ];
 
 describe.each([4, 5] as const)('on Express %i', (version) => {
-  describe.each(READERS)('behind %s', (_, read) => {
+  describe.each(READERS)('with %s', (_, read) => {
     let app: TestApp;
     beforeAll(async () => {
       const express = VERSIONS[version]();
@@ -43,7 +43,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
 
     const login = (request: RawRequest) => rawRequest(`${app.url}/auth/login`, { headers: JSON_TYPE, ...request });
 
-    test('people sign up, in, on and out', async () => {
+    test('users sign up, in, on and out', async () => {
       const client = app.client();
       expect((await client.register(EMAIL)).status).toBe(201);
       expect((await client.login(EMAIL)).status).toBe(200);
@@ -58,12 +58,12 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     test('bodies in chunks and in gzip are read', async () => {
       const json = JSON.stringify(RIGHT);
       expect((await login({ body: [json.slice(0, 9), json.slice(9)] })).status).toBe(200);
-      if (read(express5)[0] === rawBody) return; // it keeps what came over the wire
+      if (read(express5)[0] === rawBody) return; // it keeps the bytes as sent
       const headers = { ...JSON_TYPE, 'content-encoding': 'gzip' };
       expect((await login({ headers, body: gzipSync(json) })).status).toBe(200);
     });
 
-    test('what is wrong is answered as ever', async () => {
+    test('faults are answered as usual', async () => {
       expectProblemDetails(await login({ body: '{"email":' }), 400, 'malformed_json');
       expectProblemDetails(await login({ body: 'null' }), 400, 'validation_failed');
       expectProblemDetails(await login({ body: '[]' }), 400, 'validation_failed');
@@ -79,7 +79,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     });
   });
 
-  test('in an app that is mounted in another one with a parser', async () => {
+  test('an app that is mounted in another one with a parser reads bodies', async () => {
     const inner = VERSIONS[version]();
     const app = await startWith(inner);
     const outer = VERSIONS[version]();
@@ -95,7 +95,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     await app.close();
   });
 
-  test('a body that was read and thrown away is an error in the log, and signs nobody in', async () => {
+  test('a body that was read and discarded is an error in the log, and signs nobody in', async () => {
     const express = VERSIONS[version]();
     express.use((request, _response, next) => void request.on('end', () => next()).resume());
     const app = await startWith(express);
@@ -112,7 +112,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     ['express.text()', (express: typeof express5) => express.text({ type: '*/*' })],
     ['express.raw()', (express: typeof express5) => express.raw({ type: '*/*' })],
     ['a host that keeps the bytes', () => rawBody],
-  ])('the form of a new password behind %s', (_, read) => {
+  ])('the form of a new password with %s', (_, read) => {
     const NEW = 'ein neuer Satz & noch mehr';
     let app: MailApp;
     beforeAll(async () => {
@@ -123,7 +123,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     });
     afterAll(() => app.close());
 
-    test('sets it once, and takes nothing that is no form', async () => {
+    test('sets it once, and accepts only forms', async () => {
       await app.client().send('POST', '/auth/password/reset', { email: EMAIL });
       const opened = await app.open(await app.linkTo(EMAIL));
       const cookie = [...opened.cookies.values()].map((each) => each.split(';')[0]).join('; ');

@@ -39,14 +39,14 @@ describe('the EntityManager of a request', () => {
   });
   afterAll(() => app.close());
 
-  test('is not made for a request that does without the database', async () => {
+  test('is not created for a request that needs no database', async () => {
     const fork = vi.spyOn(app.orm.em, 'fork');
     expect((await client.get('/context/stateless')).status).toBe(200);
     expect(fork).not.toHaveBeenCalled();
     fork.mockRestore();
   });
 
-  test('is one for the whole request, another for the next, and none of another name', async () => {
+  test('is one for the whole request, another for the next, and none of another ORM name', async () => {
     for (let request = 0; request < 2; request++) {
       expect(await client.get('/context/loaded')).toMatchObject({ status: 200, body: { isOther: false } });
     }

@@ -24,7 +24,7 @@ afterEach(() => app?.close());
 
 const documented = () => operationsOf(documentOf(app)).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
 
-test.each(Object.keys(ENDPOINTS))('%s: its endpoints and no others are gone', async (name) => {
+test.each(Object.keys(ENDPOINTS))('%s: only its endpoints are removed', async (name) => {
   app = await createMailApp({ emailVerification: 'optional' }, {});
   const all = documented();
   const { database } = app;
@@ -48,17 +48,17 @@ test.each(Object.keys(ENDPOINTS))('%s: its endpoints and no others are gone', as
   }
   expect((await database.pool.query('select email from app_user')).rows).toHaveLength(client.access ? 1 : 0);
   await app.close();
-  app = first; // its database goes with it
+  app = first; // its database is dropped with it
 });
 
-test('true switches nothing off, and several names go together', async () => {
+test('true removes nothing, and several names can be combined', async () => {
   const routes = { registration: false, accountDeletion: false, login: true };
   app = await createMailApp({}, { auth: { routes } });
   expect(documented()).toEqual(expect.arrayContaining(['POST /auth/login', 'GET /auth/user']));
   for (const gone of ['POST /auth/registration', 'DELETE /auth/user']) expect(documented()).not.toContain(gone);
 });
 
-test('a password link that was mailed works where resets are switched off', async () => {
+test('a password link that was already mailed works after resets are switched off', async () => {
   app = await createMailApp({});
   await app.signedUp('ada@example.com');
   await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });

@@ -16,7 +16,7 @@ let ended: { session: string; reason: string }[];
 afterEach(() => app.close());
 
 /**
- * An app where the attacker has an account; the cookie is one that a page on a sub-domain sets for the whole domain.
+ * An app in which the attacker has an account. The cookie is one that a page on a sub-domain sets for the whole domain.
  */
 async function attacked(settings: SettingsInput): Promise<{ attacker: TestClient; tossed: string }> {
   app = await createTestApp({ settings: { development: false, ...settings } });
@@ -35,20 +35,23 @@ async function tokenOf(headers: Headers): Promise<TestClient> {
 
 const post = (path: string, cookie: string, body?: object) => app.client().send('POST', path, body, { cookie });
 
-test.each(changes)('a tossed cookie signs nobody in as the attacker after a change of %s', async (_what, settings) => {
-  const { tossed } = await attacked(settings);
-  const victim = await tokenOf((await app.client().register('ada@example.com')).headers);
-  const alone = await post('/auth/refresh', tossed);
-  expectProblem(alone, 400, 'refresh_token_missing');
-  expect(alone.headers.getSetCookie()).toEqual([]);
-  expect((await post('/auth/refresh?quiet=true', tossed)).status).toBe(204);
-  const dead = `__Host-refresh_token=${victim.refreshToken}`;
-  expect((await post('/auth/logout', dead)).status).toBe(204);
-  expectProblem(await post('/auth/refresh', `${tossed}; ${dead}`), 401, 'token_not_valid');
-  expect(ended).toEqual([{ session: sessionOf(victim), reason: 'logout' }]);
-});
+test.each(changes)(
+  'a tossed cookie does not sign the user in as the attacker after a change of %s',
+  async (_what, settings) => {
+    const { tossed } = await attacked(settings);
+    const victim = await tokenOf((await app.client().register('ada@example.com')).headers);
+    const alone = await post('/auth/refresh', tossed);
+    expectProblem(alone, 400, 'refresh_token_missing');
+    expect(alone.headers.getSetCookie()).toEqual([]);
+    expect((await post('/auth/refresh?quiet=true', tossed)).status).toBe(204);
+    const dead = `__Host-refresh_token=${victim.refreshToken}`;
+    expect((await post('/auth/logout', dead)).status).toBe(204);
+    expectProblem(await post('/auth/refresh', `${tossed}; ${dead}`), 401, 'token_not_valid');
+    expect(ended).toEqual([{ session: sessionOf(victim), reason: 'logout' }]);
+  },
+);
 
-test('a tossed cookie is expired by the next sign-in and sign-out, which end its session and no other', async () => {
+test('the next sign-in and sign-out expire a tossed cookie, which ends its session and no other', async () => {
   const { attacker, tossed } = await attacked({ olderCookieDomains: 'example.com' });
   await app.client().register('ada@example.com');
   const signIn = await post('/auth/login', tossed, { email: 'ada@example.com', password: PASSWORD });
@@ -60,7 +63,7 @@ test('a tossed cookie is expired by the next sign-in and sign-out, which end its
   expect(ended.slice(1)).toEqual([{ session: sessionOf(victim), reason: 'logout' }]);
 });
 
-test('a sign-out with a tossed cookie alone expires it', async () => {
+test('a sign-out with only a tossed cookie expires it', async () => {
   const { attacker, tossed } = await attacked({ olderCookieDomains: 'example.com' });
   const signOut = await post('/auth/logout', tossed);
   expect([signOut.status, signOut.headers.getSetCookie().length]).toEqual([204, 2]);

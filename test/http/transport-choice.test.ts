@@ -10,11 +10,11 @@ import { type Answer, PASSWORD, type TestClient } from '../support/test-client.j
 
 const NEW = 'another sentence, as long';
 const BODY = { 'auth-transport': 'body' };
-/** Both of them mean a cookie. */
+/** Both request a cookie. */
 const COOKIE: readonly Record<string, string>[] = [{}, { 'auth-transport': 'cookie' }];
 const FOREIGN = { origin: 'https://elsewhere.example' };
 
-/** What an answer does to a refresh token: hands it over in its body, or sets or clears a cookie. */
+/** How an answer treats a refresh token: it has it in its body, or sets or clears a cookie. */
 const ways = ({ body, headers }: Answer) => [
   ...(body?.refresh ? ['body'] : []),
   ...headers.getSetCookie().map((cookie) => (/Max-Age=0/.test(cookie) ? 'clears cookie' : 'sets cookie')),
@@ -34,7 +34,7 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     app.client().send(method, `/auth${path}`, body, headers);
   const bearer = (access: string) => ({ authorization: `Bearer ${access}` });
 
-  /** A user who has signed up by a cookie, and another one by a body. */
+  /** A user who has signed up with a cookie, and another one with a body. */
   async function signUpBoth(): Promise<void> {
     cookies = await app.signedUp();
     const email = `body${++count}@example.com`;
@@ -85,7 +85,7 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     expect([gone.status, ways(gone)]).toEqual([204, []]);
   });
 
-  test('a request that says body uses no cookie that comes along, ends no session of one, and clears none', async () => {
+  test('a request that says body ignores a cookie that is sent, does not end its session, and does not clear it', async () => {
     await signUpBoth();
     const along = { ...cookies.cookieHeader, ...BODY };
     const before = await fingerprint(app.database);
@@ -99,10 +99,10 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     const signUp = await send('/registration', { email: `along${count}@example.com`, password: PASSWORD }, along);
     const out = await send('/logout', { refresh: login.body.refresh }, along);
     expect([login, signUp, out].map(ways)).toEqual([['body'], ['body'], []]);
-    expect((await cookies.refresh()).status).toBe(200); // the session of the cookie is as it was
+    expect((await cookies.refresh()).status).toBe(200); // the session of the cookie is unchanged
   });
 
-  test('a cookie needs the own origin; a body does, for no page of another origin, anything with a cookie', async () => {
+  test('a cookie requires the own origin; body requests from a foreign page get nothing from a cookie', async () => {
     await signUpBoth();
     const { cookieHeader } = cookies;
     const credentials = { email: bodies.email, password: PASSWORD };
@@ -149,7 +149,7 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     },
   );
 
-  test('a client with a store and one with a cookie jar use one server', async () => {
+  test('a client with a store and one with a cookie jar can use one server', async () => {
     await signUpBoth();
     const network = new ClientNetwork();
     const url = `${app.url}/auth`;
@@ -167,7 +167,7 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     for (const client of [native, browser]) client.close();
   });
 
-  test('is described: the header, either credential, and a refresh token that may be in the body', () => {
+  test('the document has the header, either credential, and a refresh token that may be in the body', () => {
     const { paths, components } = documentOf(app, {});
     const login = paths['/auth/login']?.['post'];
     const refresh = paths['/auth/refresh']?.['post'];
@@ -189,27 +189,22 @@ describe('a setting that allows one transport', () => {
   test.each([
     ['cookie', 'body'],
     ['body', 'cookie'],
-  ] as const)(
-    '%s refuses the header that asks for the other, and takes the one that asks for it',
-    async (own, other) => {
-      const app = await createTestApp({ settings: { refreshTokenTransport: own } });
-      try {
-        const signUp = (email: string, transport: string) =>
-          app
-            .client()
-            .send('POST', '/auth/registration', { email, password: PASSWORD }, { 'auth-transport': transport });
-        expectProblemDetails(await signUp('one@example.com', other), 400, 'bad_request');
-        expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
-        const answer = await signUp('two@example.com', own);
-        expect([answer.status, ways(answer)]).toEqual([201, [own === 'body' ? 'body' : 'sets cookie']]);
-      } finally {
-        await app.close();
-      }
-    },
-  );
+  ] as const)('%s refuses the header of the other transport, and accepts its own', async (own, other) => {
+    const app = await createTestApp({ settings: { refreshTokenTransport: own } });
+    try {
+      const signUp = (email: string, transport: string) =>
+        app.client().send('POST', '/auth/registration', { email, password: PASSWORD }, { 'auth-transport': transport });
+      expectProblemDetails(await signUp('one@example.com', other), 400, 'bad_request');
+      expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
+      const answer = await signUp('two@example.com', own);
+      expect([answer.status, ways(answer)]).toEqual([201, [own === 'body' ? 'body' : 'sets cookie']]);
+    } finally {
+      await app.close();
+    }
+  });
 });
 
-describe('a password that is set by mail, where each request chooses', () => {
+describe('a password that is set by mail, if each request chooses', () => {
   let app: MailApp;
   afterEach(() => app.close());
 
@@ -223,7 +218,7 @@ describe('a password that is set by mail, where each request chooses', () => {
     return { cookie, location: location ?? '' };
   }
 
-  test('signs in as the request of an app says, from the own origin either way', async () => {
+  test("signs in with the transport in the app's request, and requires the own origin for both", async () => {
     const { cookie } = await opened();
     const setNew = (headers: Record<string, string>) =>
       app.client().send('POST', '/auth/password/reset/set-new', { newPassword: NEW }, { cookie, ...headers });
@@ -233,7 +228,7 @@ describe('a password that is set by mail, where each request chooses', () => {
     expect(answer.headers.getSetCookie().filter((each) => each.startsWith('refresh_token='))).toEqual([]);
   });
 
-  test('signs in by a cookie from our own form', async () => {
+  test("signs in with a cookie from the library's form", async () => {
     const { cookie, location } = await opened();
     const { status, cookies } = await app.open(location, {
       method: 'POST',
@@ -245,7 +240,7 @@ describe('a password that is set by mail, where each request chooses', () => {
   });
 });
 
-test('a sign-up whose link will sign in comes from the own origin either way', async () => {
+test('a sign-up whose link will sign in requires the own origin with both transports', async () => {
   const app = await createMailApp({
     refreshTokenTransport: 'both',
     emailVerification: 'mandatory',

@@ -23,7 +23,7 @@ afterEach(async () => {
 const rows = async () => (await first.database.pool.query('select recipient, content from auth_outbox_mail')).rows;
 const reset = (email: string) => first.client().send('POST', '/auth/password/reset', { email });
 
-/** What is done after a 202, and to whom the mails of it go. */
+/** Work after a 202, and the address to which its mails go. */
 const WORK: readonly (readonly [name: string, ask: () => Promise<{ status: number }>, to: readonly string[]])[] = [
   ['a reset', () => reset(OWNER), [OWNER]],
   ['a resend', () => first.client().send('POST', '/auth/registration/verification/resend', { email: OWNER }), [OWNER]],
@@ -35,13 +35,13 @@ const WORK: readonly (readonly [name: string, ask: () => Promise<{ status: numbe
 ];
 
 describe('work after an answer', () => {
-  test.each(WORK)('is done by another server when this one dies in it: %s', async (_, ask, to) => {
+  test.each(WORK)('is done by another server when the first one dies during it: %s', async (_, ask, to) => {
     const client = await first.database.pool.connect();
     await client.query('begin');
     await client.query('lock table auth_one_time_key in access exclusive mode');
     expect((await ask()).status).toBe(202);
     await waitForBlocked(first.database.pool, 1); // it is in the middle of its work
-    expect(await second.auth.outbox.deliver()).toBe(0); // nobody else does it meanwhile
+    expect(await second.auth.outbox.deliver()).toBe(0); // no other server does it in the meantime
     const blocked = `from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
     await client.query(`select pg_terminate_backend(pid) ${blocked}`);
     await until(async () => (await client.query(`select 1 ${blocked}`)).rowCount === 0);
@@ -55,7 +55,7 @@ describe('work after an answer', () => {
 
     second.clock.advance('30s');
     await second.auth.outbox.deliver();
-    expect(second.sink.mails).toEqual([]); // the first may be about to do it
+    expect(second.sink.mails).toEqual([]); // the first may still do it
     second.clock.advance('6m');
     await second.auth.outbox.deliver();
     await until(() => second.sink.mails.length >= to.length);
@@ -64,7 +64,7 @@ describe('work after an answer', () => {
     expect(await rows()).toEqual([]);
   });
 
-  test('is done once, though every server looks for it at the same moment', async () => {
+  test('is done once, even if every server looks for it at the same moment', async () => {
     await first.database.pool.query('alter table auth_one_time_key add constraint broken check (false) not valid');
     for (let count = 0; count < 5; count++) expect((await reset(OWNER)).status).toBe(202);
     await first.auth.close();
@@ -78,7 +78,7 @@ describe('work after an answer', () => {
     expect(await rows()).toEqual([]);
   });
 
-  test('leaves the same behind for an address that nobody has: a row at the answer, and none afterwards', async () => {
+  test('leaves the same state for an unknown address: a row at the answer, and none afterwards', async () => {
     const answers = [await reset(OWNER), await reset('nobody@example.com')];
     expect(answers[0]?.body).toEqual(answers[1]?.body);
     expect(answers.map(({ status }) => status)).toEqual([202, 202]);
@@ -92,7 +92,7 @@ describe('work after an answer', () => {
     ['the password was changed', () => owner.changePassword(PASSWORD, 'another sentence, as long')],
     ['the password hash is another', () => first.database.pool.query(`update app_user set password_hash = 'x'`)],
     ['the user was deactivated', () => first.database.pool.query('update app_user set is_active = false')],
-  ])('on the address is dropped where %s meanwhile', async (_, spoil) => {
+  ])('on the address is dropped if %s in the meantime', async (_, spoil) => {
     await first.database.pool.query('alter table auth_one_time_key add constraint broken check (false) not valid');
     const body = { email: 'new@example.com', password: PASSWORD };
     expect((await owner.send('POST', '/auth/email/change', body, owner.bearer)).status).toBe(202);
@@ -107,7 +107,7 @@ describe('work after an answer', () => {
     expect(told.filter((subject) => subject !== 'Your password was changed')).toEqual([]);
   });
 
-  test('is of no use after an hour', async () => {
+  test('is dropped after an hour', async () => {
     await first.database.pool.query('alter table auth_one_time_key add constraint broken check (false) not valid');
     await reset(OWNER);
     await first.auth.close();
@@ -120,7 +120,7 @@ describe('work after an answer', () => {
     expect(await rows()).toEqual([]);
   });
 
-  test('is no 202 while it cannot be written down', async () => {
+  test('is not answered with 202 if it cannot be stored', async () => {
     await first.database.pool.query('alter table auth_outbox_mail rename to away');
     expect((await reset(OWNER)).status).toBe(500);
     await first.database.pool.query('alter table away rename to auth_outbox_mail');

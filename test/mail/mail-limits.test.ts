@@ -7,7 +7,7 @@ let app: MailApp;
 afterEach(() => app.close());
 const LIMIT = '5/1h/account,50/1h/ip'; // the default
 
-test('a stranger cannot use up the mailbox of an owner by requests that mail nothing: resend', async () => {
+test('other people cannot use up the mail limit of an owner with requests that send no mail: resend', async () => {
   app = await createMailApp({ emailVerification: 'none', mailRateLimit: LIMIT });
   await app.signedUp('ada@example.com');
   for (let i = 0; i < 5; i++)
@@ -17,7 +17,7 @@ test('a stranger cannot use up the mailbox of an owner by requests that mail not
   expect(answer.status).toBe(202);
 });
 
-test('a stranger cannot use up the mailbox of an owner by requests that mail nothing: sign-up (409)', async () => {
+test('other people cannot use up the mail limit of an owner with requests that send no mail: sign-up (409)', async () => {
   app = await createMailApp({ emailVerification: 'optional', mailRateLimit: LIMIT });
   await app.signedUp('ada@example.com');
   await app.mailsTo('ada@example.com');
@@ -28,7 +28,7 @@ test('a stranger cannot use up the mailbox of an owner by requests that mail not
   expect(answer.status).toBe(202);
 });
 
-test('a mailbox that nobody proved is not flooded by password changes', async () => {
+test('password changes do not flood an unconfirmed mailbox', async () => {
   app = await createMailApp({ emailVerification: 'optional', mailRateLimit: LIMIT });
   const stranger = await app.signedUp('victim@example.com');
   let [current, next] = [PASSWORD, 'another sentence of some length'];
@@ -39,7 +39,7 @@ test('a mailbox that nobody proved is not flooded by password changes', async ()
   expect(await app.mailCount()).toBe(1 + 5); // the link of the sign-up, and notices
 });
 
-test('a mailbox that nobody proved is not flooded by notices of address changes', async () => {
+test('notices of address changes do not flood an unconfirmed mailbox', async () => {
   app = await createMailApp({ emailVerification: 'optional', mailRateLimit: LIMIT });
   const stranger = await app.signedUp('victim@example.com');
   for (let i = 0; i < 20; i++) {
@@ -51,7 +51,7 @@ test('a mailbox that nobody proved is not flooded by notices of address changes'
   expect(toVictim).toHaveLength(1 + 5);
 });
 
-test('a mailbox is not flooded by sign-up and deletion in turn', async () => {
+test('repeated sign-up and deletion do not flood a mailbox', async () => {
   app = await createMailApp({ emailVerification: 'none', mailRateLimit: LIMIT });
   for (let i = 0; i < 8; i++) {
     const stranger = await app.signedUp('victim@example.com');
@@ -76,14 +76,14 @@ async function moveAwayFrom(victim: string, to: string, ip: string): Promise<Tes
   return stranger;
 }
 
-test('a mailbox that nobody proved is not flooded by changed addresses', async () => {
+test('address changes of new accounts do not flood an unconfirmed mailbox', async () => {
   app = await createMailApp({ emailVerification: 'optional', mailRateLimit: '5/1h/account' }, BEHIND_PROXY);
   for (let i = 0; i < 8; i++) await moveAwayFrom('victim@example.com', `other${i}@example.com`, `203.0.113.${i % 4}`);
   await app.auth.close();
   expect(app.sink.mails.filter(({ subject }) => subject === CHANGED)).toHaveLength(5);
 });
 
-test('nor where nobody proves any address, by sign-up, change and deletion in turn', async () => {
+test('repeated sign-up, change and deletion do not flood a mailbox without verification either', async () => {
   app = await createMailApp({ emailVerification: 'none', mailRateLimit: '3/1h/account' }, BEHIND_PROXY);
   for (let i = 0; i < 5; i++) {
     const stranger = await moveAwayFrom('victim@example.com', `other${i}@example.com`, '203.0.113.1');
@@ -94,7 +94,7 @@ test('nor where nobody proves any address, by sign-up, change and deletion in tu
   expect(mails.map(({ text }) => text?.includes('/auth/email/undo/'))).toEqual([true, true, true]);
 });
 
-test('the notice with the way back comes though other notices have used up their limit', async () => {
+test('the notice with the undo link is sent even if other notices have used up their limit', async () => {
   app = await createMailApp({ emailVerification: 'none', mailRateLimit: '1/1h/account' });
   const thief = await app.signedUp('owner@example.com');
   expect((await thief.changePassword(PASSWORD, 'another sentence of some length')).status).toBe(200);

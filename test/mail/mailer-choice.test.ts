@@ -16,7 +16,7 @@ const PUBLIC = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, publicUrl: '
 const create = (settings: SettingsInput, mailer?: Mailer) =>
   createJwtAllauth({ orm: app.orm, settings, mailer, container: Container.of('mailer-choice') });
 
-test('production that would mail links needs a mail server or a mailer, and says so at start', async () => {
+test('in production with accounts by mail, a start without a mail server or a mailer is refused', async () => {
   await expect(create(PUBLIC)).rejects.toThrow(/smtpUrl.*is required in production/);
   const server = { smtpUrl: 'smtps://mail.example.com', emailFrom: 'a@example.com' };
   for (const settings of [
@@ -28,7 +28,7 @@ test('production that would mail links needs a mail server or a mailer, and says
   }
 });
 
-test('the mailer of an app is handed each mail, again with the same id when it failed', async () => {
+test("the app's mailer receives each mail, and again with the same id after a failure", async () => {
   const tries: (Mail & { messageId: string })[] = [];
   class FirstFails extends Mailer {
     async send(mail: Mail & { messageId: string }) {

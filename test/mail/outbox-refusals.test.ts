@@ -33,7 +33,7 @@ const smtp = (smtpUrl: string, development = false) =>
     }),
   );
 
-/** Sends a mail that is refused, then lets the server take it, and tells how many arrive. */
+/** Sends a mail that is refused, then lets the server accept it, and returns the number of mails that arrive. */
 async function arrivingAfter(refuse: (code: number, text?: string) => void, code: number, text: string) {
   const database = new Database(app.orm);
   const box = new Outbox({
@@ -77,7 +77,7 @@ describe('a refusal', () => {
     [550, '5.1.7 bad sender syntax'],
     [550, '5.4.5 daily sending quota exceeded'],
     [554, '5.3.4 message too big'],
-  ])('of the sender, by a quota or by a policy is passing: %i %s', async (code, text) => {
+  ])('of the sender, by a quota or by a policy is temporary: %i %s', async (code, text) => {
     expect(await arrivingAfter(sink.refuseWith, code, text)).toBe(1);
   });
 
@@ -86,14 +86,14 @@ describe('a refusal', () => {
     [554, '5.7.1 message refused', 1],
     [552, 'too much mail data', 1],
     [550, '5.1.1 user unknown', 0],
-  ])('of what a mail says: %i %s', async (code, text, arriving) => {
+  ])('of the content of a mail: %i %s', async (code, text, arriving) => {
     expect(await arrivingAfter(sink.refuseDataWith, code, text)).toBe(arriving);
   });
 });
 
-describe('a server of mails without TLS', () => {
+describe('a mail server without TLS', () => {
   const send = (mailer: SmtpMailer) => mailer.send({ ...MAIL, messageId: '<1@example.com>' });
-  // An address of this machine that is not a loopback address by its name.
+  // An address of this machine that does not look like a loopback address.
   const elsewhere = () => sink.url.replace('127.0.0.1', '0.0.0.0');
 
   test('gets no mail in production', async () => {

@@ -36,20 +36,20 @@ class SlowMailer extends Mailer {
   }
 }
 
-test('a mail that a slow server takes more than a minute for is not sent twice', async () => {
+test('a mail is not sent twice if a slow server takes more than a minute for it', async () => {
   const database = new Database(app.orm);
   const mailer = new SlowMailer();
   const box = new Outbox({ database, orm: app.orm, mailer, clock: app.clock, logger: quiet, encryption: KEYS });
   await database.transaction((em) => box.enqueue(MAIL, em, new Date(app.clock.now() + 3_600_000)));
   await until(() => mailer.begun.length === 1);
-  app.clock.advance('299s'); // the 15 s of patience hold for each word of the server, of which there are seven
+  app.clock.advance('299s'); // the timeout of 15 s applies to each reply of the server, and there are seven
   expect(await box.deliver()).toBe(0);
   mailer.free();
   await box.stop();
   expect(mailer.begun).toHaveLength(1);
 });
 
-test('a mail whose link is good for an hour is tried again before it expires', async () => {
+test('a mail whose link is valid for an hour is retried before it expires', async () => {
   const database = new Database(app.orm);
   let isAway = true;
   let sent = 0;
@@ -77,7 +77,7 @@ test('a mail whose link is good for an hour is tried again before it expires', a
   expect(sent).toBe(1);
 });
 
-test('a mail that was encrypted with a key that is not here is kept for a server that has it, told of, and stops no other', async () => {
+test('a mail that was encrypted with an unknown key is kept for another server, reported, and delays no other mail', async () => {
   const database = new Database(app.orm);
   const sent: string[] = [];
   const told: string[] = [];
@@ -124,7 +124,7 @@ test('a mail that was encrypted with a key that is not here is kept for a server
   ]);
 });
 
-test('an outbox that was stopped sends nothing more until it is started again', async () => {
+test('a stopped outbox sends nothing more until it is started again', async () => {
   const database = new Database(app.orm);
   const mailer = new SlowMailer();
   mailer.free();
@@ -140,7 +140,7 @@ test('an outbox that was stopped sends nothing more until it is started again', 
 });
 
 test.each([true, false])(
-  'a password of SMTP_URL is sent in clear in development alone (development: %s)',
+  'a password in SMTP_URL is sent unencrypted only in development (development: %s)',
   async (development) => {
     const sink = await startMailSink();
     const smtpUrl = sink.url.replace('smtp://', 'smtp://user:password@');
@@ -149,14 +149,14 @@ test.each([true, false])(
       resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development, smtpUrl, emailFrom }),
     );
     const sending = mailer.send({ ...MAIL, messageId: '<1@example.com>' });
-    // The server of the test has no TLS, and would take any password.
+    // The server of the test has no TLS, and would accept any password.
     await (development ? sending : expect(sending).rejects.toMatchObject({ code: 'ETLS' }));
     expect([sink.mails.length, sink.logins]).toEqual(development ? [1, ['user']] : [0, []]);
     await sink.close();
   },
 );
 
-test('the console mailer prints whom a mail is for, its subject and its text', async () => {
+test('the console mailer prints the recipient, the subject and the text of a mail', async () => {
   const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
   await new ConsoleMailer().send(MAIL);
   expect(printed.mock.calls.flat()).toEqual([expect.stringContaining('To: ada@example.com\nSubject: Hello\n\nx\n')]);

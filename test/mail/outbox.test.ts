@@ -50,7 +50,7 @@ const put = (box: Outbox, to = MAIL.to, seconds = 3 * 86_400) =>
 const waiting = async () => (await app.database.pool.query('select * from auth_outbox_mail')).rows;
 
 describe('the outbox', () => {
-  test('sends a mail once its transaction has committed, and keeps nothing of it', async () => {
+  test('sends a mail after its transaction has committed, and then deletes it', async () => {
     const box = outbox();
     await put(box);
     await box.stop();
@@ -66,7 +66,7 @@ describe('the outbox', () => {
     expect([await waiting(), await box.deliver()]).toEqual([[], 0]);
   });
 
-  test('sends nothing of a transaction that was rolled back', async () => {
+  test('sends nothing from a transaction that was rolled back', async () => {
     const box = outbox();
     const failing = database.transaction(async (em) => {
       await box.enqueue(MAIL, em, new Date(app.clock.now() + 60_000));
@@ -78,7 +78,7 @@ describe('the outbox', () => {
   });
 
   test.each([421, 451])(
-    'keeps what the server does not take now (%i), and tries again later and later',
+    'keeps a mail that the server refuses for now (%i), and retries it at growing intervals',
     async (code) => {
       sink.refuseWith(code);
       const box = outbox();
@@ -100,7 +100,7 @@ describe('the outbox', () => {
     },
   );
 
-  test('sends after a restart what a server that was away had not taken', async () => {
+  test('sends after a restart the mails that a server could not take while it was away', async () => {
     const gone = await startMailSink();
     await gone.close();
     const before = outbox(gone.url);
@@ -112,7 +112,7 @@ describe('the outbox', () => {
     expect(sink.mails).toHaveLength(1);
   });
 
-  test('sends each mail once, though several servers send at the same time', async () => {
+  test('sends each mail once, even if several servers send at the same time', async () => {
     const idle = outbox('smtp://127.0.0.1:1');
     const later = new Date(app.clock.now() + 86_400_000);
     const addresses = Array.from({ length: 60 }, (_, index) => `user${index}@example.com`);
@@ -139,7 +139,7 @@ describe('the outbox', () => {
     expect([await box.deliver(), sink.mails.length, await waiting()]).toEqual([1, 1, []]);
   });
 
-  test('stops only when nothing is being sent, though the database fails meanwhile', async () => {
+  test('stops only when no mail is being sent, even if the database fails in the meantime', async () => {
     const isOpen = Promise.withResolvers<void>();
     const isFailed = Promise.withResolvers<void>();
     const steps: string[] = [];
@@ -178,7 +178,7 @@ describe('the outbox', () => {
     expect(steps).toEqual(['ada@example.com', 'slow@example.com', 'told', 'stopped']);
   });
 
-  test('gives up what a server refuses for good, and what has come too late', async () => {
+  test('drops mails that a server refuses permanently, and mails that are too old', async () => {
     sink.refuseWith(550);
     const box = outbox();
     await put(box);

@@ -5,7 +5,7 @@ import type { KeyPurpose } from '../../src/tokens/one-time-keys.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { AppUser } from '../support/users.js';
 
-/** Keys of every purpose; each may go once it has expired. */
+/** Keys of every purpose; each can be deleted once it has expired. */
 const SWEPT: readonly KeyPurpose[] = [
   'password-reset',
   'email-verification',
@@ -16,13 +16,13 @@ const SWEPT: readonly KeyPurpose[] = [
   'invitation-used',
 ];
 
-/** Without the rests between statements, which only real time would fill. */
+/** Without the pauses between statements, which take real time. */
 const HURRY = { pause: async () => {} } satisfies PurgeOptions;
 const NOTHING: PurgeResult = { sessions: 0, revocations: 0, counters: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
 
 let app: TestApp;
 beforeEach(async () => {
-  // Whoever waits for a lock here fails at once and does not hang.
+  // A statement that waits for a lock here fails at once and does not hang.
   app = await createTestApp({ orm: { driverOptions: { options: '-c lock_timeout=1s' } } });
 });
 afterEach(() => app.close());
@@ -42,7 +42,7 @@ async function insertKeys(name: string, expiresAt: Date): Promise<void> {
   }
 }
 
-/** Inserts a mail that was to be tried at one instant and is of no use from another on. */
+/** Inserts a mail with the instants of its next try and of its expiry. */
 async function insertMail(to: string, nextAttemptAt: Date, expiresAt: Date): Promise<void> {
   await app.database.pool.query(
     `insert into auth_outbox_mail (id, recipient, content, attempts, next_attempt_at, expires_at)
@@ -73,7 +73,7 @@ describe('a purge', () => {
   const MAILS_LEFT = ['soon and due', 'soon and not due'];
   const COUNTS = { ...NOTHING, oneTimeKeys: 2 * SWEPT.length, mails: 4 };
 
-  test('deletes expired keys and mails, those of invitations included, and counts them', async () => {
+  test('deletes expired keys and mails, including those of invitations, and counts them', async () => {
     expect(await app.auth.purge.run(HURRY)).toEqual(COUNTS);
     expect([(await keys()).sort(), await mails()]).toEqual([KEYS_LEFT(), MAILS_LEFT]);
     expect(await app.auth.purge.run(HURRY)).toEqual(NOTHING);
@@ -98,13 +98,13 @@ describe('a purge', () => {
     ]);
   });
 
-  test('that is a dry run counts the same keys and mails and deletes none', async () => {
+  test('as a dry run counts the same keys and mails and deletes none', async () => {
     const before = [await keys(), await mails()];
     expect(await app.auth.purge.run({ dryRun: true })).toEqual(COUNTS);
     expect([await keys(), await mails()]).toEqual(before);
   });
 
-  test('tells of keys and mails as it goes, in statements of so many rows', async () => {
+  test('reports its progress on keys and mails, in batches', async () => {
     const told: PurgeResult[] = [];
     await app.auth.purge.run({ ...HURRY, batchSize: 3, onProgress: (soFar) => told.push(soFar) });
     expect(told.map(({ oneTimeKeys, mails }) => [oneTimeKeys, mails])).toEqual([
@@ -118,7 +118,7 @@ describe('a purge', () => {
     ]);
   });
 
-  test('passes by the keys and mails that somebody holds, and takes them the next time', async () => {
+  test('skips keys and mails that are locked, and deletes them the next time', async () => {
     const holder = await app.database.pool.connect();
     try {
       await holder.query('begin');

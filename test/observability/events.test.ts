@@ -24,7 +24,7 @@ const auditRows = async () => {
   return (await app.database.pool.query(`select ${columns} from auth_audit_event order by at, event`)).rows;
 };
 
-/** The id of the user whose address this is. */
+/** The id of the user with this address. */
 const userOf = async (email: string): Promise<string> =>
   (await app.database.pool.query('select id from app_user where email = $1', [email])).rows[0].id;
 
@@ -38,7 +38,7 @@ async function replay(client: TestClient) {
 describe.each([false, true])('the events of an app whose audit log is %s', (auditLog) => {
   beforeEach(() => start({ auditLog, loginRateLimit: '1/1h/account', sessionLifetime: '1h', maxSessionsPerUser: 3 }));
 
-  /** Expects exactly these events, in this order, and with the audit log a row for each of them but those only told. */
+  /** Expects exactly these events, in this order, and with the audit log a row for each recorded one. */
   async function expectEvents(expected: Told[], onlyTold: readonly Told[] = []): Promise<void> {
     expect(told).toEqual(expected);
     const written = auditLog ? expected.filter((each) => !onlyTold.includes(each)) : [];
@@ -51,7 +51,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect(await auditRows()).toEqual(rows.sort(order));
   }
 
-  test('tell of a sign-up, a refresh and a logout', async () => {
+  test('report a sign-up, a refresh and a logout', async () => {
     const client = await app.signedUp('ada@example.com');
     const who = { user: await userOf('ada@example.com'), at: now() };
     const session = sessionOf(client);
@@ -66,7 +66,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     ]);
   });
 
-  test('tell of a theft once, with the end of the session before it, and of what comes after it as it is', async () => {
+  test('report a theft once, after the end of its session, and later uses by their own kind', async () => {
     const { id: user, client } = await createOwner(app);
     const opened = now();
     const session = sessionOf(client);
@@ -85,7 +85,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     );
   });
 
-  test('tell of a lost response, which is nothing to write down', async () => {
+  test('report a lost response, which is not recorded', async () => {
     const { id: user, client } = await createOwner(app);
     const session = sessionOf(client);
     const tab = client.copy();
@@ -96,7 +96,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     await expectEvents([['session.opened', who], ['session.refreshed', who], lost], [lost]);
   });
 
-  test('tell of refused passwords: whose account it was if it is one, and nothing of what was typed', async () => {
+  test('report refused passwords, with the account if there is one, and without the input', async () => {
     await app.signedUp('ada@example.com');
     const user = await userOf('ada@example.com');
     told.length = 0;
@@ -113,7 +113,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect(JSON.stringify([rows, told])).not.toMatch(/@example|sentence/);
   });
 
-  test('tell of a password change, a wrong old password, a deactivation and the login after it', async () => {
+  test('report a password change, a wrong old password, a deactivation and the login after it', async () => {
     const client = await app.signedUp('ada@example.com');
     const user = await userOf('ada@example.com');
     const first = sessionOf(client);
@@ -133,7 +133,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
       ['user.deactivated', { user, at }],
       ['login.failed', { code: 'no_active_account', user, ip, at }],
     ]);
-    const written = told.map(([name]) => name).filter((name) => name !== 'login.failed'); // no limit bounds these
+    const written = told.map(([name]) => name).filter((name) => name !== 'login.failed'); // these are not rate-limited
     expect((await auditRows()).map(({ event }) => event)).toEqual(auditLog ? written.sort() : []);
   });
 
@@ -152,7 +152,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
         for (const client of [first, second]) expectProblem(await client.refresh(), 401, 'session_expired');
       },
     ],
-  ])('tell of sessions that end by %s, each of them', async (reason, end) => {
+  ])('report each of the sessions that end by %s', async (reason, end) => {
     const { id: user, client, another } = await createOwner(app);
     const second = await another();
     told.length = 0;
@@ -166,7 +166,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect(rows.map(({ session }) => session).sort()).toEqual(auditLog ? ended.sort() : []);
   });
 
-  test('tell of a session that had to go for another', async () => {
+  test('report a session that was ended to make room for another', async () => {
     const { id: user, client, another } = await createOwner(app);
     for (let n = 0; n < 3; n++) {
       app.clock.advance(1);
@@ -178,7 +178,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expect([opened?.[0], told.length]).toEqual(['session.opened', 2]);
   });
 
-  test('are not told of what was rolled back', async () => {
+  test('are not emitted for a transaction that was rolled back', async () => {
     await app.signedUp('ada@example.com');
     told.length = 0;
     expect((await app.client().register('ada@example.com')).status).toBe(409);
@@ -188,7 +188,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
 });
 
 describe.each([false, true])('a sign-up that fails at its last step, with an audit log: %s', (auditLog) => {
-  test('is neither told nor written', async () => {
+  test('is neither emitted nor recorded', async () => {
     class FailingToken extends RefreshToken {
       static override async forUser(): Promise<never> {
         throw new Error('no token for you');
@@ -210,7 +210,7 @@ describe('an audit log that cannot be written', () => {
   const lock = () => app.database.pool.query('alter table auth_audit_event rename to auth_audit_event_away');
   const unlock = () => app.database.pool.query('alter table auth_audit_event_away rename to auth_audit_event');
 
-  test('lets nothing happen that it should record: no sign-in, no refresh, no logout', async () => {
+  test('prevents everything that it should record: no sign-in, no refresh, no logout', async () => {
     const client = await app.signedUp('ada@example.com');
     await lock();
     told.length = 0;
@@ -240,7 +240,7 @@ describe('an audit log that cannot be written', () => {
 describe('listeners', () => {
   beforeEach(() => start());
 
-  test('that throw, reject, or never end break no request, and a log line tells of it', async () => {
+  test('that throw, reject, or never end do not break a request, and a log line reports it', async () => {
     app.auth.events.on('session.opened', () => {
       throw new Error('a listener failed with a sentence of some length');
     });
@@ -255,7 +255,7 @@ describe('listeners', () => {
     ]);
   });
 
-  test('that are taken away hear nothing more', async () => {
+  test('that are removed receive nothing more', async () => {
     let heard = 0;
     const off = app.auth.events.on('session.opened', () => {
       heard++;
@@ -268,7 +268,7 @@ describe('listeners', () => {
 });
 
 describe('the log', () => {
-  test('has the reason of every 401 and no token', async () => {
+  test('contains the reason of every 401 and no token', async () => {
     await start();
     const { client } = await createOwner(app);
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -297,7 +297,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('can be a pino logger as it is', async () => {
+  test('can be a pino logger, without an adapter', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
     await start({}, { auth: { logger } });

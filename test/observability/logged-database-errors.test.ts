@@ -14,7 +14,7 @@ const INSERT = `insert into app_user (id, email, password_hash, first_name, last
 
 let orm: MikroORM;
 
-/** Makes errors of the database as an app may have them: with rows, parameters and what was sent in them. */
+/** Causes database errors that contain rows, parameters and input, as in an app. */
 @Service()
 @JsonController('/import')
 class ImportController {
@@ -77,7 +77,7 @@ describe('an error of the database', () => {
     for (const secret of [HASH, email, 'insert into']) expect(inspect(app.log, { depth: 9 })).not.toContain(secret);
   });
 
-  test('is logged without the token that stands in its message', async () => {
+  test('is logged without the token in its message', async () => {
     const answer = await app.client().send('POST', '/import/cast', { refresh: TOKEN });
     expectProblemDetails(answer, 500, 'internal_error', [TOKEN]);
     expect(app.log).toHaveLength(1);

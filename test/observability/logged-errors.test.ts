@@ -6,7 +6,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 const UPSTREAM = 'sk_live_51Hx9Upstream';
 const PASSWORD = 'hunter22 hunter22';
 
-/** Errors as HTTP clients, drivers and careless code make them. */
+/** Errors as HTTP clients, drivers and careless code create them. */
 const ERRORS: Record<string, (sent: unknown) => Error> = {
   'an axios error with its request': () =>
     Object.assign(new Error('timeout of 5000ms exceeded'), { config: { headers: { 'X-Api-Key': UPSTREAM } } }),
@@ -40,7 +40,7 @@ beforeAll(async () => {
 beforeEach(() => void app.log.splice(0));
 afterAll(() => app.close());
 
-/** Everything that a logger which follows properties and causes could print. */
+/** The output of a logger that prints all properties and causes. */
 function printed(value: unknown, seen = new Set<unknown>()): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (seen.has(value)) return '';

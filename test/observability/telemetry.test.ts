@@ -26,7 +26,7 @@ afterAll(() => {
 const meters = new MeterProvider({ readers: [reader] });
 metrics.setGlobalMeterProvider(meters);
 
-/** What one metric says: its value, or how many were measured, by its attributes. */
+/** The data of one metric, by its attributes: its value, or the number of measurements. */
 async function valuesOf(name: string): Promise<Record<string, number>> {
   await reader.forceFlush();
   const all =
@@ -65,7 +65,7 @@ afterAll(async () => {
   await meters.shutdown();
 });
 
-test('spans, a histogram and counters tell operations by outcome and reuse class, and nothing that is secret or personal', async () => {
+test('spans, a histogram and counters report operations by outcome and kind of reuse, and nothing secret or personal', async () => {
   const client = await app.signedUp('ada@example.com');
   await app.client().login('ada@example.com', 'a wrong sentence');
   const tab = client.copy();
@@ -123,7 +123,7 @@ test('refused requests are counted by code and reason', async () => {
   });
 });
 
-test('an error that is no refusal marks its span', async () => {
+test('an error that is not a refusal marks its span as failed', async () => {
   spans.reset();
   const { client } = await createOwner(app);
   await app.database.pool.query('alter table auth_session rename column jti to away');
@@ -141,7 +141,7 @@ test('gauges show the revocation list', async () => {
   for (let size = before; size < before + 1; ) size = (await valuesOf('jwt_allauth.revocation_list.size'))[''] ?? 0;
   expect(await valuesOf('jwt_allauth.revocation_list.current')).toEqual({ '': 1 });
   const now = Date.now;
-  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // nothing was heard for a second
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // nothing was received for a second
   expect(await valuesOf('jwt_allauth.revocation_list.current')).toEqual({ '': 0 });
   clock.mockRestore();
 });

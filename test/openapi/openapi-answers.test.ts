@@ -12,7 +12,7 @@ const JSON_BODY = { 'content-type': 'application/json' };
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const LONG = 'x'.repeat(120_000);
 
-/** What is wrong with any request that needs something. */
+/** Faults that any request with input or a token can have. */
 const WRONG: { readonly headers: Record<string, string>; readonly body?: string }[] = [
   { headers: {} },
   { headers: { origin: 'https://elsewhere.example' } },
@@ -25,14 +25,14 @@ const WRONG: { readonly headers: Record<string, string>; readonly body?: string 
   { headers: { 'content-type': 'text/plain' }, body: 'a=b' },
 ];
 
-/** These need a database that is away, a fault of ours, or patience: they have tests of their own. */
+/** These need a database that is away, a server error, or a rate limit: they have tests of their own. */
 const RARE = ['429', '500', '503'];
 
 describe.each([
   ['cookies', {}],
   ['bodies', { refreshTokenAsCookie: false }],
   ['confirmed addresses', { emailVerification: 'mandatory' }],
-] as const)('what is answered with %s is what the document says', (_name, settings) => {
+] as const)('answers with %s match the document', (_name, settings) => {
   let app: MailApp;
   let check: ReturnType<typeof answerChecker>;
   let seen: Set<string>;
@@ -47,7 +47,7 @@ describe.each([
   });
   afterAll(() => app.close());
 
-  /** Tells what of an answer is not described, and remembers what was. */
+  /** Returns the undocumented parts of an answer, and remembers the documented ones. */
   const faults: typeof check = (method, path, answer) => {
     seen.add(`${method} ${path} ${answer.status}`);
     return check(method, path, answer);
@@ -72,12 +72,12 @@ describe.each([
   /** Opens a mailed link as a browser does; returns the cookie that the answer sets, if any. */
   async function expectOpened(status: number, link: string, template: string): Promise<string> {
     const page = await app.open(link);
-    const body = status === 303 ? '' : page.html; // Express writes a sentence into redirects, which nobody reads
+    const body = status === 303 ? '' : page.html; // Express writes a sentence into redirects
     expect([page.status, ...faults('GET', `/auth${template}`, { ...page, body })], template).toEqual([status]);
     return [...page.cookies.values()][0]?.split(';')[0] ?? '';
   }
 
-  /** Sets the password of a mailed link by the app's own form, and that of another by ours. */
+  /** Sets the password with the app's own form for one link, and with the library's form for another. */
   async function expectPasswordsSet({ link, setNew, form }: MailedPasswordFlow, newLink: () => Promise<string>) {
     const headers = { cookie: await expectOpened(303, await newLink(), `${link}/{key}`) };
     await expectDescribed(200, 'GET', form, { headers });
@@ -91,7 +91,7 @@ describe.each([
   const isMandatory = 'emailVerification' in settings;
   const isCookie = !('refreshTokenAsCookie' in settings);
 
-  /** Signs somebody up, so that they can sign in. */
+  /** Signs a user up, so that the user can sign in. */
   async function signUp(email: string) {
     await expectDescribed(201, 'POST', '/registration', { body: { email, password: PASSWORD } });
     if (isMandatory) await app.open(await app.linkTo(email));
@@ -193,12 +193,12 @@ describe.each([
     await expectDescribed(200, 'POST', '/email/undo-form', { headers: { cookie } });
   });
 
-  test('to requests that are wrong', async () => {
+  test('to invalid requests', async () => {
     const bearer = bearerOf(await signUp('mallory@example.com'));
     for (const { method, path, operation } of operationsOf(documentOf(app))) {
       for (const { headers, body } of WRONG) {
         if (method === 'get' && body) continue;
-        // The token goes with bodies that are refused: nothing succeeds, and it stays good.
+        // The token is sent with bodies that are refused: nothing succeeds, so it stays valid.
         const sent = { ...headers, ...(operation.requestBody && body && bearer) };
         const answer = await app.client().send(method.toUpperCase(), path.replace(/\{\w+\}/, 'unknown'), body, sent);
         expect(faults(method.toUpperCase(), path, answer), `${method} ${path} ${body}`).toEqual([]);
@@ -206,8 +206,8 @@ describe.each([
     }
   });
 
-  // Has seen the answers of the tests above.
-  test('and the document says nothing else', () => {
+  // Uses the answers of the tests above.
+  test('and the document describes no other answers', () => {
     const described = operationsOf(documentOf(app)).flatMap(({ method, path, operation }) =>
       Object.keys(operation.responses).map((status) => ({ status, name: `${method.toUpperCase()} ${path} ${status}` })),
     );
@@ -216,7 +216,7 @@ describe.each([
   });
 });
 
-test('the public keys of key pairs are as described', async () => {
+test('the public keys of key pairs match the document', async () => {
   const app = await createMailApp((await newKey('ES256')).settings);
   const answer = await app.client().send('GET', '/auth/.well-known/jwks.json');
   expect(answer.body.keys).toHaveLength(1);
@@ -224,7 +224,7 @@ test('the public keys of key pairs are as described', async () => {
   await app.close();
 });
 
-test('an answer that is not as described is noticed', async () => {
+test('an answer that does not match the document is detected', async () => {
   const app = await createMailApp({});
   const faults = answerChecker(documentOf(app));
   const answer = await app.client().send('GET', '/auth/user');

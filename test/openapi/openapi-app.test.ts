@@ -27,7 +27,7 @@ describe("the document of the app's own routes", () => {
   });
   afterAll(() => app.close());
 
-  test('is valid and whole, without what belongs to another app', async () => {
+  test('is valid and complete, without the routes of another app', async () => {
     expect(getMetadataArgsStorage().controllers.map(({ target }) => target)).toContain(ForeignController);
     await expectWhole(described);
     const paths = Object.keys(described.paths).filter((path) => !path.startsWith('/auth/'));
@@ -48,7 +48,7 @@ describe("the document of the app's own routes", () => {
     expect(own).toEqual(['Line', 'LoginInput', 'Order', 'ProfileInput', 'Unruled']);
   });
 
-  test('asks for a token where @Authorized or @CurrentUser does, and says what is answered without', () => {
+  test('requires a token where @Authorized or @CurrentUser does, and has the answer without one', () => {
     const bearer = [{ bearerAuth: [] }];
     expect(operation('post', '/orders')).toMatchObject({ security: bearer });
     expect(codes('post', '/orders', 401)).toBe('"not_authenticated","token_not_valid"');
@@ -67,7 +67,7 @@ describe("the document of the app's own routes", () => {
     expect(Object.keys(operation('get', '/orders')?.responses ?? {})).toEqual(['200', 'default']);
   });
 
-  test('has what the decorators say', () => {
+  test('has the content of the decorators', () => {
     const place = operation('post', '/orders');
     expect(place).toMatchObject({
       summary: 'Place an order',
@@ -96,7 +96,7 @@ describe("the document of the app's own routes", () => {
     expect(operation('put', '/orders/anything')?.operationId).toBe('login3');
   });
 
-  test('has no success that an action without a result never has', () => {
+  test('has no success status that an action without a result never has', () => {
     const successes = (method: string, path: string) =>
       Object.entries(operation(method, path)?.responses ?? {}).filter(([status]) => status.startsWith('2'));
     const empty = ['204', { description: 'No content' }];
@@ -105,7 +105,7 @@ describe("the document of the app's own routes", () => {
     expect(successes('get', '/orders/last')).toEqual([['200', expect.objectContaining(order)], empty]);
   });
 
-  test('has the schemas of the classes in the dialect of 3.1, and does not mix those of one name', () => {
+  test('has the schemas of the classes in the dialect of 3.1, and keeps classes of the same name apart', () => {
     expect(described.components.schemas).toMatchObject({
       Order: {
         type: 'object',
@@ -124,7 +124,7 @@ describe("the document of the app's own routes", () => {
     expect(described.components.schemas['AuthLoginInput']).toMatchObject({ required: ['email', 'password'] });
   });
 
-  test('does not guess which of two schemas a name means', () => {
+  test('does not guess which of two schemas of one name is meant', () => {
     const cases: [NonNullable<AppServerOptions['controllers']>, RegExp][] = [
       [[OrdersController, OtherOrdersController], /two classes are named Order/],
       [[TokensController], /the schema name AuthTokens belongs to jwt-allauth/],
@@ -135,7 +135,7 @@ describe("the document of the app's own routes", () => {
     expect(given).toThrow(new TypeError('the schema name AuthTokens belongs to jwt-allauth; choose another name'));
   });
 
-  test("describes the app's own route where it answers in the place of ours", async () => {
+  test("describes the app's own route if it replaces one of the library", async () => {
     const shadowed = await createTestApp({ controllers: [InOurPlaceController] });
     onTestFinished(() => shadowed.close());
     expect((await fetch(`${shadowed.url}/auth/user`)).status).toBe(200);
@@ -148,7 +148,7 @@ describe("the document of the app's own routes", () => {
     await expectWhole(described);
   });
 
-  test('takes schemas of the app', () => {
+  test('accepts schemas of the app', () => {
     const schemas = { Order: { type: 'string', nullable: true }, Idle: { type: 'string' } };
     const given = documentOf(app, { controllers: [OrdersController] }, { schemas });
     expect(given.components.schemas['Order']).toEqual({ type: ['string', 'null'] });

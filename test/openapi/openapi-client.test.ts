@@ -15,7 +15,7 @@ import { createTestDatabase } from '../support/test-database.js';
 const run = promisify(execFile);
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
-/** What a program may import, and where it is. */
+/** The packages that a program may import, and their paths. */
 const PACKAGES: readonly (readonly [string, string])[] = [
   ['jwt-allauth', dirname(MODULES)],
   ['openapi-fetch', join(MODULES, 'openapi-fetch')],
@@ -24,7 +24,7 @@ const PACKAGES: readonly (readonly [string, string])[] = [
 ];
 const controllers = [OrdersController, StaffController];
 
-/** openapi-typescript needs the compiler API that TypeScript 7 no longer has. */
+/** openapi-typescript needs the compiler API, which TypeScript 7 does not have. */
 const HOOK = `
 import { registerHooks } from 'node:module';
 registerHooks({
@@ -45,16 +45,16 @@ const TSCONFIG = {
   },
 };
 
-describe('a client written against types that are made of the document', () => {
+describe('a client program compiled against types from the document', () => {
   let directory: string;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-openapi-'));
-    onTestFinished(() => rm(directory, { recursive: true })); // at last: the demo runs in it
+    onTestFinished(() => rm(directory, { recursive: true })); // after the demo, which runs in it
   });
 
   const node = (...args: string[]) => run(process.execPath, args, { cwd: directory });
 
-  /** Makes types of the document, compiles the program against them, and lets it run against the server. */
+  /** Generates types from the document, compiles the program with them, and runs it against the server. */
   async function runAgainst(url: string, document: unknown, program: string): Promise<unknown> {
     const files = {
       'package.json': '{ "type": "module" }',
@@ -77,7 +77,7 @@ describe('a client written against types that are made of the document', () => {
     return JSON.parse(stdout);
   }
 
-  test('compiles, and gets from a real server what it expects', async () => {
+  test('compiles, and gets the expected answers from a real server', async () => {
     const app = await createTestApp({ settings: { refreshTokenAsCookie: false }, controllers });
     onTestFinished(() => app.close());
     expect(await runAgainst(app.url, documentOf(app, { controllers }), CLIENT_PROGRAM)).toEqual({
@@ -93,7 +93,7 @@ describe('a client written against types that are made of the document', () => {
     });
   });
 
-  test('runs against the demo, by the document that the demo serves', async () => {
+  test('runs against the demo, with the document that the demo serves', async () => {
     const database = await createTestDatabase();
     onTestFinished(() => database.drop());
     const demo = await startDemo(directory, {

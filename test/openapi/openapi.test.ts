@@ -38,7 +38,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** No request here leaves anything behind: one empty database is enough. */
+/** No request here stores anything: one empty database is enough. */
 async function start(settings: SettingsInput = {}): Promise<TestApp> {
   const app = await createTestApp({ settings, database });
   apps.push(app);
@@ -50,11 +50,11 @@ const document = async (settings?: SettingsInput) => documentOf(await start(sett
 const requestsIn = (document: OpenApiDocument) =>
   operationsOf(document).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
 
-/** Every route that there is in some case of settings. */
+/** Every route that exists under some settings. */
 let everyRoute: string[];
 
 /**
- * Sends each request that we describe in any case of settings: it finds something if, and only if, the document has it.
+ * Sends each request that is documented under some settings: its route exists if, and only if, the document has it.
  */
 async function expectServed({ url }: TestApp, document: OpenApiDocument, prefix: string) {
   const all = everyRoute.map((request) => request.replace(' /auth', ` ${prefix}`));
@@ -68,8 +68,8 @@ async function expectServed({ url }: TestApp, document: OpenApiDocument, prefix:
   expect(requestsIn(document).sort()).toEqual(found.flat().sort());
 }
 
-describe('the document of our endpoints', () => {
-  test.each(Object.entries(CASES))('is valid and whole with %s', async (_name, settings) => {
+describe("the document of the library's endpoints", () => {
+  test.each(Object.entries(CASES))('is valid and complete with %s', async (_name, settings) => {
     await expectWhole(await document(settings));
   });
 
@@ -78,7 +78,7 @@ describe('the document of our endpoints', () => {
     await expectServed(app, documentOf(app), '/auth');
   });
 
-  test('calls operations as the client calls its methods', async () => {
+  test('names operations like the methods of the client', async () => {
     const ids = operationsOf(await document(CASES['invitations'])).map(({ operation }) => operation.operationId);
     const inherited = Object.getOwnPropertyNames(AuthClient.prototype);
     const withoutEndpoint = ['constructor', 'state', 'restore', 'accessToken', 'replaceToken', 'close'].concat([
@@ -96,14 +96,14 @@ describe('the document of our endpoints', () => {
     expect(ids.sort()).toEqual([...methods, ...openedByPeople].sort());
   });
 
-  test('leaves out what the settings leave out', async () => {
+  test('omits the routes that the settings switch off', async () => {
     const paths = async (name: string) => Object.keys((await document(CASES[name])).paths);
     expect(await paths('cookies')).not.toContain('/auth/password/reset');
     expect(await paths('mails')).not.toContain('/auth/registration/user-register');
     expect(await paths('invitations only')).not.toContain('/auth/registration');
   });
 
-  test('says how tokens travel', async () => {
+  test('describes how tokens are sent', async () => {
     const cookie = await document();
     const body = await document(CASES['bodies']);
     const named = await document({ refreshTokenCookieName: 'mine' });
@@ -121,7 +121,7 @@ describe('the document of our endpoints', () => {
     expect(named.components.securitySchemes['refreshCookie']).toMatchObject({ in: 'cookie', name: 'mine' });
   });
 
-  test('says what a body must have', async () => {
+  test('describes the required fields of a body', async () => {
     const { schemas } = (await document(CASES['invitations'])).components;
     const required = Object.entries(schemas).flatMap(([name, { required: fields }]) =>
       name.endsWith('Input') ? [[name, fields]] : [],
@@ -141,7 +141,7 @@ describe('the document of our endpoints', () => {
     expect(lax.components.schemas['AuthPasswordChangeInput']).toMatchObject({ required: ['newPassword'] });
   });
 
-  test('follows the prefix of the app and that of routing-controllers', async () => {
+  test('uses the prefix of the app and that of routing-controllers', async () => {
     const server = { routePrefix: '/v1' };
     const app = await createTestApp({ database, auth: { prefix: '/accounts' }, server });
     apps.push(app);
@@ -154,7 +154,7 @@ describe('the document of our endpoints', () => {
   });
 });
 
-describe('a controller that is new', () => {
+describe('a new controller', () => {
   class TreeInput {
     @IsInt()
     rings!: number;
@@ -208,7 +208,7 @@ describe('a controller that is new', () => {
     return createOpenApiDocument({ ...auth, controllers }, { controllers }, { info: { title: 'Test', version: '1' } });
   }
 
-  test('describes itself, with its schemas, its cookie and the errors of its decorators', async () => {
+  test('is documented with its schemas, its cookie and the errors of its decorators', async () => {
     const described = await documentWith(TreeController);
     await expectWhole(described);
     expect(described.components.schemas).toMatchObject({
@@ -240,7 +240,7 @@ describe('a controller that is new', () => {
     expect(look?.responses).not.toHaveProperty('415');
   });
 
-  test('is refused where an action says nothing, and where one name would mean two schemas', async () => {
+  test('is refused if an action has no description, or if one name would mean two schemas', async () => {
     await expect(documentWith(SilentController)).rejects.toThrow('SilentController.say has no @DescribeRoute');
     await expect(documentWith(TreeController, OtherTreeController)).rejects.toThrow(
       'two routes use the name AuthTree for different schemas',
@@ -248,7 +248,7 @@ describe('a controller that is new', () => {
   });
 });
 
-describe('the older reflect-metadata that the generator brings', () => {
+describe('the older reflect-metadata that the generator installs', () => {
   const run = promisify(execFile);
   const main = fileURLToPath(new URL('../../dist/test/support/metadata-order-main.js', import.meta.url));
 
@@ -257,7 +257,7 @@ describe('the older reflect-metadata that the generator brings', () => {
     ['jwt-allauth/openapi', 'reflect-metadata'],
     ['routing-controllers-openapi', 'reflect-metadata'],
     ['reflect-metadata', 'routing-controllers-openapi'],
-  ])('breaks neither injection nor validation where %s comes before %s', async (...order) => {
+  ])('does not break injection or validation if %s is imported before %s', async (...order) => {
     const { stdout } = await run(process.execPath, [main, ...order]);
     expect(JSON.parse(stdout)).toEqual({
       answers: [{ status: 200, doubled: 4 }, { status: 400 }],

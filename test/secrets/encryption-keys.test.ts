@@ -7,7 +7,7 @@ import type { UnsealError } from '../../src/secrets/unseal-error.js';
 const [first, second, third] = [randomBytes(32), randomBytes(32), randomBytes(32)];
 const TEXT = 'https://accounts.test/a-link?with=ümlauts';
 
-/** Why a text cannot be opened. */
+/** The reason why a text cannot be decrypted. */
 function codeOf(open: () => unknown): string {
   try {
     return `opened: ${open()}`;
@@ -16,11 +16,11 @@ function codeOf(open: () => unknown): string {
   }
 }
 
-describe('a sealed text', () => {
+describe('an encrypted text', () => {
   const seal = new EncryptionKeys([first]).sealFor('mails');
   const sealed = seal.seal(TEXT, 'row 1');
 
-  test('names the key by eight digits, shows nothing else, and is another one each time', () => {
+  test('names the key by eight digits, shows nothing else, and is different each time', () => {
     expect(sealed).toMatch(/^[\da-f]{8}\.[\w-]+$/);
     expect(Buffer.from(sealed.slice(9), 'base64url').toString('latin1')).not.toContain('accounts');
     expect(seal.seal(TEXT, 'row 1').slice(9)).not.toBe(sealed.slice(9));
@@ -28,7 +28,7 @@ describe('a sealed text', () => {
     expect(seal.open(seal.seal('', 'row 1'), 'row 1')).toBe('');
   });
 
-  test('opens with each of several keys, of which the first seals', () => {
+  test('can be decrypted with each of several keys; the first one encrypts', () => {
     const rolled = new EncryptionKeys([second, first]).sealFor('mails');
     expect(rolled.open(sealed, 'row 1')).toBe(TEXT);
     expect(rolled.seal(TEXT, 'row 1').slice(0, 8)).toBe(
@@ -37,7 +37,7 @@ describe('a sealed text', () => {
     expect(codeOf(() => seal.open(rolled.seal(TEXT, 'row 1'), 'row 1'))).toBe('sealed_with_unknown_key');
   });
 
-  test('is damaged where it was changed, moved to another row, or sealed for another purpose', () => {
+  test('counts as damaged if it was changed, moved to another row, or encrypted for another purpose', () => {
     const changed = [...Array(sealed.length - 9).keys()].map((index) => {
       const at = 9 + index;
       return sealed.slice(0, at) + (sealed[at] === 'A' ? 'B' : 'A') + sealed.slice(at + 1);
@@ -58,17 +58,17 @@ describe('a sealed text', () => {
     );
   });
 
-  test('with the id of an unknown key is told apart', () => {
+  test('with an unknown key id gets another error than a damaged one', () => {
     expect(codeOf(() => new EncryptionKeys([second, third]).sealFor('mails').open(sealed, 'row 1'))).toBe(
       'sealed_with_unknown_key',
     );
   });
 });
 
-describe('the keys that are derived', () => {
+describe('the derived keys', () => {
   const hex = (keys: EncryptionKeys, purpose = 'a') => keys.hashKey(purpose).export().toString('hex');
 
-  test('of hashes are the same in any order of the keys, and others for each purpose and key', () => {
+  test('of hashes are the same in any order of the keys, and differ by purpose and key', () => {
     const orders = [
       [first, second, third],
       [third, first, second],
@@ -90,7 +90,7 @@ describe('the keys that are derived', () => {
     expect(new Set(marks(first, second)).size).toBe(2);
   });
 
-  test('are shown by nothing that prints the keys', () => {
+  test('are not shown when the keys are printed', () => {
     const keys = new EncryptionKeys([first, second]);
     const shown = inspect({ keys, seal: keys.sealFor('a') }, { depth: 12, showHidden: true, getters: true });
     for (const secret of [first, second, Buffer.from(hex(keys), 'hex')])

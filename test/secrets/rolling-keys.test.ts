@@ -37,7 +37,7 @@ const signingKey = (algorithm: 'HS256' | 'ES256') => async (): Promise<[Settings
   ];
 };
 
-/** Each server knows both keys, and seals with its own. */
+/** Each server knows both keys, and encrypts with its own. */
 const encryptionKey: Change = async () => {
   const keys = [newEncryptionKey(), newEncryptionKey()];
   return [{ encryptionKeys: keys.join(',') }, { encryptionKeys: keys.toReversed().join(',') }];
@@ -59,12 +59,12 @@ async function start(change: Change, more: SettingsInput = {}): Promise<[MailApp
 
 const waiting = async () => (await base.database.pool.query('select * from auth_outbox_mail')).rows.length;
 
-/** An address that no other test has. */
+/** An address that no other test uses. */
 const addressOf = (name: string) => `${name}.${started}@example.com`;
 
 const STRANGER = { 'x-forwarded-for': '203.0.113.9' };
 
-/** Guesses a password at each server in turn, from another network than the owner's, and tells the answers. */
+/** Guesses a password at each server in turn, from another network than the owner's, and returns the answers. */
 async function guess(servers: readonly MailApp[], count: number): Promise<number[]> {
   const statuses: number[] = [];
   for (let index = 0; index < count; index++) {
@@ -74,7 +74,7 @@ async function guess(servers: readonly MailApp[], count: number): Promise<number
   return statuses;
 }
 
-/** Mails that wait, three of the old server and one of the new, which both can be sent from now on. */
+/** Pending mails, three of the old server and one of the new, which both can be sent from now on. */
 async function leaveMails([old, young]: readonly [MailApp, MailApp]): Promise<void> {
   for (const app of [old, young]) app.sink.refuseWith(451);
   for (let index = 0; index < 3; index++) await old.client().register(addressOf(`old${index}`));
@@ -92,7 +92,7 @@ describe.each<[what: string, change: Change]>([
   ['the signing key ES256', signingKey('ES256')],
   ['the encryption key', encryptionKey],
 ])('while %s is changed server by server', (_, change) => {
-  test('guesses are counted together, whichever server hears them', async () => {
+  test('guesses are counted together, whichever server receives them', async () => {
     const servers = await start(change, { loginRateLimit: '4/15m/account', emailVerification: 'none' });
     await servers[0].client().register(addressOf('ada'));
     const statuses = await guess(servers, 8);
@@ -110,7 +110,7 @@ describe.each<[what: string, change: Change]>([
     expect(statuses).toEqual([202, 202, 429, 429]);
   });
 
-  test('a network where the owner has signed in is known to both servers', async () => {
+  test('both servers recognise a network where the owner has signed in', async () => {
     const limits = { loginRateLimit: '2/15m/account', emailVerification: 'none' } as const;
     const [old, young] = await start(change, limits);
     await old.client().register(addressOf('ada'));
@@ -127,7 +127,7 @@ describe.each<[what: string, change: Change]>([
     expect([...old.log, ...young.log].filter(({ error }) => /sealed/.test(String(error)))).toEqual([]);
   });
 
-  test('the browser that signed up at one server is known at the other', async () => {
+  test('the browser that signed up at one server is recognised at the other', async () => {
     const [old, young] = await start(change, { emailVerification: 'mandatory', sessionOnEmailVerification: true });
     for (const [here, there, email] of [
       [old, young, addressOf('ada')],
@@ -142,7 +142,7 @@ describe.each<[what: string, change: Change]>([
     }
   });
 
-  test('signing in goes on, and retries that reach the other server are no theft', async () => {
+  test('signing in still works, and retries that reach the other server are no theft', async () => {
     const [old, young] = await start(change, { emailVerification: 'none' });
     const client = old.client();
     await client.register(addressOf('ada'));
@@ -155,7 +155,7 @@ describe.each<[what: string, change: Change]>([
   });
 });
 
-describe('a signing key that is replaced at once, without a trace of the old one,', () => {
+describe('a signing key that is replaced at once, without keeping the old one,', () => {
   const replaced: Change = async () => [(await newKey('HS256')).settings, (await newKey('HS256')).settings];
 
   test('loses no mail', async () => {
@@ -164,7 +164,7 @@ describe('a signing key that is replaced at once, without a trace of the old one
     expect(await servers[1].auth.outbox.deliver()).toBe(4);
   });
 
-  test('starts no counter anew', async () => {
+  test('resets no counter', async () => {
     const [old, young] = await start(replaced, { loginRateLimit: '2/15m/account', emailVerification: 'none' });
     expect(await guess([old], 2)).toEqual([401, 401]);
     expect(await guess([young], 1)).toEqual([429]);
@@ -177,7 +177,7 @@ describe('a server that does not know the new encryption key yet', () => {
     return [{ encryptionKeys: key }, { encryptionKeys: `${newEncryptionKey()},${key}` }];
   };
 
-  test('looks once at a mail that it cannot open, and leaves it to a server that can', async () => {
+  test('tries a mail that it cannot decrypt once, and leaves it to a server that can', async () => {
     const servers = await start(early);
     await leaveMails(servers);
     const [old, young] = servers;

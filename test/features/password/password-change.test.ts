@@ -158,7 +158,7 @@ describe('a password change', () => {
     const winner = answers.findIndex(({ status }) => status === 200);
     const [lost] = answers.filter((_, index) => index !== winner) as [(typeof answers)[0]];
     expect(winner).not.toBe(-1);
-    const codes = ['incorrect_credentials', 'token_not_valid']; // which of them depends on what it checks first: the password or the session
+    const codes = ['incorrect_credentials', 'token_not_valid']; // whichever it checks first
     expectProblem(lost, 401, codes.find((code) => code === lost.body.code) ?? 'one of these');
     expect(await enabledSessions(app)).toEqual([sessionOf(app, tabs[winner] as TestClient)]);
     expect((await tabs[winner]?.refresh())?.status).toBe(200);
