@@ -20,7 +20,8 @@ describe('the pages about extending the library do over HTTP what they say', () 
   /** Runs a program in the app of the manual. It prints JSON. */
   async function runProgram(name: string, program: string): Promise<unknown> {
     await writeFile(join(manualApp.directory, 'dist', name), program);
-    const { stdout } = await run(process.execPath, [join('dist', name)], { cwd: manualApp.directory });
+    const env = { ...process.env, INVITE_CODES: 'welcome,hello' };
+    const { stdout } = await run(process.execPath, [join('dist', name)], { cwd: manualApp.directory, env });
     return JSON.parse(stdout);
   }
 
