@@ -7,14 +7,14 @@ import { type Answer, PASSWORD } from '../support/test-client.js';
 const WRONG = 'not the sentence that was chosen';
 const BEHIND_PROXY: TestAppOptions = { express: 5, configure: (server) => server.set('trust proxy', true) };
 
-/** A login that a proxy forwards for `ip`, as it writes it. */
+/** A login that a proxy forwards for `ip`, as the proxy writes it. */
 function login(app: TestApp, ip: string, email: string, password = WRONG): Promise<Answer> {
   return app.client().login(email, password, { 'x-forwarded-for': ip });
 }
 
 const warnings = ({ log }: TestApp) => log.filter(({ message }) => /no IP address/.test(message));
 
-describe('what a proxy writes for a client', () => {
+describe('the client address that a proxy forwards', () => {
   test.each([
     ['203.0.113.7', '203.0.113.7', '203.0.113.7'],
     ['203.0.113.7:40001', '203.0.113.7', '203.0.113.7'],
@@ -59,7 +59,7 @@ describe('what a proxy writes for a client', () => {
     '%eth0',
     `203.0.113.7${' '.repeat(200)}`,
     '203.0.113.7\u00006',
-  ])('%j is no address', (given) => {
+  ])('%j is not an address', (given) => {
     expect(clientAddress(given)).toBeUndefined();
     expect(clientNetwork(given)).toBeUndefined();
   });
@@ -77,7 +77,7 @@ describe('behind a gateway that writes ports', () => {
   beforeEach(() => app.database.pool.query('delete from auth_counter'));
   afterAll(() => app.close());
 
-  test('ten wrong passwords from ten addresses shut out nobody', async () => {
+  test('ten wrong passwords from ten addresses lock nobody out', async () => {
     for (let index = 0; index < 10; index++) {
       expectProblem(await login(app, `203.0.113.${index}:40001`, 'ada@example.com'), 401, 'incorrect_credentials');
     }
@@ -95,7 +95,7 @@ describe('behind a gateway that writes ports', () => {
     expectProblem(await login(app, from(1011), 'ada@example.com', PASSWORD), 429, 'too_many_requests');
   });
 
-  test('a session shows the address without them', async () => {
+  test('a session shows the address without its port', async () => {
     await app.database.pool.query('delete from auth_session');
     await login(app, '203.0.113.7:40001', 'ada@example.com', PASSWORD);
     await login(app, '[2001:db8::1]:443', 'ada@example.com', PASSWORD);
@@ -105,7 +105,7 @@ describe('behind a gateway that writes ports', () => {
 });
 
 describe('clients without an address', () => {
-  test('share no counter of addresses, and one warning says what to set', async () => {
+  test('share no counter of addresses, and one warning names the missing setting', async () => {
     const app = await createTestApp({
       ...BEHIND_PROXY,
       settings: { loginRateLimit: '3/15m/account+ip,5/15m/ip,100/1h/account' },
@@ -122,18 +122,21 @@ describe('clients without an address', () => {
     await app.close();
   });
 
-  test.each(['3/1h/account', '3/1h/account+ip'])('can still not guess without end under %s', async (loginRateLimit) => {
-    const app = await createTestApp({ ...BEHIND_PROXY, settings: { loginRateLimit } });
-    await app.signedUp('ada@example.com');
-    for (let index = 0; index < 3; index++) {
-      expectProblem(await login(app, `unknown${index}`, 'ada@example.com'), 401, 'incorrect_credentials');
-    }
-    expectProblem(await login(app, 'unknown4', 'ada@example.com', PASSWORD), 429, 'too_many_requests');
-    expect((await login(app, '203.0.113.7', 'grace@example.com')).status).toBe(401);
-    await app.close();
-  });
+  test.each(['3/1h/account', '3/1h/account+ip'])(
+    'still cannot guess without limit under %s',
+    async (loginRateLimit) => {
+      const app = await createTestApp({ ...BEHIND_PROXY, settings: { loginRateLimit } });
+      await app.signedUp('ada@example.com');
+      for (let index = 0; index < 3; index++) {
+        expectProblem(await login(app, `unknown${index}`, 'ada@example.com'), 401, 'incorrect_credentials');
+      }
+      expectProblem(await login(app, 'unknown4', 'ada@example.com', PASSWORD), 429, 'too_many_requests');
+      expect((await login(app, '203.0.113.7', 'grace@example.com')).status).toBe(401);
+      await app.close();
+    },
+  );
 
-  test('are not kept apart by mails either, but a mailbox still has its limit', async () => {
+  test('share no mail counter either, but a mailbox still has its limit', async () => {
     const app = await createTestApp({
       ...BEHIND_PROXY,
       settings: { publicUrl: 'http://accounts.test', mailRateLimit: '2/1h/account,3/1h/ip' },

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 
-/** The rule as `followers.test.ts` shows it of the app: the third generation in a row is a thief's. */
+/** The rule that `followers.test.ts` tests in the app: the third followed generation in a row ends the session. */
 class Rule {
   #inARow = 0;
 
-  /** Whether the session ends at a generation whose parent came again from elsewhere, or did not. */
+  /** Whether the session ends at a generation, by whether its parent came again from elsewhere. */
   ends(isFollowed: boolean): boolean {
     if (isFollowed && this.#inARow === 2) return true;
     this.#inARow = isFollowed ? this.#inARow + 1 : 0;
@@ -12,16 +12,16 @@ class Rule {
   }
 }
 
-/** A client: what happens at each of its rotations. Shares are between 0 and 1. */
+/** A client and the events at each of its rotations. Shares are between 0 and 1. */
 interface Client {
   readonly name: string;
-  /** Rotations a day while all this happens. */
+  /** Rotations a day with these events. */
   readonly rotations: number;
-  /** How often the parent comes again within the grace: a lost answer that is repeated, or another tab. */
+  /** How often the parent is used again within the grace: a retry after a lost answer, or another tab. */
   readonly repeated: number;
-  /** How often it then comes from another network. */
+  /** How often that use comes from another network. */
   readonly moved: number;
-  /** Sign-outs that may be, of a thousand clients in a month. */
+  /** The allowed sign-outs of a thousand clients in a month. */
   readonly bound: number;
 }
 
@@ -37,7 +37,7 @@ const CLIENTS: readonly Client[] = [
 const DAYS = 30;
 const SESSIONS = 100_000;
 
-/** Uniform numbers from 0 to 1, the same at every run (mulberry32). */
+/** Uniform numbers from 0 to 1, the same in every run (mulberry32). */
 function numbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -48,7 +48,7 @@ function numbers(seed: number): () => number {
   };
 }
 
-/** How many of a thousand such clients are signed out as thieves in a month. */
+/** The number of a thousand such clients that are signed out as thieves in a month. */
 function signedOut({ rotations, repeated, moved }: Client): number {
   const next = numbers(17);
   let ended = 0;
@@ -64,13 +64,13 @@ function signedOut({ rotations, repeated, moved }: Client): number {
   return (ended / SESSIONS) * 1000;
 }
 
-test.each(CLIENTS)('$name: hardly any owner is signed out', (client) => {
+test.each(CLIENTS)('$name: almost no owner is signed out', (client) => {
   const rate = signedOut(client);
   process.stdout.write(`signed out of 1000 in ${DAYS} days: ${rate.toFixed(2)} (${client.name})\n`);
   expect(rate).toBeLessThanOrEqual(client.bound);
 });
 
-test('a thief who follows from elsewhere gets two successors, and not a third', () => {
+test('a thief who follows from another network gets two successors, and not a third', () => {
   const rule = new Rule();
   const generations = Array.from({ length: 99 }, () => rule.ends(true));
   expect(generations.indexOf(true)).toBe(2);

@@ -7,7 +7,7 @@ import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
 import type { Answer, TestClient } from '../support/test-client.js';
 
-/** Trusts one proxy, so that a test can say where a request comes from. */
+/** Trusts one proxy, so that a test can choose the address of a request. */
 const proxied: TestAppOptions = { express: 5, configure: (app) => app.set('trust proxy', 1) };
 
 const at = (ip: string, userAgent: string) => ({ 'x-forwarded-for': ip, 'user-agent': userAgent });
@@ -45,7 +45,7 @@ async function refreshFrom(client: TestClient, place: Record<string, string>): P
 const row = async () => (await app.sessions()).find(({ id }) => id === sessionOf(owner.client)) as object;
 const reuses = () => app.events.map(({ reuse }) => reuse);
 
-/** One generation: the owner refreshes after half an hour, and the parent comes again from so many places. */
+/** One generation: the owner refreshes after half an hour, and then the parent is used from each of these places. */
 async function generation(...followers: Record<string, string>[]): Promise<number[]> {
   const parent = owner.client.copy();
   app.clock.advance(1800);
@@ -60,7 +60,7 @@ describe('a thief who presents the parent within the grace of each rotation of t
     ['another network', ELSEWHERE],
     ['another user agent on the same network', at('192.0.2.7', 'curl')],
     ['another IPv6 /64', at('2001:db8:1:2::1', 'Firefox')],
-  ])('from %s is found at the third generation', async (_, place) => {
+  ])('from %s is detected at the third generation', async (_, place) => {
     const thief = owner.client.copy();
     let followed = 0;
     for (let round = 0; round < 99; round++) {
@@ -81,7 +81,7 @@ describe('a thief who presents the parent within the grace of each rotation of t
     expectProblem(await refreshFrom(owner.client, HOME), 401, 'token_not_valid');
   });
 
-  test('is found as well where it is the thief who rotates first, or now one and then the other', async () => {
+  test('is also detected when the thief rotates first, or both take turns', async () => {
     const thief = owner.client.copy();
     const codes: unknown[] = [];
     for (const isThiefFirst of [true, false, true]) {
@@ -98,15 +98,15 @@ describe('a thief who presents the parent within the grace of each rotation of t
   });
 });
 
-describe('what is no thief', () => {
-  test('a generation counts once, however often its parent comes', async () => {
+describe('cases that are no theft', () => {
+  test('a generation counts once, however often its parent is used', async () => {
     const many = Array(6).fill(ELSEWHERE);
     expect(await generation(...many)).toEqual(Array(7).fill(200));
     expect(await generation(...many)).toEqual(Array(7).fill(200));
     expect(await row()).toMatchObject({ is_followed: true, followed_generations: 1 });
   });
 
-  test('a generation whose parent does not come again from elsewhere starts the count anew', async () => {
+  test('a generation whose parent is not used elsewhere resets the count', async () => {
     for (let round = 0; round < 4; round++) {
       expect(await generation(ELSEWHERE)).toEqual([200, 200]);
       expect(await generation(ELSEWHERE)).toEqual([200, 200]);
@@ -121,7 +121,7 @@ describe('what is no thief', () => {
     expect(await row()).toMatchObject({ is_followed: false, followed_generations: 0 });
   });
 
-  test('a session that was rotated before its place was kept', async () => {
+  test('a session that was rotated by a version that did not store its place', async () => {
     const parent = owner.client.copy();
     await refreshFrom(owner.client, HOME);
     await app.database.pool.query(
@@ -134,7 +134,7 @@ describe('what is no thief', () => {
     expect(await row()).toMatchObject({ followed_generations: 0 });
   });
 
-  test('a refresh of which the app does not say where it comes from', async () => {
+  test('a refresh for which the app does not state the client', async () => {
     for (let round = 0; round < 4; round++) {
       const parent = owner.client.copy();
       const { refresh } = await container.get(RotationService).rotate(owner.client.refreshToken);
@@ -144,7 +144,7 @@ describe('what is no thief', () => {
     expect(await row()).toMatchObject({ rotated_from: null, is_followed: false, followed_generations: 0 });
   });
 
-  test('a parent for which no tokens can be made is not counted', async () => {
+  test('a parent for which the app cannot create tokens is not counted', async () => {
     const parent = owner.client.copy();
     await refreshFrom(owner.client, HOME);
     before = () => {
@@ -155,7 +155,7 @@ describe('what is no thief', () => {
     expect(app.events).toEqual([]);
   });
 
-  test('a parent whose successor is used while its answer is made is looked at again', async () => {
+  test('a parent whose successor is used while its answer is created is checked again', async () => {
     const parent = owner.client.copy();
     await refreshFrom(owner.client, HOME);
     before = async () => {
@@ -167,7 +167,7 @@ describe('what is no thief', () => {
   });
 });
 
-test('the row tells neither network nor user agent, and the same place is another hash in another session', async () => {
+test('the row reveals neither network nor user agent, and the same place has another hash in another session', async () => {
   await generation();
   const first = (await row()) as { rotated_from: string; ip: string | null };
   owner = { ...owner, client: await owner.another() };
@@ -178,7 +178,7 @@ test('the row tells neither network nor user agent, and the same place is anothe
   expect(first.rotated_from).not.toBe(second.rotated_from);
 });
 
-test('every sequence of rotations and parents ends as the model of the rule says', async () => {
+test('every sequence of rotations and parents ends as the model of the rule predicts', async () => {
   const step = fc.record({
     rotator: fc.boolean(),
     parents: fc.array(fc.boolean(), { maxLength: 3 }),

@@ -12,7 +12,7 @@ const ADA = 'ada@example.com';
 const HOME = '198.51.100.1';
 const DAY = 86_400;
 
-/** The limits as they are, without the wait before a refusal. */
+/** The real limits, without the delay before a refusal. */
 class PromptLimiter extends LoginLimiter {
   protected override readonly refusalMilliseconds = 0;
 }
@@ -46,7 +46,7 @@ async function signedUpAt(ip: string): Promise<TestClient> {
   return Object.assign(client, { access: answer.body.access, refreshToken: answer.cookie?.value });
 }
 
-/** A botnet guesses until nobody from a new address gets a look at the password any more. */
+/** A botnet guesses until no password from a new address is checked any more. */
 async function useUpLimit(): Promise<void> {
   const guesses = Array.from({ length: 100 }, (_, index) => login(`203.0.113.${index}`));
   expect((await Promise.all(guesses)).map(({ status }) => status)).toEqual(Array(100).fill(401));
@@ -92,7 +92,7 @@ describe('a network becomes known', () => {
     expectProblem(await login('198.51.100.2', password), 429, 'too_many_requests');
   }
 
-  test('not by a right password that opens no session', async () => {
+  test('not by a correct password that opens no session', async () => {
     app = await createTestApp(options());
     await signedUpAt('192.0.2.9');
     await app.database.pool.query('update app_user set is_active = false');
@@ -111,7 +111,7 @@ describe('a network becomes known', () => {
 });
 
 describe('a network stays known', () => {
-  test('for thirty days after the sign-in, and as long as a session is refreshed there', async () => {
+  test('for thirty days after the sign-in, and while a session is refreshed there', async () => {
     app = await createTestApp(options());
     const client = await signedUpAt(HOME);
     await login('198.51.100.2', PASSWORD);
@@ -124,7 +124,7 @@ describe('a network stays known', () => {
     expectProblem(await login('198.51.100.2', PASSWORD), 429, 'too_many_requests');
   });
 
-  test('and one that is not known does not become so by a refresh: a copied token makes none', async () => {
+  test('but a refresh does not make an unknown network known: a copied token cannot', async () => {
     app = await createTestApp(options());
     const client = await signedUpAt(HOME);
     app.clock.advance(2 * DAY);
@@ -134,8 +134,8 @@ describe('a network stays known', () => {
   });
 });
 
-describe('no network is known any more', () => {
-  test('after a password change, where older sessions stay and are refreshed there', async () => {
+describe('all networks become unknown', () => {
+  test('after a password change, even if older sessions stay and are refreshed there', async () => {
     app = await createTestApp(options({ logoutOnPasswordChange: false }));
     const thief = await signedUpAt('203.0.113.250');
     const owner = app.client();
@@ -150,7 +150,7 @@ describe('no network is known any more', () => {
     expect((await login(HOME, NEXT)).status).toBe(200);
   });
 
-  test('after a reset: of 300 guesses from thirty networks that a stranger had planted, 100 are looked at', async () => {
+  test('after a reset: of 300 guesses from thirty networks that somebody else had made known, 100 are checked', async () => {
     const { CountingHasher, counts } = countingHasher();
     const services = [PromptLimiter, CountingHasher];
     const mailApp = await createMailApp(
@@ -158,7 +158,7 @@ describe('no network is known any more', () => {
       options({}, { services }),
     );
     app = mailApp;
-    // A stranger signs up with the owner's address, and signs in everywhere.
+    // Somebody else signs up with the owner's address, and signs in everywhere.
     await signedUpAt('203.0.113.250');
     const planted = Array.from({ length: 30 }, (_, index) => `203.0.113.${index}`);
     for (const ip of planted) expect((await login(ip, PASSWORD)).status).toBe(200);
@@ -176,7 +176,7 @@ describe('no network is known any more', () => {
     expect(counts.checks).toBe(100);
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(100);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(200);
-    // The owner, who has just proved the mailbox, is not kept out by them.
+    // They do not lock out the owner, who has just confirmed the mailbox.
     expect((await login(HOME, NEXT)).status).toBe(200);
   });
 });

@@ -20,7 +20,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
 
   const row = async () => (await app.sessions()).find(({ id }) => id === sessionOf(owner.client));
 
-  /** Rotates so often, a minute apart, and gives a copy of the client at each generation. */
+  /** Rotates a number of times, a minute apart, and returns a copy of the client at each generation. */
   async function rotate(times: number): Promise<TestClient[]> {
     const copies = [owner.client.copy()];
     for (let time = 0; time < times; time++) {
@@ -31,7 +31,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     return copies;
   }
 
-  /** Takes the session's row back to what it was, as a failover to a standby that lags does. */
+  /** Sets the session's row back to an earlier state, like a failover to a standby that lags. */
   async function restore(stored: Awaited<ReturnType<typeof row>>): Promise<void> {
     const columns = Object.keys(stored ?? {}).filter((column) => column !== 'id');
     const set = columns.map((column, index) => `${column} = $${index + 2}`).join(', ');
@@ -41,7 +41,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     ]);
   }
 
-  test('rotates the token on that it does not know yet, and reports it as recovered', async () => {
+  test('accepts the newer token that it does not know, rotates it, and reports the session as recovered', async () => {
     await rotate(1);
     const stored = await row();
     await rotate(2);
@@ -58,7 +58,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     const { rows } = await app.database.pool.query(sql, [stored?.id]);
     expect(rows).toEqual(auditLog ? [{ details: { reuse: 'recovered' } }] : []);
 
-    app.clock.advance(10); // a lost answer: it is the parent now
+    app.clock.advance(10); // a lost answer: the token is the parent now
     expect((await retry.refresh()).status).toBe(200);
     expect(claimsOf(retry.refreshToken).jti).toBe(jti);
     expect((await owner.client.refresh()).status).toBe(200);
@@ -76,7 +76,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     expect(app.events.filter(({ reuse }) => reuse === 'lost-response')).toHaveLength(7);
   });
 
-  test('finds the thief who uses a token between the two as soon as the owner comes', async () => {
+  test('detects a thief who uses a token between the two when the owner refreshes', async () => {
     const stored = await row();
     const [, between] = await rotate(2);
     await restore(stored);
@@ -86,7 +86,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     expect(await owner.live()).toBe(0);
   });
 
-  test('takes an older token for a replay before and after the recovery', async () => {
+  test('treats an older token as a replay before and after the recovery', async () => {
     const [oldest] = await rotate(1);
     const stored = await row();
     await rotate(1);
@@ -94,10 +94,10 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     app.clock.advance(60);
     expectProblem(await (oldest as TestClient).refresh(), 401, 'refresh_token_reused');
     expect(await owner.live()).toBe(0);
-    expectProblem(await owner.client.refresh(), 401, 'token_not_valid'); // what was ended stays ended
+    expectProblem(await owner.client.refresh(), 401, 'token_not_valid'); // the session stays ended
   });
 
-  test('takes a token of the same second as its last rotation for a replay: nothing tells the two apart', async () => {
+  test('treats a token of the same second as its last rotation as a replay, because it cannot tell the two apart', async () => {
     await rotate(1);
     const stored = await row();
     expect((await owner.client.refresh()).status).toBe(200);
@@ -105,7 +105,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     expectProblem(await owner.client.refresh(), 401, 'refresh_token_reused');
   });
 
-  test('asks for a new sign-in where the session it knows has expired', async () => {
+  test('requires a new sign-in if the session that it knows has expired', async () => {
     const stored = await row();
     app.clock.advance(13 * 86_400);
     await rotate(1);
@@ -124,7 +124,7 @@ describe('servers whose clocks differ', () => {
   });
   afterAll(() => app.close());
 
-  test('never take an older token for a newer one', async () => {
+  test('never mistake an older token for a newer one', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: -30, max: 30 }), { minLength: 2, maxLength: 8 }), async (steps) => {
         const owner = await createOwner(app);

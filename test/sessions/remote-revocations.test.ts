@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const each of opened.splice(0).reverse()) await each.close();
 });
 
-/** A server, with all that it emits of ended sessions. */
+/** A server, with all its events of ended sessions. */
 async function server(settings: SettingsInput, options: TestAppOptions = {}) {
   const app = await createTestApp({ ...options, settings });
   opened.push(app);
@@ -30,7 +30,7 @@ type Server = Awaited<ReturnType<typeof server>>;
 const isCurrent = ({ log }: TestApp) =>
   log.findLast(({ message }) => /revocation list/.test(message))?.message === 'the revocation list is current';
 
-/** Waits until all that was ended before has arrived: notifications come in the order of their commits. */
+/** Waits until all earlier revocations have arrived: notifications come in the order of their commits. */
 async function settled(ending: Server, ...servers: readonly Server[]): Promise<void> {
   const { id, client } = await createOwner(ending);
   const session = sessionOf(client);
@@ -43,7 +43,7 @@ async function settled(ending: Server, ...servers: readonly Server[]): Promise<v
 }
 
 describe('session.revoked', () => {
-  test('is emitted whole by the server that ends a session, once, and as `elsewhere` by each other one with a list', async () => {
+  test('is emitted once with its details by the server that ends a session, and as `elsewhere` by each other server with a list', async () => {
     const here = await server(LIST);
     const there = await server(LIST, { database: here.database });
     const deaf = await server({}, { database: here.database });
@@ -57,7 +57,7 @@ describe('session.revoked', () => {
     expect(deaf.revoked).toEqual([]);
   });
 
-  test('is emitted so for each session of many, and for those that a server without a list or a purge has ended', async () => {
+  test('is emitted as `elsewhere` for each of many sessions, and for sessions that a purge or a server without a list has ended', async () => {
     const here = await server(LIST);
     const there = await server(LIST, { database: here.database });
     const deaf = await server({}, { database: here.database });
@@ -91,7 +91,7 @@ describe('session.revoked', () => {
     }
   });
 
-  test('is emitted for what another server has ended while the connection was cut', async () => {
+  test('is emitted for sessions that another server ended while the connection was cut', async () => {
     const proxy = await TcpProxy.start();
     opened.push(proxy);
     const here = await server(LIST);
@@ -110,7 +110,7 @@ describe('session.revoked', () => {
     expect((await survivor.client.refresh()).status).toBe(200);
   });
 
-  test('closes a socket on another server', async () => {
+  test('can close a socket on another server', async () => {
     const here = await server(LIST);
     const there = await server(LIST, { database: here.database });
     const sockets = new Map<string, Duplex>();
@@ -146,14 +146,14 @@ describe('session.revoked', () => {
   });
 });
 
-test('a revocation that is read from the table is not emitted again by the process that has ended the session', async () => {
+test('a revocation that is read from the table is not emitted again by the process that ended the session', async () => {
   const log = { info() {}, warn() {}, error() {} };
   const events = new AuthEvents(log);
   const remote = new RemoteRevocations({ events, settings: new Settings(), clock: new Clock() });
   const told: string[] = [];
   events.on('session.revoked', ({ session, reason }) => told.push(`${reason} ${session}`));
   const reading = remote.emitMissed(['own', 'other']);
-  // The event of the own one comes a moment after its commit.
+  // The event of its own session is emitted a moment after the commit.
   events.emit('session.revoked', { session: 'own', user: '1', reason: 'logout', at: new Date() });
   await reading;
   expect(told).toEqual(['logout own', 'elsewhere other']);

@@ -10,7 +10,7 @@ import { until } from '../support/until.js';
 /** Milliseconds between two beats of a server. */
 const BEAT_MS = 450;
 
-/** Beats of an hour. */
+/** Heartbeats in an hour. */
 const HOUR = 3_600_000 / BEAT_MS;
 
 const open: { close(): unknown }[] = [];
@@ -31,7 +31,7 @@ async function channelOf(app: TestApp, onRevoked: (session: string) => void = ()
   return channel;
 }
 
-/** Beats as a server does, and tells how often the channel called itself deaf. */
+/** Sends heartbeats as a server does, and returns how often the channel reported itself as deaf. */
 async function falseAlarms(channel: RevocationChannel, beats: number): Promise<number> {
   let alarms = 0;
   for (let beat = 1; beat <= beats; beat++) {
@@ -42,14 +42,14 @@ async function falseAlarms(channel: RevocationChannel, beats: number): Promise<n
   return alarms;
 }
 
-describe('a channel that hears', () => {
-  test('does not call itself deaf in an hour of an idle app', async () => {
+describe('a channel that receives notifications', () => {
+  test('is not reported as deaf during an hour of an idle app', async () => {
     const channel = await channelOf(await appWith());
     expect(await channel.verifyDelivery()).toBe(true);
     expect(await falseAlarms(channel, HOUR)).toBe(0);
   });
 
-  test('does not call itself deaf in an hour in which every connection of the pool is busy', async () => {
+  test('is not reported as deaf during an hour in which every connection of the pool is busy', async () => {
     const app = await appWith();
     const channel = await channelOf(app);
     expect(await channel.verifyDelivery()).toBe(true);
@@ -63,7 +63,7 @@ describe('a channel that hears', () => {
     await Promise.all(load);
   });
 
-  test('does not call itself deaf while the statement of a ping that has arrived gets no answer', async () => {
+  test('is not reported as deaf while the statement of a ping that has arrived gets no answer', async () => {
     const proxy = await TcpProxy.start();
     open.push(proxy);
     const app = await appWith({ databaseUrl: (url) => proxy.urlOf(url) });
@@ -78,7 +78,7 @@ describe('a channel that hears', () => {
     expect(await falseAlarms(channel, 5)).toBe(0);
   });
 
-  test('reports session ids alone: any role of the database can notify anything', async () => {
+  test('passes on session ids only, because any role of the database can notify anything', async () => {
     const app = await appWith();
     const heard: string[] = [];
     const channel = await channelOf(app, (session) => heard.push(session));
@@ -100,7 +100,7 @@ describe('a channel that hears', () => {
   });
 });
 
-describe('a channel that notifications do not reach', () => {
+describe('a channel that receives no notifications', () => {
   async function deafChannel() {
     const proxy = await TcpProxy.start();
     open.push(proxy);
@@ -121,7 +121,7 @@ describe('a channel that notifications do not reach', () => {
     expect(verdicts).toEqual([false, false, true]);
   });
 
-  test('stays deaf whatever other pings it sends, so that these do not put the verdict off', async () => {
+  test('becomes deaf even if it sends more pings, so that these do not delay the result', async () => {
     const { channel } = await deafChannel();
     for (let beat = 0; beat < 3; beat++) {
       await channel.ping();
@@ -130,7 +130,7 @@ describe('a channel that notifications do not reach', () => {
     expect(channel.isDeaf).toBe(true);
   });
 
-  test('hears again as soon as one ping arrives, an older or a newer one', async () => {
+  test('is no longer deaf as soon as one ping arrives, an older or a newer one', async () => {
     const { proxy, channel } = await deafChannel();
     await channel.ping();
     for (let beat = 0; beat < 3; beat++) await channel.heartbeat();
@@ -140,7 +140,7 @@ describe('a channel that notifications do not reach', () => {
     expect(channel.isDeaf).toBe(false);
   });
 
-  test('sends another ping where the pool never answered the one before', async () => {
+  test('sends another ping if the pool never answered the one before', async () => {
     const { proxy, channel } = await deafChannel();
     const isStalled = proxy.fail('stalled', 'pg_notify');
     const stalled = channel.ping().catch((error: Error) => error.message);
@@ -157,7 +157,7 @@ describe('a server', () => {
   const LIST = { accessTokenSessionCheck: 'revocation-list', revocationListFallback: 'fail-closed' } as const;
   const warnings = ({ log }: TestApp) => log.filter(({ level }) => level === 'warn');
 
-  test('finds within six seconds that its list is deaf', async () => {
+  test('detects within six seconds that its list is deaf', async () => {
     const proxy = await TcpProxy.start();
     open.push(proxy);
     const app = await appWith({ settings: LIST, databaseUrl: (url) => proxy.urlOf(url) });
@@ -170,13 +170,13 @@ describe('a server', () => {
     expect(beat.mock.calls.length * BEAT_MS).toBeLessThan(6000);
   });
 
-  test('believes its list after its event loop was blocked for longer than an answer may take', async () => {
+  test('trusts its list again after its event loop was blocked for longer than the limit for an answer', async () => {
     const app = await appWith({ settings: LIST });
     const { client } = await createOwner(app);
     const beat = vi.spyOn(RevocationChannel.prototype, 'heartbeat');
     for (let block = 1; block <= 5; block++) {
       const beats = beat.mock.calls.length;
-      await until(() => beat.mock.calls.length > beats); // the question is on its way
+      await until(() => beat.mock.calls.length > beats); // the ping has been sent
       const start = performance.now();
       while (performance.now() - start < 2 * BEAT_MS);
     }

@@ -85,7 +85,7 @@ async function appWith(settings: SettingsInput, options: TestAppOptions = {}): P
   return app;
 }
 
-/** Where the list is not current every token is believed, so that nothing but the list refuses one. */
+/** While the list is not current every token is accepted, so that only the list can refuse one. */
 const LIST = { accessTokenSessionCheck: 'revocation-list', revocationListFallback: 'fail-open' } as const;
 const ASKS_DATABASE = { ...LIST, revocationListFallback: 'database' } as const;
 const isRefused = async (client: TestClient) => (await client.get('/app/default')).status === 401;
@@ -99,7 +99,7 @@ async function twoServers(settings: SettingsInput = LIST, options: TestAppOption
   return { here, there };
 }
 
-/** The same client, speaking to another server. */
+/** The same client, connected to another server. */
 const at = (server: TestApp, { access }: TestClient) => Object.assign(server.client(), { access });
 
 describe('the check of an access token’s session', () => {
@@ -107,7 +107,7 @@ describe('the check of an access token’s session', () => {
     ['none', 200],
     ['database', 401],
     ['revocation-list', 401],
-  ] as const)('%s: after a logout the access token is answered with %d', async (accessTokenSessionCheck, status) => {
+  ] as const)('%s: after a logout a request with the access token gets %d', async (accessTokenSessionCheck, status) => {
     const app = await appWith({ ...LIST, accessTokenSessionCheck });
     const { client, another } = await createOwner(app);
     const other = await another();
@@ -119,7 +119,7 @@ describe('the check of an access token’s session', () => {
     expect((await other.get('/app/default')).status).toBe(200);
   });
 
-  test('the list costs no query, the database one', async () => {
+  test('the list needs no query, the database check needs one', async () => {
     const app = await appWith(LIST);
     const { client } = await createOwner(app);
     const ofList = await countQueries(app.orm, async () => {
@@ -130,7 +130,7 @@ describe('the check of an access token’s session', () => {
     expect(ofDatabase.filter((text) => /auth_session/.test(text))).toHaveLength(1);
   });
 
-  test('an access token that took long to make ends as if it had not, so that the list still knows its session', async () => {
+  test('an access token that took long to create does not live longer, so that the list still knows its session', async () => {
     let isSlow = false;
     class SlowToken extends RefreshToken {
       static override async forUser(user: BaseUser, options?: ForUserOptions) {
@@ -146,7 +146,7 @@ describe('the check of an access token’s session', () => {
     expect(claimsOf(client.access)).toMatchObject({ iat: asked, exp: asked + 300 });
   });
 
-  test('a route chooses another, and an action before its controller', async () => {
+  test('a route can choose another check, and the choice of an action takes precedence over that of its controller', async () => {
     const app = await appWith({ ...LIST, accessTokenSessionCheck: 'database' });
     const { client } = await createOwner(app);
     await client.logout();
@@ -158,7 +158,7 @@ describe('the check of an access token’s session', () => {
     await until(async () => (await statusOf('/app/list')) === 401);
   });
 
-  test('a route that asks for the list has it though the app does not use it', async () => {
+  test('a route that chooses the list gets it even if the app does not use it', async () => {
     const app = await appWith({ ...LIST, accessTokenSessionCheck: 'none' });
     const { client } = await createOwner(app);
     await until(() => isCurrent(app));
@@ -169,7 +169,7 @@ describe('the check of an access token’s session', () => {
     expect((await client.get('/app/default')).status).toBe(200);
   });
 
-  test('an access token that was made when ACCESS_TOKEN_LIFETIME was longer is over when it would be today', async () => {
+  test('an access token from before a reduction of ACCESS_TOKEN_LIFETIME expires by the new lifetime', async () => {
     const { here, there } = await twoServers({ accessTokenLifetime: '1h' });
     const shorter = await appWith({ accessTokenLifetime: '5m' }, { database: there.database });
     const { client } = await createOwner(here);
@@ -182,12 +182,12 @@ describe('the check of an access token’s session', () => {
     expect((await at(shorter, fresh.client).get('/app/default')).status).toBe(200);
   });
 
-  test('another word than the three is refused where it stands', () => {
+  test('a value other than the three is refused at the decorator', () => {
     expect(() => SessionCheck('toString' as never)).toThrow('@SessionCheck accepts none, revocation-list or database');
   });
 });
 
-describe('every way in which a session ends reaches the access tokens on another server', () => {
+describe('every way in which a session ends applies to the access tokens on another server', () => {
   const ways: Record<string, (app: TestApp, owner: Owner, victim: TestClient) => Promise<unknown>> = {
     logout: (_app, _owner, victim) => victim.logout(),
     'logout-all': (_app, { client }) => client.logoutAll(),
@@ -244,7 +244,7 @@ describe('every way in which a session ends reaches the access tokens on another
     expect((await at(there, client).get('/app/default')).status).toBe(200);
   });
 
-  test('a revocation that is rolled back reaches nobody', async () => {
+  test('a revocation that is rolled back is not sent', async () => {
     const { here, there } = await twoServers();
     const { id, client } = await createOwner(here);
     const sentinel = await createOwner(here);
@@ -260,7 +260,7 @@ describe('every way in which a session ends reaches the access tokens on another
   });
 
   test.each(['repeatable read', 'serializable'])(
-    'a %s transaction of the app is refused: it could miss a login',
+    'a %s transaction of the app is refused because it could miss a login',
     async (level) => {
       const app = await appWith({});
       const { id, live } = await createOwner(app);
@@ -273,7 +273,7 @@ describe('every way in which a session ends reaches the access tokens on another
     },
   );
 
-  test('a database whose default is repeatable read changes nothing for the own transactions', async () => {
+  test("a database whose default is repeatable read does not affect the library's own transactions", async () => {
     const app = await appWith({});
     await app.database.pool.query(
       `do $$ begin execute 'alter database ' || current_database() || ' set default_transaction_isolation = $q$repeatable read$q$'; end $$`,
@@ -284,7 +284,7 @@ describe('every way in which a session ends reaches the access tokens on another
     expect(await live()).toBe(0);
   });
 
-  test('a session that is long over is not told of', async () => {
+  test('no revocation is recorded for a session that expired long ago', async () => {
     const app = await appWith(LIST);
     const { id } = await createOwner(app);
     app.clock.advance(14 * 86_400 + 1860);
@@ -310,7 +310,7 @@ describe('a server whose connection is cut', () => {
     await until(() => !isCurrent(there));
     await Promise.all(owners.map(({ client }) => client.logout()));
     const believed = await Promise.all(owners.map(({ client }) => at(there, client).get('/app/default')));
-    expect(believed.every(({ status }) => status === 200)).toBe(true); // fail-open, and nothing came through
+    expect(believed.every(({ status }) => status === 200)).toBe(true); // fail-open, and no notification arrived
     await proxy.setDoor('open');
     await until(() => isCurrent(there));
     const refused = await Promise.all(owners.map(({ client }) => isRefused(at(there, client))));
@@ -323,7 +323,7 @@ describe('a server whose connection is cut', () => {
     ]);
   });
 
-  test('asks the database meanwhile (the default), when that can be reached', async () => {
+  test('asks the database during the outage (the default), if it is reachable', async () => {
     const { proxy, here, there } = await behindProxy(ASKS_DATABASE);
     const { client } = await createOwner(here);
     const { client: other } = await createOwner(here);
@@ -337,7 +337,7 @@ describe('a server whose connection is cut', () => {
     await until(() => isCurrent(there));
   });
 
-  test('goes on with a connection that was silent for a moment, and has what was told meanwhile', async () => {
+  test('continues with a connection that was silent for a moment, and has all revocations from that time', async () => {
     const { proxy, here, there } = await behindProxy({ ...LIST, revocationListFallback: 'fail-closed' });
     const { client } = await createOwner(here);
     const { client: other } = await createOwner(here);
@@ -351,20 +351,20 @@ describe('a server whose connection is cut', () => {
     expect(there.log.filter(({ level }) => level === 'warn')).toMatchObject([{ state: 'silent' }]);
   });
 
-  test('notices that notifications no longer reach its connection, and that they do again', async () => {
+  test('notices when notifications no longer arrive on its connection, and when they arrive again', async () => {
     const { proxy, here, there } = await behindProxy(ASKS_DATABASE);
     const { client } = await createOwner(here);
     proxy.isDeaf = true;
     await until(() => !isCurrent(there));
     expect(there.log.find(({ level }) => level === 'warn')).toMatchObject({ state: 'deaf' }); // then it reconnects
     await client.logout();
-    expect(await isRefused(at(there, client))).toBe(true); // from the database
+    expect(await isRefused(at(there, client))).toBe(true); // checked in the database
     proxy.isDeaf = false;
     await until(() => isCurrent(there));
     expect(await isRefused(at(there, client))).toBe(true);
   });
 
-  test('answers 503 meanwhile where it shall fail closed, and refuses what it knows to be revoked', async () => {
+  test('answers 503 during the outage with fail-closed, and refuses tokens that it knows to be revoked', async () => {
     const { proxy, here, there } = await behindProxy({ ...LIST, revocationListFallback: 'fail-closed' });
     const { client } = await createOwner(here);
     const { client: revoked } = await createOwner(here);
@@ -380,18 +380,18 @@ describe('a server whose connection is cut', () => {
     expect((await at(there, client).get('/app/default')).status).toBe(200);
   });
 
-  test('does not believe the list where nothing was heard for a second, whatever it thought before', async () => {
+  test('does not trust the list if nothing was received for a second, whatever its state was before', async () => {
     const app = await appWith({ ...LIST, revocationListFallback: 'fail-closed' });
     const { client } = await createOwner(app);
     expect((await client.get('/app/default')).status).toBe(200);
     const now = Date.now;
-    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // suspended, and just woken
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 1000); // the process was suspended
     expectUnavailable(await client.get('/app/default'));
     clock.mockRestore();
     await until(async () => (await client.get('/app/default')).status === 200);
   });
 
-  test('gives up a connection of the pool that went silent while it catches up, and gets there', async () => {
+  test('replaces a pool connection that became silent while the list loads, and completes', async () => {
     const proxy = await TcpProxy.start();
     open.push(proxy);
     const here = await appWith(LIST);
@@ -426,7 +426,7 @@ describe('a server whose connection is cut', () => {
 });
 
 describe('a server that starts', () => {
-  test('knows what was revoked before, page by page', async () => {
+  test('loads older revocations, page by page', async () => {
     const here = await appWith(LIST);
     const { client } = await createOwner(here);
     await client.logout();
@@ -443,7 +443,7 @@ describe('a server that starts', () => {
 });
 
 describe('channels of several servers on one database', () => {
-  test('hear their own pings, whatever the others send', async () => {
+  test('receive their own pings, whatever the others send', async () => {
     const app = await appWith({});
     const database = new Database(app.orm);
     const handlers = { onRevoked: vi.fn(), onClosed: vi.fn() };
@@ -468,7 +468,7 @@ describe('the list in memory', () => {
     }
   }
 
-  test('keeps an entry for as long as it matters and not a quarter longer', () => {
+  test('keeps an entry for its time, and at most a quarter longer', () => {
     const clock = new StoppedClock();
     const list = new RevocationList(1000, clock);
     for (let at = 0; at < 1000; at += 10) list.add(`session ${at}`, at);

@@ -24,14 +24,14 @@ afterAll(async () => {
   await app.close();
 });
 
-/** A client that speaks to one of the two processes. */
+/** A client of one of the two processes. */
 function at(server: Server, { access, refreshToken }: TestClient): TestClient {
   return Object.assign(new TestClient(server.url, 'cookie', 'refresh_token'), { access, refreshToken });
 }
 
 const isBelieved = async (client: TestClient) => (await client.get('/whoami')).status === 200;
 
-/** Requests without a pause on both processes, until it is stopped; tells the statuses that were seen. */
+/** Sends requests without a pause to both processes until it is stopped; returns the statuses. */
 function load(owners: readonly Owner[]) {
   const seen = new Set<number>();
   let isRunning = true;
@@ -47,7 +47,7 @@ function load(owners: readonly Owner[]) {
   };
 }
 
-test('100 revocations cross from one process to the other while both are under load, and nobody else is refused', async () => {
+test('100 revocations reach the other process while both are under load, and no other session is refused', async () => {
   const bystanders = await Promise.all(Array.from({ length: 4 }, () => createOwner(app)));
   const stop = load(bystanders);
   const [here, there] = servers;
@@ -62,7 +62,7 @@ test('100 revocations cross from one process to the other while both are under l
   expect([...(await stop())]).toEqual([200]);
 });
 
-test('a process with a revocation list ends by itself when it has nothing else to do', async () => {
+test('a process with a revocation list exits when it has nothing else to do', async () => {
   const main = fileURLToPath(new URL('../../dist/test/support/list-main.js', import.meta.url));
   const child = fork(main, [JSON.stringify({ databaseUrl: app.database.url, settings: LIST })]);
   const [message] = await once(child, 'message');

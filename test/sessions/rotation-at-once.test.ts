@@ -22,8 +22,8 @@ async function kindsOf(refresh: () => Promise<{ status: number }>): Promise<stri
   return queries.map((text) => text.trim().split(/\s/)[0] as string);
 }
 
-describe('a refresh with the shipped class of tokens', () => {
-  test('is one statement, and says what the user is at that moment', async () => {
+describe("a refresh with the library's token class", () => {
+  test("is one statement, and has the user's values of that moment", async () => {
     const { id, client } = await start();
     const { claims } = { claims: claimsOf(client.access) };
     await app.database.pool.query('update app_user set role = 7, email_verified = true where id = $1', [id]);
@@ -33,13 +33,13 @@ describe('a refresh with the shipped class of tokens', () => {
     expect(Object.keys(claimsOf(client.access)).toSorted()).toEqual(Object.keys(claims).toSorted());
   });
 
-  test('is written together with its event where there is an audit log', async () => {
+  test('is written together with its event if there is an audit log', async () => {
     const { client } = await start({ settings: { auditLog: true } });
     expect(await kindsOf(() => client.refresh())).toEqual(['start', 'update', 'insert', 'commit']);
   });
 
   test('dates the access token at the rotation, however long the answer takes', async () => {
-    // A session that is ended in between is remembered for the lifetime of an access token from then on, and no longer.
+    // A revocation in between is kept for the lifetime of an access token from then on, and not longer.
     const { client } = await start();
     const { clock, auth } = app;
     const before = Math.floor(clock.now() / 1000);
@@ -59,7 +59,7 @@ describe('a refresh with the shipped class of tokens', () => {
   });
 });
 
-/** A role that the app keeps in another form than it stands in the database. */
+/** A role with a different form in the app and in the database. */
 class ShiftedRole extends IntegerType {
   override convertToJSValue(value: unknown): number {
     return Number(value) + 100;
@@ -88,19 +88,19 @@ class OwnFactory extends TokenFactory {
 }
 
 describe('a refresh for which code of the app runs', () => {
-  test('reads first where USER_ATTRIBUTES names claims', async () => {
+  test('reads first if USER_ATTRIBUTES names claims', async () => {
     const { client } = await start({ settings: { userAttributes: { org: 'organization.name' } } });
     expect((await kindsOf(() => client.refresh()))[0]).toBe('select');
     expect(claimsOf(client.access)).toHaveProperty('org');
   });
 
-  test('reads first where the app makes its tokens in its own way', async () => {
+  test('reads first if the app replaces the token factory', async () => {
     const { client } = await start({ auth: { services: [OwnFactory] } });
     expect(await kindsOf(() => client.refresh())).toEqual(['select', 'update']);
     expect(claimsOf(client.access)).toHaveProperty('own', true);
   });
 
-  test('reads first where the role is converted by a type of the app', async () => {
+  test('reads first if a type of the app converts the role', async () => {
     app = await createTestApp({ user: ShiftedUser });
     const client = await app.signedUp();
     await app.database.pool.query('update shifted_user set role = 5');

@@ -6,11 +6,11 @@ import { type Answer, TestClient } from '../support/test-client.js';
 
 const PARALLEL = 50;
 
-/** Two servers of an app with this grace, and what 50 parallel uses of one token come to. */
+/** Two servers of an app with this grace, and the results of 50 parallel uses of one token. */
 async function startServers(refreshReuseGrace: string) {
   const app = await createTestApp();
   const settings = { secretKey: SECRET, development: true, refreshReuseGrace };
-  // One of the shipped class of tokens, one of a class of the app's: they are rotated by different statements.
+  // One with the library's token class, one with a class of the app: different statements rotate them.
   const classes = [{}, { refreshToken: './dist/test/support/users.js#AppRefreshToken' }];
   const servers = await Promise.all(
     classes.map((refreshToken) => startServerProcess(app.database.url, { ...settings, ...refreshToken })),
@@ -62,7 +62,7 @@ describe('one refresh token on two server processes without a grace', () => {
   });
   afterAll(() => servers.stop());
 
-  test('gives one request a successor, tells one of the replay, and ends the session, 50 times', async () => {
+  test('gives one request a successor, reports the replay to one, and ends the session, 50 times', async () => {
     for (let round = 0; round < 50; round++) {
       const owner = await createOwner(servers.app);
       const { answers, successors } = await servers.storm(owner);

@@ -7,10 +7,10 @@ import { AppRefreshToken } from '../support/users.js';
 
 const ROUNDS = 250; // in each of two orders
 
-/** The shipped class of tokens is rotated by another statement than a class of the app's. */
+/** The library's token class and a class of the app are rotated by different statements. */
 const CLASSES = [AppRefreshToken, RefreshToken];
 
-/** What ends sessions, and how many of a user's two sessions may live afterwards. */
+/** The ways to end sessions, and how many of a user's two sessions may live afterwards. */
 const revocations: [name: string, survivors: number, revoke: (owner: Owner, app: TestApp) => Promise<unknown>][] = [
   ['a logout', 1, ({ client }) => client.copy().logout()],
   ['a logout of everything', 0, ({ client }) => client.copy().logoutAll()],
@@ -18,7 +18,7 @@ const revocations: [name: string, survivors: number, revoke: (owner: Owner, app:
   ['a deactivation', 0, ({ id }, app) => app.auth.deactivation.deactivate(id)],
 ];
 
-describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
+describe.each(revocations)('a refresh in parallel with %s', (name, survivors, revoke) => {
   let apps: TestApp[];
   beforeAll(async () => {
     const settings = { oldPasswordFieldEnabled: false };
@@ -26,7 +26,7 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
   });
   afterAll(() => Promise.all(apps.map((app) => app.close())));
 
-  /** Plays rounds: each app has two in turn. Those of one app follow each other, and the apps play side by side. */
+  /** Plays two rounds for each app. The rounds of one app run one after the other, the apps run in parallel. */
   async function play(rounds: number, round: (app: TestApp, index: number) => Promise<void>): Promise<void> {
     let played = 0;
     const playIn = async (app: TestApp, place: number) => {
@@ -40,7 +40,7 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
     expect(played).toBe(rounds);
   }
 
-  /** The session that was being refreshed is over, whatever token of it is tried, and no more live than should. */
+  /** The session that was being refreshed has ended, for each of its tokens, and no more sessions live than should. */
   async function assertEnded(app: TestApp, owner: Owner, before: Owner['client']): Promise<void> {
     const { rows } = await app.database.pool.query('select enabled from auth_session where id = $1', [
       sessionOf(before),
@@ -50,7 +50,7 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
     expect((await owner.client.refresh()).status).toBe(401);
   }
 
-  test(`leaves no live session when the refresh comes first, ${ROUNDS} times`, async () => {
+  test(`leaves no live session when the refresh is first, ${ROUNDS} times`, async () => {
     await play(ROUNDS, async (app) => {
       const owner = await createOwner(app);
       await owner.another();
@@ -67,7 +67,7 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
     });
   });
 
-  test(`leaves no live session when ${name} comes first, ${ROUNDS} times`, async () => {
+  test(`leaves no live session when ${name} is first, ${ROUNDS} times`, async () => {
     await play(ROUNDS, async (app) => {
       const owner = await createOwner(app);
       await owner.another();
@@ -84,7 +84,7 @@ describe.each(revocations)('a refresh beside %s', (name, survivors, revoke) => {
     });
   });
 
-  test('leaves no live session when nobody arranges the order, 500 times', async () => {
+  test('leaves no live session in any order, 500 times', async () => {
     await play(500, async (app, round) => {
       const owner = await createOwner(app);
       await owner.another();

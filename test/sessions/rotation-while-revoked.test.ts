@@ -4,7 +4,7 @@ import { expectProblem } from '../support/expect-problem.js';
 import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
-/** What happens once, between the look at a session and the tokens of its successor. */
+/** Runs once, between the reading of a session and the creation of its next tokens. */
 let meanwhile: (() => Promise<unknown>) | undefined;
 
 class SlowToken extends RefreshToken {
@@ -30,7 +30,7 @@ afterAll(() => app.close());
 
 const query = (sql: string) => app.database.pool.query(sql, [user]);
 
-/** Each way in which a session ends while its refresh is under way. */
+/** Each way to end a session while its refresh is running. */
 const endings: [what: string, end: () => Promise<unknown>][] = [
   ['its revocation', () => app.auth.sessions.revoke({ session: sessionOf(owner.client), sub: user })],
   ['the revocation of all', () => app.auth.sessions.revokeAll(user)],
@@ -42,7 +42,7 @@ const endings: [what: string, end: () => Promise<unknown>][] = [
 ];
 
 describe('a refresh', () => {
-  test.each(endings)('that %s overtakes gives no tokens, and the session stays ended', async (_what, end) => {
+  test.each(endings)('returns no tokens if %s comes in between, and the session stays ended', async (_what, end) => {
     meanwhile = end;
     const answer = await owner.client.refresh();
     expectProblem(answer, 401, 'token_not_valid');
@@ -51,7 +51,7 @@ describe('a refresh', () => {
     expectProblem(await owner.client.refresh(), 401, 'token_not_valid');
   });
 
-  test('that another one overtakes gets the same successor, and that is no theft', async () => {
+  test('gets the same successor if another refresh comes in between, and that is no theft', async () => {
     const events = app.events.length;
     const tab = owner.client.copy();
     meanwhile = async () => expect((await tab.refresh()).status).toBe(200);

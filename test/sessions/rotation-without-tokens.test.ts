@@ -4,7 +4,7 @@ import { expectProblem } from '../support/expect-problem.js';
 import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
-/** What `forUser` does before it makes the token. */
+/** Runs in `forUser` before it creates the token. */
 let before: () => unknown = () => undefined;
 
 class DependentToken extends RefreshToken {
@@ -22,7 +22,7 @@ describe.each([
   { refreshReuseGrace: '10s', auditLog: false },
   { refreshReuseGrace: '10s', auditLog: true },
   { refreshReuseGrace: '0s', auditLog: false },
-])('a refresh for which no tokens can be made, with %o', (settings) => {
+])('a refresh for which no tokens can be created, with %o', (settings) => {
   let app: TestApp;
   let owner: Owner;
   const told: string[] = [];
@@ -49,7 +49,7 @@ describe.each([
   };
   const tabs = () => Array.from({ length: 8 }, () => owner.client.copy());
 
-  test('consumes nothing: the same token works however late the fault is mended', async () => {
+  test('consumes nothing: the same token works later, after the fault is fixed', async () => {
     const [stored, presented] = [await row(), owner.client.refreshToken];
     before = fail;
     for (const seconds of [0, 5, 60, 86_400]) {
@@ -67,7 +67,7 @@ describe.each([
     expect(told).toEqual(['session.refreshed']);
   });
 
-  test('consumes nothing when it is one of several at once', async () => {
+  test('consumes nothing if it is one of several at once', async () => {
     const stored = await row();
     before = fail;
     for (const answer of await Promise.all(tabs().map((tab) => tab.refresh()))) {
@@ -79,7 +79,7 @@ describe.each([
     expect((await owner.client.refresh()).status).toBe(200);
   });
 
-  test('has no connection while forUser asks for one, and holds no row', async () => {
+  test('holds no connection and no row lock while forUser runs', async () => {
     before = async () => {
       await app.orm.em.fork().execute('select 1 from app_user');
       await app.database.pool.query('update auth_session set device = null where id = $1', [sessionOf(owner.client)]);
@@ -88,7 +88,7 @@ describe.each([
     expect(told).toEqual(['session.refreshed']);
   });
 
-  test('is refused when the session is ended, or its user deactivated, while forUser runs', async () => {
+  test('is refused if the session ends, or its user is deactivated, while forUser runs', async () => {
     before = () => app.auth.sessions.revokeAll(owner.id);
     expectProblem(await owner.client.refresh(), 401, 'token_not_valid');
     expect([await owner.live(), (await row())?.previous_jti]).toEqual([0, null]);
@@ -112,7 +112,7 @@ describe('a refresh whose forUser takes longer than the grace', () => {
     app.events.length = 0;
   });
 
-  test('gives the one successor to all who came meanwhile, with the whole grace from the rotation on', async () => {
+  test('returns the same successor to all parallel requests, with the whole grace after the rotation', async () => {
     const { client, live } = await createOwner(app);
     const [retry, late] = [client.copy(), client.copy()];
     const entered = Promise.withResolvers<void>();
@@ -137,7 +137,7 @@ describe('a refresh whose forUser takes longer than the grace', () => {
     expect(await live()).toBe(1);
   });
 
-  test('is no reuse when the parent comes again in the grace and no tokens can be made for it', async () => {
+  test('is not reported as reuse if the parent comes again within the grace and no tokens can be created for it', async () => {
     const { client } = await createOwner(app);
     const parent = client.copy();
     await client.refresh();

@@ -17,7 +17,7 @@ describe('rotation', () => {
 
   const row = async () => (await app.sessions()).find(({ id }) => id === sessionOf(owner.client));
 
-  test('a refresh consumes the token and yields one successor of the same session, in the same row', async () => {
+  test('a refresh consumes the token and returns one successor of the same session, in the same row', async () => {
     const { client } = owner;
     const before = claimsOf(client.refreshToken);
     app.clock.advance(60);
@@ -33,7 +33,7 @@ describe('rotation', () => {
     expect(app.events).toEqual([]);
   });
 
-  test('the immediate parent gets the same successor within the grace, without moving anything', async () => {
+  test('the immediate parent gets the same successor within the grace, and the row does not change', async () => {
     const late = owner.client.copy();
     await owner.client.refresh();
     const stored = await row();
@@ -46,7 +46,7 @@ describe('rotation', () => {
     expect(app.log).toMatchObject([{ level: 'info', reuse: 'lost-response' }]);
   });
 
-  test('the grace is counted from the rotation: repeating the parent never extends it', async () => {
+  test('the grace counts from the rotation: using the parent again never extends it', async () => {
     const parent = owner.client.copy();
     await owner.client.refresh();
     app.clock.advance(6);
@@ -57,7 +57,7 @@ describe('rotation', () => {
     expect(await owner.live()).toBe(0);
   });
 
-  test('a replay ends the whole session, tells so once, and leaves the other sessions of the user alone', async () => {
+  test('a replay ends the whole session, is reported once, and leaves the other sessions of the user alone', async () => {
     const other = await owner.another();
     const thief = owner.client.copy();
     await owner.client.refresh();
@@ -73,7 +73,7 @@ describe('rotation', () => {
     expect((await other.refresh()).status).toBe(200);
   });
 
-  test('the grace never helps an older generation, however soon', async () => {
+  test('the grace never applies to an older generation, however soon', async () => {
     const grandparent = owner.client.copy();
     await owner.client.refresh();
     await owner.client.refresh();
@@ -82,7 +82,7 @@ describe('rotation', () => {
     expect(await owner.live()).toBe(0);
   });
 
-  test('a token of a session that has no row is an unknown session, and nothing is revoked', async () => {
+  test('a token of a session without a row is an unknown session, and nothing is revoked', async () => {
     const other = await owner.another();
     await app.database.pool.query('delete from auth_session where id = $1', [sessionOf(owner.client)]);
     const answer = await owner.client.refresh();
@@ -91,7 +91,7 @@ describe('rotation', () => {
     expect((await other.refresh()).status).toBe(200);
   });
 
-  test('a deleted user takes the sessions along', async () => {
+  test('deleting a user deletes the sessions', async () => {
     await app.database.pool.query('delete from app_user where id = $1', [owner.id]);
     expect(await row()).toBeUndefined();
     expect((await owner.client.refresh()).body.code).toBe('token_not_valid');
@@ -105,7 +105,7 @@ describe('rotation without a grace', () => {
   });
   afterAll(() => app.close());
 
-  test('the parent is a replay in the very same millisecond', async () => {
+  test('the parent is a replay even in the same millisecond', async () => {
     const { client, live } = await createOwner(app);
     const parent = client.copy();
     await client.refresh();

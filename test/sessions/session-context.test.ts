@@ -6,7 +6,7 @@ import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
 
-/** What `forUser` was given. */
+/** The arguments that `forUser` received. */
 const given: ForUserOptions[] = [];
 
 class WatchingToken extends RefreshToken {
@@ -36,7 +36,7 @@ describe.each([
   });
   afterAll(() => app.close());
 
-  test('both tokens say how and when the user proved who they are, and no refresh moves that', async () => {
+  test('both tokens say how and when the user authenticated, and a refresh does not change that', async () => {
     const client = await app.signedUp();
     const proved = { amr: ['pwd'], auth_time: seconds(app) };
     for (const claims of bothOf(client)) expect(claims).toMatchObject(proved);
@@ -52,7 +52,7 @@ describe.each([
     }
   });
 
-  test('a sign-in and a password change prove it anew, each for its own session', async () => {
+  test('a sign-in and a password change are a new authentication, each for its own session', async () => {
     const email = `${crypto.randomUUID()}@example.com`;
     const first = await app.signedUp(email);
     const signedUpAt = seconds(app);
@@ -67,7 +67,7 @@ describe.each([
     for (const claims of bothOf(second)) expect(claims).toMatchObject({ amr: ['pwd'], auth_time: signedUpAt + 120 });
   });
 
-  test('claims that are bound to a session stand in each of its tokens, before those of forUser', async () => {
+  test('claims that are bound to a session are in each of its tokens, and override those of forUser', async () => {
     const { id, client: other } = await createOwner(app);
     const bound = { tenant: 'acme', scopes: ['read'], since: new Date(0), nothing: null, left: undefined };
     const { access, refresh } = await app.auth.sessions.open({ id }, { claims: bound, amr: ['ticket'] });
@@ -89,7 +89,7 @@ describe.each([
     }
   });
 
-  test('the parent gets the same successor within the grace, byte for byte, with what is bound to it', async () => {
+  test('the parent gets the same successor within the grace, byte for byte, with the bound claims', async () => {
     const { id } = await createOwner(app);
     const claims = { zeta: { b: 1, a: [1.5, 1e21, 'ü"\\'] }, alpha: true };
     const { access, refresh } = await app.auth.sessions.open({ id }, { claims, amr: ['a', 'b'] });
@@ -103,14 +103,14 @@ describe.each([
     expect(claimsOf(parent.refreshToken)).toMatchObject({ ...claims, amr: ['a', 'b'] });
   });
 
-  test('claims with which no browser would keep the refresh token are refused, and no session is opened', async () => {
+  test('claims that make the refresh token too large for a cookie are refused, and no session is opened', async () => {
     const { id, live } = await createOwner(app);
     const opening = app.auth.sessions.open({ id }, { claims: { much: 'x'.repeat(3500) } });
     await expect(opening).rejects.toMatchObject({ code: 'token_too_large' });
     expect(await live()).toBe(1);
   });
 
-  test('a session of an older version was proved when it was opened, in a way that is not known', async () => {
+  test('a session of an older version was authenticated when it was opened, by an unknown method', async () => {
     const { client } = await createOwner(app);
     const openedAt = seconds(app);
     const older = withClaims(openToken(client.refreshToken), { amr: undefined, auth_time: undefined });
@@ -134,7 +134,7 @@ describe.each([
     expect(await live()).toBe(1);
   });
 
-  test('a form of the claims that toJSON gives brings no name of ours past the check', async () => {
+  test('a toJSON of the claims cannot add a reserved name after the check', async () => {
     const { id } = await createOwner(app);
     const claims = Object.assign(Object.create({ toJSON: () => ({ iss: 'another', nbf: 1 }) }), { tenant: 'acme' });
     const { access } = await app.auth.sessions.open({ id }, { claims });
@@ -148,7 +148,7 @@ describe.each([
     ['NUL', { value: 'a\0b' }],
     ['half a character', { value: ['\ud83d'] }],
     ['NUL in a name', { value: { 'a\0b': 1 } }],
-  ])('a claim that holds %s is refused, and no session is opened', async (_what, claims) => {
+  ])('a claim with %s is refused, and no session is opened', async (_what, claims) => {
     const { id, live } = await createOwner(app);
     const opening = app.auth.sessions.open({ id }, { claims });
     await expect(opening).rejects.toMatchObject({ code: 'claim_not_serializable' });
@@ -168,7 +168,7 @@ describe('forUser', () => {
   });
   afterAll(() => app.close());
 
-  test('sees what the session is worth and who asks, at a sign-in and at a refresh', async () => {
+  test('receives the data of the session and the client, at a sign-in and at a refresh', async () => {
     const agent = { 'user-agent': 'the agent of a test' };
     const email = `${crypto.randomUUID()}@example.com`;
     await app.client().register(email);
@@ -190,7 +190,7 @@ describe('forUser', () => {
     expect(given).toEqual([asked, asked]);
   });
 
-  test('sees the claims that are bound to the session, and no client where the app opens it without one', async () => {
+  test('receives the claims that are bound to the session, and no client if the app opens it without one', async () => {
     const { refresh } = await app.auth.sessions.open({ id: owner.id }, { claims: { tenant: 'acme' }, amr: ['ticket'] });
     expect(given).toEqual([
       { attributes: {}, session: { amr: ['ticket'], authTime: seconds(app), claims: { tenant: 'acme' } } },
@@ -199,7 +199,7 @@ describe('forUser', () => {
   });
 });
 
-describe('who comes in by mail', () => {
+describe('a user who signs in by mail', () => {
   let app: MailApp;
   beforeAll(async () => {
     const settings = { emailVerification: 'mandatory', sessionOnEmailVerification: true, invitations: true } as const;
@@ -212,7 +212,7 @@ describe('who comes in by mail', () => {
     return claimsOf(pair).amr;
   };
 
-  test('has proved a mailbox, and a password where one is set', async () => {
+  test('has proved a mailbox, and a password if one is set', async () => {
     const signUp = await app.client().register('ada@example.com');
     const mark = signUp.headers.getSetCookie()[0]?.split(';')[0] ?? '';
     const confirmed = await app.open(await app.linkTo('ada@example.com'), { headers: { cookie: mark } });

@@ -6,7 +6,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { Answer, TestClient } from '../support/test-client.js';
 import { AppRefreshToken } from '../support/users.js';
 
-/** Seconds, as the app below is set. */
+/** Seconds, as in the settings of the app below. */
 const IDLE = 100;
 const ABSOLUTE = 250;
 const GRACE = 10;
@@ -16,14 +16,14 @@ interface ModelToken {
   readonly exp: number;
 }
 
-/** A session as contract §3 has it: generations of tokens, of which the last is the live one. */
+/** A session as in contract §3: generations of tokens, of which the last is the live one. */
 interface ModelSession {
   readonly openedAt: number;
   readonly tokens: ModelToken[];
   isEnabled: boolean;
 }
 
-/** What the rules say, without a database, a signature or a race. */
+/** The rules, without a database, a signature or a race. */
 class Model {
   readonly sessions: ModelSession[] = [];
   isActive = true;
@@ -34,7 +34,7 @@ class Model {
     this.sessions.push({ openedAt: this.now, tokens: [{ iat: this.now, exp }], isEnabled: true });
   }
 
-  /** The outcome of presenting one generation of a session: a code, or the generation that the answer brings. */
+  /** The outcome of using one generation of a session: a code, or the generation in the answer. */
   refresh(session: ModelSession, generation: number): string | number {
     const token = session.tokens[generation] as ModelToken;
     const live = session.tokens.at(-1) as ModelToken;
@@ -57,7 +57,7 @@ class Model {
     return 'refresh_token_reused';
   }
 
-  /** Logging out wants a token that is not expired, of whatever generation. */
+  /** Logging out requires a token that has not expired, of any generation. */
   logout(session: ModelSession, generation: number): number {
     if (this.now >= (session.tokens[generation] as ModelToken).exp) return 401;
     session.isEnabled = false;
@@ -70,7 +70,7 @@ class Model {
   }
 }
 
-/** The app, with every token that it ever gave out. */
+/** The app, with every token that it ever issued. */
 interface Real {
   readonly app: TestApp;
   readonly owner: Owner;
@@ -83,7 +83,7 @@ async function assertSame(model: Model, { owner }: Real): Promise<void> {
   expect(await owner.live()).toBe(model.live);
 }
 
-/** A step that everything can happen at. */
+/** A step that can happen at any time. */
 function step(name: string, run: (model: Model, real: Real) => Promise<void>): Command {
   return {
     check: () => true,
@@ -95,7 +95,7 @@ function step(name: string, run: (model: Model, real: Real) => Promise<void>): C
   };
 }
 
-/** A step that needs a session: `at` and `back` choose one of its tokens, of whatever generation. */
+/** A step that needs a session: `at` and `back` choose one of its tokens, of any generation. */
 function tokenStep(
   name: string,
   { at, back }: { at: number; back: number },
@@ -179,7 +179,7 @@ const commands = [
   ),
 ];
 
-describe.each([AppRefreshToken, RefreshToken])('the whitelist, with tokens of %o', (refreshToken) => {
+describe.each([AppRefreshToken, RefreshToken])('the session table, with tokens of %o', (refreshToken) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({
@@ -188,7 +188,7 @@ describe.each([AppRefreshToken, RefreshToken])('the whitelist, with tokens of %o
   });
   afterAll(() => app.close());
 
-  test('behaves as the model of its rules in every sequence of steps', async () => {
+  test('behaves like the model of its rules in every sequence of steps', async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 40, size: 'max' }), async (steps) => {
         const owner = await createOwner(app);

@@ -27,7 +27,7 @@ describe.each([
     return body.map(({ lastUsedAt, expiresAt }: Record<string, string>) => [lastUsedAt, expiresAt]);
   };
 
-  test('show a rotation only when its grace is over, and no more exactly than in steps longer than the grace', async () => {
+  test('show a rotation only after its grace, and only in steps that are longer than the grace', async () => {
     const { client } = await createOwner(app);
     const openedAt = app.clock.now();
     app.clock.advance(7 * 60 + 13);
@@ -52,7 +52,7 @@ describe.each([
     ]);
   });
 
-  test('do not tell a rotation by their order either', async () => {
+  test('do not reveal a rotation by their order either', async () => {
     const owner = await createOwner(app);
     app.clock.advance(1800);
     const other = await owner.another();
@@ -66,7 +66,7 @@ describe.each([
     expect(await order()).toEqual([first, second]);
   });
 
-  test('are never before the session was opened', async () => {
+  test('are never earlier than the opening of the session', async () => {
     const { client } = await createOwner(app);
     const [{ createdAt, lastUsedAt }] = (await client.get('/auth/sessions')).body;
     expect(lastUsedAt >= createdAt).toBe(true);

@@ -22,7 +22,7 @@ describe('a session that the app opens in its own code', () => {
     app.orm.em.fork().findOneOrFail(AppUser, { email: address }, { populate: populate as never });
   const sessions = async () => (await app.database.pool.query('select * from auth_session')).rowCount;
 
-  test('needs no password hash: the user came in by another way', async () => {
+  test('needs no password hash, because the user has signed in by another method', async () => {
     const user = await load([]);
     expect(user.passwordHash).toBeUndefined();
     await client.changePassword(PASSWORD, 'quite another sentence to say');
@@ -30,7 +30,7 @@ describe('a session that the app opens in its own code', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test('is refused with a hash that is no longer the user’s', async () => {
+  test('is refused with an outdated password hash of the user', async () => {
     const user = await load(['passwordHash']);
     expect(user.passwordHash).toMatch(/^\$argon2id/);
     await app.database.pool.query(`update app_user set password_hash = 'another' where email = $1`, [address]);

@@ -19,7 +19,7 @@ async function start(settings: SettingsInput = {}, options: TestAppOptions = {})
   app.auth.events.on('session.revoked', ({ session, reason }) => ended.push({ session, reason }));
 }
 
-/** A browser that keeps what it is given. */
+/** A browser that keeps its cookies. */
 function browser() {
   const jar = new CookieJar();
   const post = async (path: string, body?: object, headers = {}): Promise<Answer> => {
@@ -34,8 +34,8 @@ function browser() {
 
 const credentials = (email = 'ada@example.com', password = PASSWORD) => ({ email, password });
 
-describe('a browser that is signed in', () => {
-  test('has one session after five sign-ins, and no copy of its cookies works any more', async () => {
+describe('a signed-in browser that signs in again', () => {
+  test('has one session after five sign-ins, and copies of its older cookies do not work', async () => {
     await start();
     const ada = browser();
     await ada.post('/auth/registration', credentials());
@@ -52,7 +52,7 @@ describe('a browser that is signed in', () => {
     expect((await ada.post('/auth/refresh')).status).toBe(200);
   });
 
-  test('at MAX_SESSIONS_PER_USER ends no session of another device: the replaced one makes room', async () => {
+  test('at MAX_SESSIONS_PER_USER ends no session of another device, because the replaced one makes room', async () => {
     await start({ maxSessionsPerUser: 2 });
     const phone = await app.signedUp('ada@example.com');
     app.clock.advance(1);
@@ -72,7 +72,7 @@ describe('a browser that is signed in', () => {
     expect(ended).toEqual([{ session: laptop.session(), reason: 'session-cap' }]);
   });
 
-  test('at MAX_SESSIONS_PER_USER gives no room to a cookie of somebody else', async () => {
+  test('at MAX_SESSIONS_PER_USER gets no room from a cookie of another user', async () => {
     await start({ maxSessionsPerUser: 1 });
     const [grace, ada] = [await app.signedUp('grace@example.com'), await app.signedUp('ada@example.com')];
     expect((await app.client().login('ada@example.com', PASSWORD, grace.cookieHeader)).status).toBe(200);
@@ -82,7 +82,7 @@ describe('a browser that is signed in', () => {
     ]);
   });
 
-  test("ends a session of another user and no other one of that user's", async () => {
+  test('ends its session of another user, and no other session of that user', async () => {
     await start();
     const elsewhere = await app.signedUp('grace@example.com');
     await app.signedUp('ada@example.com');
@@ -94,7 +94,7 @@ describe('a browser that is signed in', () => {
     expect((await elsewhere.refresh()).status).toBe(200);
   });
 
-  /** Each way that brings a cookie, to somebody who is signed in as Grace. */
+  /** Each way to get a new cookie, for a browser that is signed in as Grace. */
   const ways: [way: string, settings: SettingsInput, go: (grace: ReturnType<typeof browser>) => Promise<number>][] = [
     ['a sign-up', {}, async ({ post }) => (await post('/auth/registration', credentials('new@example.com'))).status],
     ['a sign-in', {}, async ({ post }) => (await post('/auth/login', credentials())).status],
@@ -142,7 +142,7 @@ describe('a browser that is signed in', () => {
       },
     ],
   ];
-  test.each(ways)('ends that session by %s', async (_way, settings, go) => {
+  test.each(ways)('ends its old session by %s', async (_way, settings, go) => {
     await start(settings);
     const { client, live } = await createOwner(app);
     if (settings.emailVerification === undefined) await app.signedUp('ada@example.com');
@@ -156,7 +156,7 @@ describe('a browser that is signed in', () => {
     expect((await grace.post('/auth/refresh')).status).toBe(200);
   });
 
-  test('keeps its session where the sign-in fails, is foreign, or brings no session', async () => {
+  test('keeps its session if the sign-in fails, is foreign, or opens no session', async () => {
     await start();
     const grace = await app.signedUp('grace@example.com');
     const post = (path: string, body: object, headers = {}) =>
@@ -173,8 +173,8 @@ describe('a browser that is signed in', () => {
   });
 });
 
-describe('a cookie that comes with a sign-in', () => {
-  test('ends nothing if it is forged, expired, of an ended session or of a neighbour', async () => {
+describe('a cookie that is sent with a sign-in', () => {
+  test('ends nothing if it is forged, expired, or belongs to an ended session or another app', async () => {
     await start();
     const [grace, gone] = [await app.signedUp('grace@example.com'), await app.signedUp()];
     await gone.logout();
@@ -188,7 +188,7 @@ describe('a cookie that comes with a sign-in', () => {
     expect(ended).toEqual([]);
   });
 
-  test('leaves no live session behind if it is refreshed at the same moment', async () => {
+  test('leaves no live session if it is refreshed at the same moment', async () => {
     await start();
     await app.signedUp('ada@example.com');
     const { client, live } = await createOwner(app);
@@ -223,7 +223,7 @@ describe('a cookie that comes with a sign-in', () => {
     ]);
   });
 
-  test('is not looked at in body mode', async () => {
+  test('is ignored in body mode', async () => {
     await start({ refreshTokenAsCookie: false });
     const grace = await app.signedUp('grace@example.com');
     const cookie = `refresh_token=${grace.refreshToken}`;

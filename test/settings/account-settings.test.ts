@@ -41,7 +41,7 @@ describe('the settings of accounts by mail', () => {
     ],
     ['mailRateLimit', 'off', []],
     ['mailRateLimit', '3/1h/account', [{ count: 3, seconds: 3600, scope: 'account' }]],
-  ])('%s=%s is understood', (property, text, value) => {
+  ])('%s=%s is accepted', (property, text, value) => {
     const settings = resolve({ ...PUBLIC, emailFrom: 'no-reply@example.com', [property]: text });
     expect(settings[property as keyof typeof settings]).toEqual(value);
   });
@@ -67,15 +67,15 @@ describe('the settings of accounts by mail', () => {
     ['registrationRateLimit', { registrationRateLimit: '5/1h/account' }],
     ['registrationRateLimit', { registrationRateLimit: '5/1h/ip,6/60m/ip' }],
     ['passwordResetLifetime', { passwordResetLifetime: '0s' }],
-  ])('%s is refused where it cannot be used (%o)', (property, input) => {
+  ])('%s is refused if it cannot work (%o)', (property, input) => {
     expect(refused(input)).toEqual([property]);
   });
 
-  test('a public URL over plain http is for development', () => {
+  test('a public URL with plain http is only for development', () => {
     expect(refused({ publicUrl: 'http://127.0.0.1:3000', development: true })).toEqual([]);
   });
 
-  test('whoever prints them does not see the password of the mail server', () => {
+  test('printed settings do not show the password of the mail server', () => {
     const settings = resolve({ smtpUrl: 'smtp://user:hunter2@mail.example.com', emailFrom: 'a@example.com' });
     expect(JSON.stringify(settings)).not.toContain('hunter2');
   });

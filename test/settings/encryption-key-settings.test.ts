@@ -27,7 +27,7 @@ describe('ENCRYPTION_KEYS', () => {
     }
   });
 
-  test('are a list with commas, or an array in the object form', () => {
+  test('are a list separated by commas, or an array in the object form', () => {
     expect(read(` ${text(first)} , ${text(second)}`).encryptionKeys).toEqual([text(first), text(second)]);
     const input: SettingsInput = { secretKey: SECRET, encryptionKeys: [text(first), text(second)] };
     expect(resolveSettings(input).encryptionKeys).toEqual([text(first), text(second)]);
@@ -44,7 +44,7 @@ describe('ENCRYPTION_KEYS', () => {
     ['nothing behind a comma', `${text(first)},`, 'key 2 is empty'],
     ['a bad second', `${text(first)},${text(second).slice(3)}`, 'key 2 has 30 bytes'],
     ['one key twice', `${text(first)},${text(second)},${first.toString('hex')}`, 'key 3 is the same as key 1'],
-  ])('are refused, without being shown: %s', (_, value, message) => {
+  ])('are refused without being shown: %s', (_, value, message) => {
     for (const environment of ['development', 'production']) {
       const fault = faultOf(() => read(value, environment));
       expect(fault).toEqual({
@@ -59,7 +59,7 @@ describe('ENCRYPTION_KEYS', () => {
     expect(faultOf(make)).toEqual({ setting: 'encryptionKeys', message: expect.stringMatching(/must be keys of 32/) });
   });
 
-  test('are needed in production, which is said beside all other faults', () => {
+  test('are required in production, and a missing one is reported with all other faults', () => {
     const message = 'must be set in production: `npx jwt-allauth generate-keys` makes a key';
     for (const environment of [undefined, 'production', 'staging'])
       expect(faultOf(() => read(undefined, environment))).toEqual({ setting: 'JWT_ALLAUTH_ENCRYPTION_KEYS', message });
@@ -68,7 +68,7 @@ describe('ENCRYPTION_KEYS', () => {
     for (const environment of ['development', 'test']) expect(read(undefined, environment).encryptionKeys).toEqual([]);
   });
 
-  test('are shown by nothing that prints the settings', () => {
+  test('are not shown when the settings are printed', () => {
     const settings = read(`${text(first)},${text(second)}`);
     for (const shown of [inspect(settings, { depth: 9, showHidden: true }), JSON.stringify(settings)]) {
       expect(shown).toContain('[redacted]');
@@ -77,7 +77,7 @@ describe('ENCRYPTION_KEYS', () => {
   });
 });
 
-test('without encryption keys development takes one that comes from the signing key, and warns', async () => {
+test('without encryption keys development derives one from the signing key, and warns', async () => {
   const app = await createTestApp({ settings: { encryptionKeys: [], loginRateLimit: '1/15m/account' } });
   const warning = 'encryptionKeys is not set: stored secrets are lost with the signing key, and production requires it';
   expect(app.log).toEqual([{ level: 'warn', message: warning }]);

@@ -18,7 +18,7 @@ const privatePem = (key: KeyObject, type: 'pkcs8' | 'pkcs1' | 'sec1' = 'pkcs8') 
 const publicPem = (key: KeyObject, type: 'spki' | 'pkcs1' = 'spki') =>
   createPublicKey(privatePem(key)).export({ type, format: 'pem' }) as string;
 
-/** The private member: KeyObject.equals leaves an error behind that Node then gives to the next key that is read. */
+/** The private member. KeyObject.equals would leave an error that Node then attributes to the next key that is read. */
 const secretOf = (key: KeyObject) => key.export({ format: 'jwk' }).d;
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
@@ -73,7 +73,7 @@ const read = (variables: Record<string, string>): Settings =>
   );
 const ringOf = (variables: Record<string, string>) => new KeyRing(read(variables));
 
-describe('the key that signs', () => {
+describe('the signing key', () => {
   test.each<[what: string, ALGORITHM: string, PRIVATE_KEY: string]>([
     ['RSA for RS256', 'RS256', privatePem(rsa)],
     ['RSA for PS512', 'PS512', privatePem(rsa)],
@@ -93,7 +93,7 @@ describe('the key that signs', () => {
     expect([rsa, p256, p384, p521].map(secretOf)).toContain(secretOf(signing.key));
   });
 
-  test('comes from a file as well, which is read once', async () => {
+  test('can come from a file, which is read once', async () => {
     const PRIVATE_KEY_FILE = await file('key.pem', privatePem(p256));
     const VERIFYING_KEYS_FILE = await file('older.pem', publicPem(rsa));
     const settings = read({ ALGORITHM: 'ES256', PRIVATE_KEY_FILE, VERIFYING_KEYS_FILE });
@@ -192,7 +192,7 @@ describe('the key that signs', () => {
     });
   });
 
-  test('is refused as a file that is missing, a folder, empty, set beside the text, or useless to the algorithm', async () => {
+  test('is refused as a file that is missing, a folder, empty, set together with the text, or unusable for the algorithm', async () => {
     const good = await file('good.pem', privatePem(p256));
     const cases: [Record<string, string>, RegExp][] = [
       [{ ALGORITHM: 'ES256', PRIVATE_KEY_FILE: join(directory, 'distinctive.pem') }, /cannot be read: ENOENT$/],
@@ -229,14 +229,14 @@ describe('the key that signs', () => {
   );
 });
 
-describe('the keys that verify beside it', () => {
+describe('the additional verifying keys', () => {
   const es = { ALGORITHM: 'ES256', PRIVATE_KEY: privatePem(p256) };
   const bound = (variables: Record<string, string>) => {
     const ring = ringOf(variables);
     return ring.publicKeys().map(({ alg }) => alg);
   };
 
-  test('are public keys and secrets in any order, with blank lines or without', () => {
+  test('are public keys and secrets in any order, with or without blank lines', () => {
     const forms = [
       `${publicPem(p384)}${publicPem(p521)}secret:${OLDER}`,
       `secret:${OLDER}\n\n${publicPem(p384)}\n\n\n${publicPem(p521)}\n`,
@@ -270,7 +270,7 @@ describe('the keys that verify beside it', () => {
     }
   });
 
-  test('may name the key that signs, as while a rotation is prepared', () => {
+  test('may include the signing key, as during the preparation of a rotation', () => {
     const ring = ringOf({ ...es, VERIFYING_KEYS: publicPem(p256) + publicPem(p384) + publicPem(p384) });
     expect(ring.publicKeys().map(({ alg }) => alg)).toEqual(['ES256', 'ES384']);
     expect(
@@ -313,14 +313,14 @@ describe('the keys that verify beside it', () => {
     });
   });
 
-  test('an older secret needs as many bytes as the algorithm that it is used with', () => {
+  test('an older secret needs as many bytes as its algorithm requires', () => {
     const VERIFYING_KEYS = `secret:${SECRET}`;
     const long = `${OLDER}${OLDER}`;
     expect(read({ ALGORITHM: 'HS384', SECRET_KEY: long, VERIFYING_KEYS }).algorithm).toBe('HS384');
     expect(faultOf(() => read({ ALGORITHM: 'HS512', SECRET_KEY: long, VERIFYING_KEYS })).message).toContain('64 bytes');
   });
 
-  test('an empty file and one set beside the text are refused', async () => {
+  test('an empty file is refused, and so is a file together with the text', async () => {
     const empty = await file('none.pem', '\n\n');
     const good = await file('one.pem', publicPem(p384));
     expect(faultOf(() => read({ ...es, VERIFYING_KEYS_FILE: empty })).message).toBe('is the path of an empty file');
@@ -331,7 +331,7 @@ describe('the keys that verify beside it', () => {
   });
 });
 
-test('all faults of keys are listed beside those of other settings, and nothing of a key, a file or OpenSSL is shown', async () => {
+test('all faults of keys are listed with those of other settings, and no part of a key, a file or an OpenSSL error is shown', async () => {
   const broken = privatePem(rsa).replace(/\n.+\n/, '\nAAAAdistinctiveAAAA\n');
   const make = () =>
     read({
@@ -357,7 +357,7 @@ test('all faults of keys are listed beside those of other settings, and nothing 
   }
 });
 
-test('an algorithm that does not exist is the only fault, whichever key comes with it', () => {
+test('an unknown algorithm is the only fault, whichever key comes with it', () => {
   const given: Record<string, string>[] = [{ SECRET_KEY: SECRET }, { PRIVATE_KEY: privatePem(p256) }, {}];
   for (const keys of given) {
     const fault = faultOf(() => read({ ALGORITHM: 'es256', ...keys }));
@@ -368,7 +368,7 @@ test('an algorithm that does not exist is the only fault, whichever key comes wi
   }
 });
 
-test('whoever prints the settings or the keys sees no key', () => {
+test('printed settings and keys do not show a key', () => {
   const PRIVATE_KEY = privatePem(p256);
   const settings = read({ ALGORITHM: 'ES256', PRIVATE_KEY, VERIFYING_KEYS: `secret:${OLDER}` });
   const ring = new KeyRing(settings);

@@ -9,7 +9,7 @@ import { resolveTokenClass } from '../../src/tokens/resolve-token-class.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { createTestApp, SECRET } from '../support/test-app.js';
 
-/** Where the modules of the fixtures find the one RefreshToken of this process. */
+/** The path at which the modules of the fixtures find the one RefreshToken of this process. */
 const BRIDGE = 'jwt-allauth test bridge';
 
 let directory: string;
@@ -58,13 +58,13 @@ describe('REFRESH_TOKEN', () => {
     },
   );
 
-  test('may name a default export and an absolute path', async () => {
+  test('can name a default export and an absolute path', async () => {
     const { default: byDefault } = await import(pathToFileURL(join(directory, 'good.js')).href);
     expect(await resolveTokenClass('./good.js#default', directory)).toBe(byDefault);
     expect(await resolveTokenClass(`${join(directory, 'good.js')}#default`, '/elsewhere')).toBe(byDefault);
   });
 
-  test('unset it is the shipped class', async () => {
+  test("defaults to the library's class", async () => {
     expect(await resolveTokenClass(undefined, directory)).toBe(RefreshToken);
   });
 
@@ -86,7 +86,7 @@ describe('REFRESH_TOKEN', () => {
     ['./throws-text.js#Own', /names the module \.\/throws-text\.js, which cannot be loaded(?!.*undefined)/],
     ['./syntax.js#Own', /names the module \.\/syntax\.js, which cannot be loaded/],
     ['./imports-missing.js#Own', /names the module \.\/imports-missing\.js, which cannot be loaded: .*nowhere/],
-  ])('%s stops the start with the name of the setting and what was found', async (specifier, found) => {
+  ])('%s stops the start with the name of the setting and the value that was found', async (specifier, found) => {
     const { faults, code } = await refusal(specifier);
     expect(code).toBe('invalid_settings');
     expect(faults).toEqual([{ setting: 'JWT_ALLAUTH_REFRESH_TOKEN', message: expect.stringMatching(found) }]);
@@ -105,7 +105,7 @@ describe('REFRESH_TOKEN', () => {
     ]);
   });
 
-  test('is looked at when the app starts, not at the first sign-in', async () => {
+  test('is checked when the app starts, not at the first sign-in', async () => {
     const { orm, close } = await createTestApp();
     const settings = settingsFromEnv({
       JWT_ALLAUTH_SECRET_KEY: SECRET,

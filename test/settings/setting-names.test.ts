@@ -16,12 +16,12 @@ const fromEnv = (variables: Record<string, string>) =>
 /** Every fault as one line, as it is printed. */
 const linesOf = (make: () => unknown) => faultsOf(make).map(({ setting, message }) => `${setting} ${message}`);
 
-describe('a fault names the variable, or the property, that was typed', () => {
+describe('a fault uses the name of the variable or of the property, as it was given', () => {
   const LINKS = 'links in mails begin with it';
   test.each<[property: keyof SettingsInput, value: string, variable: string, message: (name: string) => string]>([
     ['emailVerification', 'mandatory', 'EMAIL_VERIFICATION', (url) => `needs ${url}: ${LINKS}`],
     ['invitations', 'true', 'INVITATIONS', (url) => `needs ${url}: ${LINKS}`],
-  ])('where %s needs another', (property, value, variable, message) => {
+  ])('if %s requires another setting', (property, value, variable, message) => {
     expect(linesOf(() => fromEnv({ [`JWT_ALLAUTH_${variable}`]: value }))).toEqual([
       `JWT_ALLAUTH_${variable} ${message('JWT_ALLAUTH_PUBLIC_URL')}`,
     ]);
@@ -30,7 +30,7 @@ describe('a fault names the variable, or the property, that was typed', () => {
     ).toEqual([`${property} ${message('publicUrl')}`]);
   });
 
-  test('in every message that points to another setting', () => {
+  test('in every message that refers to another setting', () => {
     const lines = linesOf(() =>
       fromEnv({
         JWT_ALLAUTH_ADMIN_MANAGED_REGISTRATION: 'true',
@@ -52,7 +52,7 @@ describe('a fault names the variable, or the property, that was typed', () => {
     expect(lines.join('\n')).not.toMatch(/[{}]|publicUrl|smtpUrl/);
   });
 
-  describe('also when it is found after the settings were read', () => {
+  describe('also if it is found after the settings were read', () => {
     let app: TestApp;
     let folder: string;
     beforeAll(async () => {
@@ -91,7 +91,7 @@ describe('a fault names the variable, or the property, that was typed', () => {
 });
 
 describe('a # in a .env file', () => {
-  test('cuts what is not quoted, and the fault says what was received', () => {
+  test('cuts off an unquoted value, and the fault shows the received value', () => {
     const env = parseEnv('JWT_ALLAUTH_REFRESH_TOKEN=./dist/token.js#Token\n') as Record<string, string>;
     expect(linesOf(() => fromEnv(env))).toEqual([
       'JWT_ALLAUTH_REFRESH_TOKEN must be a class or module#Export, but is "./dist/token.js"; ' +
@@ -101,7 +101,7 @@ describe('a # in a .env file', () => {
     expect(fromEnv(quoted).refreshToken).toBe('./dist/token.js#Token');
   });
 
-  test('cuts no line of .env.example once it is taken into use', async () => {
+  test('cuts no line of .env.example after it is uncommented', async () => {
     const { readFile } = await import('node:fs/promises');
     const lines = (await readFile(EXAMPLE, 'utf8')).split('\n').filter((line) => /^#[A-Z_]+=/.test(line));
     for (const line of lines) {
@@ -110,7 +110,7 @@ describe('a # in a .env file', () => {
     }
   });
 
-  test('is never a reason to repeat a secret', () => {
+  test('never causes a message that contains a secret', () => {
     const env = parseEnv('JWT_ALLAUTH_SECRET_KEY=sesame#open\nJWT_ALLAUTH_SMTP_URL=sesame#open') as Record<
       string,
       string

@@ -17,14 +17,14 @@ describe('settings as an object', () => {
     });
   });
 
-  test('what is undefined has its default', () => {
+  test('an undefined setting has its default', () => {
     const undefinedOnes = Object.fromEntries(Object.keys(new Settings()).map((property) => [property, undefined]));
     expect({ ...resolve({ ...undefinedOnes, secretKey, encryptionKeys: ENCRYPTION_KEY }) }).toStrictEqual({
       ...resolve(),
     });
   });
 
-  test('durations are seconds or strings, everything else is typed or the string of the variable', () => {
+  test('durations are seconds or strings; other settings are typed or the string of the variable', () => {
     const typed = resolve({
       accessTokenLifetime: 60,
       refreshTokenLifetime: 7200,
@@ -47,12 +47,12 @@ describe('settings as an object', () => {
     expect(typed.accessTokenLifetime).toBe(60);
   });
 
-  test('the token class may be given itself', () => {
+  test('the token class can be given itself', () => {
     class Own extends RefreshToken {}
     expect(resolve({ refreshToken: Own }).refreshToken).toBe(Own);
   });
 
-  test('settings that were resolved once are taken as they are', () => {
+  test('resolved settings are accepted unchanged', () => {
     const once = settingsFromEnv({
       JWT_ALLAUTH_SECRET_KEY: secretKey,
       JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
@@ -86,7 +86,7 @@ describe('settings as an object', () => {
     expect(others.map((value) => inspect(value))).toEqual([]);
   });
 
-  test('an unknown property is refused with the nearest name, beside all other faults and by property name', () => {
+  test('an unknown property is refused with the nearest name, together with all other faults, by property name', () => {
     const faults = faultsOf(() =>
       resolve({ acessTokenLifetime: 60, issuer: '', refreshReuseGrace: '10', secretKey: 'short' }),
     );
@@ -100,7 +100,7 @@ describe('settings as an object', () => {
   });
 
   test.each(['socialLogin', 'passkeys'])(
-    '%s, for which there is no code, is unknown instead of ignored',
+    '%s, which is not implemented, is refused as unknown instead of ignored',
     (property) => {
       expect(faultOf(() => resolve({ [property]: 'true' }))).toEqual({
         setting: property,
@@ -109,7 +109,7 @@ describe('settings as an object', () => {
     },
   );
 
-  test('whoever prints settings does not see the secret', () => {
+  test('printed settings do not show the secret', () => {
     const settings = resolve();
     const shown = [
       inspect(settings, { depth: 9 }),
@@ -175,7 +175,7 @@ describe('the refresh cookie', () => {
     expect(resolve(input)).toMatchObject(input);
   });
 
-  test('NODE_ENV alone does not make an insecure cookie acceptable, unless it says development or test', () => {
+  test('NODE_ENV makes an insecure cookie acceptable only with the value development or test', () => {
     const insecure = {
       JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
       JWT_ALLAUTH_SECRET_KEY: secretKey,
@@ -198,7 +198,7 @@ describe('REFRESH_TOKEN_TRANSPORT', () => {
     return [refreshTokenTransport, refreshTokenAsCookie];
   };
 
-  test('decides alone, and the short form does where it is left out', () => {
+  test('takes precedence; without it refreshTokenAsCookie decides', () => {
     expect(transportOf({})).toEqual([undefined, true]);
     expect(transportOf({ refreshTokenAsCookie: false })).toEqual([undefined, false]);
     expect(transportOf({ refreshTokenTransport: 'cookie' })).toEqual(['cookie', true]);
@@ -206,7 +206,7 @@ describe('REFRESH_TOKEN_TRANSPORT', () => {
     expect(transportOf({ refreshTokenTransport: 'both' })).toEqual(['both', true]);
   });
 
-  test('may stand beside a short form that says the same, and settings that were resolved are taken as they are', () => {
+  test('can be set together with a matching refreshTokenAsCookie, and resolved settings are accepted unchanged', () => {
     expect(transportOf({ refreshTokenTransport: 'body', refreshTokenAsCookie: 'false' })).toEqual(['body', false]);
     expect(transportOf({ refreshTokenTransport: 'cookie', refreshTokenAsCookie: true })).toEqual(['cookie', true]);
     for (const refreshTokenTransport of ['cookie', 'body', 'both']) {
@@ -219,17 +219,22 @@ describe('REFRESH_TOKEN_TRANSPORT', () => {
     ['body', true],
     ['cookie', false],
     ['both', false],
-  ])('%s beside a short form of %s is a fault that names both', (refreshTokenTransport, refreshTokenAsCookie) => {
-    const variables = {
-      JWT_ALLAUTH_SECRET_KEY: secretKey,
-      JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
-      JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT: refreshTokenTransport,
-      JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: String(refreshTokenAsCookie),
-    };
-    const message = 'contradicts JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE; remove that one';
-    expect(() => settingsFromEnv(variables)).toThrow(`JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT ${message}`);
-    expect(() => resolve({ refreshTokenTransport, refreshTokenAsCookie })).toThrow('contradicts refreshTokenAsCookie');
-  });
+  ])(
+    '%s together with a refreshTokenAsCookie of %s is a fault that names both',
+    (refreshTokenTransport, refreshTokenAsCookie) => {
+      const variables = {
+        JWT_ALLAUTH_SECRET_KEY: secretKey,
+        JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+        JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT: refreshTokenTransport,
+        JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: String(refreshTokenAsCookie),
+      };
+      const message = 'contradicts JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE; remove that one';
+      expect(() => settingsFromEnv(variables)).toThrow(`JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT ${message}`);
+      expect(() => resolve({ refreshTokenTransport, refreshTokenAsCookie })).toThrow(
+        'contradicts refreshTokenAsCookie',
+      );
+    },
+  );
 
   test.each(['', 'Both', 'cookie,body', true, null])('%s is refused', (refreshTokenTransport) => {
     expect(() => resolve({ refreshTokenTransport })).toThrow('refreshTokenTransport');

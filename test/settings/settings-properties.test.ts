@@ -32,7 +32,7 @@ const limits = fc
     value: parts.map((part) => ({ ...part, seconds: 900 })),
   }));
 
-/** Property of the settings to a valid value: as a variable has it, and as it must come out. */
+/** Property of the settings to a valid value: the text of the variable, and the result. */
 const VALID = fc.record(
   {
     refreshTokenAsCookie: flag,
@@ -69,7 +69,7 @@ function outcome(variable: string, value: string): { settings?: object; refused?
 }
 
 describe('any settings', () => {
-  test('every subset of valid variables comes out as it was meant, and the rest as defaults', () => {
+  test('every subset of valid variables has the intended values, and the rest has defaults', () => {
     fc.assert(
       fc.property(VALID, (chosen) => {
         const entries = Object.entries(chosen);
@@ -82,7 +82,7 @@ describe('any settings', () => {
     );
   });
 
-  test('a text that is neither true nor false is refused for a flag, and never taken for either', () => {
+  test('a text that is neither true nor false is refused for a flag, and never interpreted', () => {
     const nearly = fc.mixedCase(fc.constantFrom('true', 'false', 'yes', 'no', 'on', 'off', 't', 'f'));
     const texts = fc.oneof(fc.string({ unit: 'binary' }), nearly, fc.integer().map(String));
     fc.assert(
@@ -96,7 +96,7 @@ describe('any settings', () => {
     );
   });
 
-  test('a text that is not a count with a unit is refused for a duration, and never rounded or taken for the default', () => {
+  test('a text that is not a count with a unit is refused for a duration, and never rounded or replaced by the default', () => {
     const nearly = fc
       .tuple(
         fc.constantFrom('', '-', '+', ' ', '0x'),

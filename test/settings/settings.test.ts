@@ -17,7 +17,7 @@ const read = (variables: Record<string, string | undefined> = {}, more: Record<s
 };
 
 describe('settingsFromEnv', () => {
-  test('a secret is enough: everything else has the documented default', () => {
+  test('needs only a secret: everything else has the documented default', () => {
     expect({ ...read() }).toStrictEqual({
       development: false,
       refreshToken: undefined,
@@ -145,7 +145,7 @@ describe('settingsFromEnv', () => {
       ],
     ],
     ['LOGIN_RATE_LIMIT', 'off', 'loginRateLimit', []],
-  ])('%s=%s is understood and nothing else changes', (variable, value, property, parsed) => {
+  ])('%s=%s is accepted and nothing else changes', (variable, value, property, parsed) => {
     expect({ ...read({ [variable]: value }) }).toEqual({ ...read(), [property]: parsed });
   });
 
@@ -160,7 +160,7 @@ describe('settingsFromEnv', () => {
     expect(read({}, { NODE_ENV }).development).toBe(development);
   });
 
-  test('variables of other programs and undefined ones are left alone', () => {
+  test('variables of other programs and undefined ones are ignored', () => {
     const settings = read(
       { ISSUER: undefined, SESSION_LIFETIME: undefined },
       { PATH: '/bin', JWT_SECRET: 'other', A: '' },
@@ -207,7 +207,7 @@ describe('settingsFromEnv', () => {
     ['LOGIN_RATE_LIMIT', '10', '10/15m', '10/15m/user', '0/15m/ip', '-1/15m/ip', '10/15/ip', '10/0s/ip', '1.5/1m/ip'],
     ['LOGIN_RATE_LIMIT', '10/15m/ip+account', 'OFF', 'off,10/15m/ip', '10/15m/ip,', '10/15m/ip;5/1m/ip', 'false'],
     ['LOGIN_RATE_LIMIT', '10/15m/ip,10/15m/ip', '10/15m/ip,5/900s/ip'],
-  ])('%s is refused when it cannot be understood: %s, %s …', (variable, ...values) => {
+  ])('%s is refused if it is not valid: %s, %s …', (variable, ...values) => {
     const others = values.filter((value) => {
       const settings = refusedSettings(() => read({ [variable]: value }));
       return settings.join() !== `JWT_ALLAUTH_${variable}`;
@@ -272,7 +272,7 @@ describe('settingsFromEnv', () => {
   });
 
   test.each(['SOCIAL_LOGIN', 'DEVELOPMENT', ''])(
-    'JWT_ALLAUTH_%s, for which there is no code, is unknown instead of ignored',
+    'JWT_ALLAUTH_%s, which is not implemented, is refused as unknown instead of ignored',
     (name) => {
       const fault = faultOf(() => read({ [name]: 'true' }));
       expect(fault).toEqual({
@@ -289,7 +289,7 @@ describe('settingsFromEnv', () => {
     });
   });
 
-  test('all faults are listed at once by variable name, and no value is repeated anywhere', () => {
+  test('all faults are listed at once by variable name, and no value is repeated', () => {
     const value = 'ZZ distinctive-9f3a';
     const variables = [
       'REFRESH_TOKEN',

@@ -15,11 +15,11 @@ import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { type Answer, PASSWORD, type TestClient } from '../support/test-client.js';
 
-/** What a change of a factor does. */
+/** The effect of a change of a factor. */
 const RAISE_EPOCH = 'update auth_account set credential_epoch = credential_epoch + 1 where user_id = $1';
 const OTHER = 'another sentence of some length';
 
-/** What each hook does, and what it was given. */
+/** The behaviour of each hook, and the arguments that it received. */
 const does: { -readonly [name in keyof AuthHooks]: () => unknown } = {};
 const seen = { signUp: [] as SignUpHook[], signIn: [] as SignInHook[], refresh: [] as RefreshHook[] };
 const hooks: AuthHooks = {
@@ -40,7 +40,7 @@ const hooks: AuthHooks = {
 const refuse = () => {
   throw new JwtAllauthError('not_today', { status: 403, detail: 'Nobody comes in today.' });
 };
-/** Does something once, the next time that a hook is asked. */
+/** Runs some work once, at the next call of a hook. */
 const once = (work: () => unknown) => {
   let isDone = false;
   return async () => {
@@ -69,7 +69,7 @@ describe.each([
 
   const query = (sql: string, ...values: unknown[]) => app.database.pool.query(sql, values);
   const userBy = async (address: string) => (await query('select * from app_user where email = $1', address)).rows[0];
-  /** Everything that a refused request must leave as it was. */
+  /** The state that a refused request must not change. */
   const everything = async () => {
     const users = await query('select id, email, password_hash, is_active from app_user order by id');
     return [users.rows, await app.sessions()];
@@ -80,7 +80,7 @@ describe.each([
     host: new URL(app.url).host,
   });
 
-  test('see who signs up and who signs in, and the client, and never a password', async () => {
+  test('receive the user at a sign-up and a sign-in, and the client, and never a password', async () => {
     const address = email();
     await app.client().register(address.toUpperCase(), PASSWORD, { firstName: 'Ada', lastName: 'Lovelace' });
     const person = { email: address, firstName: 'Ada', lastName: 'Lovelace' };
@@ -94,7 +94,7 @@ describe.each([
     expect([seen.signUp.length, seen.refresh.length]).toEqual([1, 0]);
   });
 
-  test('see the session that is refreshed, with what is bound to it', async () => {
+  test('receive the session that is refreshed, with its bound claims', async () => {
     const { id } = await createOwner(app);
     const { refresh } = await app.auth.signIn({ id }, { method: 'ticket', claims: { tenant: 'acme' } });
     expect(seen.signIn).toMatchObject([{ user: { id }, amr: ['ticket'], client: undefined }]);
@@ -126,7 +126,7 @@ describe.each([
     expect((await known.refresh()).status).toBe(200);
   });
 
-  test('that fail are a 500, and nothing is written either', async () => {
+  test('that fail cause a 500, and nothing is written either', async () => {
     const address = email();
     const known = await app.signedUp(address);
     const before = await everything();
@@ -140,7 +140,7 @@ describe.each([
     expect(await everything()).toEqual(before);
   });
 
-  test('are asked before a hash of outdated parameters is renewed', async () => {
+  test('are called before a hash with outdated parameters is renewed', async () => {
     const address = email();
     await app.signedUp(address);
     const outdated = await hash(PASSWORD, { memoryCost: 128, timeCost: 1, parallelism: 1 });
@@ -153,7 +153,7 @@ describe.each([
     expect((await userBy(address)).password_hash).not.toBe(outdated);
   });
 
-  test('are asked about right proofs only', async () => {
+  test('are called only with a correct proof', async () => {
     const address = email();
     await app.signedUp(address);
     seen.signIn.length = 0;
@@ -164,7 +164,7 @@ describe.each([
     expect(seen.signIn).toEqual([]);
   });
 
-  test('have a connection to themselves, and hold no row', async () => {
+  test('hold no connection and no row while they run', async () => {
     const address = email();
     const known = await app.signedUp(address);
     const { id } = await userBy(address);
@@ -180,7 +180,7 @@ describe.each([
     expect((await known.changePassword(PASSWORD, OTHER)).status).toBe(200);
   });
 
-  test('do not run where a lost answer is repeated, nor for a replay', async () => {
+  test('are not called for a retry after a lost answer, nor for a replay', async () => {
     const { client: tab, live } = await createOwner(app);
     const [retry, thief] = [tab.copy(), tab.copy()];
     app.clock.advance(100);
@@ -195,7 +195,7 @@ describe.each([
     expect([seen.refresh.length, await live()]).toEqual([1, 0]);
   });
 
-  test('of parallel refreshes let each have the one successor', async () => {
+  test('of parallel refreshes let each request have the same successor', async () => {
     const { client: tab, live } = await createOwner(app);
     const tabs = Array.from({ length: 6 }, () => tab.copy());
     app.clock.advance(100);
@@ -205,7 +205,7 @@ describe.each([
     expect(await live()).toBe(1);
   });
 
-  test('let a refresh say what the user is after the hook', async () => {
+  test('can change the user, and the refresh has the new values', async () => {
     const { id, client: tab } = await createOwner(app);
     does.beforeRefresh = () => query('update app_user set role = 7 where id = $1', id);
     expect((await tab.refresh()).status).toBe(200);
@@ -225,7 +225,7 @@ describe.each([
       ['a deletion', () => query('delete from app_user where id = $1', owner.id)],
       ['its expiry', async () => app.clock.advance('14d')],
     ];
-    test.each(endings)('%s wins: no tokens, and the session stays ended', async (_what, end) => {
+    test.each(endings)('%s takes precedence: no tokens, and the session stays ended', async (_what, end) => {
       does.beforeRefresh = once(end);
       const answer = await owner.client.refresh();
       expectProblem(answer, 401, 'token_not_valid');
@@ -257,7 +257,7 @@ describe.each([
       return (await query(sql, id)).rows[0].live;
     };
 
-    test('a change of credentials wins against a sign-in by the app', async () => {
+    test('a change of credentials takes precedence over a sign-in by the app', async () => {
       does.beforeSignIn = once(() => query(RAISE_EPOCH, id));
       const signIn = app.auth.signIn({ id }, { method: 'ticket' });
       await expect(signIn).rejects.toMatchObject({ code: 'incorrect_credentials' });
@@ -270,7 +270,7 @@ describe.each([
       ['a password change', () => known.changePassword(PASSWORD, OTHER), 1],
       ['a deletion', () => query('delete from app_user where id = $1', id), 0],
       ['a change of credentials', () => query(RAISE_EPOCH, id), 1],
-    ] as const)('%s wins: no session is opened', async (_what, end, left) => {
+    ] as const)('%s takes precedence: no session is opened', async (_what, end, left) => {
       does.beforeSignIn = once(end);
       expectProblem(await app.client().login(address), 401, 'incorrect_credentials');
       expect(await live()).toBe(left);
@@ -281,7 +281,7 @@ describe.each([
       ['the revocation of all', () => app.auth.sessions.revokeAll(id), 'token_not_valid'],
       ['a deactivation', () => app.auth.deactivation.deactivate(id), 'incorrect_credentials'],
       ['another password change', () => known.copy().changePassword(PASSWORD, OTHER), 'incorrect_credentials'],
-    ] as const)('%s wins against a password change: nothing is changed', async (_what, end, code) => {
+    ] as const)('%s takes precedence over a password change: nothing is changed', async (_what, end, code) => {
       let hash: string | undefined;
       does.beforeSignIn = once(async () => {
         await end();
@@ -306,7 +306,7 @@ describe('the hooks of an app that confirms addresses', () => {
     app.open(await app.linkTo(address), { headers: { cookie } });
   const count = async (sql: string, ...values: unknown[]) => (await app.database.pool.query(sql, values)).rowCount;
 
-  test('run before a sign-up is stored, whether or not the address is taken, and count no mail', async () => {
+  test('run before a sign-up is stored, whether or not the address is taken, and a refused sign-up counts no mail', async () => {
     const [taken, free] = [email(), email()];
     const cookie = markOf(await app.client().register(taken));
     await confirm(taken, cookie);
@@ -326,7 +326,7 @@ describe('the hooks of an app that confirms addresses', () => {
     ['routing-controllers', () => Promise.reject(new HttpError(403, 'Nobody comes in today.'))],
     ['http-errors', () => Promise.reject(Object.assign(new Error('Nobody'), { status: 403, expose: true }))],
   ])(
-    'are asked about a session that a confirmed address opens; an error of %s leaves it confirmed',
+    'are called for a session that a confirmed address opens; an error of %s leaves the address confirmed',
     async (_, refuses) => {
       const address = email();
       const cookie = markOf(await app.client().register(address));
@@ -340,7 +340,7 @@ describe('the hooks of an app that confirms addresses', () => {
     },
   );
 
-  test('are asked before a password is set by mail: refused, the link stays good', async () => {
+  test('are called before a password is set by mail: after a refusal the link stays valid', async () => {
     const address = email();
     await confirm(address, markOf(await app.client().register(address)));
     await app.client().send('POST', '/auth/password/reset', { email: address });
@@ -355,7 +355,7 @@ describe('the hooks of an app that confirms addresses', () => {
     expect((await app.client().login(address, OTHER)).status).toBe(200);
   });
 
-  test('that refuse a form with 401 are told on a page, and the link stays good', async () => {
+  test('that refuse a form with 401 are shown on a page, and the link stays valid', async () => {
     const address = email();
     await confirm(address, markOf(await app.client().register(address)));
     await app.client().send('POST', '/auth/password/reset', { email: address });
@@ -374,7 +374,7 @@ describe('the hooks of an app that confirms addresses', () => {
     expect((await app.client().login(address, OTHER)).status).toBe(200);
   });
 
-  test('a deactivation wins against a password set by mail while one runs', async () => {
+  test('a deactivation takes precedence over a password set by mail while one runs', async () => {
     const address = email();
     await confirm(address, markOf(await app.client().register(address)));
     await app.client().send('POST', '/auth/password/reset', { email: address });

@@ -30,7 +30,7 @@ describe('the limit per client address', () => {
   beforeEach(() => app.database.pool.query('delete from auth_counter'));
   afterAll(() => app.close());
 
-  test('holds over many accounts, known and unknown, and for that address only', async () => {
+  test('applies across many accounts, known and unknown, and for that address only', async () => {
     for (let index = 0; index < 4; index++) {
       expect((await login(app, '203.0.113.7', `nobody${index}@example.com`)).status).toBe(401);
     }
@@ -56,7 +56,7 @@ describe('the limit per client address', () => {
     ['neighbouring IPv6 networks', '2001:db8:1:2::1', '2001:db8:1:3::1'],
     ['IPv4 addresses mapped into IPv6', '::ffff:203.0.113.9', '::ffff:203.0.113.10'],
     ['neighbouring IPv4 addresses', '203.0.113.9', '203.0.113.10'],
-  ])('counts %s apart', async (_what, guesser, bystander) => {
+  ])('counts %s separately', async (_what, guesser, bystander) => {
     for (let index = 0; index < 5; index++) {
       expect((await login(app, guesser, `nobody${index}@example.com`)).status).toBe(401);
     }
@@ -84,7 +84,7 @@ test.each([
 });
 
 describe('the limit per account', () => {
-  test('holds over many addresses, and successes elsewhere neither cost nor clear anything', async () => {
+  test('applies across many addresses, and successes elsewhere neither count nor reset anything', async () => {
     const app = await appWith('5/1h/account');
     await app.signedUp('ada@example.com');
     for (let index = 0; index < 4; index++) {
@@ -101,7 +101,7 @@ describe('the limit per account', () => {
     await app.close();
   });
 
-  test('strangers at a hundred addresses shut out strangers, but not the owner where they signed in before', async () => {
+  test('guesses from a hundred addresses lock out new networks, but not the owner at a known network', async () => {
     const app = await appWith('10/15m/account+ip,100/15m/ip,100/1h/account');
     await app.signedUp('ada@example.com');
     expect((await login(app, '198.51.100.1', 'ada@example.com', PASSWORD)).status).toBe(200);
@@ -114,7 +114,7 @@ describe('the limit per account', () => {
     expectLimited(await login(app, '203.0.113.201', 'ada@example.com', PASSWORD), 3600);
     expect(await app.liveSessions()).toBe(sessions);
 
-    // A wrong one there gets the answer that it gets everywhere: it must not tell that there is an account.
+    // A wrong password there gets the usual answer, so that it does not reveal that there is an account.
     expectLimited(await login(app, '198.51.100.1', 'ada@example.com'), 3600);
     expect((await login(app, '198.51.100.1', 'ada@example.com', PASSWORD)).status).toBe(200);
     expect(await app.liveSessions()).toBe(sessions + 1);
@@ -122,7 +122,7 @@ describe('the limit per account', () => {
     await app.close();
   });
 
-  test('at the owner’s address the limit of the pair holds all the same', async () => {
+  test('at the owner’s address the limit of the pair still applies', async () => {
     const app = await appWith('3/15m/account+ip,3/1h/account');
     await app.signedUp('ada@example.com');
     expect((await login(app, '198.51.100.1', 'ada@example.com', PASSWORD)).status).toBe(200);
@@ -136,7 +136,7 @@ describe('the limit per account', () => {
     await app.close();
   });
 
-  test('at the owner’s address the limit of the account alone bounds the guesses too', async () => {
+  test('at the owner’s address the limit of the account still bounds the guesses, if it is the only one', async () => {
     const app = await appWith('3/1h/account');
     await app.signedUp('ada@example.com');
     expect((await login(app, '198.51.100.1', 'ada@example.com', PASSWORD)).status).toBe(200);
@@ -147,7 +147,7 @@ describe('the limit per account', () => {
     await app.close();
   });
 
-  test('an address is the owner’s for one account only', async () => {
+  test('an address is known for one account only', async () => {
     const app = await appWith('3/1h/account');
     await app.signedUp('mallory@example.com');
     await app.signedUp('ada@example.com');

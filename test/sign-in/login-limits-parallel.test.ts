@@ -9,11 +9,11 @@ const DEFAULT_LIMITS = '10/15m/account+ip,100/15m/ip,100/1h/account';
 
 describe('sixty guesses at the same moment', () => {
   test.each([
-    // The pair, the network and the account; where the owner is known at the network, a counter of its own as well.
+    // The pair, the network and the account; a network that the owner has used has its own counter as well.
     ['one server', 1, 'ada@example.com', 4],
     ['two servers on one database', 2, 'ada@example.com', 4],
     ['two servers, at an account that nobody has', 2, 'nobody@example.com', 3],
-  ])('get exactly ten looks at the password on %s', async (_what, servers, email, counters) => {
+  ])('get exactly ten checks of the password on %s', async (_what, servers, email, counters) => {
     const { CountingHasher, counts } = countingHasher();
     const options = { settings: { loginRateLimit: DEFAULT_LIMITS }, auth: { services: [CountingHasher] } };
     const first = await createTestApp(options);
@@ -40,7 +40,7 @@ describe('sixty guesses at the same moment', () => {
 });
 
 describe('attempts of every kind at the same moment', () => {
-  test('right passwords cost nothing, however many are checked at once', async () => {
+  test('correct passwords count nothing, however many are checked at once', async () => {
     const app = await createTestApp({ settings: { loginRateLimit: DEFAULT_LIMITS } });
     await app.signedUp('ada@example.com');
     const answers = await Promise.all(Array.from({ length: 20 }, () => app.client().login('ada@example.com')));

@@ -8,12 +8,12 @@ import { waitForBlocked } from '../support/test-database.js';
 const WRONG = 'not the sentence that was chosen';
 const DEFAULT_LIMITS = '10/15m/account+ip,100/15m/ip,100/1h/account';
 
-/** Asserts that so many guesses in a row are let through, and found wrong. */
+/** Asserts that this number of guesses in a row is checked, and found wrong. */
 async function expectFailures(count: number, guess: () => Promise<Answer>): Promise<void> {
   for (let index = 0; index < count; index++) expectProblem(await guess(), 401, 'incorrect_credentials');
 }
 
-/** Asserts the refusal of a limit, with the seconds after which it ends. */
+/** Asserts the refusal of a limit, with the seconds until it ends. */
 function expectLimited(answer: Answer, seconds: number): void {
   expectProblem(answer, 429, 'too_many_requests');
   expect(answer.headers.get('retry-after')).toBe(String(seconds));
@@ -38,7 +38,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
   });
   afterAll(() => app.close());
 
-  test('after them even the right password is refused, without a look at it, until the window that the first one opened ends', async () => {
+  test('after them even the correct password is refused unchecked, until the window of the first failure ends', async () => {
     await expectFailures(1, () => client.login('ada@example.com', WRONG));
     app.clock.advance(100);
     await expectFailures(9, () => client.login('ada@example.com', WRONG));
@@ -54,14 +54,14 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
     expect(await app.sessions()).toHaveLength(sessions.length + 1);
   });
 
-  test('a window that has passed gives ten new failures, not fewer and not more', async () => {
+  test('after a window exactly ten new failures are possible', async () => {
     await expectFailures(10, () => client.login('ada@example.com', WRONG));
     app.clock.advance(900);
     await expectFailures(10, () => client.login('ada@example.com', WRONG));
     expectLimited(await client.login('ada@example.com'), 900);
   });
 
-  test('an address that nobody has is limited in the same answers', async () => {
+  test('an unknown address is limited with the same answers', async () => {
     const answersFor = async (email: string) => {
       const answers: unknown[] = [];
       for (let index = 0; index < 12; index++) {
@@ -75,14 +75,14 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
     expect(await answersFor('nobody@example.com')).toEqual(known);
   });
 
-  test('a success clears them', async () => {
+  test('a success resets them', async () => {
     await expectFailures(9, () => client.login('ada@example.com', WRONG));
     expect((await client.login('ada@example.com')).status).toBe(200);
     await expectFailures(10, () => client.login('ada@example.com', WRONG));
     expectLimited(await client.login('ada@example.com'), 900);
   });
 
-  test('a right password for an inactive account is no failure', async () => {
+  test('a correct password for an inactive account is no failure', async () => {
     await app.signedUp('inactive@example.com');
     await app.database.pool.query(`update app_user set is_active = false where email = 'inactive@example.com'`);
     for (let index = 0; index < 12; index++) {
@@ -118,7 +118,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
     expectLimited(await client.login('ada@example.com'), 900);
   });
 
-  test('guesses at the old password, when it is changed, are counted for the session, apart from those at the login', async () => {
+  test('guesses at the old password during a change are counted for the session, separately from those at the login', async () => {
     const user = await app.signedUp('changer@example.com');
     const other = app.client();
     expect((await other.login('changer@example.com')).status).toBe(200);
@@ -135,7 +135,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
     expect((await client.login('changer@example.com', next)).status).toBe(200);
   });
 
-  test('a new password that the rules refuse is no guess', async () => {
+  test('a new password that the rules refuse is not a guess', async () => {
     const user = await app.signedUp('rules@example.com');
     const counters = await countersOf(app);
     for (let index = 0; index < 12; index++) {
@@ -144,7 +144,7 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
     expect(await countersOf(app)).toEqual(counters);
   });
 
-  test('the table names neither an address nor an e-mail', async () => {
+  test('the table contains neither an address nor an e-mail', async () => {
     await expectFailures(1, () => client.login('ada@example.com', WRONG));
     expect((await client.login('ada@example.com')).status).toBe(200);
     const rows = await countersOf(app);
@@ -154,19 +154,19 @@ describe('ten failures in a quarter of an hour for an account at an address', ()
   });
 });
 
-describe('the arithmetic of limits', () => {
-  test.each(['account+ip', 'ip'])('successes are free for the limit per %s', async (scope) => {
+describe('how limits count', () => {
+  test.each(['account+ip', 'ip'])('successes do not count for the limit per %s', async (scope) => {
     const app = await createTestApp({ settings: { loginRateLimit: `4/15m/${scope}` } });
     const client = await app.signedUp('ada@example.com');
     await expectFailures(3, () => client.login('ada@example.com', WRONG));
     for (let index = 0; index < 6; index++) expect((await client.login('ada@example.com')).status).toBe(200);
-    // The pair starts anew after a success; what is counted for everybody at the address does not.
+    // The pair starts again after a success; the count for everybody at the address does not.
     await expectFailures(scope === 'ip' ? 1 : 4, () => client.login('ada@example.com', WRONG));
     expectLimited(await client.login('ada@example.com', WRONG), 900);
     await app.close();
   });
 
-  test('a refused attempt uses up no other limit', async () => {
+  test('a refused attempt does not count for any other limit', async () => {
     const app = await createTestApp({ settings: { loginRateLimit: '2/15m/account+ip,4/10m/ip,4/1h/account' } });
     const client = await app.signedUp('ada@example.com');
     await expectFailures(2, () => client.login('ada@example.com', WRONG));
@@ -177,7 +177,7 @@ describe('the arithmetic of limits', () => {
     await app.close();
   });
 
-  test('a refused attempt leaves no row, so that nobody can fill the table for free', async () => {
+  test('a refused attempt adds no row, so that nobody can fill the table', async () => {
     const app = await createTestApp({ settings: { loginRateLimit: '10/15m/account+ip,2/15m/ip,10/1h/account' } });
     const client = app.client();
     await expectFailures(2, () => client.login('ada@example.com', WRONG));
@@ -189,7 +189,7 @@ describe('the arithmetic of limits', () => {
     await app.close();
   });
 
-  test('off means that nothing is counted', async () => {
+  test('off disables all counting', async () => {
     const app = await createTestApp({ settings: { loginRateLimit: 'off' } });
     const client = await app.signedUp('ada@example.com');
     await expectFailures(30, () => client.login('ada@example.com', WRONG));

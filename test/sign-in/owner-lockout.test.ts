@@ -7,24 +7,24 @@ import { type Answer, PASSWORD, type TestClient } from '../support/test-client.j
 import { until } from '../support/until.js';
 
 // A simulated day. A botnet guesses the passwords of two accounts in every quarter of an hour, before their owners act.
-// What is measured: in how many quarters an owner could not act, by position.
+// The test measures in how many quarters an owner was locked out, by position.
 const HOURS = 24;
 const QUARTERS = 4 * HOURS;
 const BOTS = 1000;
-/** Guesses for each account in the first quarter of an hour, when the count starts anew, and in each later one. */
+/** Guesses for each account in the first quarter of an hour, when the count restarts, and in each later one. */
 const [FIRST, LATER] = [110, 5];
 const ADA = 'ada@example.com';
 const CAROL = 'carol@example.com';
 const HOME = '198.51.100.1';
-/** Where Ada has a session as well. One bot is in this network. */
+/** Ada has a session here as well. One bot is in this network. */
 const OFFICE = '198.51.100.2';
 
-/** The limits as they are, without the wait before a refusal. */
+/** The real limits, without the delay before a refusal. */
 class PromptLimiter extends LoginLimiter {
   protected override readonly refusalMilliseconds = 0;
 }
 
-/** How often each password was looked at. */
+/** The number of checks of each password. */
 const looks = new Map<string, number>();
 
 /** A hash that costs nothing: the botnet tries thousands of passwords. */
@@ -43,13 +43,13 @@ class CheapHasher extends PasswordHasher {
 
 let app: MailApp;
 let bots = 0;
-/** Ada's session, which travels with her. */
+/** Ada's session, which moves with her between networks. */
 let ada: TestClient;
-/** In how many quarters an owner tried to act, and was shut out, by position. */
+/** In how many quarters an owner tried to act, and was locked out, by position. */
 const figures: Record<string, { tried: number; shutOut: number }> = {};
-/** The answers that shut an owner out. */
+/** The answers that lock an owner out. */
 const refusals = new Set<string>();
-/** Guesses of the botnet whose password was looked at, by account, for each hour. */
+/** The botnet's guesses whose password was checked, by account, for each hour. */
 const guessed: Record<string, number[]> = { [ADA]: [], [CAROL]: [] };
 
 const from = (ip: string) => ({ 'x-forwarded-for': ip });
@@ -66,7 +66,7 @@ function keep(client: TestClient, answer: Answer): TestClient {
   return Object.assign(client, { access: answer.body.access, refreshToken: answer.cookie?.value });
 }
 
-/** Guesses of the next bots, or of one that is given. Adds the passwords that were looked at to the hour's. */
+/** Guesses of the next bots, or of the given one. Adds the checked passwords to those of the hour. */
 async function guess(email: string, count: number, hour: number, ip?: string): Promise<void> {
   const password = `a guess for ${email}`;
   const before = looks.get(password) ?? 0;
@@ -80,7 +80,7 @@ async function guess(email: string, count: number, hour: number, ip?: string): P
   hours[hour] = (hours[hour] ?? 0) + (looks.get(password) ?? 0) - before;
 }
 
-/** Counts the quarter as shut out, unless the answer is the one of an owner who can act. */
+/** Counts the quarter as locked out, unless the answer shows that the owner can act. */
 function note(position: string, expected: number, { status, body }: Answer): void {
   const isShutOut = status !== expected;
   const { tried, shutOut } = figures[position] ?? { tried: 0, shutOut: 0 };
@@ -88,7 +88,7 @@ function note(position: string, expected: number, { status, body }: Answer): voi
   if (isShutOut) refusals.add(`${position}: ${status} ${body.code}`);
 }
 
-/** Ada acts in her session, from a network that nobody has seen. */
+/** Ada acts in her session, from a network that was never used before. */
 async function actSignedIn(quarter: number): Promise<void> {
   const ip = from(`192.0.2.${quarter}`);
   const refreshed = await ada.send('POST', '/auth/refresh', undefined, { ...ada.cookieHeader, ...ip });
@@ -96,7 +96,7 @@ async function actSignedIn(quarter: number): Promise<void> {
   const headers = { ...keep(ada, refreshed).bearer, ...ip };
   const body = { email: `ada-${quarter}@example.com`, password: PASSWORD };
   note('signed in, address change', 202, await ada.send('POST', '/auth/email/change', body, headers));
-  // A row of the app keeps the account: the answer to the right password is 409.
+  // A row of the app keeps the account: the answer to the correct password is 409.
   note('signed in, deletion', 409, await ada.send('DELETE', '/auth/user', { password: PASSWORD }, headers));
 }
 
@@ -123,7 +123,7 @@ async function reset(quarter: number): Promise<void> {
   note('signed in, password change', 200, await carol.send('POST', '/auth/password/change', change, headers));
 }
 
-/** Ada signs in at home, at a network that nobody has seen, and at the office. */
+/** Ada signs in at home, at a network that was never used before, and at the office. */
 async function signIn(quarter: number): Promise<void> {
   await login(ADA, HOME, 'a slip of the fingers');
   note('home', 200, await login(ADA, HOME, PASSWORD));
@@ -160,10 +160,10 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => app.close());
 
-test('all 1,000 addresses guess all day, and 100 passwords an hour are looked at for an account', () => {
+test('all 1,000 addresses guess all day, and 100 passwords an hour are checked for an account', () => {
   expect(bots).toBeGreaterThan(5 * BOTS);
   const eachHour = (count: number) => Array(HOURS).fill(count);
-  // The bot in a network that is known has the counter of that network beside: ten in each quarter.
+  // A bot in a known network uses the separate counter of that network: ten in each quarter.
   expect(guessed).toEqual({ [ADA]: eachHour(140), [CAROL]: eachHour(100) });
 });
 
@@ -174,21 +174,21 @@ test.each([
   ['signed in, deletion', QUARTERS],
   ['signed in, password change', HOURS],
   ['after a reset, where it was made', HOURS],
-])('the owner is never shut out: %s', (position, tried) => {
+])('the owner is never locked out: %s', (position, tried) => {
   expect(figures[position]).toEqual({ tried, shutOut: 0 });
 });
 
 test.each([
   ['new network', QUARTERS],
-  // A new password makes all other networks new ones.
+  // A new password makes all other networks unknown.
   ['after a reset, elsewhere', HOURS],
   ['known network with a bot in it', QUARTERS],
-])('the owner is shut out for as long as the botnet goes on: %s', (position, tried) => {
+])('the owner is locked out while the botnet is active: %s', (position, tried) => {
   expect(figures[position]).toEqual({ tried, shutOut: tried });
   expect([...refusals]).toContain(`${position}: 429 too_many_requests`);
 });
 
-test('at a new network the owner is shut out for at most an hour after the last guess', async () => {
+test('at a new network the owner is locked out for at most an hour after the last guess', async () => {
   await guess(ADA, FIRST, HOURS);
   const refused = await login(ADA, '192.0.2.250', PASSWORD);
   expect([refused.status, refused.body.code]).toEqual([429, 'too_many_requests']);

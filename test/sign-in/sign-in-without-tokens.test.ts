@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-/** What a sign-in could write to. */
+/** All state that a sign-in could change. */
 async function state() {
   const sessions = await app.sessions();
   const { rows: users } = await app.database.pool.query('select * from app_user order by id');
@@ -34,7 +34,7 @@ async function state() {
   return { sessions, users, keys, audit, told: [...told] };
 }
 
-test('a sign-in for which no tokens can be made leaves the session whose cookie it replaces', async () => {
+test('a sign-in for which no tokens can be created keeps the session whose cookie it would replace', async () => {
   const client = await app.signedUp('ada@example.com');
   const before = await state();
   isAway = true;
@@ -44,7 +44,7 @@ test('a sign-in for which no tokens can be made leaves the session whose cookie 
   expect((await client.refresh()).status).toBe(200);
 });
 
-test('a change of the password for which no tokens can be made changes nothing', async () => {
+test('a password change for which no tokens can be created changes nothing', async () => {
   const client = await app.signedUp('ada@example.com');
   const before = await state();
   isAway = true;
@@ -55,7 +55,7 @@ test('a change of the password for which no tokens can be made changes nothing',
   expect((await app.client().login('ada@example.com', NEW)).status).toBe(200);
 });
 
-test('a reset for which no tokens can be made leaves the link good', async () => {
+test('a reset for which no tokens can be created leaves the link valid', async () => {
   await app.signedUp('ada@example.com');
   await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
   const opened = await app.open(await app.linkTo('ada@example.com'));

@@ -19,15 +19,15 @@ import { type Answer, PASSWORD } from '../support/test-client.js';
 import { AppUser, Organization } from '../support/users.js';
 
 const OTHER = 'another sentence of some length';
-/** What a change of a factor does. */
+/** The effect of a change of a factor. */
 const RAISE_EPOCH = 'update auth_account set credential_epoch = credential_epoch + 1 where user_id = $1';
 const CHALLENGE = { challenge: 'an opaque string', methods: ['totp', 'recovery_code'], expires_in: 300 };
 
-/** What the gate of a module does, and what it was asked. */
+/** The behaviour of a module's gate, and the arguments that it received. */
 let gate: (attempt: SignInAttempt) => unknown = () => undefined;
 const asked: SignInAttempt[] = [];
 
-/** The door with a gate as a module adds it. */
+/** The sign-in service with a gate, as a module adds it. */
 class GatedSignIn extends SignInService {
   constructor(kernel: ConstructorParameters<typeof SignInService>[0]) {
     super(kernel);
@@ -67,7 +67,7 @@ function expectChallenge(answer: Answer): void {
   expect(answer.cookie).toBeUndefined();
 }
 
-describe.each([RefreshToken, undefined])('the door, with the token class %o', (refreshToken) => {
+describe.each([RefreshToken, undefined])('signing in with a gate, with the token class %o', (refreshToken) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ settings: refreshToken && { refreshToken }, auth: { services: [GatedSignIn] } });
@@ -79,7 +79,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
   const userBy = async (address: string) =>
     (await app.database.pool.query('select * from app_user where email = $1', [address])).rows[0];
 
-  test('asks a gate at each way in, with the user and what was proved', async () => {
+  test('calls the gate for each way to sign in, with the user and the proved factors', async () => {
     const address = email();
     const client = await app.signedUp(address);
     const { id } = await userBy(address);
@@ -94,10 +94,10 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
       { user, amr: ['ticket'], claims: { tenant: 'acme' } },
     ]);
     expect(await client.refresh()).toMatchObject({ status: 200 });
-    expect(asked).toHaveLength(4); // a refresh opens nothing
+    expect(asked).toHaveLength(4); // a refresh opens no session
   });
 
-  test('answers a challenge to a sign-in, and opens no session', async () => {
+  test('answers a sign-in with a challenge, and opens no session', async () => {
     const address = email();
     await app.signedUp(address);
     const before = await sessions();
@@ -105,10 +105,10 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     expectChallenge(await app.client().login(address));
     expect(await sessions()).toBe(before);
     expectProblem(await app.client().login(address, 'a wrong sentence of some length'), 401, 'incorrect_credentials');
-    expect(asked).toHaveLength(2); // the sign-up, and the right password
+    expect(asked).toHaveLength(2); // the sign-up, and the correct password
   });
 
-  test('answers a challenge to a sign-up that is stored all the same', async () => {
+  test('answers a sign-up with a challenge, and still stores the user', async () => {
     const address = email();
     gate = challenge;
     const before = await sessions();
@@ -119,7 +119,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     expect((await app.client().login(address)).status).toBe(200);
   });
 
-  test('answers a challenge to a password change that holds all the same', async () => {
+  test('answers a password change with a challenge, and still changes the password', async () => {
     const address = email();
     const client = await app.signedUp(address);
     gate = challenge;
@@ -130,7 +130,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     expect((await client.login(address, OTHER)).status).toBe(200);
   });
 
-  test('keeps what was proved through a password change; a password alone freshens no second factor', async () => {
+  test('keeps the proved factors at a password change; a password alone does not renew a second factor', async () => {
     const address = email();
     await app.signedUp(address);
     const { id } = await userBy(address);
@@ -150,7 +150,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     expect(claimsOf(again.access)).toMatchObject({ amr: ['mail', 'pwd'], auth_time: openedAt + 1200 });
   });
 
-  test('answers a refusal as it is, and nothing of what was asked for has happened', async () => {
+  test('returns a refusal unchanged, and the refused request has no effect', async () => {
     const address = email();
     const client = await app.signedUp(address);
     const before = await sessions();
@@ -166,7 +166,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     expect((await client.login(address)).status).toBe(200);
   });
 
-  test('asks no gate about a user who is not active, and says so after the right password only', async () => {
+  test('calls no gate for an inactive user, and reports the inactivity only after the correct password', async () => {
     const address = email();
     await app.signedUp(address);
     await app.auth.deactivation.deactivate((await userBy(address)).id);
@@ -189,19 +189,16 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
     ],
     ['a deletion', (id) => app.database.pool.query('delete from app_user where id = $1', [id])],
   ];
-  test.each(overtakers)(
-    'opens no session for a sign-in that %s overtakes while a gate is asked',
-    async (what, overtake) => {
-      const address = email();
-      await app.signedUp(address);
-      const { id } = await userBy(address);
-      gate = () => overtake(id);
-      expectProblem(await app.client().login(address), 401, 'incorrect_credentials');
-      const { rowCount } = await app.database.pool.query('select 1 from auth_session where user_id = $1', [id]);
-      expect(rowCount).toBe(what === 'a deletion' ? 0 : 1); // that of the sign-up
-      expect(asked).toHaveLength(2);
-    },
-  );
+  test.each(overtakers)('opens no session for a sign-in if %s happens while a gate runs', async (what, overtake) => {
+    const address = email();
+    await app.signedUp(address);
+    const { id } = await userBy(address);
+    gate = () => overtake(id);
+    expectProblem(await app.client().login(address), 401, 'incorrect_credentials');
+    const { rowCount } = await app.database.pool.query('select 1 from auth_session where user_id = $1', [id]);
+    expect(rowCount).toBe(what === 'a deletion' ? 0 : 1); // that of the sign-up
+    expect(asked).toHaveLength(2);
+  });
 
   test('binds the claims of a sign-in by the app to its session', async () => {
     const { id } = await createOwner(app);
@@ -245,7 +242,7 @@ describe.each([RefreshToken, undefined])('the door, with the token class %o', (r
   });
 });
 
-test('each gate of a module is asked, in the order of the modules, until one says no', async () => {
+test('each gate of a module is called, in the order of the modules, until one refuses', async () => {
   const order: string[] = [];
   const module = (name: string): AuthModule => ({
     name,
@@ -272,7 +269,7 @@ test('each gate of a module is asked, in the order of the modules, until one say
   await app.close();
 });
 
-test('a route of the app signs in by a ticket, or answers the challenge, which nobody may store', async () => {
+test('a route of the app signs in with a ticket, or answers with the challenge, which is not cached', async () => {
   let app: TestApp;
   @Service()
   @JsonController('/tickets')
@@ -299,7 +296,7 @@ test('a route of the app signs in by a ticket, or answers the challenge, which n
   await app.close();
 });
 
-test('a user who is made inactive is refused before any gate of a module, and not stored', async () => {
+test('a user who is created inactive is refused before any gate of a module, and not stored', async () => {
   class Inactive extends UserCreationService {
     protected override createUser(...made: Parameters<UserCreationService['createUser']>) {
       return Object.assign(super.createUser(...made), { isActive: false });
@@ -313,7 +310,7 @@ test('a user who is made inactive is refused before any gate of a module, and no
   await app.close();
 });
 
-test('where no old password is asked for, a password change proves nothing', async () => {
+test('without the old password a password change proves nothing', async () => {
   const settings = { oldPasswordFieldEnabled: false };
   const app = await createTestApp({ settings, auth: { services: [GatedSignIn] } });
   const client = await app.signedUp();
@@ -326,7 +323,7 @@ test('where no old password is asked for, a password change proves nothing', asy
   await app.close();
 });
 
-describe('the door of an app that confirms addresses', () => {
+describe('signing in with a gate in an app that confirms addresses', () => {
   let app: MailApp;
   beforeAll(async () => {
     const settings = { emailVerification: 'mandatory', sessionOnEmailVerification: true, invitations: true } as const;
@@ -346,7 +343,7 @@ describe('the door of an app that confirms addresses', () => {
     return app.open(await app.linkTo(address), { headers: { cookie } });
   };
   const set = (path: string, cookie: string) => app.client().send('POST', path, { newPassword: OTHER }, { cookie });
-  /** Asks for a reset, opens its link, and gives the cookie of the form. */
+  /** Requests a reset, opens its link, and returns the cookie of the form. */
   const resetOf = async (address: string, count: number) => {
     await app.client().send('POST', '/auth/password/reset', { email: address });
     const { cookies } = await app.open(await app.linkTo(address, count));
@@ -354,7 +351,7 @@ describe('the door of an app that confirms addresses', () => {
   };
   const RESET = '/auth/password/reset/set-new';
 
-  test('refuses an unconfirmed address before any gate is asked, never with a challenge', async () => {
+  test('refuses an unconfirmed address before any gate is called, never with a challenge', async () => {
     const address = email();
     await confirm(address);
     await app.database.pool.query('update app_user set email_verified = false where email = $1', [address]);
@@ -367,7 +364,7 @@ describe('the door of an app that confirms addresses', () => {
     expect([asked, await sessionsOf(address)]).toEqual([[], before]);
   });
 
-  test('lets who is signed in with an unconfirmed address change the password', async () => {
+  test('lets a signed-in user with an unconfirmed address change the password', async () => {
     const address = email();
     await confirm(address);
     const client = app.client();
@@ -376,7 +373,7 @@ describe('the door of an app that confirms addresses', () => {
     expect((await client.changePassword(PASSWORD, OTHER)).status).toBe(200);
   });
 
-  test.each([challenge, refuse])('confirms an address also where no session is opened: %o', async (decision) => {
+  test.each([challenge, refuse])('confirms an address even if no session is opened: %o', async (decision) => {
     const address = email();
     gate = decision;
     const page = await confirm(address);
@@ -387,7 +384,7 @@ describe('the door of an app that confirms addresses', () => {
     expect((await app.client().login(address)).status).toBe(200);
   });
 
-  test('answers a challenge to a password set by mail, which is set, and the link is used up', async () => {
+  test('answers a password set by mail with a challenge: the password is set, and the link is used up', async () => {
     const address = email();
     await confirm(address);
     const cookie = await resetOf(address, 2);
@@ -401,7 +398,7 @@ describe('the door of an app that confirms addresses', () => {
     expect((await app.client().login(address, OTHER)).status).toBe(200);
   });
 
-  test('says on the page of a password set by mail that the second factor follows', async () => {
+  test('says on the page after a password set by mail that the second factor follows', async () => {
     const address = email();
     await confirm(address);
     const cookie = await resetOf(address, 2);
@@ -417,7 +414,7 @@ describe('the door of an app that confirms addresses', () => {
     expect((await app.client().login(address, OTHER)).status).toBe(200);
   });
 
-  test('refuses a password set by mail as a whole: the link stays good', async () => {
+  test('refuses a password set by mail as a whole: the link stays valid', async () => {
     const address = email();
     await confirm(address);
     const cookie = await resetOf(address, 2);
@@ -428,7 +425,7 @@ describe('the door of an app that confirms addresses', () => {
     expect((await set(RESET, cookie)).status).toBe(200);
   });
 
-  test('asks at an invitation that is accepted, and answers its challenge', async () => {
+  test('calls the gate when an invitation is accepted, and answers with its challenge', async () => {
     const staff = app.client();
     const [inviter, guest] = [email(), email()];
     await confirm(inviter);

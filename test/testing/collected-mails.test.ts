@@ -3,7 +3,7 @@ import { CollectedMails } from '../../src/testing/index.js';
 
 const mail = (to: string, text: string) => ({ to, subject: 'A subject', text, html: '', messageId: '<1@example.com>' });
 
-test('the latest mail to an address is waited for until there are so many, whatever the case of the address', async () => {
+test('the latest mail to an address is returned once there are enough, whatever the case of the address', async () => {
   const mails = new CollectedMails();
   const second = mails.linkTo('Ada@Example.com ', 2);
   await mails.send(mail('ada@example.com', 'Open https://app.example.com/1'));
@@ -15,7 +15,7 @@ test('the latest mail to an address is waited for until there are so many, whate
   expect(mails.all).toHaveLength(3);
 });
 
-test('what was sent can be forgotten, and is not counted any more', async () => {
+test('cleared mails are not counted any more', async () => {
   const mails = new CollectedMails();
   await mails.send(mail('ada@example.com', 'Open https://app.example.com/1'));
   mails.clear();
@@ -25,7 +25,7 @@ test('what was sent can be forgotten, and is not counted any more', async () => 
   expect(await next).toBe('https://app.example.com/2');
 });
 
-test('a mail without a link leads nowhere', async () => {
+test('a mail without a link causes an error', async () => {
   const mails = new CollectedMails();
   await mails.send(mail('ada@example.com', 'No link'));
   await expect(mails.linkTo('ada@example.com')).rejects.toThrow('there is no link in the mail to ada@example.com');

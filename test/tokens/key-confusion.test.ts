@@ -9,7 +9,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
 import { newKey, type TestKey } from '../support/test-keys.js';
 
-/** Signs by hand whatever the header says: `alg` here is only what is done. */
+/** Signs by hand, whatever the header says: `alg` is here only the algorithm that is used. */
 function signWith(alg: string, key: string | Buffer, header: object, claims: Part): string {
   const input = `${encode(header)}.${encode(claims)}`;
   const hash = `sha${alg.slice(2)}`;
@@ -24,7 +24,7 @@ function signWith(alg: string, key: string | Buffer, header: object, claims: Par
   return `${input}.${signature.toString('base64url')}`;
 }
 
-/** The app signs with RS256; an EC key and a secret of older tokens verify beside it. */
+/** The app signs with RS256; an EC key and a secret verify older tokens. */
 let app: TestApp;
 let client: TestClient;
 let rsa: TestKey;
@@ -49,7 +49,7 @@ const secret = () => hmac.settings.secretKey ?? '';
 const kidOf = ({ settings }: TestKey) =>
   new KeyRing(resolveSettings({ encryptionKeys: ENCRYPTION_KEY, ...settings })).signing.id;
 
-/** A forged token made of a genuine one: by what it says of its key, and by what signed it. */
+/** A forged token made from a real one: the changed header fields, and the key that signed it. */
 type Forge = (header: Record<string, unknown>, claims: object) => string;
 
 const publicForms: [string, () => string | Buffer][] = [
@@ -158,7 +158,7 @@ const genuine = [
   ],
 ] satisfies [string, Forge][];
 
-describe('a token under a key that is not its own', () => {
+describe('a token with a key that does not belong to it', () => {
   const forged = (token: string, forge: Forge) => {
     const { header, claims } = openToken(token);
     return forge(header, claims);
@@ -174,7 +174,7 @@ describe('a token under a key that is not its own', () => {
     expect(app.events).toEqual([]);
   });
 
-  test.each(genuine)('is accepted under its own, signed by hand in the same way: %s', async (_, forge) => {
+  test.each(genuine)('is accepted with its own key, signed by hand in the same way: %s', async (_, forge) => {
     const headers = { authorization: `Bearer ${forged(client.access, forge)}` };
     expect((await app.client().send('GET', '/auth/user', undefined, headers)).status).toBe(200);
     const cookie = `refresh_token=${forged(client.refreshToken, forge)}`;

@@ -7,7 +7,7 @@ import type { TestClient } from '../support/test-client.js';
 import type { TestDatabase } from '../support/test-database.js';
 import { newKey, type TestKey } from '../support/test-keys.js';
 
-/** What a client knows, on another server. */
+/** The client with its tokens, on another server. */
 const movedTo = (app: TestApp, { access, refreshToken }: TestClient): TestClient =>
   Object.assign(app.client(), { access, refreshToken });
 
@@ -38,7 +38,7 @@ describe('a new key', () => {
     [['PS384', 'PS384']],
     [['ES384', 'ES256', 'HS256']],
   ] as const)(
-    'signs nobody out on the way %s: old tokens are used once, new ones are made with the new key',
+    'signs nobody out on the way %s: old tokens still work once, new ones are signed with the new key',
     async (way) => {
       const keys = await Promise.all(way.map(newKey));
       let client: TestClient | undefined;
@@ -65,7 +65,7 @@ describe('a new key', () => {
     },
   );
 
-  test('is known to nobody where the old one was taken out: its tokens are refused, and no session ends', async () => {
+  test('is not accepted where the old key was removed: its old tokens are refused, and no session ends', async () => {
     const [old, next] = [await newKey('ES256'), await newKey('ES256')];
     const client = await withKey(old, '', (app) => app.signedUp());
     await withKey(next, '', async (app) => {
@@ -79,7 +79,7 @@ describe('a new key', () => {
     });
   });
 
-  test('gives a client that refreshed under the old one the same successor within the grace', async () => {
+  test('gives a client that refreshed under the old key the same successor within the grace', async () => {
     const [old, next] = [await newKey('HS256'), await newKey('ES256')];
     const tabs = await withKey(old, '', async (app) => {
       const client = await app.signedUp();
@@ -99,7 +99,7 @@ describe('a new key', () => {
 
 const CLIENTS = 6;
 
-/** Requests of all clients that have to come back before the next server is replaced. */
+/** Requests of all clients that must be answered before the next server is replaced. */
 const BETWEEN = 40;
 
 interface Server {
@@ -108,14 +108,14 @@ interface Server {
   onIdle?: () => void;
 }
 
-/** Servers behind a load balancer that lets requests end before it takes a server away. */
+/** Servers behind a load balancer that lets requests finish before it removes a server. */
 class Servers {
   readonly #servers: Server[] = [];
   #turn = 0;
 
   constructor(private readonly database: TestDatabase) {}
 
-  /** Starts a server with these settings, in the place of the one at `index` if there is one. */
+  /** Starts a server with these settings, replacing the one at `index` if there is one. */
   async start(index: number, settings: SettingsInput): Promise<void> {
     const app = await createTestApp({ database: this.database, settings });
     const old = this.#servers[index];
@@ -128,7 +128,7 @@ class Servers {
     await old.app.close();
   }
 
-  /** Sends a request to one server and then the other, in turns. */
+  /** Sends a request to each server in turn. */
   async send<T>(work: (app: TestApp) => Promise<T>): Promise<T> {
     const server = this.#servers[this.#turn++ % this.#servers.length];
     if (!server) throw new Error('no server');
@@ -146,7 +146,7 @@ class Servers {
   }
 }
 
-/** Clients that call and refresh without a pause, each one thing after the other, on whichever server. */
+/** Clients that call and refresh without a pause, one request after the other, on any server. */
 class Load {
   readonly statuses: number[] = [];
   readonly algorithms = new Set<unknown>();
@@ -160,7 +160,7 @@ class Load {
     this.#running = Promise.all(clients.map((client) => this.#use(client)));
   }
 
-  /** Resolves when so many more requests were answered. */
+  /** Resolves when this number of further requests is answered. */
   async more(count: number): Promise<void> {
     await new Promise<void>((done) => {
       this.#waiting = { count: this.statuses.length + count, done };
@@ -225,7 +225,7 @@ describe('a rotation of the key under load, server by server', () => {
         .slice(0, step)
         .map((each) => each.older)
         .join('\n');
-      // The next key is made known everywhere before any server signs with it.
+      // Every server gets the next key before any server signs with it.
       if (next) await roll({ ...key.settings, verifyingKeys: `${older}\n${next.older}` });
       if (next) await roll({ ...next.settings, verifyingKeys: `${older}\n${key.older}` });
     }

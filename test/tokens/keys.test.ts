@@ -46,7 +46,7 @@ describe('every algorithm', () => {
   });
 
   test.each(ALGORITHMS)(
-    '%s counts failed logins in development, under a key that its own key gives',
+    '%s counts failed logins in development, with a key derived from the signing key',
     async (algorithm) => {
       const { settings } = await newKey(algorithm);
       const own = { ...settings, encryptionKeys: [], loginRateLimit: '1/15m/account' };
@@ -62,7 +62,7 @@ describe('every algorithm', () => {
 
 describe('the same successor within the grace', () => {
   test.each(['PS256', 'ES256'] as const)(
-    'says the same under %s, though no two signatures are equal',
+    'has the same claims under %s, although signatures differ',
     async (algorithm) => {
       const app = await createTestApp({ settings: (await newKey(algorithm)).settings });
       const tab = await app.signedUp();
@@ -93,7 +93,7 @@ describe('a flood of tokens with unknown key ids', () => {
   });
   afterAll(() => app.close());
 
-  test('is refused without a look at a signature, a hash, a key or the database', async () => {
+  test('is refused without a check of a signature, a hash, a key or the database', async () => {
     const work = ['createVerify', 'createHmac', 'createHash', 'createPublicKey', 'createSecretKey', 'verify'] as const;
     const spies = [...work.map((name) => vi.spyOn(crypto, name)), vi.spyOn(jwt, 'verify'), vi.spyOn(jwt, 'decode')];
     syncBuiltinESMExports();
@@ -109,14 +109,14 @@ describe('a flood of tokens with unknown key ids', () => {
 
       const known = await app.signedUp();
       expect((await known.get('/auth/user')).status).toBe(200);
-      expect(spies[0]).toHaveBeenCalled(); // so that what was counted is what verifies
+      expect(spies[0]).toHaveBeenCalled(); // shows that the spied functions do the verifying
     } finally {
       for (const spy of spies) spy.mockRestore();
       syncBuiltinESMExports();
     }
   });
 
-  test('is answered like every other token that is not valid', async () => {
+  test('is answered like any other invalid token', async () => {
     for (const token of flood.slice(0, 3)) {
       const bearer = { authorization: `Bearer ${token}` };
       expectTokenNotValid(await app.client().send('GET', '/auth/user', undefined, bearer), INVALID_TOKEN);
@@ -137,7 +137,7 @@ describe('generateKeys', () => {
     expect(new Set(texts).size).toBe(2);
   });
 
-  test.each(KEY_PAIRS)('%s gets a private key in PKCS#8 and the public key that belongs to it', async (algorithm) => {
+  test.each(KEY_PAIRS)('%s gets a private key in PKCS#8 and the matching public key', async (algorithm) => {
     const keys = await generateKeys(algorithm);
     if ('secret' in keys) throw new Error('no key pair');
     expect(keys.privateKey).toMatch(/^-----BEGIN PRIVATE KEY-----\n[\w+/=\n]+\n-----END PRIVATE KEY-----\n$/);
@@ -170,7 +170,7 @@ describe('a thumbprint', () => {
 });
 
 describe('the encryption key of a signing key', () => {
-  test('differs by key, is the same for both forms of a PEM, and gives nothing away', async () => {
+  test('differs by key, is the same for both forms of a PEM, and reveals nothing of it', async () => {
     const { settings } = await newKey('ES256');
     const older = crypto.createPrivateKey(settings.privateKey ?? '').export({ type: 'sec1', format: 'pem' }) as string;
     const derive = (input: object) =>

@@ -19,7 +19,7 @@ const VALUES: [what: string, value: unknown][] = [
   ['an empty string', ''],
 ];
 
-test.each(VALUES)('%s in the place of a token is token_not_valid', (_, value) => {
+test.each(VALUES)('%s instead of a token is token_not_valid', (_, value) => {
   const { tokens } = app.auth;
   for (const verify of ['verifyAccess', 'verifyRefresh', 'readRefresh'] as const) {
     expect(() => tokens[verify](value as string)).toThrow(

@@ -18,11 +18,11 @@ const PURPOSES: readonly KeyPurpose[] = [
   'invitation',
 ];
 
-/** Seconds for which keys are good, and seconds that pass: some of these sums are equal. */
+/** Seconds of the lifetime of keys, and seconds that pass: some of these sums are equal. */
 const LIFETIMES = [10, 60];
 const WAITS = [1, 9, 10, 50, 60];
 
-/** Addresses that a user can have, and keys can be mailed to. */
+/** Addresses that a user can have, and that keys can be mailed to. */
 const ADDRESSES = 3;
 
 interface ModelKey {
@@ -33,17 +33,17 @@ interface ModelKey {
 }
 
 /**
- * What the rules say, without a database or a hash: keys have numbers, and are good for something while they are kept.
+ * The rules, without a database or a hash: keys have numbers, and are valid for their purpose while they are kept.
  */
 class Model {
   now = 0;
   readonly users = [0, 1].map(() => ({ address: 0, isActive: true }));
-  /** Every key that was ever made, as it was made last. */
+  /** Every key that was ever created, in its last state. */
   readonly keys: ModelKey[] = [];
   /** Numbers of the keys that were not superseded, claimed or revoked: one of a purpose for a user. */
   readonly kept = new Set<number>();
 
-  /** Keeps a key under a number, in place of the one of the same user and purpose. */
+  /** Stores a key under a number, replacing the one of the same user and purpose. */
   keep(number: number, key: ModelKey): void {
     for (const other of this.kept) {
       const { user, purpose } = this.keys[other] as ModelKey;
@@ -75,7 +75,7 @@ class Model {
 class Real {
   readonly ids: readonly string[] = [randomUUID(), randomUUID()];
   readonly issued: string[] = [];
-  /** How often each key was claimed, but for those that were opened already. */
+  /** How often each key was claimed, except for those that were already opened. */
   readonly claims: number[] = [];
   readonly #start: number;
 
@@ -91,7 +91,7 @@ class Real {
     return `${address}.${this.ids[user]}@example.com`;
   }
 
-  /** What the library should tell of a key. */
+  /** What the library should return for a key. */
   expected(key: ModelKey | undefined): OneTimeKey | undefined {
     if (!key) return undefined;
     const { purpose, user, address } = key;
@@ -125,7 +125,7 @@ class Real {
     return claimed;
   }
 
-  /** The rows of both users are the keys that the model keeps, and nothing else. */
+  /** The rows of both users are exactly the keys that the model keeps. */
   async assertSame(model: Model): Promise<void> {
     const { rows } = await this.app.database.pool.query(
       'select hash, purpose, user_id as user, email, expires_at from auth_one_time_key where user_id = any($1::uuid[])',
@@ -144,7 +144,7 @@ class Real {
     expect(rows.sort(byHash)).toEqual(kept.sort(byHash));
   }
 
-  /** Every key that was ever made is good for exactly what the model says. */
+  /** Every key that was ever created is valid for exactly what the model says. */
   async assertGoodKeys(model: Model): Promise<void> {
     const found = await Promise.all(this.issued.map((key) => this.keys.find(key, PURPOSES)));
     expect(found).toEqual(model.keys.map((_, number) => this.expected(model.find(number, PURPOSES))));
@@ -153,7 +153,7 @@ class Real {
 
 type Command = fc.AsyncCommand<Model, Real>;
 
-/** A step that everything can happen at. */
+/** A step that can happen at any time. */
 function step(name: string, run: (model: Model, real: Real) => Promise<void>): Command {
   return {
     check: () => true,
@@ -165,7 +165,7 @@ function step(name: string, run: (model: Model, real: Real) => Promise<void>): C
   };
 }
 
-/** A step with one of the keys that were made, the latest ones first. */
+/** A step with one of the created keys, the latest ones first. */
 function keyStep(
   name: string,
   { back, purposes }: { back: number; purposes: readonly KeyPurpose[] },
@@ -192,7 +192,7 @@ const choice = fc.record({
   ),
 });
 
-/** What the claims of one key at the same moment came to: one has it at most. */
+/** The results of parallel claims of one key: at most one succeeds. */
 async function claimAtOnce(model: Model, real: Real, number: number, purposes: readonly KeyPurpose[], times: number) {
   const claims = await Promise.all(Array.from({ length: times }, () => real.claim(number, purposes)));
   const expected = real.expected(model.claim(number, purposes));
@@ -277,7 +277,7 @@ describe('the keys of mailed links', () => {
   });
   afterAll(() => app.close());
 
-  test('behave as the model of their rules in every sequence of steps, and none is claimed twice', async () => {
+  test('behave like the model of their rules in every sequence of steps, and none is claimed twice', async () => {
     const database = new Database(app.orm);
     const meta = entityMetadata(app.orm.getMetadata(), 'AppUser');
     const keys = new OneTimeKeys({

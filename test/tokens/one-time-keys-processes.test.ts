@@ -49,7 +49,7 @@ const ask = async (index: number, email: string) =>
   expect((await at(index).send('POST', '/auth/password/reset', { email })).status).toBe(202);
 const rowsOf = async (sql: string, id?: string) => (await app.database.pool.query(sql, id ? [id] : [])).rows;
 
-/** The cookie that the mailed link brings when it is opened at one of the processes. */
+/** The cookie that the mailed link sets when it is opened at one of the processes. */
 async function openLink(index: number, email: string): Promise<string> {
   await until(() => toAddress(email).length > 0);
   const [link = ''] = toAddress(email)[0]?.text?.match(/http:\/\/accounts\.test\/\S+/) ?? [];
@@ -58,7 +58,7 @@ async function openLink(index: number, email: string): Promise<string> {
   return opened.headers.getSetCookie()[0]?.split(';')[0] ?? '';
 }
 
-test('a key used many times at once on three processes sets one password and opens one session, 60 times', async () => {
+test('parallel uses of one key on three processes set one password and open one session, 60 times', async () => {
   const winners = new Set<number>();
   for (let round = 0; round < 60; round++) {
     const { id, another, live } = await createOwner(app);

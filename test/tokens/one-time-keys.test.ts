@@ -42,7 +42,7 @@ describe.each([
   ['integer', IntegerUser],
   ['bigint', BigintUser],
 ])('for users with a key of type %s, a one-time key', (_, type) => {
-  test('is found any number of times and claimed once', async () => {
+  test('can be found any number of times and claimed once', async () => {
     await start(type);
     const key = await issue();
     const found = { purpose: 'password-reset', user: user.id, email: 'ada@example.com' };
@@ -67,7 +67,7 @@ describe('a one-time key', () => {
     expect(JSON.stringify(row)).not.toContain(key);
   });
 
-  test('is claimed by one of many at the same moment', async () => {
+  test('can be claimed by one of many requests at the same moment', async () => {
     const key = await issue();
     const claims = await Promise.all(Array.from({ length: 30 }, () => claim(key)));
     expect(claims.filter((claimed) => claimed !== undefined)).toHaveLength(1);
@@ -81,7 +81,7 @@ describe('a one-time key', () => {
     expect(await claim(other, ['email-change'])).toMatchObject({ email: 'new@example.com' });
   });
 
-  test('is good until the instant in which it expires', async () => {
+  test('is valid until the instant in which it expires', async () => {
     const key = await issue();
     app.clock.advance(59.999);
     expect(await keys.find(key, RESET)).toBeDefined();
@@ -90,20 +90,20 @@ describe('a one-time key', () => {
     expect(await rows()).toHaveLength(1);
   });
 
-  test('is good for its purpose alone', async () => {
+  test('is valid for its purpose only', async () => {
     const key = await issue();
     expect(await claim(key, ['invitation', 'email-change'])).toBeUndefined();
     expect(await claim(key)).toBeDefined();
   });
 
   test.each(['', 'short', 'A'.repeat(44), `${'A'.repeat(42)}=`, `${'A'.repeat(42)}\n`])(
-    'is not looked for where it cannot be one (%j)',
+    'is not looked up if it has the wrong form (%j)',
     async (key) => {
       expect([await keys.find(key, RESET), await claim(key)]).toEqual([undefined, undefined]);
     },
   );
 
-  test('is void for a deactivated user, and gone with a deleted one', async () => {
+  test('is void for a deactivated user, and deleted with the user', async () => {
     const key = await issue();
     await update('is_active = false');
     expect(await claim(key)).toBeUndefined();
@@ -118,13 +118,13 @@ describe('a one-time key', () => {
     expect(await claim(change, ['email-change'])).toBeDefined();
   });
 
-  test('goes with the others of its user when they are revoked', async () => {
+  test('is revoked together with the other keys of its user', async () => {
     const [reset, change] = [await issue(), await issue('email-change', 'new@example.com')];
     await database.transaction((em) => keys.revokeAll(user.id, em));
     expect([await claim(reset), await claim(change, ['email-change'])]).toEqual([undefined, undefined]);
   });
 
-  test('is not claimed by who had to wait for a deactivation', async () => {
+  test('is not claimed by a request that had to wait for a deactivation', async () => {
     const key = await issue();
     const other = await app.database.pool.connect();
     await other.query('begin');
@@ -137,7 +137,7 @@ describe('a one-time key', () => {
     expect(await rows()).toHaveLength(1);
   });
 
-  test('that was claimed in a transaction which fails is good again', async () => {
+  test('is valid again if the transaction that claimed it fails', async () => {
     const key = await issue();
     const failing = database.transaction(async (em) => {
       expect(await keys.claim(key, RESET, em)).toBeDefined();
@@ -148,11 +148,11 @@ describe('a one-time key', () => {
   });
 });
 
-describe('a claim that meets something else', () => {
+describe('a claim in parallel with another change', () => {
   beforeEach(() => start());
   afterEach(() => app.close());
 
-  /** Holds a transaction open until so many statements of `then` wait for it, and then commits or rolls it back. */
+  /** Holds a transaction open until this many statements of `then` wait for it, and then commits or rolls it back. */
   async function whileOpen<A, B>(
     first: (em: EntityManager) => Promise<A>,
     then: () => Promise<B>,
@@ -178,20 +178,20 @@ describe('a claim that meets something else', () => {
     (await app.database.pool.query('select email from app_user')).rows.map(({ email }) => email);
   const purposes = async () => (await rows()).map(({ purpose }) => purpose);
 
-  test('waits for a change of the address, after which only the key of that change is good', async () => {
+  test('waits for a change of the address, after which only the key of that change is valid', async () => {
     const [reset, change] = [await issue(), await issue('email-change', 'other@example.com')];
     const claims = () => Promise.all([claim(reset), claim(change, ['email-change'])]);
     const [, [reset2, changed]] = await whileOpen(move, claims, { blocked: 2 });
     expect([reset2, changed?.email, await purposes()]).toEqual([undefined, 'other@example.com', ['password-reset']]);
   });
 
-  test('waits for a change of the address that is then taken back, and gets the key', async () => {
+  test('waits for a change of the address that is then rolled back, and gets the key', async () => {
     const key = await issue();
     const [, claimed] = await whileOpen(move, () => claim(key), { isRolledBack: true });
     expect([claimed?.email, await rows(), await emails()]).toEqual(['ada@example.com', [], ['ada@example.com']]);
   });
 
-  test('makes a change of the address wait until it is over', async () => {
+  test('makes a change of the address wait until the claim ends', async () => {
     const [key, other] = [await issue(), await issue('invitation')];
     const [claimed] = await whileOpen(
       (em) => keys.claim(key, RESET, em),
@@ -201,20 +201,20 @@ describe('a claim that meets something else', () => {
     expect([await claim(other, ['invitation']), await purposes()]).toEqual([undefined, ['invitation']]);
   });
 
-  test('waits for the key that supersedes its own, and leaves that one good', async () => {
+  test('waits for the key that supersedes its own, and leaves that one valid', async () => {
     const older = await issue();
     const [newer, claimed] = await whileOpen(issueIn, () => claim(older));
     expect([claimed, await purposes()]).toEqual([undefined, RESET]);
     expect([await claim(newer), await rows()]).toEqual([expect.anything(), []]);
   });
 
-  test('waits for a key that would supersede its own and is then taken back, and gets its own', async () => {
+  test('waits for a superseding key that is then rolled back, and gets its own', async () => {
     const older = await issue();
     const [newer, claimed] = await whileOpen(issueIn, () => claim(older), { isRolledBack: true });
     expect([claimed?.purpose, await rows(), await claim(newer)]).toEqual(['password-reset', [], undefined]);
   });
 
-  test('makes the next key of its purpose wait, which is good afterwards', async () => {
+  test('makes the next key of its purpose wait, which is valid afterwards', async () => {
     const older = await issue();
     const [claimed, newer] = await whileOpen(
       (em) => keys.claim(older, RESET, em),
@@ -224,7 +224,7 @@ describe('a claim that meets something else', () => {
     expect(await claim(newer)).toBeDefined();
   });
 
-  test('of several keys of a user goes one after the other, in whatever order they are claimed', async () => {
+  test('of several keys of a user runs one after the other, in any order', async () => {
     const [reset, change] = [await issue(), await issue('email-change', 'other@example.com')];
     const both = (first: string, second: string, wait = async () => {}) =>
       database.transaction(async (em) => {
@@ -241,7 +241,7 @@ describe('a claim that meets something else', () => {
     expect([await crossing.promise, await rows()]).toEqual([[undefined, undefined], []]);
   });
 
-  test('waits for no claim of another user, and hinders none, 30 times crosswise', async () => {
+  test('waits for no claim of another user, and blocks none, 30 times crosswise', async () => {
     const ada = user;
     const other = Object.assign(new AppUser(), { email: 'grace@example.com' });
     await app.orm.em.fork().persist(other).flush();
@@ -253,7 +253,7 @@ describe('a claim that meets something else', () => {
     for (let round = 0; round < 30; round++) {
       const [a1 = '', a2 = ''] = await issueFor(ada);
       const [b1 = '', b2 = ''] = await issueFor(other as never);
-      // Not blocked, or this would hang: the claim of the one is over while that of the other is open.
+      // If it were blocked, this would hang: one claim ends while the other is still open.
       await database.transaction(async (em) => {
         expect((await keys.claim(a1, either, em))?.user).toBe(ada.id);
         expect((await claim(b1, either))?.user).toBe(other.id);

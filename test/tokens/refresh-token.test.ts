@@ -23,7 +23,7 @@ const RESERVED = [
   'auth_time',
 ];
 
-/** Claims that `UnrulyToken` adds, and what its `forUser` answers instead of the token. */
+/** Claims that `UnrulyToken` adds, and what its `forUser` returns instead of the token. */
 interface Misbehaviour {
   readonly claims?: Record<string, unknown>;
   readonly answer?: () => unknown;
@@ -43,14 +43,14 @@ const usersOf = async (app: TestApp, email: string) =>
   (await app.database.pool.query('select id from app_user where email = $1', [email])).rows;
 const claimsOf = (client: TestClient) => [openToken(client.access).claims, openToken(client.refreshToken).claims];
 
-describe("the app's own refresh token", () => {
+describe("the app's own refresh token class", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ settings: { refreshToken: AppRefreshToken } });
   });
   afterAll(() => app.close());
 
-  test('carries its claim in both tokens from sign-up, sign-in, rotation and password change', async () => {
+  test('adds its claim to both tokens at sign-up, sign-in, rotation and password change', async () => {
     const client = await app.signedUp('claims@example.com');
     await app.database.pool.query(`update app_user set permissions = '["read"]' where email = 'claims@example.com'`);
     const signIns = [
@@ -64,7 +64,7 @@ describe("the app's own refresh token", () => {
     }
   });
 
-  test('shows what changed in the database after one refresh, and not before', async () => {
+  test('shows a change in the database after one refresh, and not before', async () => {
     const client = await app.signedUp('fresh@example.com');
     for (const permissions of [['read'], ['read', 'write'], []]) {
       const before = openToken(client.access).claims.permissions;
@@ -79,7 +79,7 @@ describe("the app's own refresh token", () => {
     }
   });
 
-  test('has role and verified address of the last rotation, too', async () => {
+  test('also has the role and the verified address of the last rotation', async () => {
     const client = await app.signedUp('role@example.com');
     for (const claims of claimsOf(client)) expect(claims).toMatchObject({ role: 0, email_verified: true });
     await app.database.pool.query(`update app_user set role = 700, email_verified = false where email = $1`, [
@@ -90,7 +90,7 @@ describe("the app's own refresh token", () => {
   });
 });
 
-describe('a token class that misbehaves', () => {
+describe('a faulty token class', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp({ settings: { refreshToken: UnrulyToken } });
@@ -116,7 +116,7 @@ describe('a token class that misbehaves', () => {
   ];
 
   test.each(failures)(
-    'and %s refuses a sign-up with %s and leaves neither user nor session behind',
+    'that %s refuses a sign-up with %s and leaves neither user nor session behind',
     async (what, code, how) => {
       const email = `${what.replaceAll(/[^a-z_]/g, '-')}@example.com`;
       const sessions = await app.sessions();
@@ -134,7 +134,7 @@ describe('a token class that misbehaves', () => {
     },
   );
 
-  test.each(failures)('and %s refuses a sign-in with %s and leaves no session behind', async (what, code, how) => {
+  test.each(failures)('that %s refuses a sign-in with %s and leaves no session behind', async (what, code, how) => {
     const email = `known-${what.replaceAll(/[^a-z_]/g, '-')}@example.com`;
     await app.signedUp(email);
     const sessions = await app.sessions();
@@ -145,7 +145,7 @@ describe('a token class that misbehaves', () => {
     expect(await app.sessions()).toEqual(sessions);
   });
 
-  test.each(failures)('and %s at a rotation refuses it with %s and consumes nothing', async (_, code, how) => {
+  test.each(failures)('that %s at a rotation refuses it with %s and consumes nothing', async (_, code, how) => {
     const client = await app.signedUp();
     const parent = openToken(client.refreshToken).claims;
     const row = async () => (await app.sessions()).find(({ id }) => id === parent.session);
@@ -165,7 +165,7 @@ describe('a token class that misbehaves', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test('the size of a token is told, and nothing of it', async () => {
+  test('the error has the size of the token, and nothing of its content', async () => {
     misbehaviour = { claims: { text: 'x'.repeat(4096) } };
     const { body } = await app.client().register('large@example.com');
     expect(body.detail).toMatch(/^The refresh token has \d{4} bytes, too many for a cookie/);
@@ -173,7 +173,7 @@ describe('a token class that misbehaves', () => {
 });
 
 describe('without cookies', () => {
-  test('a large token is no fault', async () => {
+  test('a large token is accepted', async () => {
     const app = await createTestApp({ settings: { refreshToken: UnrulyToken, refreshTokenAsCookie: false } });
     misbehaviour = { claims: { text: 'x'.repeat(6000) } };
     const client = await app.signedUp();
@@ -185,7 +185,7 @@ describe('without cookies', () => {
 });
 
 describe('the token factory', () => {
-  test('is registered in TypeDI, in the container that the app gave and only there', async () => {
+  test('is registered in TypeDI, only in the container of the app', async () => {
     const container = ownContainer('factory');
     const app = await createTestApp({ auth: { container } });
     expect(container.get(TokenFactory)).toBe(app.auth.tokens);
@@ -196,7 +196,7 @@ describe('the token factory', () => {
     await app.close();
   });
 
-  test('two apps with two classes live in one process', async () => {
+  test('two apps with two classes work in one process', async () => {
     const [own, shipped] = [await createTestApp(), await createTestApp({ settings: { refreshToken: undefined } })];
     expect(Object.keys(openToken((await own.signedUp()).access).claims)).toContain('permissions');
     expect(Object.keys(openToken((await shipped.signedUp()).access).claims)).not.toContain('permissions');

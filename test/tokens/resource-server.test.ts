@@ -56,7 +56,7 @@ async function startDemo(signing: TestKey, older = '') {
   };
 }
 
-describe('a resource server with jose, beside the running demo', () => {
+describe('a resource server with jose and the running demo', () => {
   let stop: () => Promise<void>;
   let client: TestClient;
   let keySet: ReturnType<typeof createRemoteJWKSet>;
@@ -87,7 +87,7 @@ describe('a resource server with jose, beside the running demo', () => {
     expect((await client.get('/profile/id')).body.id).toBe(payload.sub);
   });
 
-  test('refuses a token that was changed, that somebody else signed, or that is no access token', async () => {
+  test('refuses a token that was changed, that somebody else signed, or that is not an access token', async () => {
     const { header, claims, signature } = openToken(client.access);
     const changed = `${encode(header)}.${encode({ ...claims, role: 1000 })}.${signature}`;
     await expect(verify(changed)).rejects.toThrow(errors.JWSSignatureVerificationFailed);
@@ -99,7 +99,7 @@ describe('a resource server with jose, beside the running demo', () => {
     await expect(verify(client.refreshToken)).rejects.toThrow(errors.JWTClaimValidationFailed);
   });
 
-  test('goes on verifying while the key is rotated to another algorithm, and nobody signs in again', async () => {
+  test('continues to verify while the key is rotated to another algorithm, and nobody has to sign in again', async () => {
     const [ec, rsa] = keys as [TestKey, TestKey];
     const earlier = client.access;
     await stop();
@@ -110,7 +110,7 @@ describe('a resource server with jose, beside the running demo', () => {
     expect((await client.get('/profile/id')).status).toBe(200);
   });
 
-  test('meets a demo that has made no secret', async () => {
+  test('works with a demo that generated no secret', async () => {
     expect(await readdir(join(directory, 'data')).catch(() => [])).not.toContain('secret-key');
   });
 });

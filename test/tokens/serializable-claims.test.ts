@@ -12,7 +12,7 @@ class Permission {
   constructor(readonly name: string) {}
 }
 
-/** Values that JSON would change or drop, with the path and the kind that the error names. */
+/** Values that JSON would change or drop, with the path and the kind in the error. */
 const CHANGED: [what: string, value: unknown, path: string, kind: string][] = [
   ['a Map', new Map([['a', 1]]), 'claim', 'a Map'],
   ['a Set', new Set(['read']), 'claim', 'a Set'],
@@ -51,13 +51,13 @@ function cycleFree() {
 }
 
 describe('a claim that is', () => {
-  test.each(CHANGED)('%s is an error that names it', (_, value, path, kind) => {
+  test.each(CHANGED)('%s causes an error that names it', (_, value, path, kind) => {
     const detail = `The claim "${path}" contains ${kind}, which JSON cannot represent; convert it.`;
     const check = () => assertSerializable({ fine: 1, claim: value });
     expect(check).toThrow(new JwtAllauthError(ErrorCode.ClaimNotSerializable, { status: 500, detail }));
   });
 
-  test.each(CARRIED)('%s is carried', (_, claim, read) => {
+  test.each(CARRIED)('%s is accepted', (_, claim, read) => {
     expect(() => assertSerializable({ claim })).not.toThrow();
     expect(JSON.parse(JSON.stringify({ claim }))).toEqual(read === undefined ? {} : { claim: read });
   });
@@ -78,7 +78,7 @@ describe('an app whose token class adds such a claim', () => {
   });
   afterAll(() => app.close());
 
-  test('is told at sign-up, sign-in and refresh, and nothing is left or consumed by it', async () => {
+  test('is reported at sign-up, sign-in and refresh, and nothing is stored or consumed', async () => {
     const client = await app.signedUp('user@example.com');
     permissions = new Set(['read']);
     const tries = [

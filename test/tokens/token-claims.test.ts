@@ -26,7 +26,7 @@ describe('tokens', () => {
   });
   afterAll(() => app.close());
 
-  test('have exactly the documented header and claims, and say the same of the session', async () => {
+  test('have exactly the documented header and claims, and the same data of the session', async () => {
     const client = await app.signedUp();
     const now = app.clock.now() / 1000;
     const { access, refresh } = open(client);
@@ -66,7 +66,7 @@ describe('tokens', () => {
     expect(JSON.stringify([access, refresh])).not.toContain('@example.com');
   });
 
-  test('of a rotation keep the session and its opening and have ids and instants of their own', async () => {
+  test('of a rotation keep the session and its opening, and have new ids and times', async () => {
     const client = await app.signedUp();
     const before = open(client);
     app.clock.advance(5 * MINUTE);
@@ -84,7 +84,7 @@ describe('tokens', () => {
     expect(new Set(ids).size).toBe(4);
   });
 
-  test('an access token is believed until the second in which it expires', async () => {
+  test('an access token is accepted until the second in which it expires', async () => {
     const client = await app.signedUp();
     app.clock.advance(30 * MINUTE - 1);
     expect((await client.get('/auth/user')).status).toBe(200);
@@ -140,7 +140,7 @@ describe('with a refresh token lifetime of an hour', () => {
   });
   afterAll(() => app.close());
 
-  test('a session that is used lives on: every rotation moves its end', async () => {
+  test('a session in use stays alive: every rotation extends it', async () => {
     const client = await app.signedUp();
     for (let use = 0; use < 5; use++) {
       app.clock.advance(HOUR - 1);
@@ -153,7 +153,7 @@ describe('with a refresh token lifetime of an hour', () => {
     }
   });
 
-  test('a session that was not used for so long is over: token_not_valid, and nothing is ended or reported', async () => {
+  test('a session that was unused for that time is over: token_not_valid, and nothing is ended or reported', async () => {
     const client = await app.signedUp();
     const row = await rowOf(app, client);
     app.clock.advance(HOUR);
@@ -189,7 +189,7 @@ describe('with a session lifetime of an hour', () => {
     expect((await client.get('/auth/user')).status).toBe(200);
   });
 
-  test('at the deadline the answer is session_expired, again and again, and the session is gone', async () => {
+  test('at the deadline the answer is session_expired, each time, and the session is gone', async () => {
     const client = await app.signedUp();
     const other = app.client();
     const { session } = openToken(client.refreshToken).claims;

@@ -101,7 +101,7 @@ describe('USER_ATTRIBUTES', () => {
   });
   afterAll(() => app.close());
 
-  test('puts what the paths lead to into both tokens, as of the last rotation, and null where they lead nowhere', async () => {
+  test('puts the values of the paths into both tokens, as of the last rotation, and null for missing ones', async () => {
     const client = await app.signedUp('member@example.com');
     const nowhere = {
       nick: null,
@@ -144,7 +144,7 @@ describe('USER_ATTRIBUTES', () => {
     }
   });
 
-  test('are there from the first sign-up and at every sign-in', async () => {
+  test('are in the tokens from the first sign-up and at every sign-in', async () => {
     const client = await app.signedUp('first@example.com');
     expect(custom(openToken(client.access))).toMatchObject({ balance: '9007199254740993', team: null });
     await app.database.pool.query(`update member set team_id = 7 where email = 'first@example.com'`);

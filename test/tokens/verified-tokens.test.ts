@@ -8,7 +8,7 @@ import { expectProblemDetails } from '../support/problem-details.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
 
-/** An action that tries to give itself more than the token says. */
+/** An action that tries to change its own claims. */
 @Service()
 @JsonController('/greedy')
 class GreedyController {
@@ -33,7 +33,7 @@ class GreedyController {
 
 let withdrawn = false;
 
-/** Keys that can be withdrawn, as a rotation of the key does. */
+/** Keys that can be withdrawn, as in a key rotation. */
 class WithdrawableKeys extends TokenFactory {
   constructor(...[kernel, ...others]: ConstructorParameters<typeof TokenFactory>) {
     const { keys } = kernel;
@@ -65,7 +65,7 @@ describe('an access token that was verified a moment ago', () => {
     expect(verify).toHaveBeenCalledTimes(1);
   });
 
-  test('says the same to every request, whatever an earlier one did with its claims', async () => {
+  test('has the same claims in every request, whatever an earlier one did with them', async () => {
     const expected = { status: 200, body: { before: ['read', 'write'], role: 0, refused: 2 } };
     await app.database.pool.query(`update app_user set permissions = '["read", "write"]'`);
     await client.refresh();
@@ -73,7 +73,7 @@ describe('an access token that was verified a moment ago', () => {
     expect(await client.get('/greedy')).toMatchObject(expected);
   });
 
-  test('is refused from the second of its expiry on, without a look at its signature', async () => {
+  test('is refused from the second of its expiry on, without a check of its signature', async () => {
     expect((await client.get('/greedy')).status).toBe(200);
     app.clock.advance(30 * 60 - 1);
     expect((await client.get('/greedy')).status).toBe(200);
@@ -82,13 +82,13 @@ describe('an access token that was verified a moment ago', () => {
     expect(verify).toHaveBeenCalledTimes(1);
   });
 
-  test('is refused as soon as its key verifies no longer', async () => {
+  test('is refused as soon as its key is withdrawn', async () => {
     expect((await client.get('/greedy')).status).toBe(200);
     withdrawn = true;
     expectProblemDetails(await client.get('/greedy'), 401, 'token_not_valid', [client.access]);
   });
 
-  test('lends its good name to no token that differs in one character', async () => {
+  test('does not make a token valid that differs in one character', async () => {
     expect((await client.get('/greedy')).status).toBe(200);
     const genuine = client.access;
     for (const position of [0, genuine.indexOf('.') + 5, genuine.length - 5]) {
@@ -98,12 +98,12 @@ describe('an access token that was verified a moment ago', () => {
     }
   });
 
-  test('is not forgotten because somebody sends thousands of tokens that are not good', async () => {
+  test('stays cached when somebody sends thousands of invalid tokens', async () => {
     expect((await client.get('/greedy')).status).toBe(200);
     const [head, body] = client.access.split('.');
     for (let forgery = 0; forgery < 12_000; forgery++) {
       expect(() => app.auth.tokens.verifyAccess(`${head}.${body}.${forgery}`)).toThrow('The token is not valid.');
-      if (forgery % 100 === 0) await setImmediate(); // errors pile up with their stacks otherwise
+      if (forgery % 100 === 0) await setImmediate(); // otherwise errors with their stacks accumulate
     }
     verify.mockClear();
     expect((await client.get('/greedy')).status).toBe(200);

@@ -17,7 +17,7 @@ interface Gate {
 }
 let gate: Gate | undefined;
 
-/** Holds the next sign-in when it has read the user, and lets it go after `meanwhile`. */
+/** Pauses the next sign-in after it has read the user, and continues it after `meanwhile`. */
 async function hold<T>(signIn: () => Promise<T>, meanwhile: () => Promise<unknown>): Promise<T> {
   const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   gate = { reached: reached.resolve, opened: opened.promise };
@@ -53,7 +53,7 @@ const accountOf = async (email: string) =>
   (await query('select state, credential_epoch as epoch from auth_account where user_id = $1', [await idOf(email)]))[0];
 const open = async (email: string) => app.auth.sessions.open({ id: await idOf(email), passwordHash: undefined });
 
-/** Takes the link of the mail with a subject. */
+/** Extracts the link of the mail with a subject. */
 async function follow(email: string, subject: string) {
   const mails = await app.mailsTo(email);
   const found = mails.findLast((mail) => mail.subject === subject) ?? (await app.mailsTo(email, 2)).at(-1);
@@ -88,7 +88,7 @@ async function acceptInvitation(): Promise<void> {
   expect((await app.client().send('POST', '/auth/registration/set-password', body, { cookie })).status).toBe(200);
 }
 
-/** Lets the address be changed by the link, and changed back by the other one. */
+/** Changes the address with one link, and back with the other one. */
 async function undoChange(ada: TestClient): Promise<void> {
   await follow(ADA, 'Confirm your e-mail address');
   const change = { email: 'thief@example.com', password: PASSWORD };
@@ -105,7 +105,7 @@ async function deactivateForAWhile(email: string): Promise<void> {
   await query('update app_user set is_active = true where email = $1', [email]);
 }
 
-describe('a sign-in that has read the account opens no session after', () => {
+describe('a sign-in that has already read the account opens no session after', () => {
   test.each<[change: string, email: string, make: (ada: TestClient) => Promise<unknown>]>([
     ['a change of the password', ADA, (ada) => ada.changePassword(PASSWORD, NEW)],
     ['a reset of the password', ADA, resetPassword],
@@ -125,10 +125,10 @@ describe('a sign-in that has read the account opens no session after', () => {
     expect(refused).toMatchObject({ code: 'incorrect_credentials' });
     expect(await rows()).toEqual(sessions);
     expect(await accountOf(email)).toEqual({ state: 'in_use', epoch: before + 1 });
-    await open(email); // who comes afterwards is let in
+    await open(email); // a later sign-in works
   });
 
-  test('a deactivation that came between the password and the session, over HTTP', async () => {
+  test('a deactivation between the password check and the session is detected, over HTTP', async () => {
     await start();
     const client = app.client();
     const login = () => client.login(ADA);
@@ -138,7 +138,7 @@ describe('a sign-in that has read the account opens no session after', () => {
     expect((await client.login(ADA)).status).toBe(200);
   });
 
-  test('a change since the epoch that the app says it has checked', async () => {
+  test('a change since the epoch that the app has checked is detected', async () => {
     const { ada } = await start();
     expect((await ada.changePassword(PASSWORD, NEW)).status).toBe(200);
     const id = await idOf(ADA);
@@ -149,7 +149,7 @@ describe('a sign-in that has read the account opens no session after', () => {
   });
 });
 
-describe('one statement sees a change that it had to wait for', () => {
+describe('one statement notices a change that it had to wait for', () => {
   const change = (ada: TestClient) => ada.changePassword(PASSWORD, NEW);
 
   test.each([
@@ -167,7 +167,7 @@ describe('one statement sees a change that it had to wait for', () => {
     expect((await query('select 1 from auth_session where user_id = $1 and enabled', [id])).length).toBe(1);
   });
 
-  test('two sign-ins of an invited user at the same moment both come in', async () => {
+  test('two sign-ins of an invited user at the same moment both succeed', async () => {
     await start();
     const id = await idOf(EVE);
     expect(await accountOf(EVE)).toEqual({ state: 'invited', epoch: 0 });
@@ -195,7 +195,7 @@ test('a user whom the app has inserted is in use, with epoch 0, and gets a row a
   expect(await query('select 1 from auth_account where user_id = $1', [id])).toEqual([]);
 });
 
-test('neither a sign-in nor a refresh raises the epoch, and a refresh does not look at the table', async () => {
+test('neither a sign-in nor a refresh raises the epoch, and a refresh does not read the table', async () => {
   const { ada } = await start();
   await query('alter table auth_account rename to away');
   expect((await ada.refresh()).status).toBe(200);
@@ -204,18 +204,18 @@ test('neither a sign-in nor a refresh raises the epoch, and a refresh does not l
   expect(await accountOf(ADA)).toEqual({ state: 'in_use', epoch: 0 });
 });
 
-test('an expired invitation is no way to a reset or a confirmation, also after a purge', async () => {
+test('an expired invitation allows no reset and no confirmation, even after a purge', async () => {
   await start();
   app.clock.advance('8d');
   await app.auth.purge.run({ pause: async () => {} });
   for (const path of ['/auth/password/reset', '/auth/registration/verification/resend'])
     expect((await app.client().send('POST', path, { email: EVE })).status).toBe(202);
-  await app.mailCount(); // once all is done that follows the answers
+  await app.mailCount(); // when all work after the answers is done
   const mailed = app.sink.mails.filter(({ to }) => [to].flat()[0]?.text === EVE);
   expect(mailed.map(({ subject }) => subject)).toEqual(['You are invited']);
 });
 
-test('an expired invitation frees its address also after a purge', async () => {
+test('an expired invitation releases its address even after a purge', async () => {
   await start();
   const id = await idOf(EVE);
   app.clock.advance('8d');

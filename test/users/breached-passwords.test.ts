@@ -18,13 +18,13 @@ let answer: (request: IncomingMessage, response: ServerResponse) => void;
 let asked: IncomingMessage[];
 let app: TestApp;
 
-/** Knows one password, and pads its answers with others that count nothing. */
+/** Knows one password, and pads its answers with other ones that have a count of 0. */
 function range(_: IncomingMessage, response: ServerResponse): void {
   const padding = sha1(PASSWORD).slice(5);
   response.end(`0018A45C4D1DEF81644B54AB7F969B88D65:3\r\n${sha1(BREACHED).slice(5)}:12\r\n${padding}:0`);
 }
 
-/** Another address, where the password would be known. */
+/** Another URL, at which the password would be known. */
 function leadElsewhere(request: IncomingMessage, response: ServerResponse): void {
   if (request.url === '/elsewhere') range(request, response);
   else response.writeHead(302, { location: '/elsewhere' }).end();
@@ -57,7 +57,7 @@ const signUp = (password: string) => app.client().register(`breach${++count}@exa
 const warnings = () =>
   app.log.filter(({ message }) => message === 'a new password was not checked against known breaches');
 
-test('a password that is known from a breach is refused, and only five characters of its hash are sent', async () => {
+test('a password from a known breach is refused, and only five characters of its hash are sent', async () => {
   const refused = await signUp(BREACHED);
   expectProblem(refused, 400, 'validation_failed');
   expect(refused.body.errors).toEqual([{ field: 'password', messages: [FAULT] }]);
@@ -69,18 +69,18 @@ test('a password that is known from a breach is refused, and only five character
   expect(app.log).toEqual([]);
 });
 
-test('a line of padding is no breach, nor is the hash of another password', async () => {
+test('a padding line is no breach, nor is the hash of another password', async () => {
   expect((await signUp(PASSWORD)).status).toBe(201);
   expect((await signUp('tiger lamp cloud stone')).status).toBe(201);
   expect([asked.length, app.log]).toEqual([2, []]);
 });
 
-test('a password that the other rules refuse is not asked for', async () => {
+test('no request is sent for a password that the other rules refuse', async () => {
   expectProblem(await signUp('password1'), 400, 'validation_failed');
   expect(asked).toEqual([]);
 });
 
-test('a change of the password asks too, and the old one stays', async () => {
+test('a password change checks as well, and the old password stays', async () => {
   const client = await app.signedUp('ada@example.com');
   const refused = await client.changePassword(PASSWORD, BREACHED);
   expect(refused.body.errors).toEqual([{ field: 'newPassword', messages: [FAULT] }]);
@@ -94,7 +94,7 @@ test.each<[what: string, answers: typeof answer, reason: string]>([
   ['does not answer in time', () => {}, 'TimeoutError'],
   ['does not end its answer', (_, response) => response.write('0'.repeat(35)), 'TimeoutError'],
   ['answers without end', (_, response) => response.end('0'.repeat(1_000_001)), 'the response is too long'],
-])('where the service %s, the password passes and the log says so', async (_what, answers, reason) => {
+])('if the service %s, the password is accepted and the log says so', async (_what, answers, reason) => {
   answer = answers;
   const began = performance.now();
   expect((await signUp(BREACHED)).status).toBe(201);
@@ -105,7 +105,7 @@ test.each<[what: string, answers: typeof answer, reason: string]>([
   expect(JSON.stringify(app.log)).not.toMatch(new RegExp(`${sha1(BREACHED).slice(0, 5)}|${BREACHED}`));
 });
 
-test('at most 20 requests are under way; a password beyond them passes', async () => {
+test('at most 20 requests run at once; a further password is accepted', async () => {
   const waiting: ServerResponse[] = [];
   answer = (_, response) => waiting.push(response);
   class Patient extends LocalBreaches {

@@ -14,7 +14,7 @@ afterAll(() => app.close());
 
 const users = async () => (await app.database.pool.query('select email from app_user')).rows.map(({ email }) => email);
 
-/** What is no address, though a parser of URLs or of mail headers makes `ada@example.com` or another mailbox of it. */
+/** Invalid addresses from which a parser of URLs or of mail headers makes `ada@example.com` or another mailbox. */
 const NO_ADDRESSES: readonly (readonly [what: string, email: string])[] = [
   ['a path', 'ada@example.com/evil'],
   ['a query', 'ada@example.com?x'],
@@ -40,8 +40,8 @@ const NO_ADDRESSES: readonly (readonly [what: string, email: string])[] = [
   ['a blank braille pattern', 'ada\u2800@example.com'],
 ];
 
-describe('what is no address', () => {
-  test.each(NO_ADDRESSES)('is refused wherever a new one is given: %s', async (_, email) => {
+describe('an invalid address', () => {
+  test.each(NO_ADDRESSES)('is refused wherever a new address is given: %s', async (_, email) => {
     const before = await users();
     const answers = [
       await app.client().register(email),
@@ -60,15 +60,15 @@ describe('what is no address', () => {
     expect(app.sink.mails).toEqual([]);
   });
 
-  // UTS 46 leaves invisible characters out of a domain: with them it is the mailbox of ada@example.com.
+  // UTS 46 ignores invisible characters in a domain: with them it is the mailbox of ada@example.com.
   const others = NO_ADDRESSES.filter(([, email]) => normalizeEmail(email) !== 'ada@example.com');
-  test.each(others)('is nobody else at sign-in: %s', async (_, email) => {
+  test.each(others)('signs in as no other user: %s', async (_, email) => {
     const answer = await app.client().login(email);
     expect([400, 401]).toContain(answer.status);
     expect(answer.cookie).toBeUndefined();
   });
 
-  test('says of invisible characters that they are the fault', async () => {
+  test('with invisible characters is refused because of these', async () => {
     const { body } = await app.client().register('a\u200bda@example.com');
     expect(body.errors).toEqual([{ field: 'email', messages: [expect.stringContaining('invisible')] }]);
   });
@@ -80,12 +80,12 @@ test.each([
   'jürgen@müller.example',
   '用户@例子.example',
   'ada_1@mail-server.example.com',
-])('%s is an address', async (email) => {
+])('%s is accepted', async (email) => {
   expect((await app.client().register(email)).status).toBe(201);
   expect((await app.client().login(email)).status).toBe(200);
 });
 
-test('a domain that is none stays as it was written, in its normal form too', () => {
+test('an invalid domain stays as it was written, in its normal form too', () => {
   for (const domain of ['example.com/evil', 'example.com?x', 'ex%61mple.com', 'example.com#a', 'a\\b.com']) {
     expect(normalizeEmail(`Ada@${domain}`)).toBe(`ada@${domain}`);
   }

@@ -33,7 +33,7 @@ test('one mailbox is one address for the limit, however its domain is written', 
   expect(delivered.length).toBeLessThanOrEqual(2);
 });
 
-test('the normal form of an address is its own normal form', () => {
+test('the normal form of an address stays the same when it is normalised again', () => {
   for (const email of ['H\u0331@example.com', 'J\u030c@example.com']) {
     const normal = normalizeEmail(email);
     expect(normalizeEmail(normal)).toBe(normal);

@@ -5,7 +5,7 @@ import { createTestApp } from '../support/test-app.js';
 
 const PASSWORD = 'a long sentence of old';
 
-/** As the app that was there before kept its passwords. */
+/** Hashes passwords like the app before the migration. */
 function scryptHash(password: string, salt = randomBytes(16)): string {
   return `$scrypt$${salt.toString('base64url')}$${scryptSync(password, salt, 32).toString('base64url')}`;
 }
@@ -18,7 +18,7 @@ class ScryptHasher extends PasswordHasher {
   }
 }
 
-test('users with hashes of another kind sign in by a hasher of the app, and get a hash of ours', async () => {
+test('users with foreign hashes sign in through a hasher of the app, and get a hash of the library', async () => {
   const app = await createTestApp({ auth: { services: [ScryptHasher] } });
   await app.signedUp('old@example.com');
   const hashOf = async () =>

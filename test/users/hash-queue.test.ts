@@ -52,7 +52,7 @@ describe('the queue of hashes', () => {
     expect((await orderOf([a, a, a, b, b, c])).started).toEqual([0, 3, 5, 1, 4, 2]);
   });
 
-  test('lets sign-ins go first, and after four of them a sign-up', async () => {
+  test('serves sign-ins first, and a sign-up after four of them', async () => {
     const { started } = await orderOf([signUp(a), signUp(b), a, b, c, a, b, c]);
     expect(started).toEqual([2, 3, 4, 5, 0, 6, 7, 1]);
   });
@@ -68,7 +68,7 @@ describe('the queue of hashes', () => {
     expect((await orderOf([signUp(a), signUp(b), signUp(a), signUp(a), signUp(c), b], bounds)).refused).toEqual([3]);
   });
 
-  test('drops the newest of the heaviest network where no sign-up waits, and of equal ones the newcomer', async () => {
+  test('drops the newest of the heaviest network if no sign-up waits, and the newcomer among equal ones', async () => {
     const bounds = { ...BOUNDS, waiting: 4 };
     expect((await orderOf([a, a, a, b, c], bounds)).refused).toEqual([2]);
     expect((await orderOf([a, a, b, b, c, c], bounds)).refused).toEqual([1, 5]);
@@ -88,7 +88,7 @@ describe('the queue of hashes', () => {
     expect(queue.refused).toEqual([21, 40]);
   });
 
-  test('a network that comes once waits for one turn of each other, however many of these come after it', async () => {
+  test('a network with one request waits for one turn of each other, however many requests these add later', async () => {
     const queue = controlled({ ...BOUNDS, parallel: 1 });
     queue.submit(-1);
     for (let id = 0; id < 4; id++) queue.submit(id, a);
@@ -100,7 +100,7 @@ describe('the queue of hashes', () => {
     expect(queue.started.indexOf(100)).toBeLessThanOrEqual(2 + 1);
   });
 
-  test('loses nothing, keeps the bounds, and keeps each network in order, whatever comes', async () => {
+  test('loses nothing, keeps its limits, and keeps each network in order, whatever arrives', async () => {
     const step = fc.oneof(
       { weight: 1, arbitrary: fc.constant('end' as const) },
       {

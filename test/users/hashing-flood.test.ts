@@ -20,7 +20,7 @@ test('300 connections that sign up from one address keep none of 20 owners elsew
     attempts.push((await app.client().send('POST', '/auth/registration', body, from('203.0.113.7'))).status);
   };
   const bots = Array.from({ length: 300 }, (_, connection) => attack(connection));
-  while (!attempts.includes(503)) await new Promise(setImmediate); // the attack is at its height
+  while (!attempts.includes(503)) await new Promise(setImmediate); // the attack is at its peak
   const statuses = await Promise.all(
     owners.map(async ({ email, ip }) => {
       const { status } = await app.client().login(email, PASSWORD, from(ip));

@@ -5,7 +5,7 @@ import { expectProblem } from '../support/expect-problem.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
-/** The hashes that argon2 was computed for, by the real library. */
+/** The hashes for which the real library computed argon2. */
 const computed = vi.hoisted((): string[] => []);
 vi.mock('@node-rs/argon2', async (original) => {
   const argon2 = await original<typeof import('@node-rs/argon2')>();
@@ -21,12 +21,12 @@ const EMAIL = 'old@example.com';
 let app: TestApp;
 afterEach(() => app?.close());
 
-/** As the app that was there before kept its passwords. */
+/** Stores passwords like the app before the migration. */
 function scryptHash(password: string, salt = randomBytes(16)): string {
   return `$scrypt$${salt.toString('base64url')}$${scryptSync(password, salt, 32).toString('base64url')}`;
 }
 
-/** Checks scrypt, and notes the hashes that it is asked for. */
+/** Checks scrypt, and records the hashes that it receives. */
 function scryptPasswords(): { legacyPasswords: LegacyPasswords; asked: string[] } {
   const asked: string[] = [];
   const verify = (passwordHash: string, password: string) => {
@@ -42,14 +42,14 @@ const hashOf = async () => (await app.database.pool.query('select password_hash 
 const setHash = (passwordHash: string) =>
   app.database.pool.query('update app_user set password_hash = $1', [passwordHash]);
 
-/** An app with one user, who has some hash. */
+/** An app with one user, who has this hash. */
 async function appWith(legacyPasswords: LegacyPasswords | undefined, passwordHash: string): Promise<void> {
   app = await createTestApp({ auth: { legacyPasswords } });
   await app.signedUp(EMAIL);
   await setHash(passwordHash);
 }
 
-test('a right password of an older system signs in and is hashed anew; afterwards nobody asks for the old hash', async () => {
+test('a correct password of an older system signs in and is hashed again; afterwards the old check is not called', async () => {
   const { legacyPasswords, asked } = scryptPasswords();
   const old = scryptHash(OLD);
   await appWith(legacyPasswords, old);
@@ -68,14 +68,14 @@ test('a right password of an older system signs in and is hashed anew; afterward
   ]);
 });
 
-test('two first sign-ins at the same moment both come in, and one hash stays', async () => {
+test('two first sign-ins at the same moment both succeed, and one hash stays', async () => {
   await appWith(scryptPasswords().legacyPasswords, scryptHash(OLD));
   const answers = await Promise.all([app.client().login(EMAIL, OLD), app.client().login(EMAIL, OLD)]);
   expect(answers.map(({ status }) => status)).toEqual([200, 200]);
   expect((await app.client().login(EMAIL, OLD)).status).toBe(200);
 });
 
-test('a signed-in user changes a password of the older system, and deletes the account by one', async () => {
+test('a signed-in user can change a password of the older system, and delete the account with one', async () => {
   app = await createTestApp({ auth: { legacyPasswords: scryptPasswords().legacyPasswords } });
   const client = await app.signedUp(EMAIL);
   await setHash(scryptHash(OLD));
@@ -88,7 +88,7 @@ test('a signed-in user changes a password of the older system, and deletes the a
 });
 
 test.each(['', 'no hash', '$2b$10$abc', '$argon2id$', '$argon2id$v=19$m=1', '\u0000'.replace('\u0000', '%00'), OLD])(
-  'the hash %j, of a form that nobody knows, never matches and never fails',
+  'the hash %j, of an unknown form, never matches and never causes an error',
   async (unknown) => {
     const { legacyPasswords } = scryptPasswords();
     for (const given of [undefined, legacyPasswords]) {
@@ -123,12 +123,12 @@ test.each<[what: string, verify: (hash: string, password: string) => unknown]>([
   expect(JSON.stringify(app.log)).not.toMatch(/scrypt|long sentence/);
 });
 
-test.each([1, 'yes', {}, null, undefined])('an answer of %j is no true', async (answer) => {
+test.each([1, 'yes', {}, null, undefined])('a result of %j does not count as true', async (answer) => {
   await appWith({ verify: () => answer as never }, scryptHash(OLD));
   expectProblem(await app.client().login(EMAIL, OLD), 401, 'incorrect_credentials');
 });
 
-test('it is never asked for argon2id, for a user without a password, or for an address that nobody has', async () => {
+test('it is never called for argon2id, for a user without a password, or for an unknown address', async () => {
   const { legacyPasswords, asked } = scryptPasswords();
   app = await createTestApp({ auth: { legacyPasswords } });
   await app.signedUp(EMAIL);
@@ -141,7 +141,7 @@ test('it is never asked for argon2id, for a user without a password, or for an a
   expect(asked).toEqual([]);
 });
 
-test('a hash of an unknown form costs one computation of argon2, as an address that nobody has', async () => {
+test('a hash of an unknown form costs one computation of argon2, like an unknown address', async () => {
   const hasher = new PasswordHasher(scryptPasswords());
   for (const passwordHash of [undefined, '$2b$10$abc', 'no hash']) {
     computed.length = 0;
@@ -150,7 +150,7 @@ test('a hash of an unknown form costs one computation of argon2, as an address t
   }
 });
 
-test('a check that never ends counts as wrong after ten seconds, and keeps nobody else waiting', async () => {
+test('a check that never ends counts as wrong after ten seconds, and delays nobody else', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const log: unknown[] = [];
   const logger = { warn: () => {}, error: (fields: object) => log.push(fields), info: () => {} } as unknown as Logger;

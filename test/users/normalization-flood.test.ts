@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
-/** A text that Unicode normalisation needs seconds for, though it fits into a body. */
+/** A text whose Unicode normalisation takes seconds, although it fits into a body. */
 const MARKS = `a${'\u0301'.repeat(23_000)}${'\u0323'.repeat(23_000)}`;
 
 describe('a text that is slow to normalise', () => {

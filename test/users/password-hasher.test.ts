@@ -15,7 +15,7 @@ const refusals = (results: PromiseSettledResult<unknown>[]) =>
   results.filter((result) => result.status === 'rejected').map(({ reason }) => reason);
 
 describe('the password hasher', () => {
-  test('bounds what is at work and what waits, turns the rest away with 503, and serves again afterwards', async () => {
+  test('limits running and waiting work, refuses the rest with 503, and works again afterwards', async () => {
     const hasher = new PasswordHasher();
     const cheap = await cheapHash();
     await hasher.verify(cheap, 'the password');
@@ -34,11 +34,11 @@ describe('the password hasher', () => {
     expect((await Promise.all(again)).every(Boolean)).toBe(true);
   });
 
-  test('keeps serving after a flood that came before its first check', async () => {
+  test('still works after a flood that came before its first check', async () => {
     const hasher = new PasswordHasher();
     const cheap = await cheapHash();
     const atWork = Array.from({ length: AT_WORK }, () => hasher.hash('a new password'));
-    // What waits behind them fails as soon as it is looked at, so that the test need not hash for seconds.
+    // The queued checks fail at once, so that the test need not hash for seconds.
     const waiting = Array.from({ length: WAITING }, () => hasher.hash(null as never));
     const ended = Promise.allSettled([...atWork, ...waiting]);
     await expect(hasher.verify(cheap, 'the password')).rejects.toMatchObject({ code: 'service_unavailable' });
@@ -63,7 +63,7 @@ describe('the password hasher', () => {
     expect(ticks).toBeGreaterThan(8);
   });
 
-  test('a check that fails gives its place to the next one', async () => {
+  test('a check that fails releases its place to the next one', async () => {
     const hasher = new PasswordHasher();
     const checks = Array.from({ length: ADMITTED }, () => hasher.verify('not a hash', 'the password'));
     expect(await Promise.all(checks)).toEqual(checks.map(() => false));
@@ -71,7 +71,7 @@ describe('the password hasher', () => {
   });
 
   test.each([null, undefined, ''])(
-    'without a hash (%s) no password is right, not even that of the decoy',
+    'without a hash (%s) no password is correct, not even that of the decoy',
     async (none) => {
       const hasher = new PasswordHasher();
       expect(await hasher.verify(none, 'no such user')).toBe(false);
@@ -79,7 +79,7 @@ describe('the password hasher', () => {
     },
   );
 
-  test('tells a hash of today from one that should be renewed', async () => {
+  test('distinguishes a current hash from one that should be renewed', async () => {
     const hasher = new PasswordHasher();
     expect(hasher.isOutdated(await hasher.hash('the password'))).toBe(false);
     expect(hasher.isOutdated(await cheapHash())).toBe(true);

@@ -11,7 +11,7 @@ const NAMED = 'acme tiger lamp cloud';
 const GOOD = 'tiger lamp cloud river';
 const FAULT = 'must not have the name of the company';
 
-/** The policy of an app, which asks something before it answers. */
+/** The policy of an app, which waits for something before it answers. */
 class CompanyPolicy extends PasswordPolicy {
   override async faults(password: string, owner: PasswordOwnerFacts) {
     const faults = await super.faults(password, owner);
@@ -26,7 +26,7 @@ const cookieOf = async (link: string) => [...(await app.open(link)).cookies.valu
 const refused = (field: string, ...messages: string[]) => [{ field, messages }];
 
 describe('a password policy of the app', () => {
-  test('judges the password at a sign-up, and lists its fault with the others of the body', async () => {
+  test('checks the password at a sign-up, and lists its fault with the others of the body', async () => {
     app = await createMailApp({}, { auth: { services: [CompanyPolicy] } });
     const answer = await app.client().register('ada@example.com', NAMED);
     expectProblem(answer, 400, 'validation_failed');
@@ -42,7 +42,7 @@ describe('a password policy of the app', () => {
     expect((await app.client().register('ada@example.com', GOOD)).status).toBe(201);
   });
 
-  test('judges it at a change, a reset and an invitation', async () => {
+  test('checks it at a change, a reset and an invitation', async () => {
     app = await createMailApp({ invitations: true }, { auth: { services: [CompanyPolicy] } });
     const ada = await app.signedUp('ada@example.com');
     const changed = await ada.changePassword(PASSWORD, NAMED);
@@ -61,13 +61,13 @@ describe('a password policy of the app', () => {
       const answer = await set(NAMED);
       expectProblem(answer, 400, 'validation_failed');
       expect(answer.body.errors).toEqual(refused('newPassword', FAULT));
-      expect((await set(GOOD)).status).toBe(200); // the key stays good
+      expect((await set(GOOD)).status).toBe(200); // the key stays valid
     }
   });
 });
 
 describe('PASSWORD_MIN_LENGTH', () => {
-  test('holds at every way to a new password, stands in the form and the document, and not for those in use', async () => {
+  test('applies to every way to set a password, is in the form and the document, and does not affect existing passwords', async () => {
     const short = 'kV7 ñxq-z2';
     app = await createMailApp({});
     await app.client().register('ada@example.com', short);
@@ -103,7 +103,7 @@ describe('PASSWORD_MIN_LENGTH', () => {
     expect(() => resolveSettings(given)).toThrow(SettingsError);
   });
 
-  test('is understood as text, from 8 to 64', () => {
+  test('accepts text, from 8 to 64', () => {
     const lengthOf = (passwordMinLength: number | string) =>
       resolveSettings({ secretKey: SECRET, development: true, passwordMinLength }).passwordMinLength;
     expect([lengthOf('8'), lengthOf(64)]).toEqual([8, 64]);

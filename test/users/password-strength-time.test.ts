@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { weaknessOf } from '../../src/users/password-strength.js';
 
-/** What an estimator is slow with: look-alike signs, digits, repetitions, words in a row. */
+/** Input for which an estimator is slow: look-alike characters, digits, repetitions, sequences of words. */
 const SLOW: readonly string[] = [
   'p@55w0rd',
   '4@8({[<369&#!1/|0$5+7%2',
@@ -13,8 +13,8 @@ const SLOW: readonly string[] = [
   '|\\/|()',
 ];
 
-describe('how long a password is judged', () => {
-  test.each(SLOW)('is bounded, whatever the password: %s', (unit) => {
+describe('the time to check a password', () => {
+  test.each(SLOW)('is limited, whatever the password: %s', (unit) => {
     const password = unit.repeat(128).slice(0, 128);
     const context = ['countess@analytical.example', 'countess', 'analytical', 'augusta', 'lovelace'];
     weaknessOf('warm up the estimator', context);
@@ -23,7 +23,7 @@ describe('how long a password is judged', () => {
       weaknessOf(password, context);
       return (process.cpuUsage().user - user) / 1000;
     });
-    // Milliseconds of the processor. Without the bound some of these take 200 to 1500. The fewest of five: the code
+    // Milliseconds of the processor. Without the limit some of these take 200 to 1500. The minimum of five: the code
     // gets warm.
     expect(Math.min(...times)).toBeLessThan(40);
   });

@@ -8,7 +8,7 @@ const ADA = { firstName: 'Augusta', lastName: 'Lovelace-King' };
 const JSON_BODY = { 'content-type': 'application/json' };
 const freshEmail = () => `countess${++count}@analytical.example`;
 const register = (password: unknown, more: object = ADA, email = freshEmail()) =>
-  // As text: some of these stand in any log, and are no secrets to `secrets`.
+  // As text: some of these appear in any log, and are no secrets for `secrets`.
   app.client().send('POST', '/auth/registration', JSON.stringify({ email, password, ...more }), JSON_BODY);
 const users = async () => (await app.database.pool.query('select count(*)::int as n from app_user')).rows[0].n;
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** The passwords that guessers try first, each with what its refusal says. */
+/** The passwords that attackers try first, each with the text of its refusal. */
 const WEAK: readonly (readonly [password: string, message: string])[] = [
   ['aaaaaaaa', 'repeats'],
   ['kV7-kV7-kV7-kV7-', 'repeats'],
@@ -44,8 +44,8 @@ const WEAK: readonly (readonly [password: string, message: string])[] = [
   ['augustaAccounts.test', 'your name'],
 ];
 
-describe('a password that is easily guessed', () => {
-  test.each(WEAK)('is refused with the reason and what to do: %j', async (password, message) => {
+describe('a password that is easy to guess', () => {
+  test.each(WEAK)('is refused with the reason and advice: %j', async (password, message) => {
     const before = await users();
     const answer = await register(password);
     expect([answer.status, answer.body.code]).toEqual([400, 'validation_failed']);
@@ -54,7 +54,7 @@ describe('a password that is easily guessed', () => {
     expect(await users()).toBe(before);
   });
 
-  test('is refused by every way to set one, by the names that are stored', async () => {
+  test('is refused by every way to set one, also if it contains the stored names', async () => {
     const client = app.client();
     const email = freshEmail();
     expect((await client.register(email, PASSWORD, ADA)).status).toBe(201);
@@ -93,15 +93,15 @@ describe('a password that is hard to guess', () => {
     'analytical engines eat punched cards',
     `${'a'.repeat(60)} tiger lamp cloud`,
     `tiger lamp cloud ${'a'.repeat(60)}`,
-  ])('is taken: %j', async (password) => {
+  ])('is accepted: %j', async (password) => {
     const email = freshEmail();
     expect((await register(password, ADA, email)).status).toBe(201);
     expect((await app.client().login(email, password)).status).toBe(200);
   });
 });
 
-describe('all that is wrong with a body', () => {
-  test('is told in one answer, the weak password with the other fields', async () => {
+describe('the faults of a body', () => {
+  test('are in one answer, the weak password with the other fields', async () => {
     const answer = await register('Augusta1815!', { ...ADA, lastName: 7, admin: true }, 'no address');
     expect(answer.status).toBe(400);
     expect(answer.body.errors.map(({ field }: { field: string }) => field).sort()).toEqual(
@@ -111,7 +111,7 @@ describe('all that is wrong with a body', () => {
     expect(about.messages[0]).toContain('your name');
   });
 
-  test('is told once where the password itself is no string', async () => {
+  test('are reported once if the password itself is not a string', async () => {
     const answer = await register(7, ADA, 'no address');
     expect(answer.body.errors).toEqual([
       { field: 'email', messages: expect.any(Array) },
@@ -119,7 +119,7 @@ describe('all that is wrong with a body', () => {
     ]);
   });
 
-  test('is told at a change and at a reset as well', async () => {
+  test('are reported at a change and at a reset as well', async () => {
     const client = await app.signedUp();
     const body = { oldPassword: 7, newPassword: 'Summer2026!' };
     const change = await client.send('POST', '/auth/password/change', body, client.bearer);

@@ -4,7 +4,7 @@ import { secrets } from '../support/secrets.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
 
-/** The form of every hash made today: argon2id, 19 MiB, two passes, one lane, a salt of 16 bytes, a hash of 32. */
+/** The form of every new hash: argon2id, 19 MiB, two passes, one lane, a salt of 16 bytes, a hash of 32. */
 const CURRENT = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/;
 
 let app: TestApp;
@@ -42,7 +42,7 @@ describe('a new password', () => {
     ['nothing but letters of another script', 'пароль не словарный'],
     ['control characters', 'kV7\u0000\u0007\u001bxñ'],
     ['the local part of the e-mail address and more', 'pw is not my address'],
-  ])('is taken with %s, and signs in', async (_, password) => {
+  ])('is accepted with %s, and signs in', async (_, password) => {
     const { email } = await signedUp(password);
     expect(await hashOf(email)).toMatch(CURRENT);
     expect((await app.client().login(email, password)).status).toBe(200);
@@ -107,7 +107,7 @@ describe('a new password', () => {
 });
 
 describe('a stored password', () => {
-  test('is an argon2id hash with a salt of its own', async () => {
+  test('is an argon2id hash with its own salt', async () => {
     const first = await signedUp();
     const second = await signedUp();
     expect(await hashOf(first.email)).toMatch(CURRENT);
@@ -148,7 +148,7 @@ describe('a stored password', () => {
     ['one of another kind', '$2b$10$abcdefghijklmnopqrstuuWz0Yz0Yz0Yz0Yz0Yz0Yz0Yz0Yz0Yz0'],
     ['one that is broken', '$argon2id$v=19$m=19456,t=2,p=1$broken'],
     ['the password itself', PASSWORD],
-  ])('that is %s lets nobody in, and answers like an unknown address', async (_, passwordHash) => {
+  ])('that is %s matches no password, and is answered like an unknown address', async (_, passwordHash) => {
     const { email } = await signedUp();
     await setHash(email, passwordHash);
     const sessions = await app.sessions();
@@ -162,7 +162,7 @@ describe('a stored password', () => {
   });
 });
 
-describe('a hash of outdated parameters', () => {
+describe('a hash with outdated parameters', () => {
   const OUTDATED = [
     ['less memory', { memoryCost: 4096, timeCost: 2, parallelism: 1 }],
     ['one pass', { memoryCost: 19_456, timeCost: 1, parallelism: 1 }],
@@ -170,7 +170,7 @@ describe('a hash of outdated parameters', () => {
     ['argon2i', { algorithm: 1, memoryCost: 4096, timeCost: 2, parallelism: 1 }],
   ] as const;
 
-  test.each(OUTDATED)('is renewed when the right password signs in: %s', async (_, parameters) => {
+  test.each(OUTDATED)('is renewed when the correct password signs in: %s', async (_, parameters) => {
     const { email } = await signedUp();
     const outdated = await hash(PASSWORD, parameters);
     secrets.add(outdated);
@@ -185,7 +185,7 @@ describe('a hash of outdated parameters', () => {
     expect((await app.client().login(email, `${PASSWORD}!`)).status).toBe(401);
   });
 
-  test('stays as it is after a wrong password, and for an account that is not active', async () => {
+  test('stays unchanged after a wrong password, and for an account that is not active', async () => {
     const { email } = await signedUp();
     const outdated = await hash(PASSWORD, OUTDATED[0][1]);
     await setHash(email, outdated);
@@ -208,7 +208,7 @@ describe('a hash of outdated parameters', () => {
   });
 });
 
-/** ASCII in full-width letters, which NFKC makes ASCII again. */
+/** ASCII in full-width letters, which NFKC converts to ASCII. */
 function fullWidth(text: string): string {
   return text.replace(/[!-~]/g, (character) => String.fromCodePoint(character.charCodeAt(0) + 0xfee0));
 }

@@ -27,14 +27,14 @@ const signUp = (email: string, password: string) =>
   app.client().send('POST', '/auth/registration', { email, password });
 const login = (email: string, password = PASSWORD) => app.client().login(email, password);
 
-/** How many computations a sign-in takes, and its answer. */
+/** The number of computations of a sign-in, and its answer. */
 async function costOf(email: string, password: string): Promise<[code: string | undefined, count: number]> {
   computations = 0;
   const { body } = await login(email, password);
   return [body.code, computations];
 }
 
-test('a refused sign-in takes two computations, whatever waits beside the address, and a right password one', async () => {
+test('a refused sign-in takes two computations, whatever sign-ups wait for the address, and a correct password one', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' }, { auth: { services: [CountingHasher] } });
   await signUp(ADA, PASSWORD);
   await app.open(await app.linkTo(ADA));
@@ -60,7 +60,7 @@ test('in the other modes a sign-in takes one computation', async () => {
   expect(await costOf('nobody@example.com', WRONG)).toEqual(['incorrect_credentials', 1]);
 });
 
-test('an app’s own way to hash, which knows no salts, still tells the newest sign-up from a wrong password', async () => {
+test('an app’s own hashing, which has no known salts, still distinguishes the newest sign-up from a wrong password', async () => {
   class PepperedHasher extends PasswordHasher {
     override hash(password: string) {
       return super.hash(`pepper ${password}`);
@@ -77,7 +77,7 @@ test('an app’s own way to hash, which knows no salts, still tells the newest s
   expect((await login(ADA)).status).toBe(200);
 });
 
-test('a stranger’s sign-up beside an account neither clears the count of guesses nor costs the owner any', async () => {
+test("a sign-in to somebody else's pending sign-up neither resets the count of guesses nor adds to it", async () => {
   app = await createMailApp({ emailVerification: 'mandatory', loginRateLimit: '3/15m/account+ip' });
   await signUp(ADA, PASSWORD);
   await app.open(await app.linkTo(ADA));
@@ -88,7 +88,7 @@ test('a stranger’s sign-up beside an account neither clears the count of guess
   expectProblem(await login(ADA, STRANGER), 429, 'too_many_requests');
 });
 
-test('at a network where the owner is known, a used-up limit answers a stranger’s sign-up like any wrong password', async () => {
+test('at a network where the owner is known, a used-up limit answers such a sign-up like any wrong password', async () => {
   app = await createMailApp({ emailVerification: 'mandatory', loginRateLimit: '3/15m/ip' });
   await signUp(ADA, PASSWORD);
   await app.open(await app.linkTo(ADA));
@@ -100,7 +100,7 @@ test('at a network where the owner is known, a used-up limit answers a stranger�
   expect((await login(ADA)).status).toBe(200);
 });
 
-test('the users who were unconfirmed before stay what they are: confirmed by their own link, or signed in per mode', async () => {
+test('users who were unconfirmed in older versions are confirmed by their own link, or signed in, per mode', async () => {
   app = await createMailApp({ emailVerification: 'optional' });
   await app.signedUp(ADA);
   const link = await app.linkTo(ADA);

@@ -39,7 +39,7 @@ const code = async (password: string) => {
   return status === 200 ? 200 : body.code;
 };
 
-/** Lets some steps run into what a statement holds, one after the other, and then lets go. */
+/** Lets some steps wait for the locks of a statement, one after the other, and then releases them. */
 async function behind<T>(statement: string, steps: readonly (() => Promise<T>)[]): Promise<T[]> {
   const holder = await app.database.pool.connect();
   try {
@@ -60,7 +60,7 @@ async function behind<T>(statement: string, steps: readonly (() => Promise<T>)[]
 test.each([
   [0, 1],
   [1, 0],
-])('of two links of two sign-ups that are opened at the same moment one wins (%i first)', async (first, second) => {
+])('of two links of two sign-ups that are opened at the same moment one succeeds (%i first)', async (first, second) => {
   expect(await behind(LOCK, [() => open(first), () => open(second)])).toEqual([200, 400]);
   const passwords = [PASSWORD, STRANGER];
   expect([await code(passwords[first] ?? ''), await code(passwords[second] ?? '')]).toEqual([
@@ -70,7 +70,7 @@ test.each([
   expect(await holders()).toMatchObject([{ email_verified: true }]);
 });
 
-test('of two links that both wait for their rows one wins, and the other is refused without an error', async () => {
+test('of two links that both wait for their rows one succeeds, and the other is refused without an error', async () => {
   const rows = 'select 1 from auth_pending_sign_up for update';
   expect(await behind(rows, [() => open(0), () => open(1)])).toEqual([200, 400]);
   expect(await holders()).toMatchObject([{ email_verified: true }]);
@@ -78,12 +78,12 @@ test('of two links that both wait for their rows one wins, and the other is refu
   expect(app.log).toEqual([]);
 });
 
-test('one link that is opened twice at the same moment makes one user, and both land on the same page', async () => {
+test('one link that is opened twice at the same moment creates one user, and both show the same page', async () => {
   expect(await behind(LOCK, [() => open(0), () => open(0)])).toEqual([200, 200]);
   expect(await holders()).toHaveLength(1);
 });
 
-test('beside an invitation the link fails if it comes second, and the invitation if that does', async () => {
+test('in parallel with an invitation the link or the invitation fails, whichever is second', async () => {
   expect(await behind(LOCK, [invite, () => open(0)])).toEqual([201, 400]);
   expect(await holders()).toEqual([{ email_verified: false, password_hash: null }]);
   await app.database.pool.query('delete from app_user where email = $1', [ADA]);
@@ -92,7 +92,7 @@ test('beside an invitation the link fails if it comes second, and the invitation
 });
 
 test.each(['the link', 'the change of address'])(
-  'beside a change to the same address the one that comes second fails: %s first',
+  'in parallel with a change to the same address the second one fails: %s first',
   async (which) => {
     await grace.send('POST', '/auth/email/change', { email: ADA, password: PASSWORD }, grace.bearer);
     const mails = await app.mailsTo(ADA, 3);
@@ -109,7 +109,7 @@ test.each(['the link', 'the change of address'])(
   },
 );
 
-test('beside a user whom another server inserts the link fails, and nothing of it is left', async () => {
+test('in parallel with a user whom another server inserts the link fails, and nothing of it is left', async () => {
   const insert = `insert into app_user (id, email, role, is_active, email_verified, permissions)
     values (gen_random_uuid(), 'ada@example.com', 0, true, false, '[]')`;
   expect(await behind(insert, [() => open(0)])).toEqual([400]);
@@ -117,7 +117,7 @@ test('beside a user whom another server inserts the link fails, and nothing of i
   expect(app.log).toEqual([]);
 });
 
-test.each(['the link', 'the new link'])('beside a new link for the same sign-up: %s first', async (which) => {
+test.each(['the link', 'the new link'])('in parallel with a new link for the same sign-up: %s first', async (which) => {
   const resend = async () =>
     (await app.client().send('POST', '/auth/registration/verification/resend', { email: ADA }, { cookie })).status;
   const isLinkFirst = which === 'the link';
@@ -131,7 +131,7 @@ test.each(['the link', 'the new link'])('beside a new link for the same sign-up:
   expect(await app.mailCount()).toBe(isLinkFirst ? 3 : 4);
 });
 
-test('a sign-up beside the opening of a link waits for it, and then finds the address taken', async () => {
+test('a sign-up in parallel with the opening of a link waits for it, and then finds the address taken', async () => {
   const status = async () => (await signUp(ADA, 'the third password of all')).status;
   expect(await behind(LOCK, [() => open(0), status])).toEqual([200, 201]);
   const { rows } = await app.database.pool.query('select key_hash from auth_pending_sign_up');

@@ -27,19 +27,19 @@ const rows = async () =>
   (await app.database.pool.query('select *, key_hash is not null as has_key from auth_pending_sign_up order by id'))
     .rows;
 
-/** The link of the mail to an address that came as the n-th. */
+/** The link of the n-th mail to an address. */
 async function linkOf(email: string, which: number): Promise<string> {
   const mail = (await app.mailsTo(email, which))[which - 1];
   return /http:\S+/.exec(mail?.text ?? '')?.[0] ?? 'no link';
 }
 
-/** The address has a confirmed user. */
+/** Creates a confirmed user with the address. */
 async function confirmedUser(email = ADA, password = PASSWORD): Promise<void> {
   await signUp(email, password);
   expect((await app.open(await linkOf(email, 1))).status).toBe(200);
 }
 
-test('sign-ups of one address wait side by side, and the one whose mail is opened becomes the user', async () => {
+test('several sign-ups of one address can wait at once, and the one whose mail is opened becomes the user', async () => {
   await start();
   const registered: string[] = [];
   app.auth.events.on('user.registered', ({ user }) => registered.push(user));
@@ -57,17 +57,17 @@ test('sign-ups of one address wait side by side, and the one whose mail is opene
   expect((await app.open(links[1] ?? '')).status).toBe(200);
   expect((await app.open(links[0] ?? '')).status).toBe(400);
   expect((await app.open(links[2] ?? '')).status).toBe(400);
-  expect((await app.open(links[1] ?? '')).status).toBe(200); // once more
+  expect((await app.open(links[1] ?? '')).status).toBe(200); // the link again
   const found = (await app.database.pool.query('select id, email, email_verified from app_user')).rows;
   expect(found).toEqual([{ id: registered[0], email: ADA, email_verified: true }]);
   expect([registered.length, (await rows()).map(({ has_key }) => has_key)]).toEqual([1, [false, false]]);
   expect((await login(ADA)).status).toBe(200);
   for (const password of [STRANGER, passwords[2]]) {
-    expectProblem(await login(ADA, password), 401, 'email_not_verified'); // as before: who chose it learns nothing
+    expectProblem(await login(ADA, password), 401, 'email_not_verified'); // as before, so that the answer reveals nothing
   }
 });
 
-test('five tries of a stranger do not stop the sign-up of the owner, before or after it, with the default limits', async () => {
+test('five tries of somebody else do not stop the sign-up of the owner, before or after it, with the default limits', async () => {
   await start({ mailRateLimit: '5/1h/account,50/1h/ip' }, BEHIND_PROXY);
   for (let i = 0; i < 5; i++) expect((await signUp(ADA, STRANGER)).status).toBe(201);
   expectProblem(await signUp(ADA, STRANGER), 429, 'too_many_requests');
@@ -79,7 +79,7 @@ test('five tries of a stranger do not stop the sign-up of the owner, before or a
   expect((await login(ADA)).status).toBe(200);
 });
 
-test('a mailbox is bounded over all networks, at four times its limit', async () => {
+test('mails to a mailbox are limited across all networks, at four times its limit', async () => {
   await start({ mailRateLimit: '2/1h/account,50/1h/ip' }, BEHIND_PROXY);
   const answers: number[] = [];
   for (let i = 1; i <= 5; i++)
@@ -103,7 +103,7 @@ test('the newest fifty sign-ups of an address are kept', async () => {
   expect(kept.slice(1, -1).map(([, hash]) => hash)).toEqual(Array.from({ length: 49 }, (_, index) => `${index + 12}`));
 });
 
-describe('a sign-up with an address that is taken', () => {
+describe('a sign-up with a taken address', () => {
   test('gives the browser the same cookie as any other', async () => {
     await start();
     await confirmedUser();
@@ -130,7 +130,7 @@ describe('a sign-up with an address that is taken', () => {
     expect((await app.mailsTo(ADA, 2))[1]?.text).not.toContain('/auth/registration');
   });
 
-  test('is answered alike for as long, when a new link was asked for', async () => {
+  test('gets the same answers for the same time when a new link was requested', async () => {
     await start();
     await confirmedUser();
     for (const email of [ADA, 'nobody@example.com']) await signUp(email, STRANGER);
@@ -149,7 +149,7 @@ describe('a sign-up with an address that is taken', () => {
     expect(await app.mailCount()).toBe(4); // two links, the notice, and the link that was sent again
   });
 
-  test('stops nothing that its owner does', async () => {
+  test('does not affect what its owner does', async () => {
     await start();
     await confirmedUser();
     for (let i = 0; i < 3; i++) await signUp(ADA, `${STRANGER} ${i}`);
@@ -162,7 +162,7 @@ describe('a sign-up with an address that is taken', () => {
 });
 
 describe('a new link', () => {
-  test('supersedes the older one of the same sign-up, and leaves the other sign-ups as they are', async () => {
+  test('supersedes the older one of the same sign-up, and leaves the other sign-ups unchanged', async () => {
     await start();
     await signUp(ADA);
     const first = await linkOf(ADA, 1);
@@ -179,7 +179,7 @@ describe('a new link', () => {
   });
 
   test.each([false, true])(
-    'is for the sign-up of the browser that asks, though a stranger has signed up since (session: %s)',
+    'is for the sign-up of the browser that requests it, even if somebody else has signed up since (session: %s)',
     async (isSession) => {
       await start({ sessionOnEmailVerification: isSession });
       const cookie = cookieOf(await signUp(ADA));
@@ -199,7 +199,7 @@ describe('a new link', () => {
     },
   );
 
-  test('is not mailed to a browser that cannot be known while several sign-ups wait', async () => {
+  test('is not mailed to an unknown browser while several sign-ups wait', async () => {
     await start();
     await signUp(ADA);
     const own = await linkOf(ADA, 1);
@@ -217,7 +217,7 @@ describe('a new link', () => {
     expect(await app.mailCount()).toBe(4);
   });
 
-  test('does not make the link of another sign-up good for longer', async () => {
+  test("does not extend the validity of another sign-up's link", async () => {
     await start();
     await signUp(ADA, STRANGER);
     const ofStranger = await linkOf(ADA, 1);
@@ -228,11 +228,11 @@ describe('a new link', () => {
     const own = await linkOf(ADA, 3);
     app.clock.advance('1d');
     expect((await app.open(ofStranger)).status).toBe(400);
-    expectProblem(await login(ADA, STRANGER), 401, 'email_not_verified'); // it goes on waiting, as for a taken address
+    expectProblem(await login(ADA, STRANGER), 401, 'email_not_verified'); // it still waits, as for a taken address
     expect((await app.open(own)).status).toBe(200);
   });
 
-  test('is mailed to the address that was given alone, whatever sign-up the browser is of', async () => {
+  test('is mailed only to the address in the request, whatever sign-up the browser has made', async () => {
     await start();
     const cookie = cookieOf(await signUp(ADA));
     await linkOf(ADA, 1);
@@ -256,7 +256,7 @@ describe('a new link', () => {
   });
 });
 
-test('a browser is signed in by the link of its own sign-up only, even where two chose the same password', async () => {
+test('a browser is signed in by the link of its own sign-up only, even if two have the same password', async () => {
   await start({ sessionOnEmailVerification: true });
   const first = await signUp(ADA);
   await app.mailsTo(ADA);
@@ -266,7 +266,7 @@ test('a browser is signed in by the link of its own sign-up only, even where two
   expect([opened.status, opened.cookies.get('refresh_token'), await app.liveSessions()]).toEqual([200, undefined, 0]);
 });
 
-test('where addresses may be found out, a taken one is refused and leaves nothing that waits', async () => {
+test('without PREVENT_ENUMERATION a taken address is refused, and no pending sign-up is stored', async () => {
   await start({ preventEnumeration: false });
   await confirmedUser();
   expectProblem(await signUp(ADA, STRANGER), 409, 'email_already_registered');

@@ -17,7 +17,7 @@ class MeController {
   }
 }
 
-describe('a user entity with columns of every kind, in a schema and under names of its own', () => {
+describe('a user entity with columns of every kind, in its own schema and with its own names', () => {
   let app: TestApp;
   let client: TestClient;
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('a user entity with columns of every kind, in a schema and under names 
 
   const read = async () => plain(await app.orm.em.fork().findOneOrFail(RichUser, { email: 'user@example.com' }));
 
-  test('is seen by forUser at a rotation as the ORM itself would load it', async () => {
+  test('has the same values in forUser at a rotation as when the ORM loads it', async () => {
     expect((await client.refresh()).status).toBe(200);
     expect(given).toEqual([await read()]);
     expect(given[0]).toMatchObject({
@@ -63,7 +63,7 @@ describe('a user entity with columns of every kind, in a schema and under names 
     expect(given[0]).not.toHaveProperty('passwordHash');
   });
 
-  test('is seen in the same way at a sign-in, a retry and a change of the password', async () => {
+  test('has the same values at a sign-in, a retry and a change of the password', async () => {
     const other = app.client();
     expect((await other.login('user@example.com')).status).toBe(200);
     const retry = other.copy();
@@ -76,7 +76,7 @@ describe('a user entity with columns of every kind, in a schema and under names 
     expect(given).toEqual([before, before, before, loaded]);
   });
 
-  test('puts its columns into the tokens', async () => {
+  test('adds its columns to the tokens', async () => {
     client = app.client();
     await client.login('user@example.com');
     const expected = { sub: '1', plan: 'paid', zip: 12_345, shipping: 'express', street: 'Main Street 1' };
@@ -89,7 +89,7 @@ describe('a user entity with columns of every kind, in a schema and under names 
     expect((await client.get('/me/user')).body).toEqual(body);
   });
 
-  test('is not written by a rotation, a retry or a sign-in: no version is used up', async () => {
+  test('is not written by a rotation, a retry or a sign-in: the version stays the same', async () => {
     const row = async () => (await app.database.pool.query('select * from people."Account"')).rows;
     const before = await row();
     const retry = client.copy();
@@ -99,7 +99,7 @@ describe('a user entity with columns of every kind, in a schema and under names 
     expect(await row()).toEqual(before);
   });
 
-  test('is named by the sessions through a key that deletes them with it', async () => {
+  test('has a foreign key from its sessions that deletes them with it', async () => {
     expect(await app.liveSessions()).toBeGreaterThan(0);
     await app.database.pool.query('delete from people."Account"');
     expect(await app.sessions()).toEqual([]);

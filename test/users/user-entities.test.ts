@@ -10,7 +10,7 @@ import { ORM, runCli } from '../support/run-cli.js';
 import { SECRET } from '../support/test-app.js';
 import { AppUser, Organization } from '../support/users.js';
 
-/** Starts the library without a database, and ends. */
+/** Starts the library without a database, and stops it. */
 async function start(user: EntityClass<BaseUser>, options: Options = {}): Promise<void> {
   const entities = [user, Organization, ...createAuthEntities({ user: () => user })];
   const orm = await MikroORM.init({ clientUrl: 'postgresql://127.0.0.1:1/nowhere', entities, ...options });
@@ -23,7 +23,7 @@ async function start(user: EntityClass<BaseUser>, options: Options = {}): Promis
   }
 }
 
-/** What `check` says about the ORM that cli-orm.ts exports by a name, without a database. */
+/** What `check` prints about the ORM that cli-orm.ts exports by a name, without a database. */
 async function projectFinding(name: string): Promise<unknown> {
   const env = {
     DATABASE_URL: 'postgresql://127.0.0.1:1/nowhere',
@@ -50,7 +50,7 @@ test.each<[string, EntityClass<BaseUser>, RegExp]>([
   ['no schema that could be known', Anywhere, /Anywhere .* schema is "\*" and the MikroORM options have no "schema"/],
   ['a password hash that is too short', Narrow, /Narrow .* "passwordHash" has 60 characters, but a hash needs 97/],
   ['the same by its column', Legacy, /Legacy .* "passwordHash" has 96 characters, but a hash needs 97/],
-])('a user entity with %s stops the start, and `check` says the same', async (_what, user, found) => {
+])('a user entity with %s stops the start, and `check` reports the same', async (_what, user, found) => {
   const { message } = await start(user).then(
     () => expect.unreachable(),
     (error: Error) => error,
@@ -59,7 +59,7 @@ test.each<[string, EntityClass<BaseUser>, RegExp]>([
   expect(await projectFinding(`of${user.name}`)).toEqual({ name: 'project', status: 'failed', message });
 });
 
-test('`check` takes the schema "*" where the MikroORM options name one, as the start does', async () => {
+test('`check` accepts the schema "*" if the MikroORM options name one, as the start does', async () => {
   const message = 'the ORM knows Anywhere and the entities of the library';
   expect(await projectFinding('ofAnywhereInPeople')).toEqual({ name: 'project', status: 'ok', message });
 });
@@ -68,6 +68,6 @@ test.each<[string, EntityClass<BaseUser>, Options?]>([
   ['with the schema of the options', Anywhere, { schema: 'people' }],
   ['with a hash column that is just long enough', Wide],
   ['as in the README', AppUser],
-])('a user entity %s is taken', async (_what, user, options) => {
+])('a user entity %s is accepted', async (_what, user, options) => {
   await expect(start(user, options)).resolves.toBeUndefined();
 });

@@ -44,7 +44,7 @@ const setUp = async (user: typeof Versioned | typeof Dated) => {
 };
 afterEach(() => app.close());
 
-/** Everything by which the library writes a user beside the unit of work. */
+/** Every way in which the library writes a user outside the unit of work. */
 const WRITES: [string, () => Promise<unknown>][] = [
   ['a change of the password', () => ada.changePassword(PASSWORD, NEXT)],
   [
@@ -81,7 +81,7 @@ const WRITES: [string, () => Promise<unknown>][] = [
 describe('of a user with a version and onUpdate', () => {
   beforeEach(() => setUp(Versioned));
 
-  test.each(WRITES)('%s raises the one once and calls the other', async (_what, write) => {
+  test.each(WRITES)('%s raises the version once and calls onUpdate', async (_what, write) => {
     const before = await row();
     expect([before.version, before.updated_at]).toEqual([1, null]);
     await write();
@@ -92,7 +92,7 @@ describe('of a user with a version and onUpdate', () => {
     expect([['password_hash'], ['password_hash', 'email_verified'], ['email'], ['is_active']]).toContainEqual(changed);
   });
 
-  test('an entity that was loaded before such a write is not flushed over it', async () => {
+  test('a flush of an entity that was loaded before such a write fails', async () => {
     const em = app.orm.em.fork();
     const user = await em.findOneOrFail(Versioned, { id: 1 });
     await ada.changePassword(PASSWORD, NEXT);
@@ -100,7 +100,7 @@ describe('of a user with a version and onUpdate', () => {
     await expect(em.flush()).rejects.toThrow(/optimistic lock on entity Versioned failed/);
   });
 
-  test('a password that is only asked for, or is wrong, writes nothing', async () => {
+  test('a requested address change, a wrong password, a sign-in and a refresh do not write the user', async () => {
     const before = await row();
     const body = { email: 'countess@example.com', password: PASSWORD };
     expect((await ada.send('POST', '/auth/email/change', body, ada.bearer)).status).toBe(202);
@@ -112,7 +112,7 @@ describe('of a user with a version and onUpdate', () => {
   });
 });
 
-test('a version that is an instant is set anew', async () => {
+test('a version that is a timestamp is set to the current time', async () => {
   await setUp(Dated);
   const { version } = await row('dated');
   expect((await ada.changePassword(PASSWORD, NEXT)).status).toBe(200);
