@@ -5,7 +5,7 @@ import { onPress, showOutcome } from './outcome.js';
 
 /** @typedef {import('./request.js').Client} Client */
 
-/** Why somebody is signed out who did not wish to be. @type {Readonly<Record<string, string>>} */
+/** Messages for a sign-out that the user did not request. @type {Readonly<Record<string, string>>} */
 const REASONS = {
   refresh_token_reused: 'A used refresh token came back, so somebody has a copy. The server has ended the session.',
   token_not_valid: 'The session has been ended.',

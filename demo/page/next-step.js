@@ -5,8 +5,8 @@ import { endOf, nameOf, tokensOf } from './family-story.js';
 /** @typedef {{ hint: string, label: string, action: 'copy' | 'restart' | Holder }} Step */
 
 /**
- * The step that leads on to the end of the story, whatever was pressed before: nobody has to wait for the grace period,
- * because a token that is two refreshes old is a proof at once.
+ * Finds the next step towards the end of the story, whatever was pressed before. Visitors need not wait for the grace
+ * period: a token that is two refreshes old is proof at once.
  *
  * @param {Family} family
  * @param {number} graceLeft milliseconds

@@ -1,7 +1,7 @@
 /** @typedef {import('./request.js').Client} Client */
 
 /**
- * Signs up with an address and a password that nobody knows, and is signed in with them.
+ * Signs up with a random address and password, which also signs the visitor in.
  *
  * @param {Client} client
  * @returns {Promise<string>} the address

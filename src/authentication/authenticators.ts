@@ -10,15 +10,15 @@ export class Authenticators {
 
   /**
    * @param classes the app's authenticators, called first
-   * @param others authenticators of modules
+   * @param moduleAuthenticators authenticators of modules
    * @throws TypeError for a class without `authenticate`, and for one that cannot be constructed
    */
   constructor(
     classes: readonly AuthenticatorClass[],
     container: ContainerInstance,
-    others: readonly Authenticator[] = [],
+    moduleAuthenticators: readonly Authenticator[] = [],
   ) {
-    this.#all = [...classes.map((type) => construct(type, container)), ...others];
+    this.#all = [...classes.map((type) => construct(type, container)), ...moduleAuthenticators];
   }
 
   /** Whether there are no authenticators. */

@@ -34,7 +34,7 @@ export class RequestAuthentication {
     database: Symbol('principal, by the database'),
   };
   /** The property under which the request stores the result of the authenticators. */
-  readonly #other = Symbol('other principal');
+  readonly #byAuthenticator = Symbol('principal, by an authenticator');
   readonly #users = new WeakMap<AuthenticatedRequest, Promise<BaseUser>>();
 
   constructor(
@@ -66,10 +66,10 @@ export class RequestAuthentication {
     const { authenticators, requests, tokens } = this.kernel;
     if (authenticators.isEmpty || requests.hasReachedController(request)) return this.#bySession(request, token, mode);
     if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token, mode);
-    request[this.#other] ??= authenticators
+    request[this.#byAuthenticator] ??= authenticators
       .find(request)
       .then((found) => found ?? this.#bySession(request, token, mode));
-    return request[this.#other];
+    return request[this.#byAuthenticator];
   }
 
   /**

@@ -18,9 +18,9 @@ export type AuthTransport = Exclude<RefreshTokenTransportMode, 'both'>;
  */
 export function transportOf({ headers }: HttpRequest, settings: Settings): AuthTransport {
   const mode = modeOf(settings);
-  const asked = headers['auth-transport'] ?? (mode === 'both' ? 'cookie' : mode);
-  const isAllowed = mode === 'both' || mode === asked;
-  if ((asked === 'cookie' || asked === 'body') && isAllowed) return asked;
+  const requested = headers['auth-transport'] ?? (mode === 'both' ? 'cookie' : mode);
+  const isAllowed = mode === 'both' || mode === requested;
+  if ((requested === 'cookie' || requested === 'body') && isAllowed) return requested;
   const allowed = mode === 'both' ? 'cookie or body' : mode;
   throw authError('bad_request', { detail: `The header ${AUTH_TRANSPORT} must be ${allowed} here.` });
 }

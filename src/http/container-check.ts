@@ -18,12 +18,12 @@ interface Registration {
  * does not know the library's classes, and constructors whose parameters TypeDI cannot find because the compiler
  * emitted no metadata.
  *
- * @param own the container with the library's classes
+ * @param libraryContainer the container with the library's classes
  * @throws controller_refused; the detail names the cause and the remedy
  */
-export function assertInjectionWorks(classes: readonly unknown[], own: ContainerInstance): void {
+export function assertInjectionWorks(classes: readonly unknown[], libraryContainer: ContainerInstance): void {
   assertOneRoutingControllers();
-  assertContainerKnowsLibrary(own);
+  assertContainerKnowsLibrary(libraryContainer);
   if (!isTypeDi()) return; // another container may have its own way to construct them
   // TypeDI has no public list. With brackets the compiler still checks that the property exists.
   const services: readonly Registration[] = Container.of()['services'];
@@ -60,9 +60,9 @@ function loadedCopies(name: string): string[] {
   return Object.keys(createRequire(import.meta.url).cache).flatMap((file) => main.exec(file)?.[1] ?? []);
 }
 
-function assertContainerKnowsLibrary(own: ContainerInstance): void {
+function assertContainerKnowsLibrary(libraryContainer: ContainerInstance): void {
   class Registered {}
-  own.set({ id: Registered, type: Registered });
+  libraryContainer.set({ id: Registered, type: Registered });
   try {
     const found: unknown = getFromContainer(Registered);
     if (!(found instanceof Registered)) throw new TypeError('it returned something else');
@@ -81,7 +81,7 @@ function assertContainerKnowsLibrary(own: ContainerInstance): void {
             'useContainer(Container), or construct unknown classes: { fallback: true, fallbackOnErrors: true }',
     );
   } finally {
-    own.remove(Registered);
+    libraryContainer.remove(Registered);
   }
 }
 

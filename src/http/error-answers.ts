@@ -65,7 +65,7 @@ function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpR
 }
 
 function fieldsOf(reason: Error, request: HttpRequest): object {
-  const shown = loggableError(reason, request);
-  const frames = shown.stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
-  return { error: shown.name, reason: shown.message.split('\n')[0], stack: frames?.join('\n'), err: shown };
+  const loggable = loggableError(reason, request);
+  const frames = loggable.stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return { error: loggable.name, reason: loggable.message.split('\n')[0], stack: frames?.join('\n'), err: loggable };
 }

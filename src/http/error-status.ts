@@ -40,11 +40,11 @@ export function statusOf(error: unknown): number {
   if (!(error instanceof Error)) return 500;
   const { httpCode, status, statusCode, expose, code } = error as Error & Record<string, unknown>;
   if (error.name === 'MulterError') return code === 'LIMIT_FILE_SIZE' ? 413 : 400;
-  const asked = [httpCode, status, statusCode].map(Number).find(isErrorStatus);
-  if (asked === undefined) return MULTIPART_FAULTS.includes(error.message) ? 400 : 500;
-  if (error instanceof HttpError || typeof expose === 'boolean') return asked;
+  const requested = [httpCode, status, statusCode].map(Number).find(isErrorStatus);
+  if (requested === undefined) return MULTIPART_FAULTS.includes(error.message) ? 400 : 500;
+  if (error instanceof HttpError || typeof expose === 'boolean') return requested;
   const isUpstream = UPSTREAM_MEMBERS.some((member) => member in error);
-  return isUpstream || REFUSALS.includes(asked) ? 500 : asked;
+  return isUpstream || REFUSALS.includes(requested) ? 500 : requested;
 }
 
 const isErrorStatus = (status: number) => Number.isInteger(status) && status >= 400 && status <= 599;

@@ -34,6 +34,6 @@ function membersOf(object: object): [name: string, value: unknown][] {
   if (object instanceof Uint8Array) return [['', Buffer.from(object).toString()]];
   const entries =
     object instanceof Map ? [...object] : object instanceof Set ? [...object].map((each) => ['', each]) : [];
-  const own = Reflect.ownKeys(object).map((key) => [key, Object.getOwnPropertyDescriptor(object, key)?.value]);
-  return [...entries, ...own].map(([name, value]) => [String(name), value]);
+  const properties = Reflect.ownKeys(object).map((key) => [key, Object.getOwnPropertyDescriptor(object, key)?.value]);
+  return [...entries, ...properties].map(([name, value]) => [String(name), value]);
 }

@@ -42,28 +42,28 @@ export function errorOfReadBody(request: BodyRequest, accept: (request: BodyRequ
  * Accepts a JSON body that was read already: parsed, as text or as bytes. The size limit is checked if the length is
  * known.
  *
- * @throws payload_too_large, malformed_json, validation_failed; TypeError if the body was read but not kept
+ * @throws payload_too_large, malformed_json, validation_failed; TypeError if the body was read but not stored
  */
 export function acceptJsonBody(request: BodyRequest): void {
-  const read = keptBody(request);
+  const read = storedBody(request);
   const text = textOf(read, request);
   const body = text === undefined ? read : parse(text);
   if (typeof body !== 'object') throw notAnObject();
-  keep(request, body);
+  storeBody(request, body);
 }
 
 /**
  * Accepts a form body that was read already.
- * @throws payload_too_large; TypeError if the body was read but not kept
+ * @throws payload_too_large; TypeError if the body was read but not stored
  */
 export function acceptFormBody(request: BodyRequest): void {
-  const read = keptBody(request);
-  keep(request, textOf(read, request) ?? read);
+  const read = storedBody(request);
+  storeBody(request, textOf(read, request) ?? read);
 }
 
 /** Sets an empty body: there is none, or it is ignored. */
 export function acceptEmptyBody(request: BodyRequest): void {
-  keep(request, {});
+  storeBody(request, {});
 }
 
 /** The error 400 for a body that is well-formed JSON but not an object. */
@@ -71,21 +71,22 @@ export function notAnObject(): JwtAllauthError {
   return authError('validation_failed', { errors: [{ field: '', messages: ['must be a JSON object'] }] });
 }
 
-function keep(request: BodyRequest, body: unknown): void {
+function storeBody(request: BodyRequest, body: unknown): void {
   request.body = body;
   request._body = true;
 }
 
-function keptBody(request: BodyRequest): unknown {
+function storedBody(request: BodyRequest): unknown {
   const { body, rawBody, headers } = request;
-  const kept = body === undefined ? rawBody : body;
-  if (kept === undefined) throw new TypeError('A middleware has read the body, but has not stored it in request.body.');
+  const stored = body === undefined ? rawBody : body;
+  if (stored === undefined)
+    throw new TypeError('A middleware has read the body, but has not stored it in request.body.');
   const isCompressed = (headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity';
-  const length = typeof kept === 'string' || kept instanceof Uint8Array ? Buffer.byteLength(kept) : 0;
+  const length = typeof stored === 'string' || stored instanceof Uint8Array ? Buffer.byteLength(stored) : 0;
   if (Math.max(length, isCompressed ? 0 : Number(headers['content-length'] ?? 0)) > MAX_BYTES) {
     throw authError('payload_too_large');
   }
-  return kept;
+  return stored;
 }
 
 /** A body as text, if it has not been parsed. Bytes are decoded with the Unicode charset that the request names. */

@@ -22,9 +22,9 @@ export function currentIdentity(settings: Settings): CookieIdentity {
  * partitioned but is not, also the partitioned copy.
  */
 export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
-  const own = currentIdentity(settings);
-  const domains = [undefined, own.domain, ...settings.olderCookieDomains];
-  const paths = [own.path, ...settings.olderCookiePaths];
+  const current = currentIdentity(settings);
+  const domains = [undefined, current.domain, ...settings.olderCookieDomains];
+  const paths = [current.path, ...settings.olderCookiePaths];
   const canBePartitioned = isCookieSecure(settings) && settings.refreshTokenCookieSameSite === 'none';
   const older = new Map<string, CookieIdentity>();
   for (const domain of domains) {
@@ -35,7 +35,7 @@ export function olderIdentities(settings: Settings): readonly CookieIdentity[] {
       }
     }
   }
-  older.delete(keyOf(own));
+  older.delete(keyOf(current));
   return [...older.values()];
 }
 

@@ -14,14 +14,14 @@ const TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 /** The cookie that carries the refresh token. */
 export class RefreshCookie {
   readonly name: string;
-  readonly #own: CookieIdentity;
+  readonly #current: CookieIdentity;
   readonly #older: readonly CookieIdentity[];
   readonly #attributes: Omit<CookieAttributes, 'path'>;
 
   constructor(private readonly settings: Settings) {
-    this.#own = currentIdentity(settings);
+    this.#current = currentIdentity(settings);
     this.#older = olderIdentities(settings);
-    this.name = this.#own.name;
+    this.name = this.#current.name;
     this.#attributes = {
       httpOnly: settings.refreshTokenCookieHttpOnly,
       secure: isCookieSecure(settings),
@@ -43,21 +43,21 @@ export class RefreshCookie {
    * first.
    */
   readAll(request: HttpRequest): string[] {
-    return tokensOf(request, new Set([this.#own, ...this.#older].map(({ name }) => name)));
+    return tokensOf(request, new Set([this.#current, ...this.#older].map(({ name }) => name)));
   }
 
   /** Sets the cookie for the rest of the token's lifetime, and expires it under every older identity. */
   set(response: HttpResponse, { refresh, refreshExpiresAt }: Tokens, now: number): void {
-    const left = refreshExpiresAt * 1000 - now;
-    const limit = (this.settings.refreshTokenCookieMaxAge ?? Infinity) * 1000;
+    const remainingMs = refreshExpiresAt * 1000 - now;
+    const limitMs = (this.settings.refreshTokenCookieMaxAge ?? Infinity) * 1000;
     for (const identity of this.#older) this.#write(response, identity, '', 0);
     // Last, because clients with a simple cookie jar keep the last one.
-    this.#write(response, this.#own, refresh, Math.min(left, limit));
+    this.#write(response, this.#current, refresh, Math.min(remainingMs, limitMs));
   }
 
   /** Expires the cookie under its current and every older identity. */
   clear(response: HttpResponse): void {
-    for (const identity of [...this.#older, this.#own]) this.#write(response, identity, '', 0);
+    for (const identity of [...this.#older, this.#current]) this.#write(response, identity, '', 0);
   }
 
   #write(response: HttpResponse, { name, ...identity }: CookieIdentity, value: string, maxAge: number): void {

@@ -19,8 +19,8 @@ const MAX_FAULTS = 20;
  * @throws validation_failed with every fault, but no submitted value
  */
 export function validateInput<T extends object>(type: new () => T, body: unknown): T {
-  const { input, own, faults } = readInput(type, body);
-  const errors = [...(own ? validateSync(own, VALIDATION) : []), ...validateSync(input, VALIDATION)];
+  const { input, libraryInput, faults } = readInput(type, body);
+  const errors = [...(libraryInput ? validateSync(libraryInput, VALIDATION) : []), ...validateSync(input, VALIDATION)];
   const all = faultsOf(faults, errors);
   if (all.length > 0) throw refused(all);
   return input;
@@ -37,8 +37,11 @@ export async function validateWholeInput<T extends object>(
   body: unknown,
   others: (input: T) => Promise<readonly FieldError[]> = async () => [],
 ): Promise<T> {
-  const { input, own, faults } = readInput(type, body);
-  const errors = [...(own ? validateSync(own, VALIDATION) : []), ...(await validate(input, VALIDATION))];
+  const { input, libraryInput, faults } = readInput(type, body);
+  const errors = [
+    ...(libraryInput ? validateSync(libraryInput, VALIDATION) : []),
+    ...(await validate(input, VALIDATION)),
+  ];
   const all = faultsOf(faults, errors);
   if (all.length === 0) return input;
   const wrong = new Set(all.map(({ field }) => field));
@@ -68,7 +71,7 @@ interface ReadInput<T extends object> {
    * class-validator drops an inherited rule if the app's class has one of the same kind on the same field, and almost
    * all rules are of one kind.
    */
-  readonly own: object | undefined;
+  readonly libraryInput: object | undefined;
   readonly faults: FieldError[];
 }
 
@@ -80,18 +83,18 @@ function readInput<T extends object>(type: new () => T, body: unknown = {}): Rea
   // other and nesting has no limit.
   const known = fieldsOf(type);
   const base = libraryClassOf(type);
-  const own = base ? fieldsOf(base) : [];
+  const libraryFieldNames = base ? fieldsOf(base) : [];
   const plain: [string, unknown][] = [];
   const faults: FieldError[] = [];
   for (const [field, value] of Object.entries(body)) {
-    const fault = known.includes(field) ? faultOf(value, !own.includes(field)) : 'is not a known field';
+    const fault = known.includes(field) ? faultOf(value, !libraryFieldNames.includes(field)) : 'is not a known field';
     if (fault) faults.push({ field: field.slice(0, MAX_NAME_LENGTH), messages: [fault] });
     else plain.push([field, value]);
   }
   const input = plainToInstance(type, Object.fromEntries(plain));
-  if (!base || base === (type as unknown)) return { input, own: undefined, faults };
-  const libraryFields = plain.filter(([field]) => own.includes(field));
-  return { input, own: plainToInstance(base, Object.fromEntries(libraryFields)), faults };
+  if (!base || base === (type as unknown)) return { input, libraryInput: undefined, faults };
+  const libraryFields = plain.filter(([field]) => libraryFieldNames.includes(field));
+  return { input, libraryInput: plainToInstance(base, Object.fromEntries(libraryFields)), faults };
 }
 
 const fields = new Map<new () => object, readonly string[]>();
@@ -109,15 +112,17 @@ function fieldsOf(type: new () => object): readonly string[] {
 /** The fields that an app's class adds to the library's class that it extends. */
 export function addedFieldsOf(type: new () => object): string[] {
   const base = libraryClassOf(type);
-  const own = base ? fieldsOf(base) : [];
-  return fieldsOf(type).filter((name) => !own.includes(name));
+  const libraryFieldNames = base ? fieldsOf(base) : [];
+  return fieldsOf(type).filter((name) => !libraryFieldNames.includes(name));
 }
 
 /** The library's class that an input is or extends; undefined for an input of a module. */
 function libraryClassOf(type: new () => object): (new () => object) | undefined {
-  let own: unknown = type;
-  while (typeof own === 'function' && own.prototype && !isLibraryInput(own)) own = Object.getPrototypeOf(own);
-  return typeof own === 'function' && own.prototype ? (own as new () => object) : undefined;
+  let current: unknown = type;
+  while (typeof current === 'function' && current.prototype && !isLibraryInput(current)) {
+    current = Object.getPrototypeOf(current);
+  }
+  return typeof current === 'function' && current.prototype ? (current as new () => object) : undefined;
 }
 
 function faultOf(value: unknown, isAdded: boolean): string | undefined {
