@@ -80,7 +80,7 @@ describe.each([
 test('the server of the manual has the CORS lines before its routes', async () => {
   const own = express5();
   app = await createTestApp();
-  const text = blockWith('ts', 'const app = express();').replace('app.listen(3000);', '');
+  const text = blockWith('ts', `app.use(allowOrigins(['${PAGE}']));`).replace('app.listen(3000);', '');
   const names = ['express', 'allowOrigins', 'useExpressServer', 'auth', 'ProfileController'];
   new Function(...names, text)(() => own, allowOrigins, useExpressServer, app.auth, class {});
   const server = own.listen(0, '127.0.0.1');
