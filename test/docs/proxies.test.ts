@@ -96,19 +96,17 @@ describe('the lines for nginx', () => {
     expect((await signUp()).status).toBe(201);
   });
 
-  test.runIf(nginx)(
-    'let a refresh cookie of almost 4 kB pass, which nginx refuses without one of these lines',
-    async () => {
-      const settings = { refreshToken: LargeRefreshToken };
-      await start({ settings });
-      const { status, cookies } = await send('/auth/registration', CREDENTIALS);
-      expect([status, (cookies[0] ?? '').length > 3800]).toEqual([201, true]);
-      await proxy.close();
-      await app.close();
-      await start({ settings, without: /\n.*proxy_buffer_size.*/ });
-      expect((await send('/auth/registration', CREDENTIALS)).status).toBe(502);
-    },
-  );
+  test('let a refresh cookie of almost 4 kB pass, which nginx refuses without one of these lines', async () => {
+    const settings = { refreshToken: LargeRefreshToken };
+    await start({ settings });
+    const { status, cookies } = await send('/auth/registration', CREDENTIALS);
+    expect([status, (cookies[0] ?? '').length > 3800]).toEqual([201, true]);
+    if (!nginx) return; // only nginx itself shows what it refuses
+    await proxy.close();
+    await app.close();
+    await start({ settings, without: /\n.*proxy_buffer_size.*/ });
+    expect((await send('/auth/registration', CREDENTIALS)).status).toBe(502);
+  });
 });
 
 /** Almost the largest cookie that a browser keeps. */
