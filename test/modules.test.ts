@@ -31,8 +31,8 @@ describe('a module of the app', () => {
   afterAll(() => app.close());
 
   test('adds routes, a table, a setting, an error, a mail and an event', async () => {
-    const told: unknown[] = [];
-    app.auth.events.on('note.added', ({ user }) => told.push(user));
+    const emitted: unknown[] = [];
+    app.auth.events.on('note.added', ({ user }) => emitted.push(user));
     const owner = await app.signedUp('ada@example.com');
     const { body: me } = await owner.get('/auth/user');
     expect((await app.client().get('/auth/notes')).status).toBe(401);
@@ -43,7 +43,7 @@ describe('a module of the app', () => {
     expectProblem(await owner.send('POST', '/auth/notes', { text: 1 }, owner.bearer), 400, 'validation_failed');
 
     expect((await owner.get('/auth/notes')).body).toEqual({ notes: ['the engine'] });
-    expect(told).toEqual([(me as { id: string }).id]);
+    expect(emitted).toEqual([(me as { id: string }).id]);
     const [mail] = await app.mailsTo('ada@example.com');
     expect([mail?.subject, await app.mailCount()]).toEqual(['A note was added', 1]);
     const { rows } = await app.database.pool.query('select text, user_id from note');

@@ -546,11 +546,11 @@ describe('two clients', () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     const { session } = (client.state as { claims: { session: string } }).claims;
     const late = new BroadcastChannel(`jwt-allauth ${app.url}/auth`);
-    const heard: string[] = [];
-    client.subscribe(() => heard.push(JSON.stringify(client.state)));
+    const states: string[] = [];
+    client.subscribe(() => states.push(JSON.stringify(client.state)));
     late.postMessage({ ended: '00000000-0000-4000-8000-000000000000', reason: 'token_not_valid' });
     late.postMessage({ ended: session, reason: 'session_expired' });
-    await vi.waitFor(() => expect(heard).toEqual(['{"status":"signed-out","reason":"session_expired"}']));
+    await vi.waitFor(() => expect(states).toEqual(['{"status":"signed-out","reason":"session_expired"}']));
     late.close();
   });
 
@@ -636,14 +636,14 @@ describe('a client with its options and listeners', () => {
       }),
     );
     await start();
-    const heard: string[] = [];
+    const states: string[] = [];
     client.subscribe(() => {
       throw new Error('a mistake of the app');
     });
-    client.subscribe(() => heard.push(client.state.status));
+    client.subscribe(() => states.push(client.state.status));
     await client.register({ email: EMAIL, password: PASSWORD });
     await client.logout();
-    expect(heard).toEqual(['signed-in', 'signed-out']);
+    expect(states).toEqual(['signed-in', 'signed-out']);
     expect(thrown).toEqual(Array(2).fill(new Error('a mistake of the app')));
   });
 

@@ -112,15 +112,15 @@ describe('a purge', () => {
   test('deletes in batches, pauses after each, and reports its progress', async () => {
     await insertSessions(Array.from({ length: 25 }, () => inMs(-86_400_000)));
     await insertAttempts({ past: inMs(-1) });
-    const told: PurgeResult[] = [];
+    const progress: PurgeResult[] = [];
     const rests: number[] = [];
     const pause = async (milliseconds: number) => rests.push(milliseconds);
     const sent = await sentQueries(app.orm, () =>
-      app.auth.purge.run({ batchSize: 10, pause, onProgress: (soFar) => told.push(soFar) }),
+      app.auth.purge.run({ batchSize: 10, pause, onProgress: (soFar) => progress.push(soFar) }),
     );
 
-    expect(told.map(({ sessions }) => sessions)).toEqual([10, 20, 25, 25]);
-    expect(told.at(-1)).toEqual({
+    expect(progress.map(({ sessions }) => sessions)).toEqual([10, 20, 25, 25]);
+    expect(progress.at(-1)).toEqual({
       sessions: 25,
       revocations: 0,
       counters: 1,
@@ -274,11 +274,11 @@ describe('a purge and rows that another transaction has locked', () => {
 
 test('a deleted session whose access tokens may still be valid is revoked, and the other servers are notified', async () => {
   const listener = await app.database.pool.connect();
-  const heard: string[] = [];
+  const received: string[] = [];
   const channels = await rows(
     `select 'jwt_allauth_' || left(encode(sha256('"public"."auth_revocation"'), 'hex'), 16) as name`,
   );
-  listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+  listener.on('notification', ({ payload }) => received.push(payload ?? ''));
   await listener.query(`listen ${channels[0].name}`);
 
   const good = await insertSessions([0, -(LIFETIME + SLACK) * 1000 + 1].map(inMs));
@@ -291,8 +291,8 @@ test('a deleted session whose access tokens may still be valid is revoked, and t
   const listed = await rows('select session, revoked_at from auth_revocation order by session');
   expect(listed).toEqual(good.sort().map((session) => ({ session, revoked_at: inMs(0) })));
   await app.database.pool.query(`notify ${channels[0].name}, 'the end'`);
-  while (!heard.includes('the end')) await listener.query('select 1');
-  expect(heard.slice(0, -1).sort()).toEqual(good);
+  while (!received.includes('the end')) await listener.query('select 1');
+  expect(received.slice(0, -1).sort()).toEqual(good);
   listener.release(true);
 });
 
@@ -311,11 +311,11 @@ test('a session table in partitions is purged in all of them', async () => {
     );
     expect(spread.parts).toBeGreaterThan(8);
     const before = await sessionIds();
-    const told: number[] = [];
-    const onProgress = ({ sessions }: PurgeResult) => told.push(sessions);
+    const progress: number[] = [];
+    const onProgress = ({ sessions }: PurgeResult) => progress.push(sessions);
     const { sessions } = await app.auth.purge.run({ ...HURRY, batchSize: 7, onProgress });
     expect(sessions).toBe(80);
-    expect(told.map((count, index) => count - (told[index - 1] ?? 0)).every((count) => count <= 7)).toBe(true);
+    expect(progress.map((count, index) => count - (progress[index - 1] ?? 0)).every((count) => count <= 7)).toBe(true);
     expect(before).toHaveLength(160);
     const opened = (await rows("select id from auth_session where expires_at > now() + interval '1 day'")).length;
     expect(opened).toBe(40);

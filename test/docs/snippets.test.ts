@@ -168,9 +168,13 @@ describe('the app of the README, built from an empty folder', () => {
       env: {},
     });
     expect(ofFile).toMatch(/^ok +settings: /m);
-    const told = checks.filter(({ status }: { status: string }) => status !== 'ok');
+    const reported = checks.filter(({ status }: { status: string }) => status !== 'ok');
     // Choices of the example: sessions without an end, `schema.update`, and unconfirmed addresses.
-    expect(told.map(({ name }: { name: string }) => name)).toEqual(['session-lifetime', 'fillfactor', 'verification']);
+    expect(reported.map(({ name }: { name: string }) => name)).toEqual([
+      'session-lifetime',
+      'fillfactor',
+      'verification',
+    ]);
     const { stdout: purged } = await run(process.execPath, [cli, 'purge'], { cwd: directory, env: variables });
     expect(purged).toContain('sessions: 0 deleted');
   });

@@ -103,8 +103,8 @@ describe('work after an answer', () => {
     await second.auth.outbox.deliver();
     await second.auth.close();
     expect(await rows()).toEqual([]);
-    const told = [...first.sink.mails, ...second.sink.mails].map(({ subject }) => subject);
-    expect(told.filter((subject) => subject !== 'Your password was changed')).toEqual([]);
+    const subjects = [...first.sink.mails, ...second.sink.mails].map(({ subject }) => subject);
+    expect(subjects.filter((subject) => subject !== 'Your password was changed')).toEqual([]);
   });
 
   test('is dropped after an hour', async () => {

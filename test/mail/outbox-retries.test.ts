@@ -80,7 +80,7 @@ test('a mail whose link is valid for an hour is retried before it expires', asyn
 test('a mail that was encrypted with an unknown key is kept for another server, reported, and delays no other mail', async () => {
   const database = new Database(app.orm);
   const sent: string[] = [];
-  const told: string[] = [];
+  const warnings: string[] = [];
   class Collecting extends Mailer {
     async send({ to }: Mail) {
       sent.push(to);
@@ -88,7 +88,7 @@ test('a mail that was encrypted with an unknown key is kept for another server, 
   }
   const logger = {
     ...quiet,
-    warn: (fields: object, message: string) => void told.push(JSON.stringify([fields, message])),
+    warn: (fields: object, message: string) => void warnings.push(JSON.stringify([fields, message])),
   };
   const later = new Date(app.clock.now() + 3_600_000);
   const put = async (to: string, encryption: EncryptionKeys) => {
@@ -116,7 +116,7 @@ test('a mail that was encrypted with an unknown key is kept for another server, 
     }).deliver(),
   ).toBe(1);
   expect(sent).toEqual(['new@example.com']);
-  expect(told).toEqual([
+  expect(warnings).toEqual([
     JSON.stringify([{ attempts: 1, error: 'sealed_with_unknown_key' }, 'a mail could not be sent; it will be retried']),
   ]);
   expect((await app.database.pool.query('select recipient from auth_outbox_mail')).rows).toEqual([

@@ -156,7 +156,7 @@ describe('the outbox', () => {
         throw new Error('away');
       };
     }
-    const logger = { info: () => {}, warn: () => void steps.push('told'), error: () => {} };
+    const logger = { info: () => {}, warn: () => void steps.push('warned'), error: () => {} };
     const failing = new Failing(app.orm);
     const box = new Outbox({
       database: failing,
@@ -175,7 +175,7 @@ describe('the outbox', () => {
     await app.database.pool.query('select 1'); // time enough to stop too early
     isOpen.resolve();
     await stopped;
-    expect(steps).toEqual(['ada@example.com', 'slow@example.com', 'told', 'stopped']);
+    expect(steps).toEqual(['ada@example.com', 'slow@example.com', 'warned', 'stopped']);
   });
 
   test('drops mails that a server refuses permanently, and mails that are too old', async () => {

@@ -105,9 +105,9 @@ describe('a purge', () => {
   });
 
   test('reports its progress on keys and mails, in batches', async () => {
-    const told: PurgeResult[] = [];
-    await app.auth.purge.run({ ...HURRY, batchSize: 3, onProgress: (soFar) => told.push(soFar) });
-    expect(told.map(({ oneTimeKeys, mails }) => [oneTimeKeys, mails])).toEqual([
+    const progress: PurgeResult[] = [];
+    await app.auth.purge.run({ ...HURRY, batchSize: 3, onProgress: (soFar) => progress.push(soFar) });
+    expect(progress.map(({ oneTimeKeys, mails }) => [oneTimeKeys, mails])).toEqual([
       [3, 0],
       [6, 0],
       [9, 0],

@@ -6,15 +6,15 @@ import { createOwner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
 
-type Told = [name: keyof AuthEventMap, event: AuthEventMap[keyof AuthEventMap]];
+type EmittedEvent = [name: keyof AuthEventMap, event: AuthEventMap[keyof AuthEventMap]];
 
 let app: TestApp;
-let told: Told[];
+let emitted: EmittedEvent[];
 
 async function start(settings: SettingsInput = {}, options: TestAppOptions = {}): Promise<void> {
   app = await createTestApp({ ...options, settings });
-  told = [];
-  app.auth.events.onAny((name, event) => told.push([name, event]));
+  emitted = [];
+  app.auth.events.onAny((name, event) => emitted.push([name, event]));
 }
 afterEach(() => app.close());
 
@@ -39,9 +39,9 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
   beforeEach(() => start({ auditLog, loginRateLimit: '1/1h/account', sessionLifetime: '1h', maxSessionsPerUser: 3 }));
 
   /** Expects exactly these events, in this order, and with the audit log a row for each recorded one. */
-  async function expectEvents(expected: Told[], onlyTold: readonly Told[] = []): Promise<void> {
-    expect(told).toEqual(expected);
-    const written = auditLog ? expected.filter((each) => !onlyTold.includes(each)) : [];
+  async function expectEvents(expected: EmittedEvent[], onlyEmitted: readonly EmittedEvent[] = []): Promise<void> {
+    expect(emitted).toEqual(expected);
+    const written = auditLog ? expected.filter((each) => !onlyEmitted.includes(each)) : [];
     const rows = written.map(([event, { at, ...rest }]) => {
       const { user = null, session = null, ...details } = rest as { user?: string; session?: string };
       return { event, user, session, details: JSON.parse(JSON.stringify(details)), at };
@@ -72,7 +72,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     const session = sessionOf(client);
     expectProblem(await replay(client), 401, 'refresh_token_reused');
     expectProblem(await client.refresh(), 401, 'token_not_valid');
-    const after: Told = ['session.reuse-detected', { user, session, reuse: 'revoked-session', at: now() }];
+    const after: EmittedEvent = ['session.reuse-detected', { user, session, reuse: 'revoked-session', at: now() }];
     await expectEvents(
       [
         ['session.opened', { user, session, at: opened }],
@@ -91,7 +91,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     const tab = client.copy();
     await client.refresh();
     expect((await tab.refresh()).status).toBe(200);
-    const lost: Told = ['session.reuse-detected', { user, session, reuse: 'lost-response', at: now() }];
+    const lost: EmittedEvent = ['session.reuse-detected', { user, session, reuse: 'lost-response', at: now() }];
     const who = { user, session, at: now() };
     await expectEvents([['session.opened', who], ['session.refreshed', who], lost], [lost]);
   });
@@ -99,25 +99,28 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
   test('report refused passwords, with the account if there is one, and without the input', async () => {
     await app.signedUp('ada@example.com');
     const user = await userOf('ada@example.com');
-    told.length = 0;
+    emitted.length = 0;
     await app.database.pool.query('delete from auth_audit_event');
     expect((await app.client().login('nobody@example.com', 'a wrong sentence')).status).toBe(401);
     expect((await app.client().login('ada@example.com', 'a wrong sentence')).status).toBe(401);
     expect((await app.client().login('ada@example.com', 'a wrong sentence')).status).toBe(429);
-    const failed = (code: string, user?: string): Told => ['login.failed', { code, user, ip: '127.0.0.1', at: now() }];
+    const failed = (code: string, user?: string): EmittedEvent => [
+      'login.failed',
+      { code, user, ip: '127.0.0.1', at: now() },
+    ];
     const limited = failed('too_many_requests', user);
     const wrong = failed('incorrect_credentials', user);
-    expect(told).toEqual([failed('incorrect_credentials'), wrong, limited]);
+    expect(emitted).toEqual([failed('incorrect_credentials'), wrong, limited]);
     const rows = await auditRows();
     expect(rows.map(({ user }) => user).sort()).toEqual(auditLog ? [user, null].sort() : []);
-    expect(JSON.stringify([rows, told])).not.toMatch(/@example|sentence/);
+    expect(JSON.stringify([rows, emitted])).not.toMatch(/@example|sentence/);
   });
 
   test('report a password change, a wrong old password, a deactivation and the login after it', async () => {
     const client = await app.signedUp('ada@example.com');
     const user = await userOf('ada@example.com');
     const first = sessionOf(client);
-    told.length = 0;
+    emitted.length = 0;
     await app.database.pool.query('delete from auth_audit_event');
     await client.changePassword(PASSWORD, 'another sentence, as long');
     const second = sessionOf(client);
@@ -125,7 +128,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     expectProblem(await app.client().login('ada@example.com', 'another sentence, as long'), 401, 'no_active_account');
     const at = now();
     const ip = '127.0.0.1';
-    expect(told).toEqual([
+    expect(emitted).toEqual([
       ['session.revoked', { user, session: first, reason: 'password-change', at }],
       ['password.changed', { user, at }],
       ['session.opened', { user, session: second, ip, at }],
@@ -133,7 +136,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
       ['user.deactivated', { user, at }],
       ['login.failed', { code: 'no_active_account', user, ip, at }],
     ]);
-    const written = told.map(([name]) => name).filter((name) => name !== 'login.failed'); // these are not rate-limited
+    const written = emitted.map(([name]) => name).filter((name) => name !== 'login.failed'); // these are not rate-limited
     expect((await auditRows()).map(({ event }) => event)).toEqual(auditLog ? written.sort() : []);
   });
 
@@ -155,13 +158,13 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
   ])('report each of the sessions that end by %s', async (reason, end) => {
     const { id: user, client, another } = await createOwner(app);
     const second = await another();
-    told.length = 0;
+    emitted.length = 0;
     await end(user, client, second);
     const both = [sessionOf(client), sessionOf(second)];
     const ended = ['revoked', 'revoke-others'].includes(reason) ? both.slice(1) : both;
     const events = ended.map((session) => ['session.revoked', { user, session, reason, at: now() }]);
-    expect(told).toHaveLength(events.length);
-    expect(told).toEqual(expect.arrayContaining(events));
+    expect(emitted).toHaveLength(events.length);
+    expect(emitted).toEqual(expect.arrayContaining(events));
     const rows = (await auditRows()).filter(({ event }) => event === 'session.revoked');
     expect(rows.map(({ session }) => session).sort()).toEqual(auditLog ? ended.sort() : []);
   });
@@ -170,19 +173,19 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     const { id: user, client, another } = await createOwner(app);
     for (let n = 0; n < 3; n++) {
       app.clock.advance(1);
-      told.length = 0;
+      emitted.length = 0;
       await another();
     }
-    const [went, opened] = [told[0], told[1]];
+    const [went, opened] = [emitted[0], emitted[1]];
     expect(went).toEqual(['session.revoked', { user, session: sessionOf(client), reason: 'session-cap', at: now() }]);
-    expect([opened?.[0], told.length]).toEqual(['session.opened', 2]);
+    expect([opened?.[0], emitted.length]).toEqual(['session.opened', 2]);
   });
 
   test('are not emitted for a transaction that was rolled back', async () => {
     await app.signedUp('ada@example.com');
-    told.length = 0;
+    emitted.length = 0;
     expect((await app.client().register('ada@example.com')).status).toBe(409);
-    expect(told).toEqual([]);
+    expect(emitted).toEqual([]);
     expect((await auditRows()).filter(({ event }) => event === 'user.registered')).toHaveLength(auditLog ? 1 : 0);
   });
 });
@@ -196,7 +199,7 @@ describe.each([false, true])('a sign-up that fails at its last step, with an aud
     }
     await start({ auditLog, refreshToken: FailingToken });
     expectProblem(await app.client().register('ada@example.com'), 500, 'internal_error');
-    expect(told).toEqual([]);
+    expect(emitted).toEqual([]);
     expect(await auditRows()).toEqual([]);
     expect((await app.database.pool.query('select 1 from app_user')).rows).toEqual([]);
   });
@@ -213,11 +216,11 @@ describe('an audit log that cannot be written', () => {
   test('prevents everything that it should record: no sign-in, no refresh, no logout', async () => {
     const client = await app.signedUp('ada@example.com');
     await lock();
-    told.length = 0;
+    emitted.length = 0;
     for (const answer of [await app.client().login('ada@example.com'), await client.refresh(), await client.logout()]) {
       expectProblem(answer, 500, 'internal_error');
     }
-    expect(told).toEqual([]);
+    expect(emitted).toEqual([]);
     expect(await app.liveSessions()).toBe(1);
     await unlock();
     expect((await client.refresh()).status).toBe(200);
@@ -231,7 +234,7 @@ describe('an audit log that cannot be written', () => {
     await lock();
     expectProblem(await thief.refresh(), 500, 'internal_error');
     expect(await live()).toBe(0);
-    expect(told.at(-1)).toMatchObject(['session.reuse-detected', { reuse: 'replay' }]);
+    expect(emitted.at(-1)).toMatchObject(['session.reuse-detected', { reuse: 'replay' }]);
     await unlock();
     expectProblem(await client.refresh(), 401, 'token_not_valid');
   });
@@ -248,7 +251,7 @@ describe('listeners', () => {
     app.auth.events.on('session.opened', () => new Promise(() => {}));
     const client = await app.signedUp('ada@example.com');
     expect((await client.refresh()).status).toBe(200);
-    expect(told.map(([name]) => name)).toContain('session.opened');
+    expect(emitted.map(([name]) => name)).toContain('session.opened');
     expect(app.log).toMatchObject([
       { level: 'error', message: 'event listener failed', event: 'session.opened', error: 'Error' },
       { level: 'error', message: 'event listener failed', event: 'session.opened', error: 'TypeError' },
@@ -256,14 +259,14 @@ describe('listeners', () => {
   });
 
   test('that are removed receive nothing more', async () => {
-    let heard = 0;
+    let received = 0;
     const off = app.auth.events.on('session.opened', () => {
-      heard++;
+      received++;
     });
     await createOwner(app);
     off();
     await createOwner(app);
-    expect(heard).toBe(1);
+    expect(received).toBe(1);
   });
 });
 

@@ -228,15 +228,17 @@ test('an answer that does not match the document is detected', async () => {
   const app = await createMailApp({});
   const faults = answerChecker(documentOf(app));
   const answer = await app.client().send('GET', '/auth/user');
-  const tell = (changes: object) => faults('GET', '/auth/user', { ...answer, ...changes });
-  expect(tell({})).toEqual([]);
-  expect(tell({ status: 418 })).toEqual(['GET /auth/user is not described with 418']);
-  expect(tell({ status: 200 })).toEqual(['application/problem+json is not described']);
-  expect(tell({ body: { ...answer.body, code: 'not_found' } })).toEqual([
+  const faultsWith = (changes: object) => faults('GET', '/auth/user', { ...answer, ...changes });
+  expect(faultsWith({})).toEqual([]);
+  expect(faultsWith({ status: 418 })).toEqual(['GET /auth/user is not described with 418']);
+  expect(faultsWith({ status: 200 })).toEqual(['application/problem+json is not described']);
+  expect(faultsWith({ body: { ...answer.body, code: 'not_found' } })).toEqual([
     expect.stringContaining('code must be equal'),
   ]);
-  expect(tell({ body: { ...answer.body, detail: 1 } })).toEqual([expect.stringContaining('detail must be string')]);
-  expect(tell({ headers: new Headers({ 'content-type': 'application/problem+json' }) })).toEqual([
+  expect(faultsWith({ body: { ...answer.body, detail: 1 } })).toEqual([
+    expect.stringContaining('detail must be string'),
+  ]);
+  expect(faultsWith({ headers: new Headers({ 'content-type': 'application/problem+json' }) })).toEqual([
     'WWW-Authenticate is missing',
   ]);
   await app.close();

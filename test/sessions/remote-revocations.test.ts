@@ -105,8 +105,8 @@ describe('session.revoked', () => {
     await proxy.setDoor('open');
     await until(() => there.revoked.length >= 2);
     await settled(here, there);
-    const told = there.revoked.map(({ session, reason }) => `${reason} ${session}`).sort();
-    expect(told).toEqual([one, two].map(({ client }) => `elsewhere ${sessionOf(client)}`).sort());
+    const emitted = there.revoked.map(({ session, reason }) => `${reason} ${session}`).sort();
+    expect(emitted).toEqual([one, two].map(({ client }) => `elsewhere ${sessionOf(client)}`).sort());
     expect((await survivor.client.refresh()).status).toBe(200);
   });
 
@@ -150,11 +150,11 @@ test('a revocation that is read from the table is not emitted again by the proce
   const log = { info() {}, warn() {}, error() {} };
   const events = new AuthEvents(log);
   const remote = new RemoteRevocations({ events, settings: new Settings(), clock: new Clock() });
-  const told: string[] = [];
-  events.on('session.revoked', ({ session, reason }) => told.push(`${reason} ${session}`));
+  const emitted: string[] = [];
+  events.on('session.revoked', ({ session, reason }) => emitted.push(`${reason} ${session}`));
   const reading = remote.emitMissed(['own', 'other']);
   // The event of its own session is emitted a moment after the commit.
   events.emit('session.revoked', { session: 'own', user: '1', reason: 'logout', at: new Date() });
   await reading;
-  expect(told).toEqual(['logout own', 'elsewhere other']);
+  expect(emitted).toEqual(['logout own', 'elsewhere other']);
 });

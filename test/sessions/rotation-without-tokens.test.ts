@@ -25,21 +25,21 @@ describe.each([
 ])('a refresh for which no tokens can be created, with %o', (settings) => {
   let app: TestApp;
   let owner: Owner;
-  const told: string[] = [];
+  const emitted: string[] = [];
   beforeAll(async () => {
     app = await createTestApp({
       settings: { ...settings, refreshToken: DependentToken },
       orm: { driverOptions: { max: 1, connectionTimeoutMillis: 1000 } },
     });
     for (const name of ['session.refreshed', 'session.revoked', 'session.reuse-detected'] as const) {
-      app.auth.events.on(name, () => told.push(name));
+      app.auth.events.on(name, () => emitted.push(name));
     }
   });
   afterAll(() => app.close());
   beforeEach(async () => {
     before = () => undefined;
     owner = await createOwner(app);
-    told.length = 0;
+    emitted.length = 0;
   });
 
   const row = async () => (await app.sessions()).find(({ id }) => id === sessionOf(owner.client));
@@ -57,14 +57,14 @@ describe.each([
       expectProblem(await owner.client.refresh(), 500, 'internal_error');
     }
     expect(await row()).toEqual(stored);
-    expect([told, await audited()]).toEqual([[], []]);
+    expect([emitted, await audited()]).toEqual([[], []]);
 
     before = () => undefined;
     expect((await owner.client.refresh()).status).toBe(200);
     const parent = claimsOf(presented);
     expect(await row()).toMatchObject({ previous_jti: parent.jti, jti: claimsOf(owner.client.refreshToken).jti });
     expect(claimsOf(owner.client.refreshToken).iat).toBe(parent.iat + 86_465);
-    expect(told).toEqual(['session.refreshed']);
+    expect(emitted).toEqual(['session.refreshed']);
   });
 
   test('consumes nothing if it is one of several at once', async () => {
@@ -74,7 +74,7 @@ describe.each([
       expectProblem(answer, 500, 'internal_error');
     }
     expect(await row()).toEqual(stored);
-    expect([told, await audited()]).toEqual([[], []]);
+    expect([emitted, await audited()]).toEqual([[], []]);
     before = () => undefined;
     expect((await owner.client.refresh()).status).toBe(200);
   });
@@ -85,7 +85,7 @@ describe.each([
       await app.database.pool.query('update auth_session set device = null where id = $1', [sessionOf(owner.client)]);
     };
     expect((await owner.client.refresh()).status).toBe(200);
-    expect(told).toEqual(['session.refreshed']);
+    expect(emitted).toEqual(['session.refreshed']);
   });
 
   test('is refused if the session ends, or its user is deactivated, while forUser runs', async () => {
@@ -97,7 +97,7 @@ describe.each([
     before = () => app.database.pool.query('update app_user set is_active = false where id = $1', [owner.id]);
     expectProblem(await client.refresh(), 401, 'token_not_valid');
     expect(await owner.live()).toBe(0);
-    expect(told).not.toContain('session.refreshed');
+    expect(emitted).not.toContain('session.refreshed');
   });
 });
 

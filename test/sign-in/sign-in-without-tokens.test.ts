@@ -15,12 +15,12 @@ class DependentToken extends RefreshToken {
 }
 
 let app: MailApp;
-const told: string[] = [];
+const emitted: string[] = [];
 beforeEach(async () => {
   isAway = false;
   app = await createMailApp({ refreshToken: DependentToken, auditLog: true });
   for (const name of ['password.changed', 'session.opened', 'session.revoked'] as const) {
-    app.auth.events.on(name, () => told.push(name));
+    app.auth.events.on(name, () => emitted.push(name));
   }
 });
 afterEach(() => app.close());
@@ -31,7 +31,7 @@ async function state() {
   const { rows: users } = await app.database.pool.query('select * from app_user order by id');
   const { rows: keys } = await app.database.pool.query('select * from auth_one_time_key order by hash');
   const { rows: audit } = await app.database.pool.query('select event from auth_audit_event order by id');
-  return { sessions, users, keys, audit, told: [...told] };
+  return { sessions, users, keys, audit, emitted: [...emitted] };
 }
 
 test('a sign-in for which no tokens can be created keeps the session whose cookie it would replace', async () => {

@@ -1,6 +1,6 @@
 /**
- * A process that uses the client on a platform as bare as React Native: told the server's URL, it tells its parent what
- * it has seen. Removing the globals in the process of the server would break the server.
+ * A process that uses the client on a platform without browser APIs, such as React Native. It receives the server's URL
+ * and reports its results to its parent. Removing the globals in the process of the server would break the server.
  */
 const [, , url = ''] = process.argv;
 for (const name of ['navigator', 'localStorage', 'BroadcastChannel']) {
@@ -32,7 +32,7 @@ await client.register({ email: 'native@example.com', password: 'a sentence of so
 const token = await client.accessToken();
 await client.refresh();
 process.send?.({ isNewToken: (await client.accessToken()) !== token });
-// The parent lets the token end by the server's clock alone.
+// The parent lets the token expire by the server's clock alone.
 process.once('message', async () => {
   const { status } = await client.fetch(`${url}/auth/user`);
   await client.logout();

@@ -4,7 +4,7 @@ import { notesModule } from './notes.module.js';
 import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from './odd-users.js';
 import { AppUser, Organization } from './users.js';
 
-/** What the command line may find where an app has its MikroORM options. */
+/** Exports that the command line finds in place of an app's MikroORM options. */
 const options = {
   get clientUrl() {
     return process.env['DATABASE_URL'];
@@ -22,7 +22,7 @@ export const promised = Promise.resolve(options);
 export const make = () => options;
 export const makeLater = async () => options;
 export const makeInstance = () => MikroORM.init(options);
-/** An app that never ends by itself. */
+/** An app that never exits by itself. */
 export const keepAlive = () => {
   setInterval(() => {}, 60_000);
   return options;

@@ -10,7 +10,7 @@ export class ClientApps<Claims extends object = object> {
   #network = new ClientNetwork();
   readonly #clients: AuthClient<Claims>[] = [];
 
-  /** For each test of the file: `Date` stands still until it is set, and all that a test has changed is as before. */
+  /** For each test of the file: `Date` stands still until it is set, and all changes of a test are undone after it. */
   constructor() {
     beforeEach(() => {
       vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
@@ -33,7 +33,7 @@ export class ClientApps<Claims extends object = object> {
     return { app, network: this.#network };
   }
 
-  /** A client beside the others, on the same network. */
+  /** Another client on the same network. */
   newClient(store?: RefreshTokenStore): AuthClient<Claims> {
     const url = `${this.#app?.url}/auth`;
     const client = new AuthClient<Claims>({ url, fetch: this.#network.fetch, ...(store && { store }) });
@@ -41,13 +41,13 @@ export class ClientApps<Claims extends object = object> {
     return client;
   }
 
-  /** What was sent to refresh, and the status of the answer. */
+  /** The refresh requests, and the status of each answer. */
   refreshes(): string[] {
     return this.#network.log.filter((line) => line.startsWith('POST /auth/refresh'));
   }
 }
 
-/** What a promise fails with. */
+/** The error with which a promise rejects. */
 export function failure(promise: Promise<unknown>): Promise<AuthError> {
   return promise.then(
     () => expect.unreachable(),

@@ -1,4 +1,4 @@
-/** What happens to a request on its way. */
+/** The fault of a request on its way. */
 export type Mishap =
   /** It never arrives. */
   | 'lost'
@@ -7,17 +7,17 @@ export type Mishap =
   /** Half of the answer arrives. */
   | 'answer cut';
 
-/** A network with the cookie jar of one browser, that fails on command and keeps what passed. */
+/** A network with the cookie jar of one browser. It fails on command and records the requests. */
 export class ClientNetwork {
-  /** Mishaps of the next requests to a path, in their order. */
+  /** Faults of the next requests to a path, in order. */
   readonly mishaps = new Map<string, Mishap[]>();
-  /** What was sent, as `METHOD /path status`; `-` where no answer came. */
+  /** The requests, as `METHOD /path status`; `-` for a request without an answer. */
   readonly log: string[] = [];
   readonly cookies = new Map<string, string>();
   isOffline = false;
   /** Whether the browser refuses every cookie. */
   isWithoutCookies = false;
-  /** Called before an answer is handed on. */
+  /** Called before an answer is passed on. */
   pause?: (path: string) => Promise<void> | undefined;
 
   /** The tokens that were sent, oldest first. */
@@ -58,7 +58,7 @@ export class ClientNetwork {
   }
 }
 
-/** The answer, broken off in its body. */
+/** The answer, cut off in its body. */
 function cut({ status, headers }: Response): Response {
   const body = new ReadableStream({
     start: (controller) => {

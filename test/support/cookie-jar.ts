@@ -9,17 +9,17 @@ interface JarCookie {
   readonly order: number;
 }
 
-/** The cookies of one browser on one host, kept and sent as RFC 6265 §5.3 and §5.4 say: several can have one name. */
+/** The cookies of one browser on one host, stored and sent by RFC 6265 §5.3 and §5.4: several can have one name. */
 export class CookieJar {
   readonly #cookies = new Map<string, JarCookie>();
   #count = 0;
 
-  /** Takes the cookies of an answer. */
+  /** Stores the cookies of an answer. */
   take(headers: Headers): void {
     for (const line of headers.getSetCookie()) this.set(line);
   }
 
-  /** Takes one `Set-Cookie` line, whoever sent it. */
+  /** Stores one `Set-Cookie` line from any sender. */
   set(line: string): void {
     const [pair = '', ...attributes] = line.split('; ');
     const [name = '', value = ''] = pair.split(/=(.*)/);
@@ -34,7 +34,7 @@ export class CookieJar {
     else this.#cookies.set(key, { name, value, domain, path, isPartitioned, order });
   }
 
-  /** What is sent to a path: longer paths first, then the older ones. */
+  /** The header for a path: longer paths first, then older cookies. */
   headerFor(path: string): Record<string, string> {
     const sent = this.all.filter((cookie) => path === cookie.path || path.startsWith(cookie.path.replace(/\/?$/, '/')));
     sent.sort((a, b) => b.path.length - a.path.length || a.order - b.order);

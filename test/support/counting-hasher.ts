@@ -1,7 +1,7 @@
 import { serviceUnavailable } from '../../src/error-table.js';
 import { PasswordHasher } from '../../src/users/password-hasher.js';
 
-/** What a counting hasher was asked for, and whether it fails as if too many were waiting. */
+/** The calls of a counting hasher, and whether it fails as if too many were waiting. */
 export interface HasherCounts {
   checks: number;
   checksWithoutHash: number;

@@ -1,8 +1,8 @@
 import type { TestDatabase } from './test-database.js';
 
 /**
- * A value that changes with any row of the users, their accounts, the sessions or the counters: two equal ones mean that nothing
- * happened.
+ * A value that changes with any row of the users, their accounts, the sessions or the counters: two equal values mean
+ * that nothing changed.
  */
 export async function fingerprint({ pool }: TestDatabase, userTable = 'app_user'): Promise<string> {
   const hash = (table: string) =>

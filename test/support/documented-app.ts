@@ -31,7 +31,7 @@ export function operationsOf({ paths }: OpenApiDocument) {
 const referred = (part: unknown) =>
   new Set([...JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name));
 
-/** Expects a valid document in which nothing is missing and nothing is idle. */
+/** Expects a valid document without missing and without unused schemas. */
 export async function expectWhole(described: OpenApiDocument) {
   const validator = new Validator();
   const { valid, errors } = await validator.validate(JSON.parse(JSON.stringify(described)));
@@ -47,14 +47,14 @@ export async function expectWhole(described: OpenApiDocument) {
   expect(JSON.parse(JSON.stringify(described))).toStrictEqual(described);
 }
 
-/** An answer as it came. */
+/** An answer as it was received. */
 interface Answered {
   readonly status: number;
   readonly body: unknown;
   readonly headers: Headers;
 }
 
-/** Tells what of an answer the document does not allow; empty when it is described. */
+/** Returns the parts of an answer that the document does not allow; empty if it is documented. */
 export function answerChecker(document: OpenApiDocument) {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);

@@ -14,7 +14,7 @@ import { until } from './until.js';
 const CERTIFICATE = fileURLToPath(new URL('tls-test-certificate.pem', import.meta.url));
 const KEY = fileURLToPath(new URL('tls-test-key.pem', import.meta.url));
 
-/** The nginx of this machine; undefined where there is none. */
+/** The nginx of this machine; undefined if there is none. */
 export const nginx = (process.env['PATH'] ?? '')
   .split(delimiter)
   .map((folder) => join(folder, 'nginx'))
@@ -27,7 +27,7 @@ export interface DocumentedProxy {
 }
 
 /**
- * Starts a proxy with a `server` block of the manual: a real nginx where there is one, else a proxy that sends the same
+ * Starts a proxy with a `server` block of the manual: a real nginx if there is one, else a proxy that sends the same
  * headers.
  */
 export function startProxy(config: string, upstream: string): Promise<DocumentedProxy> {

@@ -40,13 +40,13 @@ export class Order {
   lines!: Line[];
 }
 
-/** The name of an input of ours: its rules must not be mixed with ours. */
+/** The name of an input of the library: the rules of the two must not be mixed. */
 export class LoginInput {
   @IsString()
   pin!: string;
 }
 
-/** Another such name, which only an answer refers to. */
+/** Another such name, to which only an answer refers. */
 export class ProfileInput {
   @IsString()
   motto!: string;
@@ -158,7 +158,7 @@ export class StaffController {
   }
 }
 
-/** Of another app in the process. */
+/** Belongs to another app in the process. */
 @JsonController('/foreign')
 export class ForeignController {
   @Post('/thing')
@@ -212,14 +212,14 @@ export class GrantsController {
   }
 }
 
-/** Named as what every object has. */
+/** Has the name of a property that every object has. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: that is the case
 export class toString {
   @IsString()
   text!: string;
 }
 
-/** In the place of two of our routes. */
+/** Replaces two of the library's routes. */
 @Service()
 @JsonController('/auth')
 export class InOurPlaceController {

@@ -1,2 +1,2 @@
-/** What the tests seal and count with: 32 bytes in base64url. */
+/** The encryption key of the tests: 32 bytes in base64url. */
 export const ENCRYPTION_KEY = 'JixiVWalXZEJFwL-UgLaDpuUq_6SXECyjmFn5SjYPZE';

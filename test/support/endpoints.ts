@@ -1,15 +1,15 @@
 import type { TestApp } from './test-app.js';
 import { type Answer, PASSWORD } from './test-client.js';
 
-/** A route of ours that reads a body. */
+/** A route of the library that reads a body. */
 export interface Endpoint {
   readonly name: string;
   readonly method: 'POST' | 'PATCH';
   readonly path: string;
   readonly isBearer: boolean;
-  /** A body that it accepts. `refresh` stands for a token that is signed well but names nobody. */
+  /** A body that it accepts. `refresh` stands for a correctly signed token of an unknown session. */
   readonly body: Readonly<Record<string, string>>;
-  /** Fields that it cannot do without. */
+  /** The required fields. */
   readonly required: readonly string[];
 }
 

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { expect } from 'vitest';
 import type { Answer } from './test-client.js';
 
-/** Asserts a refusal as a whole: problem details with nothing beside them, no token, no cookie that carries one. */
+/** Asserts a complete refusal: problem details without other fields, no token, no cookie with a token. */
 export function expectProblem(answer: Answer, status: number, code: string): void {
   const { errors, ...body } = answer.body;
   expect(body).toEqual({ type: 'about:blank', title: STATUS_CODES[status], status, code, detail: expect.any(String) });
@@ -15,7 +15,7 @@ export function expectProblem(answer: Answer, status: number, code: string): voi
   expect(answer.cookie?.value ?? '').toBe('');
 }
 
-/** Asserts that the answer takes the refresh cookie away, with the attributes that it was set with. */
+/** Asserts that the answer clears the refresh cookie, with the attributes that it was set with. */
 export function expectCookieCleared({ cookie }: Answer): void {
   expect(cookie).toEqual({ name: 'refresh_token', value: '', attributes: expect.any(Array) });
   const attributes = cookie?.attributes.filter((attribute) => !attribute.startsWith('Expires='));

@@ -19,7 +19,7 @@ import {
 import { Service } from 'typedi';
 import { JwtAllauthError } from '../../src/index.js';
 
-/** What an app should not have put into an error, and what must not reach a client from there. */
+/** Data that an app should not put into an error, and that must not reach a client from there. */
 export const SECRET_DETAIL = 'connection string postgres://admin:hunter22@db';
 
 /** Everything that an action can throw, by name. */

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { SECRET } from './test-app.js';
 
-/** A part of a token as JSON, or as the text that it is. */
+/** A part of a token as JSON, or as its text. */
 export type Part = object | string;
 
-/** A token taken apart. */
+/** The parts of a token. */
 export interface OpenedToken {
   readonly token: string;
   readonly header: Record<string, unknown>;
@@ -17,7 +17,7 @@ export function encode(part: Part): string {
   return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 }
 
-/** A compact JWS made by hand, so that nothing keeps a test from signing what no library would. */
+/** A compact JWS made by hand, so that a test can sign what no library would sign. */
 export function sign(header: Part, claims: Part, secret: string | Buffer = SECRET, hash = 'sha256'): string {
   const input = `${encode(header)}.${encode(claims)}`;
   return `${input}.${createHmac(hash, secret).update(input).digest('base64url')}`;
@@ -29,17 +29,17 @@ export function openToken(token: string): OpenedToken {
   return { token, header: parse(header), claims: parse(claims), signature };
 }
 
-/** The same token with other header parameters, correctly signed with the app's secret; undefined leaves one out. */
+/** The same token with other header parameters, correctly signed with the app's secret; undefined omits one. */
 export function withHeader({ header, claims }: OpenedToken, changes: object): string {
   return sign({ ...header, ...changes }, claims);
 }
 
-/** The same token with other claims, correctly signed with the app's secret; undefined leaves one out. */
+/** The same token with other claims, correctly signed with the app's secret; undefined omits one. */
 export function withClaims({ header, claims }: OpenedToken, changes: object): string {
   return sign(header, { ...claims, ...changes });
 }
 
-/** The same token with its claims as another text, correctly signed with the app's secret. */
+/** The same token with another text as its claims, correctly signed with the app's secret. */
 export function withClaimsText({ header, claims }: OpenedToken, change: (json: string) => string): string {
   return sign(header, change(JSON.stringify(claims)));
 }

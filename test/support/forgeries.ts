@@ -1,10 +1,10 @@
 import { createPublicKey, generateKeyPairSync, sign as signWith } from 'node:crypto';
 import { encode, type OpenedToken, sign, withClaims, withClaimsText, withHeader } from './forge.js';
 
-/** What a forger may have: a live token of the victim, and one of the other kind. */
+/** What an attacker may have: a live token of the victim, and one of the other kind. */
 export interface Loot {
   readonly live: OpenedToken;
-  /** The access token beside a refresh token, and the other way round. */
+  /** The access token of a refresh token, and the other way round. */
   readonly otherKind: OpenedToken;
   /** The same kind of token of another user. */
   readonly stranger: OpenedToken;
@@ -21,7 +21,7 @@ const publicPem = rsa.publicKey.export({ type: 'spki', format: 'pem' }) as strin
 const publicJwk = createPublicKey(publicPem).export({ format: 'jwk' });
 const hmacJwk = { kty: 'oct', k: Buffer.from('a key of the forger').toString('base64url') };
 
-/** Signed with the forger's own private key. */
+/** Signed with the attacker's own private key. */
 function signedByForger({ header, claims }: OpenedToken, changes: object, key = rsa.privateKey): string {
   const input = `${encode({ ...header, ...changes })}.${encode(claims)}`;
   return `${input}.${signWith('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
@@ -43,7 +43,7 @@ const text = (what: string, change: (json: string) => string): Forgery => [
   `${what}, correctly signed`,
   ({ live }) => withClaimsText(live, change),
 ];
-/** The signature with one character changed by a number of bits. */
+/** The signature with one character changed in some of its bits. */
 const flipped = (signature: string, at: number, bits: number) =>
   signature
     .split('')
@@ -232,10 +232,10 @@ const SHAPES: readonly Forgery[] = [
   ['a nested token', ({ live }) => sign(live.header, live.token)],
 ];
 
-/** Every one is refused by every endpoint that takes a token; all of them fit into a header. */
+/** Every endpoint that takes a token refuses each of these; all of them fit into a header. */
 export const FORGERIES: readonly Forgery[] = [...ALGORITHMS, ...HEADERS, ...CLAIMS, ...SIGNATURES, ...SHAPES];
 
-/** Those that only a body can carry. */
+/** Those that only a body can contain. */
 export const BODY_FORGERIES: readonly Forgery[] = [
   ['a space in front', ({ live }) => ` ${live.token}`],
   ['a space at the end', ({ live }) => `${live.token} `],
@@ -255,7 +255,7 @@ export const BODY_FORGERIES: readonly Forgery[] = [
   ['a deeply nested header', ({ live }) => sign(`${'['.repeat(60_000)}`, live.claims)],
 ];
 
-/** An object as JSON that has one name twice, the given value last. */
+/** A JSON object that contains one name twice, with the given value last. */
 function twice(object: object, name: string, last: unknown): string {
   return `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(name)}:${JSON.stringify(last)}}`;
 }

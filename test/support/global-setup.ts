@@ -9,12 +9,12 @@ declare module 'vitest' {
   }
 }
 
-/** A folder in memory, as Linux has it: a new database costs a fifth of what it costs on a disk. */
+/** A folder in memory on Linux: creating a database there takes a fifth of the time. */
 const MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 2 ** 30;
 
 /**
- * One PostgreSQL for the whole run: DATABASE_URL, or one that npm brought. Every test app makes a database of its own
+ * One PostgreSQL for the whole run: DATABASE_URL, or one that npm installed. Every test app creates its own database
  * there.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -31,7 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => server.stop();
 }
 
-/** Whether a folder exists that can take the databases of a run. In a container it is often small. */
+/** Whether a folder exists that has room for the databases of a run. In a container it is often small. */
 function hasRoom(folder: string): boolean {
   if (!existsSync(folder)) return false;
   const { bavail, bsize } = statfsSync(folder);

@@ -7,7 +7,7 @@ import { AppUser } from './users.js';
 const PUBLISHER = 700;
 const EDITOR = 300;
 
-/** How often an action was run that must not be. */
+/** How often an action ran that must not run. */
 export const ran: string[] = [];
 const run = (name: string) => {
   ran.push(name);
@@ -21,7 +21,7 @@ const throwing = (reason: unknown) =>
     throw reason;
   }) as AccessPredicate;
 
-/** Predicates that must never let anybody through, by the status that they lead to. */
+/** Predicates that must never let anybody through, by the resulting status. */
 const REFUSING: Readonly<Record<string, [status: number, predicate: AccessPredicate]>> = {
   false: [403, () => false],
   'false, later': [403, later(false)],
@@ -151,7 +151,7 @@ export class DeskController {
   }
 }
 
-/** Lets a request through by all that a predicate may read of it. */
+/** Lets a request through by all data that a predicate may read of it. */
 const asksForOwn: AccessPredicate = ({ id }, { method, path, params, query, headers, body }) =>
   id !== '' &&
   method === 'POST' &&
@@ -237,7 +237,7 @@ export class LoadedController {
   }
 }
 
-/** A controller that changes the loaded user through the app's ORM, as an app would. */
+/** A controller that changes the loaded user through the app's ORM. */
 export function createRenamingController(orm: () => MikroORM) {
   @Service()
   @JsonController('/rename')

@@ -3,13 +3,13 @@ import type { HashWork } from '../../src/users/hash-queue.js';
 /** Milliseconds that a hash takes. */
 const HASH = 20;
 
-/** Milliseconds after an answer until a bot asks again, about. */
+/** About the milliseconds after an answer until a bot sends its next request. */
 const PAUSE = 400;
 
 /** Milliseconds between two owners. */
 const OWNERS_APART = 500;
 
-/** Does some work when it is its turn, for somebody. */
+/** Does some work for a network when its turn comes. */
 export type Admit = (work: () => Promise<void>, whose: HashWork) => Promise<void>;
 
 class Outcomes {
@@ -28,7 +28,7 @@ class Outcomes {
   }
 }
 
-/** Simulates a flood of bots that ask again after each answer, and beside them an owner who signs in twice a second. */
+/** Simulates a flood of bots that repeat their requests, and owners who sign in twice a second in the meantime. */
 export async function flood(admit: Admit, bots: readonly HashWork[], seconds: number) {
   const result = { owners: new Outcomes(), bots: new Outcomes() };
   const due = new Map<number, (() => void)[]>();
@@ -76,7 +76,7 @@ export async function flood(admit: Admit, bots: readonly HashWork[], seconds: nu
   return result;
 }
 
-/** All that follows at once from what has happened. */
+/** Runs everything that follows at once. */
 async function settled(): Promise<void> {
   for (let tick = 0; tick < 8; tick++) await Promise.resolve();
 }

@@ -3,7 +3,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { createAuthEntities, createJwtAllauth } from '../../src/index.js';
 import { AppUser, Organization } from './users.js';
 
-/** A process that only opens the library, and then has nothing left to do. */
+/** A process that only starts the library, and then has nothing left to do. */
 const { databaseUrl, settings } = JSON.parse(process.argv[2] ?? '{}');
 const orm = await MikroORM.init({
   clientUrl: databaseUrl,

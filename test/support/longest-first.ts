@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The files that take longest. Vitest would sort a fresh checkout by size, and end with one of these alone. */
+/** The slowest files. Vitest would sort a fresh checkout by size, and end with one of these alone. */
 const LONGEST = [
   'sessions/rotation-races',
   'cli/cli',
@@ -12,7 +12,7 @@ const LONGEST = [
   'sessions/revocation-list',
   'tokens/one-time-keys-processes',
   'demo',
-  'sessions/revocation-deafness',
+  'sessions/deaf-revocation-channels',
   'tokens/keys',
   'docs/snippets',
   'sessions/session-model',

@@ -4,7 +4,7 @@ import { type MailSink, startMailSink } from './mail-sink.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './test-app.js';
 import { until } from './until.js';
 
-/** Where the links of mails lead; nothing listens there. */
+/** The host in the links of mails; nothing listens there. */
 export const PUBLIC_URL = 'http://accounts.test';
 
 /** An answer to a browser, which follows no redirect. */
@@ -20,17 +20,17 @@ export interface PageAnswer {
 /** An app that sends mails to a real SMTP server. */
 export interface MailApp extends TestApp {
   readonly sink: MailSink;
-  /** The mails to an address, oldest first, once there are so many. */
+  /** The mails to an address, oldest first, once there are enough. */
   mailsTo(address: string, count?: number): Promise<ParsedMail[]>;
-  /** The address to which the latest mail leads, on this app's server. */
+  /** The link in the latest mail to an address, on this app's server. */
   linkTo(address: string, count?: number): Promise<string>;
   /** Opens an address as a browser does. */
   open(url: string, init?: RequestInit): Promise<PageAnswer>;
-  /** Waits until everything that was begun is sent, and tells how many mails there are. */
+  /** Waits until all current work is done, and returns the number of mails. */
   mailCount(): Promise<number>;
 }
 
-/** Starts an app with EMAIL_VERIFICATION and the like. */
+/** Starts an app with EMAIL_VERIFICATION and related settings. */
 export async function createMailApp(settings: SettingsInput, options: TestAppOptions = {}): Promise<MailApp> {
   const sink = await startMailSink();
   const mailSettings = { publicUrl: PUBLIC_URL, smtpUrl: sink.url, emailFrom: 'Example <no-reply@example.com>' };

@@ -1,20 +1,20 @@
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 
-/** A real SMTP server that keeps what it is sent. */
+/** A real SMTP server that stores the mails it receives. */
 export interface MailSink {
   readonly url: string;
-  /** What has come, oldest first. */
+  /** The received mails, oldest first. */
   readonly mails: ParsedMail[];
-  /** How many deliveries were tried. */
+  /** The number of delivery attempts. */
   readonly tries: number;
-  /** Who has signed in, with whatever password. */
+  /** The user names of sign-ins, with any password. */
   readonly logins: string[];
-  /** Refuses every mail with this code, and a text behind it, from now on; 0: takes them again. */
+  /** Refuses every mail with this code and text from now on; 0 accepts mails again. */
   refuseWith(code: number, text?: string): void;
-  /** Refuses what every mail says, after DATA. */
+  /** Refuses the content of every mail, after DATA. */
   refuseDataWith(code: number, text?: string): void;
-  /** Refuses every sender with this code from now on, before it hears of a recipient; 0: takes them again. */
+  /** Refuses every sender with this code from now on, before it receives a recipient; 0 accepts them again. */
   refuseSendersWith(code: number): void;
   close(): Promise<void>;
 }
@@ -52,7 +52,7 @@ export async function startMailSink(): Promise<MailSink> {
       );
     },
   });
-  server.on('error', () => {}); // a client that hangs up
+  server.on('error', () => {}); // a client that disconnects
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   const { port } = server.server.address() as { port: number };
   return {

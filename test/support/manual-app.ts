@@ -35,14 +35,14 @@ const BCRYPT_PACKAGE = {
     export default { compare: async (password, hash) => hash === known.hash && password === known.password };`,
 };
 
-/** What one command of a shell came to. */
+/** The result of one shell command. */
 export interface ShellRun {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** The app that the snippets of the manual make together, compiled in a folder of its own as a reader would have it. */
+/** The app that the snippets of the manual form together, compiled in a separate folder as for a reader. */
 export class ManualApp {
   private constructor(readonly directory: string) {}
 
@@ -57,7 +57,7 @@ export class ManualApp {
     await symlink(join(ROOT, 'node_modules/typescript/bin/tsc'), join(modules, '.bin/tsc'));
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
     for (const [name, text] of Object.entries(BCRYPT_PACKAGE)) await writeFile(join(modules, 'bcrypt', name), text);
-    // What npm's own npx does with a command of an installed package, without npm.
+    // Does what npm's npx does with a command of an installed package, without npm.
     await writeFile(join(modules, '.bin/npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${CLI}" "$@"\n`);
     await chmod(join(modules, '.bin/npx'), 0o755);
     for (const { name, text } of files) {
@@ -68,7 +68,7 @@ export class ManualApp {
     return new ManualApp(directory);
   }
 
-  /** Runs lines of a shell in the folder, with these variables and no others. */
+  /** Runs shell lines in the folder, with only these variables. */
   async shell(lines: string, env: Readonly<Record<string, string>> = {}): Promise<ShellRun> {
     const path = [join(this.directory, 'node_modules/.bin'), dirname(process.execPath), '/usr/bin', '/bin'];
     const options = { cwd: this.directory, env: { ...env, PATH: path.join(delimiter) }, timeout: 100_000 };

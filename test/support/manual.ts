@@ -26,7 +26,7 @@ export function blocksOf(page: string, language: string): string[] {
   return found.map(({ text }) => text);
 }
 
-/** The cells of the rows in a page of `docs/` whose first cell is code, without those of the other columns. */
+/** The cells of each table row on a page of `docs/` whose first cell is code. */
 export function rowsOf(page: string): string[][] {
   const rows = (pages.get(`docs/${page}.md`) ?? '').match(/^\| `.*\|$/gm) ?? [];
   return rows.map((row) =>
@@ -44,7 +44,7 @@ function blocksIn(text: string): Block[] {
   }));
 }
 
-/** The blocks that begin with the name of a file are that file. */
+/** The blocks that begin with the name of a file, as files. */
 export const files = blocks.flatMap(({ text }) => {
   const [, name] = /^\/\/ (\S+)\n/.exec(text) ?? [];
   return name ? [{ name, text: text.replace(/^.*\n/, name.endsWith('.json') ? '' : '$&') }] : [];

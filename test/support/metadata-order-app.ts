@@ -41,7 +41,7 @@ class DoubleController {
   }
 }
 
-/** What an app answers that is injected into and that validates, and what is told of its body. */
+/** The answer of an app with injection and validation, and the document's description of its body. */
 export async function examine() {
   useContainer(Container);
   const server = createExpressServer({ controllers: [DoubleController] }).listen(0, '127.0.0.1');

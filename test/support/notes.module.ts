@@ -27,11 +27,11 @@ declare module '../../src/index.js' {
 }
 
 class NotesSettings {
-  /** How many notes a user may have. */
+  /** The maximum number of notes of a user. */
   @Count(1)
   notesLimit = 2;
 
-  /** Days for which a note is kept. */
+  /** Days until a note is deleted. */
   @Count(1)
   notesDays = 30;
 }
@@ -61,7 +61,7 @@ class AddNotes extends AuthMigration {
   }
 }
 
-/** Keeps the notes of users. */
+/** Stores the notes of users. */
 export class NotesService {
   readonly #table: Table;
 
@@ -135,7 +135,7 @@ function createNotesController(notes: NotesService, prefix: string) {
   return NotesController;
 }
 
-/** A module as an app writes one: a table, a migration, settings, routes, a mail, an error, an event and a sweep. */
+/** A module as an app would write it: a table, a migration, settings, routes, a mail, an error, an event, a purge. */
 export const notesModule: AuthModule<NotesSettings> & { closed: number } = {
   name: 'notes',
   settings: NotesSettings,

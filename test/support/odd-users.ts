@@ -28,7 +28,7 @@ export class Anywhere extends BaseUser {
   override id: string = randomUUID();
 }
 
-/** The base of users that are in two tables. */
+/** The base class of users in two tables. */
 @Entity({ tableName: 'person', inheritance: 'tpt' })
 export class Person extends BaseUser {
   @PrimaryKey({ type: 'uuid' })
@@ -42,7 +42,7 @@ export class Staff extends Person {
   badge: string = '';
 }
 
-/** A user whose password hash is cut off. */
+/** A user whose column truncates the password hash. */
 @Entity({ tableName: 'narrow' })
 export class Narrow extends BaseUser {
   @PrimaryKey({ type: 'uuid' })

@@ -1,16 +1,16 @@
-/** A program for a client in body mode, as somebody would write it against types that were made of the document. */
+/** A program of a client in body mode, written against types that are generated from the document. */
 export const CLIENT_PROGRAM = `
 import createClient from 'openapi-fetch';
 import type { DeviceSession, UserProfile } from 'jwt-allauth/client';
 import type { components, paths } from './api.js';
 
 const client = createClient<paths>({ baseUrl: process.argv[2] ?? '' });
-const told: Record<string, unknown> = {};
+const results: Record<string, unknown> = {};
 
 const signUp = await client.POST('/auth/registration', {
   body: { email: 'ada@example.com', password: 'a sentence of some length', firstName: 'Ada' },
 });
-told['signUp'] = signUp.response.status;
+results['signUp'] = signUp.response.status;
 
 const login = await client.POST('/auth/login', {
   body: { email: 'ada@example.com', password: 'a sentence of some length' },
@@ -24,38 +24,38 @@ const headers = { Authorization: \`Bearer \${tokens.access}\` };
 
 const user = await client.GET('/auth/user', { headers });
 const email: string | undefined = user.data?.email;
-told['user'] = [email, user.data?.firstName];
+results['user'] = [email, user.data?.firstName];
 
 const sessions = await client.GET('/auth/sessions', { headers });
 const current = sessions.data?.filter((session) => session.current) ?? [];
 const browser: string | null | undefined = current[0]?.browser;
-told['sessions'] = [sessions.data?.length, current.length, browser];
+results['sessions'] = [sessions.data?.length, current.length, browser];
 
 const report = await client.GET('/admin/report', { headers });
-told['report'] = report.error?.code;
+results['report'] = report.error?.code;
 
 const gone = await client.DELETE('/auth/sessions/{id}', { headers, params: { path: { id: 'nonsense' } } });
-told['gone'] = gone.error?.status === 404 ? gone.error.code satisfies 'session_not_found' : 'another error';
+results['gone'] = gone.error?.status === 404 ? gone.error.code satisfies 'session_not_found' : 'another error';
 
 const order = await client.POST('/orders', { headers, body: { lines: [{ article: 'tea', count: 2 }], colour: null } });
 const article: string | undefined = order.data?.lines[0]?.article;
-told['order'] = article;
+results['order'] = article;
 
 const wrong = await client.POST('/auth/login', { body: { email: 'ada@example.com', password: 'wrong, wrong' } });
 if (wrong.error?.status === 401) {
-  told['wrong'] = wrong.error.code satisfies 'incorrect_credentials' | 'no_active_account';
+  results['wrong'] = wrong.error.code satisfies 'incorrect_credentials' | 'no_active_account';
 }
 
 const logout = await client.POST('/auth/logout', { body: { refresh: tokens.refresh } });
-told['logout'] = logout.response.status;
+results['logout'] = logout.response.status;
 const again = await client.POST('/auth/refresh', { body: { refresh: tokens.refresh } });
-told['again'] = again.error?.code;
+results['again'] = again.error?.code;
 
-/** What the client's methods promise is what the document describes. */
+/** The result types of the client's methods match the document. */
 export const profile = (described: components['schemas']['AuthProfile']): UserProfile => described;
 export const session = (described: components['schemas']['AuthSession']): DeviceSession => described;
 
-/** What must not compile. */
+/** Code that must not compile. */
 export async function mistakes() {
   // @ts-expect-error there is no such path
   await client.GET('/auth/usr');
@@ -69,10 +69,10 @@ export async function mistakes() {
   if (wrong.error?.code === 'wrong_password') return;
 }
 
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(results));
 `;
 
-/** A program for the demo's own routes, and for the discovery of a thief. */
+/** A program for the demo's own routes, and for detecting a thief. */
 export const DEMO_PROGRAM = `
 import createClient from 'openapi-fetch';
 import type { paths } from './api.js';

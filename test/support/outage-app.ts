@@ -48,7 +48,7 @@ export async function createVisitor(app: TestApp): Promise<Visitor> {
   return { client: await app.signedUp(email), email };
 }
 
-/** Every request that needs the database, in an order in which all of them succeed, with the status of success. */
+/** Every request that needs the database, in an order in which all of them succeed, with its success status. */
 export function requestsTo(
   app: TestApp,
 ): Record<string, [send: (visitor: Visitor) => Promise<Answer>, success: number]> {

@@ -2,12 +2,12 @@ import { STATUS_CODES } from 'node:http';
 import { expect } from 'vitest';
 import type { Answer } from './test-client.js';
 
-/** What no error may show, whoever caused it: stacks, paths and SQL. */
+/** What no error may show: stacks, paths and SQL. */
 const INTERNALS = /node_modules|\.[tj]s:\d|\n\s*at |select |insert |update .* set/i;
 
 /**
  * Asserts that an answer is exactly the problem of this status and code (RFC 9457), with the challenge that a 401
- * needs, and that none of `values`, which were submitted, is repeated in it.
+ * requires, and that it repeats none of the submitted `values`.
  */
 export function expectProblemDetails(
   answer: Answer,
@@ -39,7 +39,7 @@ export function expectProblemDetails(
   if (hasErrors) expect(answer.body.errors.length).toBeGreaterThan(0);
 }
 
-/** The names of the fields that a problem complains about, in its order. */
+/** The names of the faulty fields in a problem, in its order. */
 export function fieldsOf(answer: Answer): string[] {
   return (answer.body.errors ?? []).map(({ field }: { field: string }) => field);
 }

@@ -4,13 +4,13 @@ interface Driver {
   readonly Client: { readonly prototype: { query(...values: unknown[]): unknown } };
 }
 
-/** A statement as the driver was given it. */
+/** A statement as the driver received it. */
 export interface SentQuery {
   readonly text: string;
   readonly values: readonly unknown[];
 }
 
-/** What is sent, at the driver and so beneath every layer that could hide something, while `work` runs. */
+/** The statements that are sent while `work` runs, recorded at the driver, so below every layer that could hide one. */
 export async function sentQueries(orm: MikroORM, work: () => Promise<unknown>): Promise<SentQuery[]> {
   const { prototype } = ((await orm.em.getConnection().getNativeClient()) as unknown as Driver).Client;
   const original = prototype.query;

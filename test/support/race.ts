@@ -3,7 +3,7 @@ import type { TestClient } from './test-client.js';
 import { waitForBlocked } from './test-database.js';
 import { AppUser } from './users.js';
 
-/** A user with one live session, made without the cost of a password hash at sign-in. */
+/** A user with one live session, created without the cost of a password hash. */
 export interface Owner {
   readonly id: string;
   readonly client: TestClient;
@@ -13,7 +13,7 @@ export interface Owner {
   live(): Promise<number>;
 }
 
-/** Makes a user by SQL and opens a session through the service. */
+/** Creates a user by SQL and opens a session through the service. */
 export async function createOwner(app: TestApp, passwordHash: string | null = null): Promise<Owner> {
   const user = Object.assign(new AppUser(), { email: `${crypto.randomUUID()}@example.com`, passwordHash });
   await app.orm.em.fork().persist(user).flush();
@@ -37,8 +37,8 @@ export async function createOwner(app: TestApp, passwordHash: string | null = nu
 }
 
 /**
- * Forces an interleaving: holds a row, lets `first` and then `second` run into it, and lets go. PostgreSQL serves those
- * who wait for a row in the order in which they came.
+ * Forces an order: holds a row, lets `first` and then `second` wait for it, and releases it. PostgreSQL serves the
+ * waiting transactions in the order in which they came.
  */
 export async function race<A, B>(
   app: TestApp,

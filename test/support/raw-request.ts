@@ -2,16 +2,16 @@ import { type IncomingMessage, request } from 'node:http';
 import { secrets } from './secrets.js';
 import type { Answer } from './test-client.js';
 
-/** A request as it goes over the wire. */
+/** A request exactly as it is sent. */
 export interface RawRequest {
   readonly method?: string;
-  /** Nothing is added to these but `Host` and what frames the body. */
+  /** Only `Host` and the headers for the length of the body are added. */
   readonly headers?: Record<string, string>;
   /** A list is sent in chunks, without a length. */
   readonly body?: string | Buffer | readonly (string | Buffer)[];
 }
 
-/** Sends a request byte by byte, with headers that `fetch` would not send or would add to. */
+/** Sends a request byte by byte, with headers that `fetch` would not send or would extend. */
 export async function rawRequest(url: string, { method = 'POST', headers, body }: RawRequest = {}): Promise<Answer> {
   const length = typeof body === 'string' || Buffer.isBuffer(body) ? { 'content-length': Buffer.byteLength(body) } : {};
   const outgoing = request(url, { method, headers: { ...length, ...headers }, agent: false });

@@ -4,7 +4,7 @@ import type { Answer, TestClient } from './test-client.js';
 /** `WWW-Authenticate` of a request whose access token is not valid. */
 export const INVALID_TOKEN = 'Bearer error="invalid_token", error_description="The token is not valid."';
 
-/** Expects the whole answer to a token that is not valid: the same for every reason, and nothing of what was sent. */
+/** Expects the whole answer to an invalid token: the same for every reason, and without any input. */
 export function expectTokenNotValid(answer: Answer, challenge: 'Bearer' | typeof INVALID_TOKEN): void {
   expect(answer.body).toEqual({
     type: 'about:blank',
@@ -19,7 +19,7 @@ export function expectTokenNotValid(answer: Answer, challenge: 'Bearer' | typeof
   expect(answer.headers.get('www-authenticate')).toBe(challenge);
 }
 
-/** Sends a refresh token in a body; not as an object, which would make the client remember forgeries as secrets. */
+/** Sends a refresh token in a body; not as an object, which would make the client record forgeries as secrets. */
 export function postRefresh(client: TestClient, path: string, refresh: string): Promise<Answer> {
   return client.send('POST', path, JSON.stringify({ refresh }));
 }

@@ -15,7 +15,7 @@ export enum Plan {
   Paid = 'paid',
 }
 
-/** A user with every kind of column that an app may have, in a schema of its own, under names of its own. */
+/** A user with every kind of column that an app may have, in its own schema, with its own names. */
 @Entity({ tableName: 'Account', schema: 'people' })
 export class RichUser extends BaseUser {
   @PrimaryKey({ type: 'bigint', fieldName: 'account no' })
@@ -73,7 +73,7 @@ export class RichUser extends BaseUser {
   loudEmail?: string;
 }
 
-/** What each sign-in and each rotation was given. */
+/** The users that `forUser` received, at each sign-in and each rotation. */
 export const given: object[] = [];
 
 export class RichRefreshToken extends RefreshToken {
@@ -86,7 +86,7 @@ export class RichRefreshToken extends RefreshToken {
   }
 }
 
-/** What is loaded of a user, as the values that its properties have. */
+/** The loaded values of a user's properties. */
 export function plain(user: RichUser): object {
   const isMine = (name: string) => !name.startsWith('__') && name !== 'loudEmail';
   const { billing, address } = user;

@@ -4,17 +4,17 @@ import { secrets } from './secrets.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
-/** The module with the ORM of the tests, from anywhere. */
+/** The path of the module with the ORM of the tests, from any folder. */
 export const ORM = fileURLToPath(new URL('../../dist/test/support/cli-orm.js', import.meta.url));
 
-/** What a run of the command line came to. */
+/** The result of a run of the command line. */
 export interface CliRun {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs `jwt-allauth` in a process of its own, with these variables and no others. */
+/** Runs `jwt-allauth` in its own process, with only these variables. */
 export async function runCli(
   args: readonly string[],
   env: Record<string, string> = {},

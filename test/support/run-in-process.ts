@@ -7,8 +7,8 @@ import { secrets } from './secrets.js';
 export const SOURCE_ORM = fileURLToPath(new URL('./cli-orm.ts', import.meta.url));
 
 /**
- * Runs `jwt-allauth` in this process, with these variables and no others: the same as `runCli` without the second of work
- * that loading the library takes each time. Whether the process ends by itself is seen only with `runCli`.
+ * Runs `jwt-allauth` in this process, with only these variables: the same as `runCli` without the second of work
+ * that loading the library takes each time. Only `runCli` shows whether the process ends by itself.
  */
 export async function runInProcess(
   args: readonly string[],
@@ -34,7 +34,7 @@ export async function runInProcess(
   }
 }
 
-/** Keeps what is written to a stream, in place of the stream, until `end`. */
+/** Records what is written to a stream, instead of writing it, until `end`. */
 function capture(stream: NodeJS.WriteStream) {
   const own = stream.write;
   const written: string[] = [];

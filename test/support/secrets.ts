@@ -3,16 +3,16 @@ import { inspect } from 'node:util';
 const TOKEN = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 
 /**
- * Every password and token of a test file beside everything that was printed, so that the one can be looked for in the
- * other.
+ * Every password and token of a test file, and everything that was printed, so that the output can be searched for
+ * secrets.
  */
 class Secrets {
-  /** Signatures of tokens: what makes a token more than what anybody may read. */
+  /** Signatures of tokens: the secret part, because anybody may read the rest. */
   readonly #signatures = new Set<string>();
   readonly #phrases = new Set<string>();
   readonly #outputs: { where: string; text: string }[] = [];
 
-  /** Remembers values that must appear nowhere. */
+  /** Records values that must not appear anywhere. */
   add(...values: unknown[]): void {
     for (const value of values) {
       if (typeof value !== 'string' || value.length < 8) continue;
@@ -22,7 +22,7 @@ class Secrets {
     }
   }
 
-  /** Remembers what was shown: text as it is, anything else as `util.inspect` and JSON show it. */
+  /** Records output: text as it is, anything else as `util.inspect` and JSON show it. */
   saw(where: string, value: unknown): void {
     if (typeof value === 'string') {
       this.#outputs.push({ where, text: value });
@@ -32,7 +32,7 @@ class Secrets {
     this.#outputs.push({ where: `${where} as JSON`, text: JSON.stringify(value, stringifyBigint) ?? '' });
   }
 
-  /** Throws if a secret was shown anywhere since the last call. */
+  /** Throws if a secret was printed anywhere since the last call. */
   assertNoneShown(): void {
     for (const { where, text } of this.#outputs.splice(0)) {
       const phrase = [...this.#phrases].find((each) => text.includes(each));

@@ -19,7 +19,7 @@ class WhoamiController {
   }
 }
 
-/** A server process of the app: told its settings as JSON, it tells its parent the port. */
+/** A server process of the app: it receives its settings as JSON, and sends its parent the port. */
 const { databaseUrl, settings } = JSON.parse(process.argv[2] ?? '{}');
 const orm = await MikroORM.init({
   clientUrl: databaseUrl,

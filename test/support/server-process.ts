@@ -6,7 +6,7 @@ import { secrets } from './secrets.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/test/support/server-main.js', import.meta.url));
 
-/** A second server of the same app, in a process of its own, as a load balancer would have it. */
+/** A second server of the same app in its own process, as behind a load balancer. */
 export async function startServerProcess(databaseUrl: string, settings: SettingsInput) {
   const child = fork(MAIN, [JSON.stringify({ databaseUrl, settings })], { silent: true });
   for (const stream of [child.stdout, child.stderr]) {

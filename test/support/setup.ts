@@ -5,7 +5,7 @@ import { getMetadataArgsStorage } from 'routing-controllers';
 import { Container } from 'typedi';
 import { vi } from 'vitest';
 
-// Files run in one process, one after the other. Each begins with modules of ours of its own, and without the controllers,
+// Files run in one process, one after the other. Each loads the library's modules again, without the controllers,
 // services and rules that another file has declared.
 vi.resetModules();
 getMetadataArgsStorage().reset();

@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net';
 
 /**
- * What happens to one statement:
+ * The fault of one statement:
  * - `lost before`: the connection is reset, and the statement never reaches the server;
- * - `lost after`: the server carries it out, and the connection is cut before a byte of the answer comes back;
+ * - `lost after`: the server executes it, and the connection is cut before a byte of the answer comes back;
  * - `lost inside`: half of the answer comes back, then the connection is cut;
- * - `stalled`: the server carries it out, and the answer waits for `resume`.
+ * - `stalled`: the server executes it, and the answer waits for `resume`.
  */
 export type Fault = 'lost before' | 'lost after' | 'lost inside' | 'stalled';
 
-/** What a new connection meets: service, a closed port, one that hangs up at once, or one that never says anything. */
+/** The fate of a new connection: service, a closed port, an immediate disconnect, or silence. */
 export type Door = 'open' | 'closed' | 'slammed' | 'silent';
 
 interface Trap {
@@ -19,22 +19,22 @@ interface Trap {
   readonly strike: () => void;
 }
 
-/** Ends of the messages after which a client waits for an answer: Query, Sync, a password, Terminate. */
+/** The ends of the messages after which a client waits for an answer: Query, Sync, a password, Terminate. */
 const ENDS_REQUEST = new Set('QSpX');
 
-/** ReadyForQuery without its last byte: with it an answer ends. */
+/** ReadyForQuery without its last byte, which ends an answer. */
 const READY = Buffer.from('Z\0\0\0\x05', 'latin1');
 
 /**
- * Stands between an app and PostgreSQL and fails on command. What it does depends on the statements that pass, never on
- * time: it reads just enough of the protocol to know where a statement and an answer end.
+ * Stands between an app and PostgreSQL and fails on command. Its actions depend on the statements that pass, never on
+ * time: it parses just enough of the protocol to find the ends of statements and answers.
  */
 export class TcpProxy {
   readonly #links = new Set<Link>();
   readonly #traps: Trap[] = [];
   #target = { host: '127.0.0.1', port: 0 };
   #door: Door = 'open';
-  /** Whether notifications are withheld, as by a pooler that gives connections to others after each transaction. */
+  /** Whether notifications are dropped, as by a pooler that shares connections after each transaction. */
   isDeaf = false;
 
   private constructor(
@@ -50,7 +50,7 @@ export class TcpProxy {
     return new TcpProxy(server, (server.address() as AddressInfo).port);
   }
 
-  /** Leads to the server of `direct` from now on, and tells the url that goes this way. */
+  /** Connects to the server of `direct` from now on, and returns the URL through this proxy. */
   urlOf(direct: string): string {
     const url = new URL(direct);
     this.#target = { host: url.hostname, port: Number(url.port || 5432) };
@@ -59,12 +59,12 @@ export class TcpProxy {
     return url.href;
   }
 
-  /** Fails the next statement that contains `text`, once. Resolves when it has happened. */
+  /** Fails the next statement that contains `text`, once. Resolves when that has happened. */
   fail(fault: Fault, text: string): Promise<void> {
     return new Promise((resolve) => this.#traps.push({ fault, text, strike: resolve }));
   }
 
-  /** Takes back the faults that have not happened, and tells how many these were. */
+  /** Removes the faults that have not happened, and returns their number. */
   disarm(): number {
     return this.#traps.splice(0).length;
   }
@@ -79,7 +79,7 @@ export class TcpProxy {
     for (const link of this.#links) link.cut();
   }
 
-  /** Cuts every connection and decides what new ones meet. */
+  /** Cuts every connection and sets the fate of new ones. */
   async setDoor(door: Door): Promise<void> {
     if (door === 'closed' && this.server.listening) this.server.close();
     this.#door = door;
@@ -199,7 +199,7 @@ class Link {
   }
 }
 
-/** What the server sent but for NotificationResponse messages; a chunk begins with a message where little is sent. */
+/** The server's bytes without NotificationResponse messages; with little traffic a chunk begins with a message. */
 function withoutNotifications(chunk: Buffer): Buffer {
   const kept: Buffer[] = [];
   for (let at = 0; at < chunk.length; ) {

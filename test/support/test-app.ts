@@ -23,7 +23,7 @@ import { TestClient } from './test-client.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 import { AppRefreshToken, AppUser, Organization } from './users.js';
 
-/** What differs from an app with uuid users, cookies, Express 4 and a database of its own. */
+/** Differences from an app with uuid users, cookies, Express 4 and its own database. */
 export interface TestAppOptions {
   readonly settings?: SettingsInput;
   readonly user?: EntityClass<BaseUser>;
@@ -33,36 +33,36 @@ export interface TestAppOptions {
   /** The app's own Express app, in place of one of `express`. */
   readonly own?: express.Express;
   readonly orm?: Options;
-  /** The way to the database, if it is not the direct one. */
+  /** The URL of the database, if it is not the direct one. */
   readonly databaseUrl?: (direct: string) => string;
   /** A database to share with another app; it outlives this one. */
   readonly database?: TestDatabase;
   readonly auth?: Partial<Omit<JwtAllauthOptions, 'orm' | 'settings' | 'clock'>>;
-  /** Hashes cost what they cost in production; by default they are cheap. */
+  /** Hashes cost as much as in production; by default they are cheap. */
   readonly isHashingReal?: boolean;
-  /** With the whitelist in hash partitions, as all apps are where TEST_PARTITIONED is set. */
+  /** With the session table in hash partitions, as all apps have it if TEST_PARTITIONED is set. */
   readonly isPartitioned?: boolean;
-  /** Called on the Express app before our routes are added. */
+  /** Called on the Express app before the library's routes are added. */
   readonly configure?: (app: express.Express) => void;
 }
 
-/** A whole app over HTTP on a real database, with everything in reach that a test looks at. */
+/** A complete app over HTTP on a real database, with access to everything that a test checks. */
 export interface TestApp {
   readonly url: string;
   readonly orm: MikroORM;
   readonly auth: JwtAllauth;
   readonly clock: TestClock;
   readonly database: TestDatabase;
-  /** What was logged, but for the refusals. */
+  /** The log, without the refusals. */
   readonly log: { level: string; message: string; [field: string]: unknown }[];
-  /** What was logged of requests that were answered with 401. */
+  /** The log of requests that were answered with 401. */
   readonly refusals: { code: string; reason?: string }[];
   /** The events of `session.reuse-detected`. */
   readonly events: AuthEventMap['session.reuse-detected'][];
   client(): TestClient;
   /** A client that has just signed up. */
   signedUp(email?: string): Promise<TestClient>;
-  /** Rows of the whitelist, oldest first. */
+  /** Rows of the session table, oldest first. */
   sessions(): Promise<{ id: string; user_id: string; jti: string; previous_jti: string | null; enabled: boolean }[]>;
   /** How many sessions can still be refreshed. */
   liveSessions(): Promise<number>;
@@ -155,7 +155,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   };
 }
 
-/** An app of Express as the options want it. */
+/** An Express app of the version in the options. */
 function configured({ configure, express: version = 4 }: TestAppOptions): express.Express {
   const app = version === 5 ? express() : (createRequire(import.meta.url)('express4') as typeof express)();
   configure?.(app);

@@ -1,16 +1,16 @@
 import { secrets } from './secrets.js';
 
-/** What came back, read completely. */
+/** An answer that was read completely. */
 export interface Answer {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: a test knows what it asks for
   readonly body: any;
   readonly headers: Headers;
-  /** The refresh token's cookie as it was set: name, value and attributes; undefined when none was. */
+  /** The refresh token's cookie as it was set: name, value and attributes; undefined if none was set. */
   readonly cookie?: { name: string; value: string; attributes: string[] };
 }
 
-/** One browser or program: it keeps its refresh cookie and its last access token, and sends both. */
+/** One browser or program: it stores its refresh cookie and its last access token, and sends both. */
 export class TestClient {
   /** Value of the refresh cookie; in body mode, the last refresh token. */
   refreshToken = '';
@@ -22,7 +22,7 @@ export class TestClient {
     private readonly cookieName: string,
   ) {}
 
-  /** A second client that knows what this one knows: another tab, or a thief. */
+  /** A second client with the same tokens: another tab, or a thief. */
   copy(): TestClient {
     return Object.assign(new TestClient(this.url, this.mode, this.cookieName), {
       refreshToken: this.refreshToken,
@@ -67,7 +67,7 @@ export class TestClient {
     return this.mode === 'cookie' && this.refreshToken ? { cookie: `${this.cookieName}=${this.refreshToken}` } : {};
   }
 
-  /** Sends a request as it is and reads the answer; what was shown of secrets is remembered for `secrets`. */
+  /** Sends a request unchanged and reads the answer; its secrets are recorded in `secrets`. */
   async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
     const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
@@ -104,7 +104,7 @@ export class TestClient {
   }
 }
 
-/** A password that every rule allows. */
+/** A password that every rule accepts. */
 export const PASSWORD = 'a sentence of some length';
 
 function parseCookie(header: string | undefined): Answer['cookie'] {

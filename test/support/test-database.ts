@@ -3,21 +3,21 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import * as testing from '../../src/testing/index.js';
 
-/** Milliseconds after which nothing will come to wait for a lock any more. */
+/** Milliseconds after which no more statements are expected to wait for a lock. */
 const BLOCKED_MILLISECONDS = 20_000;
 const POLL_MILLISECONDS = 1;
 
 /** A database that lives as long as one test app. */
 export interface TestDatabase extends testing.TestDatabase {
-  /** Connections beside those of the app, to look at rows and to hold locks. */
+  /** Additional connections, to read rows and to hold locks. */
   readonly pool: pg.Pool;
 }
 
-/** Makes an empty database on the server of this run. */
+/** Creates an empty database on the server of this run. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const { url, drop } = await testing.createTestDatabase(inject('databaseUrl'));
   const pool = new pg.Pool({ connectionString: url, max: 20 });
-  pool.on('error', () => {}); // the server may be stopped under it
+  pool.on('error', () => {}); // the server may stop before it
   return {
     url,
     pool,
@@ -28,7 +28,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** Waits until so many statements on this database are waiting for a lock. @throws Error if they do not come */
+/** Waits until this number of statements on the database wait for a lock. @throws Error if they do not come */
 export async function waitForBlocked(pool: pg.Pool, count: number): Promise<void> {
   const latest = performance.now() + BLOCKED_MILLISECONDS;
   for (;;) {

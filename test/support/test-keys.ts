@@ -4,13 +4,13 @@ import { secrets } from './secrets.js';
 
 /** A new key of an app. */
 export interface TestKey {
-  /** Settings of an app that signs with it; over those of `createTestApp`. */
+  /** Settings of an app that signs with it; they override those of `createTestApp`. */
   readonly settings: SettingsInput;
-  /** What VERIFYING_KEYS says of it where another key signs. */
+  /** The value for VERIFYING_KEYS if another key signs. */
   readonly older: string;
 }
 
-/** Makes a key whose secret parts `secrets` looks for from now on. */
+/** Creates a key, and records its secret parts in `secrets`. */
 export async function newKey(algorithm: Algorithm): Promise<TestKey> {
   const keys = await generateKeys(algorithm);
   if ('secret' in keys) {

@@ -3,7 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { User } from '../../src/index.js';
 import { startTestApp } from '../../src/testing/index.js';
 
-/** A process that tests an app on an embedded database, prints where both answer, and ends as it was told. */
+/** A process that tests an app on an embedded database, prints both URLs, and ends as its argument says. */
 const ending = process.argv[2];
 const prepare = async (orm: MikroORM) => {
   process.stdout.write(`${orm.config.get('clientUrl')}\n`);

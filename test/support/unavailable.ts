@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { TestApp } from './test-app.js';
 import type { Answer } from './test-client.js';
 
-/** Asserts the answer of a request that the database could not serve: try again, and keep what you have. */
+/** Asserts the answer of a request that the database could not serve: retry, and keep the tokens. */
 export function expectUnavailable(answer: Answer, request?: string): void {
   expect(answer.body, request).toEqual({
     type: 'about:blank',
@@ -19,7 +19,7 @@ export function expectUnavailable(answer: Answer, request?: string): void {
   expect(answer.headers.has('www-authenticate')).toBe(false);
 }
 
-/** Collects what would have ended the process of an app, until it is asked for. */
+/** Collects the errors that would end the process of an app, until they are requested. */
 export function watchProcess(): { end(): Promise<unknown[]> } {
   const seen: unknown[] = [];
   const listener = (error: unknown) => void seen.push(error);
@@ -33,7 +33,7 @@ export function watchProcess(): { end(): Promise<unknown[]> } {
   };
 }
 
-/** Connections of the app's pool that are neither idle nor given back. */
+/** Connections of the app's pool that are in use. */
 export async function connectionsInUse(app: TestApp): Promise<number> {
   const pool: { totalCount: number; idleCount: number } = await app.orm.em.getConnection().getNativeClient();
   return pool.totalCount - pool.idleCount;

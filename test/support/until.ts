@@ -1,14 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** How long a condition may take to come true. */
+/** The time limit for a condition. */
 const LIMIT_MILLISECONDS = 30_000;
 const POLL_MILLISECONDS = 1;
 
-/** Waits for what happens by itself. */
-export async function until(isSo: () => unknown): Promise<void> {
+/** Waits until a condition is true. */
+export async function until(condition: () => unknown): Promise<void> {
   const start = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - start > LIMIT_MILLISECONDS) throw new Error(`this never came true: ${isSo}`);
+  while (!(await condition())) {
+    if (performance.now() - start > LIMIT_MILLISECONDS)
+      throw new Error(`this condition did not become true in time: ${condition}`);
     await setTimeout(POLL_MILLISECONDS);
   }
 }

@@ -12,7 +12,7 @@ export class Organization {
   name!: string;
 }
 
-/** A user as an app would write it. */
+/** A user as an app would define it. */
 @Entity({ tableName: 'app_user' })
 export class AppUser extends BaseUser {
   @PrimaryKey({ type: 'uuid' })
@@ -39,7 +39,7 @@ export class BigintUser extends BaseUser {
   override id!: bigint;
 }
 
-/** The app's token: the first snippet of the README. */
+/** The app's token class: the first snippet of the README. */
 export class AppRefreshToken extends RefreshToken {
   setUserPermissions(user: AppUser) {
     this.payload.permissions = user.permissions;

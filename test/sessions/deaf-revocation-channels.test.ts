@@ -80,8 +80,8 @@ describe('a channel that receives notifications', () => {
 
   test('passes on session ids only, because any role of the database can notify anything', async () => {
     const app = await appWith();
-    const heard: string[] = [];
-    const channel = await channelOf(app, (session) => heard.push(session));
+    const received: string[] = [];
+    const channel = await channelOf(app, (session) => received.push(session));
     const session = randomUUID();
     const sent = [
       '',
@@ -96,7 +96,7 @@ describe('a channel that receives notifications', () => {
       await app.database.pool.query('select pg_notify($1, $2)', ['deafness', payload]);
     }
     await channel.heartbeat();
-    expect(heard).toEqual([session]);
+    expect(received).toEqual([session]);
   });
 });
 
