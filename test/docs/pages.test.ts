@@ -58,7 +58,7 @@ describe.each([...pages])('%s', (path, text) => {
     }
   });
 
-  test('links within the repository as it has to: absolutely from the README, which npm shows, relatively from others', () => {
+  test('links within the repository: absolute in the README, which npm shows, relative on other pages', () => {
     const own = linksOf(text).filter((link) => placeOf(link, path) !== undefined);
     for (const link of own) expect(isAbsolute(link), `${path}: ${link}`).toBe(path === 'README.md');
   });
@@ -71,7 +71,7 @@ test('the index of the manual lists every page once', () => {
   expect(listed.toSorted(), 'give each new page a line in docs/README.md').toEqual(others);
 });
 
-test('the readers of the package on npm find the repository, and all pages are in the package', () => {
+test('the package on npm links to the repository, and contains all pages', () => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
   expect(manifest.repository.url).toBe('git+https://github.com/jwt-allauth/jwt-allauth.git');
   expect(manifest.homepage).toBe('https://github.com/jwt-allauth/jwt-allauth#readme');

@@ -83,7 +83,7 @@ describe('the app of the README, built from an empty folder', () => {
     expect((await client.get('/profile/nowhere')).status).toBe(404);
   });
 
-  test('keeps its secret in a file that git does not see', async () => {
+  test('keeps its secret in a file that git ignores', async () => {
     expect(await readFile(join(directory, '.gitignore'), 'utf8')).toBe('.env\n');
     const { JWT_ALLAUTH_SECRET_KEY, ...others } = parseEnv(await readFile(join(directory, '.env'), 'utf8'));
     expect(JWT_ALLAUTH_SECRET_KEY).toMatch(/^[\w+/]{64}$/);
@@ -97,7 +97,7 @@ describe('the app of the README, built from an empty folder', () => {
     expect(stdout).toMatch(/^\{"email":"ada@example\.com"\}\n\{"access":"[^"]+"\}\n$/);
   });
 
-  test('serves the client of the README, which signs in once and is known at the next visit', async () => {
+  test('serves the client of the README, which signs in once and is restored at the next visit', async () => {
     const email = 'visitor@example.com';
     await client.copy().register(email);
     const { loadProfile } = await import(join(directory, 'dist/client.js'));
@@ -111,7 +111,7 @@ describe('the app of the README, built from an empty folder', () => {
     expect(ask).toHaveBeenCalledTimes(1);
   });
 
-  test('can be an Express app that was there before', async () => {
+  test('can be added to an existing Express app', async () => {
     const program = `
       import { startTestApp } from 'jwt-allauth/testing';
       import { useContainer } from 'routing-controllers';
@@ -225,7 +225,7 @@ test('the README installs the packages that package.json requires', () => {
   expect(names.sort()).toEqual([...requiredPeers].sort());
 });
 
-test('the page on the quick start names a class of tokens in a way that a .env file keeps', () => {
+test('the page on the quick start names the token class in a way that works in a .env file', () => {
   const { text = '' } = blocks.find(({ text }) => text.startsWith('JWT_ALLAUTH_REFRESH_TOKEN=')) ?? {};
   const env = { ...parseEnv(text), JWT_ALLAUTH_SECRET_KEY: SECRET, NODE_ENV: 'development' };
   expect(settingsFromEnv(env).refreshToken).toBe('./dist/refresh-token.js#RefreshToken');

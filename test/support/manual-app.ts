@@ -17,7 +17,7 @@ export const requiredPeers = Object.keys(manifest.peerDependencies).filter(
   (name) => !manifest.peerDependenciesMeta[name]?.optional,
 );
 
-/** What pages of the manual install besides. */
+/** Additional packages that pages of the manual install. */
 const OTHERS = ['typescript', '@types/node', '@mikro-orm/migrations', 'express', '@types/express', 'vitest'];
 
 /** A password and its bcrypt hash, which the package bcryptjs made. */

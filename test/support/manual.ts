@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 /** What people read in the root folder. */
 const ROOT_PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
 
-/** The README, the other pages beside it and those of `docs/`: path to text. */
+/** The README, the other pages next to it and those of `docs/`: path to text. */
 export const pages: ReadonlyMap<string, string> = new Map(
   [...ROOT_PAGES, ...globSync('docs/*.md').sort()].map((path) => [path, readFileSync(path, 'utf8')]),
 );
