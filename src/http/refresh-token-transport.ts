@@ -1,11 +1,11 @@
 import type { Clock } from '../clock.js';
-import { authError } from '../error-table.js';
+import { authError, type TableErrorOptions } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { LogoutService } from '../sessions/logout.service.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
-import { type AuthTransport, transportOf } from './auth-transport.js';
+import { AUTH_TRANSPORT, type AuthTransport, isChosenByRequest, transportOf } from './auth-transport.js';
 import { clientOf, type HttpRequest, type HttpResponse } from './http-message.js';
 import { RefreshInput } from './refresh.input.js';
 import type { RefreshCookie } from './refresh-cookie.js';
@@ -54,8 +54,15 @@ export class RefreshTokenTransport {
   #received(request: HttpRequest, body: unknown, cookies: () => readonly string[]): readonly string[] {
     const isCookie = this.#modeOf(request) === 'cookie';
     const tokens = isCookie ? cookies() : [validateInput(RefreshInput, body).refresh ?? ''];
-    if (!tokens[0]) throw authError('refresh_token_missing');
+    if (!tokens[0]) throw authError('refresh_token_missing', isCookie ? this.#hintFor(body) : {});
     return tokens;
+  }
+
+  /** Names the missing header to a client that sent its token in the body, where each request chooses the transport. */
+  #hintFor(body: unknown): TableErrorOptions {
+    const isInBody = Boolean((body as RefreshInput | undefined)?.refresh);
+    if (!isInBody || !isChosenByRequest(this.kernel.settings)) return {};
+    return { detail: `The request has no refresh cookie. For a token in the body, send ${AUTH_TRANSPORT}: body.` };
   }
 
   /** Whether the settings allow the cookie, which is the only transport for a page that a person opens. */

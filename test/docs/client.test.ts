@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import express from 'express';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AuthClient, memoryStore } from '../../src/client/index.js';
+import { AuthClient, AuthError, memoryStore } from '../../src/client/index.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
 import { pages } from '../support/manual.js';
@@ -78,6 +79,27 @@ test('the table of errors has each code that the client adds', () => {
   const [, union = ''] = /ClientErrorCode =([\s\S]*?';)\n/.exec(source) ?? [];
   const codes = [...union.matchAll(/\| '(\w+)'/g)].map(([, code]) => `\`${code}\``);
   expect(rowsOf('Errors').map(([code]) => code)).toEqual(codes);
+});
+
+test('a retry may help where the page says so', () => {
+  const isPassing = (code: string, status: number) => new AuthError(code, status, '').isPassing;
+  expect([isPassing('network_error', 0), isPassing('store_failed', 0), isPassing('x', 503)]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect([isPassing('too_many_requests', 429), isPassing('internal_error', 500)]).toEqual([false, false]);
+});
+
+test('the line for a page without a bundler makes a file that exports the client', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'jwt-allauth-bundle-'));
+  await mkdir(join(folder, 'node_modules'));
+  await symlink(resolve('.'), join(folder, 'node_modules/jwt-allauth'));
+  const line = blockWith('sh', '--bundle').replace('npx', '').trim();
+  await run('sh', ['-ec', `"${resolve('node_modules/.bin')}"/${line}`], { cwd: folder });
+  const bundle = await import(pathToFileURL(join(folder, 'public/jwt-allauth.js')).href);
+  expect(bundle.AuthClient).toEqual(expect.any(Function));
+  await rm(folder, { recursive: true });
 });
 
 test('the component for React compiles', async () => {

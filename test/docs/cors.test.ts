@@ -77,19 +77,24 @@ describe.each([
   });
 });
 
-test('the server of the manual has the CORS lines before its routes', async () => {
+test('the server of the manual lets the pages of TRUSTED_ORIGINS in, before its routes, behind a proxy', async () => {
   const own = express5();
-  app = await createTestApp();
-  const text = blockWith('ts', `app.use(allowOrigins(['${PAGE}']));`).replace('app.listen(3000);', '');
-  const names = ['express', 'allowOrigins', 'useExpressServer', 'auth', 'ProfileController'];
-  new Function(...names, text)(() => own, allowOrigins, useExpressServer, app.auth, class {});
+  const settings = { trustedOrigins: [PAGE] };
+  app = await createTestApp({ settings });
+  const program = blockWith('ts', '// src/cors-main.ts');
+  const text = program.slice(program.indexOf('const app = '), program.indexOf('app.listen('));
+  const names = ['express', 'allowOrigins', 'settings', 'useExpressServer', 'auth', 'ProfileController'];
+  new Function(...names, text)(() => own, allowOrigins, settings, useExpressServer, app.auth, class {});
   const server = own.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/auth/login`;
-  const answer = await fetch(url, { method: 'POST', headers: { origin: PAGE } });
+  const from = (origin: string) => fetch(url, { method: 'POST', headers: { origin } });
+  const [trusted, foreign] = await Promise.all([from(PAGE), from('https://evil.example')]);
   server.closeAllConnections();
   server.close();
-  expect([answer.status, corsOf(answer.headers)]).toEqual([403, OF_ALL]); // its settings do not trust the page
+  expect(own.get('trust proxy')).toBe(1);
+  expect([trusted.status, corsOf(trusted.headers)]).toEqual([400, OF_ALL]); // its body is missing
+  expect([foreign.status, corsOf(foreign.headers)]).toEqual([403, {}]);
 });
 
 test('the options of the package cors have the same effect', async () => {

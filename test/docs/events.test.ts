@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { importSnippet } from '../support/documented-snippet.js';
 import { blocksOf, pages, rowsOf } from '../support/manual.js';
 import { createTestApp } from '../support/test-app.js';
 
@@ -37,6 +38,20 @@ test('the table of metrics has every name that the library uses, and no other', 
   const others = [...everySource.matchAll(/create(?:Histogram|Counter)\('([\w.]+)'/g)].map(([, name]) => name);
   const named = [...page.matchAll(/`(jwt_allauth\.[\w.]+)`/g)].map(([, name]) => name);
   expect(new Set(named)).toEqual(new Set([...spans, ...gauges, ...others]));
+});
+
+test('the logger of the page gets each refusal and its reason, at level info', async () => {
+  const printed = vi.spyOn(console, 'log').mockReturnValue();
+  const { logger } = await importSnippet('src/logger.ts');
+  const app = await createTestApp({ auth: { logger } });
+  await app.client().send('GET', '/auth/user', undefined, { authorization: 'Bearer a.b.c' });
+  const lines = printed.mock.calls.flat();
+  printed.mockRestore();
+  await app.close();
+  expect(lines).toContainEqual({
+    ...{ level: 'info', message: 'request refused' },
+    ...{ code: 'token_not_valid', reason: 'malformed' },
+  });
 });
 
 test('the data of events and the contents of the audit log match the page', async () => {

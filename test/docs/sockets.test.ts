@@ -1,50 +1,76 @@
-import { createHash } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  request as requestPlain,
+  type Server,
+} from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { transform } from 'esbuild';
 import express from 'express';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Principal } from '../../src/index.js';
+import { Principal } from '../../src/index.js';
 import { startProxy } from '../support/documented-proxy.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
 import { openToken } from '../support/forge.js';
+import { StandInWebSocketServer } from '../support/stand-in-web-socket.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
 import { until } from '../support/until.js';
 
-const { acceptSockets, closeInTime } = await importSnippet('src/sockets.ts');
+const sockets = await importSnippet('src/sockets.ts');
+const { closeInTime } = sockets;
 const { addReport } = await importSnippet('src/report.ts');
+const { Machines } = await importSnippet('src/machines.ts');
+
+/** The manual's authenticator, which imports the built library, with the principals of the sources. */
+class MachinesOfThisBuild {
+  async authenticate(asked: IncomingMessage) {
+    const principal = await new Machines().authenticate(asked);
+    return principal && new Principal(principal.claims, principal.kind);
+  }
+}
+
+/** The servers of WebSockets that the page's code made. */
+const made: StandInWebSocketServer[] = [];
+const ws = {
+  WebSocketServer: class extends StandInWebSocketServer {
+    constructor() {
+      super();
+      made.push(this);
+    }
+  },
+};
+
+/** The function of the page's second file, over its first one and a stand-in for the package ws. */
+async function loadServeSockets() {
+  const { code } = await transform(blockWith('ts', 'export function serveSockets'), { loader: 'ts', format: 'cjs' });
+  const module = { exports: {} as { serveSockets: (server: Server, auth: TestApp['auth']) => () => void } };
+  new Function('require', 'module', code)((name: string) => (name === 'ws' ? ws : sockets), module);
+  return module.exports.serveSockets;
+}
+const serveSockets = await loadServeSockets();
 
 let app: TestApp;
 let client: TestClient;
 let server: Server;
 let url: string;
-let opened: { socket: Duplex; principal: Principal }[];
+let closeAll: () => void;
 
 beforeEach(async () => {
+  vi.stubEnv('MACHINE_KEY', 'the key of the machine');
   const own = express();
   app = await createTestApp({
     own,
     settings: { accessTokenSessionCheck: 'revocation-list', accessTokenLifetime: '5m' },
+    auth: { authenticators: [MachinesOfThisBuild] },
   });
   addReport(own, app.auth);
   client = await app.signedUp();
-  opened = [];
   server = createServer(own as RequestListener);
-  acceptSockets(
-    server,
-    app.auth,
-    ({ request: asked, socket, principal }: { request: never; socket: Duplex; principal: Principal }) => {
-      const { headers } = asked as { headers: Record<string, string> };
-      const accept = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
-      const answer = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
-      if (headers['sec-websocket-protocol']) answer.push('Sec-WebSocket-Protocol: bearer');
-      socket.write(`${[...answer, `Sec-WebSocket-Accept: ${accept.digest('base64')}`].join('\r\n')}\r\n\r\n`);
-      closeInTime(app.auth, socket, principal);
-      opened.push({ socket, principal });
-    },
-  );
+  closeAll = serveSockets(server, app.auth);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -52,11 +78,29 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.useRealTimers();
+  vi.unstubAllEnvs();
   server.closeAllConnections();
   server.close();
-  for (const { socket } of opened) socket.destroy();
+  for (const { clients } of made.splice(0)) for (const socket of clients) socket.terminate();
   await app.close();
 });
+
+const live = () => [...(made[0]?.clients ?? [])];
+
+/** Opens a socket of Node with these headers; returns the status of the answer. */
+const statusOf = (headers: Record<string, string>, path = '/live') =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const asked = requestPlain(`${url}${path}`, {
+      headers: {
+        ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+        ...{ 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' },
+        ...headers,
+      },
+    });
+    asked.on('upgrade', (answer) => resolve(answer.statusCode));
+    asked.on('response', (answer) => resolve(answer.statusCode));
+    asked.on('error', reject).end();
+  });
 
 /** Opens a socket as a browser does; resolves when it is open, or to undefined if it is refused. */
 const open = (...protocols: string[]) =>
@@ -69,31 +113,81 @@ const open = (...protocols: string[]) =>
 test('a browser opens a socket with its access token as a subprotocol, and cannot without one', async () => {
   const socket = await open('bearer', client.access);
   expect(socket?.protocol).toBe('bearer');
-  expect(opened[0]?.principal.id).toBe(openToken(client.access).claims.sub);
+  const answer = new Promise((resolve) => socket?.addEventListener('message', ({ data }) => resolve(data)));
+  socket?.send('hello');
+  expect(await answer).toBe(`${openToken(client.access).claims.sub}: hello`);
   expect(await open('bearer', 'a.b.c')).toBeUndefined();
   expect(await open()).toBeUndefined();
-  expect(opened).toHaveLength(1);
+  expect(live()).toHaveLength(1);
 });
 
-test('a socket is closed when its session ends, and no other socket is', async () => {
+test('only the path of the sockets is open, and a refusal has the status of the error', async () => {
+  const authorization = `Bearer ${client.access}`;
+  expect(await statusOf({ authorization })).toBe(101);
+  expect(await statusOf({ authorization }, '/live?since=1')).toBe(101);
+  for (const path of ['/anything', '/live/', '//']) expect(await statusOf({ authorization }, path)).toBe(404);
+  expect(await statusOf({})).toBe(401);
+});
+
+const closeCode = (socket: WebSocket | undefined) =>
+  new Promise<number>((resolve) => socket?.addEventListener('close', ({ code }) => resolve(code)));
+
+test('a socket is closed with 4401 when its session ends, and no other socket is', async () => {
   const other = await app.signedUp();
   const [ended, kept] = await Promise.all([open('bearer', client.access), open('bearer', other.access)]);
+  const code = closeCode(ended);
   await client.logout();
-  await until(() => ended?.readyState === WebSocket.CLOSED);
+  expect(await code).toBe(4401);
   expect(kept?.readyState).toBe(WebSocket.OPEN);
-  const { socket } = opened.find(({ principal }) => principal.id === openToken(other.access).claims.sub) ?? {};
-  expect(socket?.destroyed).toBe(false);
+  await until(() => live().length === 1);
+  expect(await open('bearer', client.access)).toBeUndefined();
 });
 
-test('a socket is closed when its access token expires', async () => {
-  const socket = { destroy: vi.fn(), once: vi.fn() };
+/** A socket that records its end. */
+const recorded = () => Object.assign(new EventEmitter(), { close: vi.fn(), terminate: vi.fn() });
+
+test('a socket is closed when its access token expires; a client that does not answer is cut off', async () => {
+  const socket = recorded();
+  socket.on('message', () => undefined);
   const principal = await app.auth.authenticate(client.access);
   vi.useFakeTimers({ toFake: ['setTimeout', 'Date'], now: Date.now() });
   closeInTime(app.auth, socket, principal);
   vi.advanceTimersByTime(Number(principal.claims['exp']) * 1000 - Date.now() - 1);
-  expect(socket.destroy).not.toHaveBeenCalled();
+  expect(socket.close).not.toHaveBeenCalled();
   vi.advanceTimersByTime(1);
-  expect(socket.destroy).toHaveBeenCalled();
+  expect(socket.close).toHaveBeenCalledWith(4401);
+  expect(socket.listenerCount('message')).toBe(0);
+  expect(socket.terminate).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(2000);
+  expect(socket.terminate).toHaveBeenCalled();
+});
+
+test('a machine without an expiry keeps its socket, and so does one whose expiry is years away', async () => {
+  expect(await statusOf({ 'x-machine-key': 'the key of the machine' })).toBe(101);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(live()).toHaveLength(1);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'Date'], now: Date.now() });
+  const claims = { sub: '42', role: 700, email_verified: true };
+  for (const more of [{}, { exp: Date.now() / 1000 + 1e9 }]) {
+    const socket = recorded();
+    closeInTime(app.auth, socket, new Principal({ ...claims, ...more }, 'machine'));
+    vi.advanceTimersByTime(2 ** 31 - 2);
+    expect(socket.close).not.toHaveBeenCalled();
+  }
+});
+
+test('the function that serveSockets returns lets the server close', async () => {
+  const socket = await open('bearer', client.access);
+  const code = closeCode(socket);
+  let isClosed = false;
+  server.close(() => {
+    isClosed = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(isClosed).toBe(false);
+  closeAll();
+  expect(await code).toBe(1001);
+  if (!isClosed) await once(server, 'close');
 });
 
 test('a client that disconnects while its token is checked breaks nothing', async () => {
@@ -102,39 +196,72 @@ test('a client that disconnects while its token is checked breaks nothing', asyn
   expect((await open('bearer', client.access))?.readyState).toBe(WebSocket.OPEN);
 });
 
-test('the lines for the package ws hand it each accepted socket, and close that in time', async () => {
-  const handled: unknown[][] = [];
-  const listening: number[] = [];
-  const closing: unknown[] = [];
-  class WebSocketServer {
-    constructor(readonly options: object) {}
-    emit(...event: unknown[]) {
-      handled.push(event);
-    }
-    handleUpgrade(request: unknown, socket: unknown, head: unknown, done: (webSocket: string) => void) {
-      handled.push([this.options, request, socket, head]);
-      done('web socket');
+/** A socket of a page. */
+interface PageSocket {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly close: () => void;
+  onopen(): void;
+  onmessage(event: { data: string }): void;
+  onclose(event: { code: number }): void;
+}
+
+/** The page's code, with sockets that a test drives. */
+async function connectAsAPage(auth: object) {
+  const opened: PageSocket[] = [];
+  class Socket {
+    readonly close = vi.fn();
+    constructor(
+      readonly url: string,
+      readonly protocols: readonly string[],
+    ) {
+      opened.push(this as unknown as PageSocket);
     }
   }
-  const accept = (_server: unknown, _auth: unknown, each: (upgrade: object) => void) =>
-    each({ request: 'request', socket: 'socket', head: 'head', principal: 'principal' });
-  const close = (_auth: unknown, ...socket: unknown[]) => closing.push(...socket);
-  const own = { listen: (port: number) => listening.push(port) };
-  const names = ['WebSocketServer', 'acceptSockets', 'closeInTime', 'app', 'auth'];
-  new Function(...names, blockWith('ts', 'new WebSocketServer'))(WebSocketServer, accept, close, own, app.auth);
-  expect(handled).toEqual([
-    [{ noServer: true }, 'request', 'socket', 'head'],
-    ['connection', 'web socket', 'request', 'principal'],
-  ]);
-  expect([listening, closing]).toEqual([[3000], ['socket', 'principal']]);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { code } = await transform(blockWith('js', 'export function connect'), { format: 'cjs' });
+  const module = { exports: {} as { connect: (...all: unknown[]) => () => void } };
+  new Function('WebSocket', 'module', code)(Socket, module);
+  const received: string[] = [];
+  const receive = (text: string) => received.push(text);
+  const stop = module.exports.connect(auth, 'wss://app.example.com/live', receive);
+  await vi.advanceTimersByTimeAsync(0);
+  return { opened, received, stop };
+}
+
+test('a page sends its token, opens a lost socket again, and asks for another token after 4401', async () => {
+  const auth = { accessToken: vi.fn(async () => 'first'), replaceToken: vi.fn(async () => 'second') };
+  const { opened, received, stop } = await connectAsAPage(auth);
+  expect(opened).toMatchObject([{ url: 'wss://app.example.com/live', protocols: ['bearer', 'first'] }]);
+  opened[0]?.onopen();
+  opened[0]?.onmessage({ data: 'hello' });
+  expect(received).toEqual(['hello']);
+  opened[0]?.onclose({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(opened[1]?.protocols).toEqual(['bearer', 'first']);
+  expect(auth.replaceToken).not.toHaveBeenCalled();
+  opened[1]?.onopen();
+  opened[1]?.onclose({ code: 4401 });
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(auth.replaceToken).toHaveBeenCalledWith('first');
+  expect(opened[2]?.protocols).toEqual(['bearer', 'second']);
+  stop();
+  expect(opened[2]?.close).toHaveBeenCalled();
+  opened[2]?.onclose({ code: 1005 });
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(opened).toHaveLength(3);
 });
 
-test('a page sends its access token as the second subprotocol', async () => {
-  const Opened = vi.fn();
-  const text = blockWith('js', 'new WebSocket(').replace('const socket =', 'return');
-  const AsyncFunction = Object.getPrototypeOf(async () => undefined).constructor;
-  await new AsyncFunction('WebSocket', 'auth', text)(Opened, { accessToken: async () => 'token' });
-  expect(Opened).toHaveBeenCalledWith('wss://app.example.com/live', ['bearer', 'token']);
+test('a page opens no socket while nobody is signed in, and tries again while it is offline', async () => {
+  const signedOut = await connectAsAPage({ accessToken: async () => undefined });
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(signedOut.opened).toEqual([]);
+  const accessToken = vi.fn(async () => 'token').mockRejectedValueOnce(new Error('offline'));
+  const { opened, stop } = await connectAsAPage({ accessToken });
+  expect(opened).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(opened).toHaveLength(1);
+  stop();
 });
 
 test('the lines for nginx let a socket pass, and the report requires its role', async () => {

@@ -63,6 +63,26 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     expect((await send('/refresh', { refresh: bodies.refresh }, BODY)).status).toBe(200);
   });
 
+  test('a token in the body without the header gets an error that names the header, and not the token', async () => {
+    await signUpBoth();
+    for (const path of ['/refresh', '/logout']) {
+      for (const headers of COOKIE) {
+        const answer = await send(path, { refresh: bodies.refresh }, headers);
+        expectProblemDetails(answer, 400, 'refresh_token_missing', [bodies.refresh]);
+        expect(answer.body.detail).toContain('Auth-Transport: body');
+      }
+      for (const body of [undefined, {}, [], { refresh: '' }]) {
+        const answer = await send(path, body);
+        expect(answer.body.detail).not.toContain('Auth-Transport');
+      }
+      expect((await send(path, {}, BODY)).body.detail).toBe('The request has no refresh token.');
+    }
+    const cookieOnly = await createTestApp();
+    const answer = await cookieOnly.client().send('POST', '/auth/refresh', { refresh: bodies.refresh });
+    expect(answer.body).toMatchObject({ code: 'refresh_token_missing', detail: 'The request has no refresh token.' });
+    await cookieOnly.close();
+  });
+
   test('a request that says body gets a body and never a cookie: sign-in, refresh, password change, both sign-outs', async () => {
     await signUpBoth();
     const login = await send('/login', { email: bodies.email, password: PASSWORD }, BODY);

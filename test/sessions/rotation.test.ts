@@ -70,6 +70,7 @@ describe('rotation', () => {
     const dead = await owner.client.refresh();
     expect([dead.status, dead.body.code]).toEqual([401, 'token_not_valid']);
     expect(app.events[1]).toMatchObject({ reuse: 'revoked-session' });
+    expect(app.log.slice(1)).toMatchObject([{ level: 'info', reuse: 'revoked-session' }]); // no second theft
     expect((await other.refresh()).status).toBe(200);
   });
 
@@ -88,6 +89,7 @@ describe('rotation', () => {
     const answer = await owner.client.refresh();
     expect([answer.status, answer.body.code]).toEqual([401, 'token_not_valid']);
     expect(app.events).toMatchObject([{ reuse: 'unknown-session' }]);
+    expect(app.log).toMatchObject([{ level: 'warn', reuse: 'unknown-session' }]);
     expect((await other.refresh()).status).toBe(200);
   });
 

@@ -35,6 +35,27 @@ const BCRYPT_PACKAGE = {
     export default { compare: async (password, hash) => hash === known.hash && password === known.password };`,
 };
 
+/** Stands in for the package ws, which is no dependency of the library: its types, as far as the manual uses them. */
+const WS_PACKAGE = {
+  'package.json': BCRYPT_PACKAGE['package.json'],
+  'index.d.ts': `import type { EventEmitter } from 'node:events';
+    import type { IncomingMessage } from 'node:http';
+    import type { Duplex } from 'node:stream';
+    export class WebSocket extends EventEmitter {
+      close(code?: number, reason?: string): void;
+      terminate(): void;
+      send(data: string): void;
+    }
+    export class WebSocketServer extends EventEmitter {
+      constructor(options: { readonly noServer: true; readonly maxPayload: number });
+      readonly clients: Set<WebSocket>;
+      handleUpgrade(
+        request: IncomingMessage, socket: Duplex, head: Buffer, done: (socket: WebSocket) => void,
+      ): void;
+    }`,
+  'index.js': 'export class WebSocketServer {}',
+};
+
 /** The result of one shell command. */
 export interface ShellRun {
   readonly code: number;
@@ -49,7 +70,7 @@ export class ManualApp {
   static async build(): Promise<ManualApp> {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-manual-'));
     const modules = join(directory, 'node_modules');
-    for (const scope of ['@mikro-orm', '@types', '.bin', 'bcrypt'])
+    for (const scope of ['@mikro-orm', '@types', '.bin', 'bcrypt', 'ws'])
       await mkdir(join(modules, scope), { recursive: true });
     for (const name of [...requiredPeers, ...OTHERS])
       await symlink(join(ROOT, 'node_modules', name), join(modules, name));
@@ -57,6 +78,7 @@ export class ManualApp {
     await symlink(join(ROOT, 'node_modules/typescript/bin/tsc'), join(modules, '.bin/tsc'));
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
     for (const [name, text] of Object.entries(BCRYPT_PACKAGE)) await writeFile(join(modules, 'bcrypt', name), text);
+    for (const [name, text] of Object.entries(WS_PACKAGE)) await writeFile(join(modules, 'ws', name), text);
     // Does what npm's npx does with a command of an installed package, without npm.
     await writeFile(join(modules, '.bin/npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${CLI}" "$@"\n`);
     await chmod(join(modules, '.bin/npx'), 0o755);
