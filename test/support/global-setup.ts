@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startTestPostgres } from '../../src/testing/index.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
     databaseUrl: string;
+    /** How the names of the databases begin that test apps copy. */
+    templatePrefix: string;
   }
 }
 
@@ -19,9 +23,11 @@ const ROOM_BYTES = 4 * 2 ** 30;
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.DATABASE_URL;
+  const prefix = `test_template_${randomBytes(4).toString('hex')}_`;
+  project.provide('templatePrefix', prefix);
   if (given) {
     project.provide('databaseUrl', given);
-    return async () => {};
+    return () => dropDatabases(given, prefix);
   }
   const folder = tmpdir();
   process.env.TMPDIR = hasRoom(MEMORY) ? MEMORY : folder;
@@ -29,6 +35,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.env.TMPDIR = folder; // the tests write to the disk
   project.provide('databaseUrl', server.url);
   return () => server.stop();
+}
+
+async function dropDatabases(url: string, prefix: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query('select datname from pg_database where starts_with(datname, $1)', [prefix]);
+  for (const { datname } of rows) await client.query(`drop database ${datname} with (force)`);
+  await client.end();
 }
 
 /** Whether a folder exists that has room for the databases of a run. In a container it is often small. */

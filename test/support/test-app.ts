@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
-import type { EntityClass, MikroORM, Options } from '@mikro-orm/postgresql';
+import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql';
 import express from 'express';
 import { partitionMigration } from '../../bench/partition-migration.js';
 import {
@@ -20,7 +20,7 @@ import { dropContainer, ownContainer } from './containers.js';
 import { ENCRYPTION_KEY } from './encryption-key.js';
 import { secrets } from './secrets.js';
 import { TestClient } from './test-client.js';
-import { createTestDatabase, type TestDatabase } from './test-database.js';
+import { createTestDatabase, type TestDatabase, templateDatabase } from './test-database.js';
 import { AppRefreshToken, AppUser, Organization } from './users.js';
 
 /** Differences from an app with uuid users, cookies, Express 4 and its own database. */
@@ -79,8 +79,10 @@ function servicesOf({ auth: { services = [] } = {}, isHashingReal }: TestAppOpti
 }
 
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const database = options.database ?? (await createTestDatabase());
   const user = options.user ?? AppUser;
+  const isStandard = user === AppUser && !options.orm;
+  const template = isStandard && !options.database ? await templateDatabase(createStandardTables) : undefined;
+  const database = options.database ?? (await createTestDatabase(template));
   const log: TestApp['log'] = [];
   const refusals: TestApp['refusals'] = [];
   const events: TestApp['events'] = [];
@@ -94,7 +96,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     prepare: async (orm) => {
       if (options.database) return;
-      await orm.schema.create();
+      if (!template) await orm.schema.create();
       if (options.isPartitioned ?? process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
     },
     server: { ...options.server, controllers: options.controllers },
@@ -153,6 +155,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       secrets.assertNoneShown();
     },
   };
+}
+
+/** Creates the tables of an app with the standard user. */
+async function createStandardTables(clientUrl: string): Promise<void> {
+  const entities = [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })];
+  const orm = await MikroORM.init({ clientUrl, entities });
+  await orm.schema.create();
+  await orm.close(true);
 }
 
 /** An Express app of the version in the options. */

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
-import * as testing from '../../src/testing/index.js';
+import type * as testing from '../../src/testing/index.js';
 
 /** Milliseconds after which no more statements are expected to wait for a lock. */
 const BLOCKED_MILLISECONDS = 20_000;
@@ -13,9 +14,15 @@ export interface TestDatabase extends testing.TestDatabase {
   readonly pool: pg.Pool;
 }
 
-/** Creates an empty database on the server of this run. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const { url, drop } = await testing.createTestDatabase(inject('databaseUrl'));
+/**
+ * Creates a database on the server of this run.
+ *
+ * @param template the database to copy; default: the new one is empty
+ */
+export async function createTestDatabase(template?: string): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await administrate(`create database ${name}${template ? ` template ${template}` : ''}`);
+  const url = Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href;
   const pool = new pg.Pool({ connectionString: url, max: 20 });
   pool.on('error', () => {}); // the server may stop before it
   return {
@@ -23,9 +30,33 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     pool,
     drop: async () => {
       await pool.end();
-      await drop();
+      await administrate(`drop database ${name} with (force)`);
     },
   };
+}
+
+/** Kept for all files of a process. */
+const kept = globalThis as { testTemplate?: Promise<string> };
+
+/** The name of a database that has been prepared once in this process, for others to copy. */
+export function templateDatabase(prepare: (url: string) => Promise<void>): Promise<string> {
+  kept.testTemplate ??= (async () => {
+    const name = `${inject('templatePrefix')}${process.pid}`;
+    await administrate(`create database ${name}`);
+    await prepare(Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href);
+    return name;
+  })();
+  return kept.testTemplate;
+}
+
+async function administrate(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('databaseUrl') });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Waits until this number of statements on the database wait for a lock. @throws Error if they do not come */
