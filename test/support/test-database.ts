@@ -36,7 +36,7 @@ export async function createTestDatabase(template?: string): Promise<TestDatabas
 }
 
 /** Kept for all files of a process. */
-const kept = globalThis as { testTemplate?: Promise<string> };
+const kept = globalThis as { testTemplate?: Promise<string>; admin?: pg.Pool };
 
 /** The name of a database that has been prepared once in this process, for others to copy. */
 export function templateDatabase(prepare: (url: string) => Promise<void>): Promise<string> {
@@ -50,13 +50,10 @@ export function templateDatabase(prepare: (url: string) => Promise<void>): Promi
 }
 
 async function administrate(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('databaseUrl') });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  kept.admin ??= new pg.Pool({ connectionString: inject('databaseUrl'), max: 2, allowExitOnIdle: true })
+    // The server may stop before it.
+    .on('error', () => {});
+  await kept.admin.query(statement);
 }
 
 /** Waits until this number of statements on the database wait for a lock. @throws Error if they do not come */
