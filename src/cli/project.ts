@@ -102,7 +102,8 @@ async function init(options: Options, name: string): Promise<MikroORM> {
   try {
     return await MikroORM.init({ ...options, debug: false });
   } catch (error) {
-    throw fault(`names ${name}, from which no ORM can be created: ${errorReason(error)}`);
+    const hint = options.clientUrl || options.dbName ? '' : ' (Is DATABASE_URL not set? Try --env .env)';
+    throw fault(`names ${name}, from which no ORM can be created: ${errorReason(error)}${hint}`);
   }
 }
 

@@ -24,13 +24,18 @@ class UserCount {
   count = 0;
   readonly #ids: string[] = [];
 
-  add(id: unknown): void {
+  add(id: unknown, owner?: unknown): void {
     this.count++;
-    if (this.#ids.length < MAX_EXAMPLES) this.#ids.push(String(id));
+    const example = owner === undefined ? String(id) : `${id} = ${owner}`;
+    if (this.#ids.length < MAX_EXAMPLES) this.#ids.push(example);
+  }
+
+  get isOne(): boolean {
+    return this.count === 1;
   }
 
   toString(): string {
-    const [noun, more] = [this.count === 1 ? 'user' : 'users', this.count > MAX_EXAMPLES ? ', …' : ''];
+    const [noun, more] = [this.isOne ? 'user' : 'users', this.count > MAX_EXAMPLES ? ', …' : ''];
     return `${this.count} ${noun} (${this.#ids.join(', ')}${more})`;
   }
 }
@@ -38,6 +43,11 @@ class UserCount {
 interface Row {
   readonly id: unknown;
   readonly email: string;
+}
+
+interface RepeatedRow extends Row {
+  /** The first user with the same address. */
+  readonly owner: unknown;
 }
 
 /**
@@ -75,8 +85,8 @@ export class UserAddresses {
             name: 'address-doubles',
             status: 'failed',
             message:
-              `${duplicates} have the address of another user in a different spelling: ` +
-              `decide who keeps it; ${remedy}`,
+              `${duplicates} ${duplicates.isOne ? 'has' : 'have'} the same mailbox as another user: ` +
+              'decide who keeps it; the SQL that lists them is in docs/existing-users.md',
           },
     ];
   }
@@ -86,10 +96,10 @@ export class UserAddresses {
     const isCaseInsensitive = (await this.database.query(this.#sql.caseInsensitive, [])).length > 0;
     const isDenormalized = (email: string) =>
       normalizeEmail(email) !== (isCaseInsensitive ? email.toLowerCase() : email);
-    for (const { id, email } of await this.database.query<Row>(this.#sql.repeated, [])) {
-      if (!isDenormalized(email)) duplicates.add(id); // addresses that are not normalised are counted below
+    for (const { id, email, owner } of await this.database.query<RepeatedRow>(this.#sql.repeated, [])) {
+      if (!isDenormalized(email)) duplicates.add(id, owner); // addresses that are not normalised are counted below
     }
-    const seen = new Set<string>();
+    const seen = new Map<string, unknown>();
     let rows = await this.database.query<Row>(this.#sql.first, []);
     while (rows.length > 0) {
       const found = rows
@@ -99,18 +109,20 @@ export class UserAddresses {
       for (const { id, normal } of found) {
         denormalized.add(id);
         const hash = fingerprint(normal);
-        if (taken.has(normal) || seen.has(hash)) duplicates.add(id);
-        seen.add(hash);
+        const owner = taken.get(normal) ?? seen.get(hash);
+        if (owner !== undefined) duplicates.add(id, owner);
+        if (!seen.has(hash)) seen.set(hash, id);
       }
       rows = rows.length < this.page ? [] : await this.database.query<Row>(this.#sql.next, [rows.at(-1)?.id]);
     }
     return { denormalized, duplicates };
   }
 
-  /** The given normalised addresses that belong to a user. */
-  async #taken(addresses: readonly string[]): Promise<Set<string>> {
-    if (addresses.length === 0) return new Set();
-    return new Set((await this.database.query<Row>(this.#sql.taken, [addresses])).map(({ email }) => email));
+  /** The given normalised addresses that belong to a user, with the id of that user. */
+  async #taken(addresses: readonly string[]): Promise<Map<string, unknown>> {
+    if (addresses.length === 0) return new Map();
+    const rows = await this.database.query<Row>(this.#sql.taken, [addresses]);
+    return new Map(rows.map(({ id, email }) => [email, id]));
   }
 }
 
@@ -127,10 +139,11 @@ function statements(users: Table, page: number) {
   return {
     first: `${denormalized} ${inPages}`,
     next: `select * from (${denormalized}) rest where rest.id > $1 order by rest.id limit ${page}`,
-    taken: `select ${email}::text as email from ${users.name} where ${email} = any($1)`,
-    repeated: `select id, email from (
-        select ${id} as id, ${email}::text as email, row_number() over (partition by ${email} order by ${id}) as place
-        from ${users.name} where ${email} is not null) numbered
+    taken: `select ${id} as id, ${email}::text as email from ${users.name} where ${email} = any($1)`,
+    repeated: `select id, email, owner from (
+        select ${id} as id, ${email}::text as email, row_number() over same as place, first_value(${id}) over same as owner
+        from ${users.name} where ${email} is not null
+        window same as (partition by ${email} order by ${id})) numbered
       where place > 1`,
     caseInsensitive: `
       select 1 from pg_attribute join pg_type t on t.oid = atttypid left join pg_collation c on c.oid = attcollation

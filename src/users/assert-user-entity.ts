@@ -3,6 +3,9 @@ import type { EntityMetadata } from '@mikro-orm/core';
 /** Length of an argon2id hash from `PasswordHasher`, in characters (PHC string format). */
 export const HASH_LENGTH = 97;
 
+/** Properties that the library reads or writes in the database. */
+const STORED = ['email', 'passwordHash', 'role', 'isActive', 'emailVerified', 'firstName', 'lastName'];
+
 /**
  * Checks that the library supports the app's user entity.
  *
@@ -10,7 +13,7 @@ export const HASH_LENGTH = 97;
  * @throws TypeError that describes what is wrong and what to do
  */
 export function assertUserEntity(meta: EntityMetadata, ownSchema: string | undefined): void {
-  const faults = [...keyFaults(meta), ...tableFaults(meta, ownSchema), ...hashFaults(meta)];
+  const faults = [...keyFaults(meta), ...tableFaults(meta, ownSchema), ...hashFaults(meta), ...storageFaults(meta)];
   if (faults.length > 0) throw new TypeError(`The user entity ${meta.className} cannot be used: ${faults.join('; ')}`);
 }
 
@@ -23,6 +26,12 @@ function tableFaults({ schema, tptParent, tableName }: EntityMetadata, ownSchema
   if (tptParent) return [`not all of its columns are in the table "${tableName}" (TPT inheritance)`];
   if (schema !== '*' || ownSchema) return [];
   return [`its schema is "*" and the MikroORM options have no "schema": set the schema of the entity`];
+}
+
+function storageFaults({ properties }: EntityMetadata): string[] {
+  const missing = STORED.filter((name) => properties[name]?.persist === false).map((name) => `"${name}"`);
+  if (missing.length === 0) return [];
+  return [`${missing.join(', ')} must be stored in a column, but "persist" is false: add the column to the table`];
 }
 
 function hashFaults({ properties }: EntityMetadata): string[] {

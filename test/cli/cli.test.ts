@@ -136,7 +136,8 @@ describe('the app', () => {
     [`${SOURCE_ORM}#nothing`, /names nothing, which is neither MikroORM options nor an instance/],
     [`${SOURCE_ORM}#fails`, /names fails, which fails: no answer from postgresql:\/\/\[redacted\]@/],
     [`${SOURCE_ORM}#failsLater`, /names failsLater, which fails: no answer from .* for \[redacted\]/],
-    [`${SOURCE_ORM}#withoutEntities`, /names withoutEntities, from which no ORM can be created: /],
+    [`${SOURCE_ORM}#withoutEntities`, /names withoutEntities, from which no ORM can be created: (?!.*DATABASE_URL)/],
+    [`${SOURCE_ORM}#withoutDatabase`, /no ORM can be created: .* \(Is DATABASE_URL not set\? Try --env \.env\)\n/],
     [`${SOURCE_ORM}#withoutOurs`, /The ORM does not know AuthSession: add \.\.\.createAuthEntities/],
   ])('that is given as %s is refused in one sentence', async (reference, complaint) => {
     for (const command of [['purge'], ['sessions', 'list', '--user', 'ada@example.com']]) {

@@ -197,6 +197,7 @@ describe('docs/command-line.md', () => {
 
   const examples = blocksOf('command-line', 'console').map((block) => [block.split('\n')[0], block]);
   test.each(examples)('has the real output of: %s', async (_first, block = '') => {
+    await app.shell('touch .env');
     await query('delete from auth_session where expires_at < now() or browser is null');
     const [owner] = await query('select id from "user"');
     await database.pool.query(

@@ -14,9 +14,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(join(ROOT, 'docs/existing-users.md'), 'utf8');
 
 /** The statements of the page, one block after the other. */
-const [table = '', missing = '', normal = '', ready = ''] = [...page.matchAll(/```sql\n([^`]+)```/g)].map(
-  ([, sql = '']) => sql,
-);
+const [table = '', doubles = '', normal = ''] = [...page.matchAll(/```sql\n([^`]+)```/g)].map(([, sql = '']) => sql);
+
+/** The statement for large tables, which runs alone. */
+const [, concurrently] = /`(create unique index concurrently [^`]+)`/.exec(page) ?? [];
 
 let manualApp: ManualApp;
 let directory: string;
@@ -69,6 +70,7 @@ async function findings(): Promise<Record<string, string>> {
 test('the steps of the page lead from an existing table to an app in which its users sign in', async () => {
   const { pool } = database;
   await pool.query(table);
+  await pool.query('create table orders (id int)');
   await pool.query(
     `insert into members (mail, pw, given_name, is_admin, confirmed) values
       (' Ada@Example.com', $1, 'Ada', true, true), ('grace@example.com', $1, 'Grace', false, false)`,
@@ -88,21 +90,26 @@ test('the steps of the page lead from an existing table to an app in which its u
     import { MikroORM } from '@mikro-orm/postgresql';
     import config from './members.config.js';
     const orm = await MikroORM.init(config);
-    console.log(JSON.stringify(await orm.schema.getUpdateSchemaSQL()));
+    const updates = [await orm.schema.getUpdateSchemaSQL(), await orm.schema.getUpdateSchemaSQL({ safe: true })];
+    console.log(JSON.stringify(updates));
     await orm.close();`,
   );
-  expect(dangerous).toContain('rename column "newsletter" to "is_active"');
+  expect(dangerous).toEqual([
+    expect.stringMatching(/drop table if exists "orders"[\s\S]*rename column "newsletter" to "is_active"/),
+    expect.stringMatching(/^(?![\s\S]*\bdrop (table|column))[\s\S]*rename column "newsletter" to "is_active"/),
+  ]);
 
   expect(await findings()).toMatchObject({ tables: 'failed' });
-  await pool.query(missing);
   await runInApp(
     'try-migrate.js',
     `import 'reflect-metadata';
     import { Migrator } from '@mikro-orm/migrations';
     import { MikroORM } from '@mikro-orm/postgresql';
     import { authMigrations } from 'jwt-allauth';
+    import { AdoptMembers } from './adopt-members.migration.js';
     import config from './members.config.js';
-    const migrations = { migrationsList: authMigrations(), snapshot: false };
+    const migrationsList = [{ name: 'AdoptMembers', class: AdoptMembers }, ...authMigrations()];
+    const migrations = { migrationsList, snapshot: false };
     const orm = await MikroORM.init({ ...config, extensions: [Migrator], migrations });
     await orm.migrator.up();
     await orm.close();
@@ -115,8 +122,16 @@ test('the steps of the page lead from an existing table to an app in which its u
     hashes: 'warning',
     verification: 'warning',
   });
+  await pool.query(`insert into members (mail) values ('ADA@example.com')`);
+  expect((await pool.query(doubles)).rows).toEqual([{ members: [1, 3], mailbox: 'ada@example.com' }]);
+  expect(await findings()).toMatchObject({ 'address-doubles': 'failed' });
+  await expect(pool.query(normal)).rejects.toThrow('members_mail_unique');
+  await pool.query('rollback');
+  await pool.query('delete from members where member_no = 3');
   await pool.query(normal);
-  await pool.query(ready);
+  expect(concurrently).toBeDefined();
+  await pool.query('drop index members_mail_unique');
+  await pool.query(concurrently ?? '');
   expect(await findings()).toEqual({ hashes: 'warning', verification: 'warning' });
   const names = (await check()).map(({ name }) => name);
   const explained = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);

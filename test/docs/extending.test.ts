@@ -36,7 +36,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       import { useContainer } from 'routing-controllers';
       import { Container } from 'typedi';
       import { inputs } from './company-fields.js';
-      import { Member } from './member.entity.js';
+      import { User } from './company-user.entity.js';
       import { membersOnly } from './members-only.js';
       import { OwnPolicy } from './own-policy.js';
       useContainer(Container);
@@ -54,7 +54,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       const logger = { info() {}, warn() {}, error() {} };
       const services = [LocalPolicy];
       const routes = { accountDeletion: false };
-      const app = await startTestApp({ user: Member, inputs, hooks: membersOnly, services, routes, logger });
+      const app = await startTestApp({ user: User, inputs, hooks: membersOnly, services, routes, logger });
       const headers = { 'Content-Type': 'application/json' };
       const send = async (method, path, body, more = {}) => {
         const init = { method, headers: { ...headers, ...more }, body: body && JSON.stringify(body) };
@@ -66,6 +66,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       const signUp = (changes) => send('POST', '/registration', { ...good, ...changes });
       const results = {
         missing: await signUp({ company: undefined }),
+        empty: await signUp({ company: '' }),
         unknown: await signUp({ newsletter: true }),
         role: await signUp({ role: 1000 }),
         list: await signUp({ company: { name: 'Engines' } }),
@@ -78,10 +79,11 @@ describe('the pages about extending the library do over HTTP what they say', () 
       const { access } = await send('POST', '/login', { email: good.email, password });
       const bearer = { Authorization: 'Bearer ' + access };
       results.changed = await send('PATCH', '/user', { company: 'Looms' }, bearer);
+      results.emptied = await send('PATCH', '/user', { company: '' }, bearer);
       results.inviteChanged = await send('PATCH', '/user', { inviteCode: 'x' }, bearer);
       results.user = await send('GET', '/user', undefined, bearer);
       results.deleted = (await send('DELETE', '/user', { password }, bearer)).status;
-      results.stored = await app.orm.em.fork().execute('select company, invite_code from member');
+      results.stored = await app.orm.em.fork().execute('select company, invite_code from "user"');
       breaches.close().closeAllConnections();
       results.withoutService = (await signUp({ email: 'eve@example.com' })).status;
       console.log(JSON.stringify({ ...results, asked }));
@@ -94,6 +96,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
     });
     expect(answers).toMatchObject({
       missing: { status: 400, errors: [{ field: 'company' }] },
+      empty: invalid('company', /^should not be empty$/),
       unknown: invalid('newsletter', /^is not a known field$/),
       role: invalid('role', /^is not a known field$/),
       list: invalid('company', /^must be a plain value or a list of them$/),
@@ -103,6 +106,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       breached: invalid('password', /breach/),
       signedUp: 201,
       changed: { status: 200, company: 'Looms' },
+      emptied: invalid('company', /^should not be empty$/),
       inviteChanged: invalid('inviteCode', /^is not a known field$/),
       user: { status: 200, email: 'ada@example.com', company: 'Looms' },
       deleted: 404,

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Settings } from '../../src/index.js';
+import { variableOf } from '../../src/settings/settings-from-env.js';
 import { pages } from '../support/manual.js';
 
 const LONGEST_README = 200;
@@ -62,6 +64,13 @@ describe.each([...pages])('%s', (path, text) => {
     const own = linksOf(text).filter((link) => placeOf(link, path) !== undefined);
     for (const link of own) expect(isAbsolute(link), `${path}: ${link}`).toBe(path === 'README.md');
   });
+});
+
+const settings = Object.keys(new Settings()).map((name) => variableOf(name).replace('JWT_ALLAUTH_', ''));
+
+test.each([...pages])('%s says that the variables of settings have a prefix, if it leaves it out', (path, text) => {
+  const short = settings.filter((name) => name.includes('_') && new RegExp(`(?<![\\w/#])${name}(?!\\w)`).test(text));
+  if (short.length > 0 && path !== 'CONTRIBUTING.md') expect(text, short.join()).toMatch(/begins? with `JWT_ALLAUTH_`/);
 });
 
 test('the index of the manual lists every page once', () => {

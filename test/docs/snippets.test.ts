@@ -14,7 +14,7 @@ import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { freePort } from '../../src/testing/free-port.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { blocks, manual, pages } from '../support/manual.js';
-import { ManualApp, requiredPeers } from '../support/manual-app.js';
+import { BCRYPT, ManualApp, requiredPeers } from '../support/manual-app.js';
 import { SECRET } from '../support/test-app.js';
 import { PASSWORD, TestClient } from '../support/test-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -55,6 +55,7 @@ describe('the app of the README, built from an empty folder', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
+    await database.pool.query('create table orders as select 1 as id');
     manualApp = await ManualApp.build();
     directory = manualApp.directory;
     const started = await startAsTheReadmeSays(directory, database.url);
@@ -84,10 +85,90 @@ describe('the app of the README, built from an empty folder', () => {
   });
 
   test('keeps its secret in a file that git ignores', async () => {
-    expect(await readFile(join(directory, '.gitignore'), 'utf8')).toBe('.env\n');
+    expect(await readFile(join(directory, '.gitignore'), 'utf8')).toBe('.env\nnode_modules\ndist\n');
     const { JWT_ALLAUTH_SECRET_KEY, ...others } = parseEnv(await readFile(join(directory, '.env'), 'utf8'));
     expect(JWT_ALLAUTH_SECRET_KEY).toMatch(/^[\w+/]{64}$/);
     expect(others).toEqual({ DATABASE_URL: database.url, NODE_ENV: 'development' });
+  });
+
+  test('keeps the tables of others', async () => {
+    expect((await database.pool.query('select id from orders')).rows).toEqual([{ id: 1 }]);
+  });
+
+  test('runs on the PostgreSQL of the page on the quick start, whose database the app creates', async () => {
+    const port = await freePort();
+    const program = `
+      import { MikroORM } from '@mikro-orm/postgresql';
+      import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      import { createInterface } from 'node:readline';
+      const child = spawn(process.execPath, ['dist/dev-database.js'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const [line] = await once(createInterface({ input: child.stdout }), 'line');
+      process.env.DATABASE_URL = line.replace('DATABASE_URL=', '');
+      const { default: config } = await import('./mikro-orm.config.js');
+      const orm = await MikroORM.init(config);
+      await orm.schema.update({ safe: true });
+      const [{ name }] = await orm.em.fork().execute('select current_database() as name');
+      const users = await orm.em.fork().execute('select count(*)::int as count from "user"');
+      await orm.close();
+      child.kill('SIGINT');
+      const [code] = await once(child, 'exit');
+      console.log(JSON.stringify({ line, name, users, code }));`;
+    await writeFile(join(directory, 'dist/try-dev-database.js'), program);
+    const env = { PATH: process.env.PATH, POSTGRES_PORT: String(port) };
+    const { stdout } = await run(process.execPath, ['dist/try-dev-database.js'], { cwd: directory, env });
+    expect(JSON.parse(stdout)).toEqual({
+      line: expect.stringMatching(new RegExp(`^DATABASE_URL=postgresql://[^@]+@127\\.0\\.0\\.1:${port}/app$`)),
+      name: 'app',
+      users: [{ count: 0 }],
+      code: 0,
+    });
+  });
+
+  test('fits the PostgreSQL that Docker starts', () => {
+    const docker = blocks.find(({ text }) => text.startsWith('docker run'))?.text ?? '';
+    const value = (name: string) => new RegExp(`POSTGRES_${name}=(\\S+)`).exec(docker)?.[1];
+    const [, port] = /127\.0\.0\.1:(\d+):5432/.exec(docker) ?? [];
+    const url = `postgresql://${value('USER')}:${value('PASSWORD')}@127.0.0.1:${port}/${value('DB')}`;
+    expect(manual).toContain(`\nDATABASE_URL=${url}\n`);
+  });
+
+  test('makes a user with an old hash, who signs in by the check for such hashes', async () => {
+    const program = `
+      import { startTestApp } from 'jwt-allauth/testing';
+      import { useContainer } from 'routing-controllers';
+      import { Container } from 'typedi';
+      import { legacyPasswords } from './legacy-passwords.js';
+      import { createUserWithHash } from './old-hash.js';
+      import { User } from './user.entity.js';
+      useContainer(Container);
+      const app = await startTestApp({ user: User, legacyPasswords });
+      const { email } = await createUserWithHash(app, '${BCRYPT.hash}');
+      const body = JSON.stringify({ email, password: '${BCRYPT.password}' });
+      const headers = { 'Content-Type': 'application/json' };
+      console.log((await fetch(app.url + '/auth/login', { method: 'POST', headers, body })).status);
+      await app.close();`;
+    await writeFile(join(directory, 'dist/try-old-hash.js'), program);
+    expect((await run(process.execPath, ['dist/try-old-hash.js'], { cwd: directory })).stdout).toBe('200\n');
+  });
+
+  test('has the files for Jest, which start and stop a PostgreSQL for a test that passes', async () => {
+    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const config = `export default { test: { include: ['dist/**/*.jest.js'], hookTimeout: 60_000,
+      alias: { '@jest/globals': 'vitest' } } };`;
+    const program = `
+      import { spawnSync } from 'node:child_process';
+      import setUp from './jest-setup.js';
+      import tearDown from './jest-teardown.js';
+      await setUp();
+      const { stdout, stderr } = spawnSync(process.execPath, ['${vitest}', 'run', '--config', 'dist/as-jest.config.js'],
+        { encoding: 'utf8' });
+      await tearDown();
+      console.log(stdout + stderr);`;
+    await writeFile(join(directory, 'dist/as-jest.config.js'), config);
+    await writeFile(join(directory, 'dist/try-jest.js'), program);
+    const { stdout } = await run(process.execPath, ['dist/try-jest.js'], { cwd: directory });
+    expect(stripVTControlCharacters(stdout)).toMatch(/Tests +1 passed \(1\)/);
   });
 
   test('answers the curl commands of the page on the quick start', async () => {
@@ -168,6 +249,11 @@ describe('the app of the README, built from an empty folder', () => {
       env: {},
     });
     expect(ofFile).toMatch(/^ok +settings: /m);
+    const warned = [...ofFile.matchAll(/^(?:warning|failed) +([a-z-]+): /gm)].map(([, name]) => name);
+    const [, table = ''] = /four warnings\.[^|]*([^*]*)\*\*If/.exec(pages.get('docs/quick-start.md') ?? '') ?? [];
+    const explained = [...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
+    expect(explained.sort()).toEqual(warned.sort());
+    expect(explained).toHaveLength(4);
     const reported = checks.filter(({ status }: { status: string }) => status !== 'ok');
     // Choices of the example: sessions without an end, `schema.update`, and unconfirmed addresses.
     expect(reported.map(({ name }: { name: string }) => name)).toEqual([

@@ -1,7 +1,7 @@
 import { type EntityClass, MikroORM } from '@mikro-orm/postgresql';
 import { type BaseUser, createAuthEntities } from '../../src/index.js';
 import { notesModule } from './notes.module.js';
-import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from './odd-users.js';
+import { Anywhere, Legacy, Narrow, Numbered, Roleless, Staff, TenantMember } from './odd-users.js';
 import { AppUser, Organization } from './users.js';
 
 /** Exports that the command line finds in place of an app's MikroORM options. */
@@ -31,6 +31,7 @@ export const keepAlive = () => {
 export const text = 'postgresql://app:a-password-in-a-text@127.0.0.1/app';
 export const nothing = null;
 export const withoutOurs = { ...options, entities: [AppUser, Organization] };
+export const withoutDatabase = { entities: options.entities };
 export const withoutEntities = { clientUrl: options.clientUrl };
 export const fails = () => {
   throw new Error(`no answer from ${process.env['DATABASE_URL']} for ${process.env['JWT_ALLAUTH_SECRET_KEY']}`);
@@ -49,3 +50,4 @@ export const ofAnywhereInPeople = { ...ofAnywhere, schema: 'people' };
 export const ofStaff = withUser(Staff);
 export const ofNarrow = withUser(Narrow);
 export const ofLegacy = withUser(Legacy);
+export const ofRoleless = withUser(Roleless);

@@ -56,6 +56,12 @@ const WS_PACKAGE = {
   'index.js': 'export class WebSocketServer {}',
 };
 
+/** Stands in for the package of Jest, whose functions have the same types as those of Vitest. */
+const JEST_PACKAGE = {
+  'package.json': '{ "type": "module", "exports": { "types": "./index.d.ts" } }',
+  'index.d.ts': "export { afterAll, beforeAll, expect, test } from 'vitest';",
+};
+
 /** The result of one shell command. */
 export interface ShellRun {
   readonly code: number;
@@ -70,7 +76,7 @@ export class ManualApp {
   static async build(): Promise<ManualApp> {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-manual-'));
     const modules = join(directory, 'node_modules');
-    for (const scope of ['@mikro-orm', '@types', '.bin', 'bcrypt', 'ws'])
+    for (const scope of ['@mikro-orm', '@types', '.bin', 'bcrypt', 'ws', '@jest/globals'])
       await mkdir(join(modules, scope), { recursive: true });
     for (const name of [...requiredPeers, ...OTHERS])
       await symlink(join(ROOT, 'node_modules', name), join(modules, name));
@@ -79,6 +85,8 @@ export class ManualApp {
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
     for (const [name, text] of Object.entries(BCRYPT_PACKAGE)) await writeFile(join(modules, 'bcrypt', name), text);
     for (const [name, text] of Object.entries(WS_PACKAGE)) await writeFile(join(modules, 'ws', name), text);
+    for (const [name, text] of Object.entries(JEST_PACKAGE))
+      await writeFile(join(modules, '@jest/globals', name), text);
     // Does what npm's npx does with a command of an installed package, without npm.
     await writeFile(join(modules, '.bin/npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${CLI}" "$@"\n`);
     await chmod(join(modules, '.bin/npx'), 0o755);

@@ -44,8 +44,38 @@ function blocksIn(text: string): Block[] {
   }));
 }
 
+/** A file that the manual shows. */
+interface ManualFile {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** The blocks that begin with the name of a file, as files. */
-export const files = blocks.flatMap(({ text }) => {
+const whole: readonly ManualFile[] = blocks.flatMap(({ text }) => {
   const [, name] = /^\/\/ (\S+)\n/.exec(text) ?? [];
   return name ? [{ name, text: text.replace(/^.*\n/, name.endsWith('.json') ? '' : '$&') }] : [];
 });
+
+/** The blocks that show changed lines of a file, as changed copies of it: `src/main-1.ts` and so on. */
+const changed: readonly ManualFile[] = blocks.flatMap(({ text }, index) => {
+  const [, name = '', lines = ''] = /^\/\/ in (\S+)\n([\s\S]*)/.exec(text) ?? [];
+  const original = whole.find((file) => file.name === name)?.text;
+  return original ? [{ name: name.replace('.ts', `-${index}.ts`), text: changeLines(original, lines) }] : [];
+});
+
+/** All files of the manual. */
+export const files = [...whole, ...changed];
+
+/** Adds the imports among `lines`, and replaces the lines that declare the same constants. */
+function changeLines(original: string, lines: string): string {
+  return lines
+    .trim()
+    .split('\n')
+    .reduce((text, line) => {
+      const [declaration] = /^const \w+ = /.exec(line) ?? [];
+      if (!declaration) return `${line}\n${text}`;
+      const before = text.split('\n').find((each) => each.startsWith(declaration));
+      if (!before) throw new Error(`no line begins with ${declaration}`);
+      return text.replace(before, line);
+    }, original);
+}

@@ -61,3 +61,16 @@ export class Legacy extends BaseUser {
   @Property({ columnType: 'varchar(96)', type: 'string', nullable: true, lazy: true, hidden: true })
   override passwordHash?: string | null;
 }
+
+/** A user without columns for the role and the last name. */
+@Entity({ tableName: 'roleless' })
+export class Roleless extends BaseUser {
+  @PrimaryKey({ type: 'uuid' })
+  override id: string = randomUUID();
+
+  @Property({ type: 'integer', persist: false })
+  override role: number = 0;
+
+  @Property({ type: 'string', persist: false })
+  override lastName = '';
+}

@@ -5,7 +5,7 @@ import { Container } from 'typedi';
 import { expect, test } from 'vitest';
 import { BaseUser, createAuthEntities, createJwtAllauth } from '../../src/index.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
-import { Anywhere, Legacy, Narrow, Numbered, Staff, TenantMember } from '../support/odd-users.js';
+import { Anywhere, Legacy, Narrow, Numbered, Roleless, Staff, TenantMember } from '../support/odd-users.js';
 import { ORM, runCli } from '../support/run-cli.js';
 import { SECRET } from '../support/test-app.js';
 import { AppUser, Organization } from '../support/users.js';
@@ -50,6 +50,7 @@ test.each<[string, EntityClass<BaseUser>, RegExp]>([
   ['no schema that could be known', Anywhere, /Anywhere .* schema is "\*" and the MikroORM options have no "schema"/],
   ['a password hash that is too short', Narrow, /Narrow .* "passwordHash" has 60 characters, but a hash needs 97/],
   ['the same by its column', Legacy, /Legacy .* "passwordHash" has 96 characters, but a hash needs 97/],
+  ['properties without a column', Roleless, /Roleless .* "role", "lastName" must be stored in a column/],
 ])('a user entity with %s stops the start, and `check` reports the same', async (_what, user, found) => {
   const { message } = await start(user).then(
     () => expect.unreachable(),
