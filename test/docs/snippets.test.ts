@@ -154,7 +154,7 @@ describe('the app of the README, built from an empty folder', () => {
 
   test('has the files for Jest, which start and stop a PostgreSQL for a test that passes', async () => {
     const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
-    const config = `export default { test: { include: ['dist/**/*.jest.js'], hookTimeout: 60_000,
+    const config = `export default { test: { include: ['dist/**/*.jest.js'], exclude: [], hookTimeout: 60_000,
       alias: { '@jest/globals': 'vitest' } } };`;
     const program = `
       import { spawnSync } from 'node:child_process';
