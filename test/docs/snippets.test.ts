@@ -98,6 +98,7 @@ describe('the app of the README, built from an empty folder', () => {
   test('runs on the PostgreSQL of the page on the quick start, whose database the app creates', async () => {
     const port = await freePort();
     const program = `
+      import 'reflect-metadata';
       import { MikroORM } from '@mikro-orm/postgresql';
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
