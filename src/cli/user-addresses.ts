@@ -141,7 +141,8 @@ function statements(users: Table, page: number) {
     next: `select * from (${denormalized}) rest where rest.id > $1 order by rest.id limit ${page}`,
     taken: `select ${id} as id, ${email}::text as email from ${users.name} where ${email} = any($1)`,
     repeated: `select id, email, owner from (
-        select ${id} as id, ${email}::text as email, row_number() over same as place, first_value(${id}) over same as owner
+        select ${id} as id, ${email}::text as email, row_number() over same as place,
+          first_value(${id}) over same as owner
         from ${users.name} where ${email} is not null
         window same as (partition by ${email} order by ${id})) numbered
       where place > 1`,
