@@ -97,6 +97,7 @@ describe('rotation', () => {
     await app.database.pool.query('delete from app_user where id = $1', [owner.id]);
     expect(await row()).toBeUndefined();
     expect((await owner.client.refresh()).body.code).toBe('token_not_valid');
+    expect(app.events).toMatchObject([{ reuse: 'unknown-session' }]);
   });
 });
 
