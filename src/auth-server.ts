@@ -19,6 +19,7 @@ import { createRequireAuth } from './http/require-auth.js';
 import { createUnknownRouteMiddleware } from './http/unknown-route.middleware.js';
 import type { AuthKernel } from './kernel.js';
 import type { Class } from './service-maker.js';
+import { namesOf } from './settings/setting-names.js';
 
 /** The options of routing-controllers that the app chooses itself. `controllers` takes classes, not file names. */
 export type AppServerOptions = Omit<
@@ -91,7 +92,8 @@ export class AuthServer {
   #warnOfEmailVerified(app: readonly unknown[]): void {
     const controllers = usesOfEmailVerified(app);
     if (controllers.length === 0) return;
-    const message = 'EmailVerified proves nothing with EMAIL_VERIFICATION none: use optional or mandatory';
+    const name = namesOf(this.kernel.settings)('emailVerification');
+    const message = `EmailVerified proves nothing while ${name} is none: use optional or mandatory`;
     this.kernel.logger.warn({ controllers }, message);
   }
 }

@@ -91,7 +91,9 @@ export class DatabaseChecks {
 
   async #tables(): Promise<Finding> {
     const name = 'tables';
-    const faults = (await Promise.all(this.#expected().map((expected) => this.#faultsOf(expected)))).flat();
+    const found = await Promise.all(this.#expected().map((expected) => this.#faultsOf(expected)));
+    const missing = found.flatMap(({ missing }) => missing ?? []);
+    const faults = [...missingTables(missing), ...found.flatMap(({ fault }) => fault ?? [])];
     if (faults.length === 0) return { name, status: 'ok', message: 'all tables and columns of the library exist' };
     return { name, status: 'failed', message: `${faults.join('; ')}: run your migrations, including the library's` };
   }
@@ -108,15 +110,22 @@ export class DatabaseChecks {
     return [...expected, { table: Table.of(this.orm, user), columns: columnsOf(user, USER_PROPERTIES) }];
   }
 
-  async #faultsOf({ table: { name }, columns }: { table: Table; columns: string[] }): Promise<string[]> {
+  async #faultsOf({
+    table,
+    columns,
+  }: {
+    table: Table;
+    columns: string[];
+  }): Promise<{ missing?: Table; fault?: string }> {
+    const { name } = table;
     const rows = await this.#database.query<{ column: string }>(
       `select attname as "column" from pg_attribute
        where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
       [name],
     );
     const missing = columns.filter((column) => !rows.some((row) => row.column === column));
-    if (rows.length === 0) return [`the table ${name} is missing`];
-    return missing.length === 0 ? [] : [`the table ${name} lacks ${missing.join(', ')}`];
+    if (rows.length === 0) return { missing: table };
+    return missing.length === 0 ? {} : { fault: `the table ${name} lacks ${missing.join(', ')}` };
   }
 
   async #fillfactor(): Promise<Finding> {
@@ -153,4 +162,13 @@ export class DatabaseChecks {
   #meta(name: string): EntityMetadata {
     return entityMetadata(this.orm.getMetadata(), name);
   }
+}
+
+/** Names one missing table in full; of more than one only the last parts of their names. */
+function missingTables(missing: readonly Table[]): string[] {
+  const [first, ...others] = missing;
+  if (!first) return [];
+  if (others.length === 0) return [`the table ${first.name} is missing`];
+  const names = missing.map(({ name, schema }) => name.slice(schema.length).replaceAll('"', ''));
+  return [`${missing.length} tables are missing (${names.join(', ')})`];
 }

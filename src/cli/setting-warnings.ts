@@ -5,7 +5,7 @@ import type { Finding } from './finding.js';
 
 /** Settings that most apps should decide before they go live. */
 export function settingWarnings(settings: Settings): Finding[] {
-  return [audience(settings), sessionLifetime(settings), refreshCookie(settings)];
+  return [audience(settings), sessionLifetime(settings), refreshCookie(settings), mails(settings)];
 }
 
 /**
@@ -53,4 +53,16 @@ function refreshCookie(settings: Settings): Finding {
     'any host of the domain can set a cookie with the session of another account, and your user would use that account';
   const remedy = `unset ${variable}${older}, or make sure that you trust all hosts of the domain`;
   return { name, status: 'warning', message: `${cause}: ${risk}. Remedy: ${remedy}` };
+}
+
+/** The command line cannot know whether the app passes a mailer. Without a way to send mails the start is refused. */
+function mails({ publicUrl, smtpUrl, development }: Settings): Finding {
+  const name = 'mails';
+  if (publicUrl === undefined)
+    return { name, status: 'ok', message: 'no mails are sent, because JWT_ALLAUTH_PUBLIC_URL is not set' };
+  if (smtpUrl !== undefined) return { name, status: 'ok', message: 'a mail server is set' };
+  if (development) return { name, status: 'ok', message: 'in development no mail server is needed' };
+  const fault = 'JWT_ALLAUTH_PUBLIC_URL is set and JWT_ALLAUTH_SMTP_URL is not';
+  const message = `${fault}: the app does not start, unless it passes a \`mailer\``;
+  return { name, status: 'warning', message };
 }

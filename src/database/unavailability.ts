@@ -30,6 +30,12 @@ const MESSAGES = [
  */
 const SQLSTATES = ['25006', '25P03', '25P04', '55006', '55P03'];
 
+/**
+ * SQLSTATE of a database that accepts no connections at present (`allow_connections false`), and the function of
+ * PostgreSQL that reports it. Statements get the same code for permanent failures.
+ */
+const CLOSED_DATABASE = { code: '55000', routine: 'CheckMyDatabase' };
+
 /** The message for a NUL character in a parameter. Its code is in class 08, but the failure is permanent. */
 const NUL_MESSAGE = 'invalid message format';
 
@@ -38,6 +44,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (code === '08P01' && error.message.endsWith(NUL_MESSAGE)) return false;
+  if (code === CLOSED_DATABASE.code) return 'routine' in error && error.routine === CLOSED_DATABASE.routine;
   const isSqlState = /^[0-9A-Z]{5}$/.test(code);
   return (
     NETWORK_CODES.has(code) ||

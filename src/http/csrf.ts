@@ -2,14 +2,15 @@ import { ErrorCode } from '../error.js';
 import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { WarningLimit } from '../observability/warning-limit.js';
+import { namesOf, withNames } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 import { transportFault, transportOf } from './auth-transport.js';
 import { type Before, type HttpRequest, hostOf } from './http-message.js';
 
 /** The log message of a refusal, with the settings for the case that the origin is the app's own. */
 const REFUSAL_MESSAGE =
-  'request from a foreign origin refused; if the origin is part of your app, set PUBLIC_URL, TRUSTED_ORIGINS or ' +
-  "Express's trust proxy";
+  'request from a foreign origin refused; if the origin is part of your app, set {publicUrl}, {trustedOrigins} ' +
+  "or Express's trust proxy";
 
 /** Guards that may refuse a request. Guards that never do are not in it. */
 const guards = new WeakSet<object>();
@@ -38,13 +39,14 @@ export function createCsrfGuard(
   { isAlwaysCookie = false }: { readonly isAlwaysCookie?: boolean } = {},
 ): Before {
   const { refreshTokenAsCookie, trustedOrigins, publicUrl } = settings;
+  const refusal = withNames(REFUSAL_MESSAGE, namesOf(settings));
   const trusted = publicUrl === undefined ? trustedOrigins : [...trustedOrigins, new URL(publicUrl).origin];
   const guard: Before = (request, _response, next) => {
     const fault = transportFault(request, settings);
     if (fault) return next(fault);
     const isCookie = isAlwaysCookie || transportOf(request, settings) === 'cookie';
     if (!isCookie || isOwnOrTrusted(request, trusted)) return next();
-    warn(request, { logger, warnings, trusted });
+    warn(request, { logger, warnings, trusted, refusal });
     next(authError('csrf_failed'));
   };
   if (refreshTokenAsCookie || isAlwaysCookie) guards.add(guard);
@@ -53,13 +55,23 @@ export function createCsrfGuard(
 
 function warn(
   request: HttpRequest,
-  { logger, warnings, trusted }: { logger: Logger; warnings: WarningLimit; trusted: readonly string[] },
+  {
+    logger,
+    warnings,
+    trusted,
+    refusal,
+  }: Readonly<{
+    logger: Logger;
+    warnings: WarningLimit;
+    trusted: readonly string[];
+    refusal: string;
+  }>,
 ): void {
   const { origin, 'sec-fetch-site': site } = request.headers;
   const compared = { host: hostOf(request)?.slice(0, MAX_LOGGED_LENGTH), protocol: request.protocol, trusted };
   const sent = { origin: origin?.slice(0, MAX_LOGGED_LENGTH), site: site?.slice(0, MAX_LOGGED_LENGTH) };
   const admitted = warnings.admit(JSON.stringify(sent));
-  if (admitted) logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared, ...admitted }, REFUSAL_MESSAGE);
+  if (admitted) logger.warn({ code: ErrorCode.CsrfFailed, ...sent, ...compared, ...admitted }, refusal);
 }
 
 function isOwnOrTrusted(request: HttpRequest, trusted: readonly string[]): boolean {

@@ -1,4 +1,5 @@
 import type { Logger } from '../observability/logger.js';
+import { type NameOf, namesOf } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 
 /**
@@ -13,22 +14,23 @@ export function assertMountingWorks(settings: Settings, prefix: string, routePre
     throw new TypeError('routePrefix must start with a slash and not end with one, such as /api');
   }
   const { publicUrl } = settings;
-  assertLinksMatch(publicUrl, routePrefix);
+  const nameOf = namesOf(settings);
+  assertLinksMatch(publicUrl, routePrefix, nameOf);
   const below = publicUrl === undefined ? routePrefix : new URL(publicUrl).pathname.replace(/\/$/, '');
   const { refreshTokenAsCookie, refreshTokenCookiePath: path } = settings;
   if (!refreshTokenAsCookie || isSentBelow(`${below}${prefix}`, path)) return;
-  const fault = `REFRESH_TOKEN_COOKIE_PATH is ${path}, but the auth routes are below ${below}${prefix}`;
+  const fault = `${nameOf('refreshTokenCookiePath')} is ${path}, but the auth routes are below ${below}${prefix}`;
   if (publicUrl !== undefined) throw new TypeError(`${fault}: browsers would not send the cookie`);
   logger.warn({}, `${fault}: browsers do not send the cookie, unless the app is mounted below another path`);
 }
 
 /** Mailed links are built from PUBLIC_URL. @throws TypeError if they would not match the library's routes */
-function assertLinksMatch(publicUrl: string | undefined, routePrefix: string): void {
+function assertLinksMatch(publicUrl: string | undefined, routePrefix: string, nameOf: NameOf): void {
   if (publicUrl === undefined || routePrefix === '') return;
   const isPlain = /^(\/[\w.~-]+)+$/.test(routePrefix);
   if (isPlain && new URL(publicUrl).pathname.replace(/\/$/, '').endsWith(routePrefix)) return;
   throw new TypeError(
-    `PUBLIC_URL must end with the app's routePrefix, a path such as /api; otherwise mailed links would be 404`,
+    `${nameOf('publicUrl')} must end with the app's routePrefix, a path such as /api; otherwise mailed links would be 404`,
   );
 }
 

@@ -3,6 +3,7 @@ import { authError, type TableErrorOptions } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { LogoutService } from '../sessions/logout.service.js';
+import { namesOf, withNames } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 import type { Tokens } from '../tokens/tokens.js';
 import { AUTH_TRANSPORT, type AuthTransport, isChosenByRequest, transportOf } from './auth-transport.js';
@@ -129,7 +130,7 @@ export class RefreshTokenTransport {
     if (this.#warned.has(origin) || this.#warned.size >= MAX_WARNED_ORIGINS) return;
     this.#warned.add(origin);
     this.kernel.logger.warn(
-      { origin, set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true' },
+      { origin, set: this.#named('{refreshTokenCookieSameSite}=none, {refreshTokenCookieSecure}=true') },
       'the browser will not store the refresh cookie: the page belongs to another site',
     );
   }
@@ -139,11 +140,16 @@ export class RefreshTokenTransport {
     if (!this.kernel.settings.refreshTokenCookiePartitioned || this.#hasWarnedOfPartition) return;
     if (String(response.getHeader('set-cookie')).includes('Partitioned')) return;
     this.#hasWarnedOfPartition = true;
-    const set = 'REFRESH_TOKEN_COOKIE_PARTITIONED=false, or a newer Express';
+    const set = this.#named('{refreshTokenCookiePartitioned}=false, or a newer Express');
     this.kernel.logger.warn(
       { set },
       'the refresh cookie is not partitioned: this version of Express drops the attribute',
     );
+  }
+
+  /** A text with the settings as the operator named them. */
+  #named(text: string): string {
+    return withNames(text, namesOf(this.kernel.settings));
   }
 
   async #revokeReplaced(replaced: readonly string[]): Promise<void> {

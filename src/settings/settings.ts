@@ -92,7 +92,7 @@ export class Settings extends AccountSettings {
     const hidden = { secretKey: hide(secretKey), privateKey: hide(privateKey), verifyingKeys: hide(verifyingKeys) };
     const ofModules = Object.entries(this).filter(([name]) => !CORE_NAMES.includes(name));
     return {
-      ...this,
+      ...Object.fromEntries(Object.entries(this)), // without the symbol that has the names
       ...hidden,
       encryptionKeys: encryptionKeys.map(hide),
       smtpUrl: hide(smtpUrl),

@@ -37,7 +37,7 @@ test('EmailVerified under EMAIL_VERIFICATION none logs one warning, with its pla
   expect(app.log.map(({ level, controllers }) => [level, [...(controllers as string[])].sort()])).toEqual([
     ['warn', ['First.both', 'First.gated', 'Second']],
   ]);
-  expect(app.log[0]?.message).toMatch(/^EmailVerified proves nothing with EMAIL_VERIFICATION none/);
+  expect(app.log[0]?.message).toMatch(/^EmailVerified proves nothing while emailVerification is none/);
   await app.close();
 });
 

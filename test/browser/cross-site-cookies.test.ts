@@ -86,7 +86,7 @@ const WARNING = {
   level: 'warn',
   message: 'the browser will not store the refresh cookie: the page belongs to another site',
   origin: SITE,
-  set: 'REFRESH_TOKEN_COOKIE_SAME_SITE=none, REFRESH_TOKEN_COOKIE_SECURE=true',
+  set: 'refreshTokenCookieSameSite=none, refreshTokenCookieSecure=true',
 };
 const warnings = () => app.log.filter(({ level }) => level === 'warn');
 const live = (before: number) => app.liveSessions().then((count) => count - before);

@@ -58,7 +58,7 @@ async function changed(change: string, back: string, work: () => Promise<void>):
   }
 }
 
-const OF_SETTINGS = ['settings', 'keys', 'encryption-keys', 'audience', 'session-lifetime', 'refresh-cookie'];
+const OF_SETTINGS = ['settings', 'keys', 'encryption-keys', 'audience', 'session-lifetime', 'refresh-cookie', 'mails'];
 const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
@@ -128,6 +128,7 @@ describe('check', () => {
         ['audience', 'ok'],
         ['session-lifetime', 'ok'],
         ['refresh-cookie', 'ok'],
+        ['mails', 'ok'],
         ['project', 'failed'],
       ]);
       expect(checks.at(-1).message).toMatch(found);
@@ -177,6 +178,18 @@ describe('check', () => {
       const { ok, byName } = await findings();
       expect([ok, byName.tables.status]).toEqual([false, 'failed']);
       expect(byName.tables.message).toMatch(found);
+    });
+  });
+
+  test('names missing tables without their schema, so that the line stays short', async () => {
+    const tables = ['auth_counter', 'auth_revocation'];
+    const change = tables.map((table) => `alter table ${table} rename to ${table}_gone`).join(';');
+    const back = tables.map((table) => `alter table ${table}_gone rename to ${table}`).join(';');
+    await changed(change, back, async () => {
+      const { message } = (await findings()).byName.tables;
+      expect(message).toMatch(
+        /^2 tables are missing \((auth_revocation, auth_counter|auth_counter, auth_revocation)\): /,
+      );
     });
   });
 
@@ -359,4 +372,16 @@ test('an RSA key of 2048 bits causes a warning, a new one and an EC key do not',
     const keys = await generateKeys(algorithm);
     expect(keyWarnings(settings(algorithm, 'privateKey' in keys && keys.privateKey))).toEqual([]);
   }
+});
+
+test('links in mails without a mail server cause a warning, because the start is refused without a mailer', async () => {
+  const links = { JWT_ALLAUTH_PUBLIC_URL: 'https://app.example.com' };
+  const smtp = { JWT_ALLAUTH_SMTP_URL: 'smtps://mail.example.com', JWT_ALLAUTH_EMAIL_FROM: 'a@example.com' };
+  const { ok, byName } = await findings(links);
+  expect([ok, byName.settings.status, byName.mails.status]).toEqual([true, 'ok', 'warning']);
+  expect(byName.mails.message).toMatch(
+    /JWT_ALLAUTH_SMTP_URL is not: the app does not start, unless it passes a `mailer`/,
+  );
+  for (const harmless of [{}, smtp, { ...links, ...smtp }, { ...links, NODE_ENV: 'development' }])
+    expect((await findings(harmless)).byName.mails.status).toBe('ok');
 });

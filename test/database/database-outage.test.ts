@@ -78,6 +78,20 @@ describe('while the database', () => {
     await expectAllServed(visitor);
   });
 
+  test('accepts no connections, every request that needs it gets 503, and succeeds afterwards', async () => {
+    const visitor = await createVisitor(app);
+    const name = new URL(app.database.url).pathname.slice(1);
+    const maintenance = Object.assign(new URL(app.database.url), { pathname: '/postgres' });
+    const operator = new pg.Client({ connectionString: maintenance.href });
+    await operator.connect();
+    onTestFinished(() => operator.end());
+    await operator.query(`alter database ${name} allow_connections false`);
+    proxy.cut();
+    for (const request of requestNames) expectUnavailable(await send(request, visitor), request);
+    await operator.query(`alter database ${name} allow_connections true`);
+    await expectAllServed(visitor);
+  });
+
   test('is a standby, requests that write get 503 and requests that read succeed', async () => {
     const visitor = await createVisitor(app);
     const operator = await app.database.pool.connect();

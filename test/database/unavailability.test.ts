@@ -69,6 +69,12 @@ describe('errors that count as an unavailable database', () => {
     expect(isDatabaseUnavailable(new DriverException(new Error(message)))).toBe(true);
   });
 
+  test('a database that accepts no connections at present', () => {
+    const error = Object.assign(withCode('55000'), { routine: 'CheckMyDatabase' });
+    expect(isDatabaseUnavailable(error)).toBe(true);
+    expect(isDatabaseUnavailable(new DriverException(error))).toBe(true);
+  });
+
   test('a deadlock as the ORM reports it', () => {
     expect(isDatabaseUnavailable(new DeadlockException(withCode('40P01')))).toBe(true);
   });
@@ -77,6 +83,7 @@ describe('errors that count as an unavailable database', () => {
 describe('errors that do not count as an unavailable database', () => {
   test.each([
     ['22P02', 'invalid_text_representation'],
+    ['55000', 'object_not_in_prerequisite_state of a statement'],
     ['22001', 'string_data_right_truncation'],
     ['23502', 'not_null_violation'],
     ['23503', 'foreign_key_violation'],

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../../src/testing/free-port.js';
 import { blocksOf, pages, rowsOf } from '../support/manual.js';
@@ -17,6 +17,7 @@ const PRINTED_URL = 'postgresql://app:password@db.internal:5432/app';
 const PRINTED_FOLDER = '/srv/app';
 
 const WITH_VARIABLES = 'set -a; . ./variables.sh; set +a\n';
+const PATH_WITH_NODE = [dirname(process.execPath), process.env['PATH']].join(delimiter);
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0';
 const EMAIL = 'ada@example.com';
 
@@ -54,10 +55,11 @@ function asPrinted(output: string): string {
 const query = async (sql: string) => (await database.pool.query(sql)).rows;
 
 describe('docs/deploying.md, from its first step to its last', () => {
-  const [secrets = '', migrate = ''] = blocksOf('deploying', 'sh');
+  const [secrets = '', mails = '', migrate = '', start = ''] = blocksOf('deploying', 'sh');
   const [variables = '', withoutTables = '', afterwards = ''] = blocksOf('deploying', 'text');
   let child: ChildProcess;
   let url: string;
+  let log: string;
 
   test('creates the secrets, readable only by their owner', async () => {
     expect(await app.shell(asHere(secrets))).toMatchObject({ code: 0, stdout: '' });
@@ -65,6 +67,35 @@ describe('docs/deploying.md, from its first step to its last', () => {
     for (const file of ['variables.sh', 'secrets/secret-key', 'secrets/encryption-key']) {
       expect((await stat(join(app.directory, file))).mode & 0o077, file).toBe(0);
     }
+  });
+
+  test('quotes values so that a password may have characters of the shell', async () => {
+    const password = 'p&a$s;s w';
+    const lines = (secrets + mails)
+      .replace('generate-keys', 'generate-keys --force')
+      .replaceAll(':password@', `:${password}@`)
+      .replaceAll('variables.sh', 'odd.sh');
+    expect((await app.shell(lines)).code).toBe(0);
+    const { stdout } = await app.shell(
+      '. ./odd.sh; echo "$DATABASE_URL $JWT_ALLAUTH_SMTP_URL $JWT_ALLAUTH_EMAIL_FROM"',
+    );
+    expect(stdout).toBe(
+      `${PRINTED_URL} smtps://user:password@mail.example.com Example <no-reply@example.com>\n`.replaceAll(
+        ':password@',
+        `:${password}@`,
+      ),
+    );
+  });
+
+  test('has the variables of mails, and a check warns without the mail server', async () => {
+    const check = (lines: string) =>
+      app.shell(`${WITH_VARIABLES}set -a; . ./mails.sh; npx jwt-allauth check --json${lines}`);
+    await app.shell(mails.replaceAll('variables.sh', 'mails.sh'));
+    const of = ({ stdout }: { stdout: string }) =>
+      JSON.parse(stdout).checks.find(({ name }: { name: string }) => name === 'mails').status;
+    expect(of(await check(' || true'))).toBe('ok');
+    await app.shell("sed -i '/SMTP_URL/d' mails.sh");
+    expect(of(await check(' || true'))).toBe('warning');
   });
 
   test('shows the failure of a check before the migrations', async () => {
@@ -104,20 +135,23 @@ describe('docs/deploying.md, from its first step to its last', () => {
     expect(before).toEqual({ reloptions: ['fillfactor=75'] });
     expect((await app.shell(`${WITH_VARIABLES}node dist/migrate.js`)).code).toBe(0);
     await query('alter table auth_session reset (fillfactor)');
-    await query(blocksOf('deploying', 'sql')[0] ?? '');
+    await query(blocksOf('operating', 'sql')[0] ?? '');
     expect(await options()).toEqual(before);
   });
 
   test('starts, and identifies clients by the address that the proxy forwards', async () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
-    const env = { PORT: String(port), JWT_ALLAUTH_COLLECT_USER_AGENT: 'true', PATH: process.env['PATH'] };
-    child = spawn('sh', ['-c', `${WITH_VARIABLES}exec "${process.execPath}" dist/production.js`], {
-      cwd: app.directory,
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const env = { PORT: String(port), JWT_ALLAUTH_COLLECT_USER_AGENT: 'true', PATH: PATH_WITH_NODE };
+    await proxy.setDoor('closed'); // it prints `listening` all the same
+    child = spawn('sh', ['-ec', start], { cwd: app.directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    log = '';
+    child.stderr?.on('data', (text) => {
+      log += text;
     });
-    await once(child.stdout as NonNullable<typeof child.stdout>, 'data');
+    const [said] = await once(child.stdout as NonNullable<typeof child.stdout>, 'data');
+    expect(String(said)).toBe('listening\n');
+    await proxy.setDoor('open');
     const signedUp = await fetch(`${url}/auth/registration`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'User-Agent': FIREFOX, 'X-Forwarded-For': '203.0.113.7' },
@@ -131,12 +165,15 @@ describe('docs/deploying.md, from its first step to its last', () => {
     const health = async () => (await fetch(`${url}/health`)).status;
     expect(await health()).toBe(200);
     await proxy.setDoor('closed');
+    log = '';
     expect(await health()).toBe(503);
+    const [line = ''] = blocksOf('operating', 'text');
+    await until(() => log.includes(line.split('…')[0] ?? ''));
     await proxy.setDoor('open');
     await until(async () => (await health()) === 200);
   });
 
-  test('finishes the current request after SIGTERM, accepts no new one, and exits by itself', async () => {
+  test('after SIGTERM is not healthy, finishes the current request, accepts no new one, and exits by itself', async () => {
     const body = JSON.stringify({ email: EMAIL, password: PASSWORD });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let answer = '';
@@ -148,10 +185,48 @@ describe('docs/deploying.md, from its first step to its last', () => {
     await until(() => answer.includes('100 Continue')); // the server has begun to read the request
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
-    await until(async () => !(await fetch(`${url}/health`).catch(() => undefined)));
+    const health = () => fetch(`${url}/health`).catch(() => undefined);
+    await until(async () => (await health())?.status === 503);
+    expect(await (await health())?.json()).toEqual({ status: 'stopping' });
+    await until(async () => !(await health()));
     socket.write(body);
     expect(await ended).toEqual([0, null]);
     expect(answer).toMatch(/HTTP\/1\.1 200 OK/);
+  });
+
+  test.each([
+    [
+      'closes each WebSocket with 1001 and ends with 0',
+      'close(code) { console.log(code); socket.end(); }',
+      '1001\n',
+      0,
+    ],
+    ['ends with 1 after its limit if a WebSocket stays open', 'close() {}', '', 1],
+  ])('%s', async (_what, close, said, code) => {
+    const program = `
+      import { createServer } from 'node:http';
+      import { connect } from 'node:net';
+      import 'reflect-metadata';
+      import { Container } from 'typedi';
+      import { HealthController } from './health.controller.js';
+      import { stop } from './quick-stop.js';
+      Container.set(HealthController, new HealthController());
+      const sockets = new Set();
+      const server = createServer().on('upgrade', (_, socket) => {
+        sockets.add({ ${close} });
+        socket.resume().write('HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n');
+      });
+      server.listen(0, '127.0.0.1', () => {
+        const client = connect(server.address().port, '127.0.0.1');
+        client.write('GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n');
+        client.once('data', () => stop(server, async () => {}, sockets));
+      });`;
+    const quick = (await readFile(join(app.directory, 'dist/stop.js'), 'utf8'))
+      .replace(/\b5_?000\b/, '50')
+      .replace(/\b25_?000\b/, '1000');
+    await writeFile(join(app.directory, 'dist/quick-stop.js'), quick);
+    await writeFile(join(app.directory, 'dist/try-stop.js'), program);
+    expect(await app.shell('node dist/try-stop.js')).toEqual({ code, stdout: said, stderr: '' });
   });
 
   test('purges with the line for cron', async () => {

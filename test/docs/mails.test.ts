@@ -181,7 +181,7 @@ describe('docs/mails.md', () => {
   });
 });
 
-describe('docs/deploying.md', () => {
+describe('docs/operating.md', () => {
   test('has the statements after a restore: no old link works, and no old mail is sent again', async () => {
     const app = await start({ emailVerification: 'optional' });
     await app.signedUp('ada@example.com');
@@ -192,7 +192,7 @@ describe('docs/deploying.md', () => {
       `insert into auth_outbox_mail (id, recipient, content, attempts, next_attempt_at, expires_at)
        values (gen_random_uuid(), 'ada@example.com', '', 0, now(), now() + interval '1 day')`,
     );
-    await app.database.pool.query(blocksOf('deploying', 'sql')[1] ?? '');
+    await app.database.pool.query(blocksOf('operating', 'sql')[1] ?? '');
     expect((await app.open(link)).status).toBe(400);
     expect(await app.auth.outbox.deliver()).toBe(0);
     expect((await app.client().login('ada@example.com', PASSWORD)).status).toBe(200);

@@ -41,6 +41,14 @@ function placeOf(link: string, path: string): string | undefined {
   return link.startsWith('#') ? path + link : normalize(join(dirname(path), link));
 }
 
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** Whether the package on npm contains a file of this repository. npm adds some to those that the manifest lists. */
+function isShipped(place: string): boolean {
+  const always = ['package.json', 'README.md', 'LICENSE'];
+  return [...manifest.files, ...always].some((part: string) => place === part || place.startsWith(`${part}/`));
+}
+
 describe.each([...pages])('%s', (path, text) => {
   test('is short enough to read', () => {
     expect(text.split('\n').length - 1).toBeLessThanOrEqual(path === 'README.md' ? LONGEST_README : LONGEST_PAGE);
@@ -60,9 +68,13 @@ describe.each([...pages])('%s', (path, text) => {
     }
   });
 
-  test('links within the repository: absolute in the README, which npm shows, relative on other pages', () => {
-    const own = linksOf(text).filter((link) => placeOf(link, path) !== undefined);
-    for (const link of own) expect(isAbsolute(link), `${path}: ${link}`).toBe(path === 'README.md');
+  test('links within the package relatively, and absolutely to the rest; the README, which npm shows, always absolutely', () => {
+    for (const link of linksOf(text)) {
+      const place = placeOf(link, path);
+      if (place === undefined) continue;
+      const isOutside = path.startsWith('docs/') && !isShipped(place.split('#')[0] ?? '');
+      expect(isAbsolute(link), `${path}: ${link}`).toBe(path === 'README.md' || isOutside);
+    }
   });
 });
 
@@ -81,7 +93,6 @@ test('the index of the manual lists every page once', () => {
 });
 
 test('the package on npm links to the repository, and contains all pages', () => {
-  const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
   expect(manifest.repository.url).toBe('git+https://github.com/jwt-allauth/jwt-allauth.git');
   expect(manifest.homepage).toBe('https://github.com/jwt-allauth/jwt-allauth#readme');
   expect(manifest.bugs.url).toBe('https://github.com/jwt-allauth/jwt-allauth/issues');

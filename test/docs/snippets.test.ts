@@ -286,6 +286,7 @@ describe('the app of the README, built from an empty folder', () => {
     ['use-tokens', 'useTokens'],
     ['production.config', 'default'],
     ['health.controller', 'HealthController'],
+    ['stop', 'stop'],
     ['create-users.migration', 'CreateUsers'],
     ['fast-server', 'createFastServer'],
     ['company-registration', 'CompanyRegistration'],

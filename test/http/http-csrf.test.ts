@@ -214,7 +214,7 @@ describe.each([4, 5] as const)('behind a proxy that rewrites Host, on Express %i
     expect(app.log).toHaveLength(1);
     expect(app.log[0]).toMatchObject({
       level: 'warn',
-      message: expect.stringMatching(/foreign origin refused.*PUBLIC_URL, TRUSTED_ORIGINS or Express's trust proxy$/),
+      message: expect.stringMatching(/foreign origin refused.*publicUrl, trustedOrigins or Express's trust proxy$/),
       code: 'csrf_failed',
       origin: 'https://shop.test:8443',
       host: 'upstream:3000',
@@ -244,7 +244,7 @@ test('a sign-in whose cookie the browser does not keep causes one warning per or
   for (let times = 0; times < 3; times++) await send(app, app.client(), 'login', cross);
   await send(app, app.client(), 'login', { ...cross, origin: 'http://localhost:3000', 'sec-fetch-site': 'same-site' });
   expect(app.log.map(({ level, origin }) => [level, origin])).toEqual([['warn', 'https://app.example.com']]);
-  expect(app.log[0]?.['set']).toContain('REFRESH_TOKEN_COOKIE_SAME_SITE=none');
+  expect(app.log[0]?.['set']).toContain('refreshTokenCookieSameSite=none');
   await app.close();
   const none = { refreshTokenCookieSameSite: 'none', refreshTokenCookieSecure: true, trustedOrigins: TRUSTED } as const;
   const kept = await createTestApp({ settings: none });

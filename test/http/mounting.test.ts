@@ -83,7 +83,7 @@ describe('a REFRESH_TOKEN_COOKIE_PATH', () => {
   const publicUrl = 'https://app.example.com/v1/';
   test.each(['/auth', '/v1/au', '/v1/auth/refresh', '/v'])('%s together with PUBLIC_URL is refused', async (path) => {
     const settings = { publicUrl, refreshTokenCookiePath: path };
-    await expect(createTestApp({ settings })).rejects.toThrow(/REFRESH_TOKEN_COOKIE_PATH is .* below \/v1\/auth:/);
+    await expect(createTestApp({ settings })).rejects.toThrow(/refreshTokenCookiePath is .* below \/v1\/auth:/);
   });
 
   test.each(['/', '/v1', '/v1/', '/v1/auth', '/v1/auth/'])('%s together with PUBLIC_URL is accepted', async (path) => {

@@ -25,7 +25,7 @@ test('in production a one-time cookie is bound to its host, and a cookie without
 
 test('routePrefix is refused if PUBLIC_URL lacks it', async () => {
   const options = { server: { routePrefix: '/api' } };
-  await expect(createMailApp({}, options)).rejects.toThrow(/PUBLIC_URL must end with/);
+  await expect(createMailApp({}, options)).rejects.toThrow(/publicUrl must end with/);
 });
 
 test('a mailed link, its cookie and its form work below routePrefix', async () => {

@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
-import { Container } from 'typedi';
+import { inspect, parseEnv } from 'node:util';
+import { Authorized, Get, JsonController } from 'routing-controllers';
+import { Container, Service } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createJwtAllauth, type SettingsInput, settingsFromEnv } from '../../src/index.js';
+import { createJwtAllauth, EmailVerified, RefreshToken, type SettingsInput, settingsFromEnv } from '../../src/index.js';
 import { resolveSettings } from '../../src/settings/settings.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { faultsOf } from '../support/setting-faults.js';
@@ -15,6 +16,14 @@ const fromEnv = (variables: Record<string, string>) =>
   settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY, ...variables });
 /** Every fault as one line, as it is printed. */
 const linesOf = (make: () => unknown) => faultsOf(make).map(({ setting, message }) => `${setting} ${message}`);
+
+@Service()
+@JsonController('/gated')
+class Gated {
+  @Authorized(EmailVerified)
+  @Get('/')
+  show() {}
+}
 
 describe('a fault uses the name of the variable or of the property, as it was given', () => {
   const LINKS = 'links in mails begin with it';
@@ -65,8 +74,9 @@ describe('a fault uses the name of the variable or of the property, as it was gi
       await rm(folder, { recursive: true });
     });
 
-    const start = (variables: Record<string, string>) =>
-      createJwtAllauth({ orm: app.orm, settings: fromEnv(variables), container: Container.of('names') });
+    const create = (settings: SettingsInput) =>
+      createJwtAllauth({ orm: app.orm, settings, container: Container.of('names') });
+    const start = (variables: Record<string, string>) => create(fromEnv(variables));
 
     test.each<[what: string, variables: () => Record<string, string>, fault: RegExp]>([
       [
@@ -86,6 +96,44 @@ describe('a fault uses the name of the variable or of the property, as it was gi
       ],
     ])('%s', async (_, variables, fault) => {
       await expect(start(variables())).rejects.toThrow(fault);
+      const settings = { ...fromEnv(variables()), refreshToken: RefreshToken };
+      await expect(create(settings)).rejects.toThrow(fault);
+    });
+
+    test('but a value that the app has replaced has the name of its property', async () => {
+      const settings = { ...fromEnv({}), publicUrl: 'http://x.example', issuer: '' };
+      await expect(create(settings)).rejects.toThrow(
+        /^ {2}issuer must not be empty[\s\S]*^ {2}publicUrl must be https in production/m,
+      );
+      const withUrl = { ...fromEnv({}), publicUrl: 'https://x.example' };
+      await expect(create(withUrl)).rejects.toThrow(/^ {2}JWT_ALLAUTH_SMTP_URL is required .* if publicUrl is set/m);
+    });
+
+    test('in warnings as well', async () => {
+      const log: string[] = [];
+      const note = (_: object, message: string) => void log.push(message);
+      const logger = { info: note, warn: note, error: note };
+      const env = { JWT_ALLAUTH_SECRET_KEY: SECRET, NODE_ENV: 'development' };
+      const settings = { ...settingsFromEnv(env), refreshToken: RefreshToken };
+      const auth = await createJwtAllauth({ orm: app.orm, settings, logger, container: Container.of('names') });
+      auth.serverOptions({ controllers: [Gated], routePrefix: '/api' });
+      await auth.close();
+      expect(log).toEqual([
+        expect.stringMatching(/^JWT_ALLAUTH_ENCRYPTION_KEYS is not set: /),
+        'EmailVerified proves nothing while JWT_ALLAUTH_EMAIL_VERIFICATION is none: use optional or mandatory',
+      ]);
+    });
+
+    test('and the settings of the library hide every key after a spread', async () => {
+      const key = 'sesame'.repeat(8);
+      const spread = { ...fromEnv({ JWT_ALLAUTH_SECRET_KEY: key }), refreshToken: RefreshToken };
+      const auth = await create(spread);
+      const shown = [inspect(auth.settings, { depth: 9, showHidden: true }), JSON.stringify(auth.settings)];
+      await auth.close();
+      for (const text of shown) {
+        expect(text).toContain('[redacted]');
+        expect(text).not.toMatch(new RegExp(`sesame|${ENCRYPTION_KEY}|Symbol`));
+      }
     });
   });
 });
