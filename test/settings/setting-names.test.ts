@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect, parseEnv } from 'node:util';
-import { Authorized, Get, JsonController } from 'routing-controllers';
-import { Container, Service } from 'typedi';
+import { Container } from 'typedi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createJwtAllauth, EmailVerified, RefreshToken, type SettingsInput, settingsFromEnv } from '../../src/index.js';
+import { createJwtAllauth, RefreshToken, type SettingsInput, settingsFromEnv } from '../../src/index.js';
 import { resolveSettings } from '../../src/settings/settings.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { faultsOf } from '../support/setting-faults.js';
@@ -16,14 +15,6 @@ const fromEnv = (variables: Record<string, string>) =>
   settingsFromEnv({ JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY, ...variables });
 /** Every fault as one line, as it is printed. */
 const linesOf = (make: () => unknown) => faultsOf(make).map(({ setting, message }) => `${setting} ${message}`);
-
-@Service()
-@JsonController('/gated')
-class Gated {
-  @Authorized(EmailVerified)
-  @Get('/')
-  show() {}
-}
 
 describe('a fault uses the name of the variable or of the property, as it was given', () => {
   const LINKS = 'links in mails begin with it';
@@ -116,12 +107,8 @@ describe('a fault uses the name of the variable or of the property, as it was gi
       const env = { JWT_ALLAUTH_SECRET_KEY: SECRET, NODE_ENV: 'development' };
       const settings = { ...settingsFromEnv(env), refreshToken: RefreshToken };
       const auth = await createJwtAllauth({ orm: app.orm, settings, logger, container: Container.of('names') });
-      auth.serverOptions({ controllers: [Gated], routePrefix: '/api' });
       await auth.close();
-      expect(log).toEqual([
-        expect.stringMatching(/^JWT_ALLAUTH_ENCRYPTION_KEYS is not set: /),
-        'EmailVerified proves nothing while JWT_ALLAUTH_EMAIL_VERIFICATION is none: use optional or mandatory',
-      ]);
+      expect(log).toEqual([expect.stringMatching(/^JWT_ALLAUTH_ENCRYPTION_KEYS is not set: /)]);
     });
 
     test('and the settings of the library hide every key after a spread', async () => {
@@ -132,7 +119,7 @@ describe('a fault uses the name of the variable or of the property, as it was gi
       await auth.close();
       for (const text of shown) {
         expect(text).toContain('[redacted]');
-        expect(text).not.toMatch(new RegExp(`sesame|${ENCRYPTION_KEY}|Symbol`));
+        expect(text).not.toMatch(new RegExp(`sesame|${ENCRYPTION_KEY}|Symbol\\(names`));
       }
     });
   });
