@@ -29,8 +29,9 @@ function assertLinksMatch(publicUrl: string | undefined, routePrefix: string, na
   if (publicUrl === undefined || routePrefix === '') return;
   const isPlain = /^(\/[\w.~-]+)+$/.test(routePrefix);
   if (isPlain && new URL(publicUrl).pathname.replace(/\/$/, '').endsWith(routePrefix)) return;
+  const name = nameOf('publicUrl');
   throw new TypeError(
-    `${nameOf('publicUrl')} must end with the app's routePrefix, a path such as /api; otherwise mailed links would be 404`,
+    `${name} must end with the app's routePrefix, a path such as /api; otherwise mailed links would be 404`,
   );
 }
 
