@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { BaseUser, createAuthEntities, createJwtAllauth } from '../../src/index.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { Anywhere, Legacy, Narrow, Numbered, Roleless, Staff, TenantMember } from '../support/odd-users.js';
-import { ORM, runCli } from '../support/run-cli.js';
+import { runInProcess, SOURCE_ORM } from '../support/run-in-process.js';
 import { SECRET } from '../support/test-app.js';
 import { AppUser, Organization } from '../support/users.js';
 
@@ -30,7 +30,7 @@ async function projectFinding(name: string): Promise<unknown> {
     JWT_ALLAUTH_SECRET_KEY: SECRET,
     JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
   };
-  const { stdout } = await runCli(['check', '--json', '--orm', `${ORM}#${name}`], env);
+  const { stdout } = await runInProcess(['check', '--json', '--orm', `${SOURCE_ORM}#${name}`], env);
   return JSON.parse(stdout).checks.find((finding: { name: string }) => finding.name === 'project');
 }
 
