@@ -9,7 +9,7 @@ import { addSessions } from './sessions.js';
  * Runs one command. It prints its result, or one sentence that says why it failed.
  *
  * @param args the arguments after `jwt-allauth`
- * @returns the exit code: 1 for an error, 2 for invalid arguments, else the code that the command has set
+ * @returns the exit code: 1 for an error, 2 for invalid arguments, else `process.exitCode`, which a command can set
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const program = new Command('jwt-allauth')
@@ -21,7 +21,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed the reason
+    // commander has printed the help or the reason.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     process.stderr.write(`jwt-allauth: ${describeError(error)}\n`);
     return 1;
   }

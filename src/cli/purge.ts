@@ -15,8 +15,8 @@ export function addPurge(program: Command): void {
   const command = program
     .command('purge')
     .description(
-      'Deletes expired sessions, revocations, counters and keys of mailed links, mails that were not sent in time, ' +
-        'and unconfirmed sign-ups. Servers can keep running.',
+      'Deletes what has expired: sessions, revocations, counters of limits, keys of mailed links, unsent mails, ' +
+        'unconfirmed sign-ups, and rows of the modules of the app. The app can keep running.',
     )
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch-size <rows>', 'maximum number of rows per statement', parseRows, 1000);
@@ -24,14 +24,14 @@ export function addPurge(program: Command): void {
 }
 
 async function run({ dryRun, batchSize, ...project }: Options): Promise<void> {
-  const onProgress = progress();
+  const onProgress = progressPrinter();
   const result = await withProject(project, ({ auth }) => auth.purge.run({ dryRun, batchSize, onProgress }));
   const verb = dryRun ? 'would be deleted' : 'deleted';
   for (const [name, count] of Object.entries(result)) process.stdout.write(`${inWords(name)}: ${count} ${verb}\n`);
 }
 
-/** Prints the progress of a long run, at most once per interval. */
-function progress(): (soFar: PurgeResult) => void {
+/** Makes a callback that prints the progress of a long run, at most once per interval. */
+function progressPrinter(): (soFar: PurgeResult) => void {
   let last = performance.now();
   return (soFar) => {
     if (performance.now() - last < PROGRESS_INTERVAL_MS) return;
@@ -41,7 +41,7 @@ function progress(): (soFar: PurgeResult) => void {
   };
 }
 
-/** The name of a sweep, such as `oneTimeKeys`, as separate words. */
+/** The name of a count in `PurgeResult`, such as `oneTimeKeys`, as separate words. */
 function inWords(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
