@@ -31,6 +31,7 @@ export function addCheck(program: Command): void {
 
 async function run({ json, ...project }: ProjectOptions & { readonly json?: boolean }): Promise<void> {
   loadEnv(project);
+  // If `orm` is a string, it says why the ORM could not be opened. The settings are checked all the same.
   const orm = await openOrm(project).catch((error: unknown) => describeError(error));
   const settings = await checkSettings(typeof orm === 'string' ? [] : knownModules(orm));
   const checks = [...settings.checks, ...(await checkProject(orm, settings.found))];
@@ -41,7 +42,10 @@ async function run({ json, ...project }: ProjectOptions & { readonly json?: bool
   if (!ok) process.exitCode = 1;
 }
 
-/** The modules of an ORM. Empty if the ORM does not know the library's entities, which `checkProject` reports. */
+/**
+ * The modules that the app uses. Empty if the ORM does not know the library's entities. `checkProject` reports that
+ * error.
+ */
 function knownModules(orm: MikroORM): readonly AuthModule[] {
   try {
     return modulesOf(orm);
@@ -50,7 +54,10 @@ function knownModules(orm: MikroORM): readonly AuthModule[] {
   }
 }
 
-/** Checks the settings, including those of modules, and the keys in them. */
+/**
+ * Checks the settings, including those of modules, and the strength of the keys. Returns the settings as `found`, also
+ * if only the class of REFRESH_TOKEN cannot be loaded. `found` is undefined if any other setting is not valid.
+ */
 async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: Finding[]; found?: Settings }> {
   const name = 'settings';
   let found: Settings | undefined;
@@ -96,22 +103,24 @@ async function checkProject(orm: MikroORM | string, settings: Settings | undefin
 }
 
 /**
- * Checks that the ORM knows the user entity and the library's entities. @throws TypeError if it does not know the
- * library's entities
+ * Checks that the library supports the app's user entity, and that the entity has what USER_ATTRIBUTES names.
+ *
+ * @throws TypeError if the ORM does not know the library's entities
  */
 function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
+  // Each session belongs to a user, so the session entity leads to the user entity.
   const user = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
   const name = 'project';
   try {
     assertUserEntity(user, orm.config.getSchema(true));
-    if (settings) relationsOf(settings.userAttributes, user);
+    if (settings) relationsOf(settings.userAttributes, user); // throws if a path does not exist
     return { name, status: 'ok', message: `the ORM knows ${user.className} and the entities of the library` };
   } catch (error) {
     return { name, status: 'failed', message: faultsOf(error) };
   }
 }
 
-/** All faults in one line. */
+/** Describes an error in one line. For a SettingsError, the line has all its faults. */
 function faultsOf(error: unknown): string {
   if (!(error instanceof SettingsError)) return describeError(error);
   return redactSecrets(error.faults.map(({ setting, message }) => `${setting} ${message}`).join('; '));

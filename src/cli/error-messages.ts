@@ -1,20 +1,25 @@
 import { JwtAllauthError } from '../error.js';
 
-/** Variables whose values are secrets, by the ends of their names. */
+/** Matches the name of an environment variable whose value is a secret. */
 const SECRET_VARIABLE = /(SECRET|PASSWORD|_KEYS?)$/;
 
-/** Describes an error in a sentence for the person who ran the command: without a stack or a secret. */
+/** Describes an error in one sentence, for the person who ran the command. It has no stack trace and no secrets. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return 'It failed without a reason.';
+  // `service_unavailable` has the error of the database as its cause.
   const isOutage = error instanceof JwtAllauthError && error.cause instanceof Error;
   if (isOutage) return `The database cannot be used: ${errorReason(error.cause as Error)}`;
+  // Errors of PostgreSQL have an SQLSTATE: a code of five characters.
   const isDatabaseError = 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));
   if (isDatabaseError)
     return `The database returned an error: ${errorReason(error)}; \`jwt-allauth check\` may show why`;
   return redactSecrets(error instanceof JwtAllauthError ? error.message : errorReason(error));
 }
 
-/** The first line of an error's message. For an AggregateError, that of its first error. */
+/**
+ * The first line of an error's message. If there is no message, the error's code or name. For an AggregateError, the
+ * reason of its first error.
+ */
 export function errorReason(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return errorReason(error.errors[0]);
   if (!(error instanceof Error)) return 'no reason given';
@@ -22,7 +27,11 @@ export function errorReason(error: unknown): string {
   return redactSecrets(error.message.split('\n')[0] || code || error.name);
 }
 
-/** Removes the passwords of URLs and the values of secret variables from a text that a module of the app wrote. */
+/**
+ * Replaces secrets in a text that code of the app or of a package may have written: the user and password of URLs, and
+ * the values of secret environment variables. Values of fewer than 8 characters stay, because they can be part of
+ * ordinary words.
+ */
 export function redactSecrets(text: string): string {
   const secrets = Object.entries(process.env).filter(([name]) => SECRET_VARIABLE.test(name));
   let clean = text.replace(/:\/\/[^\s/]*@/g, '://[redacted]@');

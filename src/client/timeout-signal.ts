@@ -1,4 +1,4 @@
-/** A signal that is aborted after this time. It also works if the platform has no `AbortSignal.timeout`. */
+/** Makes a signal that is aborted after this time, also on a platform without `AbortSignal.timeout`. */
 export function timeoutSignal(milliseconds: number): AbortSignal {
   if (AbortSignal.timeout) return AbortSignal.timeout(milliseconds);
   const controller = new AbortController();

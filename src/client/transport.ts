@@ -7,27 +7,35 @@ import type { KeptToken } from './refresh-token-store.js';
 import type { Tokens } from './session-keeper.js';
 import { timeoutSignal } from './timeout-signal.js';
 
-/** Timeout of a request that changes the refresh token, in milliseconds. Other tabs wait for it. */
+/** Timeout of a request that changes the refresh token, in milliseconds. Other tabs wait until the request ends. */
 const TIMEOUT_MS = 30_000;
 
-/** Sends a request, with an access token if there is one. */
+/** Sends a request, with the access token if one is given. */
 export type Send = (request: Request, token?: AccessToken) => Promise<Response>;
 
 /** Sends requests to the server. */
 export interface Transport {
   /** Creates a request to an endpoint. */
   request(method: string, path: string, content: CallOptions): Request;
-  /** Fails with `network_error`, or with the abort reason of its signal. */
+  /** Sends a request. Rejects with `network_error` if no answer arrives, or with the abort reason of its signal. */
   send: Send;
-  /** Sends a request that changes the refresh token, within the caller's turn. */
+  /**
+   * Sends a request that changes the refresh token. Call it only during a turn of this tab (`Tabs.next`), because no
+   * other tab may change the token at the same time.
+   */
   change: Send;
-  /** Rotates the refresh token; undefined without one. */
+  /** Exchanges the refresh token for new tokens. Resolves to undefined if there is no refresh token. */
   refresh(): Promise<Tokens | undefined>;
-  /** Revokes the session of the refresh token. An invalid cookie is removed even though the call fails. */
+  /** Revokes the session of the refresh token. If the token is invalid, the call fails, but its cookie is removed. */
   logout(): Promise<void>;
 }
 
-/** Creates the transport to the server at this URL. */
+/**
+ * Creates the transport to the server at this URL.
+ *
+ * @param store stores the refresh token; undefined if the token travels in a cookie
+ * @param pending marks for other tabs that the answer with a new cookie has not arrived yet
+ */
 export function transportTo(
   url: string,
   store: KeptToken | undefined,
@@ -45,7 +53,7 @@ export function transportTo(
       },
     });
 
-  /** @param hasOwnSignal whether the signal is a timeout of this file, not the caller's */
+  /** Sends a request. @param hasOwnSignal whether its signal is the timeout of `change`, and not the caller's signal */
   const answer = async (
     outgoing: Request,
     token: AccessToken | undefined,
@@ -60,13 +68,14 @@ export function transportTo(
   };
 
   const change: Send = (outgoing, token) => {
-    // keepalive: the cookie of the answer arrives even if the page is closed or the caller's request aborted.
+    // With `keepalive`, the answer and its cookie arrive even if the page is closed. The timeout replaces the caller's
+    // signal, because an abort by the caller must not lose the cookie.
     const send = () =>
       answer(new Request(outgoing, { keepalive: true, signal: timeoutSignal(TIMEOUT_MS) }), token, true);
     return pending ? pending.during(send) : send();
   };
 
-  /** Sends the refresh token. Returns undefined if there is none, or for an empty answer. */
+  /** Sends the refresh token to an endpoint. Resolves to undefined if there is no token, and for an empty answer. */
   const present = async <Result>(path: string): Promise<Result | undefined> => {
     const body = store && { refresh: await store.get() };
     if (body && !body.refresh) return undefined;
@@ -77,6 +86,7 @@ export function transportTo(
     request,
     send: answer,
     change,
+    // With `quiet`, a request without a refresh token is answered with 204 instead of an error.
     refresh: () => present('/refresh?quiet=true'),
     logout: () => present('/logout'),
   };

@@ -15,15 +15,16 @@ export interface AuthControllerOptions {
   readonly isJsonOnly?: boolean;
   /** Refuses requests from foreign origins, before the body is parsed. */
   readonly originGuard?: Before;
-  /** Whether caches may store the answers; each action sets for how long. */
+  /** Whether caches may store the answers. Each action then sets `Cache-Control` itself. */
   readonly isCacheable?: boolean;
-  /** The name by which an app can switch the actions off. */
+  /** The name of this group of actions. An app can switch it off with `routes: { <name>: false }`. */
   readonly name?: string;
 }
 
 /**
- * Makes a class a controller of the library. Its answers, including errors, are not cached, and browsers do not guess
- * their type. Request and response bodies are not transformed, whatever options the app gives class-transformer.
+ * Makes a class a controller of the library. Caches do not store its answers, errors included, unless
+ * `isCacheable` is set. Browsers do not guess the media type of an answer. class-transformer changes neither requests
+ * nor answers, even if the app's options turn it on.
  *
  * @param prefix path below which the controller is mounted
  */

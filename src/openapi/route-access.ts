@@ -6,15 +6,20 @@ import type { OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 import { problemAnswer } from './problem-answer.js';
 import { BEARER } from './security-schemes.js';
 
-/** The credentials that a route of the app needs, and the errors without them. */
+/**
+ * Derives from the decorators of a route of the app (`@Authorized`, `@CurrentUser`, `@FromOwnOrigin`) whether it
+ * needs an access token, and the responses 401 and 403 to requests that it refuses.
+ */
 export function accessOf({ action, params }: IRoute): {
   readonly security?: OpenApiOperation['security'];
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
 } {
   const { responseHandlers, uses } = getMetadataArgsStorage();
+  // Whether a decorator applies to the action. A decorator of the controller has no `method`.
   const holds = ({ target, method }: { readonly target: unknown; readonly method?: string }) =>
     target === action.target && (method === undefined || method === action.method);
   const rules = responseHandlers.filter((handler) => handler.type === 'authorized' && holds(handler));
+  // `@Authorized()` without a role or rule has the value undefined: it refuses no user who is signed in.
   const isRuled = rules.some(({ value }) => [value].flat().some((rule) => rule !== undefined));
   const user = params.find(({ type }) => type === 'current-user');
   const isFromOwn = uses.some((use) => isFromOwnOrigin(use.middleware) && holds(use));
@@ -24,6 +29,7 @@ export function accessOf({ action, params }: IRoute): {
   const isNeeded = rules.length > 0 || user?.required === true;
   const codes = [...(isNeeded ? [ErrorCode.NotAuthenticated] : []), ErrorCode.TokenNotValid];
   return {
+    // The empty object says that a request without a token is accepted too.
     security: [...(isNeeded ? [] : [{}]), { [BEARER]: [] }],
     responses: {
       401: problemAnswer(401, codes),

@@ -4,8 +4,9 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const REVOCATION_ENTITY = 'AuthRevocation';
 
 /**
- * Ended sessions whose access tokens may not have expired yet. Servers read it when they start or reconnect. The
- * instant is the first column of the primary key, because rows are read and purged in this order.
+ * The table of ended sessions whose access tokens may not have expired yet. Servers read the table when they start and
+ * when they connect again. `revokedAt` is the first column of the primary key, because rows are read and purged in the
+ * order of time.
  */
 export function createRevocationEntity(): EntitySchema {
   return defineEntity({

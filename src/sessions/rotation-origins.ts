@@ -4,11 +4,12 @@ import type { SessionClient } from './client-device.js';
 import { clientNetwork } from './client-network.js';
 
 /**
- * Identifies where a refresh comes from: a keyed hash of network and user agent, different for each session. It does
- * not reveal either, and is therefore stored with every rotation, even without COLLECT_USER_AGENT.
+ * Makes the origin of a refresh: a keyed hash of session, client network and user agent. Two refreshes of a session
+ * with different origins came from different networks or user agents. The hash reveals neither of them. Therefore it is
+ * stored with every rotation, even if COLLECT_USER_AGENT is off.
  */
 export class RotationOrigins {
-  /** Must be the same on all servers. With another key, the owner's network would look like a different one. */
+  /** Must be the same on all servers. With another key, every client seems to have changed its network. */
   readonly #key: KeyObject;
 
   constructor({ encryption }: { readonly encryption: EncryptionKeys }) {
@@ -16,8 +17,8 @@ export class RotationOrigins {
   }
 
   /**
-   * The origin of a client, as the text of a bigint, which keeps rows small. Null if network and user agent are not
-   * known.
+   * The origin of a refresh by this client: the first 8 bytes of the hash, as the decimal text of a bigint. A bigint
+   * keeps the rows of sessions small. Null if neither the network nor the user agent is known.
    */
   of(session: string, client: SessionClient | undefined): string | null {
     const network = clientNetwork(client?.ip) ?? null;

@@ -4,7 +4,7 @@ import { namesOf } from './setting-names.js';
 import type { Settings } from './settings.js';
 import { SettingsError } from './settings-error.js';
 
-/** Reads the app's own templates of mails and pages (TEMPLATES_DIR). */
+/** The folder with the app's own templates of mails and pages. Without TEMPLATES_DIR, all templates are built-in. */
 export class TemplateFolder {
   /** @throws SettingsError if the path is not a folder */
   constructor(private readonly settings: Pick<Settings, 'templatesDir'>) {
@@ -14,9 +14,9 @@ export class TemplateFolder {
   }
 
   /**
-   * Passes the content of `<name>.eta` to `load`; if the app has no such file, the built-in template.
+   * Calls `load` with the content of `<name>.eta`. If the folder has no such file, it calls `load` with `builtIn`.
    *
-   * @throws SettingsError with the file name, if `load` throws
+   * @throws SettingsError with the file name, if the file cannot be read or `load` throws
    */
   use(name: string, builtIn: string, load: (template: string) => void): void {
     try {
@@ -31,9 +31,11 @@ export class TemplateFolder {
     const { templatesDir: path } = this.settings;
     if (path === undefined) return undefined;
     const file = join(path, `${name}.eta`);
-    return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '') : undefined; // the byte order mark
+    // Some editors write a byte order mark (U+FEFF) at the start of a file. It is not part of the template.
+    return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '') : undefined;
   }
 
+  /** @param message continues a sentence that begins with the name of the setting */
   #fault(message: string): SettingsError {
     return new SettingsError([{ setting: namesOf(this.settings)('templatesDir'), message }]);
   }

@@ -8,7 +8,10 @@ import type { LoginFailures } from './login-failures.js';
 import type { LoginLimiter } from './login-limiter.js';
 import type { ReAuthentication } from './re-authentication.js';
 
-/** Checks the password of a signed-in user again, before actions that a thief of an access token must not do. */
+/**
+ * Checks the password of a signed-in user again, before actions for which an access token alone is not enough, because
+ * it may be stolen.
+ */
 export class PasswordProof implements ReAuthentication {
   readonly member = 'password';
   readonly amr = ['pwd'];
@@ -24,29 +27,37 @@ export class PasswordProof implements ReAuthentication {
   ) {}
 
   /**
-   * Checks the password, and returns the caller's user with the password hash. Guesses are limited like failed logins,
-   * for the caller's session.
+   * Checks the password, and returns the caller's user with the password hash. Wrong passwords are counted for the
+   * caller's session, with the limits of LOGIN_RATE_LIMIT.
    *
-   * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended
+   * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended;
+   * service_unavailable if too many password checks wait
    */
   async check(caller: SessionReference, password: string, client: SessionClient): Promise<BaseUser> {
-    await this.kernel.sessions.assertLive(caller); // before any guess
+    // First, so that the access token of an ended session cannot be used to guess the password.
+    await this.kernel.sessions.assertLive(caller);
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     await this.checkFor(caller, user, password, client);
     return user;
   }
 
-  /** Checks a password for a user that is already loaded. @throws incorrect_credentials, too_many_requests */
+  /**
+   * Checks the password of a user who is already loaded.
+   *
+   * @throws incorrect_credentials, too_many_requests; service_unavailable if too many password checks wait
+   */
   async checkFor(
     { session }: SessionReference,
     user: BaseUser,
     password: string,
     client: SessionClient,
   ): Promise<void> {
+    // The hasher serves the networks of clients in turn.
     const work = { network: clientNetwork(client.ip) };
     await this.kernel.loginFailures.watch(client, (isAbout) => {
-      isAbout(String(user.id));
+      isAbout(String(user.id)); // the event `login.failed` names this user
       return this.kernel.loginLimiter.attemptSignedIn(session, async () => {
+        // Undefined tells the limiter that the password was wrong.
         return (await this.kernel.hasher.verify(user.passwordHash, password, work)) || undefined;
       });
     });

@@ -1,6 +1,9 @@
 import { authError } from '../error-table.js';
 
-/** The claims that the library sets. A custom claim with one of these names is an error at sign-in. */
+/**
+ * Names that the app's own claims cannot have: the claims that the library sets, and `nbf`, which is checked when a
+ * token is verified. A custom claim with such a name is refused when a token is made.
+ */
 export const RESERVED_CLAIMS = [
   'sub',
   'jti',
@@ -18,15 +21,15 @@ export const RESERVED_CLAIMS = [
   'auth_time',
 ] as const;
 
-/** The type of a token. */
+/** The kind of a token: the value of its claim `token_type`. */
 export type TokenType = 'access' | 'refresh';
 
-/** The app's own claims. Values must be valid JSON values. */
+/** The app's own claims, by name. The values must be JSON values. */
 export type CustomClaims = Record<string, unknown>;
 
 /** The claims of a verified token. Instants are whole seconds since the epoch (NumericDate, RFC 7519 §2). */
 export interface TokenClaims {
-  /** The user's key, as a string. */
+  /** The user's primary key, as a string. */
   readonly sub: string;
   readonly jti: string;
   readonly iat: number;
@@ -36,13 +39,16 @@ export interface TokenClaims {
   readonly token_type: TokenType;
   /** Id of the session. */
   readonly session: string;
-  /** When the session was opened. */
+  /** When the session was opened. A refresh does not change it. */
   readonly session_iat: number;
   readonly role: number;
   readonly email_verified: boolean;
-  /** How the user authenticated (RFC 8176). Missing in tokens of older versions. */
+  /** The methods by which the user authenticated (RFC 8176). Missing in tokens from older versions of the library. */
   readonly amr?: readonly string[];
-  /** When the user last authenticated (OpenID Connect Core §2). Missing in tokens of older versions. */
+  /**
+   * When the user last authenticated (OpenID Connect Core §2). A refresh does not change it. Missing in tokens from
+   * older versions of the library.
+   */
   readonly auth_time?: number;
   readonly [custom: string]: unknown;
 }

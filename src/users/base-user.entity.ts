@@ -7,7 +7,7 @@ export type UserId = string | number | bigint;
 
 /**
  * The base class of the app's user entity. The app's class adds a primary key named `id` (integer, bigint or uuid) and
- * the app's own properties. Nothing is registered until the app passes its entity to MikroORM.
+ * the app's own properties. `BaseUser` itself is not an entity and has no table.
  */
 export abstract class BaseUser {
   abstract id: UserId;
@@ -17,8 +17,9 @@ export abstract class BaseUser {
   email!: string;
 
   /**
-   * An argon2id hash in PHC form. Null: the user cannot sign in with a password. MikroORM loads it only on request
-   * (`lazy`) and never serializes it (`hidden`).
+   * The hash of the password: argon2id in the PHC string format, or a hash of an older system that `legacyPasswords`
+   * verifies. Null: the user cannot sign in with a password. MikroORM loads the hash only if a query asks for it
+   * (`lazy`), and never serializes it (`hidden`).
    */
   @Property({ type: 'text', nullable: true, lazy: true, hidden: true })
   passwordHash?: string | null;
@@ -37,7 +38,7 @@ export abstract class BaseUser {
   @Property({ type: 'boolean', default: true })
   isActive: boolean = true;
 
-  /** Whether the address is confirmed. With EMAIL_VERIFICATION=`none`, true from sign-up on. */
+  /** Whether the address is confirmed. If EMAIL_VERIFICATION is `none`, a sign-up sets it to true. */
   @Property({ type: 'boolean', default: false })
   emailVerified: boolean = false;
 }

@@ -10,14 +10,20 @@ import { weaknessOf } from './password-strength.js';
 /** Maximum length of a password, in characters after normalisation. */
 const MAX_LENGTH = 128;
 
-/** Minimum length of a personal word that is searched in passwords: shorter words occur in many others. */
+/**
+ * Minimum length of a personal word that a password is searched for. A shorter word, such as the name `Li`, also occurs
+ * within many ordinary words.
+ */
 const MIN_WORD_LENGTH = 3;
-/** Maximum number of personal words, so that a name with many words does not cost much time. */
+/** Maximum number of personal words that a password is searched for: each word costs time, and a name can have many. */
 const MAX_WORDS = 20;
 
 const ADVICE = 'use several words that have nothing to do with each other';
 
-/** What is known about the owner of a password. An attacker may know it too, and try it in guesses. */
+/**
+ * Facts about the owner of a password. An attacker may know them too, and use them to guess the password. Values that
+ * are not strings are ignored, because they can come from a request that is not validated yet.
+ */
 export interface PasswordOwnerFacts {
   readonly email?: unknown;
   readonly firstName?: unknown;
@@ -26,7 +32,9 @@ export interface PasswordOwnerFacts {
 
 /**
  * The rules for new passwords (NIST SP 800-63B §5.1.1.2): length, and resistance to guessing. They apply to every new
- * password: at sign-up, password change, reset and invitation. An app replaces the policy by a subclass in `services`.
+ * password: at sign-up, password change, reset and invitation.
+ *
+ * To replace the policy, pass a subclass: `createJwtAllauth({ services: [MyPolicy] })`.
  *
  * @example
  * ```ts
@@ -39,6 +47,7 @@ export interface PasswordOwnerFacts {
  * ```
  */
 export class PasswordPolicy {
+  /** Words of the app's own host name (PUBLIC_URL). */
   readonly #site: readonly string[];
 
   constructor(
@@ -53,15 +62,18 @@ export class PasswordPolicy {
   }
 
   /**
-   * What is wrong with a new password. An empty list: the password is allowed. Each text continues a sentence that
-   * begins with "The password", and never contains the password.
+   * Returns what is wrong with a new password, or an empty list if the password is allowed. Each text continues a
+   * sentence that begins with "The password", and never contains the password.
    */
   async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
     const fault = this.#fault(password, owner);
     return fault === undefined ? [] : [fault];
   }
 
-  /** The faults of a field of a request. Empty if the value is not a string, which other rules refuse. */
+  /**
+   * Checks the password in a field of a request. Returns `errors` for `validation_failed`, or an empty list if the
+   * password is allowed. A value that is not a string also gives an empty list: the rules of the field refuse it.
+   */
   async fieldErrors(field: string, password: unknown, owner: PasswordOwnerFacts): Promise<FieldError[]> {
     const messages = typeof password === 'string' ? await this.faults(password, owner) : [];
     return messages.length === 0 ? [] : [{ field, messages: [...messages] }];
@@ -73,8 +85,10 @@ export class PasswordPolicy {
     if (errors.length > 0) throw authError('validation_failed', { errors });
   }
 
+  /** The first fault that is found. Undefined if there is none. */
   #fault(password: string, owner: PasswordOwnerFacts): string | undefined {
     if (!password.isWellFormed()) return 'must be well-formed Unicode';
+    // Before the normalisation, which takes too long for longer texts.
     if (password.length > LONGEST_PASSWORD) return `must have at most ${MAX_LENGTH} characters`;
     const normal = normalizePassword(password);
     const length = [...normal].length;
@@ -89,6 +103,7 @@ export class PasswordPolicy {
   }
 }
 
+/** Words that an attacker who knows the owner may try: the address, its parts, and the names. */
 function contextOf(email: string, { firstName, lastName }: PasswordOwnerFacts): string[] {
   const [local = '', domain = ''] = email.split('@');
   const whole = [email.toLowerCase(), local.toLowerCase()].filter((word) => word.length >= MIN_WORD_LENGTH);
@@ -99,13 +114,16 @@ function contextOf(email: string, { firstName, lastName }: PasswordOwnerFacts): 
   ];
 }
 
-/** A host and its labels, without the top-level domain. */
+/**
+ * The whole host name, and the words of its labels. The last label, such as `com`, is left out, unless it is the only
+ * one.
+ */
 function wordsOfHost(host: string): string[] {
   const labels = host.toLowerCase().split('.');
   return [host.toLowerCase(), ...wordsOf(labels.slice(0, Math.max(1, labels.length - 1)).join(' '))];
 }
 
-/** The words of a text, in lower case. */
+/** The words of a text, in lower case, without those that are too short (MIN_WORD_LENGTH). */
 function wordsOf(name: string): string[] {
   return name
     .toLowerCase()

@@ -12,7 +12,7 @@ export interface Invitation {
   readonly lastName?: string;
 }
 
-/** Invites users. They complete the invitation by setting a password (`PasswordByMailService`). */
+/** Invites users. An invited user accepts by setting a password (`PasswordByMailService`). */
 export class InvitationService {
   constructor(
     protected readonly kernel: Pick<
@@ -31,9 +31,10 @@ export class InvitationService {
   ) {}
 
   /**
-   * Creates a user without a password and mails the link. The address is reserved until the invitation expires.
+   * Creates a user without a password, and mails a link with which the user sets one. No other user can get the address
+   * before the invitation expires.
    *
-   * @param caller the session of the access token; it must still be live
+   * @param caller session and user of the caller's access token; the session must not have ended
    * @throws permission_denied if the caller's role may not invite, or is lower than the role of the invitation
    * @throws email_already_registered, too_many_requests, token_not_valid, service_unavailable
    */
@@ -48,6 +49,7 @@ export class InvitationService {
     try {
       await this.kernel.database.transaction((em) => this.#invite(invitation, em));
     } catch (error) {
+      // A unique constraint of the app may be violated as well. The address is the reason if a user has it now.
       if (isUniqueViolation(error) && (await this.kernel.users.findByEmail(invitation.email))) {
         throw authError('email_already_registered');
       }

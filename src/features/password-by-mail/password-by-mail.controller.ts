@@ -20,7 +20,10 @@ import type { PasswordForm } from './password-form.js';
 
 const CLEARED = 'Clears the cookie of the link.';
 
-/** The routes from a mailed link to a new password. They are the same for a reset and an invitation. */
+/**
+ * The routes from a mailed link to a new password. A reset and an invitation have the same routes, but different paths
+ * and texts (`flow`).
+ */
 export function createMailedPasswordController(
   form: PasswordForm,
   flow: MailedPasswordFlow,
@@ -91,6 +94,7 @@ export function createMailedPasswordController(
       cookie,
       body: { form: { type: 'object', properties: fields, required: ['newPassword'] } },
       answers: { 200: { description: 'The password is set.', headers: { 'Set-Cookie': CLEARED }, isPage: true } },
+      // Only a cookie can sign the user in here: an HTML page cannot keep tokens.
       isMinting: settings.refreshTokenAsCookie,
     })
     async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {

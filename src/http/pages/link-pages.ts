@@ -4,7 +4,7 @@ import type { HttpResponse } from '../http-message.js';
 import { redirect, sendPage } from './page-response.js';
 import type { PageTemplates } from './page-templates.js';
 
-/** The pages that follow a mailed link, for apps without pages of their own. */
+/** Sends the HTML pages that a person sees after opening a mailed link, if the app has no page of its own. */
 export class LinkPages {
   constructor(
     private readonly templates: PageTemplates,
@@ -34,7 +34,7 @@ export class LinkPages {
     return sendPage(response, 200, this.templates.render('email-undone', { app: this.#app, link }));
   }
 
-  /** The form for a new password, with the fault of the last attempt. */
+  /** The form for a new password. `error` says what was wrong with the password that was sent before. */
   setPassword(
     response: HttpResponse,
     status: number,
@@ -44,13 +44,14 @@ export class LinkPages {
     return sendPage(response, status, this.templates.render('set-password', { ...form, app: this.#app, minLength }));
   }
 
-  /** The page after the password was set. The user may still have to sign in with the second factor. */
+  /** The page after the password was set. With `needsSecondFactor`, it asks the user to sign in with that factor. */
   done(response: HttpResponse, { needsSecondFactor = false } = {}): HttpResponse {
     return sendPage(response, 200, this.templates.render('done', { app: this.#app, needsSecondFactor }));
   }
 
   /** The page for an error that is not caused by the link. */
   error(response: HttpResponse, { httpCode, detail, retryAfter }: JwtAllauthError): HttpResponse {
+    // The error is temporary if it says when to retry.
     const isPassing = retryAfter !== undefined;
     if (isPassing) response.setHeader('Retry-After', String(retryAfter));
     const title = isPassing ? 'Please try again later' : 'This did not work';
@@ -61,6 +62,7 @@ export class LinkPages {
     );
   }
 
+  /** The name of the app in the pages: the host of PUBLIC_URL. */
   get #app(): string {
     return this.settings.publicUrl ? new URL(this.settings.publicUrl).host : '';
   }
