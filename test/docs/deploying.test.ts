@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../../src/testing/free-port.js';
 import { blocksOf, pages, rowsOf } from '../support/manual.js';
 import { ManualApp } from '../support/manual-app.js';
+import { runInProcess } from '../support/run-in-process.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { PASSWORD } from '../support/test-client.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -286,9 +287,17 @@ describe('docs/command-line.md', () => {
     }
   });
 
+  /** What a command prints about itself. */
+  async function helpOf(command: string): Promise<string> {
+    const args = command ? command.split(' ') : [];
+    const { code, stdout } = await runInProcess([...args, '--help']);
+    expect(code).toBe(0);
+    return stdout;
+  }
+
   test('has exactly the existing commands', async () => {
     const named = [...page.matchAll(/^\| \[`([^`]+)`\]/gm)].map(([, name = '']) => name);
-    const { stdout } = await app.shell('npx jwt-allauth --help; npx jwt-allauth sessions --help');
+    const stdout = (await helpOf('')) + (await helpOf('sessions'));
     const commands = [...stdout.matchAll(/^ {2}([a-z-]+) (?:\[options\])? /gm)].map(([, name = '']) => name);
     const groups = ['sessions', 'help'];
     const full = commands.map((name) => (['list', 'revoke'].includes(name) ? `sessions ${name}` : name));
@@ -302,17 +311,17 @@ describe('docs/command-line.md', () => {
     ['sessions', 'sessions revoke'],
     ['generate-keys', 'generate-keys'],
   ])('has in its section "%s" every option of `%s`', async (section, command) => {
-    const { stdout } = await app.shell(`npx jwt-allauth ${command} --help`);
+    const stdout = await helpOf(command);
     const ofProject = page.slice(0, page.indexOf('\n## '));
     const text = ofProject + sections.get(section);
     for (const [option] of stdout.matchAll(/--[a-z-]+(?: <[^>]+>)?(?= {2}|\n)/g)) {
       if (option !== '--help') expect(text, option).toContain(`\`${option}\``);
     }
     const options = [...text.matchAll(/^\| `(--[a-z-]+)[^|]*\|([^|]*)\|/gm)];
-    const others = await app.shell('npx jwt-allauth sessions list --help; npx jwt-allauth sessions revoke --help');
+    const others = (await helpOf('sessions list')) + (await helpOf('sessions revoke'));
     for (const [, option = '', initial = ''] of options) {
       const isProject = ['--orm', '--env'].includes(option) && section === 'generate-keys';
-      if (!isProject) expect(stdout + (section === 'sessions' ? others.stdout : ''), option).toContain(option);
+      if (!isProject) expect(stdout + (section === 'sessions' ? others : ''), option).toContain(option);
       const [, value = ''] = /^ `(.+)` $/.exec(initial) ?? [];
       if (value && !isProject && section !== 'sessions')
         expect(stdout.replace(/\s+/g, ' ')).toMatch(new RegExp(`default: "?${value}"?\\)`));
