@@ -12,6 +12,6 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 60_000,
     isolate: false, // setup.ts resets the state that all files of a process share
-    maxWorkers: availableParallelism() * 2, // many tests wait for timers that fire once a second
+    maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for timers that fire once a second
   },
 });
