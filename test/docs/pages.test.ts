@@ -98,3 +98,13 @@ test('the package on npm links to the repository, and contains all pages', () =>
   expect(manifest.bugs.url).toBe('https://github.com/jwt-allauth/jwt-allauth/issues');
   expect(manifest.files).toEqual(expect.arrayContaining(['dist/src', 'src', 'docs', 'CHANGELOG.md']));
 });
+
+test('the changelog has each entry once, and renamed names only under "Changed"', () => {
+  const sections = readFileSync('CHANGELOG.md', 'utf8').split(/^#+ /m);
+  const entries = sections.flatMap((section) => section.split(/^- /m).slice(1)).map((entry) => entry.trim());
+  const repeated = entries.filter((entry, index) => entries.indexOf(entry) !== index);
+  expect(repeated, 'git merges this file by union: delete the second copies').toEqual([]);
+  expect(sections.filter((section) => section.includes('- Renamed')).map((section) => section.split('\n')[0])).toEqual([
+    'Changed',
+  ]);
+});
