@@ -7,6 +7,7 @@ import type { AuthModule } from './module.js';
 import { createAuditEventEntity } from './observability/audit-event.entity.js';
 import { createRevocationEntity } from './sessions/revocation.entity.js';
 import { createSessionEntity, SESSION_ENTITY } from './sessions/session.entity.js';
+import { createChallengeEntity } from './sign-in/challenge.entity.js';
 import { createOneTimeKeyEntity } from './tokens/one-time-key.entity.js';
 import { createAccountEntity } from './users/account.entity.js';
 import type { BaseUser } from './users/base-user.entity.js';
@@ -33,7 +34,8 @@ export function modulesOf(orm: MikroORM): readonly AuthModule[] {
 /**
  * Makes the entities of the library and of the app's modules. Add them to the `entities` of the MikroORM options, next
  * to the app's own. The tables: sessions (with a cascading foreign key to the app's user), recent revocations, counters
- * of rate limits, audit log, keys of mailed links, unsent mails, unconfirmed sign-ups, and account states.
+ * of rate limits, audit log, keys of mailed links, unsent mails, unconfirmed sign-ups, account states, and sign-ins
+ * that wait for a second factor.
  */
 export function createAuthEntities({ user, modules = [] }: AuthEntitiesOptions): EntitySchema[] {
   const session = createSessionEntity(user);
@@ -47,6 +49,7 @@ export function createAuthEntities({ user, modules = [] }: AuthEntitiesOptions):
     createOutboxMailEntity(),
     createPendingSignUpEntity(),
     createAccountEntity(user),
+    createChallengeEntity(user),
     ...modules.flatMap(({ entities }) => entities?.(user) ?? []),
   ];
 }

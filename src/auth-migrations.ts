@@ -5,6 +5,7 @@ import type { AuthModule } from './module.js';
 import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
+import { AddSecondFactors } from './sign-in/second-factors.migration.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { ACCOUNT_ENTITY } from './users/account.entity.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
@@ -265,6 +266,7 @@ const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261129_e_sign_up_origins', class: AddSignUpOrigins },
   { name: 'JwtAllauth_20261130_a_session_worth', class: AddSessionContext },
   { name: 'JwtAllauth_20261130_b_accounts', class: AddAccounts },
+  { name: 'JwtAllauth_20261130_c_second_factors', class: AddSecondFactors },
 ];
 
 /**

@@ -40,6 +40,8 @@ export const ERRORS: ErrorTable<ErrorCode> = {
     detail: 'The e-mail address is not confirmed yet; open the link in the mail.',
   },
   [ErrorCode.SecondFactorRequired]: { status: 401, detail: 'A second factor is required; answer the challenge.' },
+  [ErrorCode.ChallengeNotValid]: { status: 401, detail: 'The challenge is not valid any more; sign in again.' },
+  [ErrorCode.ReauthenticationRequired]: { status: 401, detail: 'Authenticate again to do this.' },
   [ErrorCode.PermissionDenied]: { status: 403, detail: 'You are not allowed to do this.' },
   [ErrorCode.CsrfFailed]: { status: 403, detail: 'The request comes from an origin that is not trusted.' },
   [ErrorCode.NotFound]: { status: 404, detail: 'The requested URL does not exist.' },

@@ -17,6 +17,8 @@ export const ErrorCode = {
   NoActiveAccount: 'no_active_account',
   EmailNotVerified: 'email_not_verified',
   SecondFactorRequired: 'second_factor_required',
+  ChallengeNotValid: 'challenge_not_valid',
+  ReauthenticationRequired: 'reauthentication_required',
   PermissionDenied: 'permission_denied',
   CsrfFailed: 'csrf_failed',
   NotFound: 'not_found',
@@ -134,6 +136,11 @@ export class JwtAllauthError extends Error {
     this.retryAfter = retryAfter;
     this.reason = reason;
     this.#members = members;
+  }
+
+  /** Whether the problem details have an additional member of this name. */
+  hasMember(name: string): boolean {
+    return this.#members !== undefined && Object.hasOwn(this.#members, name);
   }
 
   /** The problem details of this error, as they are sent to the client (RFC 9457 §3). */

@@ -22,7 +22,7 @@ import { type AuthKernel, createAuthKernel } from './kernel.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Outbox } from './mail/outbox.js';
 import type { AuthModule, ModuleParts } from './module.js';
-import { assertModulesFit, sweepsOf } from './module-check.js';
+import { assertModulesFit, withApi } from './module-check.js';
 import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
@@ -32,6 +32,7 @@ import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput, settingsOf } from './settings/settings.js';
 import type { AppSignIn } from './sign-in/sign-in-attempt.js';
 import { STANDARD_MODULES } from './standard-modules.js';
+import { sweepsOf } from './sweeps.js';
 import type { TokenFactory } from './tokens/token-factory.js';
 import type { Tokens } from './tokens/tokens.js';
 import type { LegacyPasswords } from './users/legacy-passwords.js';
@@ -189,7 +190,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const authenticators = new Authenticators(options.authenticators ?? [], container, ofModules);
   const controllers = features.flatMap((feature) => feature.controllers ?? []);
   const server = new AuthServer({ ...kernel, authenticators }, controllers, container);
-  return {
+  return withApi(modules, features, {
     settings,
     prefix,
     controllers,
@@ -213,10 +214,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
       return server.options(app);
     },
     close: () => stopBackgroundWork(kernel, features),
-  };
+  });
 }
 
-/** Creates the parts of all modules, and adds their gates after the library's. */
+/** Creates the parts of all modules, and adds their gates and second factors to the sign-in. */
 async function createFeatures(
   kernel: AuthKernel,
   modules: readonly AuthModule[],
@@ -228,6 +229,7 @@ async function createFeatures(
     features.push({ ...made, controllers: switchedOn(made.controllers ?? [], routes) });
   }
   for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
+  for (const factor of features.flatMap(({ secondFactors = [] }) => secondFactors)) kernel.secondFactors.add(factor);
   return features;
 }
 

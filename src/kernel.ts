@@ -5,12 +5,10 @@ import type { ContainerInstance } from 'typedi';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata, Table } from './database/table.js';
-import { TableSweep } from './database/table-sweep.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
 import { type ControllerParts, createControllerParts } from './http/controller-parts.js';
 import { InputFields, type InputUse } from './http/input-fields.js';
 import type { InputClass } from './http/route-description.js';
-import { COUNTER_ENTITY } from './limits/counter.entity.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
 import { AccountMails } from './mail/account-mails.js';
@@ -22,7 +20,6 @@ import { MailTemplates } from './mail/mail-templates.js';
 import type { MailWords } from './mail/mail-words.js';
 import type { Mailer } from './mail/mailer.js';
 import { Outbox } from './mail/outbox.js';
-import { OUTBOX_MAIL_ENTITY } from './mail/outbox-mail.entity.js';
 import { SmtpMailer } from './mail/smtp-mailer.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
@@ -45,19 +42,19 @@ import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
-import { sweepOfRevocations, sweepOfSessions } from './sessions/session-purge.js';
 import { SessionStore } from './sessions/session-store.js';
 import { TokenChoice } from './sessions/token-choice.js';
 import { readEncryptionKey } from './settings/encryption-key.js';
 import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
+import { Challenges } from './sign-in/challenges.js';
 import { LoginFailures } from './sign-in/login-failures.js';
 import { LoginLimiter } from './sign-in/login-limiter.js';
 import { PasswordProof } from './sign-in/password-proof.js';
+import { SecondFactors } from './sign-in/second-factors.js';
 import { SignInService } from './sign-in/sign-in.service.js';
 import { KeyRing } from './tokens/key-ring.js';
-import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { OneTimeKeys } from './tokens/one-time-keys.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
 import { TokenFactory } from './tokens/token-factory.js';
@@ -67,7 +64,6 @@ import type { LegacyPasswords } from './users/legacy-passwords.js';
 import { PasswordHasher } from './users/password-hasher.js';
 import { PasswordPolicy } from './users/password-policy.js';
 import { prepareStrengthEstimate } from './users/password-strength.js';
-import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 import { PendingSignUps } from './users/pending-sign-ups.js';
 import { SignUpBrowsers } from './users/sign-up-browsers.js';
 import { UserService } from './users/user.service.js';
@@ -171,6 +167,9 @@ export interface AuthKernel extends MailParts {
   readonly loginLimiter: LoginLimiter;
   readonly loginFailures: LoginFailures;
   readonly passwordProof: PasswordProof;
+  /** The sign-ins that wait for a second factor. */
+  readonly challenges: Challenges;
+  readonly secondFactors: SecondFactors;
   /** Opens sessions. All ways to sign in use it. */
   readonly signIn: SignInService;
   /** What controllers need in addition to services. */
@@ -183,8 +182,11 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
   const mails = withMails(withSessions(await withUsers(foundation, options)), options);
   const { make, journal } = mails;
   const limits = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
-  const signIn = { passwordProof: new PasswordProof(limits), signIn: make(SignInService, mails) };
-  return { ...limits, ...signIn, http: createControllerParts(limits) };
+  const challenges = new Challenges(mails);
+  const secondFactors = new SecondFactors({ ...mails, challenges });
+  const signIn = make(SignInService, { ...mails, challenges, secondFactors });
+  const door = { challenges, secondFactors, passwordProof: new PasswordProof(limits), signIn };
+  return { ...limits, ...door, http: createControllerParts(limits) };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
@@ -284,17 +286,4 @@ function defaultMailer(settings: Settings): Mailer {
   const nameOf = namesOf(settings);
   const message = `is required in production if ${nameOf('publicUrl')} is set, unless the app passes a mailer`;
   throw new SettingsError([{ setting: nameOf('smtpUrl'), message }]);
-}
-
-/** What `purge` deletes from the library's own tables, by name. */
-export function kernelSweeps({ database, orm, settings }: AuthKernel): Readonly<Record<string, TableSweep>> {
-  const table = (name: string) => Table.named(orm, name);
-  return {
-    sessions: sweepOfSessions(database, orm, settings),
-    revocations: sweepOfRevocations(database, orm, settings),
-    counters: new TableSweep(database, table(COUNTER_ENTITY), { since: 'resetsAt' }),
-    oneTimeKeys: new TableSweep(database, table(ONE_TIME_KEY_ENTITY), { since: 'expiresAt' }),
-    mails: new TableSweep(database, table(OUTBOX_MAIL_ENTITY), { since: 'expiresAt' }),
-    signUps: new TableSweep(database, table(PENDING_SIGN_UP_ENTITY), { since: 'expiresAt' }),
-  };
 }

@@ -1,8 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { authMigrations } from './auth-migrations.js';
-import type { TableSweep } from './database/table-sweep.js';
 import { ERRORS } from './error-table.js';
-import { type AuthKernel, kernelSweeps } from './kernel.js';
 import type { AuthModule, ModuleParts } from './module.js';
 
 /**
@@ -46,13 +44,16 @@ function reserveNames(taken: Set<string>, names: readonly string[], faultOf: (na
   }
 }
 
-/** What `purge` deletes, by name. @throws TypeError if two sweeps have the same name: one of them would not run */
-export function sweepsOf(kernel: AuthKernel, modules: readonly AuthModule[], features: readonly ModuleParts[]) {
-  const sweeps: Record<string, TableSweep> = { ...kernelSweeps(kernel) };
-  for (const [index, feature] of features.entries()) {
-    const double = Object.keys(feature.sweeps ?? {}).find((name) => Object.hasOwn(sweeps, name));
-    if (double) throw new TypeError(`module ${modules[index]?.name}: the sweep ${double} exists already`);
-    Object.assign(sweeps, feature.sweeps);
+/** Adds the objects that modules have for the app's code. @throws TypeError if two have the same name */
+export function withApi<T extends object>(
+  modules: readonly AuthModule[],
+  features: readonly ModuleParts[],
+  auth: T,
+): T {
+  for (const [index, { api = {} }] of features.entries()) {
+    const double = Object.keys(api).find((name) => name in auth);
+    if (double) throw new TypeError(`module ${modules[index]?.name}: the property ${double} exists already`);
+    Object.assign(auth, api);
   }
-  return sweeps;
+  return auth;
 }

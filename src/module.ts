@@ -6,6 +6,7 @@ import type { ErrorTable } from './error-table.js';
 import type { AuthKernel } from './kernel.js';
 import type { MailWords } from './mail/mail-words.js';
 import type { Class } from './service-maker.js';
+import type { SecondFactor } from './sign-in/second-factor.js';
 import type { SignInGate } from './sign-in/sign-in-gate.js';
 import type { BaseUser } from './users/base-user.entity.js';
 
@@ -43,6 +44,13 @@ export interface ModuleParts {
   readonly controllers?: readonly Class<object>[];
   /** Gates that every sign-in must pass, after the library's own gates, in this order. */
   readonly gates?: readonly SignInGate[];
+  /** Kinds of second factors. A sign-in asks for them after all gates. */
+  readonly secondFactors?: readonly SecondFactor[];
+  /**
+   * Objects for the app's code, by the name of the property of `JwtAllauth`. The module declares their types by
+   * declaration merging of `JwtAllauth`.
+   */
+  readonly api?: Readonly<Record<string, object>>;
   /** What `purge` deletes, by the name that the result of a purge has for it. */
   readonly sweeps?: Readonly<Record<string, TableSweep>>;
   /** Authenticators for requests without an access token of this library. They are called after the app's own. */

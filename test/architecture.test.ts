@@ -20,7 +20,7 @@ const LAYERS = [
   ['http'],
   ['service-maker', 'kernel', 'module', 'client-calls'],
   ['features'],
-  ['standard-modules', 'jwt-allauth', 'auth-server', 'auth-entities', 'auth-migrations', 'module-check'],
+  ['standard-modules', 'jwt-allauth', 'auth-server', 'auth-entities', 'auth-migrations', 'module-check', 'sweeps'],
   ['cli', 'index', 'module-kit', 'client', 'openapi'],
   ['testing'],
 ];
@@ -216,7 +216,7 @@ describe('the sources', () => {
     for (const { path } of files) {
       expect(path).not.toMatch(vague);
       expect(path).toMatch(
-        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(module|entity|service|controller|input|decorator|middleware|mails|client))?\.ts$/,
+        /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(module|settings|entity|migration|service|controller|input|decorator|middleware|mails|client))?\.ts$/,
       );
     }
   });

@@ -42,7 +42,11 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
 }
 
 /** Errors with status 401 that are not about the access token of the request. */
-const NOT_ABOUT_TOKEN: readonly string[] = [ErrorCode.IncorrectCredentials, ErrorCode.SecondFactorRequired];
+const NOT_ABOUT_TOKEN: readonly string[] = [
+  ErrorCode.IncorrectCredentials,
+  ErrorCode.SecondFactorRequired,
+  ErrorCode.ChallengeNotValid,
+];
 
 /** The `WWW-Authenticate` header. It has an `error` only if a token was sent (RFC 6750 §3). */
 function bearerChallenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {

@@ -43,6 +43,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     user: account.column('user'),
     state: account.column('state'),
     epoch: account.column('credentialEpoch'),
+    factors: account.column('secondFactors'),
   };
   const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims",
@@ -55,7 +56,8 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
   return {
     owner: `
-      select ${user.columns('u')}, coalesce(a.${a.epoch}, 0) as "${SESSION_PREFIX}credentialEpoch"
+      select ${user.columns('u')}, coalesce(a.${a.epoch}, 0) as "${SESSION_PREFIX}credentialEpoch",
+        coalesce(a.${a.factors}, '{}') as "${SESSION_PREFIX}secondFactors"
       from ${user.name} u left join ${account.name} a on a.${a.user} = u.${u.id}
       where u.${u.id} = $1 and u.${u.isActive}`,
     insert: `

@@ -29,6 +29,14 @@ export interface FoundSession {
   readonly user: BaseUser;
 }
 
+/** An active user for whom a session is to be opened, just read. */
+export interface SessionOwner {
+  readonly user: BaseUser;
+  readonly credentialEpoch: number;
+  /** The names of the user's second factors. */
+  readonly secondFactors: readonly string[];
+}
+
 /** The names of the values that `find` reads. */
 const ROW_VALUES = Object.keys({
   jti: true,
@@ -90,14 +98,15 @@ export class SessionStore {
     this.#sql = sessionStatements(sessions, users.table, accounts, users.hasPlainClaims);
   }
 
-  /** Reads an active user and the credential epoch, to open a session. */
-  async findOwner(
-    user: UserId,
-    em: EntityManager,
-  ): Promise<{ readonly user: BaseUser; readonly credentialEpoch: number } | undefined> {
+  /** Reads an active user, to open a session. */
+  async findOwner(user: UserId, em: EntityManager): Promise<SessionOwner | undefined> {
     const [row] = await this.database.query(this.#sql.owner, [user], em);
     if (!row) return undefined;
-    return { user: this.users.fromRow(em, row), credentialEpoch: Number(row[`${SESSION_PREFIX}credentialEpoch`]) };
+    return {
+      user: this.users.fromRow(em, row),
+      credentialEpoch: Number(row[`${SESSION_PREFIX}credentialEpoch`]),
+      secondFactors: row[`${SESSION_PREFIX}secondFactors`] as string[],
+    };
   }
 
   /**

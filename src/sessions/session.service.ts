@@ -18,7 +18,7 @@ import { clientAddress } from './client-network.js';
 import type { KnownNetworks } from './known-networks.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
 import { type SessionInfo, toSessionInfo } from './session-info.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionOwner, SessionStore } from './session-store.js';
 
 const DAY_SECONDS = 86_400;
 
@@ -49,6 +49,8 @@ export interface OpenOptions {
   readonly authTime?: number;
   /** Claims that are in every token of the session until it ends. They override those that `forUser` adds. */
   readonly claims?: CustomClaims;
+  /** The result of `ownerOf`, if the caller has it already. */
+  readonly owner?: SessionOwner;
 }
 
 /** Options for ending sessions. */
@@ -89,12 +91,9 @@ export class SessionService {
   async open(user: SignedInUser, options: OpenOptions = {}): Promise<Tokens> {
     const { em, client } = options;
     const context = this.#newContext(options);
-    const reader = em ?? this.kernel.database.fork();
-    const found = await this.kernel.sessionStore.findOwner(user.id, reader);
-    if (!found) throw authError('incorrect_credentials');
-    const owner = found.user;
+    const { user: owner, credentialEpoch } = options.owner ?? (await this.ownerOf(user.id, em));
     const proof = { id: user.id, passwordHash: user.passwordHash };
-    const checked = { ...proof, credentialEpoch: user.credentialEpoch ?? found.credentialEpoch };
+    const checked = { ...proof, credentialEpoch: user.credentialEpoch ?? credentialEpoch };
     const prepared = await this.kernel.tokens.prepare(owner, { session: context, client });
     const session = this.#newSession(context);
     const tokens = this.kernel.tokens.sign(prepared, session);
@@ -108,6 +107,13 @@ export class SessionService {
     else if (this.kernel.settings.maxSessionsPerUser !== undefined) await this.kernel.database.transaction(openIn);
     else await this.kernel.journal.runAudited(openIn);
     return tokens;
+  }
+
+  /** Reads the user for whom a session is to be opened. @throws incorrect_credentials if the user is not active */
+  async ownerOf(user: UserId, em = this.kernel.database.fork()): Promise<SessionOwner> {
+    const owner = await this.kernel.sessionStore.findOwner(user, em);
+    if (!owner) throw authError('incorrect_credentials');
+    return owner;
   }
 
   /** The live sessions of a user, most recently used first, at most 200. */

@@ -17,9 +17,11 @@ export function secondFactorRequired({ challenge, methods, expires_in }: Challen
 }
 
 /**
- * Whether an error asks for a second factor. If so, what the request asked for is done (the password is set, for
+ * Whether an error is a challenge. If so, what the request asked for is done (the password is set, for
  * example), and only the session is not open yet.
  */
 export function isChallenge(error: unknown): error is JwtAllauthError {
-  return error instanceof JwtAllauthError && error.code === ErrorCode.SecondFactorRequired;
+  return (
+    error instanceof JwtAllauthError && error.code === ErrorCode.SecondFactorRequired && error.hasMember('challenge')
+  );
 }

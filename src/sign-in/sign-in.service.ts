@@ -1,7 +1,9 @@
 import type { Database } from '../database/database.js';
 import { authError } from '../error-table.js';
 import type { AuthHooks } from '../sessions/auth-hooks.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
+import type { SessionEndings } from '../sessions/session-endings.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import type { Settings } from '../settings/settings.js';
 import { requestClientOf } from '../tokens/session-context.js';
@@ -9,15 +11,19 @@ import type { Tokens } from '../tokens/tokens.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { ActivityGate } from './activity-gate.js';
-import { BegunSignIn } from './begun-sign-in.js';
+import { BegunSignIn, tokensOf } from './begun-sign-in.js';
+import type { Challenges } from './challenges.js';
+import type { SecondFactorProof } from './second-factor.js';
+import type { SecondFactors } from './second-factors.js';
 import type { AppSignIn, SignInAttempt } from './sign-in-attempt.js';
 import type { SignInGate } from './sign-in-gate.js';
 import { VerifiedAddressGate } from './verified-address-gate.js';
 
 /**
  * Opens sessions for authenticated users. All ways to sign in use this service. The result is tokens, a challenge or a
- * refusal. The order of checks: user is active, address is confirmed, the app's `beforeSignIn`, the gates of modules.
- * Last comes the statement that inserts the session, which compares password hash, credential epoch and activity again.
+ * refusal. The order of checks: user is active, address is confirmed, the app's `beforeSignIn`, the gates of modules,
+ * the second factor. Last comes the statement that inserts the session, which compares password hash, credential epoch
+ * and activity again.
  */
 export class SignInService {
   readonly #ownGates: readonly SignInGate[];
@@ -31,6 +37,9 @@ export class SignInService {
       readonly users: UserService;
       readonly settings: Settings;
       readonly hooks: AuthHooks;
+      readonly sessionEndings: SessionEndings;
+      readonly challenges: Challenges;
+      readonly secondFactors: SecondFactors;
     },
   ) {
     this.#ownGates = [new ActivityGate(), new VerifiedAddressGate(kernel.settings)];
@@ -63,7 +72,35 @@ export class SignInService {
   ): Promise<Tokens> {
     const account = await this.kernel.users.findAccount(id, em);
     if (!account) throw authError('no_active_account');
-    return this.signIn({ user: { ...account, passwordHash }, amr: [method].flat(), client, claims, em });
+    const amr = [method].flat();
+    if (amr.includes('mfa'))
+      throw new TypeError('signIn: the method mfa comes from the second factors of modules only');
+    return this.signIn({ user: { ...account, passwordHash }, amr, client, claims, em });
+  }
+
+  /**
+   * Continues a sign-in that was answered with a challenge. The attempt is counted before the proof is looked at. The
+   * session is opened in the transaction that uses up challenge and proof, so that of two parallel right answers one
+   * opens a session.
+   *
+   * @throws challenge_not_valid, too_many_requests, and what `proof.verify`, a hook or a gate throws
+   */
+  async answer(challenge: string, proof: SecondFactorProof, client: SessionClient): Promise<Tokens> {
+    const { challenges, secondFactors } = this.kernel;
+    const { user, methods, amr, claims } = await challenges.find(challenge);
+    if (!methods.includes(proof.method)) throw authError('challenge_not_valid');
+    const attempt = { user, amr: [...new Set([...amr, ...proof.amr])], client, claims };
+    const answer = async () => {
+      const signIn = await this.begin(attempt);
+      return this.kernel.database.transaction(async (em) => {
+        await this.kernel.sessionEndings.lockUser(user.id, em);
+        const { user: current } = await challenges.claim(challenge, em);
+        await proof.verify(user.id, em);
+        // The proof may have raised the credential epoch. The lock excludes every other change.
+        return signIn.decide({ ...current, credentialEpoch: undefined }, em);
+      });
+    };
+    return tokensOf(await secondFactors.attempt(user.id, () => challenges.attempt(challenge, answer)));
   }
 
   /**
@@ -88,14 +125,14 @@ export class SignInService {
   }
 
   async #begin(attempt: Omit<SignInAttempt, 'user'>, account: () => Promise<BaseUser>): Promise<BegunSignIn> {
-    const { hooks, sessions } = this.kernel;
+    const { hooks } = this.kernel;
     if (hooks.beforeSignIn) {
       const { amr, client } = attempt;
       await hooks.beforeSignIn({ user: await account(), amr, client: requestClientOf(client) });
     }
     // The library's own gates run again, because the user may have changed meanwhile, and a new user has not passed
     // them.
-    return new BegunSignIn(attempt, [...this.#ownGates, ...this.#addedGates], sessions);
+    return new BegunSignIn(attempt, [...this.#ownGates, ...this.#addedGates], this.kernel);
   }
 
   async #read({ user, em }: SignInAttempt): Promise<BaseUser> {

@@ -2,7 +2,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import { createMailedKey, hashOfMailedKey as hashOf, isMailedKey } from '../secrets/mailed-key.js';
+import { createRandomKey, hashOfRandomKey as hashOf, isRandomKey } from '../secrets/random-key.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { normalizeEmail } from '../users/email.js';
 import type { UserService } from '../users/user.service.js';
@@ -67,7 +67,7 @@ export class OneTimeKeys {
 
   /** Makes and stores a key. @param seconds lifetime of the key */
   async issue(purpose: KeyPurpose, user: UserId, email: string, seconds: number, em: EntityManager): Promise<string> {
-    const key = createMailedKey();
+    const key = createRandomKey();
     await this.remember(key, { purpose, user, email }, seconds, em);
     return key;
   }
@@ -84,7 +84,7 @@ export class OneTimeKeys {
 
   /** Finds a valid key that has one of the purposes. Does not use it up. */
   async find(key: string, purposes: readonly KeyPurpose[], em?: EntityManager): Promise<OneTimeKey | undefined> {
-    if (!isMailedKey(key)) return undefined;
+    if (!isRandomKey(key)) return undefined;
     const parameters = [hashOf(key), purposes, new Date(this.kernel.clock.now())];
     const [found] = await this.kernel.database.query<OneTimeKey>(this.#sql.find, parameters, em);
     return found;
@@ -95,7 +95,7 @@ export class OneTimeKeys {
    * only one of two parallel requests gets it. Undefined: the key is not valid, or has another purpose.
    */
   async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
-    if (!isMailedKey(key)) return undefined;
+    if (!isRandomKey(key)) return undefined;
     // Locks the user's row first, so that a parallel deactivation, deletion or change of the address has committed.
     await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, purposes, em);
@@ -116,7 +116,7 @@ export class OneTimeKeys {
 
   /** Like `claim`, for `UNDO_PURPOSES`. Also deletes the undo keys that were issued later. */
   async claimUndo(key: string, em: EntityManager): Promise<OneTimeKey | undefined> {
-    if (!isMailedKey(key)) return undefined;
+    if (!isRandomKey(key)) return undefined;
     await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, UNDO_PURPOSES, em);
     if (!found) return undefined;

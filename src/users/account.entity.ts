@@ -23,6 +23,8 @@ export function createAccountEntity(user: () => EntityClass<BaseUser>): EntitySc
       invitationExpiresAt: p.datetime(3).nullable(),
       /** The number of credential changes. See `Accounts`. */
       credentialEpoch: p.integer().default(0),
+      /** The names of the second factors that the user has, such as `totp`. */
+      secondFactors: p.array().defaultRaw("'{}'"),
     },
   });
 }

@@ -7,10 +7,10 @@ import type { UserId } from './base-user.entity.js';
 import type { UserService } from './user.service.js';
 
 /**
- * The state of accounts: whether a user was invited and has never signed in, and the credential epoch, which counts
- * changes of credentials. A sign-in reads the epoch together with the password hash. The statement that opens the
- * session compares it (`SessionStore.insert`), so that a sign-in fails if the credentials have changed meanwhile. The
- * same statement changes the state `invited` to `in_use`.
+ * The state of accounts: whether a user was invited and has never signed in, which second factors the user has, and the
+ * credential epoch, which counts changes of credentials. A sign-in reads the epoch together with the password hash. The
+ * statement that opens the session compares it (`SessionStore.insert`), so that a sign-in fails if the credentials have
+ * changed meanwhile. The same statement changes the state `invited` to `in_use`.
  *
  * Each statement has an equality condition on the user, and locks the user's row before the account's.
  */
@@ -42,6 +42,16 @@ export class Accounts {
     await this.kernel.database.query(this.#sql.raiseEpoch, [user], em);
   }
 
+  /**
+   * Stores that a user has a second factor, or has it no more, and records a credential change. Call it in the
+   * transaction of the change.
+   *
+   * @param name the name of the `SecondFactor`
+   */
+  async setSecondFactor(user: UserId, name: string, has: boolean, em: EntityManager): Promise<void> {
+    await this.kernel.database.query(this.#sql.setFactor, [user, name, has ? [name] : []], em);
+  }
+
   /** Whether a user was invited and has never signed in. The invitation may have expired. */
   async isInvited(user: UserId, em: EntityManager): Promise<boolean> {
     return (await this.kernel.database.query(this.#sql.invited, [user], em)).length > 0;
@@ -55,19 +65,30 @@ export class Accounts {
 }
 
 function statements(account: Table, user: Table) {
-  const [owner, state, expiresAt, epoch] = ['user', 'state', 'invitationExpiresAt', 'credentialEpoch'].map((name) =>
-    account.column(name),
-  );
+  const a = {
+    user: account.column('user'),
+    state: account.column('state'),
+    expiresAt: account.column('invitationExpiresAt'),
+    epoch: account.column('credentialEpoch'),
+    factors: account.column('secondFactors'),
+  };
   const id = user.column('id');
-  const invited = `select 1 from ${account.name} where ${owner} = $1 and ${state} = 'invited'`;
+  const owner = `owner as (select ${id} from ${user.name} where ${id} = $1 for no key update)`;
+  const invited = `select 1 from ${account.name} where ${a.user} = $1 and ${a.state} = 'invited'`;
   return {
     invite: `
-      insert into ${account.name} (${owner}, ${state}, ${expiresAt}, ${epoch}) values ($1, 'invited', $2, 0)`,
+      insert into ${account.name} (${a.user}, ${a.state}, ${a.expiresAt}, ${a.epoch}) values ($1, 'invited', $2, 0)`,
     raiseEpoch: `
-      with owner as (select ${id} from ${user.name} where ${id} = $1 for no key update)
-      insert into ${account.name} as a (${owner}, ${state}, ${epoch}) select ${id}, 'in_use', 1 from owner
-      on conflict (${owner}) do update set ${state} = 'in_use', ${epoch} = a.${epoch} + 1`,
+      with ${owner}
+      insert into ${account.name} as a (${a.user}, ${a.state}, ${a.epoch}) select ${id}, 'in_use', 1 from owner
+      on conflict (${a.user}) do update set ${a.state} = 'in_use', ${a.epoch} = a.${a.epoch} + 1`,
+    setFactor: `
+      with ${owner}
+      insert into ${account.name} as a (${a.user}, ${a.state}, ${a.epoch}, ${a.factors})
+      select ${id}, 'in_use', 1, $3::text[] from owner
+      on conflict (${a.user}) do update set ${a.state} = 'in_use', ${a.epoch} = a.${a.epoch} + 1,
+        ${a.factors} = array_remove(a.${a.factors}, $2::text) || $3::text[]`,
     invited,
-    expired: `${invited} and ${expiresAt} <= $2`,
+    expired: `${invited} and ${a.expiresAt} <= $2`,
   };
 }

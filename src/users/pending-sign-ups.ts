@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
-import { hashOfMailedKey, isMailedKey } from '../secrets/mailed-key.js';
+import { hashOfRandomKey, isRandomKey } from '../secrets/random-key.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from './email.js';
 import { PENDING_SIGN_UP_ENTITY } from './pending-sign-up.entity.js';
@@ -75,7 +75,7 @@ export class PendingSignUps {
     em: EntityManager,
   ): Promise<string> {
     const address = normalizeEmail(email);
-    const hash = key === undefined ? null : hashOfMailedKey(key);
+    const hash = key === undefined ? null : hashOfRandomKey(key);
     const parameters = [address, passwordHash, toJson(fields), hash, this.#expiry, at ?? null, from ?? null];
     const [row] = await this.kernel.database.query<{ id: string }>(this.#sql.insert, parameters, em);
     await this.kernel.database.query(this.#sql.trim, [address], em);
@@ -84,10 +84,10 @@ export class PendingSignUps {
 
   /** Finds the sign-up that a mailed key confirms. */
   async find(key: string, em?: EntityManager): Promise<PendingSignUp | undefined> {
-    if (!isMailedKey(key)) return undefined;
+    if (!isRandomKey(key)) return undefined;
     const [found] = await this.kernel.database.query<PendingSignUp>(
       this.#sql.find,
-      [hashOfMailedKey(key), this.#now],
+      [hashOfRandomKey(key), this.#now],
       em,
     );
     return found && { ...found, id: String(found.id) };
@@ -99,7 +99,7 @@ export class PendingSignUps {
    * @returns false if the sign-up does not exist any more, or its key has expired or changed
    */
   async claim({ id, email }: PendingSignUp, key: string, em: EntityManager): Promise<boolean> {
-    const deleted = await this.kernel.database.query(this.#sql.claim, [id, hashOfMailedKey(key), this.#now], em);
+    const deleted = await this.kernel.database.query(this.#sql.claim, [id, hashOfRandomKey(key), this.#now], em);
     if (deleted.length === 0) return false;
     await this.voidAll(email, em);
     return true;
@@ -123,7 +123,7 @@ export class PendingSignUps {
 
   /** Replaces the key of a confirmable sign-up. */
   async renewKey(id: string, key: string, em: EntityManager): Promise<void> {
-    await this.kernel.database.query(this.#sql.renewKey, [id, hashOfMailedKey(key), this.#expiry], em);
+    await this.kernel.database.query(this.#sql.renewKey, [id, hashOfRandomKey(key), this.#expiry], em);
   }
 
   /** The confirmable sign-ups of an address, newest first. */

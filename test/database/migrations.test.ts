@@ -12,6 +12,7 @@ const WRONG = 'not the sentence that was chosen';
 const OURS = [
   'auth_account',
   'auth_audit_event',
+  'auth_challenge',
   'auth_counter',
   'auth_one_time_key',
   'auth_outbox_mail',
@@ -182,6 +183,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261129_e_sign_up_origins',
       'JwtAllauth_20261130_a_session_worth',
       'JwtAllauth_20261130_b_accounts',
+      'JwtAllauth_20261130_c_second_factors',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });

@@ -65,7 +65,15 @@ describe('a purge', () => {
 
     const result = await app.auth.purge.run(HURRY);
 
-    expect(result).toEqual({ sessions: 3, revocations: 2, counters: 2, oneTimeKeys: 0, mails: 0, signUps: 0 });
+    expect(result).toEqual({
+      sessions: 3,
+      revocations: 2,
+      counters: 2,
+      oneTimeKeys: 0,
+      mails: 0,
+      signUps: 0,
+      challenges: 0,
+    });
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_counter')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
@@ -77,6 +85,7 @@ describe('a purge', () => {
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
+      challenges: 0,
     });
   });
 
@@ -97,6 +106,7 @@ describe('a purge', () => {
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
+      challenges: 0,
     });
     expect(await all()).toEqual(before);
     expect(await app.auth.purge.run(HURRY)).toEqual({
@@ -106,6 +116,7 @@ describe('a purge', () => {
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
+      challenges: 0,
     });
   });
 
@@ -127,6 +138,7 @@ describe('a purge', () => {
       oneTimeKeys: 0,
       mails: 0,
       signUps: 0,
+      challenges: 0,
     });
     const deletions = sent.filter(({ text }) => text.includes('delete from'));
     expect(deletions.map(({ values }) => values[3])).toEqual([10, 10, 10, 10]);
@@ -341,6 +353,7 @@ test('the purge uses the app’s schema and its column names', async () => {
     oneTimeKeys: 0,
     mails: 0,
     signUps: 0,
+    challenges: 0,
   });
   const { rows: left } = await other.database.pool.query(
     'select (select count(*) from tenant.auth_session)::int as sessions, (select count(*) from tenant.auth_revocation)::int as revocations',

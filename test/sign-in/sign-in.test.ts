@@ -135,8 +135,8 @@ describe.each([RefreshToken, undefined])('signing in with a gate, with the token
     await app.signedUp(address);
     const { id } = await userBy(address);
     const openedAt = Math.floor(app.clock.now() / 1000);
-    const sessionBy = async (method: string[]) => {
-      const { access, refresh } = await app.auth.signIn({ id }, { method });
+    const sessionBy = async (amr: string[]) => {
+      const { access, refresh } = await app.auth.sessions.open({ id }, { amr });
       return Object.assign(app.client(), { access, refreshToken: refresh });
     };
     const [mailed, twofold] = [await sessionBy(['mail']), await sessionBy(['pwd', 'otp', 'mfa'])];
@@ -202,12 +202,19 @@ describe.each([RefreshToken, undefined])('signing in with a gate, with the token
 
   test('binds the claims of a sign-in by the app to its session', async () => {
     const { id } = await createOwner(app);
-    const how = { method: ['ticket', 'mfa'], claims: { tenant: 'acme' } };
+    const how = { method: ['ticket', 'hwk'], claims: { tenant: 'acme' } };
     const { access, refresh } = await app.auth.signIn({ id }, how);
     const client = Object.assign(app.client(), { access, refreshToken: refresh });
     expect((await client.refresh()).status).toBe(200);
     for (const token of [access, refresh, client.access, client.refreshToken])
-      expect(claimsOf(token)).toMatchObject({ amr: ['ticket', 'mfa'], tenant: 'acme' });
+      expect(claimsOf(token)).toMatchObject({ amr: ['ticket', 'hwk'], tenant: 'acme' });
+  });
+
+  test('does not let the app claim a second factor that no module has checked', async () => {
+    const { id, live } = await createOwner(app);
+    const claimed = app.auth.signIn({ id }, { method: ['ticket', 'mfa'] });
+    await expect(claimed).rejects.toThrow('the method mfa comes from the second factors of modules only');
+    expect(await live()).toBe(1);
   });
 
   test('throws a challenge, a refusal and no_active_account to the app, without a session', async () => {

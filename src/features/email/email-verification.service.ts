@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
 import type { AuthKernel } from '../../kernel.js';
-import { createMailedKey } from '../../secrets/mailed-key.js';
+import { createRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { BegunSignIn } from '../../sign-in/begun-sign-in.js';
 import { isRefusal } from '../../sign-in/refusal.js';
@@ -84,7 +84,7 @@ export class EmailVerificationService {
     if (!own && waiting.length > 1) return this.kernel.mails.sendSeveralSignUps(normalizeEmail(email), em);
     const signUp = own ?? waiting[0];
     if (signUp) {
-      const key = createMailedKey();
+      const key = createRandomKey();
       await this.kernel.signUps.renewKey(signUp.id, key, em);
       return this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), signUp, em);
     }

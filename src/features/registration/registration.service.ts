@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
-import { createMailedKey } from '../../secrets/mailed-key.js';
+import { createRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
@@ -112,7 +112,7 @@ export class RegistrationService {
     await this.kernel.addresses.lock(email, em);
     const isTaken = await this.kernel.addresses.isTaken(email, em);
     if (isTaken && !this.kernel.settings.preventEnumeration) throw authError('email_already_registered');
-    const key = isTaken ? undefined : createMailedKey();
+    const key = isTaken ? undefined : createRandomKey();
     const origin = this.kernel.mails.originOf(newUser);
     const person = { email, passwordHash, fields: { firstName, lastName, added: fields } };
     const id = await this.kernel.signUps.add(person, origin, key, em);

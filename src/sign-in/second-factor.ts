@@ -1,0 +1,39 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { RateLimit } from '../settings/rate-limit.js';
+import type { UserId } from '../users/base-user.entity.js';
+
+/** A kind of second factor, which a module adds (`ModuleParts.secondFactors`). */
+export interface SecondFactor {
+  /** Its name in the account state of users who have it (`Accounts.setSecondFactor`), such as `totp`. */
+  readonly name: string;
+  /**
+   * True: every sign-in of a user who has it needs a second factor. False: it can answer a challenge, but does not
+   * cause one.
+   */
+  readonly isAlwaysAsked: boolean;
+  /**
+   * Set if every user must have a second factor: the method with which a user without one sets one up at the sign-in,
+   * such as `totp_setup`.
+   */
+  readonly setupMethod?: string;
+  /** Limits of wrong answers for one user, over all challenges and all second factors. */
+  readonly limits: readonly RateLimit[];
+  /** The methods that a user who has this factor can use now, such as `totp` and `recovery_code`. */
+  methodsOf(user: UserId, em?: EntityManager): Promise<readonly string[]>;
+}
+
+/** An answer to a challenge. */
+export interface SecondFactorProof {
+  /** One of the methods of the challenge. */
+  readonly method: string;
+  /** What it adds to the `amr` of the session. Contains `mfa`. */
+  readonly amr: readonly string[];
+  /**
+   * Checks the proof and uses it up, in the transaction that opens the session. The transaction holds a lock on the
+   * user's row.
+   *
+   * @throws an error with a status from 400 to 499 if the proof is wrong. It is counted as a wrong answer, and the
+   * transaction is rolled back
+   */
+  verify(user: UserId, em: EntityManager): Promise<void>;
+}

@@ -1,0 +1,101 @@
+import { createHmac, type KeyObject } from 'node:crypto';
+import { authError } from '../error-table.js';
+import type { Counters, LimitedCounter } from '../limits/counters.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import type { SessionOwner } from '../sessions/session-store.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { Challenges } from './challenges.js';
+import { isRefusal } from './refusal.js';
+import type { SecondFactor } from './second-factor.js';
+import type { SignInAttempt } from './sign-in-attempt.js';
+
+/** Decides whether a sign-in needs a second factor, and limits wrong answers. Without modules it has no factors. */
+export class SecondFactors {
+  readonly #factors: SecondFactor[] = [];
+  /** Makes the keyed hashes of users. With another key, all counters are reset. */
+  readonly #key: KeyObject;
+
+  constructor(
+    protected readonly kernel: {
+      readonly counters: Counters;
+      readonly encryption: EncryptionKeys;
+      readonly challenges: Challenges;
+    },
+  ) {
+    this.#key = kernel.encryption.hashKey('second factor limits');
+  }
+
+  /** Adds a kind of second factor. Call it only during start-up. */
+  add(factor: SecondFactor): void {
+    this.#factors.push(factor);
+  }
+
+  /** Whether an app has second factors. */
+  get isInUse(): boolean {
+    return this.#factors.length > 0;
+  }
+
+  /**
+   * Whether a user has a second factor that a sign-in must ask for.
+   *
+   * @param owned the names of the user's second factors (`SessionOwner.secondFactors`)
+   */
+  isAskedOf(owned: readonly string[]): boolean {
+    return this.#factors.some(({ name, isAlwaysAsked }) => owned.includes(name) && (isAlwaysAsked || this.#isRequired));
+  }
+
+  /**
+   * Passes a sign-in that has a second factor or needs none. Otherwise stores a challenge, in the transaction of the
+   * attempt.
+   *
+   * @throws second_factor_required with the challenge
+   */
+  async assertProved(attempt: SignInAttempt, owner: SessionOwner): Promise<void> {
+    if (!this.isInUse || attempt.amr.includes('mfa')) return;
+    if (this.isAskedOf(owner.secondFactors)) {
+      const owned = this.#factors.filter(({ name }) => owner.secondFactors.includes(name));
+      const methods = await Promise.all(owned.map((factor) => factor.methodsOf(attempt.user.id, attempt.em)));
+      throw await this.kernel.challenges.issue(attempt, owner, methods.flat());
+    }
+    const setup = this.#factors.flatMap(({ setupMethod = [] }) => setupMethod);
+    if (setup.length > 0) throw await this.kernel.challenges.issue(attempt, owner, setup);
+  }
+
+  /**
+   * Runs the check of a second factor if the user's limits allow another wrong answer. The attempt is counted first, so
+   * that parallel guesses are all counted. It is subtracted again unless `check` throws an error with a status from 400
+   * to 499.
+   *
+   * @throws too_many_requests, and what `check` throws
+   */
+  async attempt<T>(user: UserId, check: () => Promise<T>): Promise<T> {
+    const { counted, retryAfter } = await this.kernel.counters.reserve(this.#countersOf(user));
+    if (retryAfter !== undefined) {
+      const detail = 'There were too many wrong answers; try again later.';
+      throw authError('too_many_requests', { detail, retryAfter });
+    }
+    // The result of a check that has passed is worth more than an exact counter.
+    const release = () => this.kernel.counters.release(counted).catch(() => {});
+    try {
+      const result = await check();
+      await release();
+      return result;
+    } catch (error) {
+      if (!isRefusal(error)) await release();
+      throw error;
+    }
+  }
+
+  get #isRequired(): boolean {
+    return this.#factors.some(({ setupMethod }) => setupMethod !== undefined);
+  }
+
+  #countersOf(user: UserId): LimitedCounter[] {
+    const limits = this.#factors.flatMap((factor) => factor.limits);
+    return limits.map((limit) => ({ limit, key: this.#hash([String(user), limit.count, limit.seconds]) }));
+  }
+
+  #hash(parts: readonly unknown[]): string {
+    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
+  }
+}
