@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Settings } from '../../src/index.js';
 import { variableOf } from '../../src/settings/settings-from-env.js';
-import { pages } from '../support/manual.js';
+import { blocks, pages } from '../support/manual.js';
 
 const LONGEST_README = 200;
 const LONGEST_PAGE = 250;
@@ -58,6 +58,11 @@ describe.each([...pages])('%s', (path, text) => {
     expect(text.replace(/```[\s\S]*?```/g, '').match(/^# .+$/gm)).toEqual([text.split('\n')[0]]);
   });
 
+  test('begins with a paragraph, which says what the page is for', () => {
+    const [, blank, beginning] = text.split('\n');
+    expect([blank, beginning]).toEqual(['', expect.stringMatching(/^[\w`@[]/)]);
+  });
+
   test('links only to existing files and anchors', () => {
     for (const link of linksOf(text)) {
       const place = placeOf(link, path);
@@ -83,6 +88,11 @@ const settings = Object.keys(new Settings()).map((name) => variableOf(name).repl
 test.each([...pages])('%s says that the variables of settings have a prefix, if it leaves it out', (path, text) => {
   const short = settings.filter((name) => name.includes('_') && new RegExp(`(?<![\\w/#])${name}(?!\\w)`).test(text));
   if (short.length > 0 && path !== 'CONTRIBUTING.md') expect(text, short.join()).toMatch(/begins? with `JWT_ALLAUTH_`/);
+});
+
+test('no example drops tables that MikroORM does not know', () => {
+  const updates = blocks.flatMap(({ text }) => text.match(/schema\.update\(.*?\)/g) ?? []);
+  expect(new Set(updates)).toEqual(new Set(['schema.update({ safe: true })']));
 });
 
 test('the index of the manual lists every page once', () => {
