@@ -60,7 +60,7 @@ describe.each([...pages])('%s', (path, text) => {
 
   test('begins with a paragraph, which says what the page is for', () => {
     const [, blank, beginning] = text.split('\n');
-    expect([blank, beginning]).toEqual(['', expect.stringMatching(/^[\w`@[]/)]);
+    expect([blank, beginning]).toEqual(['', expect.stringMatching(/^(?!```)[\w`@[]/)]);
   });
 
   test('links only to existing files and anchors', () => {
