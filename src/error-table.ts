@@ -68,6 +68,15 @@ export function tokenNotValid(reason: RefusalReason): JwtAllauthError {
   return authError('token_not_valid', { reason });
 }
 
+/**
+ * 401: the user authenticated too long ago for this request (RFC 9470).
+ *
+ * @param maxAge how old the proof may be, in seconds
+ */
+export function reauthenticationRequired(maxAge: number): JwtAllauthError {
+  return authError('reauthentication_required', { stepUp: { maxAge } });
+}
+
 /** 503: the database or another dependency is unreachable or overloaded. The client can retry the same request. */
 export function serviceUnavailable(cause?: unknown): JwtAllauthError {
   return authError('service_unavailable', { retryAfter: 5, cause });

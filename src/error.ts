@@ -87,6 +87,17 @@ export type RefusalReason =
   | 'no-active-user'
   | 'one-time-key';
 
+/** What a 401 asks of the user of a valid access token: a newer proof of identity, or a stronger one (RFC 9470 §3). */
+export type StepUp =
+  | {
+      /** How old the proof may be, in seconds. */
+      readonly maxAge: number;
+    }
+  | {
+      /** The required authentication context class. `mfa`: a second factor. */
+      readonly acrValues: string;
+    };
+
 /** The properties of a JwtAllauthError, except its code. */
 export interface JwtAllauthErrorOptions {
   /** The HTTP status. */
@@ -98,6 +109,8 @@ export interface JwtAllauthErrorOptions {
   readonly retryAfter?: number;
   /** Why a token was refused. Logged, never sent. */
   readonly reason?: RefusalReason;
+  /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
+  readonly stepUp?: StepUp;
   readonly cause?: unknown;
   /** Additional members of the problem details (RFC 9457 §3.2), which are sent. May replace `type` and `title`. */
   readonly members?: Readonly<Record<string, unknown>>;
@@ -117,6 +130,8 @@ export class JwtAllauthError extends Error {
   readonly retryAfter?: number;
   /** Why a token was refused. Logged, never sent. */
   readonly reason?: RefusalReason;
+  /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
+  readonly stepUp?: StepUp;
   readonly #members: Readonly<Record<string, unknown>> | undefined;
 
   /**
@@ -126,7 +141,7 @@ export class JwtAllauthError extends Error {
    */
   constructor(
     readonly code: string,
-    { status, detail, errors, retryAfter, reason, cause, members }: JwtAllauthErrorOptions,
+    { status, detail, errors, retryAfter, reason, stepUp, cause, members }: JwtAllauthErrorOptions,
   ) {
     super(detail, { cause });
     this.name = 'JwtAllauthError';
@@ -135,6 +150,7 @@ export class JwtAllauthError extends Error {
     this.errors = errors;
     this.retryAfter = retryAfter;
     this.reason = reason;
+    this.stepUp = stepUp;
     this.#members = members;
   }
 

@@ -1,11 +1,14 @@
 export { type AuthEntitiesOptions, createAuthEntities } from './auth-entities.js';
 export { authMigrations } from './auth-migrations.js';
 export type { AppServerOptions } from './auth-server.js';
+export type { AccessPredicate } from './authentication/access-predicate.js';
 export type { AccessRequest } from './authentication/access-request.js';
-export { type AccessPredicate, type AccessRule, EmailVerified } from './authentication/access-rule.js';
+export { type AccessRule, EmailVerified } from './authentication/access-rule.js';
 export type { Authenticator, AuthenticatorClass } from './authentication/authenticator.js';
+export { Fresh } from './authentication/fresh.js';
 export { LoadUser } from './authentication/load-user.decorator.js';
 export { Principal, type PrincipalClaims } from './authentication/principal.js';
+export { SecondFactor } from './authentication/second-factor.js';
 export { SessionCheck } from './authentication/session-check.decorator.js';
 export { SessionPrincipal } from './authentication/session-principal.js';
 export { Clock } from './clock.js';
@@ -17,6 +20,7 @@ export {
   type JwtAllauthErrorOptions,
   type ProblemDetails,
   type RefusalReason,
+  type StepUp,
   type TokenReuse,
 } from './error.js';
 export * from './features/account/index.js';

@@ -1,13 +1,8 @@
 import { Role } from '../users/role.js';
+import type { AccessPredicate } from './access-predicate.js';
 import type { AccessRequest } from './access-request.js';
+import { Fresh } from './fresh.js';
 import type { Principal } from './principal.js';
-
-/**
- * A condition for `@Authorized(predicate)`. It gets the principal and the request. Only `true` permits the request. It
- * runs after the body was parsed and before validation. It should not throw: an error that it throws becomes the
- * answer.
- */
-export type AccessPredicate = (principal: Principal, request: AccessRequest) => boolean | Promise<boolean>;
 
 /** An argument of `@Authorized`: a role number or a predicate. An array of them is accepted too. */
 export type AccessRule = number | AccessPredicate;
@@ -15,9 +10,9 @@ export type AccessRule = number | AccessPredicate;
 /** Permits principals whose e-mail address was confirmed when their access token was issued. */
 export const EmailVerified: AccessPredicate = (principal) => principal.emailVerified;
 
-/** Whether a value in `@Authorized(…)` is a role number or a predicate. */
+/** Whether a value in `@Authorized(…)` is a role number or a predicate. `Fresh` without a duration is neither. */
 export function isAccessRule(rule: unknown): rule is AccessRule {
-  return Number.isSafeInteger(rule) || typeof rule === 'function';
+  return Number.isSafeInteger(rule) || (typeof rule === 'function' && rule !== Fresh);
 }
 
 /**

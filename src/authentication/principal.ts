@@ -1,3 +1,5 @@
+import { Clock, toSeconds } from '../clock.js';
+
 /** Claims about the sender of a request. The claims of an access token have this shape too. */
 export interface PrincipalClaims {
   /** The user's primary key as a string, whatever its column type. */
@@ -6,11 +8,22 @@ export interface PrincipalClaims {
   readonly email_verified: boolean;
   /** The session id; undefined for a principal without a session. */
   readonly session?: string;
+  /** The methods by which the user authenticated (RFC 8176). */
+  readonly amr?: readonly string[];
+  /** When the user last authenticated, in seconds since the epoch (OpenID Connect Core §2). */
+  readonly auth_time?: number;
   readonly [custom: string]: unknown;
 }
 
+const SYSTEM_CLOCK = new Clock();
+
+/** How far in the future an `auth_time` may be, because the clocks of servers differ. */
+const MAX_SKEW_SECONDS = 60;
+
 /** The sender of a request. Creating and reading it needs no database query. */
 export class Principal {
+  readonly #clock: Clock;
+
   constructor(
     /** All claims, including custom ones. */
     readonly claims: PrincipalClaims,
@@ -19,7 +32,10 @@ export class Principal {
      * authenticator chose.
      */
     readonly kind: string,
-  ) {}
+    clock = SYSTEM_CLOCK,
+  ) {
+    this.#clock = clock;
+  }
 
   /** The user's primary key as a string, whatever its column type. */
   get id(): string {
@@ -37,5 +53,24 @@ export class Principal {
 
   get emailVerified(): boolean {
     return this.claims.email_verified;
+  }
+
+  /** The methods by which the user authenticated (RFC 8176), such as `pwd`, `otp` and `mfa`. Empty if not known. */
+  get amr(): readonly string[] {
+    const { amr } = this.claims;
+    return Array.isArray(amr) ? amr.filter((method) => typeof method === 'string') : [];
+  }
+
+  /** When the user last authenticated, in seconds since the epoch. Undefined if not known. */
+  get authTime(): number | undefined {
+    const { auth_time } = this.claims;
+    return Number.isSafeInteger(auth_time) ? auth_time : undefined;
+  }
+
+  /** How long ago the user authenticated, in seconds. Undefined if that is not known, or in the future. */
+  get authAge(): number | undefined {
+    if (this.authTime === undefined) return undefined;
+    const age = toSeconds(this.#clock.now()) - this.authTime;
+    return age < -MAX_SKEW_SECONDS ? undefined : Math.max(0, age);
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Clock } from '../clock.js';
 import { requestEntityManager } from '../database/request-context.js';
 import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
@@ -44,6 +45,7 @@ export class RequestAuthentication {
       readonly orm: MikroORM;
       readonly sessionChecker: SessionChecker;
       readonly settings: Settings;
+      readonly clock: Clock;
       readonly authenticators: Authenticators;
       /** Knows the requests to the library's routes. These routes manage accounts and accept sessions only. */
       readonly requests: { hasReachedController(request: object): boolean };
@@ -102,7 +104,7 @@ export class RequestAuthentication {
     token: string,
     mode: SessionCheckMode = this.kernel.settings.accessTokenSessionCheck,
   ): SessionPrincipal | Promise<SessionPrincipal> {
-    const principal = new SessionPrincipal(this.kernel.tokens.verifyAccess(token));
+    const principal = new SessionPrincipal(this.kernel.tokens.verifyAccess(token), this.kernel.clock);
     const checking = this.kernel.sessionChecker.check(principal.claims, mode);
     return checking ? checking.then(() => principal) : principal;
   }

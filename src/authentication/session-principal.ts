@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import type { TokenClaims } from '../tokens/claims.js';
 import { Principal } from './principal.js';
 
@@ -7,8 +8,8 @@ import { Principal } from './principal.js';
 export class SessionPrincipal extends Principal {
   declare readonly claims: TokenClaims;
 
-  constructor(claims: TokenClaims) {
-    super(claims, 'session');
+  constructor(claims: TokenClaims, clock?: Clock) {
+    super(claims, 'session', clock);
   }
 
   override get session(): string {

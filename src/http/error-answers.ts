@@ -1,5 +1,5 @@
 import { bearerToken } from '../authentication/request-authentication.js';
-import { ErrorCode, type JwtAllauthError } from '../error.js';
+import { ErrorCode, type JwtAllauthError, type StepUp } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import { isChallenge } from '../sign-in/challenge.js';
@@ -33,8 +33,8 @@ export class ErrorAnswers {
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
   if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', bearerChallenge(problem, request));
-  // This applies to the app's routes as well: the challenge is a secret of this client.
-  if (isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
+  // This applies to the app's routes as well: a challenge is a secret of this client, and a proof has an age.
+  if (problem.stepUp || isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
   response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -46,14 +46,21 @@ const NOT_ABOUT_TOKEN: readonly string[] = [
   ErrorCode.IncorrectCredentials,
   ErrorCode.SecondFactorRequired,
   ErrorCode.ChallengeNotValid,
+  ErrorCode.ReauthenticationRequired,
 ];
 
-/** The `WWW-Authenticate` header. It has an `error` only if a token was sent (RFC 6750 §3). */
-function bearerChallenge({ code, detail }: JwtAllauthError, request: HttpRequest): string {
-  if (bearerToken(request) === undefined || NOT_ABOUT_TOKEN.includes(code)) return 'Bearer';
+/** The `WWW-Authenticate` header. It has an `error` for a step-up (RFC 9470) and if a token was sent (RFC 6750 §3). */
+function bearerChallenge({ code, detail, stepUp }: JwtAllauthError, request: HttpRequest): string {
   // The detail may come from the app: it must not end the quoted string.
-  const description = detail.replace(/[^\x20-\x7e]|["\\]/g, '');
-  return `Bearer error="invalid_token", error_description="${description}"`;
+  const description = `error_description="${detail.replace(/[^\x20-\x7e]|["\\]/g, '')}"`;
+  if (stepUp) return `Bearer error="insufficient_user_authentication", ${requirementOf(stepUp)}, ${description}`;
+  if (bearerToken(request) === undefined || NOT_ABOUT_TOKEN.includes(code)) return 'Bearer';
+  return `Bearer error="invalid_token", ${description}`;
+}
+
+/** The parameter with what is asked of the user (RFC 9470 §3). */
+function requirementOf(stepUp: StepUp): string {
+  return 'maxAge' in stepUp ? `max_age="${stepUp.maxAge}"` : `acr_values="${stepUp.acrValues}"`;
 }
 
 /**

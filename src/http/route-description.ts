@@ -22,6 +22,8 @@ export interface RouteDescription {
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Error codes specific to this route. Their statuses come from the error tables. */
   readonly errors?: readonly string[];
+  /** Whether the route needs a fresh session (`kernel.freshness`). */
+  readonly isFresh?: boolean;
   /** Whether the route is rate limited (429). */
   readonly isLimited?: boolean;
   /** Whether the route issues tokens, so that errors of the app's token class are possible. */

@@ -19,6 +19,7 @@ import { BEARER } from './security-schemes.js';
 const { BadRequest, ValidationFailed, MalformedJson, NotAuthenticated, TokenNotValid, CsrfFailed, TooManyRequests } =
   ErrorCode;
 const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable } = ErrorCode;
+const { ReauthenticationRequired, SecondFactorRequired } = ErrorCode;
 const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** Describes a route of the library, including the errors that follow from what it reads and needs. */
@@ -73,13 +74,14 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 /** All error codes by status, sorted by status. */
 function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]> {
   const { description, isBearer, isRead, isGuarded, isPage } = route;
-  const { errors = [], body, isLimited, isMinting, isStatic } = description;
+  const { errors = [], body, isFresh, isLimited, isMinting, isStatic } = description;
   if (isStatic) return new Map();
   const isJson = isRead && !isPage;
   const codes: string[] = [
     ...(isJson && body !== undefined ? [ValidationFailed] : []),
     ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
     ...(isBearer ? [NotAuthenticated, TokenNotValid] : []),
+    ...(isFresh ? [ReauthenticationRequired, SecondFactorRequired] : []),
     ...(isGuarded ? [CsrfFailed] : []),
     ...(isRead ? [PayloadTooLarge] : []),
     ...(isChoosing(route) ? [BadRequest] : []),

@@ -43,7 +43,7 @@ export function problemAnswer(status: number, codes: readonly string[]): OpenApi
 
 function headersOf(status: number): OpenApiResponse['headers'] {
   if (status === 401) {
-    return { 'WWW-Authenticate': { description: 'The challenge (RFC 6750).', schema: { type: 'string' } } };
+    return { 'WWW-Authenticate': { description: 'The challenge (RFC 6750, RFC 9470).', schema: { type: 'string' } } };
   }
   if (status !== 429 && status !== 503) return undefined;
   return { 'Retry-After': { description: 'Seconds to wait before a retry.', schema: { type: 'integer', minimum: 0 } } };

@@ -1,5 +1,7 @@
 import { getMetadataArgsStorage } from 'routing-controllers';
 import type { IRoute } from 'routing-controllers-openapi';
+import { isFresh } from '../authentication/fresh.js';
+import { SecondFactor } from '../authentication/second-factor.js';
 import { ErrorCode } from '../error.js';
 import { isFromOwnOrigin } from '../http/from-own-origin.decorator.js';
 import type { OpenApiOperation, OpenApiResponse } from './open-api-document.js';
@@ -20,14 +22,19 @@ export function accessOf({ action, params }: IRoute): {
     target === action.target && (method === undefined || method === action.method);
   const rules = responseHandlers.filter((handler) => handler.type === 'authorized' && holds(handler));
   // `@Authorized()` without a role or rule has the value undefined: it refuses no user who is signed in.
-  const isRuled = rules.some(({ value }) => [value].flat().some((rule) => rule !== undefined));
+  const given = rules.flatMap(({ value }) => [value].flat()).filter((rule) => rule !== undefined);
+  const stepUps = [
+    ...(given.some(isFresh) ? [ErrorCode.ReauthenticationRequired] : []),
+    ...(given.includes(SecondFactor) ? [ErrorCode.SecondFactorRequired] : []),
+  ];
+  const isRuled = given.some((rule) => !isFresh(rule) && rule !== SecondFactor);
   const user = params.find(({ type }) => type === 'current-user');
   const isFromOwn = uses.some((use) => isFromOwnOrigin(use.middleware) && holds(use));
   const refusals = [...(isRuled ? [ErrorCode.PermissionDenied] : []), ...(isFromOwn ? [ErrorCode.CsrfFailed] : [])];
   const forbidden = refusals.length > 0 && { 403: problemAnswer(403, refusals) };
   if (rules.length === 0 && !user) return { responses: { ...forbidden } };
   const isNeeded = rules.length > 0 || user?.required === true;
-  const codes = [...(isNeeded ? [ErrorCode.NotAuthenticated] : []), ErrorCode.TokenNotValid];
+  const codes = [...(isNeeded ? [ErrorCode.NotAuthenticated] : []), ErrorCode.TokenNotValid, ...stepUps];
   return {
     // The empty object says that a request without a token is accepted too.
     security: [...(isNeeded ? [] : [{}]), { [BEARER]: [] }],

@@ -11,9 +11,17 @@ export interface Challenge {
   readonly expires_in: number;
 }
 
-/** Makes the error (401) that a `SignInGate` throws to ask for a second factor, after the first one was right. */
-export function secondFactorRequired({ challenge, methods, expires_in }: Challenge): JwtAllauthError {
-  return authError('second_factor_required', { members: { challenge, methods, expires_in } });
+/** The sentence for a signed-in user, whose session has no second factor yet. */
+const STEP_UP_DETAIL = 'This needs a second factor; authenticate again with it.';
+
+/**
+ * Makes the error (401) that asks for a second factor. With a challenge: a `SignInGate` throws it after the first
+ * factor was right. Without one: for a signed-in user whose session lacks a second factor (RFC 9470).
+ */
+export function secondFactorRequired(challenge?: Challenge): JwtAllauthError {
+  if (!challenge) return authError('second_factor_required', { detail: STEP_UP_DETAIL, stepUp: { acrValues: 'mfa' } });
+  const { challenge: id, methods, expires_in } = challenge;
+  return authError('second_factor_required', { members: { challenge: id, methods, expires_in } });
 }
 
 /**
