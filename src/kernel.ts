@@ -12,9 +12,9 @@ import type { InputClass } from './http/route-description.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
 import { AccountMails } from './mail/account-mails.js';
-import { Addresses } from './mail/addresses.js';
 import { BackgroundJobs } from './mail/background-jobs.js';
 import { ConsoleMailer } from './mail/console-mailer.js';
+import { EmailOwnership } from './mail/email-ownership.js';
 import { MailLimiter } from './mail/mail-limiter.js';
 import { MailTemplates } from './mail/mail-templates.js';
 import type { MailWords } from './mail/mail-words.js';
@@ -149,14 +149,14 @@ interface SessionParts extends UserParts {
   readonly sessionChecker: SessionChecker;
 }
 
-/** The fourth layer: mails, background jobs and the ownership of addresses. */
+/** The fourth layer: mails, background jobs and which user an e-mail address belongs to. */
 interface MailParts extends SessionParts {
   readonly outbox: Outbox;
   readonly mailLimiter: MailLimiter;
   readonly mailTemplates: MailTemplates;
   readonly mails: AccountMails;
   readonly backgroundJobs: BackgroundJobs;
-  readonly addresses: Addresses;
+  readonly emailOwnership: EmailOwnership;
 }
 
 /**
@@ -276,7 +276,7 @@ function withMails(base: SessionParts, { mailer, mailWords }: AuthKernelOptions)
   const mailTemplates = new MailTemplates(settings, mailWords);
   const parts = { ...base, outbox, mailLimiter, mailTemplates };
   const mails = new AccountMails(parts);
-  return { ...parts, mails, backgroundJobs: new BackgroundJobs(parts), addresses: new Addresses(base) };
+  return { ...parts, mails, backgroundJobs: new BackgroundJobs(parts), emailOwnership: new EmailOwnership(base) };
 }
 
 /** @throws SettingsError in production, if PUBLIC_URL is set but neither SMTP_URL nor a mailer */

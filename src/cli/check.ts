@@ -73,10 +73,9 @@ async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: 
 }
 
 function checkKeys(settings: Settings): Finding[] {
-  const nothing = 'no weakness was found in';
   return [
-    keyStrength('keys', keyWarnings(settings), `${nothing} the key of ${settings.algorithm}`),
-    keyStrength('encryption-keys', encryptionKeyWarnings(settings), `${nothing} the encryption keys`),
+    keyStrength('keys', keyWarnings(settings), `no weakness was found in the key of ${settings.algorithm}`),
+    keyStrength('encryption-keys', encryptionKeyWarnings(settings), 'no weakness was found in the encryption keys'),
   ];
 }
 

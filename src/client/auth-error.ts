@@ -36,7 +36,7 @@ export class AuthError extends Error {
   }
 
   /** Whether a retry may succeed: there was no answer, or the server is overloaded or down. */
-  get isPassing(): boolean {
+  get isTemporary(): boolean {
     return !this.status || this.status >= 502;
   }
 }

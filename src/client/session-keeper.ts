@@ -243,6 +243,6 @@ export class SessionKeeper<Claims extends object> {
 function pauseAfter(attempts: readonly Promise<void>[], pause: number): Promise<number> {
   return Promise.any(attempts).then(
     () => FOREVER,
-    ({ errors }) => (errors.at(-1).isPassing ? pause : FOREVER),
+    ({ errors }) => (errors.at(-1).isTemporary ? pause : FOREVER),
   );
 }

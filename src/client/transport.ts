@@ -53,30 +53,26 @@ export function transportTo(
       },
     });
 
-  /** Sends a request. @param hasOwnSignal whether its signal is the timeout of `change`, and not the caller's signal */
-  const answer = async (
-    outgoing: Request,
-    token: AccessToken | undefined,
-    hasOwnSignal?: boolean,
-  ): Promise<Response> => {
+  /** Sends a request. @param hasTimeout whether its signal is the timeout of `change`, instead of the caller's signal */
+  const send = async (outgoing: Request, token: AccessToken | undefined, hasTimeout?: boolean): Promise<Response> => {
     if (token) outgoing.headers.set('Authorization', `Bearer ${token.text}`);
     try {
       return await fetch(outgoing);
     } catch (cause) {
-      throw outgoing.signal.aborted && !hasOwnSignal ? cause : networkError(cause);
+      throw outgoing.signal.aborted && !hasTimeout ? cause : networkError(cause);
     }
   };
 
   const change: Send = (outgoing, token) => {
     // With `keepalive`, the answer and its cookie arrive even if the page is closed. The timeout replaces the caller's
     // signal, because an abort by the caller must not lose the cookie.
-    const send = () =>
-      answer(new Request(outgoing, { keepalive: true, signal: timeoutSignal(TIMEOUT_MS) }), token, true);
-    return pending ? pending.during(send) : send();
+    const sendToEnd = () =>
+      send(new Request(outgoing, { keepalive: true, signal: timeoutSignal(TIMEOUT_MS) }), token, true);
+    return pending ? pending.during(sendToEnd) : sendToEnd();
   };
 
   /** Sends the refresh token to an endpoint. Resolves to undefined if there is no token, and for an empty answer. */
-  const present = async <Result>(path: string): Promise<Result | undefined> => {
+  const postRefreshToken = async <Result>(path: string): Promise<Result | undefined> => {
     const body = store && { refresh: await store.get() };
     if (body && !body.refresh) return undefined;
     return resultOf(await change(request('POST', path, { body })));
@@ -84,10 +80,10 @@ export function transportTo(
 
   return {
     request,
-    send: answer,
+    send,
     change,
     // With `quiet`, a request without a refresh token is answered with 204 instead of an error.
-    refresh: () => present('/refresh?quiet=true'),
-    logout: () => present('/logout'),
+    refresh: () => postRefreshToken('/refresh?quiet=true'),
+    logout: () => postRefreshToken('/logout'),
   };
 }

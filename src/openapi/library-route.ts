@@ -3,6 +3,7 @@ import { isOriginGuard } from '../http/csrf.js';
 import { descriptionOf } from '../http/describe-route.decorator.js';
 import { errorsAsPages } from '../http/pages/errors-as-pages.js';
 import type { RouteDescription } from '../http/route-description.js';
+import { appliesTo } from './applies-to.js';
 
 /** A route of the library, with its description and the facts from its decorators. */
 export interface LibraryRoute {
@@ -33,14 +34,15 @@ export function libraryRoutes(controllers: readonly object[]): LibraryRoute[] {
     .map(({ target, method: name, type, route }) => {
       const description = descriptionOf(target, name);
       if (!description) throw new TypeError(`${target.name}.${name} has no @DescribeRoute`);
-      const holds = (each: { readonly target: unknown; readonly method?: string }) =>
-        each.target === target && (each.method === undefined || each.method === name);
-      const before = uses.filter((use) => holds(use) && !use.afterAction).map(({ middleware }) => middleware as object);
+      const appliesToAction = appliesTo(target, name);
+      const before = uses
+        .filter((use) => appliesToAction(use) && !use.afterAction)
+        .map(({ middleware }) => middleware as object);
       return {
         method: type,
         path: String(route),
         description,
-        isBearer: responseHandlers.some((handler) => handler.type === 'authorized' && holds(handler)),
+        isBearer: responseHandlers.some((handler) => handler.type === 'authorized' && appliesToAction(handler)),
         isRead: params.some(
           (each) => each.type === 'body' && each.object.constructor === target && each.method === name,
         ),

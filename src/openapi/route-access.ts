@@ -4,6 +4,7 @@ import { isFresh } from '../authentication/fresh.js';
 import { SecondFactor } from '../authentication/second-factor.js';
 import { ErrorCode } from '../error.js';
 import { isFromOwnOrigin } from '../http/from-own-origin.decorator.js';
+import { appliesTo } from './applies-to.js';
 import type { OpenApiOperation, OpenApiResponse } from './open-api-document.js';
 import { problemAnswer } from './problem-answer.js';
 import { BEARER } from './security-schemes.js';
@@ -17,27 +18,28 @@ export function accessOf({ action, params }: IRoute): {
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
 } {
   const { responseHandlers, uses } = getMetadataArgsStorage();
-  // Whether a decorator applies to the action. A decorator of the controller has no `method`.
-  const holds = ({ target, method }: { readonly target: unknown; readonly method?: string }) =>
-    target === action.target && (method === undefined || method === action.method);
-  const rules = responseHandlers.filter((handler) => handler.type === 'authorized' && holds(handler));
+  const appliesToAction = appliesTo(action.target, action.method);
+  const rules = responseHandlers.filter((handler) => handler.type === 'authorized' && appliesToAction(handler));
   // `@Authorized()` without a role or rule has the value undefined: it refuses no user who is signed in.
   const given = rules.flatMap(({ value }) => [value].flat()).filter((rule) => rule !== undefined);
   const stepUps = [
     ...(given.some(isFresh) ? [ErrorCode.ReauthenticationRequired] : []),
     ...(given.includes(SecondFactor) ? [ErrorCode.SecondFactorRequired] : []),
   ];
-  const isRuled = given.some((rule) => !isFresh(rule) && rule !== SecondFactor);
+  const canRefuseUser = given.some((rule) => !isFresh(rule) && rule !== SecondFactor);
   const user = params.find(({ type }) => type === 'current-user');
-  const isFromOwn = uses.some((use) => isFromOwnOrigin(use.middleware) && holds(use));
-  const refusals = [...(isRuled ? [ErrorCode.PermissionDenied] : []), ...(isFromOwn ? [ErrorCode.CsrfFailed] : [])];
+  const isOriginChecked = uses.some((use) => isFromOwnOrigin(use.middleware) && appliesToAction(use));
+  const refusals = [
+    ...(canRefuseUser ? [ErrorCode.PermissionDenied] : []),
+    ...(isOriginChecked ? [ErrorCode.CsrfFailed] : []),
+  ];
   const forbidden = refusals.length > 0 && { 403: problemAnswer(403, refusals) };
   if (rules.length === 0 && !user) return { responses: { ...forbidden } };
-  const isNeeded = rules.length > 0 || user?.required === true;
-  const codes = [...(isNeeded ? [ErrorCode.NotAuthenticated] : []), ErrorCode.TokenNotValid, ...stepUps];
+  const isTokenNeeded = rules.length > 0 || user?.required === true;
+  const codes = [...(isTokenNeeded ? [ErrorCode.NotAuthenticated] : []), ErrorCode.TokenNotValid, ...stepUps];
   return {
     // The empty object says that a request without a token is accepted too.
-    security: [...(isNeeded ? [] : [{}]), { [BEARER]: [] }],
+    security: [...(isTokenNeeded ? [] : [{}]), { [BEARER]: [] }],
     responses: {
       401: problemAnswer(401, codes),
       ...forbidden,

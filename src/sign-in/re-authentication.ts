@@ -3,8 +3,8 @@ import type { SessionReference } from '../sessions/session.service.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 
 /**
- * A method by which a signed-in user authenticates again, before actions that a thief of an access token must not do.
- * The library has the password (`PasswordProof`); modules can add others.
+ * A method by which a signed-in user authenticates again. Sensitive actions, such as deleting the account, require it,
+ * so that an access token alone is not enough. The library has the password (`PasswordProof`); modules can add others.
  */
 export interface ReAuthentication<Proof = string> {
   /** The member of a request's body that carries the proof, such as `password`. */

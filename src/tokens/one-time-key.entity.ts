@@ -19,7 +19,7 @@ export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): Entit
       expiresAt: p.datetime(3),
     },
     uniques: [{ properties: ['user', 'purpose'] }],
-    // Every sign-up checks whether its address is a former address of a user (`Addresses.isHeld`).
+    // Every sign-up checks whether its address is a former address of a user (`EmailOwnership.isReservedByUndo`).
     indexes: [{ properties: ['email'] }],
   });
 }

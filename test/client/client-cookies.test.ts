@@ -100,7 +100,7 @@ describe('the cookie of a client', () => {
     network.cookies.clear();
     network.isWithoutCookies = true;
     const forgetful = apps.newClient();
-    expect(await failure(forgetful.login(ADA))).toMatchObject({ code: 'cookie_not_kept', isPassing: false });
+    expect(await failure(forgetful.login(ADA))).toMatchObject({ code: 'cookie_not_kept', isTemporary: false });
     expect(forgetful.state).toEqual({ status: 'signed-out', reason: 'cookie_not_kept' });
   });
 

@@ -77,7 +77,7 @@ describe('on a platform without browser APIs, such as React Native', () => {
     await vi.advanceTimersByTimeAsync(29_999);
     expect(settled).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
-    expect(await failed).toMatchObject({ code: 'network_error', isPassing: true });
+    expect(await failed).toMatchObject({ code: 'network_error', isTemporary: true });
   });
 
   test('a request that its caller aborts fails with an error, even if the signal has no reason', async () => {

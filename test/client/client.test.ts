@@ -103,7 +103,7 @@ describe.each([
     await client.register({ email: EMAIL, password: PASSWORD });
     const error = await failure(client.changePassword({ oldPassword: 'not it', newPassword: 'another sentence' }));
     expect(error).toBeInstanceOf(AuthError);
-    expect(error).toMatchObject({ code: 'incorrect_credentials', status: 401, isPassing: false, errors: [] });
+    expect(error).toMatchObject({ code: 'incorrect_credentials', status: 401, isTemporary: false, errors: [] });
     expect(network.log.filter((line) => line.includes('/password/change'))).toHaveLength(1);
     expect(apps.refreshes()).toEqual([]);
     const invalid = await failure(client.register({ email: 'nobody', password: 'short' }));
@@ -337,7 +337,7 @@ describe('the renewal of the access token', () => {
     moveClientClock(11 * MINUTE);
     network.isOffline = true;
     const [error] = await Promise.all([failure(user() as Promise<unknown>), failure(client.sessions())]);
-    expect(error).toMatchObject({ name: 'AuthError', code: 'network_error', status: 0, isPassing: true });
+    expect(error).toMatchObject({ name: 'AuthError', code: 'network_error', status: 0, isTemporary: true });
     expect(network.log).toEqual(Array(4).fill('POST /auth/refresh -'));
     expect(client.state.status).toBe('signed-in');
     expect((await failure(client.logout())).code).toBe('network_error');
@@ -399,15 +399,15 @@ describe('the renewal of the access token', () => {
       code: 'unexpected_answer',
       status: 200,
       retryAfter: undefined,
-      isPassing: false,
+      isTemporary: false,
     });
   });
 
   const WAIT = JSON.stringify({ code: 'too_many_requests', detail: 'Wait.' });
 
   test.each<[string, string, number, string, Partial<AuthError>]>([
-    ['seconds of our server', WAIT, 429, '7', { code: 'too_many_requests', retryAfter: 7, isPassing: false }],
-    ['seconds of a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isPassing: true }],
+    ['seconds of our server', WAIT, 429, '7', { code: 'too_many_requests', retryAfter: 7, isTemporary: false }],
+    ['seconds of a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isTemporary: true }],
     ['a date says nothing', WAIT, 429, 'Wed, 21 Oct 2026 07:28:00 GMT', { retryAfter: undefined }],
     ['an empty header says nothing', WAIT, 429, '', { retryAfter: undefined }],
   ])('reports how long to wait: %s', async (_, body, status, after, expected) => {
@@ -615,7 +615,7 @@ describe('a request of one user', () => {
     expect(await failure(client.updateUser({ firstName: 'Ada' }))).toMatchObject({
       code: 'user_changed',
       status: 401,
-      isPassing: false,
+      isTemporary: false,
     });
     expect(await names()).toEqual(['', '']);
     expect((await client.getUser()).email).toBe('other@example.com');

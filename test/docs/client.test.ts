@@ -82,13 +82,13 @@ test('the table of errors has each code that the client adds', () => {
 });
 
 test('a retry may help where the page says so', () => {
-  const isPassing = (code: string, status: number) => new AuthError(code, status, '').isPassing;
-  expect([isPassing('network_error', 0), isPassing('store_failed', 0), isPassing('x', 503)]).toEqual([
+  const isTemporary = (code: string, status: number) => new AuthError(code, status, '').isTemporary;
+  expect([isTemporary('network_error', 0), isTemporary('store_failed', 0), isTemporary('x', 503)]).toEqual([
     true,
     true,
     true,
   ]);
-  expect([isPassing('too_many_requests', 429), isPassing('internal_error', 500)]).toEqual([false, false]);
+  expect([isTemporary('too_many_requests', 429), isTemporary('internal_error', 500)]).toEqual([false, false]);
 });
 
 test('the line for a page without a bundler makes a file that exports the client', async () => {

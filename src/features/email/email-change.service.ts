@@ -26,7 +26,7 @@ export class EmailChangeService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      'users' | 'passwordProof' | 'addresses' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'sessions'
+      'users' | 'passwordProof' | 'emailOwnership' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'sessions'
     >,
   ) {
     kernel.backgroundJobs.handle<RequestedChange>('email change', (requested, em) => this.#mail(requested, em));
@@ -57,7 +57,7 @@ export class EmailChangeService {
     // If the password was changed since, the request may come from a thief.
     if (digestOf(user) !== password || !(await this.kernel.users.hasPassword(user, em))) return;
     await this.kernel.sessions.assertLive(caller, em);
-    if (!(await this.kernel.addresses.isTaken(email, em, user.id)))
+    if (!(await this.kernel.emailOwnership.isTaken(email, em, user.id)))
       await this.kernel.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
     await this.kernel.mails.sendNotice('email-change-notice', user.email, em, { newEmail: normalizeEmail(email) });
   }

@@ -29,7 +29,7 @@ export class EmailUndoService {
       | 'users'
       | 'accounts'
       | 'oneTimeKeys'
-      | 'addresses'
+      | 'emailOwnership'
       | 'signUps'
       | 'mailLimiter'
       | 'mails'
@@ -88,7 +88,7 @@ export class EmailUndoService {
     const found = await this.kernel.oneTimeKeys.claimUndo(key, em);
     if (!found) return undefined;
     const { user, email } = found;
-    if (!(await this.kernel.addresses.claim(email, em, user))) return undefined;
+    if (!(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });

@@ -46,7 +46,7 @@ export class EmailVerificationService {
       | 'users'
       | 'accounts'
       | 'oneTimeKeys'
-      | 'addresses'
+      | 'emailOwnership'
       | 'signUps'
       | 'userCreation'
       | 'signUpBrowsers'
@@ -74,10 +74,10 @@ export class EmailVerificationService {
   }
 
   async #resend({ email, marks = [] }: RequestedResend, em: EntityManager): Promise<void> {
-    await this.kernel.addresses.lock(email, em);
+    await this.kernel.emailOwnership.lock(email, em);
     // Also for an address that belongs to an account: sign-in must give the same answer for the same time.
     await this.kernel.signUps.prolong(email, em);
-    const isTaken = await this.kernel.addresses.isTaken(email, em);
+    const isTaken = await this.kernel.emailOwnership.isTaken(email, em);
     const waiting = isTaken ? [] : await this.kernel.signUps.waiting(email, em);
     const own = waiting.find(({ id }) => this.kernel.signUpBrowsers.isKnown(marks, id));
     // Someone else may have signed up with the address too: a link must not confirm their password.
@@ -99,7 +99,7 @@ export class EmailVerificationService {
     if ((await this.kernel.oneTimeKeys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
     return this.kernel.database.transaction(async (em) => {
       const signUp = await this.kernel.signUps.find(key, em);
-      return signUp !== undefined && !(await this.kernel.addresses.isTaken(signUp.email, em));
+      return signUp !== undefined && !(await this.kernel.emailOwnership.isTaken(signUp.email, em));
     });
   }
 
@@ -141,7 +141,7 @@ export class EmailVerificationService {
     signIn: BegunSignIn | undefined,
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
-    const isFree = await this.kernel.addresses.claim(signUp.email, em);
+    const isFree = await this.kernel.emailOwnership.claim(signUp.email, em);
     if (!isFree || !(await this.kernel.signUps.claim(signUp, key, em))) return undefined;
     const user = await this.kernel.userCreation.create(newUserOf(signUp), em);
     const { id, email } = user;
@@ -175,7 +175,7 @@ export class EmailVerificationService {
   ): Promise<Confirmation | undefined> {
     const isChange = purpose === 'email-change';
     const before = isChange ? await this.kernel.users.findAccount(user, em) : undefined;
-    if (isChange && !(await this.kernel.addresses.claim(email, em, user))) return undefined;
+    if (isChange && !(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {
       // Links that were mailed to the old address must not work any more.

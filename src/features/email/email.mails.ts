@@ -11,8 +11,8 @@ export const EMAIL_MAILS = {
       '<% } } %>. If it was you, open this link:',
     action: 'Confirm address',
     after:
-      'It works for <%= it.expiresIn %>. If it was not you, or not at that time, do not open it: it would confirm ' +
-      'the password that someone else chose. You do not need to do anything.',
+      'The link works for <%= it.expiresIn %>. If you did not sign up, or not at that time, do not open it: it would ' +
+      'confirm a password that someone else chose. You do not need to do anything.',
   },
   'several-sign-ups': {
     subject: 'Several sign-ups are waiting for confirmation',
@@ -29,7 +29,7 @@ export const EMAIL_MAILS = {
     title: 'Confirm your new e-mail address',
     before: 'Someone wants to use this address for an account at <%= it.app %>. If it was you, open this link:',
     action: 'Use this address',
-    after: `It works for <%= it.expiresIn %>. ${NOT_YOU}`,
+    after: `The link works for <%= it.expiresIn %>. ${NOT_YOU}`,
   },
   'email-change-notice': {
     subject: 'Your e-mail address is about to change',

@@ -21,7 +21,7 @@ export class InvitationService {
       | 'database'
       | 'users'
       | 'accounts'
-      | 'addresses'
+      | 'emailOwnership'
       | 'mailLimiter'
       | 'mails'
       | 'sessions'
@@ -58,7 +58,7 @@ export class InvitationService {
   }
 
   async #invite(invitation: Invitation, em: EntityManager): Promise<void> {
-    if (!(await this.kernel.addresses.claim(invitation.email, em))) throw authError('email_already_registered');
+    if (!(await this.kernel.emailOwnership.claim(invitation.email, em))) throw authError('email_already_registered');
     const { email, role, firstName, lastName } = invitation;
     const account = { passwordHash: null, emailVerified: false };
     const user = await this.kernel.userCreation.create(

@@ -7,6 +7,6 @@ export const PASSWORD_BY_MAIL_MAILS = {
     title: 'Set a new password',
     before: 'Someone asked for a new password at <%= it.app %>. If it was you, open this link:',
     action: 'Set a new password',
-    after: `It works once, for <%= it.expiresIn %>. ${NOT_YOU} Your password stays as it is.`,
+    after: `The link works once, for <%= it.expiresIn %>. ${NOT_YOU} Your password stays as it is.`,
   },
 } as const satisfies Record<string, MailWords>;

@@ -54,7 +54,7 @@ export class RegistrationService {
       | 'database'
       | 'users'
       | 'hasher'
-      | 'addresses'
+      | 'emailOwnership'
       | 'signUps'
       | 'signUpBrowsers'
       | 'mailLimiter'
@@ -109,8 +109,8 @@ export class RegistrationService {
   /** Stores a pending sign-up. @throws email_already_registered unless PREVENT_ENUMERATION is on */
   async #addPending(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
     const { email, passwordHash, firstName, lastName, fields } = newUser;
-    await this.kernel.addresses.lock(email, em);
-    const isTaken = await this.kernel.addresses.isTaken(email, em);
+    await this.kernel.emailOwnership.lock(email, em);
+    const isTaken = await this.kernel.emailOwnership.isTaken(email, em);
     if (isTaken && !this.kernel.settings.preventEnumeration) throw authError('email_already_registered');
     const key = isTaken ? undefined : createRandomKey();
     const origin = this.kernel.mails.originOf(newUser);
@@ -153,9 +153,10 @@ export class RegistrationService {
   async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<BaseUser> {
     // The first attempt skips this query, because the unique index detects a taken address and almost every address is
     // free.
-    if (isRetry && !(await this.kernel.addresses.claim(newUser.email, em))) throw authError('email_already_registered');
+    if (isRetry && !(await this.kernel.emailOwnership.claim(newUser.email, em)))
+      throw authError('email_already_registered');
     // An address can only be reserved by a mailed undo link if mails are enabled.
-    if (this.kernel.mails.isOn && (await this.kernel.addresses.isHeld(newUser.email, em)))
+    if (this.kernel.mails.isOn && (await this.kernel.emailOwnership.isReservedByUndo(newUser.email, em)))
       throw authError('email_already_registered');
     const user = await this.kernel.userCreation.create(this.#userOf(newUser), em);
     await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);

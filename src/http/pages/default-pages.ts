@@ -28,7 +28,7 @@ Open the link in the latest mail, or ask for a new one.</p>
 <% if (it.requestUrl) { %><p><a href="<%= it.requestUrl %>">Ask for a new link</a></p><% } %>`,
   error: `<h1><%= it.title %></h1>
 <p><%= it.error %></p>
-<p>Nothing was changed.<% if (it.isPassing) { %> Wait a while, then open the link in the mail again.<% } %></p>`,
+<p>Nothing was changed.<% if (it.isTemporary) { %> Wait a while, then open the link in the mail again.<% } %></p>`,
   done: `<h1>Your password is set</h1>
 <p>You can now use it at <%= it.app %>. All other devices were signed out.</p>
 <% if (it.needsSecondFactor) { %><p>Sign in there with your new password and your second factor.</p><% } %>`,

@@ -52,13 +52,13 @@ export class LinkPages {
   /** The page for an error that is not caused by the link. */
   error(response: HttpResponse, { httpCode, detail, retryAfter }: JwtAllauthError): HttpResponse {
     // The error is temporary if it says when to retry.
-    const isPassing = retryAfter !== undefined;
-    if (isPassing) response.setHeader('Retry-After', String(retryAfter));
-    const title = isPassing ? 'Please try again later' : 'This did not work';
+    const isTemporary = retryAfter !== undefined;
+    if (isTemporary) response.setHeader('Retry-After', String(retryAfter));
+    const title = isTemporary ? 'Please try again later' : 'This did not work';
     return sendPage(
       response,
       httpCode,
-      this.templates.render('error', { app: this.#app, title, error: detail, isPassing }),
+      this.templates.render('error', { app: this.#app, title, error: detail, isTemporary }),
     );
   }
 

@@ -16,7 +16,7 @@ export interface PageData {
   /** The fault of the last attempt. */
   readonly error?: string;
   /** Whether a later retry may succeed. */
-  readonly isPassing?: boolean;
+  readonly isTemporary?: boolean;
   /** Whether the user still has to sign in with the second factor. */
   readonly needsSecondFactor?: boolean;
   /** The URL where a new link can be requested. */
@@ -33,7 +33,7 @@ const SAMPLE: PageData = {
   email: 'a',
   link: '/',
   error: 'a',
-  isPassing: true,
+  isTemporary: true,
   needsSecondFactor: true,
   requestUrl: '/',
   minLength: 8,

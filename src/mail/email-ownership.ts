@@ -17,7 +17,7 @@ import type { UserService } from '../users/user.service.js';
  * A user with an expired invitation does not count, and is deleted when the address is claimed. Such a user is active,
  * has never signed in, has no password, no confirmed address and no session, and is not referenced by rows of the app.
  */
-export class Addresses {
+export class EmailOwnership {
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(
@@ -36,13 +36,13 @@ export class Addresses {
   /** Whether an address is taken. Former addresses of `user` do not count. */
   async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const found = await this.kernel.database.query(this.#sql.find, this.#parameters(email), em);
-    return found.length > 0 || this.isHeld(email, em, user);
+    return found.length > 0 || this.isReservedByUndo(email, em, user);
   }
 
   /** Whether an address is the former address of a user other than `user`, and an undo link can still restore it. */
-  async isHeld(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
+  async isReservedByUndo(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const parameters = [...this.#parameters(email), user === undefined ? null : String(user)];
-    return (await this.kernel.database.query(this.#sql.former, parameters, em)).length > 0;
+    return (await this.kernel.database.query(this.#sql.reserved, parameters, em)).length > 0;
   }
 
   /** Locks an address until the end of the transaction of `em`. Waits for other transactions that have locked it. */
@@ -62,16 +62,16 @@ export class Addresses {
   async claim(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     await this.lock(email, em);
     // A parallel sign-in holds a lock on the user's row. Waits for it first, so that the DELETE sees the new session.
-    const unaccepted = await this.kernel.database.query(this.#sql.lock, this.#parameters(email), em);
+    const unaccepted = await this.kernel.database.query(this.#sql.lockUnaccepted, this.#parameters(email), em);
     if (unaccepted.length > 0) await this.#deleteUnaccepted(email, em);
-    if ((await this.kernel.database.query(this.#sql.holder, [normalizeEmail(email)], em)).length > 0) return false;
-    return !(await this.isHeld(email, em, user));
+    if ((await this.kernel.database.query(this.#sql.owner, [normalizeEmail(email)], em)).length > 0) return false;
+    return !(await this.isReservedByUndo(email, em, user));
   }
 
   async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {
     const { database } = this.kernel;
     try {
-      await database.savepoint(em, () => database.query(this.#sql.remove, this.#parameters(email), em));
+      await database.savepoint(em, () => database.query(this.#sql.removeUnaccepted, this.#parameters(email), em));
     } catch (error) {
       if (!isForeignKeyViolation(error)) throw error;
     }
@@ -94,12 +94,12 @@ function statements({ user, session, account, key }: Record<'user' | 'session' |
   const hasAddress = `u.${user.column('email')} = $1`;
   return {
     find: `select 1 from ${user.name} u where ${hasAddress} and not (${isUnaccepted})`,
-    former: `
+    reserved: `
       select 1 from ${key.name} k where k.${key.column('email')} = $1 and k.${key.column('expiresAt')} > $2
         and k.${key.column('purpose')} like 'email-undo-%'
         and ($3::text is null or k.${key.column('user')}::text <> $3)`,
-    holder: `select 1 from ${user.name} u where ${hasAddress}`,
-    lock: `select 1 from ${user.name} u where ${hasAddress} and ${isUnaccepted} for update`,
-    remove: `delete from ${user.name} u where ${hasAddress} and ${isUnaccepted}`,
+    owner: `select 1 from ${user.name} u where ${hasAddress}`,
+    lockUnaccepted: `select 1 from ${user.name} u where ${hasAddress} and ${isUnaccepted} for update`,
+    removeUnaccepted: `delete from ${user.name} u where ${hasAddress} and ${isUnaccepted}`,
   };
 }
