@@ -17,7 +17,7 @@ class CreateAuthTables extends AuthMigration {
     const counter = this.table(COUNTER_ENTITY);
     const user = this.target(SESSION_ENTITY, 'user');
     // The fillfactor leaves room for new versions of rows on their page, so that rotations are HOT updates.
-    this.run(
+    this.addSql(
       `create table ${session.name} (
         ${session.column('id')} uuid not null primary key,
         ${session.column('user')} ${session.columnType('user')} not null,
@@ -40,7 +40,7 @@ class CreateAuthTables extends AuthMigration {
   }
 
   down(): void {
-    this.run(`drop table ${this.table(SESSION_ENTITY).name}`, `drop table ${this.table(COUNTER_ENTITY).name}`);
+    this.addSql(`drop table ${this.table(SESSION_ENTITY).name}`, `drop table ${this.table(COUNTER_ENTITY).name}`);
   }
 }
 
@@ -51,7 +51,7 @@ class AddSessionControl extends AuthMigration {
     const revocation = this.table(REVOCATION_ENTITY);
     const audit = this.table(AUDIT_EVENT_ENTITY);
     const key = [revocation.column('revokedAt'), revocation.column('session')];
-    this.run(
+    this.addSql(
       `alter table ${session.name}
         add column ${session.column('ip')} varchar(45) null,
         add column ${session.column('browser')} varchar(64) null,
@@ -78,7 +78,7 @@ class AddSessionControl extends AuthMigration {
   down(): void {
     const session = this.table(SESSION_ENTITY);
     const columns = ['ip', 'browser', 'os', 'device'].map((name) => `drop column ${session.column(name)}`);
-    this.run(
+    this.addSql(
       `alter table ${session.name} ${columns.join(', ')}`,
       `drop table ${this.table(REVOCATION_ENTITY).name}`,
       `drop table ${this.table(AUDIT_EVENT_ENTITY).name}`,
@@ -92,7 +92,7 @@ class AddAccountsByMail extends AuthMigration {
     const key = this.table(ONE_TIME_KEY_ENTITY);
     const mail = this.table(OUTBOX_MAIL_ENTITY);
     const user = this.target(ONE_TIME_KEY_ENTITY, 'user');
-    this.run(
+    this.addSql(
       `create table ${key.name} (
         ${key.column('hash')} varchar(43) not null primary key,
         ${key.column('purpose')} varchar(24) not null,
@@ -117,7 +117,10 @@ class AddAccountsByMail extends AuthMigration {
   }
 
   down(): void {
-    this.run(`drop table ${this.table(ONE_TIME_KEY_ENTITY).name}`, `drop table ${this.table(OUTBOX_MAIL_ENTITY).name}`);
+    this.addSql(
+      `drop table ${this.table(ONE_TIME_KEY_ENTITY).name}`,
+      `drop table ${this.table(OUTBOX_MAIL_ENTITY).name}`,
+    );
   }
 }
 
@@ -125,7 +128,7 @@ class AddAccountsByMail extends AuthMigration {
 class AddRotationOrigin extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
-    this.run(
+    this.addSql(
       `alter table ${session.name}
         add column ${session.column('previousRotatedAt')} timestamptz(3) null,
         add column ${session.column('rotatedFrom')} bigint null,
@@ -138,7 +141,7 @@ class AddRotationOrigin extends AuthMigration {
     const session = this.table(SESSION_ENTITY);
     const added = ['previousRotatedAt', 'rotatedFrom', 'isFollowed', 'followedGenerations'];
     const columns = added.map((name) => `drop column ${session.column(name)}`);
-    this.run(`alter table ${session.name} ${columns.join(', ')}`);
+    this.addSql(`alter table ${session.name} ${columns.join(', ')}`);
   }
 }
 
@@ -148,7 +151,7 @@ class AddPendingSignUps extends AuthMigration {
     const signUp = this.table(PENDING_SIGN_UP_ENTITY);
     const key = this.table(ONE_TIME_KEY_ENTITY);
     const purpose = key.column('purpose');
-    this.run(
+    this.addSql(
       `create table ${signUp.name} (
         ${signUp.column('id')} bigserial primary key,
         ${signUp.column('email')} varchar(254) not null,
@@ -167,7 +170,7 @@ class AddPendingSignUps extends AuthMigration {
   }
 
   down(): void {
-    this.run(`drop table ${this.table(PENDING_SIGN_UP_ENTITY).name}`);
+    this.addSql(`drop table ${this.table(PENDING_SIGN_UP_ENTITY).name}`);
   }
 }
 
@@ -175,12 +178,12 @@ class AddPendingSignUps extends AuthMigration {
 class IndexFormerAddresses extends AuthMigration {
   up(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
-    this.run(`create index ${key.constraint('email', 'index')} on ${key.name} (${key.column('email')})`);
+    this.addSql(`create index ${key.constraint('email', 'index')} on ${key.name} (${key.column('email')})`);
   }
 
   down(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);
-    this.run(`drop index ${key.schema}${key.constraint('email', 'index')}`);
+    this.addSql(`drop index ${key.schema}${key.constraint('email', 'index')}`);
   }
 }
 
@@ -188,7 +191,7 @@ class IndexFormerAddresses extends AuthMigration {
 class AddSignUpOrigins extends AuthMigration {
   up(): void {
     const signUp = this.table(PENDING_SIGN_UP_ENTITY);
-    this.run(
+    this.addSql(
       `alter table ${signUp.name}
         add column ${signUp.column('keyExpiresAt')} timestamptz(3) null,
         add column ${signUp.column('createdAt')} timestamptz(3) null,
@@ -199,7 +202,7 @@ class AddSignUpOrigins extends AuthMigration {
   down(): void {
     const signUp = this.table(PENDING_SIGN_UP_ENTITY);
     const columns = ['keyExpiresAt', 'createdAt', 'signedUpFrom'].map((name) => `drop column ${signUp.column(name)}`);
-    this.run(`alter table ${signUp.name} ${columns.join(', ')}`);
+    this.addSql(`alter table ${signUp.name} ${columns.join(', ')}`);
   }
 }
 
@@ -210,7 +213,7 @@ class AddSignUpOrigins extends AuthMigration {
 class AddSessionContext extends AuthMigration {
   up(): void {
     const session = this.table(SESSION_ENTITY);
-    this.run(
+    this.addSql(
       `alter table ${session.name}
         add column ${session.column('amr')} text[] not null default '{}',
         add column ${session.column('authTime')} timestamptz(3) null,
@@ -222,7 +225,7 @@ class AddSessionContext extends AuthMigration {
   down(): void {
     const session = this.table(SESSION_ENTITY);
     const columns = ['amr', 'authTime', 'claims'].map((name) => `drop column ${session.column(name)}`);
-    this.run(`alter table ${session.name} ${columns.join(', ')}`);
+    this.addSql(`alter table ${session.name} ${columns.join(', ')}`);
   }
 }
 
@@ -235,7 +238,7 @@ class AddAccounts extends AuthMigration {
     const [owner, state, expiresAt, epoch] = ['user', 'state', 'invitationExpiresAt', 'credentialEpoch'].map((name) =>
       account.column(name),
     );
-    this.run(
+    this.addSql(
       `create table ${account.name} (
         ${owner} ${account.columnType('user')} not null primary key,
         ${state} varchar(16) not null,
@@ -251,7 +254,7 @@ class AddAccounts extends AuthMigration {
   }
 
   down(): void {
-    this.run(`drop table ${this.table(ACCOUNT_ENTITY).name}`);
+    this.addSql(`drop table ${this.table(ACCOUNT_ENTITY).name}`);
   }
 }
 

@@ -38,8 +38,8 @@ export async function isPermitted(
 }
 
 /**
- * Calls a predicate. Whatever it throws is converted to an Error: Express would run the action if it got `undefined` or
- * `'route'` as an error.
+ * Calls a predicate. Converts a thrown value that is not an Error to an Error, because Express would run the action if
+ * it got `undefined` or `'route'` as an error.
  */
 async function evaluate(predicate: AccessPredicate, principal: Principal, request: AccessRequest): Promise<boolean> {
   try {

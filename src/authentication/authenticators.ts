@@ -29,7 +29,7 @@ export class Authenticators {
   /**
    * The principal from the first authenticator that knows the credential; undefined if none does.
    *
-   * @throws whatever an authenticator throws; TypeError if one returns something other than a Principal or undefined
+   * @throws errors of authenticators; TypeError if one returns something other than a Principal or undefined
    */
   async find(request: IncomingMessage): Promise<Principal | undefined> {
     for (const each of this.#all) {

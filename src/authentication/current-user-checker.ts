@@ -10,11 +10,11 @@ import type { RequestAuthentication } from './request-authentication.js';
  */
 export function createCurrentUserChecker(authentication: RequestAuthentication) {
   return ({ request }: Action): Principal | Promise<Principal | BaseUser | undefined> | undefined => {
-    const answer = (principal: Principal) =>
+    const userOrPrincipal = (principal: Principal) =>
       isMarkedForLoading(request) ? authentication.user(request, principal) : principal;
     const found = authentication.principal(request);
     if (found instanceof Promise)
-      return found.then<Principal | BaseUser | undefined>((principal) => principal && answer(principal));
-    return found && answer(found);
+      return found.then<Principal | BaseUser | undefined>((principal) => principal && userOrPrincipal(principal));
+    return found && userOrPrincipal(found);
   };
 }

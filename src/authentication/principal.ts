@@ -2,7 +2,7 @@ import { Clock, toSeconds } from '../clock.js';
 
 /** Claims about the sender of a request. The claims of an access token have this shape too. */
 export interface PrincipalClaims {
-  /** The user's primary key as a string, whatever its column type. */
+  /** The user's primary key, as a string for every column type. */
   readonly sub: string;
   readonly role: number;
   readonly email_verified: boolean;
@@ -37,7 +37,7 @@ export class Principal {
     this.#clock = clock;
   }
 
-  /** The user's primary key as a string, whatever its column type. */
+  /** The user's primary key, as a string for every column type. */
   get id(): string {
     return this.claims.sub;
   }

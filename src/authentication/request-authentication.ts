@@ -57,8 +57,8 @@ export class RequestAuthentication {
    * alone decides: authenticators never see it, not even when it is refused. The token of an ended session is refused
    * according to `@SessionCheck` or ACCESS_TOKEN_SESSION_CHECK.
    *
-   * @returns a promise only if the database or an authenticator has to be asked
-   * @throws token_not_valid, service_unavailable, and whatever an authenticator throws
+   * @returns a promise only if it must query the database or an authenticator
+   * @throws token_not_valid, service_unavailable, and errors of authenticators
    */
   principal(request: AuthenticatedRequest): Principal | Promise<Principal | undefined> | undefined {
     const mode = sessionCheckOf(request) ?? this.kernel.settings.accessTokenSessionCheck;
@@ -66,11 +66,11 @@ export class RequestAuthentication {
     if (known) return known;
     const token = bearerToken(request);
     const { authenticators, requests, tokens } = this.kernel;
-    if (authenticators.isEmpty || requests.hasReachedController(request)) return this.#bySession(request, token, mode);
-    if (token !== undefined && tokens.isOwn(token)) return this.#bySession(request, token, mode);
+    if (authenticators.isEmpty || requests.hasReachedController(request)) return this.#byToken(request, token, mode);
+    if (token !== undefined && tokens.isOwn(token)) return this.#byToken(request, token, mode);
     request[this.#byAuthenticator] ??= authenticators
       .find(request)
-      .then((found) => found ?? this.#bySession(request, token, mode));
+      .then((found) => found ?? this.#byToken(request, token, mode));
     return request[this.#byAuthenticator];
   }
 
@@ -79,28 +79,28 @@ export class RequestAuthentication {
    * with another `@SessionCheck`. A token is verified at each call.
    *
    * @param source a request of Node, Express or a framework based on them; or an access token from any other place
-   * @throws not_authenticated, token_not_valid, service_unavailable, and whatever an authenticator throws
+   * @throws not_authenticated, token_not_valid, service_unavailable, and errors of authenticators
    */
   async authenticate(source: IncomingMessage | string): Promise<Principal> {
     const isRequest = typeof source === 'object' && source !== null;
-    const principal = await (isRequest ? this.principal(source as AuthenticatedRequest) : this.#ofToken(source));
+    const principal = await (isRequest ? this.principal(source as AuthenticatedRequest) : this.#verify(source));
     if (!principal) throw notAuthenticated();
     return principal;
   }
 
-  #bySession(
+  #byToken(
     request: AuthenticatedRequest,
     token: string | undefined,
     mode: SessionCheckMode,
   ): SessionPrincipal | Promise<SessionPrincipal> | undefined {
     if (token === undefined) return undefined;
-    const found = this.#ofToken(token, mode);
+    const found = this.#verify(token, mode);
     request[this.#principals[mode]] = found;
     return found;
   }
 
   /** The principal of an access token. @throws token_not_valid, service_unavailable */
-  #ofToken(
+  #verify(
     token: string,
     mode: SessionCheckMode = this.kernel.settings.accessTokenSessionCheck,
   ): SessionPrincipal | Promise<SessionPrincipal> {

@@ -57,8 +57,14 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
     const settings = settingsFromEnv(process.env, modulesOf(orm));
     const container = Container.of('jwt-allauth command');
     // A command checks no access tokens, so it needs no revocation list and no connection for one.
-    const own = { ...settings, accessTokenSessionCheck: 'none' } as const;
-    const auth = await createJwtAllauth({ orm, settings: own, container, logger: SILENT, mailer: new NoMailer() });
+    const commandSettings = { ...settings, accessTokenSessionCheck: 'none' } as const;
+    const auth = await createJwtAllauth({
+      orm,
+      settings: commandSettings,
+      container,
+      logger: SILENT,
+      mailer: new NoMailer(),
+    });
     return await work({ auth, users: container.get(UserService) }).finally(() => auth.close());
   } finally {
     await orm.close(true);

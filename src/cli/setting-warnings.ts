@@ -55,7 +55,10 @@ function refreshCookie(settings: Settings): Finding {
   return { name, status: 'warning', message: `${cause}: ${risk}. Remedy: ${remedy}` };
 }
 
-/** The command line cannot know whether the app passes a mailer. Without a way to send mails the start is refused. */
+/**
+ * The command line cannot know whether the app passes a mailer. With neither a mailer nor SMTP_URL, the app does not
+ * start in production.
+ */
 function mails({ publicUrl, smtpUrl, development }: Settings): Finding {
   const name = 'mails';
   if (publicUrl === undefined)

@@ -10,12 +10,12 @@ const PAGE_ROWS = 1000;
 /** Maximum number of users that a finding names. */
 const MAX_EXAMPLES = 3;
 
-/** Addresses that are certainly normalised. The others are checked with `normalizeEmail`. */
+/** Matches addresses that are certainly normalised. `normalizeEmail` checks the others. */
 const PLAIN = String.raw`^[!-?\[-~]+@([a-z0-9-]+\.)*[a-z]+$`;
 
 /** The result of the check of all addresses. */
 interface AddressCounts {
-  readonly denormalized: UserCount;
+  readonly unnormalized: UserCount;
   readonly duplicates: UserCount;
 }
 
@@ -24,6 +24,7 @@ class UserCount {
   count = 0;
   readonly #ids: string[] = [];
 
+  /** @param owner another user with the same address */
   add(id: unknown, owner?: unknown): void {
     this.count++;
     const example = owner === undefined ? String(id) : `${id} = ${owner}`;
@@ -67,16 +68,16 @@ export class UserAddresses {
   }
 
   async run(): Promise<Finding[]> {
-    const { denormalized, duplicates } = await this.#count();
+    const { unnormalized, duplicates } = await this.#count();
     const remedy = 'the SQL for this is in docs/existing-users.md';
     return [
-      denormalized.count === 0
+      unnormalized.count === 0
         ? { name: 'addresses', status: 'ok', message: 'all addresses are normalised' }
         : {
             name: 'addresses',
             status: 'failed',
             message:
-              `${denormalized} cannot sign in, because the address is not normalised ` +
+              `${unnormalized} cannot sign in, because the address is not normalised ` +
               `(lower case, trimmed): ${remedy}`,
           },
       duplicates.count === 0
@@ -92,22 +93,23 @@ export class UserAddresses {
   }
 
   async #count(): Promise<AddressCounts> {
-    const [denormalized, duplicates] = [new UserCount(), new UserCount()];
+    const [unnormalized, duplicates] = [new UserCount(), new UserCount()];
+    // A column that ignores case, such as citext, finds an address however it is written.
     const isCaseInsensitive = (await this.database.query(this.#sql.caseInsensitive, [])).length > 0;
-    const isDenormalized = (email: string) =>
+    const isUnnormalized = (email: string) =>
       normalizeEmail(email) !== (isCaseInsensitive ? email.toLowerCase() : email);
     for (const { id, email, owner } of await this.database.query<RepeatedRow>(this.#sql.repeated, [])) {
-      if (!isDenormalized(email)) duplicates.add(id, owner); // addresses that are not normalised are counted below
+      if (!isUnnormalized(email)) duplicates.add(id, owner); // addresses that are not normalised are counted below
     }
     const seen = new Map<string, unknown>();
     let rows = await this.database.query<Row>(this.#sql.first, []);
     while (rows.length > 0) {
       const found = rows
-        .filter(({ email }) => isDenormalized(email))
+        .filter(({ email }) => isUnnormalized(email))
         .map(({ id, email }) => ({ id, normal: normalizeEmail(email) }));
       const taken = await this.#taken(found.map(({ normal }) => normal));
       for (const { id, normal } of found) {
-        denormalized.add(id);
+        unnormalized.add(id);
         const hash = fingerprint(normal);
         const owner = taken.get(normal) ?? seen.get(hash);
         if (owner !== undefined) duplicates.add(id, owner);
@@ -115,7 +117,7 @@ export class UserAddresses {
       }
       rows = rows.length < this.page ? [] : await this.database.query<Row>(this.#sql.next, [rows.at(-1)?.id]);
     }
-    return { denormalized, duplicates };
+    return { unnormalized, duplicates };
   }
 
   /** The given normalised addresses that belong to a user, with the id of that user. */
@@ -126,19 +128,19 @@ export class UserAddresses {
   }
 }
 
-/** Twelve bytes that stand for an address, to save memory: there can be millions. */
+/** A hash of twelve bytes that replaces an address in memory, because there can be millions of them. */
 function fingerprint(address: string): string {
   return createHash('sha256').update(address).digest().toString('latin1', 0, 12);
 }
 
 function statements(users: Table, page: number) {
   const [id, email] = [users.column('id'), users.column('email')];
-  const denormalized = `select ${id} as id, ${email}::text as email from ${users.name}
+  const unnormalized = `select ${id} as id, ${email}::text as email from ${users.name}
     where ${email}::text collate "C" !~ '${PLAIN}' or ${email}::text collate "C" ~ 'xn--'`;
   const inPages = `order by ${id} limit ${page}`;
   return {
-    first: `${denormalized} ${inPages}`,
-    next: `select * from (${denormalized}) rest where rest.id > $1 order by rest.id limit ${page}`,
+    first: `${unnormalized} ${inPages}`,
+    next: `select * from (${unnormalized}) rest where rest.id > $1 order by rest.id limit ${page}`,
     taken: `select ${id} as id, ${email}::text as email from ${users.name} where ${email} = any($1)`,
     repeated: `select id, email, owner from (
         select ${id} as id, ${email}::text as email, row_number() over same as place,

@@ -63,16 +63,16 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const { location: page, isSecureContext } = globalThis as Partial<Page>;
     const base = new URL(url, page?.href).href.replace(/\/$/, '');
     const origin = originOf(base);
-    const kept = store && withAuthErrors(store);
+    const stored = store && withAuthErrors(store);
     this.#origins = [origin, ...origins];
-    // Outside of browsers, the app's `fetch` has the cookie jar, and two clients may use two.
+    // Outside of browsers, the app's `fetch` has the cookie jar, and each client may have its own.
     const isShared = store ? store.isShared : Boolean(page);
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? pendingAnswer(name) : undefined;
-    this.#transport = transportTo(base, kept, fetch, pending);
+    this.#transport = transportTo(base, stored, fetch, pending);
     // Browsers refuse cookies of another site unless SameSite is `none`, and Secure cookies without TLS.
     this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
-    this.#keeper = new SessionKeeper(isShared ? name : undefined, kept, this.#transport, pending);
+    this.#keeper = new SessionKeeper(isShared ? name : undefined, stored, this.#transport, pending);
     Object.assign(this, standardMethods<Fields>(this));
     // A page that returns from the back/forward cache may be out of date.
     const onPageShow = ({ persisted }: { readonly persisted: boolean }) => {
@@ -163,10 +163,10 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const request = this.#transport.request(method, path, options);
     const { isBearer, effect } = options;
     const send: Send = effect
-      ? (each, token) =>
+      ? (outgoing, token) =>
           this.#keeper.tabs.next(async (extendTurn) => {
             this.#assertUser(token, this.#keeper.user);
-            const answer = await this.#transport.change(each, token);
+            const answer = await this.#transport.sendChange(outgoing, token);
             if (answer.ok) await (effect === 'sign-in' ? this.#signIn(answer.clone(), extendTurn) : this.#keeper.end());
             return answer;
           })
@@ -184,8 +184,8 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     this.#assertUser(token, user);
     const answer = await send(request.clone(), token);
     if (!token || answer.status !== 401 || !(await isTokenRefused(answer.clone()))) return answer;
-    const other = await this.#keeper.replaceToken(token);
-    return other ? send(request, other) : answer;
+    const newer = await this.#keeper.replaceToken(token);
+    return newer ? send(request, newer) : answer;
   }
 
   #assertUser(token: AccessToken | undefined, user: string | undefined): void {

@@ -18,7 +18,7 @@ export interface PendingAnswer {
 
 /** @param key the `localStorage` key for the start time of the request; it is not secret */
 export function pendingAnswer(key: string): PendingAnswer {
-  const startedAt = () => attempt(() => localStorage[key]);
+  const startedAt = () => tryStorage(() => localStorage[key]);
   return {
     arrived: async () => {
       const left = Number(startedAt()) + ANSWER_MS - Date.now();
@@ -26,20 +26,20 @@ export function pendingAnswer(key: string): PendingAnswer {
     },
     during: async (send) => {
       const now = `${Date.now()}`;
-      attempt(() => {
+      tryStorage(() => {
         localStorage[key] = now;
       });
       const result = await send();
-      if (startedAt() === now) attempt(() => delete localStorage[key]);
+      if (startedAt() === now) tryStorage(() => delete localStorage[key]);
       return result;
     },
   };
 }
 
-/** Storage may be forbidden or full. */
-function attempt<T>(use: () => T): T | undefined {
+/** Accesses `localStorage`. Returns undefined if it is forbidden or full. */
+function tryStorage<T>(access: () => T): T | undefined {
   try {
-    return use();
+    return access();
   } catch {
     return undefined;
   }

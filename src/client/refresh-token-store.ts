@@ -1,8 +1,8 @@
 import { AuthError } from './auth-error.js';
 
 /**
- * Stores the refresh token if it travels in bodies (REFRESH_TOKEN_TRANSPORT). An injected script can read whatever
- * scripts of the page can read, so prefer the cookie in browsers.
+ * Stores the refresh token if it travels in bodies (REFRESH_TOKEN_TRANSPORT). An injected script can read
+ * everything that scripts of the page can read, so prefer the cookie in browsers.
  */
 export interface RefreshTokenStore {
   /** Whether every tab of the browser reads the same token from this store. Only then do tabs share sessions. */
@@ -13,30 +13,30 @@ export interface RefreshTokenStore {
   set(token: string | undefined): void | Promise<void>;
 }
 
-/** The methods of a store. */
-export type KeptToken = Pick<RefreshTokenStore, 'get' | 'set'>;
+/** Reads and writes the stored token. */
+export type StoredToken = Pick<RefreshTokenStore, 'get' | 'set'>;
 
 /** A store in memory, which lasts as long as the program or the page. */
 export function memoryStore(): RefreshTokenStore {
-  let kept: string | undefined;
+  let stored: string | undefined;
   return {
     isShared: false,
-    get: () => kept,
+    get: () => stored,
     set: (token) => {
-      kept = token;
+      stored = token;
     },
   };
 }
 
 /** Wraps a store so that its errors become AuthErrors with the code `store_failed`. */
-export function withAuthErrors(store: RefreshTokenStore): KeptToken {
+export function withAuthErrors(store: RefreshTokenStore): StoredToken {
   return {
-    get: () => use(() => store.get()),
-    set: (token) => use(() => store.set(token)),
+    get: () => wrapErrors(() => store.get()),
+    set: (token) => wrapErrors(() => store.set(token)),
   };
 }
 
-async function use<T>(call: () => T | Promise<T>): Promise<T> {
+async function wrapErrors<T>(call: () => T | Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {

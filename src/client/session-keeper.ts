@@ -1,7 +1,7 @@
 import { AccessToken, type AccessTokenClaims } from './access-token.js';
 import { AuthError, isSessionEnd, networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { KeptToken } from './refresh-token-store.js';
+import type { StoredToken } from './refresh-token-store.js';
 import { type ExtendTurn, ignore, type TabMessage, Tabs } from './tabs.js';
 import { timeoutSignal } from './timeout-signal.js';
 import { unlessAborted } from './unless-aborted.js';
@@ -28,14 +28,14 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
-/** Rotates the refresh token and revokes its session; fails with an AuthError. */
+/** The endpoints to which the refresh token is sent. Both methods reject with an AuthError. */
 interface TokenServer {
   refresh(): Promise<Tokens | undefined>;
   logout(): Promise<void>;
 }
 
 /** Time without an answer after which a refresh is sent again, in milliseconds. The first request keeps waiting. */
-const LATE_MS = 5000;
+const RESEND_AFTER_MS = 5000;
 
 /** Pauses between failed attempts to refresh, in milliseconds. */
 const PAUSES_MS = [500, 1500, 4000];
@@ -51,7 +51,7 @@ const FOREVER = 1 / 0;
 /** Keeps the access token of this tab and renews it. There is one renewal at a time across all tabs. */
 export class SessionKeeper<Claims extends object> {
   readonly #server: TokenServer;
-  readonly #store: KeptToken | undefined;
+  readonly #store: StoredToken | undefined;
   readonly tabs: Tabs;
   readonly listeners = new Set<() => void>();
   state: AuthState<Claims> = { status: 'unknown' };
@@ -67,7 +67,7 @@ export class SessionKeeper<Claims extends object> {
    */
   constructor(
     name: string | undefined,
-    store: KeptToken | undefined,
+    store: StoredToken | undefined,
     server: TokenServer,
     pending: PendingAnswer | undefined,
   ) {
@@ -115,7 +115,7 @@ export class SessionKeeper<Claims extends object> {
     return this.#renewal;
   }
 
-  /** Gets an access token that is issued from now on, whatever other tabs do. */
+  /** Gets an access token that is issued after this call, also if another tab is refreshing already. */
   refresh(): Promise<void> {
     return this.tabs.next((extendTurn) => this.rotate(extendTurn));
   }
@@ -150,9 +150,9 @@ export class SessionKeeper<Claims extends object> {
       const another = this.#attempt(state, extendTurn);
       attempts.push(another);
       extendTurn(another);
-      const rest = await unlessAborted(pauseAfter(attempts, pause), timeoutSignal(LATE_MS)).catch(() => 0);
-      if (Date.now() + rest > latest) break;
-      await new Promise((resolve) => setTimeout(resolve, rest));
+      const wait = await unlessAborted(pauseAfter(attempts, pause), timeoutSignal(RESEND_AFTER_MS)).catch(() => 0);
+      if (Date.now() + wait > latest) break;
+      await new Promise((resolve) => setTimeout(resolve, wait));
       if (Date.now() > latest) break; // timers of a hidden tab are late
     }
     await Promise.any(attempts).catch(({ errors: failures }: AggregateError) => {
@@ -182,7 +182,7 @@ export class SessionKeeper<Claims extends object> {
     const { access = '', refresh } = tokens ?? {};
     const token = new AccessToken<Claims>(access, Date.now());
     if (Boolean(refresh) !== Boolean(this.#store)) {
-      throw new TypeError('The server sends refresh tokens in another way: see `store`.');
+      throw new TypeError('The server does not send refresh tokens as the client expects: see the option `store`.');
     }
     await this.#store?.set(refresh);
     this.#keep(token);
@@ -235,11 +235,11 @@ export class SessionKeeper<Claims extends object> {
 
   #setState(state: AuthState<Claims>): void {
     this.state = state;
-    for (const listener of this.listeners) queueMicrotask(listener); // its error must stop nothing here
+    for (const listener of this.listeners) queueMicrotask(listener); // its error stops no other listener
   }
 }
 
-/** Milliseconds to wait before another attempt; infinite if one has succeeded, or if the last error will not pass. */
+/** Milliseconds to wait before another attempt; infinite if one succeeded, or if the last error is not temporary. */
 function pauseAfter(attempts: readonly Promise<void>[], pause: number): Promise<number> {
   return Promise.any(attempts).then(
     () => FOREVER,

@@ -3,7 +3,7 @@ import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
 import { networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { KeptToken } from './refresh-token-store.js';
+import type { StoredToken } from './refresh-token-store.js';
 import type { Tokens } from './session-keeper.js';
 import { timeoutSignal } from './timeout-signal.js';
 
@@ -23,7 +23,7 @@ export interface Transport {
    * Sends a request that changes the refresh token. Call it only during a turn of this tab (`Tabs.next`), because no
    * other tab may change the token at the same time.
    */
-  change: Send;
+  sendChange: Send;
   /** Exchanges the refresh token for new tokens. Resolves to undefined if there is no refresh token. */
   refresh(): Promise<Tokens | undefined>;
   /** Revokes the session of the refresh token. If the token is invalid, the call fails, but its cookie is removed. */
@@ -38,7 +38,7 @@ export interface Transport {
  */
 export function transportTo(
   url: string,
-  store: KeptToken | undefined,
+  store: StoredToken | undefined,
   fetch: (request: Request) => Promise<Response>,
   pending: PendingAnswer | undefined,
 ): Transport {
@@ -53,7 +53,7 @@ export function transportTo(
       },
     });
 
-  /** Sends a request. @param hasTimeout whether its signal is the timeout of `change`, instead of the caller's signal */
+  /** Sends a request. @param hasTimeout whether its signal is the timeout of `sendChange`, not the caller's signal */
   const send = async (outgoing: Request, token: AccessToken | undefined, hasTimeout?: boolean): Promise<Response> => {
     if (token) outgoing.headers.set('Authorization', `Bearer ${token.text}`);
     try {
@@ -63,25 +63,25 @@ export function transportTo(
     }
   };
 
-  const change: Send = (outgoing, token) => {
+  const sendChange: Send = (outgoing, token) => {
     // With `keepalive`, the answer and its cookie arrive even if the page is closed. The timeout replaces the caller's
     // signal, because an abort by the caller must not lose the cookie.
-    const sendToEnd = () =>
+    const sendWithTimeout = () =>
       send(new Request(outgoing, { keepalive: true, signal: timeoutSignal(TIMEOUT_MS) }), token, true);
-    return pending ? pending.during(sendToEnd) : sendToEnd();
+    return pending ? pending.during(sendWithTimeout) : sendWithTimeout();
   };
 
   /** Sends the refresh token to an endpoint. Resolves to undefined if there is no token, and for an empty answer. */
   const postRefreshToken = async <Result>(path: string): Promise<Result | undefined> => {
     const body = store && { refresh: await store.get() };
     if (body && !body.refresh) return undefined;
-    return resultOf(await change(request('POST', path, { body })));
+    return resultOf(await sendChange(request('POST', path, { body })));
   };
 
   return {
     request,
     send,
-    change,
+    sendChange,
     // With `quiet`, a request without a refresh token is answered with 204 instead of an error.
     refresh: () => postRefreshToken('/refresh?quiet=true'),
     logout: () => postRefreshToken('/logout'),

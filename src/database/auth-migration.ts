@@ -29,8 +29,8 @@ export abstract class AuthMigration {
 
   setTransactionContext(): void {}
 
-  /** Adds statements to this migration. */
-  protected run(...queries: string[]): void {
+  /** Adds SQL statements to this migration. */
+  protected addSql(...queries: string[]): void {
     this.#queries.push(...queries);
   }
 

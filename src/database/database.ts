@@ -70,7 +70,8 @@ export class Database {
 
   /**
    * Runs one statement with `$1`-style parameters and returns its rows. It runs in the transaction of `em`. Without
-   * `em`, it runs on a separate connection and has committed when this returns, whatever the app's transactions do.
+   * `em`, it runs on a separate connection and has committed when this returns, also if a transaction of the app
+   * rolls back.
    *
    * @throws service_unavailable
    */
@@ -112,8 +113,8 @@ export class Database {
 
   /**
    * Runs `work` in a new transaction, with a forked EntityManager that is flushed before the commit. It never joins a
-   * transaction of the app. The isolation level is READ COMMITTED, whatever the database's default is: a statement that
-   * waited for a row lock must see the new version of the row.
+   * transaction of the app. The isolation level is READ COMMITTED, also if the database has another default, because a
+   * statement that waited for a row lock must see the new version of the row.
    *
    * This uses Kysely's transaction, because `em.transactional` does not return a broken connection to the pool: a few
    * lost connections would exhaust the pool.

@@ -69,16 +69,18 @@ function assertContainerKnowsLibrary(libraryContainer: ContainerInstance): void 
   } catch (error) {
     if (error instanceof ServiceNotFoundError) {
       throw refused(
-        'createJwtAllauth got another container than useContainer, which does not know the classes in it; pass the ' +
-          'same container to both, or for several apps one that asks each: see "Several apps" in docs/extending.md',
+        'createJwtAllauth and useContainer got different containers, so routing-controllers does not find the ' +
+          'classes of the library; pass the same container to both; for several apps, pass useContainer one that ' +
+          'asks the container of each app: see "Several apps" in docs/extending.md',
       );
     }
     throw refused(
       error instanceof Error && error.name === NOT_FOUND
-        ? `the container passed to useContainer is of another copy of typedi than the library's ` +
+        ? `the container passed to useContainer comes from another copy of typedi than the library's ` +
             `(${libraryTypeDi()}): install it once, as a peer of jwt-allauth (npm dedupe)`
         : "the container passed to useContainer does not know the library's classes; use TypeDI's: " +
-            'useContainer(Container), or construct unknown classes: { fallback: true, fallbackOnErrors: true }',
+            'useContainer(Container), or let your container construct unknown classes: { fallback: true, ' +
+            'fallbackOnErrors: true }',
     );
   } finally {
     libraryContainer.remove(Registered);

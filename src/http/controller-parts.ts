@@ -20,7 +20,7 @@ export interface ControllerParts {
   readonly pages: LinkPages;
   /** Refuses requests from foreign origins if a cookie is the credential or is set by the answer. */
   readonly originGuard: Before;
-  /** Refuses requests from foreign origins, whatever the transport of the refresh token. */
+  /** Refuses requests from foreign origins, also if the refresh token travels in bodies. */
   readonly strictOriginGuard: Before;
   /** For the routes of mailed links. Undefined without PUBLIC_URL, from which links are built. */
   readonly links?: LinkParts;

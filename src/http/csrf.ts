@@ -30,7 +30,7 @@ const MAX_LOGGED_LENGTH = 200;
  * neither `Origin` nor `Sec-Fetch-Site` and pass. Refusals are logged at most once a minute per origin, with the
  * compared values.
  *
- * @param isAlwaysCookie for routes that use a cookie whatever the transport of the refresh token
+ * @param isAlwaysCookie for routes that use a cookie also if the refresh token travels in bodies
  */
 export function createCsrfGuard(
   settings: Settings,

@@ -1,4 +1,4 @@
-import { hintAt } from '../settings/nearest-name.js';
+import { suggestionFor } from '../settings/nearest-name.js';
 
 /**
  * The groups of endpoints of an app: all except those set to false. Modules name their groups (`AuthModule.routes`).
@@ -21,7 +21,7 @@ export function nameRoutes(controller: object, name: string): void {
 export function assertRouteSwitches(routes: RouteSwitches, known: readonly string[]): void {
   for (const [name, value] of Object.entries(routes)) {
     if (!known.includes(name)) {
-      throw new TypeError(`routes: there is no "${name}"${hintAt(name, known)}`);
+      throw new TypeError(`routes: there is no "${name}"${suggestionFor(name, known)}`);
     }
     if (typeof value !== 'boolean') throw new TypeError(`routes: ${name} must be true or false`);
   }

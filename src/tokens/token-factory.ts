@@ -6,7 +6,7 @@ import type { BaseUser } from '../users/base-user.entity.js';
 import { reloadWithRelations } from '../users/user-loading.js';
 import { AccessToken } from './access-token.js';
 import { assertNotReserved, type CustomClaims, type TokenClaims, type TokenType } from './claims.js';
-import { assertText, hasOwnHeader, isExpiredUnverified, signToken, verifySignature } from './json-web-token.js';
+import { assertString, hasOwnHeader, isExpiredUnverified, signToken, verifySignature } from './json-web-token.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 import { assertSerializable } from './serializable-claims.js';
 import { type RequestClient, requestClientOf, type SessionContext } from './session-context.js';
@@ -147,7 +147,7 @@ export class TokenFactory {
    * @throws token_not_valid
    */
   verifyAccess(token: string): TokenClaims {
-    assertText(token);
+    assertString(token);
     const now = toSeconds(this.kernel.clock.now());
     const known = this.#verified.find(token);
     if (known) return this.#assertNotExpired(known, now);

@@ -2,8 +2,8 @@ import { type EntityManager, type FindOneOptions, FlushMode, LoadStrategy, Popul
 import type { BaseUser } from './base-user.entity.js';
 
 /**
- * The options of every query for a user on which a decision depends, whatever the app's MikroORM options are: from the
- * primary server, without cache, without filters and without relations. The result goes into the identity map of the
+ * The options of every query for a user on which a decision depends. They override the app's MikroORM options: the
+ * query goes to the primary server, without cache, filters and relations. The result goes into the identity map of the
  * EntityManager, and the query does not flush the app's changes. (Statements through `Database` have no such options.)
  */
 const FIND_OPTIONS = {

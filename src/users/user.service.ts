@@ -125,7 +125,7 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /** Finds a user by key, active or not. */
-  async findAccount(id: UserId, em?: EntityManager): Promise<PasswordOwner | undefined> {
+  async findById(id: UserId, em?: EntityManager): Promise<PasswordOwner | undefined> {
     const [owner] = await this.database.query<PasswordOwner>(this.#sql.byId, [id], em);
     return owner;
   }

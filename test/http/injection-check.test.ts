@@ -128,7 +128,7 @@ describe('two copies of', () => {
     expect(other).not.toBe(Container);
     useContainer(other as never);
     expect(() => start()).toThrow(
-      refusal(/^the container passed to useContainer is of another copy of typedi than the library's \(.*typedi/),
+      refusal(/^the container passed to useContainer comes from another copy of typedi than the library's \(.*typedi/),
     );
   });
 

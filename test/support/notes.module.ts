@@ -48,7 +48,7 @@ const notesError = errorsOf(ERRORS);
 class AddNotes extends AuthMigration {
   up(): void {
     const [note, user] = [this.table('Note'), this.target('Note', 'user')];
-    this.run(`create table ${note.name} (
+    this.addSql(`create table ${note.name} (
       ${note.column('id')} uuid not null primary key,
       ${note.column('user')} ${note.columnType('user')} not null references ${user.name} on delete cascade,
       ${note.column('text')} varchar(80) not null,
@@ -57,7 +57,7 @@ class AddNotes extends AuthMigration {
   }
 
   down(): void {
-    this.run(`drop table ${this.table('Note').name}`);
+    this.addSql(`drop table ${this.table('Note').name}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ClientCalls } from '../../client-calls.js';
 
-/** A session of the user; instants in ISO 8601. `ip` to `device` are null if they are unknown. */
+/** A session of the user, with times in ISO 8601. `ip`, `browser`, `os` and `device` are null if they are unknown. */
 export interface DeviceSession {
   readonly id: string;
   /** Whether it is the session of this client. */

@@ -131,8 +131,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Creates the user of a sign-up, unless another account has the address now. Of two sign-ups that are confirmed at
-   * the same moment, one wins.
+   * Creates the user of a sign-up, unless another account has the address now. If two sign-ups are confirmed at
+   * the same moment, one succeeds.
    */
   async #complete(
     signUp: PendingSignUp,
@@ -174,7 +174,7 @@ export class EmailVerificationService {
     em: EntityManager,
   ): Promise<Confirmation | undefined> {
     const isChange = purpose === 'email-change';
-    const before = isChange ? await this.kernel.users.findAccount(user, em) : undefined;
+    const before = isChange ? await this.kernel.users.findById(user, em) : undefined;
     if (isChange && !(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {

@@ -42,7 +42,7 @@ export class PasswordByMailService {
     >,
   ) {
     const { backgroundJobs } = kernel;
-    backgroundJobs.handle<{ email: string }>('password reset', ({ email }, em) => this.#mail(email, em));
+    backgroundJobs.handle<{ email: string }>('password reset', ({ email }, em) => this.#mailLink(email, em));
   }
 
   /**
@@ -56,7 +56,7 @@ export class PasswordByMailService {
     await this.kernel.backgroundJobs.enqueue('password reset', { email });
   }
 
-  async #mail(email: string, em: EntityManager): Promise<void> {
+  async #mailLink(email: string, em: EntityManager): Promise<void> {
     const user = await this.kernel.users.findByEmail(email, em);
     if (!user?.isActive) return;
     // A reset must not revive an expired invitation.
@@ -75,11 +75,11 @@ export class PasswordByMailService {
   }
 
   /**
-   * Sets the password, confirms the address, revokes every older session, pending key and unconfirmed address change,
-   * and opens a session: all in one transaction. Of two requests at the same moment, one wins.
+   * In one transaction: sets the password, confirms the address, revokes all older sessions and mailed keys (also those
+   * of an address change), and opens a session. If two requests use the same key at the same moment, one succeeds.
    *
    * @param found the result of `find` for the same purpose
-   * @throws token_not_valid, validation_failed (the key stays valid), service_unavailable, and whatever a hook throws
+   * @throws token_not_valid, validation_failed (the key stays valid), service_unavailable, and errors of hooks
    * @throws second_factor_required if the password was set and a gate requires a second factor
    */
   async set(
@@ -89,8 +89,9 @@ export class PasswordByMailService {
   ): Promise<Tokens> {
     const owner = await this.kernel.database.read((em) => this.kernel.users.getActive(em, String(user)));
     await this.kernel.passwordPolicy.assertAllowed('newPassword', newPassword, owner);
-    const owned = { id: user, email, isActive: true, emailVerified: true };
-    const signIn = await this.kernel.signIn.begin({ user: owned, amr: ['mail', 'pwd'], client });
+    // Opening the mailed link proves the address.
+    const confirmed = { id: user, email, isActive: true, emailVerified: true };
+    const signIn = await this.kernel.signIn.begin({ user: confirmed, amr: ['mail', 'pwd'], client });
     const passwordHash = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     const decision = await this.kernel.database.transaction((em) => this.#set(purpose, key, passwordHash, signIn, em));
     return tokensOf(decision);

@@ -53,7 +53,7 @@ export class LoginService {
 
   /**
    * Refuses the password of a pending sign-up, whether or not the address has an account. The work is the same for each
-   * wrong password, whatever the number of pending sign-ups. The limiter does not count an error that is thrown here:
+   * wrong password and each number of pending sign-ups. The limiter does not count an error that is thrown here:
    * an attacker's own sign-up neither costs guesses nor resets the counter.
    *
    * @throws email_not_verified

@@ -46,7 +46,7 @@ export class PasswordChangeService {
    *
    * @param caller the session of the access token; it must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable, and
-   * whatever a hook throws
+   * errors of hooks
    * @throws second_factor_required if the password was changed and a gate requires a second factor
    */
   async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {

@@ -28,8 +28,8 @@ export function createRegistrationController(
 ) {
   const { emailConfirmationLifetime } = settings;
   const type = fields.typeOf(RegistrationInput);
-  // If a mailed link can sign in, it needs the cookie below. A foreign page must not set it, whatever transport it asks
-  // for.
+  // If a mailed link can sign in, it needs the cookie below. A foreign page must not set it, also if its request
+  // asks for the refresh token in the body.
   const originGuard = settings.sessionOnEmailVerification ? strictOriginGuard : guard;
   // This cookie identifies the browser when it requests another link.
   const browser = links?.cookie('email_verification_access_token');

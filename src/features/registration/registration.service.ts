@@ -73,8 +73,8 @@ export class RegistrationService {
    * pending sign-up instead and mails a link. If the address has an account, its owner gets a notice instead, and the
    * answer is the same.
    *
-   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, and whatever a hook
-   * throws
+   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, and errors of
+   * hooks
    * @throws second_factor_required if the user was created and a gate requires a second factor
    */
   async register(registration: Registration): Promise<SignUp> {
