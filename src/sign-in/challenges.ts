@@ -68,7 +68,7 @@ export class Challenges {
   async issue(attempt: SignInAttempt, owner: SessionOwner, methods: readonly string[]): Promise<JwtAllauthError> {
     const { user, amr, claims, em } = attempt;
     const challenge = createRandomKey();
-    const account = await this.kernel.users.findAccount(user.id, em);
+    const account = await this.kernel.users.findById(user.id, em);
     // What the attempt has checked counts, even if it has changed meanwhile: then the challenge is void at once.
     const passwordHash = user.passwordHash === undefined ? account?.passwordHash : user.passwordHash;
     const credentials = this.#hash({ email: account?.email ?? '', passwordHash });
@@ -127,7 +127,7 @@ export class Challenges {
     if (!isRandomKey(challenge)) throw authError('challenge_not_valid');
     const parameters = [hashOfRandomKey(challenge), new Date(this.kernel.clock.now())];
     const [row] = await this.kernel.database.query<ChallengeRow>(sql, parameters, em);
-    const user = row && (await this.kernel.users.findAccount(row.user, em));
+    const user = row && (await this.kernel.users.findById(row.user, em));
     if (!row || !user?.isActive || !this.#isCurrent(row, user)) throw authError('challenge_not_valid');
     return { user, methods: row.methods, amr: row.amr, claims: row.claims ?? {} };
   }

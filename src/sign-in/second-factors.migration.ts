@@ -9,7 +9,7 @@ export class AddSecondFactors extends AuthMigration {
     const challenge = this.table(CHALLENGE_ENTITY);
     const user = this.target(CHALLENGE_ENTITY, 'user');
     const owner = challenge.column('user');
-    this.run(
+    this.addSql(
       `alter table ${account.name} add column ${account.column('secondFactors')} text[] not null default '{}'`,
       `create table ${challenge.name} (
         ${challenge.column('hash')} varchar(43) not null primary key,
@@ -30,7 +30,7 @@ export class AddSecondFactors extends AuthMigration {
 
   down(): void {
     const account = this.table(ACCOUNT_ENTITY);
-    this.run(
+    this.addSql(
       `drop table ${this.table(CHALLENGE_ENTITY).name}`,
       `alter table ${account.name} drop column ${account.column('secondFactors')}`,
     );
