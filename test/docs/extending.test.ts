@@ -37,6 +37,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       import { Container } from 'typedi';
       import { inputs } from './company-fields.js';
       import { User } from './company-user.entity.js';
+      import { CompanyUsers } from './company-users.js';
       import { membersOnly } from './members-only.js';
       import { OwnPolicy } from './own-policy.js';
       useContainer(Container);
@@ -86,8 +87,20 @@ describe('the pages about extending the library do over HTTP what they say', () 
       results.stored = await app.orm.em.fork().execute('select company, invite_code from "user"');
       breaches.close().closeAllConnections();
       results.withoutService = (await signUp({ email: 'eve@example.com' })).status;
-      console.log(JSON.stringify({ ...results, asked }));
-      await app.close();`,
+      await app.close();
+      const invitedTo = async (services) => {
+        const settings = { publicUrl: 'http://app.test', invitations: true };
+        const inviting = await startTestApp({ user: User, services, settings, logger });
+        const { headers: staff } = await inviting.signIn(await inviting.createUser({ role: 1000, company: 'Engines' }));
+        const body = JSON.stringify({ email: 'bo@looms.example', role: 0 });
+        const init = { method: 'POST', headers: { ...headers, ...staff }, body };
+        const { status } = await fetch(inviting.url + '/auth/registration/user-register', init);
+        const stored = await inviting.orm.em.fork().execute("select company from public.user where role = 0");
+        await inviting.close();
+        return [status, ...stored];
+      };
+      results.invited = [await invitedTo([]), await invitedTo([CompanyUsers])];
+      console.log(JSON.stringify({ ...results, asked }));`,
     );
     const invalid = (field: string, message: RegExp) => ({
       status: 400,
@@ -112,6 +125,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       deleted: 404,
       stored: [{ company: 'Looms', invite_code: 'welcome' }],
       withoutService: 201, // the service does not answer: the password is accepted
+      invited: [[500], [201, { company: 'looms.example' }]],
     });
     const { user, asked } = answers as { user: object; asked: number[] };
     expect(user).not.toHaveProperty('inviteCode');

@@ -153,6 +153,25 @@ describe('the app of the README, built from an empty folder', () => {
     expect((await run(process.execPath, ['dist/try-old-hash.js'], { cwd: directory })).stdout).toBe('200\n');
   });
 
+  test('tests a controller that gets the ORM of the test app from the container', async () => {
+    const line = /`(Container\.set\(MikroORM, app\.orm\))`/.exec(pages.get('docs/testing.md') ?? '')?.[1];
+    const program = `
+      import { MikroORM } from '@mikro-orm/postgresql';
+      import { startTestApp } from 'jwt-allauth/testing';
+      import { useContainer } from 'routing-controllers';
+      import { Container } from 'typedi';
+      import { HealthController } from './health.controller.js';
+      import { User } from './user.entity.js';
+      useContainer(Container);
+      const app = await startTestApp({ user: User, server: { controllers: [HealthController] } });
+      ${line};
+      console.log(await (await fetch(app.url + '/health')).text());
+      await app.close();`;
+    await writeFile(join(directory, 'dist/try-health.js'), program);
+    const { stdout } = await run(process.execPath, ['dist/try-health.js'], { cwd: directory });
+    expect(stdout).toBe('{"status":"ok"}\n');
+  });
+
   test('has the files for Jest, which start and stop a PostgreSQL for a test that passes', async () => {
     const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
     const config = `export default { test: { include: ['dist/**/*.jest.js'], exclude: [], hookTimeout: 60_000,
@@ -291,6 +310,7 @@ describe('the app of the README, built from an empty folder', () => {
     ['fast-server', 'createFastServer'],
     ['company-registration', 'CompanyRegistration'],
     ['company-fields', 'inputs'],
+    ['company-users', 'CompanyUsers'],
     ['own-policy', 'OwnPolicy'],
     ['members-only', 'membersOnly'],
     ['hooks', 'hooks', 'maintenance', 'suspendedTenants'],
@@ -332,6 +352,11 @@ test('the page on the quick start lists what every user has', () => {
 
 test('the page on the demo has the lines that the demo prints', () => {
   expect(blocks.map(({ text }) => text.trim())).toContain(terminalWalkthrough('http://127.0.0.1:3000', true));
+});
+
+test('no snippet of the manual updates the schema without `safe`, which would drop the tables of others', () => {
+  const updates = blocks.flatMap(({ text }) => text.match(/schema\.update\(.*?\)/g) ?? []);
+  expect(new Set(updates)).toEqual(new Set(['schema.update({ safe: true })']));
 });
 
 test('the manual explains every error code', () => {
