@@ -41,6 +41,13 @@ test('a printed service shows neither the other services nor the ORM', async () 
   expect(printed.length).toBeLessThan(2000);
 });
 
+test('the printed library does not show the ORM, which knows the password of the database', async () => {
+  const auth = await start([], Container.of('printed whole'));
+  const printed = inspect(auth, { depth: 12, showHidden: true, getters: true });
+  expect(printed).toContain('Database {}');
+  expect(printed).not.toMatch(/MikroORM|postgresql:|clientUrl/);
+});
+
 test('the services of an app are in its container, a subclass under the class that it extends', async () => {
   const container = Container.of('with subclass');
   const auth = await start([OwnLogin], container);

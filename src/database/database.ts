@@ -41,8 +41,12 @@ export class Database {
   readonly #names = new Map<string, string>();
   /** The EntityManagers that this class has forked. */
   readonly #own = new WeakSet<EntityManager>();
+  /** Private at run time, so that `util.inspect` does not show the password of the database. */
+  readonly #orm: MikroORM;
 
-  constructor(private readonly orm: MikroORM) {}
+  constructor(orm: MikroORM) {
+    this.#orm = orm;
+  }
 
   /**
    * Sets a limit for the wait for a connection, because `pg` has none and an exhausted pool would block requests for
@@ -53,7 +57,7 @@ export class Database {
     this.#isPoolKnown = true;
     const pool = await this.#pool();
     pool.options.connectionTimeoutMillis ||= POOL_WAIT_MS;
-    const { config } = this.orm;
+    const { config } = this.#orm;
     const hasConnectionHooks = config.get('onCreateConnection') || config.get('onReserveConnection');
     this.#canPrepare = !hasConnectionHooks && config.get('sessionContext') !== 'connection';
   }
@@ -199,7 +203,7 @@ export class Database {
 
   /** A new, empty EntityManager, outside of the request's context and of every transaction. */
   fork(): EntityManager {
-    const fork = this.orm.em.fork({ useContext: false, disableContextResolution: true });
+    const fork = this.#orm.em.fork({ useContext: false, disableContextResolution: true });
     this.#own.add(fork);
     return fork;
   }
@@ -221,7 +225,7 @@ export class Database {
   }
 
   get #connection() {
-    return this.orm.em.getConnection();
+    return this.#orm.em.getConnection();
   }
 
   async #available<T>(work: () => Promise<T>): Promise<T> {

@@ -16,7 +16,11 @@ export interface Owner {
 /** Creates a user by SQL and opens a session through the service. */
 export async function createOwner(app: TestApp, passwordHash: string | null = null): Promise<Owner> {
   const user = Object.assign(new AppUser(), { email: `${crypto.randomUUID()}@example.com`, passwordHash });
-  await app.orm.em.fork().persist(user).flush();
+  await app.database.pool.query('insert into app_user (id, email, password_hash) values ($1, $2, $3)', [
+    user.id,
+    user.email,
+    passwordHash,
+  ]);
   const another = async () => {
     const client = app.client();
     const { access, refresh } = await app.auth.sessions.open(user);

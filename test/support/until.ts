@@ -2,14 +2,16 @@ import { setTimeout } from 'node:timers/promises';
 
 /** The time limit for a condition. */
 const LIMIT_MILLISECONDS = 30_000;
-const POLL_MILLISECONDS = 1;
+
+/** The first and the longest pause between two checks: a long wait leaves the processor to what it waits for. */
+const [FIRST_PAUSE, LONGEST_PAUSE] = [1, 16];
 
 /** Waits until a condition is true. */
 export async function until(condition: () => unknown): Promise<void> {
   const start = performance.now();
-  while (!(await condition())) {
+  for (let pause = FIRST_PAUSE; !(await condition()); pause = Math.min(pause * 1.25, LONGEST_PAUSE)) {
     if (performance.now() - start > LIMIT_MILLISECONDS)
       throw new Error(`this condition did not become true in time: ${condition}`);
-    await setTimeout(POLL_MILLISECONDS);
+    await setTimeout(pause);
   }
 }
