@@ -6,7 +6,7 @@ export interface CallOptions {
   readonly isBearer?: boolean;
   /** `include` sends cookies even if the refresh token travels in JSON bodies. */
   readonly credentials?: 'include' | 'same-origin';
-  /** The effect of a successful response: it contains the tokens of a new session, or the present session has ended. */
+  /** The effect of a successful response: it contains the tokens of a new session, or the current session has ended. */
   readonly effect?: 'sign-in' | 'sign-out';
 }
 

@@ -27,7 +27,7 @@ export interface RouteDescription {
   /** Whether the route is rate limited (429). */
   readonly isLimited?: boolean;
   /** Whether the route issues tokens, so that errors of the app's token class are possible. */
-  readonly isMinting?: boolean;
+  readonly isIssuingTokens?: boolean;
   /** Whether the route cannot fail: it needs no database and has no errors. */
   readonly isStatic?: boolean;
 }

@@ -36,7 +36,7 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
       schema,
     })),
   ];
-  if (isChoosing(route)) parameters.push(TRANSPORT);
+  if (isTransportChosenByRequest(route)) parameters.push(TRANSPORT);
   const schemes = [...(isBearer ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
     isPage ? pageAnswer(PAGES[status] ?? 'An HTML page with the error.') : problemAnswer(status, codes);
@@ -73,21 +73,21 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 
 /** All error codes by status, sorted by status. */
 function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]> {
-  const { description, isBearer, isRead, isGuarded, isPage } = route;
-  const { errors = [], body, isFresh, isLimited, isMinting, isStatic } = description;
+  const { description, isBearer, hasBody, isOriginChecked, isPage } = route;
+  const { errors = [], body, isFresh, isLimited, isIssuingTokens, isStatic } = description;
   if (isStatic) return new Map();
-  const isJson = isRead && !isPage;
+  const isJson = hasBody && !isPage;
   const codes: string[] = [
     ...(isJson && body !== undefined ? [ValidationFailed] : []),
     ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
     ...(isBearer ? [NotAuthenticated, TokenNotValid] : []),
     ...(isFresh ? [ReauthenticationRequired, SecondFactorRequired] : []),
-    ...(isGuarded ? [CsrfFailed] : []),
-    ...(isRead ? [PayloadTooLarge] : []),
-    ...(isChoosing(route) ? [BadRequest] : []),
+    ...(isOriginChecked ? [CsrfFailed] : []),
+    ...(hasBody ? [PayloadTooLarge] : []),
+    ...(isTransportChosenByRequest(route) ? [BadRequest] : []),
     ...(isLimited ? [TooManyRequests] : []),
     InternalError,
-    ...(isMinting ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : []),
+    ...(isIssuingTokens ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : []),
     ServiceUnavailable,
     ...errors,
   ];
@@ -111,7 +111,7 @@ function securityOf(schemes: readonly string[], isOptional = false): OpenApiOper
 }
 
 /** Whether the request chooses the transport of its refresh token. */
-function isChoosing({ description: { answers } }: LibraryRoute): boolean {
+function isTransportChosenByRequest({ description: { answers } }: LibraryRoute): boolean {
   return Object.values(answers).some(({ isChosenByRequest }) => isChosenByRequest);
 }
 

@@ -15,9 +15,9 @@ export interface LibraryRoute {
   /** Whether the route needs an access token. */
   readonly isBearer: boolean;
   /** Whether the route reads a body. */
-  readonly isRead: boolean;
+  readonly hasBody: boolean;
   /** Whether requests from foreign origins are refused. */
-  readonly isGuarded: boolean;
+  readonly isOriginChecked: boolean;
   /** Whether a person opens it in a browser, so that its errors are HTML pages. */
   readonly isPage: boolean;
 }
@@ -43,10 +43,10 @@ export function libraryRoutes(controllers: readonly object[]): LibraryRoute[] {
         path: String(route),
         description,
         isBearer: responseHandlers.some((handler) => handler.type === 'authorized' && appliesToAction(handler)),
-        isRead: params.some(
+        hasBody: params.some(
           (each) => each.type === 'body' && each.object.constructor === target && each.method === name,
         ),
-        isGuarded: before.some(isOriginGuard),
+        isOriginChecked: before.some(isOriginGuard),
         isPage: before.includes(errorsAsPages),
       };
     });

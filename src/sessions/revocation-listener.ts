@@ -147,7 +147,7 @@ export class RevocationListener {
         if (isNew) this.kernel.remoteRevocations.emitNotified(session, origin);
       },
       onClosed: (closed) => {
-        if (this.#channel === closed) this.#setState('disconnected'); // otherwise it is not in use
+        if (this.#channel === closed) this.#setState('disconnected'); // an older channel does not matter
       },
     });
     this.#channel = channel;

@@ -26,7 +26,7 @@ import type { TokenChoice } from './token-choice.js';
 
 /**
  * In how many consecutive generations the parent may be presented again from a different network or user agent. This
- * happens if a response is lost while a client changes networks. With the next generation it counts as theft: somebody
+ * happens if a response is lost while a client changes networks. With the next generation it counts as theft: someone
  * presents each token shortly after the owner has used it.
  */
 const MAX_FOLLOWED_GENERATIONS = 2;
@@ -110,9 +110,9 @@ export class RotationService {
     const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin, isAllowed };
     const successor = this.#canUseOneStatement ? await this.#rotateInOneStatement(presented) : undefined;
     if (successor) return successor;
-    const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // the hook needs one more
+    const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // one of them runs `beforeRefresh`
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const tokens = await this.#answer(presented, outcome);
+      const tokens = await this.#rotateOrRefuse(presented, outcome);
       if (tokens) return tokens;
     }
     throw serviceUnavailable();
@@ -136,7 +136,7 @@ export class RotationService {
   }
 
   /** Rotates or refuses, depending on the state of the session. Undefined: the state has changed, try again. */
-  async #answer(presented: Presented, outcome: (name: TokenReuse) => void): Promise<Tokens | undefined> {
+  async #rotateOrRefuse(presented: Presented, outcome: (name: TokenReuse) => void): Promise<Tokens | undefined> {
     const { claims, user } = presented;
     const em = this.kernel.database.fork();
     const found = await this.kernel.sessionStore.find(claims.session, user, em);
@@ -157,7 +157,7 @@ export class RotationService {
     const reuse = status === 'parent' ? 'lost-response' : status === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
-        ? await this.#repeat(presented, session, prepared, isFollowing)
+        ? await this.#signLiveAgain(presented, session, prepared, isFollowing)
         : await this.#rotateLive(presented, session, prepared, reuse, em);
     if (tokens && reuse) outcome(reuse);
     return tokens;
@@ -172,14 +172,14 @@ export class RotationService {
   }
 
   /** Signs the live token again, for its parent. Undefined: it is not the live token any more. */
-  async #repeat(
+  async #signLiveAgain(
     { claims, user }: Presented,
     row: SessionRow,
     prepared: PreparedTokens,
     isFollowing: boolean,
   ): Promise<Tokens | undefined> {
     const tokens = this.kernel.tokens.sign(prepared, liveToken(claims, row));
-    const isToMark = isFollowing && !row.isFollowed; // once for each generation
+    const isToMark = isFollowing && !row.isFollowed; // each generation is marked only once
     if (isToMark && !(await this.kernel.sessionStore.markFollowed({ id: claims.session, user, live: row.jti })))
       return undefined;
     this.kernel.reuseReports.report('lost-response', claims);

@@ -49,12 +49,12 @@ export class SessionEndings {
     return this.#end(this.#sql.one, [user, id], em);
   }
 
-  /** Ends all sessions of a user, and voids a pending change of the address. Call `lockUser` first. */
+  /** Ends all sessions of a user, and cancels a pending change of the address. Call `lockUser` first. */
   async endAll(user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.all, [user], em);
   }
 
-  /** Ends all sessions of a user except one, and voids a pending change of the address. Call `lockUser` first. */
+  /** Ends all sessions of a user except one, and cancels a pending change of the address. Call `lockUser` first. */
   async endOthers(id: string, user: UserId, em: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.others, [user, id], em);
   }
@@ -93,7 +93,7 @@ function statements(
 ) {
   const s = sessionColumns(session);
   // One of the ended sessions may have requested the change of the address.
-  const voided = `, voided as (
+  const cancelled = `, cancelled as (
       delete from ${key.name} where ${key.column('user')} = $3 and ${key.column('purpose')} = 'email-change'
     )`;
   const ending = (which: string, more = '') => `
@@ -108,8 +108,8 @@ function statements(
     from ended`;
   return {
     one: ending(`s.${s.id} = $4`),
-    all: ending('true', voided),
-    others: ending(`s.${s.id} <> $4`, voided),
+    all: ending('true', cancelled),
+    others: ending(`s.${s.id} <> $4`, cancelled),
     excess: ending(`s.${s.id} in (
         select ${s.id} from ${session.name}
         where ${s.user} = $3 and ${s.id} <> $4 and ${s.enabled} and ${s.expiresAt} > $1

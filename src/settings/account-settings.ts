@@ -48,7 +48,10 @@ export abstract class AccountSettings extends SessionSettings {
   @Page()
   readonly passwordResetRequestUrl?: string = undefined;
 
-  /** True: the first click on a confirmation link also signs the user in. The refresh token travels in a cookie. */
+  /**
+   * True: opening the confirmation link in the browser that signed up also signs the user in. The refresh token travels
+   * in a cookie.
+   */
   @Flag()
   @must(
     'needs the refresh token in a cookie ({refreshTokenAsCookie}): a link can only set a cookie',

@@ -42,9 +42,9 @@ interface ChallengeRow extends Omit<FoundChallenge, 'user' | 'claims'> {
 }
 
 /**
- * Stores the challenges of sign-ins that wait for a second factor (contract §7). All servers share them. A challenge is
- * void after its success, after five wrong answers, after five minutes, and once the user's password, second factors,
- * address or activity have changed.
+ * Stores the challenges of sign-ins that wait for a second factor. All servers share them. A challenge ends with its
+ * success, after five wrong answers, after five minutes, and when the user's password, second factors, address or
+ * activity have changed.
  */
 export class Challenges {
   readonly #sql: ReturnType<typeof statements>;
@@ -69,7 +69,7 @@ export class Challenges {
     const { user, amr, claims, em } = attempt;
     const challenge = createRandomKey();
     const account = await this.kernel.users.findById(user.id, em);
-    // What the attempt has checked counts, even if it has changed meanwhile: then the challenge is void at once.
+    // What the attempt has checked counts, even if it has changed meanwhile: then the challenge is invalid at once.
     const passwordHash = user.passwordHash === undefined ? account?.passwordHash : user.passwordHash;
     const credentials = this.#hash({ email: account?.email ?? '', passwordHash });
     const bound = normalizeBoundClaims(claims);

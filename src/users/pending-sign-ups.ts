@@ -94,14 +94,14 @@ export class PendingSignUps {
   }
 
   /**
-   * Deletes a sign-up that is being confirmed, and voids the other sign-ups of its address.
+   * Deletes a sign-up that is being confirmed, and invalidates the other sign-ups of its address.
    *
    * @returns false if the sign-up does not exist any more, or its key has expired or changed
    */
   async claim({ id, email }: PendingSignUp, key: string, em: EntityManager): Promise<boolean> {
     const deleted = await this.kernel.database.query(this.#sql.claim, [id, hashOfRandomKey(key), this.#now], em);
     if (deleted.length === 0) return false;
-    await this.voidAll(email, em);
+    await this.invalidateAll(email, em);
     return true;
   }
 
@@ -109,7 +109,7 @@ export class PendingSignUps {
    * Makes the sign-ups of an address unconfirmable, because a user has the address now. A sign-in with one of their
    * passwords gets the same answer as before.
    */
-  async voidAll(email: string, em: EntityManager): Promise<void> {
+  async invalidateAll(email: string, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.void, [normalizeEmail(email)], em);
   }
 

@@ -112,7 +112,7 @@ describe('a refused token', () => {
     expect(apps.refreshes()).toEqual(['POST /auth/refresh 200']);
   });
 
-  test('is not replaced by that of another user, or if nobody is signed in', async () => {
+  test('is not replaced by that of another user, or if no user is signed in', async () => {
     await start(true);
     const client = apps.newClient();
     await client.register(ADA);

@@ -228,7 +228,7 @@ describe('the renewal of the access token', () => {
     expect(await client.refresh()).toEqual({ status: 'signed-out', reason: 'token_not_valid' });
   });
 
-  test('is retried if requests are lost, and nobody is signed out', async () => {
+  test('is retried if requests are lost, and no user is signed out', async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     network.fails('/auth/refresh', 'lost', 'lost');
@@ -265,7 +265,7 @@ describe('the renewal of the access token', () => {
       vi.restoreAllMocks();
     });
 
-    test('is tried once more in parallel, and no other caller starts until both are answered', async () => {
+    test('is sent a second time in parallel, and no other caller starts until both are answered', async () => {
       const refreshed = client.refresh();
       await lose(1, 5);
       await vi.waitFor(() => expect(answers).toHaveLength(2));

@@ -90,7 +90,7 @@ describe('the shipped migrations', () => {
     },
   );
 
-  test('bring a database of the first version up to date, and nobody is signed out', async () => {
+  test('bring a database of the first version up to date, and sign no user out', async () => {
     const orm = await migratedBy(AppUser);
     const [first, ...later] = authMigrations().map(({ name }) => name);
     await orm.migrator.up({ migrations: ['App_1_users', first ?? ''] });

@@ -252,7 +252,7 @@ test('a page sends its token, opens a lost socket again, and asks for another to
   expect(opened).toHaveLength(3);
 });
 
-test('a page opens no socket while nobody is signed in, and tries again while it is offline', async () => {
+test('a page opens no socket while no user is signed in, and tries again while it is offline', async () => {
   const signedOut = await connectAsAPage({ accessToken: async () => undefined });
   await vi.advanceTimersByTimeAsync(100_000);
   expect(signedOut.opened).toEqual([]);

@@ -155,7 +155,7 @@ test('a cookie of the same name from a sibling domain does not hide the valid on
   expect((await setNew(`password_reset_access_token=tossed; ${cookie}`)).status).toBe(200);
 });
 
-test('an unconfirmed sign-up of somebody else does not keep an address from the owner of its mailbox', async () => {
+test('an unconfirmed sign-up of another person does not keep an address from the owner of its mailbox', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
   await app.open(await app.linkTo('ada@example.com'));
@@ -194,7 +194,7 @@ test('a sign-up with the address of a user to whom an app’s table refers is an
   expect((await signUp('ada@example.com', NEW)).status).toBe(201);
 });
 
-test('a link that was mailed before a deactivation is void after the reactivation', async () => {
+test('a link that was mailed before a deactivation does not work after the reactivation', async () => {
   app = await createMailApp({ emailVerification: 'optional' });
   const thief = await app.signedUp('owner@example.com');
   await thief.send('POST', '/auth/email/change', { email: 'thief@example.com', password: PASSWORD }, thief.bearer);

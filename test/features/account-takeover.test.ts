@@ -17,7 +17,7 @@ async function reset(link: string): Promise<number> {
   return (await app.client().send('POST', '/auth/password/reset/set-new', { newPassword: NEW }, { cookie })).status;
 }
 
-test('an owner takes back an address that somebody else signed up with, and the other person is out', async () => {
+test('an owner takes back an address with which another person signed up, and that person is signed out', async () => {
   app = await createMailApp({ emailVerification: 'optional', accessTokenSessionCheck: 'database' });
   const stranger = await app.signedUp('victim@example.com');
   const change = { email: 'stranger@example.com', password: PASSWORD };

@@ -62,7 +62,7 @@ test('an invitation stays valid until it expires, even after the app opened a se
   expect([answer.status, (await app.client().login(EVE)).status]).toEqual([200, 200]);
 });
 
-test('a user whose session is being opened is not deleted when somebody signs up with the address', async () => {
+test('a user whose session is being opened is not deleted when another person signs up with the address', async () => {
   await invited('none');
   const before = await eve();
   app.clock.advance('8d');

@@ -91,7 +91,7 @@ describe('an e-mail address', () => {
     expect((await app.client().login(email)).status).toBe(200);
   });
 
-  test('that belongs to nobody is answered like a wrong password at login, whatever its form', async () => {
+  test('without an account gets the same answer as a wrong password at login, in every form', async () => {
     for (const email of ['x@localhost', '" or 1=1 --@x', '%@%', `x@${'ß'.repeat(200)}`, '\u202e@x']) {
       const before = await fingerprint(app.database);
       const answer = await app.client().login(email.replaceAll(' ', ''));

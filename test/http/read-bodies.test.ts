@@ -95,7 +95,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
     await app.close();
   });
 
-  test('a body that was read and discarded is an error in the log, and signs nobody in', async () => {
+  test('a body that was read and discarded is an error in the log, and signs no user in', async () => {
     const express = VERSIONS[version]();
     express.use((request, _response, next) => void request.on('end', () => next()).resume());
     const app = await startWith(express);

@@ -77,7 +77,7 @@ describe('behind a gateway that writes ports', () => {
   beforeEach(() => app.database.pool.query('delete from auth_counter'));
   afterAll(() => app.close());
 
-  test('ten wrong passwords from ten addresses lock nobody out', async () => {
+  test('ten wrong passwords from ten addresses do not lock the owner out', async () => {
     for (let index = 0; index < 10; index++) {
       expectProblem(await login(app, `203.0.113.${index}:40001`, 'ada@example.com'), 401, 'incorrect_credentials');
     }

@@ -150,7 +150,7 @@ describe('all networks become unknown', () => {
     expect((await login(HOME, NEXT)).status).toBe(200);
   });
 
-  test('after a reset: of 300 guesses from thirty networks that somebody else had made known, 100 are checked', async () => {
+  test('after a reset: of 300 guesses from thirty networks that another person had made known, 100 are checked', async () => {
     const { CountingHasher, counts } = countingHasher();
     const services = [PromptLimiter, CountingHasher];
     const mailApp = await createMailApp(

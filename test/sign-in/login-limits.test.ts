@@ -177,7 +177,7 @@ describe('how limits count', () => {
     await app.close();
   });
 
-  test('a refused attempt adds no row, so that nobody can fill the table', async () => {
+  test('a refused attempt adds no row, so that attempts cannot fill the table', async () => {
     const app = await createTestApp({ settings: { loginRateLimit: '10/15m/account+ip,2/15m/ip,10/1h/account' } });
     const client = app.client();
     await expectFailures(2, () => client.login('ada@example.com', WRONG));

@@ -113,7 +113,7 @@ describe('an app started for a test', () => {
     app.events.length = 0;
   });
 
-  test('lets signed-in callers through @Authorized, and nobody else', async () => {
+  test('lets only signed-in callers through @Authorized', async () => {
     const user = await app.createUser({ permissions: ['write'] });
     const { headers } = await app.signIn(user);
     expect(await call(`${app.url}/notes`, { headers })).toEqual({ status: 200, body: { id: user.id } });

@@ -39,7 +39,7 @@ describe('a forged refresh token', () => {
     expect(app.events.splice(0)).toEqual([]);
   });
 
-  test.each([...FORGERIES, ...BODY_FORGERIES])('signs nobody out: %s', async (_, forge) => {
+  test.each([...FORGERIES, ...BODY_FORGERIES])('signs no user out: %s', async (_, forge) => {
     const before = await wholeTable();
     expectTokenNotValid(await postRefresh(app.client(), '/auth/logout', forge(loot)), 'Bearer');
     expect(await wholeTable()).toEqual(before);

@@ -103,7 +103,7 @@ describe('a one-time key', () => {
     },
   );
 
-  test('is void for a deactivated user, and deleted with the user', async () => {
+  test('does not work for a deactivated user, and is deleted with the user', async () => {
     const key = await issue();
     await update('is_active = false');
     expect(await claim(key)).toBeUndefined();
@@ -111,7 +111,7 @@ describe('a one-time key', () => {
     expect(await rows()).toEqual([]);
   });
 
-  test('is void once the user has another address, unless it is the key of that change', async () => {
+  test('does not work when the user has another address, unless it is the key of that change', async () => {
     const [reset, change] = [await issue(), await issue('email-change', 'new@example.com')];
     await update("email = 'other@example.com'");
     expect(await claim(reset)).toBeUndefined();

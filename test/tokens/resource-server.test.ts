@@ -87,7 +87,7 @@ describe('a resource server with jose and the running demo', () => {
     expect((await client.get('/profile/id')).body.id).toBe(payload.sub);
   });
 
-  test('refuses a token that was changed, that somebody else signed, or that is not an access token', async () => {
+  test('refuses a token that was changed, that has another signature, or that is not an access token', async () => {
     const { header, claims, signature } = openToken(client.access);
     const changed = `${encode(header)}.${encode({ ...claims, role: 1000 })}.${signature}`;
     await expect(verify(changed)).rejects.toThrow(errors.JWSSignatureVerificationFailed);
@@ -99,7 +99,7 @@ describe('a resource server with jose and the running demo', () => {
     await expect(verify(client.refreshToken)).rejects.toThrow(errors.JWTClaimValidationFailed);
   });
 
-  test('continues to verify while the key is rotated to another algorithm, and nobody has to sign in again', async () => {
+  test('continues to verify while the key is rotated to another algorithm, and no user has to sign in again', async () => {
     const [ec, rsa] = keys as [TestKey, TestKey];
     const earlier = client.access;
     await stop();

@@ -98,7 +98,7 @@ describe('an access token that was verified a moment ago', () => {
     }
   });
 
-  test('stays cached when somebody sends thousands of invalid tokens', async () => {
+  test('stays cached when a client sends thousands of invalid tokens', async () => {
     expect((await client.get('/greedy')).status).toBe(200);
     const [head, body] = client.access.split('.');
     for (let forgery = 0; forgery < 12_000; forgery++) {

@@ -150,7 +150,7 @@ test('a hash of an unknown form costs one computation of argon2, like an unknown
   }
 });
 
-test('a check that never ends counts as wrong after ten seconds, and delays nobody else', async () => {
+test('a check that never ends counts as wrong after ten seconds, and delays no other check', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const log: unknown[] = [];
   const logger = { warn: () => {}, error: (fields: object) => log.push(fields), info: () => {} } as unknown as Logger;

@@ -77,7 +77,7 @@ test('an app’s own hashing, which has no known salts, still distinguishes the 
   expect((await login(ADA)).status).toBe(200);
 });
 
-test("a sign-in to somebody else's pending sign-up neither resets the count of guesses nor adds to it", async () => {
+test("a sign-in to another person's pending sign-up neither resets the count of guesses nor adds to it", async () => {
   app = await createMailApp({ emailVerification: 'mandatory', loginRateLimit: '3/15m/account+ip' });
   await signUp(ADA, PASSWORD);
   await app.open(await app.linkTo(ADA));

@@ -67,7 +67,7 @@ test('several sign-ups of one address can wait at once, and the one whose mail i
   }
 });
 
-test('five tries of somebody else do not stop the sign-up of the owner, before or after it, with the default limits', async () => {
+test('five tries of another person do not stop the sign-up of the owner, before or after it, with the default limits', async () => {
   await start({ mailRateLimit: '5/1h/account,50/1h/ip' }, BEHIND_PROXY);
   for (let i = 0; i < 5; i++) expect((await signUp(ADA, STRANGER)).status).toBe(201);
   expectProblem(await signUp(ADA, STRANGER), 429, 'too_many_requests');
@@ -179,7 +179,7 @@ describe('a new link', () => {
   });
 
   test.each([false, true])(
-    'is for the sign-up of the browser that requests it, even if somebody else has signed up since (session: %s)',
+    'is for the sign-up of the browser that requests it, even if another person has signed up since (session: %s)',
     async (isSession) => {
       await start({ sessionOnEmailVerification: isSession });
       const cookie = cookieOf(await signUp(ADA));

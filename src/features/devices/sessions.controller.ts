@@ -10,7 +10,7 @@ import type { SessionService } from '../../sessions/session.service.js';
 import type { SessionInfo } from '../../sessions/session-info.js';
 import { isUuid } from '../../users/user-key.js';
 
-/** A session as its user sees it; instants in ISO 8601. */
+/** A session as its user sees it; times in ISO 8601. */
 type SessionBody = SessionInfo & { readonly current: boolean };
 
 /** The routes that list and revoke the user's sessions. */

@@ -8,14 +8,15 @@ import { LINK_PATHS } from '../../mail/link-paths.js';
 import type { EmailUndoService } from './email-undo.service.js';
 
 /**
- * Seconds within which the page must be answered. Opening the link again starts the time anew, while its key is valid.
+ * Lifetime of the cookie, in seconds: the user must submit the page within this time. Opening the link again sets a new
+ * cookie, as long as its key is valid.
  */
 const COOKIE_SECONDS = 3600;
 
 /**
  * The HTTP steps from a mailed link to the old address and a new password. No page contains a key, and no URL after the
- * first: opening the link moves its key into a cookie and only asks, because mail scanners open links too. Confirming
- * sets the cookie with the key for the new password.
+ * first: opening the link moves its key into a cookie and changes nothing, because mail scanners open links too.
+ * Confirming sets the cookie with the key for the new password.
  */
 export class EmailUndoForm {
   readonly #pages: LinkPages;

@@ -93,7 +93,7 @@ export class EmailUndoService {
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(user, em);
-    await this.kernel.signUps.voidAll(email, em);
+    await this.kernel.signUps.invalidateAll(email, em);
     await this.kernel.journal.record([['email.changed', { user: String(user) }]], em);
     return this.kernel.oneTimeKeys.issue('password-reset', user, email, this.kernel.settings.passwordResetLifetime, em);
   }

@@ -57,13 +57,13 @@ export function createEmailVerificationController(
       id: 'openVerification',
       summary: 'Open the link that confirms an address',
       answers: confirmedAnswers(settings),
-      isMinting: settings.sessionOnEmailVerification,
+      isIssuingTokens: settings.sessionOnEmailVerification,
     })
     async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       const client = clientOf(request);
       // Express answers HEAD with the GET route, but HEAD must not confirm anything.
       if (request.method === 'HEAD') {
-        return (await emailVerification.isGood(key, client)) ? pages.verified(response) : pages.failed(response);
+        return (await emailVerification.isValid(key, client)) ? pages.verified(response) : pages.failed(response);
       }
       const confirmed = await emailVerification.confirm(key, { ...client, marks: browser.read(request) });
       if (!confirmed) return pages.failed(response);

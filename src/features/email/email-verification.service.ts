@@ -94,7 +94,7 @@ export class EmailVerificationService {
   }
 
   /** Whether a link is valid, without using it. @throws too_many_requests */
-  async isGood(key: string, { ip }: SessionClient): Promise<boolean> {
+  async isValid(key: string, { ip }: SessionClient): Promise<boolean> {
     await this.kernel.mailLimiter.countKey(ip);
     if ((await this.kernel.oneTimeKeys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
     return this.kernel.database.transaction(async (em) => {
@@ -155,8 +155,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Begins a sign-in if one follows. Returns undefined if there is none, or if it is refused: the address is confirmed
-   * anyway.
+   * Begins the sign-in of the browser that signed up, with SESSION_ON_EMAIL_VERIFICATION. Undefined for any other browser
+   * and for a sign-in that is refused: the address is confirmed in any case.
    */
   async #beginSignIn(signUp: PendingSignUp, { marks = [], ...client }: Visitor): Promise<BegunSignIn | undefined> {
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
@@ -180,7 +180,7 @@ export class EmailVerificationService {
     if (isChange) {
       // Links that were mailed to the old address must not work any more.
       await this.kernel.oneTimeKeys.revokeAll(user, em);
-      await this.kernel.signUps.voidAll(email, em);
+      await this.kernel.signUps.invalidateAll(email, em);
       if (before)
         await this.kernel.emailUndo.notify({ user, from: before.email, isProved: before.emailVerified, to: email }, em);
     }

@@ -61,7 +61,7 @@ export function createMailedPasswordController(
       answers: { 200: tokenAnswer('The password is set, and the user is signed in.', settings, [CLEARED]) },
       errors: [ErrorCode.TokenNotValid],
       isLimited: true,
-      isMinting: true,
+      isIssuingTokens: true,
     })
     async setNew(
       @Body({ type: NewPasswordInput, required: false }) body: unknown,
@@ -95,7 +95,7 @@ export function createMailedPasswordController(
       body: { form: { type: 'object', properties: fields, required: ['newPassword'] } },
       answers: { 200: { description: 'The password is set.', headers: { 'Set-Cookie': CLEARED }, isPage: true } },
       // Only a cookie can sign the user in here: an HTML page cannot keep tokens.
-      isMinting: settings.refreshTokenAsCookie,
+      isIssuingTokens: settings.refreshTokenAsCookie,
     })
     async submit(@Body(formBody) body: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
       return form.submitForm(request, response, body);

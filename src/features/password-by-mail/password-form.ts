@@ -61,7 +61,7 @@ export class PasswordForm {
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) return this.#pages.failed(response);
     try {
-      await this.#handOver(request, response, await this.#set(found, newPassword, request));
+      await this.#signInBrowser(request, response, await this.#set(found, newPassword, request));
     } catch (error) {
       if (isChallenge(error)) return this.#done(response, { needsSecondFactor: true });
       if (!(error instanceof JwtAllauthError)) throw error;
@@ -100,7 +100,7 @@ export class PasswordForm {
    * Signs the browser in with a cookie. If cookies are not allowed, it revokes the session: an HTML page cannot keep
    * the tokens.
    */
-  async #handOver(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
+  async #signInBrowser(request: HttpRequest, response: HttpResponse, tokens: Tokens): Promise<void> {
     if (this.#transport.isCookieAllowed) await this.#transport.signInByCookie(request, response, tokens);
     else await this.kernel.logout.logout(tokens.refresh);
   }

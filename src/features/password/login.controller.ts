@@ -32,7 +32,7 @@ export function createLoginController(
         ...(isMandatory ? [ErrorCode.EmailNotVerified] : []),
       ],
       isLimited: true,
-      isMinting: true,
+      isIssuingTokens: true,
     })
     async login(
       @Body({ type: LoginInput, required: false }) body: unknown,

@@ -35,7 +35,7 @@ export function createPasswordChangeController(
       answers: { 200: tokenAnswer('The tokens of the new session.', settings) },
       errors: [ErrorCode.IncorrectCredentials],
       isLimited: true,
-      isMinting: true,
+      isIssuingTokens: true,
     })
     async change(
       @CurrentUser() principal: SessionPrincipal,

@@ -59,7 +59,7 @@ export function createRefreshController(
         ErrorCode.RefreshTokenReused,
         ErrorCode.SessionExpired,
       ],
-      isMinting: true,
+      isIssuingTokens: true,
     })
     async refresh(
       @Body({ type: RefreshInput, required: false }) body: unknown,

@@ -75,6 +75,6 @@ function registrationDescription(settings: Settings, input: new () => Registrati
     answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
     errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
     isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,
-    isMinting: !isMandatory,
+    isIssuingTokens: !isMandatory,
   };
 }

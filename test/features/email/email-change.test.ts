@@ -31,7 +31,7 @@ test('an address changes when the link to the new one is opened, and the old one
   expect(await app.liveSessions()).toBe(2);
 });
 
-test('a link that was mailed to the old address is void after the change', async () => {
+test('a link that was mailed to the old address does not work after the change', async () => {
   await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
   const reset = await app.linkTo('ada@example.com');
   await change('countess@example.com');

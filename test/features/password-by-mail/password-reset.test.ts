@@ -135,7 +135,7 @@ describe('a password reset', () => {
     expect(opened.location).toBe('https://app.example.com/new-password');
   });
 
-  test('is void once the password was changed in another way', async () => {
+  test('stops working when the password is changed in another way', async () => {
     app = await createMailApp({});
     const client = await app.signedUp('ada@example.com');
     await ask('ada@example.com');
