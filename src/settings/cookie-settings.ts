@@ -18,7 +18,7 @@ export abstract class CookieSettings extends KeySettings {
     optional((value) => matches(value, /^(cookie|body|both)$/)),
   )
   @must(
-    'contradicts {refreshTokenAsCookie}; remove {refreshTokenAsCookie}',
+    'contradicts {refreshTokenAsCookie}: set only one of them',
     optional((value, { refreshTokenAsCookie }: CookieSettings) => refreshTokenAsCookie === (value !== 'body')),
   )
   readonly refreshTokenTransport?: RefreshTokenTransportMode = undefined;

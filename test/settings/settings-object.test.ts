@@ -228,7 +228,7 @@ describe('REFRESH_TOKEN_TRANSPORT', () => {
         JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT: refreshTokenTransport,
         JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: String(refreshTokenAsCookie),
       };
-      const message = 'contradicts JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE; remove JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE';
+      const message = 'contradicts JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: set only one of them';
       expect(() => settingsFromEnv(variables)).toThrow(`JWT_ALLAUTH_REFRESH_TOKEN_TRANSPORT ${message}`);
       expect(() => resolve({ refreshTokenTransport, refreshTokenAsCookie })).toThrow(
         'contradicts refreshTokenAsCookie',

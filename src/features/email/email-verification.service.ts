@@ -155,8 +155,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Begins the sign-in of the browser that signed up, with SESSION_ON_EMAIL_VERIFICATION. Undefined for any other browser
-   * and for a sign-in that is refused: the address is confirmed in any case.
+   * Begins the sign-in of the browser that signed up, with SESSION_ON_EMAIL_VERIFICATION. Undefined for any other
+   * browser and for a sign-in that is refused: the address is confirmed in any case.
    */
   async #beginSignIn(signUp: PendingSignUp, { marks = [], ...client }: Visitor): Promise<BegunSignIn | undefined> {
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);
