@@ -14,7 +14,6 @@ import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { CHALLENGE_ENTITY } from './challenge.entity.js';
 import { secondFactorRequired } from './challenge.js';
-import { isRefusal } from './refusal.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 
 /** Lifetime of a challenge. */
@@ -60,11 +59,16 @@ export class Challenges {
       readonly encryption: EncryptionKeys;
     },
   ) {
-    this.#sql = statements(Table.named(kernel.orm, CHALLENGE_ENTITY));
+    this.#sql = statements(Table.named(kernel.orm, CHALLENGE_ENTITY), kernel.users.table);
     this.#key = kernel.encryption.hashKey('challenges');
   }
 
-  /** Stores a challenge in the transaction of the attempt. @returns the error that asks for the second factor */
+  /**
+   * Stores a challenge in the transaction of the attempt.
+   *
+   * @returns the error that asks for the second factor
+   * @throws incorrect_credentials if the user was deleted meanwhile
+   */
   async issue(attempt: SignInAttempt, owner: SessionOwner, methods: readonly string[]): Promise<JwtAllauthError> {
     const { user, amr, claims, em } = attempt;
     const challenge = createRandomKey();
@@ -73,7 +77,7 @@ export class Challenges {
     const passwordHash = user.passwordHash === undefined ? account?.passwordHash : user.passwordHash;
     const credentials = this.#hash({ email: account?.email ?? '', passwordHash });
     const bound = normalizeBoundClaims(claims);
-    await this.kernel.database.query(
+    const stored = await this.kernel.database.query(
       this.#sql.insert,
       [
         hashOfRandomKey(challenge),
@@ -87,6 +91,7 @@ export class Challenges {
       ],
       em,
     );
+    if (stored.length === 0) throw authError('incorrect_credentials');
     return secondFactorRequired({ challenge, methods, expires_in: LIFETIME_SECONDS });
   }
 
@@ -99,16 +104,17 @@ export class Challenges {
    * Runs the check of an answer if the challenge allows another one. The attempt is counted first, so that parallel
    * guesses are all counted. It is subtracted again if `check` fails for another reason than a wrong answer.
    *
+   * @param isWrong whether an error of `check` means that the answer was wrong
    * @throws challenge_not_valid, and what `check` throws
    */
-  async attempt<T>(challenge: string, check: () => Promise<T>): Promise<T> {
+  async attempt<T>(challenge: string, check: () => Promise<T>, isWrong: (error: unknown) => boolean): Promise<T> {
     const hash = hashOfRandomKey(challenge);
     const counted = await this.kernel.database.query(this.#sql.count, [hash, new Date(this.kernel.clock.now())]);
     if (counted.length === 0) throw authError('challenge_not_valid');
     try {
       return await check();
     } catch (error) {
-      if (!isRefusal(error)) await this.kernel.database.query(this.#sql.release, [hash]).catch(() => {});
+      if (!isWrong(error)) await this.kernel.database.query(this.#sql.release, [hash]).catch(() => {});
       throw error;
     }
   }
@@ -144,7 +150,7 @@ export class Challenges {
   }
 }
 
-function statements(challenge: Table) {
+function statements(challenge: Table, user: Table) {
   const c = {
     hash: challenge.column('hash'),
     user: challenge.column('user'),
@@ -162,7 +168,9 @@ function statements(challenge: Table) {
     insert: `
       insert into ${challenge.name} (${c.hash}, ${c.user}, ${c.credentialEpoch}, ${c.credentials}, ${c.methods},
         ${c.amr}, ${c.claims}, ${c.attempts}, ${c.expiresAt})
-      values ($1, $2, $3, $4, $5::text[], $6::text[], $7::jsonb, 0, $8)`,
+      select $1, u.${user.column('id')}, $3::int, $4, $5::text[], $6::text[], $7::jsonb, 0, $8::timestamptz
+      from ${user.name} u where u.${user.column('id')} = $2 for key share
+      returning 1`,
     find: `
       select ${read} from ${challenge.name} c
       where c.${c.hash} = $1 and c.${c.expiresAt} > $2 and c.${c.attempts} < ${MAX_ATTEMPTS}`,

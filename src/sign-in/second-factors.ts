@@ -3,6 +3,7 @@ import { authError } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import type { SessionOwner } from '../sessions/session-store.js';
+import type { RateLimit } from '../settings/rate-limit.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { Challenges } from './challenges.js';
 import { isRefusal } from './refusal.js';
@@ -63,12 +64,12 @@ export class SecondFactors {
 
   /**
    * Runs the check of a second factor if the user's limits allow another wrong answer. The attempt is counted first, so
-   * that parallel guesses are all counted. It is subtracted again unless `check` throws an error with a status from 400
-   * to 499.
+   * that parallel guesses are all counted. It is subtracted again unless the answer was wrong.
    *
+   * @param isWrong whether an error of `check` means that the answer was wrong. Default: its status is 400 to 499
    * @throws too_many_requests, and what `check` throws
    */
-  async attempt<T>(user: UserId, check: () => Promise<T>): Promise<T> {
+  async attempt<T>(user: UserId, check: () => Promise<T>, isWrong = isRefusal): Promise<T> {
     const { counted, retryAfter } = await this.kernel.counters.reserve(this.#countersOf(user));
     if (retryAfter !== undefined) {
       const detail = 'There were too many wrong answers; try again later.';
@@ -81,7 +82,7 @@ export class SecondFactors {
       await release();
       return result;
     } catch (error) {
-      if (!isRefusal(error)) await release();
+      if (!isWrong(error)) await release();
       throw error;
     }
   }
@@ -92,7 +93,9 @@ export class SecondFactors {
 
   #countersOf(user: UserId): LimitedCounter[] {
     const limits = this.#factors.flatMap((factor) => factor.limits);
-    return limits.map((limit) => ({ limit, key: this.#hash([String(user), limit.count, limit.seconds]) }));
+    const keyOf = ({ count, seconds }: RateLimit) => this.#hash([String(user), count, seconds]);
+    // Second factors with the same limit share its counter.
+    return [...new Map(limits.map((limit) => [keyOf(limit), limit]))].map(([key, limit]) => ({ key, limit }));
   }
 
   #hash(parts: readonly unknown[]): string {

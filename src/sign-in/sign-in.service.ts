@@ -13,6 +13,7 @@ import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { ActivityGate } from './activity-gate.js';
 import { BegunSignIn, tokensOf } from './begun-sign-in.js';
 import type { Challenges } from './challenges.js';
+import { isRefusal } from './refusal.js';
 import type { SecondFactorProof } from './second-factor.js';
 import type { SecondFactors } from './second-factors.js';
 import type { AppSignIn, SignInAttempt } from './sign-in-attempt.js';
@@ -89,17 +90,24 @@ export class SignInService {
     const { user, methods, amr, claims } = await challenges.find(challenge);
     if (!methods.includes(proof.method)) throw authError('challenge_not_valid');
     const attempt = { user, amr: [...new Set([...amr, ...proof.amr])], client, claims };
+    let refusalOfProof: unknown;
     const answer = async () => {
       const signIn = await this.begin(attempt);
       return this.kernel.database.transaction(async (em) => {
         await this.kernel.sessionEndings.lockUser(user.id, em);
         const { user: current } = await challenges.claim(challenge, em);
-        await proof.verify(user.id, em);
+        await proof.verify(user.id, em).catch((error: unknown) => {
+          refusalOfProof = error;
+          throw error;
+        });
         // The proof may have raised the credential epoch. The lock excludes every other change.
         return signIn.decide({ ...current, credentialEpoch: undefined }, em);
       });
     };
-    return tokensOf(await secondFactors.attempt(user.id, () => challenges.attempt(challenge, answer)));
+    // A hook or gate that refuses, and a parallel right answer, are no wrong answers.
+    const isWrong = (error: unknown) => error === refusalOfProof && isRefusal(error);
+    const check = () => challenges.attempt(challenge, answer, isWrong);
+    return tokensOf(await secondFactors.attempt(user.id, check, isWrong));
   }
 
   /**

@@ -1,0 +1,210 @@
+import { readdir } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AuthModule } from '../../src/module.js';
+import { libraryRoutes } from '../../src/openapi/library-route.js';
+import { STANDARD_MODULES } from '../../src/standard-modules.js';
+import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
+import { createMailApp, type MailApp } from '../support/mail-app.js';
+import { challengeBy, createPerson, type Person } from '../support/person.js';
+import { claimsOf } from '../support/race.js';
+import { PASSWORD, type TestClient } from '../support/test-client.js';
+
+const OTHER = 'another sentence of some length';
+
+/** The optional features. Each app below has them all, so that each of their ways in is walked. */
+const OPTIONAL_MODULES: Readonly<Record<string, AuthModule>> = {};
+
+/** What a way in has answered: a JSON body, or an HTML page. */
+interface Outcome {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+interface WayIn {
+  /** How it ends without the second factor. Default: with a challenge. */
+  readonly end?: 'page' | 'confirmation' | 'refresh' | 'answer';
+  /** It creates its user, who cannot have a second factor before. */
+  readonly isForNewUsers?: boolean;
+  /** Whether the app confirms addresses before the first sign-in. Default: false. */
+  readonly isMandatory?: boolean;
+  walk(app: MailApp, person: Person): Promise<Outcome>;
+}
+
+const cookieOf = (cookies: ReadonlyMap<string, string>) => [...cookies.values()][0]?.split(';')[0] ?? '';
+
+/** Opens the link in the mail to an address, and returns the cookie of the form behind it. */
+async function openLink(app: MailApp, address: string): Promise<string> {
+  return cookieOf((await app.open(await app.linkTo(address))).cookies);
+}
+
+async function openReset(app: MailApp, { email }: Person): Promise<string> {
+  await app.client().send('POST', '/auth/password/reset', { email });
+  return openLink(app, email);
+}
+
+/** Invites an address, without a user yet. Its user then is the person. */
+async function openInvitation(app: MailApp, { email, id }: Person): Promise<string> {
+  const { rows } = await app.database.pool.query('select second_factors from auth_account where user_id = $1', [id]);
+  await app.database.pool.query('delete from app_user where id = $1', [id]);
+  const staff = await createPerson(app, { role: 1000 });
+  const client = Object.assign(app.client(), await app.auth.sessions.open({ id: staff.id }));
+  const invitation = { email, role: 0 };
+  const { status } = await client.send('POST', '/auth/registration/user-register', invitation, client.bearer);
+  expect(status).toBe(201);
+  const setFactors =
+    'update auth_account set second_factors = $2 where user_id = (select id from app_user where email = $1)';
+  await app.database.pool.query(setFactors, [email, rows[0]?.second_factors ?? []]);
+  return openLink(app, email);
+}
+
+const setNew = (app: MailApp, path: string, cookie: string) =>
+  app.client().send('POST', path, { newPassword: OTHER }, { cookie });
+
+async function submit(app: MailApp, path: string, cookie: string): Promise<Outcome> {
+  const body = new URLSearchParams({ newPassword: OTHER });
+  const page = await app.open(app.url + path, { method: 'POST', body, headers: { cookie } });
+  return { ...page, body: page.html };
+}
+
+/** A client with a session that was opened without the second factor. */
+async function signedIn(app: MailApp, { id }: Person): Promise<TestClient> {
+  const { access, refresh } = await app.auth.sessions.open({ id });
+  return Object.assign(app.client(), { access, refreshToken: refresh });
+}
+
+/** How to walk each route that issues tokens, by its operation id. */
+const WAYS_IN: Readonly<Record<string, WayIn>> = {
+  login: { walk: (app, { email }) => app.client().login(email) },
+  register: {
+    isForNewUsers: true,
+    walk: (app, { email }) => app.client().register(email),
+  },
+  openVerification: {
+    isForNewUsers: true,
+    isMandatory: true,
+    end: 'confirmation',
+    walk: async (app, { email }) => {
+      const { headers } = await app.client().register(email);
+      const cookie = headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      const page = await app.open(await app.linkTo(email), { headers: { cookie } });
+      return { ...page, body: page.html };
+    },
+  },
+  changePassword: { walk: async (app, person) => (await signedIn(app, person)).changePassword(PASSWORD, OTHER) },
+  resetPassword: {
+    walk: async (app, person) => setNew(app, '/auth/password/reset/set-new', await openReset(app, person)),
+  },
+  submitPasswordResetForm: {
+    end: 'page',
+    walk: async (app, person) => submit(app, '/auth/password/reset/form', await openReset(app, person)),
+  },
+  acceptInvitation: {
+    walk: async (app, person) => setNew(app, '/auth/registration/set-password', await openInvitation(app, person)),
+  },
+  submitInvitationForm: {
+    end: 'page',
+    walk: async (app, person) => submit(app, '/auth/registration/password-form', await openInvitation(app, person)),
+  },
+  // Not a way in: it continues a session, and cannot add `mfa` to it.
+  refresh: { end: 'refresh', walk: async (app, person) => (await signedIn(app, person)).refresh() },
+  // Answers a challenge. Here the code is wrong.
+  verifyCode: {
+    end: 'answer',
+    walk: async (app, { ticket }) => {
+      const challenge = await ticket();
+      return app.client().send('POST', '/auth/codes/verify', { challenge, code: 'wrong' });
+    },
+  },
+};
+
+describe.each([
+  ['a user who has a second factor', false],
+  ['a user without one, where every user must have one', true],
+])('%s', (_who, isRequired) => {
+  const apps = new Map<boolean, MailApp>();
+  beforeAll(async () => {
+    const entities = entitiesWith(codesModule({ isRequired }), ...Object.values(OPTIONAL_MODULES));
+    for (const isMandatory of [false, true]) {
+      const emailVerification = isMandatory ? 'mandatory' : 'optional';
+      const settings = { emailVerification, sessionOnEmailVerification: true, invitations: true } as const;
+      apps.set(isMandatory, await createMailApp(settings, { orm: { entities } }));
+    }
+  });
+  afterAll(async () => {
+    for (const app of apps.values()) await app.close();
+  });
+  const appOf = (isMandatory: boolean) => apps.get(isMandatory) as MailApp;
+  const methods = isRequired ? ['codes_setup'] : ['codes', 'codes_backup'];
+
+  /** The user of a walk; for a way in that creates its user, only the address. */
+  async function subject(app: MailApp, isNew = false): Promise<Person> {
+    const person = await createPerson(app);
+    const { id } = person;
+    if (isNew) await app.database.pool.query('delete from app_user where id = $1', [id]);
+    else if (!isRequired) await codesOf(app.auth).give(id, ['right']);
+    return person;
+  }
+
+  const sessionsOf = async (app: MailApp, { email }: Person) => {
+    const sql = 'select s.* from auth_session s join app_user u on u.id = s.user_id where u.email = $1 and s.enabled';
+    return (await app.database.pool.query(sql, [email])).rows;
+  };
+  const challengesOf = async (app: MailApp, { email }: Person) => {
+    const sql = 'select 1 from auth_challenge c join app_user u on u.id = c.user_id where u.email = $1';
+    return (await app.database.pool.query(sql, [email])).rowCount;
+  };
+
+  const walks = Object.entries(WAYS_IN).filter(([, { isForNewUsers }]) => isRequired || !isForNewUsers);
+
+  test.each(walks)('gets no tokens from %s', async (_id, { end, isForNewUsers, isMandatory = false, walk }) => {
+    const app = appOf(isMandatory);
+    const person = await subject(app, isForNewUsers);
+    const { status, headers, body } = await walk(app, person);
+    const sessions = await sessionsOf(app, person);
+    if (end === 'refresh') {
+      expect([status, sessions.map(({ amr }) => amr)]).toEqual([200, [[]]]);
+      return;
+    }
+    expect(JSON.stringify(body)).not.toMatch(/"(access|refresh)"|eyJ/);
+    expect(headers.getSetCookie().filter((cookie) => /^(__Host-)?refresh_token=[^;]/.test(cookie))).toEqual([]);
+    expect([sessions, await challengesOf(app, person)]).toEqual([[], 1]);
+    if (end === 'page') expect([status, String(body).includes('second factor')]).toEqual([200, true]);
+    else if (end === 'confirmation') expect(status).toBe(200);
+    else if (end === 'answer') expect(status).toBeGreaterThanOrEqual(400);
+    else expect([status, body]).toMatchObject([401, { code: 'second_factor_required', methods, expires_in: 300 }]);
+  });
+
+  test('gets no tokens from `auth.signIn` either, and those of `auth.sessions.open` are without `mfa`', async () => {
+    const app = appOf(false);
+    const person = await subject(app);
+    const { id } = person;
+    expect(await person.ticket()).toMatch(/^[\w-]{43}$/);
+    expect(await challengeBy(() => app.auth.signIn({ id }, { method: ['pwd', 'otp', 'hwk'] }))).toMatch(/^[\w-]{43}$/);
+    await expect(app.auth.signIn({ id }, { method: ['pwd', 'mfa'] })).rejects.toThrow(TypeError);
+    expect(await sessionsOf(app, person)).toEqual([]);
+    // For the app's own code, which has to decide itself: documented as the exception.
+    expect(claimsOf((await app.auth.sessions.open({ id })).access).amr).toEqual([]);
+  });
+
+  test('can be walked through each route that issues tokens', () => {
+    const issuing = [...apps.values()].flatMap(({ auth }) =>
+      libraryRoutes(auth.controllers)
+        .filter(({ description }) => description.isIssuingTokens)
+        .map(({ description }) => description.id),
+    );
+    expect([...new Set(issuing)].sort()).toEqual(Object.keys(WAYS_IN).sort());
+  });
+});
+
+test('each feature of the library is in the apps of this file', async () => {
+  const features = new URL('../../src/features/', import.meta.url);
+  for (const name of await readdir(features)) {
+    const files = (await readdir(new URL(`${name}/`, features))).filter((file) => file.endsWith('.module.ts'));
+    for (const file of files) {
+      const made = Object.values(await import(new URL(`${name}/${file}`, features).href));
+      const isStandard = made.some((each) => STANDARD_MODULES.includes(each as AuthModule));
+      expect([name, isStandard || name in OPTIONAL_MODULES]).toEqual([name, true]);
+    }
+  }
+});
