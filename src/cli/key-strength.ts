@@ -9,7 +9,10 @@ const SECRET_BITS = 50;
 
 const ADVICE = 'create one with `jwt-allauth generate-keys`';
 
-/** Digits alone are not listed: they also occur in random hexadecimal texts, and `bitsOf` leaves such sequences out. */
+/**
+ * Digits alone are not listed: they also occur in random hexadecimal texts, and `entropyBits` leaves such sequences
+ * out.
+ */
 const PLACEHOLDERS = /change.?me|secret|password|example|default|your.?key|placeholder|qwerty|jwt.?allauth/i;
 
 /** Weaknesses of the signing key that the settings accept, in sentences that do not repeat the key. */
@@ -35,7 +38,7 @@ export function encryptionKeyWarnings({ encryptionKeys, secretKey, verifyingKeys
       return [`${name} also signs tokens, so one leak exposes both: ${ADVICE}`];
     if (/^[\x20-\x7e]+$/.test(bytes.toString('latin1')))
       return [`${name} is a text, which can be guessed faster than random bytes: ${ADVICE}`];
-    if (bitsOf(text) < SECRET_BITS) return [`${name} repeats itself, so it can be guessed: ${ADVICE}`];
+    if (entropyBits(text) < SECRET_BITS) return [`${name} repeats itself, so it can be guessed: ${ADVICE}`];
     return [];
   });
 }
@@ -45,7 +48,7 @@ function secretWarnings(secret: string): string[] {
   const words = secret.split(/[\s_.,-]+/).filter((word) => /^[A-Z]?[a-z]{1,12}$/.test(word));
   if (words.length >= 4)
     return [`the secret consists of words, which can be guessed faster than random bytes: ${ADVICE}`];
-  if (bitsOf(secret) < SECRET_BITS) return [`the secret repeats itself, so it can be guessed: ${ADVICE}`];
+  if (entropyBits(secret) < SECRET_BITS) return [`the secret repeats itself, so it can be guessed: ${ADVICE}`];
   return [];
 }
 
@@ -53,7 +56,7 @@ function secretWarnings(secret: string): string[] {
  * Estimates the entropy of a text in bits, from the frequency of its characters. Repetitions and sequences such as
  * `abc` are left out. Random texts of the required length have more than the required bits.
  */
-function bitsOf(text: string): number {
+function entropyBits(text: string): number {
   const all = [...text];
   const period = all.findIndex(
     (_, size) => size > 0 && all.every((each, index) => index < size || each === all[index - size]),

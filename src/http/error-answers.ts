@@ -26,7 +26,7 @@ export class ErrorAnswers {
 
   /** Sends problem details (RFC 9457), or an HTML page if a person opened the route in a browser. */
   send(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
-    if (hasErrorsAsPages(response)) this.pages.error(response, problem);
+    if (hasErrorsAsPages(response)) this.pages.sendError(response, problem);
     else answer(problem, request, response);
   }
 }

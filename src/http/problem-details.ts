@@ -43,7 +43,7 @@ export function toProblem(error: unknown): JwtAllauthError {
   }
   const status = statusOf(error);
   if ((error as { type?: unknown } | null | undefined)?.type === 'entity.parse.failed')
-    return unparsed(error as { body?: unknown });
+    return malformedBody(error as { body?: unknown });
   const members = membersOf(error, status);
   const code = members.code ?? codeOf(status);
   const detail = members.detail ?? detailOf(error, status);
@@ -51,7 +51,7 @@ export function toProblem(error: unknown): JwtAllauthError {
 }
 
 /** The error for a body that the parser refused: invalid JSON, or JSON that is neither an object nor an array. */
-function unparsed({ body }: { readonly body?: unknown }): JwtAllauthError {
+function malformedBody({ body }: { readonly body?: unknown }): JwtAllauthError {
   try {
     JSON.parse(String(body));
     return notAnObject();

@@ -70,7 +70,7 @@ export class MailTemplates {
 
   /** Renders a mail, without the recipient. */
   render(name: string, given: MailData): Omit<Mail, 'to'> {
-    const data = printable(given);
+    const data = withoutInvisible(given);
     const { subject, text } = this.#words(name, data);
     const body = this.#html.render(`@${name}`, data);
     return { subject, text, html: this.#layout({ ...data, subject, body }) };
@@ -89,7 +89,7 @@ export class MailTemplates {
 }
 
 /** Removes invisible characters, which could make a text look like another one. */
-function printable(data: MailData): MailData {
+function withoutInvisible(data: MailData): MailData {
   const entries = Object.entries(data).map(([key, value]) => [
     key,
     typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '') : value,

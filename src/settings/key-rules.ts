@@ -43,7 +43,7 @@ export function resolveKeys<T extends GivenKeys>(given: T): { settings: T; fault
 function checkSecretKey(secret: unknown, algorithm: Algorithm): void {
   if (typeof secret !== 'string') return;
   if (!isHmac(algorithm)) {
-    if (secret) throw unused('secretKey', algorithm);
+    if (secret) throw unusedSetting('secretKey', algorithm);
     return;
   }
   const bytes = SECRET_BYTES[algorithm];
@@ -53,7 +53,7 @@ function checkSecretKey(secret: unknown, algorithm: Algorithm): void {
 
 function checkPrivateKey({ text, setting }: Source, algorithm: Algorithm): void {
   if (isHmac(algorithm)) {
-    if (text !== undefined) throw unused(setting, algorithm);
+    if (text !== undefined) throw unusedSetting(setting, algorithm);
   } else if (text === undefined) {
     throw fault(setting, `must be set for ${algorithm}, here or as a file`);
   } else if (text !== null) {
@@ -105,7 +105,7 @@ function collect<T>(faults: SettingFault[], check: () => T): T | undefined {
 }
 
 /** A setting without effect is an error, because the operator may rely on it. */
-function unused(setting: string, algorithm: Algorithm): SettingsError {
+function unusedSetting(setting: string, algorithm: Algorithm): SettingsError {
   return fault(setting, `is not used with ${algorithm}: unset it, or choose another {algorithm}`);
 }
 

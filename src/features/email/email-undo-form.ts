@@ -40,7 +40,7 @@ export class EmailUndoForm {
    * Answers the link: redirects to the confirmation page and sets the cookie, or shows that the link cannot be used.
    */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if (!(await this.kernel.emailUndo.find([key], clientOf(request)))) return this.#pages.failed(response);
+    if (!(await this.kernel.emailUndo.find([key], clientOf(request)))) return this.#pages.sendLinkFailed(response);
     this.#cookie.set(response, key, COOKIE_SECONDS);
     return redirect(response, this.#formUrl);
   }
@@ -48,16 +48,16 @@ export class EmailUndoForm {
   /** Shows the confirmation page if the request has the cookie, else the page for a link that cannot be used. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const found = await this.kernel.emailUndo.find(this.#cookie.read(request), clientOf(request));
-    if (!found) return this.#pages.failed(response);
-    return this.#pages.askUndo(response, { email: found.email, action: new URL(this.#formUrl).pathname });
+    if (!found) return this.#pages.sendLinkFailed(response);
+    return this.#pages.sendUndoForm(response, { email: found.email, action: new URL(this.#formUrl).pathname });
   }
 
   /** Undoes the change and shows the result, or the page for a link that cannot be used. */
   async submitForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const resetKey = await this.kernel.emailUndo.undo(this.#cookie.read(request), clientOf(request));
-    if (resetKey === undefined) return this.#pages.failed(response);
+    if (resetKey === undefined) return this.#pages.sendLinkFailed(response);
     this.#cookie.clear(response);
     this.#password.cookie.set(response, resetKey, this.#password.lifetime);
-    return this.#pages.undone(response, this.#password.url);
+    return this.#pages.sendEmailUndone(response, this.#password.url);
   }
 }

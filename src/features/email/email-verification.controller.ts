@@ -63,13 +63,15 @@ export function createEmailVerificationController(
       const client = clientOf(request);
       // Express answers HEAD with the GET route, but HEAD must not confirm anything.
       if (request.method === 'HEAD') {
-        return (await emailVerification.isValid(key, client)) ? pages.verified(response) : pages.failed(response);
+        return (await emailVerification.isValid(key, client))
+          ? pages.sendEmailVerified(response)
+          : pages.sendLinkFailed(response);
       }
       const confirmed = await emailVerification.confirm(key, { ...client, marks: browser.read(request) });
-      if (!confirmed) return pages.failed(response);
+      if (!confirmed) return pages.sendLinkFailed(response);
       if (confirmed.tokens) await transport.signInByCookie(request, response, confirmed.tokens);
       if (confirmed.isOwn) browser.clear(response);
-      return pages.verified(response);
+      return pages.sendEmailVerified(response);
     }
   }
   return EmailVerificationController;

@@ -41,7 +41,7 @@ export class PasswordForm {
 
   /** Answers the link: redirects to the form and sets the cookie, or shows that the link cannot be used. */
   async open(key: string, request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
-    if (!(await this.#find([key], request))) return this.#pages.failed(response);
+    if (!(await this.#find([key], request))) return this.#pages.sendLinkFailed(response);
     this.#cookie.set(response, key, this.flow.lifetime);
     return redirect(response, this.flow.appForm ?? this.#formUrl);
   }
@@ -49,7 +49,7 @@ export class PasswordForm {
   /** Shows the built-in form if the request has the cookie, else the page for a link that cannot be used. */
   async showForm(request: HttpRequest, response: HttpResponse): Promise<HttpResponse> {
     const found = await this.#find(this.#cookie.read(request), request);
-    return found ? this.#form(response, 200, found.email) : this.#pages.failed(response);
+    return found ? this.#form(response, 200, found.email) : this.#pages.sendLinkFailed(response);
   }
 
   /**
@@ -59,13 +59,13 @@ export class PasswordForm {
   async submitForm(request: HttpRequest, response: HttpResponse, body: unknown): Promise<HttpResponse> {
     const { newPassword = '' } = parseForm(body);
     const found = await this.#find(this.#cookie.read(request), request);
-    if (!found) return this.#pages.failed(response);
+    if (!found) return this.#pages.sendLinkFailed(response);
     try {
       await this.#signInBrowser(request, response, await this.#set(found, newPassword, request));
     } catch (error) {
       if (isChallenge(error)) return this.#done(response, { needsSecondFactor: true });
       if (!(error instanceof JwtAllauthError)) throw error;
-      if (isTokenNotValid(error)) return this.#pages.failed(response);
+      if (isTokenNotValid(error)) return this.#pages.sendLinkFailed(response);
       if (error.httpCode !== 400) throw error;
       const messages = error.errors?.flatMap((each) => each.messages) ?? [];
       return this.#form(response, 400, found.email, messages.length ? `It ${messages.join(', ')}.` : error.detail);
@@ -107,11 +107,11 @@ export class PasswordForm {
 
   #done(response: HttpResponse, next?: { readonly needsSecondFactor: boolean }): HttpResponse {
     this.#cookie.clear(response);
-    return this.#pages.done(response, next);
+    return this.#pages.sendPasswordSet(response, next);
   }
 
   #form(response: HttpResponse, status: number, email: string, error?: string): HttpResponse {
     const action = new URL(this.#formUrl).pathname;
-    return this.#pages.setPassword(response, status, { title: this.flow.title, action, email, error });
+    return this.#pages.sendPasswordForm(response, status, { title: this.flow.title, action, email, error });
   }
 }

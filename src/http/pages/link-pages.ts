@@ -11,31 +11,31 @@ export class LinkPages {
     private readonly settings: Settings,
   ) {}
 
-  /** The page after an address was confirmed: the app's page, or the built-in one. */
-  verified(response: HttpResponse): HttpResponse {
+  /** Sends the page after an address was confirmed: the app's page, or the built-in one. */
+  sendEmailVerified(response: HttpResponse): HttpResponse {
     const { emailVerifiedRedirect: url } = this.settings;
     if (url) return redirect(response, url);
     return sendPage(response, 200, this.templates.render('email-verified', { app: this.#app }));
   }
 
-  /** The page for a link that cannot be used. */
-  failed(response: HttpResponse): HttpResponse {
+  /** Sends the page for a link that cannot be used. */
+  sendLinkFailed(response: HttpResponse): HttpResponse {
     const { passwordResetRequestUrl: requestUrl } = this.settings;
     return sendPage(response, 400, this.templates.render('link-failed', { app: this.#app, requestUrl }));
   }
 
-  /** The page that asks whether to undo an address change. */
-  askUndo(response: HttpResponse, form: { readonly email: string; readonly action: string }): HttpResponse {
+  /** Sends the page that asks whether to undo an address change. */
+  sendUndoForm(response: HttpResponse, form: { readonly email: string; readonly action: string }): HttpResponse {
     return sendPage(response, 200, this.templates.render('undo-email', { app: this.#app, ...form }));
   }
 
-  /** The page after an address change was undone. Its link leads to the form for a new password. */
-  undone(response: HttpResponse, link: string): HttpResponse {
+  /** Sends the page after an address change was undone. Its link leads to the form for a new password. */
+  sendEmailUndone(response: HttpResponse, link: string): HttpResponse {
     return sendPage(response, 200, this.templates.render('email-undone', { app: this.#app, link }));
   }
 
-  /** The form for a new password. `error` says what was wrong with the password that was sent before. */
-  setPassword(
+  /** Sends the form for a new password. `error` says what was wrong with the password that was sent before. */
+  sendPasswordForm(
     response: HttpResponse,
     status: number,
     form: { readonly title: string; readonly action: string; readonly email: string; readonly error?: string },
@@ -44,13 +44,13 @@ export class LinkPages {
     return sendPage(response, status, this.templates.render('set-password', { ...form, app: this.#app, minLength }));
   }
 
-  /** The page after the password was set. With `needsSecondFactor`, it asks the user to sign in with that factor. */
-  done(response: HttpResponse, { needsSecondFactor = false } = {}): HttpResponse {
+  /** Sends the page after the password was set. With `needsSecondFactor`, it asks for a sign-in with that factor. */
+  sendPasswordSet(response: HttpResponse, { needsSecondFactor = false } = {}): HttpResponse {
     return sendPage(response, 200, this.templates.render('done', { app: this.#app, needsSecondFactor }));
   }
 
-  /** The page for an error that is not caused by the link. */
-  error(response: HttpResponse, { httpCode, detail, retryAfter }: JwtAllauthError): HttpResponse {
+  /** Sends the page for an error that is not caused by the link. */
+  sendError(response: HttpResponse, { httpCode, detail, retryAfter }: JwtAllauthError): HttpResponse {
     // The error is temporary if it says when to retry.
     const isTemporary = retryAfter !== undefined;
     if (isTemporary) response.setHeader('Retry-After', String(retryAfter));
