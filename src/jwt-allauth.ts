@@ -168,8 +168,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const { clock = new Clock(), container = Container.of(), routes = {} } = options;
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  const appModules = modulesOf(orm);
-  const modules = [...STANDARD_MODULES, ...appModules];
+  const own = modulesOf(orm);
+  const modules = [...STANDARD_MODULES, ...own];
   assertModulesFit(modules, orm);
   assertRouteSwitches(
     routes,
@@ -190,7 +190,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const authenticators = new Authenticators(options.authenticators ?? [], container, ofModules);
   const controllers = features.flatMap((feature) => feature.controllers ?? []);
   const server = new AuthServer({ ...kernel, authenticators }, controllers, container);
-  return withApi(modules, features, {
+  return withApi<JwtAllauth>(modules, features, {
     settings,
     prefix,
     controllers,

@@ -19,7 +19,7 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
   const isListingOwn = listed.some((name) => migrations.has(name));
   for (const module of modules) {
     const { name } = module;
-    const moduleMigrations = module.migrations?.map((migration) => migration.name) ?? [];
+    const own = module.migrations?.map((migration) => migration.name) ?? [];
     reserveNames(names, [name], () => `module ${name}: two modules have this name`);
     reserveNames(
       errors,
@@ -28,12 +28,8 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
     );
     reserveNames(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: the mail ${mail} exists already`);
     reserveNames(routes, module.routes ?? [], (route) => `module ${name}: the routes ${route} exist already`);
-    reserveNames(
-      migrations,
-      moduleMigrations,
-      (migration) => `module ${name}: the migration ${migration} exists already`,
-    );
-    if (isListingOwn && !moduleMigrations.every((migration) => listed.includes(migration)))
+    reserveNames(migrations, own, (migration) => `module ${name}: the migration ${migration} exists already`);
+    if (isListingOwn && !own.every((migration) => listed.includes(migration)))
       throw new TypeError(
         `module ${name}: its migrations are not in migrationsList; pass the modules to authMigrations as well`,
       );
@@ -48,16 +44,21 @@ function reserveNames(taken: Set<string>, names: readonly string[], faultOf: (na
   }
 }
 
-/** Adds the objects that modules have for the app's code. @throws TypeError if two have the same name */
+/**
+ * Adds the objects that modules have for the app's code. A module declares their types by declaration merging, so
+ * `auth` itself is not complete.
+ *
+ * @throws TypeError if two have the same name
+ */
 export function withApi<T extends object>(
   modules: readonly AuthModule[],
   features: readonly ModuleParts[],
-  auth: T,
+  auth: Partial<T>,
 ): T {
   for (const [index, { api = {} }] of features.entries()) {
     const double = Object.keys(api).find((name) => name in auth);
     if (double) throw new TypeError(`module ${modules[index]?.name}: the property ${double} exists already`);
     Object.assign(auth, api);
   }
-  return auth;
+  return auth as T;
 }

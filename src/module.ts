@@ -5,6 +5,7 @@ import type { TableSweep } from './database/table-sweep.js';
 import type { ErrorTable } from './error-table.js';
 import type { AuthKernel } from './kernel.js';
 import type { MailWords } from './mail/mail-words.js';
+import type { ModuleCommand } from './module-command.js';
 import type { Class } from './service-maker.js';
 import type { SecondFactor } from './sign-in/second-factor.js';
 import type { SignInGate } from './sign-in/sign-in-gate.js';
@@ -29,6 +30,8 @@ export interface AuthModule<S extends object = object> {
   readonly errors?: ErrorTable;
   /** The names of its controllers (`@AuthController`) that an app can switch off with `JwtAllauthOptions.routes`. */
   readonly routes?: readonly string[];
+  /** Its commands for the command line. */
+  readonly commands?: readonly ModuleCommand[];
   /**
    * Creates its parts for one app.
    *

@@ -18,7 +18,7 @@ const LAYERS = [
   ['sign-in'],
   ['authentication'],
   ['http'],
-  ['service-maker', 'kernel', 'module', 'client-calls'],
+  ['service-maker', 'kernel', 'module-command', 'module', 'client-calls'],
   ['features'],
   ['standard-modules', 'jwt-allauth', 'auth-server', 'auth-entities', 'auth-migrations', 'module-check', 'sweeps'],
   ['cli', 'index', 'module-kit', 'client', 'openapi'],
@@ -28,8 +28,17 @@ const LAYERS = [
 /** The entry points: what other packages import. */
 const ENTRIES = ['client/index.ts', 'index.ts', 'module-kit.ts', 'openapi/index.ts', 'testing/index.ts'];
 
-/** The exports that each feature adds to the main entry point. */
+/** The features that an app names itself. Each is an entry point of the package. */
+const { exports } = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as {
+  readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
+};
+const optionalFeatures = Object.values(exports).flatMap((entry) => {
+  const file = typeof entry === 'string' ? entry : entry.default;
+  return /^\.\/dist\/src\/(features\/[^/]+)\/index\.js$/.exec(file)?.[1] ?? [];
+});
+
 const isFeatureIndex = (path: string) => /^features\/[^/]+\/index\.ts$/.test(path);
+const isOptional = (path: string) => optionalFeatures.includes(partOf(path));
 
 interface Import {
   /** `./x.js` or the name of a package. */
@@ -145,10 +154,12 @@ describe('the sources', () => {
     expect(across).toEqual([]);
   });
 
-  test('of a feature are composed by its module, which is in the list of standard modules', () => {
+  test('of a feature are composed by its module, which is in the list of standard modules or an entry point', () => {
     const folders = new Set(files.filter(({ path }) => path.startsWith('features/')).map(({ path }) => partOf(path)));
     const list = files.find(({ path }) => path === 'standard-modules.ts') as SourceFile;
-    const modules = [...folders].map((folder) => `${folder}/${folder.split('/')[1]}.module.ts`);
+    expect(optionalFeatures).toContain('features/totp');
+    const standard = [...folders].filter((folder) => !optionalFeatures.includes(folder));
+    const modules = standard.map((folder) => `${folder}/${folder.split('/')[1]}.module.ts`);
     expect(
       importedBy(list)
         .filter((path) => path.startsWith('features/'))
@@ -162,7 +173,7 @@ describe('the sources', () => {
     for (const file of files)
       for (const path of importedBy(file)) {
         expect(ENTRIES, file.path).not.toContain(path);
-        if (isFeatureIndex(path)) expect(file.path).toBe('index.ts');
+        if (isFeatureIndex(path)) expect([file.path, isOptional(path)]).toEqual(['index.ts', false]);
       }
   });
 
@@ -193,7 +204,8 @@ describe('the sources', () => {
     const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
     const paths = reExporting.map(({ path }) => path);
     expect(paths.filter((path) => !isFeatureIndex(path)).sort()).toEqual(ENTRIES);
-    const stars = paths.filter(isFeatureIndex).map((path) => `export * from './${path.replace(/ts$/, 'js')}';`);
+    const indexes = paths.filter((path) => isFeatureIndex(path) && !isOptional(path));
+    const stars = indexes.map((path) => `export * from './${path.replace(/ts$/, 'js')}';`);
     for (const { path, code } of reExporting) {
       const named = path === 'index.ts' ? stars.reduce((rest, star) => rest.replace(star, ''), code) : code;
       expect(named, path).not.toMatch(/export\s+\*|export\s+default|^(?!export|})\S/m);

@@ -54,21 +54,21 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
   loadEnv(options);
   const orm = await openOrm(options);
   try {
-    const settings = settingsFromEnv(process.env, modulesOf(orm));
-    const container = Container.of('jwt-allauth command');
-    // A command checks no access tokens, so it needs no revocation list and no connection for one.
-    const commandSettings = { ...settings, accessTokenSessionCheck: 'none' } as const;
-    const auth = await createJwtAllauth({
-      orm,
-      settings: commandSettings,
-      container,
-      logger: SILENT,
-      mailer: new NoMailer(),
-    });
-    return await work({ auth, users: container.get(UserService) }).finally(() => auth.close());
+    return await withOrm(orm, work);
   } finally {
     await orm.close(true);
   }
+}
+
+/** Like `withProject`, with an ORM that is open already. The caller has to close it. @throws SettingsError */
+export async function withOrm<T>(orm: MikroORM, work: (project: Project) => Promise<T>): Promise<T> {
+  const settings = settingsFromEnv(process.env, modulesOf(orm));
+  const container = Container.of('jwt-allauth command');
+  // A command checks no access tokens, so it needs no revocation list and no connection for one.
+  const commandSettings = { ...settings, accessTokenSessionCheck: 'none' } as const;
+  const parts = { orm, settings: commandSettings, container, logger: SILENT, mailer: new NoMailer() };
+  const auth = await createJwtAllauth(parts);
+  return work({ auth, users: container.get(UserService) }).finally(() => auth.close());
 }
 
 /** Reads the env file, if one is given. @throws CommandError if it does not exist or cannot be read */

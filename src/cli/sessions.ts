@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { SessionInfo } from '../sessions/session-info.js';
-import type { UserId } from '../users/base-user.entity.js';
-import type { UserService } from '../users/user.service.js';
 import { isUuid } from '../users/user-key.js';
 import { CommandError } from './command-error.js';
+import { findUser } from './find-user.js';
 import { addProjectOptions, type ProjectOptions, withProject } from './project.js';
 
 interface ListOptions extends ProjectOptions {
@@ -35,7 +34,9 @@ export function addSessions(program: Command): void {
 }
 
 async function list({ user, json, ...project }: ListOptions): Promise<void> {
-  const sessions = await withProject(project, async ({ auth, users }) => auth.sessions.list(await find(users, user)));
+  const sessions = await withProject(project, async ({ auth, users }) =>
+    auth.sessions.list(await findUser(users, user)),
+  );
   if (json) process.stdout.write(`${JSON.stringify(sessions, null, 2)}\n`);
   else if (sessions.length === 0) process.stdout.write('no live sessions\n');
   else for (const session of sessions) process.stdout.write(`${describe(session)}\n`);
@@ -43,25 +44,13 @@ async function list({ user, json, ...project }: ListOptions): Promise<void> {
 
 async function revoke({ user, session, ...project }: RevokeOptions): Promise<void> {
   const revoked = await withProject(project, async ({ auth, users }) => {
-    const key = await find(users, user);
+    const key = await findUser(users, user);
     if (session === undefined) return auth.sessions.revokeAll(key);
     const isRevoked = isUuid(session) && (await auth.sessions.revoke({ session, sub: String(key) }));
     if (!isRevoked) throw new CommandError('the user has no live session with this id');
     return 1;
   });
   process.stdout.write(`sessions revoked: ${revoked}\n`);
-}
-
-/** Finds the key of a user by id or e-mail address. @throws CommandError if there is no such user */
-async function find(users: UserService, given: string): Promise<UserId> {
-  if (given.includes('@')) {
-    const owner = await users.findByEmail(given);
-    if (!owner) throw new CommandError('there is no user with this e-mail address');
-    return owner.id;
-  }
-  const key = await users.findKey(given);
-  if (key === undefined) throw new CommandError('there is no user with this id');
-  return key;
 }
 
 /** Describes a session in one line. Control characters that the client sent must not reach the terminal. */

@@ -1,5 +1,5 @@
 import { Transform } from 'class-transformer';
-import { IsString, isEmail, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { IsBoolean, IsString, isEmail, Matches, ValidateBy, ValidateIf } from 'class-validator';
 import { hasInvisible, mailDomain, normalizeEmail } from '../users/email.js';
 
 const message = (text: string) => ({ message: text });
@@ -24,6 +24,12 @@ export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 /** A password or token in any form. The rules for new passwords need more than this field (users/password-policy). */
 export const Password = () => all(IsString(message('must be a string')));
+
+/** A code or an opaque string that the library made. It is checked elsewhere. */
+export const OpaqueText = () => all(IsString(message('must be a string')));
+
+/** A choice between true and false. */
+export const Choice = () => all(IsBoolean(message('must be true or false')));
 
 /** Maximum length of a text that is normalised: the time grows with the square of the length. */
 const MAX_NORMALIZED_LENGTH = 1000;

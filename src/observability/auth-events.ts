@@ -10,6 +10,7 @@ import type { Logger } from './logger.js';
  * - `replay`: a used refresh token was presented again, a sign of theft;
  * - `password-change`, `deactivation`, `deletion`: the user's password was changed, or the user was deactivated or
  *   deleted;
+ * - `factor-change`: a second factor of the user was set up, or an operator removed it;
  * - `session-cap`: the user had more sessions than MAX_SESSIONS_PER_USER allows;
  * - `session-lifetime`: the session reached SESSION_LIFETIME;
  * - `app`: the app's own code, or the command line.
@@ -24,6 +25,7 @@ export type RevocationReason =
   | 'password-change'
   | 'deactivation'
   | 'deletion'
+  | 'factor-change'
   | 'session-cap'
   | 'session-lifetime'
   | 'app';

@@ -24,7 +24,7 @@ const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
 
 /** Describes a route of the library, including the errors that follow from what it reads and needs. */
 export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenApiOperation {
-  const { path, description, isBearer, isPage } = route;
+  const { path, description, isBearer, isBearerOptional, isPage } = route;
   const { body, cookie } = description;
   const schema = { type: 'string' };
   const parameters: OpenApiParameter[] = [
@@ -37,7 +37,7 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
     })),
   ];
   if (isTransportChosenByRequest(route)) parameters.push(TRANSPORT);
-  const schemes = [...(isBearer ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
+  const schemes = [...(isBearer || isBearerOptional ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
     isPage ? pageAnswer(PAGES[status] ?? 'An HTML page with the error.') : problemAnswer(status, codes);
   const successes = Object.entries(description.answers).map(([status, answer]) => [status, toResponse(answer)]);
@@ -46,7 +46,7 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
     summary: description.summary,
     ...(description.description && { description: description.description }),
     tags: [description.tag],
-    ...(schemes.length > 0 && { security: securityOf(schemes, description.isCookieOrBody) }),
+    ...(schemes.length > 0 && { security: securityOf(schemes, isBearerOptional || description.isCookieOrBody) }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(body, !description.isCookieOrBody) }),
     responses: {
@@ -73,14 +73,14 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 
 /** All error codes by status, sorted by status. */
 function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]> {
-  const { description, isBearer, hasBody, isOriginChecked, isPage } = route;
+  const { description, isBearer, isBearerOptional, hasBody, isOriginChecked, isPage } = route;
   const { errors = [], body, isFresh, isLimited, isIssuingTokens, isStatic } = description;
   if (isStatic) return new Map();
   const isJson = hasBody && !isPage;
   const codes: string[] = [
     ...(isJson && body !== undefined ? [ValidationFailed] : []),
     ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
-    ...(isBearer ? [NotAuthenticated, TokenNotValid] : []),
+    ...(isBearer || isBearerOptional ? [NotAuthenticated, TokenNotValid] : []),
     ...(isFresh ? [ReauthenticationRequired, SecondFactorRequired] : []),
     ...(isOriginChecked ? [CsrfFailed] : []),
     ...(hasBody ? [PayloadTooLarge] : []),

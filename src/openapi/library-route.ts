@@ -14,6 +14,8 @@ export interface LibraryRoute {
   readonly description: RouteDescription;
   /** Whether the route needs an access token. */
   readonly isBearer: boolean;
+  /** Whether the route accepts an access token, but does not need one: a member of the body can replace it. */
+  readonly isBearerOptional: boolean;
   /** Whether the route reads a body. */
   readonly hasBody: boolean;
   /** Whether requests from foreign origins are refused. */
@@ -38,14 +40,16 @@ export function libraryRoutes(controllers: readonly object[]): LibraryRoute[] {
       const before = uses
         .filter((use) => appliesToAction(use) && !use.afterAction)
         .map(({ middleware }) => middleware as object);
+      const isBearer = responseHandlers.some((handler) => handler.type === 'authorized' && appliesToAction(handler));
+      const takes = (kind: string) =>
+        params.some((each) => each.type === kind && each.object.constructor === target && each.method === name);
       return {
         method: type,
         path: String(route),
         description,
-        isBearer: responseHandlers.some((handler) => handler.type === 'authorized' && appliesToAction(handler)),
-        hasBody: params.some(
-          (each) => each.type === 'body' && each.object.constructor === target && each.method === name,
-        ),
+        isBearer,
+        isBearerOptional: !isBearer && takes('current-user'),
+        hasBody: takes('body'),
         isOriginChecked: before.some(isOriginGuard),
         isPage: before.includes(errorsAsPages),
       };

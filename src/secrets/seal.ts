@@ -33,6 +33,11 @@ export class Seal {
     return `${id}.${Buffer.concat([nonce, ...encrypted, cipher.getAuthTag()]).toString('base64url')}`;
   }
 
+  /** Whether the first key has encrypted a sealed text. If not, it should be encrypted again. */
+  isCurrent(sealed: string): boolean {
+    return SEALED.exec(sealed)?.[1] === this.keys[0].id;
+  }
+
   /** Decrypts text that one of the keys has sealed. @throws UnsealError */
   open(sealed: string, boundTo: string): string {
     const [, id, content = ''] = SEALED.exec(sealed) ?? [];

@@ -97,11 +97,11 @@ export class SessionService {
     const prepared = await this.kernel.tokens.prepare(owner, { session: context, client });
     const session = this.#newSession(context);
     const tokens = this.kernel.tokens.sign(prepared, session);
-    const openIn = async (transactionEm: EntityManager) => {
-      const { passwordHash } = await this.#insert(session, checked, client, transactionEm);
-      await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, transactionEm);
+    const openIn = async (own: EntityManager) => {
+      const { passwordHash } = await this.#insert(session, checked, client, own);
+      await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, own);
       const opened = { session: session.id, user: String(owner.id), ip: clientAddress(client?.ip) };
-      await this.kernel.journal.record([['session.opened', opened]], transactionEm);
+      await this.kernel.journal.record([['session.opened', opened]], own);
     };
     if (em) await openIn(em);
     else if (this.kernel.settings.maxSessionsPerUser !== undefined) await this.kernel.database.transaction(openIn);
@@ -151,6 +151,20 @@ export class SessionService {
       return this.#record(await this.kernel.sessionEndings.endAll(user, em), options, em);
     };
     return options.em ? end(options.em) : this.kernel.database.transaction(end);
+  }
+
+  /**
+   * Ends all sessions of the caller's user except the caller's, in the transaction of `em`, which must hold a lock on
+   * the user's row (`SessionEndings.lockUser`).
+   *
+   * @returns how many
+   */
+  async revokeOthers(
+    { session, sub }: SessionReference,
+    { em, ...options }: RevokeOptions & { readonly em: EntityManager },
+  ): Promise<number> {
+    const user = this.kernel.users.keyOf(sub);
+    return this.#record(await this.kernel.sessionEndings.endOthers(session, user, em), options, em);
   }
 
   /**

@@ -1,0 +1,131 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { AuthKernel } from '../../kernel.js';
+import type { TokenClaims } from '../../tokens/claims.js';
+import type { UserId } from '../../users/base-user.entity.js';
+import type { Freshness } from './freshness.js';
+import { createRecoveryCodes, hashOfRecoveryCode } from './recovery-codes.js';
+import type { MfaMode, TotpSettings } from './totp.settings.js';
+import { totpError } from './totp-errors.js';
+import type { TotpStore } from './totp-store.js';
+
+/** Which second factors a user has. */
+export interface MfaStatus {
+  readonly mode: MfaMode;
+  /** Whether an authenticator app is set up. */
+  readonly totp: boolean;
+  /** The number of unused recovery codes. */
+  readonly recoveryCodesLeft: number;
+  /** The number of passkeys. */
+  readonly passkeys: number;
+}
+
+/** The second factors of users: their state, new recovery codes, and their removal. `auth.mfa` is this service. */
+export class MfaService {
+  constructor(
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'database'
+      | 'users'
+      | 'accounts'
+      | 'sessions'
+      | 'sessionEndings'
+      | 'sessionStore'
+      | 'oneTimeKeys'
+      | 'secondFactors'
+      | 'mails'
+      | 'journal'
+    > & { readonly freshness: Freshness; readonly totp: TotpSettings; readonly totpStore: TotpStore },
+  ) {}
+
+  /** The second factors of a user. */
+  async status(user: UserId): Promise<MfaStatus> {
+    const left = await this.kernel.totpStore.recoveryCodesLeft(user);
+    const totp = { totp: left !== undefined, recoveryCodesLeft: left ?? 0 };
+    return { mode: this.kernel.totp.mfaMode, ...totp, passkeys: 0 };
+  }
+
+  /** Like `status`, for the caller's user. */
+  async statusFor({ sub }: TokenClaims): Promise<MfaStatus> {
+    return this.status(this.kernel.users.keyOf(sub));
+  }
+
+  /**
+   * Replaces the recovery codes of a signed-in user.
+   *
+   * @param claims the claims of the caller's access token
+   * @throws totp_not_enabled, reauthentication_required, second_factor_required, token_not_valid
+   */
+  async renewRecoveryCodes(claims: TokenClaims): Promise<string[]> {
+    return this.#change(claims, async (user, em) => {
+      const { totpStore, journal } = this.kernel;
+      const found = await totpStore.find(user, em);
+      if (!found?.isConfirmed) throw totpError('totp_not_enabled');
+      const recoveryCodes = createRecoveryCodes();
+      const hashes = recoveryCodes.flatMap((each) => hashOfRecoveryCode(each, found.secret) ?? []);
+      await totpStore.replaceRecoveryCodes(user, hashes, em);
+      await journal.record([['mfa.recovery-codes-created', { user: String(user) }]], em);
+      await this.#notify('recovery-codes-created', user, em);
+      return recoveryCodes;
+    });
+  }
+
+  /**
+   * Removes the authenticator app of a signed-in user, and the recovery codes.
+   *
+   * @param claims the claims of the caller's access token
+   * @throws totp_not_enabled, reauthentication_required, second_factor_required, token_not_valid
+   * @throws second_factor_required_by_policy if every user must have a second factor, and this is the last one
+   */
+  async removeTotp(claims: TokenClaims): Promise<void> {
+    await this.#change(claims, async (user, em) => {
+      if (!(await this.#remove(user, 'user', em))) throw totpError('totp_not_enabled');
+      const { totp, sessionStore } = this.kernel;
+      const owner = await sessionStore.findOwner(user, em);
+      if (totp.mfaMode === 'required' && owner?.secondFactors.length === 0)
+        throw totpError('second_factor_required_by_policy');
+    });
+  }
+
+  /**
+   * Removes the authenticator app and the recovery codes of a user who has lost them, and ends all sessions of the
+   * user. For an operator: check first that the request comes from the user.
+   *
+   * @returns false if the user has no authenticator app. Nothing is changed then
+   */
+  async reset(user: UserId): Promise<boolean> {
+    return this.kernel.database.transaction(async (em) => {
+      await this.kernel.sessionEndings.lockUser(user, em);
+      if (!(await this.#remove(user, 'operator', em))) return false;
+      await this.kernel.sessions.revokeAll(user, { em, reason: 'factor-change' });
+      return true;
+    });
+  }
+
+  /** Removes the authenticator app, in a transaction that has locked the user's row. False: there is none. */
+  async #remove(user: UserId, by: 'user' | 'operator', em: EntityManager): Promise<boolean> {
+    const { totpStore, accounts, oneTimeKeys, journal } = this.kernel;
+    if (!(await totpStore.remove(user, em))) return false;
+    await accounts.setSecondFactor(user, 'totp', false, em);
+    await oneTimeKeys.revokeAll(user, em);
+    await journal.record([['mfa.disabled', { user: String(user), method: 'totp', by }]], em);
+    await this.#notify('totp-disabled', user, em);
+    return true;
+  }
+
+  /** Runs a change of a fresh caller, in a transaction that has locked the user's row and the session. */
+  async #change<T>(claims: TokenClaims, work: (user: UserId, em: EntityManager) => Promise<T>): Promise<T> {
+    const { freshness, users, database, sessions, sessionEndings } = this.kernel;
+    await freshness.assert(claims);
+    const user = users.keyOf(claims.sub);
+    return database.transaction(async (em) => {
+      await sessionEndings.lockUser(user, em);
+      await sessions.assertLive(claims, em);
+      return work(user, em);
+    });
+  }
+
+  async #notify(name: string, user: UserId, em: EntityManager): Promise<void> {
+    const account = await this.kernel.users.findById(user, em);
+    if (account) await this.kernel.mails.sendNotice(name, account.email, em);
+  }
+}

@@ -1,0 +1,12 @@
+import { errorsOf } from '../../error-table.js';
+
+/** The errors of this feature. */
+export const TOTP_ERRORS = {
+  code_not_valid: { status: 400, detail: 'The code is not valid, or it was used before.' },
+  totp_already_enabled: { status: 409, detail: 'You have an authenticator app already; remove it first.' },
+  totp_not_enabled: { status: 409, detail: 'You have no authenticator app.' },
+  second_factor_required_by_policy: { status: 409, detail: 'Every account must have a second factor.' },
+} as const;
+
+/** Makes an error of this feature. */
+export const totpError = errorsOf(TOTP_ERRORS);

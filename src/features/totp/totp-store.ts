@@ -1,0 +1,133 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { Table } from '../../database/table.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { Seal } from '../../secrets/seal.js';
+import type { UserId } from '../../users/base-user.entity.js';
+import { TOTP_ENTITY } from './totp.entity.js';
+
+/** How long a secret waits for its confirmation. */
+const PENDING_SECONDS = 3600;
+
+/** The secret of a user, decrypted. */
+export interface StoredTotp {
+  /** In base32. */
+  readonly secret: string;
+  readonly isConfirmed: boolean;
+  /** The encrypted secret as it is stored. */
+  readonly stored: string;
+  /** The encrypted secret as it should be stored: differs from `stored` if an older key has encrypted that. */
+  readonly sealed: string;
+}
+
+/**
+ * Stores TOTP secrets and recovery codes. Secrets are encrypted with ENCRYPTION_KEYS, for their user: the encrypted
+ * text is useless in another row. Each statement has an equality condition on the user.
+ */
+export class TotpStore {
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #seal: Seal;
+
+  constructor(private readonly kernel: Pick<AuthKernel, 'database' | 'orm' | 'clock' | 'encryption'>) {
+    this.#sql = statements(Table.named(kernel.orm, TOTP_ENTITY));
+    this.#seal = kernel.encryption.sealFor('totp secret');
+  }
+
+  /** Stores a secret that is not confirmed yet, in place of an earlier one. False: the user has a confirmed one. */
+  async keepPending(user: UserId, secret: string): Promise<boolean> {
+    const expiresAt = new Date(this.kernel.clock.now() + PENDING_SECONDS * 1000);
+    const parameters = [user, this.#seal.seal(secret, String(user)), expiresAt];
+    return (await this.kernel.database.query(this.#sql.keepPending, parameters)).length > 0;
+  }
+
+  /** Finds the secret of a user: the confirmed one, or one that waits for its confirmation. @throws UnsealError */
+  async find(user: UserId, em: EntityManager): Promise<StoredTotp | undefined> {
+    const parameters = [user, new Date(this.kernel.clock.now())];
+    const [row] = await this.kernel.database.query<{ secret: string; isConfirmed: boolean }>(
+      this.#sql.find,
+      parameters,
+      em,
+    );
+    if (!row) return undefined;
+    const secret = this.#seal.open(row.secret, String(user));
+    // The first key encrypts it again when it is used, so that an older key can be removed.
+    const sealed = this.#seal.isCurrent(row.secret) ? row.secret : this.#seal.seal(secret, String(user));
+    return { secret, isConfirmed: row.isConfirmed, stored: row.secret, sealed };
+  }
+
+  /** The number of unused recovery codes. Undefined: the user has no confirmed secret. */
+  async recoveryCodesLeft(user: UserId, em?: EntityManager): Promise<number | undefined> {
+    const [row] = await this.kernel.database.query<{ left: number }>(this.#sql.left, [user], em);
+    return row?.left;
+  }
+
+  /**
+   * Confirms a secret with the time step of its first code, and stores the hashes of recovery codes. False: another
+   * request has replaced the secret meanwhile.
+   */
+  async confirm(
+    user: UserId,
+    { stored }: StoredTotp,
+    { step, hashes }: { readonly step: number; readonly hashes: readonly string[] },
+    em: EntityManager,
+  ): Promise<boolean> {
+    return (await this.kernel.database.query(this.#sql.confirm, [user, step, hashes, stored], em)).length > 0;
+  }
+
+  /** Uses the code of a time step up. False: this code or a newer one was used before. */
+  async useStep(user: UserId, step: number, { sealed }: StoredTotp, em: EntityManager): Promise<boolean> {
+    return (await this.kernel.database.query(this.#sql.useStep, [user, step, sealed], em)).length > 0;
+  }
+
+  /** Uses a recovery code up. @returns how many are left; undefined if the user has no such code */
+  async useRecoveryCode(
+    user: UserId,
+    hash: string,
+    { sealed }: StoredTotp,
+    em: EntityManager,
+  ): Promise<number | undefined> {
+    const parameters = [user, hash, sealed];
+    const [row] = await this.kernel.database.query<{ left: number }>(this.#sql.useRecoveryCode, parameters, em);
+    return row?.left;
+  }
+
+  /** Replaces the recovery codes. */
+  async replaceRecoveryCodes(user: UserId, hashes: readonly string[], em: EntityManager): Promise<void> {
+    await this.kernel.database.query(this.#sql.replaceRecoveryCodes, [user, hashes], em);
+  }
+
+  /** Deletes secret and recovery codes. @returns whether the secret was confirmed */
+  async remove(user: UserId, em: EntityManager): Promise<boolean> {
+    const [row] = await this.kernel.database.query<{ isConfirmed: boolean }>(this.#sql.remove, [user], em);
+    return row?.isConfirmed ?? false;
+  }
+}
+
+function statements(totp: Table) {
+  const { name } = totp;
+  const user = totp.column('user');
+  const secret = totp.column('secret');
+  const lastStep = totp.column('lastStep');
+  const codes = totp.column('recoveryCodes');
+  const expiresAt = totp.column('expiresAt');
+  const confirmed = `${user} = $1 and ${expiresAt} is null`;
+  return {
+    keepPending: `
+      insert into ${name} as t (${user}, ${secret}, ${expiresAt}) values ($1, $2, $3)
+      on conflict (${user}) do update set ${secret} = excluded.${secret}, ${expiresAt} = excluded.${expiresAt}
+      where t.${expiresAt} is not null returning 1`,
+    find: `
+      select ${secret} as "secret", ${expiresAt} is null as "isConfirmed" from ${name}
+      where ${user} = $1 and (${expiresAt} is null or ${expiresAt} > $2)`,
+    left: `select cardinality(${codes}) as "left" from ${name} where ${confirmed}`,
+    confirm: `
+      update ${name} set ${expiresAt} = null, ${lastStep} = $2, ${codes} = $3::text[]
+      where ${user} = $1 and ${secret} = $4 and ${expiresAt} is not null returning 1`,
+    useStep: `
+      update ${name} set ${lastStep} = $2, ${secret} = $3 where ${confirmed} and ${lastStep} < $2 returning 1`,
+    useRecoveryCode: `
+      update ${name} set ${codes} = array_remove(${codes}, $2::text), ${secret} = $3
+      where ${confirmed} and $2::text = any(${codes}) returning cardinality(${codes}) as "left"`,
+    replaceRecoveryCodes: `update ${name} set ${codes} = $2::text[] where ${confirmed}`,
+    remove: `delete from ${name} where ${user} = $1 returning ${expiresAt} is null as "isConfirmed"`,
+  };
+}

@@ -1,0 +1,42 @@
+import type { MailWords } from '../../mail/mail-words.js';
+
+const RESET = 'If it was not you, set a new password at once:';
+const CONTACT = 'If it was not you, set a new password at once, and contact us.';
+
+/** The mails of this feature. */
+export const TOTP_MAILS = {
+  'totp-enabled': {
+    subject: 'Your account has a second factor',
+    title: 'Your account has a second factor',
+    before:
+      'Your account at <%= it.app %> now asks for a code of your authenticator app when you sign in. ' +
+      'Keep your recovery codes in a safe place.',
+    hint: RESET,
+    after: CONTACT,
+  },
+  'totp-disabled': {
+    subject: 'The second factor was removed from your account',
+    title: 'The second factor was removed from your account',
+    before:
+      'Your account at <%= it.app %> no longer asks for a code of your authenticator app. ' +
+      'The recovery codes do not work any more.',
+    hint: RESET,
+    after: CONTACT,
+  },
+  'recovery-codes-created': {
+    subject: 'You have new recovery codes',
+    title: 'You have new recovery codes',
+    before: 'New recovery codes were made for your account at <%= it.app %>. The old ones do not work any more.',
+    hint: RESET,
+    after: CONTACT,
+  },
+  'recovery-code-used': {
+    subject: 'A recovery code was used',
+    title: 'A recovery code was used',
+    before:
+      'One of your recovery codes was used at <%= it.app %>. It does not work again. ' +
+      'If you have lost your authenticator app, set up a new one in your account.',
+    hint: RESET,
+    after: CONTACT,
+  },
+} as const satisfies Record<string, MailWords>;
