@@ -63,22 +63,22 @@ export class AuthServer {
    * @throws controller_refused, TypeError: see `JwtAllauth.serverOptions`
    */
   options(app: AppServerOptions): RoutingControllersOptions {
-    const { controllers: own = [], middlewares: before = [], interceptors: around = [] } = app;
+    const { controllers = [], middlewares = [], interceptors = [] } = app;
     const { settings, prefix, logger, users } = this.kernel;
     assertMountingWorks(settings, prefix, app.routePrefix ?? '', logger);
     assertNoOtherCheckers(app);
-    assertControllersAreSafe(own, users.entity);
-    assertInjectionWorks([...own, ...before, ...around], this.container);
-    if (settings.emailVerification === 'none') this.#warnOfEmailVerified(own);
-    const interceptors = createAppInterceptors(around, this.#requests);
-    this.#register(interceptors);
+    assertControllersAreSafe(controllers, users.entity);
+    assertInjectionWorks([...controllers, ...middlewares, ...interceptors], this.container);
+    if (settings.emailVerification === 'none') this.#warnOfEmailVerified(controllers);
+    const wrappedInterceptors = createAppInterceptors(interceptors, this.#requests);
+    this.#register(wrappedInterceptors);
     return {
       ...app,
       authorizationChecker: createAuthorizationChecker(this.authentication),
       currentUserChecker: createCurrentUserChecker(this.authentication),
-      controllers: [...this.controllers, ...own],
-      middlewares: [...this.#middlewares, ...(before as Class<object>[])],
-      interceptors,
+      controllers: [...this.controllers, ...controllers],
+      middlewares: [...this.#middlewares, ...(middlewares as Class<object>[])],
+      interceptors: wrappedInterceptors,
       defaultErrorHandler: false,
     };
   }

@@ -168,8 +168,8 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const { clock = new Clock(), container = Container.of(), routes = {} } = options;
   if (!/^(\/[\w.~-]+)+$/.test(prefix))
     throw new TypeError('prefix must be a path such as /auth, without a slash at its end');
-  const own = modulesOf(orm);
-  const modules = [...STANDARD_MODULES, ...own];
+  const appModules = modulesOf(orm);
+  const modules = [...STANDARD_MODULES, ...appModules];
   assertModulesFit(modules, orm);
   assertRouteSwitches(
     routes,

@@ -19,7 +19,7 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
   const isListingOwn = listed.some((name) => migrations.has(name));
   for (const module of modules) {
     const { name } = module;
-    const own = module.migrations?.map((migration) => migration.name) ?? [];
+    const moduleMigrations = module.migrations?.map((migration) => migration.name) ?? [];
     reserveNames(names, [name], () => `module ${name}: two modules have this name`);
     reserveNames(
       errors,
@@ -28,8 +28,12 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
     );
     reserveNames(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: the mail ${mail} exists already`);
     reserveNames(routes, module.routes ?? [], (route) => `module ${name}: the routes ${route} exist already`);
-    reserveNames(migrations, own, (migration) => `module ${name}: the migration ${migration} exists already`);
-    if (isListingOwn && !own.every((migration) => listed.includes(migration)))
+    reserveNames(
+      migrations,
+      moduleMigrations,
+      (migration) => `module ${name}: the migration ${migration} exists already`,
+    );
+    if (isListingOwn && !moduleMigrations.every((migration) => listed.includes(migration)))
       throw new TypeError(
         `module ${name}: its migrations are not in migrationsList; pass the modules to authMigrations as well`,
       );

@@ -10,10 +10,10 @@ export type Class<T> = new (...args: never[]) => T;
 export function serviceMaker(subclasses: readonly Class<object>[], container: ContainerInstance) {
   const used = new Set<Class<object>>();
   const make = <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A): T => {
-    const [own, ...others] = subclasses.filter(({ prototype }) => prototype instanceof type);
+    const [subclass, ...others] = subclasses.filter(({ prototype }) => prototype instanceof type);
     if (others.length > 0) throw new TypeError(`services: several classes extend ${type.name}`);
-    if (own) used.add(own);
-    const service = new ((own ?? type) as new (...args: A) => T)(...args);
+    if (subclass) used.add(subclass);
+    const service = new ((subclass ?? type) as new (...args: A) => T)(...args);
     container.set({ id: type, factory: () => service });
     return service;
   };

@@ -28,8 +28,8 @@ export function assertControllersAreSafe(controllers: readonly unknown[], userEn
 
 type Controller = object & { name?: string };
 
-/** A decoration that routing-controllers reads from the class itself and never from a base class. */
-interface Decoration {
+/** What routing-controllers stores about a decorator. It applies to the class itself, and never to its subclasses. */
+interface DecoratorMetadata {
   readonly target: unknown;
   readonly method?: string;
 }
@@ -37,11 +37,11 @@ interface Decoration {
 function assertNothingInherited(controller: Controller): void {
   const { actions, responseHandlers, uses } = getMetadataArgsStorage();
   const routes = actions.filter(({ target }) => target === controller).map(({ method }) => method);
-  const guards: Record<string, Decoration[]> = {
-    '@Authorized': responseHandlers.filter(({ type }) => type === 'authorized') as Decoration[],
-    '@SessionCheck': uses.filter(({ middleware }) => isSessionCheck(middleware)) as Decoration[],
-    '@LoadUser': uses.filter(({ middleware }) => isLoadUser(middleware)) as Decoration[],
-    '@UseBefore': uses as Decoration[],
+  const guards: Record<string, DecoratorMetadata[]> = {
+    '@Authorized': responseHandlers.filter(({ type }) => type === 'authorized') as DecoratorMetadata[],
+    '@SessionCheck': uses.filter(({ middleware }) => isSessionCheck(middleware)) as DecoratorMetadata[],
+    '@LoadUser': uses.filter(({ middleware }) => isLoadUser(middleware)) as DecoratorMetadata[],
+    '@UseBefore': uses as DecoratorMetadata[],
   };
   for (let base = Object.getPrototypeOf(controller); base?.prototype; base = Object.getPrototypeOf(base)) {
     const inherited = actions.filter(({ target, method }) => target === base && !routes.includes(method));
@@ -51,14 +51,14 @@ function assertNothingInherited(controller: Controller): void {
         `${controller.name} extends ${base.name} and inherits ${methods}; @Authorized is not inherited; ${ADVICE}`,
       );
     }
-    for (const [guard, decorations] of Object.entries(guards)) {
+    for (const [guard, decorators] of Object.entries(guards)) {
       const isRepeated = (method?: string) =>
-        decorations.some((each) => each.target === controller && each.method === method);
-      const lost = decorations.some(
+        decorators.some((each) => each.target === controller && each.method === method);
+      const isLost = decorators.some(
         ({ target, method }) =>
           target === base && (method === undefined || routes.includes(method)) && !isRepeated(method),
       );
-      if (lost) throw refused(`${controller.name} extends ${base.name}, whose ${guard} is not inherited; ${ADVICE}`);
+      if (isLost) throw refused(`${controller.name} extends ${base.name}, whose ${guard} is not inherited; ${ADVICE}`);
     }
   }
 }
@@ -81,9 +81,9 @@ function assertMarksAreGuarded(controller: Controller): void {
   const marks = uses.filter(({ target }) => target === controller);
   for (const { method } of actions.filter(({ target }) => target === controller)) {
     const mark = marks
-      .filter(covers(method))
+      .filter(appliesTo(method))
       .find(({ middleware }) => isSessionCheck(middleware) || isLoadUser(middleware));
-    if (!mark || guards.some(covers(method))) continue;
+    if (!mark || guards.some(appliesTo(method))) continue;
     const name = isLoadUser(mark.middleware) ? '@LoadUser' : '@SessionCheck';
     throw refused(
       `${controller.name}.${method} has ${name} without @Authorized, so anonymous requests are accepted; ` +
@@ -97,7 +97,7 @@ function assertUsersAreLoaded(controller: Controller, userEntity: unknown): void
   const { params, uses } = getMetadataArgsStorage();
   const loads = uses.filter(({ target, middleware }) => target === controller && isLoadUser(middleware));
   for (const { type, object, method, index } of params) {
-    if (type !== 'current-user' || object.constructor !== controller || loads.some(covers(method))) continue;
+    if (type !== 'current-user' || object.constructor !== controller || loads.some(appliesTo(method))) continue;
     const declared = Reflect.getMetadata('design:paramtypes', object, method)?.[index];
     if (!isUserEntity(declared, userEntity)) continue;
     throw refused(
@@ -112,9 +112,9 @@ function isUserEntity(declared: unknown, userEntity: unknown): declared is { rea
   return declared === userEntity || declared === BaseUser || declared.prototype instanceof BaseUser;
 }
 
-/** Makes a filter for the decorations that apply to a method: those on the method and those on its controller. */
-function covers(method: string): (decoration: { readonly method?: string }) => boolean {
-  return (decoration) => decoration.method === undefined || decoration.method === method;
+/** Makes a filter for the decorators that apply to a method: those on the method and those on its controller. */
+function appliesTo(method: string): (decorator: { readonly method?: string }) => boolean {
+  return (decorator) => decorator.method === undefined || decorator.method === method;
 }
 
 /**

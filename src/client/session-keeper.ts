@@ -126,11 +126,11 @@ export class SessionKeeper<Claims extends object> {
     const byOtherTab = new Promise<void>((resolve) => {
       this.#settleWait = resolve;
     });
-    const own = this.tabs.next(async (extendTurn) => {
+    const byThisTab = this.tabs.next(async (extendTurn) => {
       if (this.#token?.text === old) await this.rotate(extendTurn);
     }, wait.signal);
     try {
-      await Promise.race([byOtherTab, own]);
+      await Promise.race([byOtherTab, byThisTab]);
     } finally {
       this.#settleWait = undefined;
       wait.abort();
@@ -147,9 +147,9 @@ export class SessionKeeper<Claims extends object> {
     const { state } = this;
     const attempts: Promise<void>[] = [];
     for (const pause of [...PAUSES_MS, 0]) {
-      const another = this.#attempt(state, extendTurn);
-      attempts.push(another);
-      extendTurn(another);
+      const attempt = this.#attempt(state, extendTurn);
+      attempts.push(attempt);
+      extendTurn(attempt);
       const wait = await unlessAborted(pauseAfter(attempts, pause), timeoutSignal(RESEND_AFTER_MS)).catch(() => 0);
       if (Date.now() + wait > latest) break;
       await new Promise((resolve) => setTimeout(resolve, wait));

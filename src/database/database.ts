@@ -23,8 +23,8 @@ interface Pool {
 const PLAN_OUTDATED = '0A000';
 
 /**
- * SQLSTATEs of a prepared statement whose name is unknown or in use: a transaction pooler between the pool and
- * PostgreSQL switches connections.
+ * SQLSTATEs of a prepared statement whose name is unknown or in use: there is a transaction pooler between the pool and
+ * PostgreSQL, which switches connections.
  */
 const CONNECTION_SWAPPED = ['26000', '42P05'];
 
@@ -40,7 +40,7 @@ export class Database {
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #names = new Map<string, string>();
   /** The EntityManagers that this class has forked. */
-  readonly #own = new WeakSet<EntityManager>();
+  readonly #forks = new WeakSet<EntityManager>();
   /** Private at run time, so that `util.inspect` does not show the password of the database. */
   readonly #orm: MikroORM;
 
@@ -134,9 +134,9 @@ export class Database {
       const transaction = this.#connection.getClient().transaction().setIsolationLevel('read committed');
       return transaction.execute(async (context) => {
         em.setTransactionContext(context);
-        const worked = await work(em);
+        const value = await work(em);
         await em.flush();
-        return worked;
+        return value;
       });
     }).finally(() => {
       em.resetTransactionContext();
@@ -190,12 +190,15 @@ export class Database {
       const pool = await this.#pool();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
       const { password, connectionTimeoutMillis = POOL_WAIT_MS } = pool.options; // the password is not enumerable
-      const own = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs };
-      return DedicatedConnection.open(new pool.Client({ ...pool.options, ...own }));
+      const overrides = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs };
+      return DedicatedConnection.open(new pool.Client({ ...pool.options, ...overrides }));
     });
   }
 
-  /** Lets the process exit although the pool has idle connections, which timers of the library would otherwise keep. */
+  /**
+   * Lets the process exit although the pool has idle connections. Otherwise they would never time out, because timers
+   * of the library keep using them.
+   */
   async unrefIdleConnections(): Promise<void> {
     const pool = await this.#pool();
     pool.options.allowExitOnIdle = true;
@@ -204,7 +207,7 @@ export class Database {
   /** A new, empty EntityManager, outside of the request's context and of every transaction. */
   fork(): EntityManager {
     const fork = this.#orm.em.fork({ useContext: false, disableContextResolution: true });
-    this.#own.add(fork);
+    this.#forks.add(fork);
     return fork;
   }
 
@@ -213,7 +216,7 @@ export class Database {
    * The library neither refreshes nor flushes entities that the app's EntityManager manages.
    */
   reader(em: EntityManager): EntityManager {
-    return this.#own.has(em) ? em : this.forkInTransactionOf(em);
+    return this.#forks.has(em) ? em : this.forkInTransactionOf(em);
   }
 
   /** A new, empty EntityManager in the transaction of `em`. */

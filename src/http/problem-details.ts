@@ -103,6 +103,6 @@ function hasValidationErrors(error: unknown): error is { errors: ValidationError
 
 function toFieldErrors({ property, constraints, children }: ValidationError, path = ''): FieldError[] {
   const field = path ? `${path}.${property}` : property;
-  const own = constraints ? [{ field, messages: Object.values(constraints) }] : [];
-  return [...own, ...(children ?? []).flatMap((child) => toFieldErrors(child, field))];
+  const ownFaults = constraints ? [{ field, messages: Object.values(constraints) }] : [];
+  return [...ownFaults, ...(children ?? []).flatMap((child) => toFieldErrors(child, field))];
 }

@@ -10,13 +10,13 @@ const text: JsonSchema = { type: 'string' };
 /** An answer with tokens, in the form that the settings choose. */
 export function tokenAnswer(description: string, settings: Settings, cookies: readonly string[] = []): RouteAnswer {
   const isChoice = isChosenByRequest(settings);
-  const setting = isChoice ? 'Sets the refresh token, unless it travels in bodies.' : 'Sets the refresh token.';
-  const set = [...(settings.refreshTokenAsCookie ? [setting] : []), ...cookies];
+  const tokenCookie = isChoice ? 'Sets the refresh token, unless it travels in bodies.' : 'Sets the refresh token.';
+  const setCookies = [...(settings.refreshTokenAsCookie ? [tokenCookie] : []), ...cookies];
   return {
     description,
     ...(isChoice && { isChosenByRequest: true }),
     json: tokensSchema(settings),
-    ...(set.length > 0 && { headers: { 'Set-Cookie': set.join(' ') } }),
+    ...(setCookies.length > 0 && { headers: { 'Set-Cookie': setCookies.join(' ') } }),
   };
 }
 

@@ -40,9 +40,12 @@ function withFields({ name, schema, fields = [] }: NamedSchema): NamedSchema {
   const { properties, required } = schema as { properties: JsonSchema; required: readonly string[] };
   const added = fields.map((field) => {
     const described = inputSchema(field)['properties'] as Readonly<Record<string, JsonSchema>>;
-    const own = described[field.name] ?? {};
-    return [field.name, field.isNullable ? { anyOf: [own, { type: 'null' }] } : own] as const;
+    const fieldSchema = described[field.name] ?? {};
+    return [field.name, field.isNullable ? { anyOf: [fieldSchema, { type: 'null' }] } : fieldSchema] as const;
   });
-  const all = { ...properties, ...Object.fromEntries(added) };
-  return { name, schema: { ...schema, properties: all, required: [...required, ...fields.map((each) => each.name)] } };
+  const allProperties = { ...properties, ...Object.fromEntries(added) };
+  return {
+    name,
+    schema: { ...schema, properties: allProperties, required: [...required, ...fields.map((each) => each.name)] },
+  };
 }

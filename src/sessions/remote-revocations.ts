@@ -20,7 +20,7 @@ export class RemoteRevocations {
   /** The id of this process in notifications. */
   readonly origin = randomUUID();
   /** The sessions that this process has ended, as long as their revocations may be read from the table. */
-  readonly #own: RevocationList;
+  readonly #ownRevocations: RevocationList;
 
   constructor(
     protected readonly kernel: {
@@ -30,12 +30,12 @@ export class RemoteRevocations {
     },
   ) {
     const { events, settings, clock } = kernel;
-    const own = new RevocationList(maxAccessTokenAgeMs(settings), clock);
-    this.#own = own;
+    const ownRevocations = new RevocationList(maxAccessTokenAgeMs(settings), clock);
+    this.#ownRevocations = ownRevocations;
     events.on('session.revoked', ({ session, reason, at }) => {
       if (reason === 'elsewhere') return;
-      own.expire();
-      own.add(session, at.getTime());
+      ownRevocations.expire();
+      ownRevocations.add(session, at.getTime());
     });
   }
 
@@ -48,7 +48,7 @@ export class RemoteRevocations {
   async emitMissed(sessions: readonly string[]): Promise<void> {
     if (sessions.length === 0) return;
     await delay(OWN_EVENT_DELAY_MS, undefined, { ref: false });
-    for (const session of sessions) if (!this.#own.has(session)) this.#emit(session);
+    for (const session of sessions) if (!this.#ownRevocations.has(session)) this.#emit(session);
   }
 
   #emit(session: string): void {

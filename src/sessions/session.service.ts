@@ -97,11 +97,11 @@ export class SessionService {
     const prepared = await this.kernel.tokens.prepare(owner, { session: context, client });
     const session = this.#newSession(context);
     const tokens = this.kernel.tokens.sign(prepared, session);
-    const openIn = async (own: EntityManager) => {
-      const { passwordHash } = await this.#insert(session, checked, client, own);
-      await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, own);
+    const openIn = async (transactionEm: EntityManager) => {
+      const { passwordHash } = await this.#insert(session, checked, client, transactionEm);
+      await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, transactionEm);
       const opened = { session: session.id, user: String(owner.id), ip: clientAddress(client?.ip) };
-      await this.kernel.journal.record([['session.opened', opened]], own);
+      await this.kernel.journal.record([['session.opened', opened]], transactionEm);
     };
     if (em) await openIn(em);
     else if (this.kernel.settings.maxSessionsPerUser !== undefined) await this.kernel.database.transaction(openIn);

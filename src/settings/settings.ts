@@ -170,9 +170,9 @@ export function resolveSettings(
 
 /** The settings of one module, as an instance of its settings class. */
 export function settingsOf<S extends object>(module: { readonly settings?: new () => S }, settings: Settings): S {
-  const own = module.settings ? new module.settings() : ({} as S);
-  for (const name of Object.keys(own) as (keyof S)[]) own[name] = (settings as unknown as S)[name];
-  return own;
+  const found = module.settings ? new module.settings() : ({} as S);
+  for (const name of Object.keys(found) as (keyof S)[]) found[name] = (settings as unknown as S)[name];
+  return found;
 }
 
 /** The names of all settings: the library's and those of modules. */

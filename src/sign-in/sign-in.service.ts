@@ -80,9 +80,8 @@ export class SignInService {
   }
 
   /**
-   * Continues a sign-in that was answered with a challenge. The attempt is counted before the proof is looked at. The
-   * session is opened in the transaction that uses up challenge and proof, so that of two parallel right answers one
-   * opens a session.
+   * Continues a sign-in that was answered with a challenge. The attempt is counted before the proof is checked. One
+   * transaction uses up challenge and proof and opens the session. So only one of two parallel right answers opens one.
    *
    * @throws challenge_not_valid, too_many_requests, and what `proof.verify`, a hook or a gate throws
    */

@@ -75,8 +75,17 @@ type Stop = () => Promise<unknown>;
  * missing
  */
 export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U>): Promise<TestApp<U>> {
-  const { user, orm: ormOptions, prepare, settings, server: serving, express, database: given, ...own } = options;
-  const { container = Container.of() } = own;
+  const {
+    user,
+    orm: ormOptions,
+    prepare,
+    settings,
+    server: serving,
+    express,
+    database: given,
+    ...libraryOptions
+  } = options;
+  const { container = Container.of() } = libraryOptions;
   const running: Stop[] = [];
   try {
     const database = given ?? (await createTestDatabase());
@@ -91,7 +100,7 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
     const allSettings = { ...secret, encryptionKeys, development: true, registrationRateLimit: 'off', ...settings };
     const mails = new CollectedMails();
     const mailer = settings?.smtpUrl === undefined ? mails : undefined;
-    const auth = await createJwtAllauth({ mailer, ...own, orm, clock, settings: allSettings });
+    const auth = await createJwtAllauth({ mailer, ...libraryOptions, orm, clock, settings: allSettings });
     running.push(() => auth.close());
     const serverOptions = typeof serving === 'function' ? serving(auth) : serving;
     const server = await listen(auth.serverOptions(serverOptions), express);

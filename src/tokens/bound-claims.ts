@@ -12,10 +12,10 @@ const NOT_STORABLE = /\0|\p{Surrogate}/u;
  * represent
  */
 export function normalizeBoundClaims(claims: CustomClaims = {}): CustomClaims {
-  const own = { ...claims }; // an inherited `toJSON` could add reserved names later
-  assertNotReserved(own);
-  assertSerializable(own);
-  return JSON.parse(JSON.stringify(own), (name, value) => {
+  const copy = { ...claims }; // an inherited `toJSON` could add reserved names later
+  assertNotReserved(copy);
+  assertSerializable(copy);
+  return JSON.parse(JSON.stringify(copy), (name, value) => {
     if (NOT_STORABLE.test(name) || (typeof value === 'string' && NOT_STORABLE.test(value))) {
       const detail = 'A claim of the session has a character that the database cannot store.';
       throw authError('claim_not_serializable', { detail });

@@ -31,7 +31,7 @@ export class UserWrites<U extends BaseUser> {
 
   /** Updates a user if the row has the expected values. False: it has other values, or does not exist. */
   async update(id: UserId, expected: Partial<U>, changes: Partial<U>, em?: EntityManager): Promise<boolean> {
-    if (!em) return this.database.transaction((own) => this.update(id, expected, changes, own));
+    if (!em) return this.database.transaction((transactionEm) => this.update(id, expected, changes, transactionEm));
     const initial = await this.#onUpdate(id, changes, em);
     if (!initial) return false;
     const { schema } = findUserOptions(em);

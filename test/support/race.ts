@@ -13,14 +13,12 @@ export interface Owner {
   live(): Promise<number>;
 }
 
-/** Creates a user by SQL and opens a session through the service. */
+/** Creates a user, by SQL unless the app has its own schema, and opens a session through the service. */
 export async function createOwner(app: TestApp, passwordHash: string | null = null): Promise<Owner> {
   const user = Object.assign(new AppUser(), { email: `${crypto.randomUUID()}@example.com`, passwordHash });
-  await app.database.pool.query('insert into app_user (id, email, password_hash) values ($1, $2, $3)', [
-    user.id,
-    user.email,
-    passwordHash,
-  ]);
+  const sql = 'insert into app_user (id, email, password_hash) values ($1, $2, $3)';
+  if (app.orm.config.getSchema(true)) await app.orm.em.fork().persist(user).flush();
+  else await app.database.pool.query(sql, [user.id, user.email, passwordHash]);
   const another = async () => {
     const client = app.client();
     const { access, refresh } = await app.auth.sessions.open(user);

@@ -28,8 +28,8 @@ export function createSessionsController(
       answers: { 200: { description: 'At most 200 sessions.', json: { items: SESSION } } },
     })
     async list(@CurrentUser() { claims }: SessionPrincipal): Promise<SessionBody[]> {
-      const own = await sessions.listFor(claims);
-      return own.map(({ id, ...rest }) => ({ id, current: id === claims.session, ...rest }));
+      const ownSessions = await sessions.listFor(claims);
+      return ownSessions.map(({ id, ...rest }) => ({ id, current: id === claims.session, ...rest }));
     }
 
     @Delete('/sessions/:id')

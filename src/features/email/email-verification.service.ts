@@ -79,10 +79,10 @@ export class EmailVerificationService {
     await this.kernel.signUps.prolong(email, em);
     const isTaken = await this.kernel.emailOwnership.isTaken(email, em);
     const waiting = isTaken ? [] : await this.kernel.signUps.waiting(email, em);
-    const own = waiting.find(({ id }) => this.kernel.signUpBrowsers.isKnown(marks, id));
+    const ownSignUp = waiting.find(({ id }) => this.kernel.signUpBrowsers.isKnown(marks, id));
     // Someone else may have signed up with the address too: a link must not confirm their password.
-    if (!own && waiting.length > 1) return this.kernel.mails.sendSeveralSignUps(normalizeEmail(email), em);
-    const signUp = own ?? waiting[0];
+    if (!ownSignUp && waiting.length > 1) return this.kernel.mails.sendSeveralSignUps(normalizeEmail(email), em);
+    const signUp = ownSignUp ?? waiting[0];
     if (signUp) {
       const key = createRandomKey();
       await this.kernel.signUps.renewKey(signUp.id, key, em);
