@@ -37,7 +37,7 @@ export const ERRORS: ErrorTable<ErrorCode> = {
   [ErrorCode.NoActiveAccount]: { status: 401, detail: 'The account is not active.' },
   [ErrorCode.EmailNotVerified]: {
     status: 401,
-    detail: 'The e-mail address is not confirmed yet; open the link in the mail.',
+    detail: 'The e-mail address is not confirmed yet; open the link in the mail, or request a new one.',
   },
   [ErrorCode.SecondFactorRequired]: { status: 401, detail: 'A second factor is required; answer the challenge.' },
   [ErrorCode.ChallengeNotValid]: { status: 401, detail: 'The challenge is not valid any more; sign in again.' },

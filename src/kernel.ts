@@ -4,7 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
-import { entityMetadata, Table } from './database/table.js';
+import { entityMetadata } from './database/table.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
 import { type ControllerParts, createControllerParts } from './http/controller-parts.js';
 import { InputFields, type InputUse } from './http/input-fields.js';

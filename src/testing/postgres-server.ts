@@ -54,14 +54,18 @@ export async function startPostgres(folder: string, settings: Record<string, str
 }
 
 async function launch(data: string, settings: Record<string, string>, command: PostgresCommand): Promise<void> {
-  const all = {
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
-    port: String(await freePort()),
-    ...settings,
+  const log = join(data, 'server.log');
+  const start = async () => {
+    const own = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(await freePort()) };
+    const flags = Object.entries({ ...own, ...settings }).map(([name, value]) => `-c ${name}=${value || "''"}`);
+    await command('pg_ctl', ['start', '-w', '-D', data, '-l', log, '-o', flags.join(' ')]);
   };
-  const flags = Object.entries(all).map(([name, value]) => `-c ${name}=${value || "''"}`);
-  await command('pg_ctl', ['start', '-w', '-D', data, '-l', join(data, 'server.log'), '-o', flags.join(' ')]);
+  try {
+    await start().catch(start); // another process may have taken the port in the meantime
+  } catch (cause) {
+    const lines = await readFile(log, 'utf8').catch(() => '');
+    throw new Error(`PostgreSQL did not start:\n${lines.trim().split('\n').slice(-10).join('\n')}`, { cause });
+  }
 }
 
 /** Takes the lock. It is held while this process and the server run. */

@@ -98,6 +98,13 @@ test('a PostgreSQL that refuses all connections is not left running', async () =
   expect(await readdir(join(directory, 'postgres'))).not.toContain('postmaster.pid');
 });
 
+test('a PostgreSQL that does not start says why, in the words of its own log', async () => {
+  const started = startPostgres(directory, { shared_buffers: 'plenty' });
+  await expect(started).rejects.toThrow(
+    /^PostgreSQL did not start:\n(.*\n)*.*invalid value for parameter "shared_buffers"/,
+  );
+});
+
 test('on a platform without an embedded PostgreSQL the error says so, and no folder is left behind', async () => {
   const arch = Object.getOwnPropertyDescriptor(process, 'arch') as PropertyDescriptor;
   const { TMPDIR } = process.env;
