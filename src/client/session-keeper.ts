@@ -182,7 +182,7 @@ export class SessionKeeper<Claims extends object> {
     const { access = '', refresh } = tokens ?? {};
     const token = new AccessToken<Claims>(access, Date.now());
     if (Boolean(refresh) !== Boolean(this.#store)) {
-      throw new TypeError('The server does not send refresh tokens as the client expects: see the option `store`.');
+      throw new TypeError('The server settings do not match `store`.');
     }
     await this.#store?.set(refresh);
     this.#keep(token);

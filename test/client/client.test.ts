@@ -668,7 +668,7 @@ describe('a client with its options and listeners', () => {
   test('refuses to work if its store does not match how the server sends refresh tokens', async () => {
     await start({ refreshTokenAsCookie: false });
     await expect(client.register({ email: EMAIL, password: PASSWORD })).rejects.toThrow(
-      'The server does not send refresh tokens as the client expects: see the option `store`.',
+      'The server settings do not match `store`.',
     );
     await app.close();
     await start({}, memoryStore());
