@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../src/testing/free-port.js';
+import { COMPILE_CACHE } from './support/compile-cache.js';
 import { secrets } from './support/secrets.js';
 import { createTestDatabase, type TestDatabase } from './support/test-database.js';
 import { until } from './support/until.js';
@@ -31,7 +32,13 @@ afterAll(async () => {
 function start(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [MAIN], {
     cwd: directory,
-    env: { PATH: process.env.PATH, DEMO_DATA: join(directory, 'data'), DEMO_STAFF_PASSWORD: STAFF_PASSWORD, ...env },
+    env: {
+      ...COMPILE_CACHE,
+      PATH: process.env.PATH,
+      DEMO_DATA: join(directory, 'data'),
+      DEMO_STAFF_PASSWORD: STAFF_PASSWORD,
+      ...env,
+    },
   });
   const demo = {
     child,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMPILE_CACHE } from '../support/compile-cache.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
@@ -21,7 +22,7 @@ test.each([
   ['generate-keys', 0],
 ])('`jwt-allauth %s | head` ends as without the pipe, and prints no stack', async (args, code) => {
   const child = spawn(process.execPath, [MAIN, ...args.split(' ')], {
-    env: {},
+    env: COMPILE_CACHE,
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMPILE_CACHE } from '../support/compile-cache.js';
 import { BCRYPT, ManualApp } from '../support/manual-app.js';
+import { runBuiltInProcess } from '../support/run-in-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
 const run = promisify(execFile);
@@ -35,7 +37,10 @@ afterAll(async () => {
 /** Runs a program in the app of the manual, and gives its last line, which is JSON. */
 async function runInApp(name: string, program: string): Promise<unknown> {
   await writeFile(join(directory, 'dist', name), program);
-  const { stdout } = await run(process.execPath, [`dist/${name}`], { cwd: directory, env: variables() });
+  const { stdout } = await run(process.execPath, [`dist/${name}`], {
+    cwd: directory,
+    env: { ...COMPILE_CACHE, ...variables() },
+  });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 }
 
@@ -55,9 +60,8 @@ interface Finding {
 
 /** What `check` finds about this table. */
 async function check(): Promise<Finding[]> {
-  const args = [join(ROOT, 'dist/src/cli/main.js'), 'check', '--json', '--orm', './dist/members.config.js'];
-  const options = { cwd: directory, env: variables() };
-  const { stdout } = await run(process.execPath, args, options).catch((error: { stdout: string }) => error);
+  const args = ['check', '--json', '--orm', './dist/members.config.js'];
+  const { stdout } = await runBuiltInProcess(args, variables(), directory);
   return JSON.parse(stdout).checks;
 }
 

@@ -13,6 +13,7 @@ import { ErrorCode, Settings, settingsFromEnv } from '../../src/index.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { freePort } from '../../src/testing/free-port.js';
 import { ClientNetwork } from '../support/client-network.js';
+import { COMPILE_CACHE } from '../support/compile-cache.js';
 import { blocks, manual, pages } from '../support/manual.js';
 import { BCRYPT, ManualApp, requiredPeers } from '../support/manual-app.js';
 import { SECRET } from '../support/test-app.js';
@@ -28,7 +29,7 @@ async function startAsTheReadmeSays(directory: string, databaseUrl: string) {
   const lines = block.replace('postgresql://user:password@127.0.0.1:5432/app', databaseUrl);
   expect(lines).toContain(`DATABASE_URL=${databaseUrl}`);
   const PATH = `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`;
-  const options = { cwd: directory, detached: true, env: { PATH, PORT: String(await freePort()) } };
+  const options = { cwd: directory, detached: true, env: { ...COMPILE_CACHE, PATH, PORT: String(await freePort()) } };
   const child = spawn('bash', ['-ec', lines], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
   const url = await new Promise<string>((resolve, reject) => {
     let output = '';
@@ -116,7 +117,7 @@ describe('the app of the README, built from an empty folder', () => {
       const [code] = await once(child, 'exit');
       console.log(JSON.stringify({ line, name, users, code }));`;
     await writeFile(join(directory, 'dist/try-dev-database.js'), program);
-    const env = { PATH: process.env.PATH, POSTGRES_PORT: String(port) };
+    const env = { ...COMPILE_CACHE, PATH: process.env.PATH, POSTGRES_PORT: String(port) };
     const { stdout } = await run(process.execPath, ['dist/try-dev-database.js'], { cwd: directory, env });
     expect(JSON.parse(stdout)).toEqual({
       line: expect.stringMatching(new RegExp(`^DATABASE_URL=postgresql://[^@]+@127\\.0\\.0\\.1:${port}/app$`)),
@@ -249,13 +250,14 @@ describe('the app of the README, built from an empty folder', () => {
     const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
     const { stdout } = await run(process.execPath, [vitest, 'run'], {
       cwd: directory,
-      env: { PATH: process.env.PATH },
+      env: { ...COMPILE_CACHE, PATH: process.env.PATH },
     });
     expect(stripVTControlCharacters(stdout)).toMatch(/Tests +1 passed \(1\)/);
   });
 
   test('works with the command line, which refuses nothing and warns about three choices of the example', async () => {
     const variables = {
+      ...COMPILE_CACHE,
       DATABASE_URL: database.url,
       JWT_ALLAUTH_SECRET_KEY: randomBytes(48).toString('base64'),
       JWT_ALLAUTH_ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
@@ -266,7 +268,7 @@ describe('the app of the README, built from an empty folder', () => {
     expect(ok).toBe(true);
     const { stdout: ofFile } = await run(process.execPath, [cli, 'check', '--env', '.env'], {
       cwd: directory,
-      env: {},
+      env: COMPILE_CACHE,
     });
     expect(ofFile).toMatch(/^ok +settings: /m);
     const warned = [...ofFile.matchAll(/^(?:warning|failed) +([a-z-]+): /gm)].map(([, name]) => name);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startTestPostgres } from '../../src/testing/index.js';
@@ -19,11 +20,22 @@ declare module 'vitest' {
 const MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 2 ** 30;
 
+/** A database server and a folder of compiled code for the whole run. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const compiled = mkdtempSync(join(tmpdir(), 'jwt-allauth-compiled-'));
+  process.env['NODE_COMPILE_CACHE'] = compiled;
+  const stop = await startDatabases(project);
+  return async () => {
+    await stop();
+    rmSync(compiled, { recursive: true, force: true });
+  };
+}
+
 /**
  * One PostgreSQL for the whole run: DATABASE_URL, or one that npm installed. Every test app creates its own database
  * there.
  */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+async function startDatabases(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.DATABASE_URL;
   const prefix = `test_template_${randomBytes(4).toString('hex')}_`;
   project.provide('templatePrefix', prefix);

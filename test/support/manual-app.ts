@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { COMPILE_CACHE } from './compile-cache.js';
 import { files } from './manual.js';
 
 const run = promisify(execFile);
@@ -101,7 +102,11 @@ export class ManualApp {
   /** Runs shell lines in the folder, with only these variables. */
   async shell(lines: string, env: Readonly<Record<string, string>> = {}): Promise<ShellRun> {
     const path = [join(this.directory, 'node_modules/.bin'), dirname(process.execPath), '/usr/bin', '/bin'];
-    const options = { cwd: this.directory, env: { ...env, PATH: path.join(delimiter) }, timeout: 100_000 };
+    const options = {
+      cwd: this.directory,
+      env: { ...COMPILE_CACHE, ...env, PATH: path.join(delimiter) },
+      timeout: 100_000,
+    };
     return new Promise((resolve) => {
       execFile('sh', ['-ec', lines], options, (error, stdout, stderr) => {
         resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_CACHE } from './compile-cache.js';
 import { secrets } from './secrets.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
@@ -20,8 +21,9 @@ export async function runCli(
   env: Record<string, string> = {},
   directory?: string,
 ): Promise<CliRun> {
+  const options = { env: { ...COMPILE_CACHE, ...env }, cwd: directory, timeout: 170_000 };
   const run = await new Promise<CliRun>((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { env, cwd: directory, timeout: 170_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });
     });
   });

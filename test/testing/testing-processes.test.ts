@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startPostgres, startTestPostgres } from '../../src/testing/index.js';
+import { COMPILE_CACHE } from '../support/compile-cache.js';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,7 +32,7 @@ const isListening = (url: string) =>
 
 describe('a process that tests an app on an embedded database', () => {
   const start = async (ending: string) => {
-    const env = { PATH: process.env.PATH, TMPDIR: directory };
+    const env = { ...COMPILE_CACHE, PATH: process.env.PATH, TMPDIR: directory };
     const { stdout, stderr } = await run(process.execPath, [MAIN, ending], { env, timeout: 60_000 });
     expect(stderr).toBe('');
     return stdout.trim().split('\n');

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createRemoteJWKSet, errors, jwtVerify, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../src/testing/free-port.js';
+import { COMPILE_CACHE } from '../support/compile-cache.js';
 import { encode, openToken } from '../support/forge.js';
 import { secrets } from '../support/secrets.js';
 import { TestClient } from '../support/test-client.js';
@@ -28,6 +29,7 @@ async function startDemo(signing: TestKey, older = '') {
   const child = spawn(process.execPath, [MAIN], {
     cwd: directory,
     env: {
+      ...COMPILE_CACHE,
       DATABASE_URL: database.url,
       PORT: String(port),
       DEMO_DATA: join(directory, 'data'),
