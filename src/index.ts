@@ -28,6 +28,7 @@ export * from './features/email/index.js';
 export * from './features/invitations/index.js';
 export * from './features/password/index.js';
 export * from './features/password-by-mail/index.js';
+export * from './features/reauthentication/index.js';
 export * from './features/registration/index.js';
 export { FromOwnOrigin } from './http/from-own-origin.decorator.js';
 export { clientOf, type HttpRequest, type HttpResponse } from './http/http-message.js';
@@ -53,6 +54,7 @@ export {
   type RevocationReason,
   type SessionEvent,
   type SessionOpened,
+  type SessionReauthenticated,
   type SessionReuseDetected,
   type SessionRevoked,
   type UserEvent,

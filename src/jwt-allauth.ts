@@ -217,7 +217,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   });
 }
 
-/** Creates the parts of all modules, and adds their gates and second factors to the sign-in. */
+/** Creates the parts of all modules, and adds their gates, second factors and re-authentications to the sign-in. */
 async function createFeatures(
   kernel: AuthKernel,
   modules: readonly AuthModule[],
@@ -230,6 +230,8 @@ async function createFeatures(
   }
   for (const gate of features.flatMap(({ gates = [] }) => gates)) kernel.signIn.addGate(gate);
   for (const factor of features.flatMap(({ secondFactors = [] }) => secondFactors)) kernel.secondFactors.add(factor);
+  for (const method of features.flatMap((feature) => feature.reAuthentications ?? []))
+    kernel.reAuthentications.add(method);
   return features;
 }
 

@@ -42,6 +42,7 @@ import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
+import { SessionProofs } from './sessions/session-proofs.js';
 import { SessionStore } from './sessions/session-store.js';
 import { TokenChoice } from './sessions/token-choice.js';
 import { readEncryptionKey } from './settings/encryption-key.js';
@@ -49,9 +50,11 @@ import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
 import { Challenges } from './sign-in/challenges.js';
+import { Freshness } from './sign-in/freshness.js';
 import { LoginFailures } from './sign-in/login-failures.js';
 import { LoginLimiter } from './sign-in/login-limiter.js';
 import { PasswordProof } from './sign-in/password-proof.js';
+import { ReAuthentications } from './sign-in/re-authentications.js';
 import { SecondFactors } from './sign-in/second-factors.js';
 import { SignInService } from './sign-in/sign-in.service.js';
 import { KeyRing } from './tokens/key-ring.js';
@@ -138,6 +141,7 @@ interface SessionParts extends UserParts {
   readonly sessionEndings: SessionEndings;
   readonly knownNetworks: KnownNetworks;
   readonly sessions: SessionService;
+  readonly sessionProofs: SessionProofs;
   readonly reuseReports: ReuseReports;
   readonly replays: Replays;
   readonly rotationOrigins: RotationOrigins;
@@ -170,6 +174,10 @@ export interface AuthKernel extends MailParts {
   /** The sign-ins that wait for a second factor. */
   readonly challenges: Challenges;
   readonly secondFactors: SecondFactors;
+  /** Checks that a session is fresh, before actions that a thief of an access token must not do. */
+  readonly freshness: Freshness;
+  /** The methods by which a signed-in user authenticates again. */
+  readonly reAuthentications: ReAuthentications;
   /** Opens sessions. All ways to sign in use it. */
   readonly signIn: SignInService;
   /** What controllers need in addition to services. */
@@ -185,8 +193,10 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
   const challenges = new Challenges(mails);
   const secondFactors = new SecondFactors({ ...mails, challenges });
   const signIn = make(SignInService, { ...mails, challenges, secondFactors });
-  const door = { challenges, secondFactors, passwordProof: new PasswordProof(limits), signIn };
-  return { ...limits, ...door, http: createControllerParts(limits) };
+  const passwordProof = new PasswordProof(limits);
+  const reAuthentications = new ReAuthentications([passwordProof]);
+  const own = { passwordProof, reAuthentications, freshness: new Freshness({ ...mails, secondFactors }) };
+  return { ...limits, challenges, secondFactors, signIn, ...own, http: createControllerParts(limits) };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
@@ -256,7 +266,8 @@ function withSessions(base: UserParts): SessionParts {
   const reuseReports = new ReuseReports(journal, logger);
   const replays = new Replays({ ...stores, sessions, reuseReports });
   const rotationOrigins = new RotationOrigins(base);
-  const parts = { ...stores, sessions, reuseReports, replays, rotationOrigins, tokenChoice: new TokenChoice(stores) };
+  const own = { sessions, sessionProofs: new SessionProofs(stores), tokenChoice: new TokenChoice(stores) };
+  const parts = { ...stores, ...own, reuseReports, replays, rotationOrigins };
   const listener = new RevocationListener({ ...base, remoteRevocations });
   return {
     ...parts,

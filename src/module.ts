@@ -7,6 +7,7 @@ import type { AuthKernel } from './kernel.js';
 import type { MailWords } from './mail/mail-words.js';
 import type { ModuleCommand } from './module-command.js';
 import type { Class } from './service-maker.js';
+import type { ReAuthentication } from './sign-in/re-authentication.js';
 import type { SecondFactor } from './sign-in/second-factor.js';
 import type { SignInGate } from './sign-in/sign-in-gate.js';
 import type { BaseUser } from './users/base-user.entity.js';
@@ -49,6 +50,8 @@ export interface ModuleParts {
   readonly gates?: readonly SignInGate[];
   /** Kinds of second factors. A sign-in asks for them after all gates. */
   readonly secondFactors?: readonly SecondFactor[];
+  /** Methods by which a signed-in user authenticates again (`POST /reauthenticate`). Each has a member of its own. */
+  readonly reAuthentications?: readonly ReAuthentication<never>[];
   /**
    * Objects for the app's code, by the name of the property of `JwtAllauth`. The module declares their types by
    * declaration merging of `JwtAllauth`.

@@ -6,6 +6,7 @@ import { jwksModule } from './features/jwks/jwks.module.js';
 import { logoutModule } from './features/logout/logout.module.js';
 import { passwordModule } from './features/password/password.module.js';
 import { passwordByMailModule } from './features/password-by-mail/password-by-mail.module.js';
+import { reauthenticationModule } from './features/reauthentication/reauthentication.module.js';
 import { refreshModule } from './features/refresh/refresh.module.js';
 import { registrationModule } from './features/registration/registration.module.js';
 import type { AuthModule } from './module.js';
@@ -16,6 +17,7 @@ export const STANDARD_MODULES: readonly AuthModule[] = [
   passwordModule,
   refreshModule,
   logoutModule,
+  reauthenticationModule,
   devicesModule,
   accountModule,
   emailModule,

@@ -15,7 +15,7 @@ export interface RouteDescription {
   /** Optional query parameters, with their descriptions. */
   readonly query?: Readonly<Record<string, string>>;
   /** The body that the route needs. */
-  readonly body?: InputClass | RefinedInput | RouteForm;
+  readonly body?: InputClass | RefinedInput | RouteForm | RouteJson;
   /** Whether either the cookie or the body is needed, and not both. */
   readonly isCookieOrBody?: boolean;
   /** The successful answers, by status. */
@@ -52,6 +52,11 @@ export interface RefinedInput {
 /** The fields of an HTML form. */
 export interface RouteForm {
   readonly form: JsonSchema;
+}
+
+/** A JSON body without an input class. */
+export interface RouteJson {
+  readonly json: NamedSchema;
 }
 
 /** A successful answer: empty, JSON or an HTML page. */

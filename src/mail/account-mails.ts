@@ -131,6 +131,16 @@ export class AccountMails {
     );
   }
 
+  /** Mails a code. The caller must apply a limit. @param seconds lifetime of the code */
+  async sendCode(name: string, code: string, email: string, seconds: number, em: EntityManager): Promise<void> {
+    const content = this.kernel.mailTemplates.render(name, {
+      app: this.#app,
+      code,
+      expiresIn: lifetimeInWords(seconds),
+    });
+    await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#expiry(seconds));
+  }
+
   /** Whether mails are sent: PUBLIC_URL is set. */
   get isOn(): boolean {
     return this.kernel.settings.publicUrl !== undefined;

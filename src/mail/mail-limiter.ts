@@ -11,7 +11,13 @@ import { normalizeEmail } from '../users/email.js';
  * Why a mail is sent. Each reason has separate counters for a mailbox, so that mails that a stranger requests do not
  * use up the limit of mails that the owner needs.
  */
-export type MailReason = 'registration' | 'verification' | 'password-reset' | 'email-change' | 'invitation';
+export type MailReason =
+  | 'registration'
+  | 'verification'
+  | 'password-reset'
+  | 'email-change'
+  | 'invitation'
+  | 'reauthentication';
 
 /**
  * The kind of a notice. Each kind has separate counters for a mailbox: strangers can cause `account-exists`, and

@@ -9,7 +9,9 @@ export interface MailData {
   /** Host of PUBLIC_URL. */
   readonly app: string;
   readonly link?: string;
-  /** The lifetime of the link, for people. */
+  /** The code of a mail that has one in place of a link. */
+  readonly code?: string;
+  /** The lifetime of the link or code, for people. */
   readonly expiresIn?: string;
   /** The new address, in mails about a change of the address. */
   readonly newEmail?: string;
@@ -24,6 +26,7 @@ const SUBJECT = /^Subject: *(\S.*)\r?\n(?:\r?\n)?/;
 const SAMPLE_DATA = {
   app: 'app.example.com',
   link: 'https://app.example.com/',
+  code: 'ABCD-EFGH',
   expiresIn: '1 hour',
   newEmail: 'a@example.com',
   signedUpAt: '2026-11-29 20:46 UTC',

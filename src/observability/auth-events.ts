@@ -64,6 +64,12 @@ export interface SessionRevoked extends AuthEvent {
   readonly reason: RevocationReason | 'elsewhere';
 }
 
+/** The user of a session authenticated again. */
+export interface SessionReauthenticated extends SessionEvent {
+  /** All methods by which the user has authenticated in this session (RFC 8176). */
+  readonly amr: readonly string[];
+}
+
 /** A client presented a refresh token that is not the live token of its session. */
 export interface SessionReuseDetected extends SessionEvent {
   readonly reuse: TokenReuse;
@@ -90,6 +96,7 @@ export interface AuthEventMap {
   'password.changed': UserEvent;
   'session.opened': SessionOpened;
   'session.refreshed': SessionEvent;
+  'session.reauthenticated': SessionReauthenticated;
   'session.revoked': SessionRevoked;
   'session.reuse-detected': SessionReuseDetected;
 }

@@ -5,13 +5,7 @@ import type { RouteAnswer } from '../http/route-description.js';
 import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
 import type { LibraryRoute } from './library-route.js';
 import { inputName } from './library-schemas.js';
-import type {
-  OpenApiContent,
-  OpenApiOperation,
-  OpenApiParameter,
-  OpenApiRequestBody,
-  OpenApiResponse,
-} from './open-api-document.js';
+import type { OpenApiOperation, OpenApiParameter, OpenApiRequestBody, OpenApiResponse } from './open-api-document.js';
 import { problemAnswer } from './problem-answer.js';
 import { schemaReference } from './schema-reference.js';
 import { BEARER } from './security-schemes.js';
@@ -123,9 +117,7 @@ const TRANSPORT: OpenApiParameter = {
 };
 
 function requestBody(body: NonNullable<LibraryRoute['description']['body']>, required: boolean): OpenApiRequestBody {
-  const content: OpenApiContent =
-    'form' in body
-      ? { 'application/x-www-form-urlencoded': { schema: body.form } }
-      : { 'application/json': { schema: schemaReference(inputName(body)) } };
-  return { required, content };
+  if ('form' in body) return { required, content: { 'application/x-www-form-urlencoded': { schema: body.form } } };
+  const name = 'json' in body ? body.json.name : inputName(body);
+  return { required, content: { 'application/json': { schema: schemaReference(name) } } };
 }

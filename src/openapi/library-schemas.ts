@@ -30,6 +30,7 @@ function namedSchemas({ description: { body, answers } }: LibraryRoute): NamedSc
   const named = Object.values(answers).flatMap(({ json }) => (json ? ['items' in json ? json.items : json] : []));
   const bodies = named.map(withFields);
   if (body === undefined || 'form' in body) return bodies;
+  if ('json' in body) return [...bodies, body.json];
   const refined = typeof body === 'function' ? { input: body } : body;
   return [...bodies, { name: inputName(body), schema: inputSchema(refined) }];
 }

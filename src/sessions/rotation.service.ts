@@ -130,7 +130,7 @@ export class RotationService {
   async #rotateInOneStatement(presented: Presented): Promise<Tokens | undefined> {
     const { claims } = presented;
     const next = this.#nextOf(claims, this.kernel.clock.now());
-    const owner = await this.#store(presented, claims.jti, next, undefined, this.kernel.database.fork());
+    const owner = await this.#store(presented, { jti: claims.jti }, next, undefined, this.kernel.database.fork());
     if (!owner) return undefined;
     return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...contextOf(owner) });
   }
@@ -200,7 +200,7 @@ export class RotationService {
     // Never earlier than the parent, even if the clock of this server is behind.
     const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), row.rotatedAt));
     const tokens = this.kernel.tokens.sign(prepared, { ...next, ...contextOf(row) });
-    return (await this.#store(presented, row.jti, next, reuse, reader)) && tokens;
+    return (await this.#store(presented, { jti: row.jti, context: contextOf(row) }, next, reuse, reader)) && tokens;
   }
 
   /** Makes the next token. @param at milliseconds since the epoch */
@@ -210,20 +210,24 @@ export class RotationService {
     return { id: session, openedAt: session_iat, jti: randomUUID(), at, issuedAt, expiresAt };
   }
 
-  /** Stores the next token as the live one. Undefined: `live` is not the live token of a live session any more. */
+  /**
+   * Stores the next token as the live one. Undefined: `live` is not the live token of a live session any more, or the
+   * user has authenticated again since its context was read.
+   */
   async #store(
     { claims, user, client, origin }: Presented,
-    live: string,
+    live: { readonly jti: string; readonly context?: SessionContext },
     next: NextToken,
     reuse: 'recovered' | undefined,
     reader: EntityManager,
   ): Promise<(PlainClaims & SessionContext) | undefined> {
-    const ids = { id: claims.session, user, live, presented: claims.jti, next: next.jti, origin };
+    const ids = { id: claims.session, user, live: live.jti, presented: claims.jti, next: next.jti, origin };
     const dates = { at: new Date(next.at), expiresAt: new Date(next.expiresAt * 1000) };
     const owner = await this.kernel.journal.runAudited(async (em) => {
       const rotated = await this.kernel.sessionStore.rotate(
         { ...ids, ...dates, ...deviceOf(client, this.kernel.settings) },
         em,
+        live.context,
       );
       if (!rotated) return undefined;
       const events: NewEvent[] = [['session.refreshed', { session: claims.session, user: claims.sub }]];

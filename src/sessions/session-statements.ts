@@ -38,6 +38,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     id: user.column('id'),
     passwordHash: user.column('passwordHash'),
     isActive: user.column('isActive'),
+    email: user.column('email'),
   };
   const a = {
     user: account.column('user'),
@@ -45,9 +46,9 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     epoch: account.column('credentialEpoch'),
     factors: account.column('secondFactors'),
   };
+  const authTime = `floor(extract(epoch from coalesce(s.${s.authTime}, s.${s.createdAt})))::float8`;
   const context = (prefix = '') => `
-        s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims",
-        floor(extract(epoch from coalesce(s.${s.authTime}, s.${s.createdAt})))::float8 as "${prefix}authTime"`;
+        s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims", ${authTime} as "${prefix}authTime"`;
   const claims = hasPlainClaims
     ? [...['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`), context()]
     : ['1'];
@@ -98,6 +99,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
       from ${user.name} u
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
         and s.${s.rotatedAt} <= $5 and u.${u.id} = $2 and u.${u.isActive}
+        and ($13::text[] is null or (s.${s.amr} = $13 and ${authTime} = $14::float8))
       returning ${claims.join(', ')}`,
     markFollowed: `
       update ${session.name} s set ${s.isFollowed} = true
@@ -117,6 +119,20 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     live: `
       select ${context()} from ${session.name} s
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3`,
+    account: `
+      select ${context()}, coalesce(a.${a.epoch}, 0) as "credentialEpoch",
+        coalesce(a.${a.factors}, '{}') as "secondFactors", u.${u.passwordHash} is not null as "hasPassword",
+        u.${u.email} as "email"
+      from ${session.name} s join ${user.name} u on u.${u.id} = $2 left join ${account.name} a on a.${a.user} = $2
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3 and u.${u.isActive}`,
+    prove: `
+      update ${session.name} s
+      set ${s.amr} = s.${s.amr} || array(select m from unnest($4::text[]) m where m <> all (s.${s.amr})),
+        ${s.authTime} = greatest(coalesce(s.${s.authTime}, s.${s.createdAt}), $5)
+      from ${user.name} u left join ${account.name} a on a.${a.user} = $2
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3
+        and u.${u.id} = $2 and u.${u.isActive} and coalesce(a.${a.epoch}, 0) = $6::int
+      returning ${context()}`,
     passwordHash: `select u.${u.passwordHash} as hash from ${user.name} u where u.${u.id} = $1`,
     list: `
       select s.${s.id} as "id", ${milliseconds(s.createdAt)} as "created",

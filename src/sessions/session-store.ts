@@ -56,11 +56,23 @@ const ROW_VALUES = Object.keys({
 /** The context of a session as its row has it. `claims` is null if none are bound. */
 type StoredContext = Omit<SessionContext, 'claims'> & { readonly claims: SessionContext['claims'] | null };
 
+/** The context of a live session, and the state of its user's account. */
+export interface AccountOfSession extends SessionContext {
+  readonly credentialEpoch: number;
+  /** The names of the user's second factors. */
+  readonly secondFactors: readonly string[];
+  readonly hasPassword: boolean;
+  readonly email: string;
+}
+
 /** A session that is to be inserted. */
 interface NewSession extends Pick<TokenSession, 'id' | 'jti'>, SessionContext, ClientDevice {
   readonly openedAt: Date;
   readonly expiresAt: Date;
 }
+
+/** What a new proof writes, and the credential epoch that it compares. */
+type NewProof = Pick<SessionContext, 'amr' | 'authTime'> & Pick<AccountOfSession, 'credentialEpoch'>;
 
 /** What a rotation writes: the ids of the presented and the next token, the origin, and the dates of the next token. */
 export interface Rotation {
@@ -148,15 +160,17 @@ export class SessionStore {
    * Replaces the live token `live` by `next` and makes `presented` its parent, if `live` is still the live token of a
    * live session of an active user. `live` and `presented` differ only if the database has lost a rotation.
    *
-   * @returns claims and context for the new tokens (the claims only if `users.hasPlainClaims`). Undefined: nothing was
-   * rotated
+   * @param context the context for which the new tokens were made. Nothing is rotated if it has changed meanwhile
+   * @returns claims and context for the new tokens (only if `users.hasPlainClaims`). Undefined: nothing was rotated
    */
   async rotate(
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
+    context?: SessionContext,
   ): Promise<(PlainClaims & SessionContext) | undefined> {
     const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin } = session;
-    const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin];
+    const expected = [context?.amr ?? null, context?.authTime ?? null];
+    const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin, ...expected];
     const [row] = await this.database.query<PlainClaims & StoredContext>(this.#sql.rotate, parameters, em);
     return row && { ...row, claims: row.claims ?? {} };
   }
@@ -187,6 +201,31 @@ export class SessionStore {
   async findLive(id: string, user: UserId, at: Date, em?: EntityManager): Promise<SessionContext | undefined> {
     const sql = em ? `${this.#sql.live} for update` : this.#sql.live;
     const [row] = await this.database.query<StoredContext>(sql, [id, user, at], em);
+    return row && { ...row, claims: row.claims ?? {} };
+  }
+
+  /**
+   * A live session of an active user, with the state of the account. Undefined if there is no such session. With `em`,
+   * the session's row stays locked until the end of the transaction.
+   */
+  async findAccount(id: string, user: UserId, at: Date, em?: EntityManager): Promise<AccountOfSession | undefined> {
+    const sql = em ? `${this.#sql.account} for update of s` : this.#sql.account;
+    const [row] = await this.database.query<AccountOfSession & StoredContext>(sql, [id, user, at], em);
+    return row && { ...row, claims: row.claims ?? {} };
+  }
+
+  /**
+   * Joins the `amr` of a session and moves its `authTime`, if it is a live session of an active user who still has this
+   * credential epoch. No index has these columns (HOT update).
+   *
+   * @returns the new context. Undefined: nothing was changed
+   */
+  async prove(
+    { id, user, at, amr, authTime, credentialEpoch }: { id: string; user: UserId; at: Date } & NewProof,
+    em: EntityManager,
+  ): Promise<SessionContext | undefined> {
+    const parameters = [id, user, at, [...new Set(amr)], new Date(authTime * 1000), credentialEpoch];
+    const [row] = await this.database.query<StoredContext>(this.#sql.prove, parameters, em);
     return row && { ...row, claims: row.claims ?? {} };
   }
 

@@ -25,6 +25,10 @@ export abstract class SessionSettings extends CookieSettings {
   @Duration(0, 120)
   readonly refreshReuseGrace: number = 10;
 
+  /** How long after the last proof of identity a session is fresh, in seconds. */
+  @Duration(1)
+  readonly reauthenticationMaxAge: number = 600;
+
   /** Whether a password change ends all older sessions of the user. */
   @Flag()
   readonly logoutOnPasswordChange: boolean = true;

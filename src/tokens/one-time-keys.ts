@@ -17,6 +17,7 @@ import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
  * - `email-change`: changes the user's address to the address that the key was mailed to;
  * - `password-reset`, `invitation`: sets a password;
  * - `invitation-used`: like `invitation`, in rows of older versions;
+ * - `reauthentication`: proves the mailbox of a signed-in user, for one session;
  * - `email-undo-1` to `email-undo-3`: restores the user's former address.
  */
 export type KeyPurpose =
@@ -27,6 +28,7 @@ export type KeyPurpose =
   | 'password-reset'
   | 'invitation'
   | 'invitation-used'
+  | 'reauthentication'
   | 'email-undo-1'
   | 'email-undo-2'
   | 'email-undo-3';

@@ -14,11 +14,15 @@ import type { SigningKeys } from './signing-keys.js';
 import { Tokens } from './tokens.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
-/** The session for which tokens are made. Instants are seconds since the epoch. */
-export interface TokenSession extends SessionContext {
+/** The session for which an access token is made. */
+export interface AccessTokenSession extends SessionContext {
   readonly id: string;
-  /** When it was opened. */
+  /** When it was opened, in seconds since the epoch. */
   readonly openedAt: number;
+}
+
+/** The session for which both tokens are made. Instants are seconds since the epoch. */
+export interface TokenSession extends AccessTokenSession {
   /** Id of its live refresh token. */
   readonly jti: string;
   /** When that token was first issued. */
@@ -129,15 +133,16 @@ export class TokenFactory {
     return tokens;
   }
 
-  #signBoth({ refresh, preparedAt }: PreparedTokens, session: TokenSession): Tokens {
-    const expiry = Math.min(preparedAt + this.kernel.settings.accessTokenLifetime, this.deadline(session.openedAt));
+  /** Signs a new access token alone, for a session whose refresh token stays as it is. @throws what `sign` throws */
+  signAccess({ refresh, preparedAt }: PreparedTokens, session: AccessTokenSession): string {
+    const expiresAt = Math.min(preparedAt + this.kernel.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
-    const signed = this.#sign('refresh', refresh, session);
-    return new Tokens(
-      this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: preparedAt, expiresAt: expiry }),
-      signed,
-      session.expiresAt,
-    );
+    return this.#sign('access', access, { ...session, jti: randomUUID(), issuedAt: preparedAt, expiresAt });
+  }
+
+  #signBoth(prepared: PreparedTokens, session: TokenSession): Tokens {
+    const refresh = this.#sign('refresh', prepared.refresh, session);
+    return new Tokens(this.signAccess(prepared, session), refresh, session.expiresAt);
   }
 
   /**

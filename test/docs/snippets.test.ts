@@ -300,6 +300,8 @@ describe('the app of the README, built from an empty folder', () => {
     ['nightly', 'purgeNightly'],
     ['support-desk', 'supportDesk'],
     ['payments.controller', 'PaymentsController'],
+    ['payouts.controller', 'PayoutsController'],
+    ['erase', 'eraseHistory'],
     ['alarm', 'raiseAlarmOnTheft'],
     ['queue-mailer', 'QueueMailer'],
     ['new-password', 'setNewPassword'],

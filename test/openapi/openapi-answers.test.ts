@@ -138,6 +138,8 @@ describe.each([
     const template = '/sessions/{id}';
     await expectDescribed(404, 'DELETE', '/sessions/nonsense', { headers, template });
     await expectDescribed(204, 'POST', '/sessions/revoke-others', { headers });
+    await expectDescribed(200, 'POST', '/reauthenticate', { headers, body: { password: PASSWORD } });
+    await expectDescribed(401, 'POST', '/reauthenticate', { headers, body: { password: 'wrong' } });
     const passwords = { oldPassword: PASSWORD, newPassword: 'another sentence, as long' };
     await expectDescribed(401, 'POST', '/password/change', { headers, body: { ...passwords, oldPassword: 'wrong' } });
     const changed = await expectDescribed(200, 'POST', '/password/change', { headers, body: passwords });
@@ -168,6 +170,12 @@ describe.each([
     });
     await expectDescribed(202, 'POST', '/registration/verification/resend', { body: { email: 'nobody@example.com' } });
     const headers = bearerOf(await signUp('old@example.com'));
+    await expectDescribed(409, 'POST', '/reauthenticate/code', { headers });
+    await expectDescribed(409, 'POST', '/reauthenticate', { headers, body: { mailCode: 'ABCD-EFGH' } });
+    const withoutPassword = bearerOf(await signUp('passwordless@example.com'));
+    const { pool } = app.database;
+    await pool.query(`update app_user set password_hash = null where email = 'passwordless@example.com'`);
+    await expectDescribed(202, 'POST', '/reauthenticate/code', { headers: withoutPassword });
     const change = { email: 'new@example.com', password: PASSWORD };
     await expectDescribed(401, 'POST', '/email/change', { headers, body: { ...change, password: 'wrong, wrong' } });
     await expectDescribed(202, 'POST', '/email/change', { headers, body: change });

@@ -1,0 +1,1 @@
+export { type Reauthentication, ReauthenticationService } from './reauthentication.service.js';

@@ -1,0 +1,54 @@
+import { Body, CurrentUser, Post, Req } from 'routing-controllers';
+import { SessionPrincipal } from '../../authentication/session-principal.js';
+import { ErrorCode } from '../../error.js';
+import { AuthController } from '../../http/auth-controller.decorator.js';
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { DescribeRoute } from '../../http/describe-route.decorator.js';
+import { clientOf, type HttpRequest } from '../../http/http-message.js';
+import { closedObject } from '../../http/json-schema.js';
+import type { ReauthenticationService } from './reauthentication.service.js';
+import type { ReauthenticationBody } from './reauthentication-body.js';
+
+/** The route with which a signed-in user authenticates again. */
+export function createReauthenticationController(
+  { reauthentication }: { readonly reauthentication: ReauthenticationService },
+  body: ReauthenticationBody,
+  { prefix }: ControllerParts,
+) {
+  @AuthController(prefix, { name: 'reauthentication', isBearer: true, isJsonOnly: true })
+  class ReauthenticationController {
+    @Post('/reauthenticate')
+    @DescribeRoute({
+      id: 'reauthenticate',
+      tag: 'Sign-in',
+      summary: 'Authenticate again, in the same session',
+      description: 'Needs exactly one proof. The refresh token stays valid.',
+      get body() {
+        return { json: body.schema };
+      },
+      answers: {
+        200: {
+          description: 'A new access token of the same session.',
+          json: { name: 'AuthAccessToken', schema: closedObject({ access: { type: 'string' } }) },
+        },
+      },
+      errors: [
+        ErrorCode.IncorrectCredentials,
+        ErrorCode.SecondFactorRequired,
+        ErrorCode.SessionExpired,
+        'mail_code_not_available',
+      ],
+      isLimited: true,
+      isIssuingTokens: true,
+    })
+    async authenticate(
+      @CurrentUser() principal: SessionPrincipal,
+      @Body({ required: false }) given: unknown,
+      @Req() request: HttpRequest,
+    ) {
+      const access = await reauthentication.authenticate(principal.claims, body.read(given), clientOf(request));
+      return { access };
+    }
+  }
+  return ReauthenticationController;
+}

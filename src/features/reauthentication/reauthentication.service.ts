@@ -1,0 +1,60 @@
+import { toSeconds } from '../../clock.js';
+import { authError } from '../../error-table.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import { secondFactorRequired } from '../../sign-in/challenge.js';
+import type { ReAuthentication } from '../../sign-in/re-authentication.js';
+import type { TokenClaims } from '../../tokens/claims.js';
+
+/** One proof of a signed-in user. */
+export interface Reauthentication {
+  /** The member of the body that carries it, such as `password`. */
+  readonly member: string;
+  /** The proof, in the form that its method accepts. */
+  readonly proof: unknown;
+}
+
+/** Makes sessions fresh: a signed-in user authenticates again, and the session goes on with the new proof. */
+export class ReauthenticationService {
+  constructor(
+    protected readonly kernel: Pick<
+      AuthKernel,
+      'sessions' | 'sessionProofs' | 'secondFactors' | 'reAuthentications' | 'tokens' | 'users' | 'clock' | 'telemetry'
+    >,
+  ) {}
+
+  /**
+   * Checks the proof and adds it to the caller's session: its `auth_time` is now, and its `amr` has the new methods.
+   * The refresh token stays valid.
+   *
+   * @param caller the claims of the access token; its session must still be live
+   * @returns a new access token
+   * @throws incorrect_credentials, too_many_requests, token_not_valid, session_expired, service_unavailable, and what
+   * `forUser` of the app's token class throws
+   * @throws second_factor_required if the user has a second factor and the proof is none; the proof is not checked
+   */
+  async authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
+    return this.kernel.telemetry.measure('reauthenticate', () => this.#authenticate(caller, given, client));
+  }
+
+  async #authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
+    const { sessions, sessionProofs, secondFactors, tokens, users, clock } = this.kernel;
+    const { session, sub, session_iat: openedAt } = caller;
+    if (tokens.deadline(openedAt) <= toSeconds(clock.now())) throw authError('session_expired');
+    const method = this.#methodOf(given);
+    const { credentialEpoch, secondFactors: owned } = await sessionProofs.accountOf(caller);
+    if (secondFactors.isAskedOf(owned) && !method.amr.includes('mfa')) throw secondFactorRequired();
+    await method.check({ session, sub }, given.proof, client);
+    const proof = { amr: method.amr, authTime: toSeconds(clock.now()), credentialEpoch };
+    const context = await sessionProofs.add({ session, sub }, proof);
+    const { user } = await sessions.ownerOf(users.keyOf(sub));
+    const prepared = await tokens.prepare(user, { session: context, client });
+    return tokens.signAccess(prepared, { id: session, openedAt, ...context });
+  }
+
+  #methodOf({ member }: Reauthentication): ReAuthentication<unknown> {
+    const method = this.kernel.reAuthentications.byMember(member);
+    if (!method) throw authError('bad_request');
+    return method;
+  }
+}
