@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AuthClient, type ClientCalls, memoryStore } from '../src/client/index.js';
+import { AuthClient, type ClientCalls } from '../src/client/index.js';
+import { memoryStore } from '../src/client/store.js';
 import { authMigrations, createAuthEntities, createJwtAllauth, settingsFromEnv } from '../src/index.js';
 import { type AuthModule, authError, type TableSweep } from '../src/module-kit.js';
 import { createOpenApiDocument } from '../src/openapi/index.js';
@@ -50,18 +51,18 @@ describe('a module of the app', () => {
     expect(rows).toEqual([{ text: 'the engine', user_id: (me as { id: string }).id }]);
   });
 
-  test('adds its own methods to the browser client through `call`', async () => {
+  test('adds its own methods to the browser client', async () => {
     const other = await createMailApp({ refreshTokenAsCookie: false }, { orm: { entities: entities([notesModule]) } });
-    const client = new AuthClient({ url: `${other.url}/auth`, store: memoryStore() });
     const notesMethods = ({ call }: ClientCalls) => ({
       addNote: (text: string) => call<{ detail: string }>('POST', '/notes', { body: { text }, isBearer: true }),
       notes: () => call<{ notes: string[] }>('GET', '/notes', { isBearer: true }),
     });
-    const notes = notesMethods(client);
-    await expect(notes.notes()).rejects.toMatchObject({ status: 401, code: 'not_authenticated' });
+    const client = new AuthClient({ url: `${other.url}/auth`, store: memoryStore() }).extend(notesMethods);
+    await expect(client.notes()).rejects.toMatchObject({ status: 401, code: 'not_authenticated' });
     await client.register({ email: 'grace@example.com', password: PASSWORD });
-    expect(await notes.addNote('the compiler')).toEqual({ detail: 'The note is added.' });
-    expect(await notes.notes()).toEqual({ notes: ['the compiler'] });
+    expect(await client.addNote('the compiler')).toEqual({ detail: 'The note is added.' });
+    expect(await client.notes()).toEqual({ notes: ['the compiler'] });
+    expect(await notesMethods(client).notes()).toEqual({ notes: ['the compiler'] });
     client.close();
     await other.close();
   });

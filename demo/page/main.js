@@ -1,4 +1,6 @@
-import { AuthClient, memoryStore } from '/client/index.js';
+import { AuthClient } from '/client/index.js';
+import { mailMethods } from '/client/mail-methods.js';
+import { memoryStore } from '/client/store.js';
 import { AccessPanel } from './access-panel.js';
 import { AccountPanel } from './account-panel.js';
 import { DevicesPanel } from './devices-panel.js';
@@ -13,7 +15,7 @@ const settings = await fetch('/demo.json').then((response) => response.json());
 
 // Without a cookie the refresh token lives as long as this page: no script may find it in a storage.
 /** @type {import('./request.js').Client} */
-const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() });
+const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() }).extend(mailMethods);
 
 const account = new AccountPanel(client);
 const access = new AccessPanel(client);

@@ -1,6 +1,9 @@
 import { errorOf } from '/client/index.js';
 
-/** @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>} Client */
+/**
+ * @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>
+ *   & ReturnType<typeof import('/client/mail-methods.js').mailMethods>} Client
+ */
 
 /**
  * Sends a request with the access token to one of the demo's own routes.

@@ -53,7 +53,7 @@ export class AccessToken<Claims extends object = object> {
       this.expiresAt = receivedAt + life;
       this.#renewedAt = this.expiresAt - Math.min(MAX_MARGIN_MS, life / 5) * (0.25 + 0.75 * chance);
     } catch (cause) {
-      throw unexpectedAnswer(200, undefined, cause);
+      throw unexpectedAnswer(200, { cause });
     }
   }
 

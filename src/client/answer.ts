@@ -1,6 +1,13 @@
 import type { ProblemDetails } from '../error.js';
 import { AuthError, networkError, unexpectedAnswer } from './auth-error.js';
 
+/** The problem details of this server. The members of a challenge belong to `second_factor_required`. */
+interface Problem extends ProblemDetails {
+  readonly challenge?: string;
+  readonly methods?: readonly string[];
+  readonly expires_in?: number;
+}
+
 /** The body of a successful answer. @throws the AuthError of any other answer */
 export async function resultOf<Result>(answer: Response): Promise<Result> {
   if (!answer.ok) throw await errorOf(answer);
@@ -12,12 +19,15 @@ export async function resultOf<Result>(answer: Response): Promise<Result> {
 }
 
 /**
- * Whether a 401 refuses the token, rather than a password in the request. For an answer that is not from this library,
- * the status alone decides.
+ * Whether a 401 refuses the token, rather than a password in the request, or the age or strength of the user's proof
+ * (RFC 9470). For an answer that is not from this library, the status and this header alone decide.
  */
 export async function isTokenRefused(response: Response): Promise<boolean> {
   const { code } = await errorOf(response);
-  return ['token_not_valid', 'not_authenticated', 'unexpected_answer'].includes(code);
+  return (
+    ['token_not_valid', 'not_authenticated', 'unexpected_answer'].includes(code) &&
+    !response.headers.get('WWW-Authenticate')?.includes('insufficient_user_authentication')
+  );
 }
 
 /**
@@ -27,8 +37,9 @@ export async function isTokenRefused(response: Response): Promise<boolean> {
 export async function errorOf(response: Response): Promise<AuthError> {
   const { status, headers } = response;
   const retryAfter = Number(headers.get('Retry-After')) || undefined;
-  const body = (await response.json().catch(() => undefined)) as Partial<ProblemDetails> | undefined;
-  return typeof body?.code === 'string' && typeof body.detail === 'string'
-    ? new AuthError(body.code, status, body.detail, body.errors, retryAfter)
-    : unexpectedAnswer(status, retryAfter);
+  const body = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined;
+  const { code, detail, errors, challenge, methods, expires_in: expiresIn } = body ?? {};
+  return typeof code === 'string' && typeof detail === 'string'
+    ? new AuthError(code, status, detail, { errors, retryAfter, challenge, methods, expiresIn })
+    : unexpectedAnswer(status, { retryAfter });
 }

@@ -1,11 +1,11 @@
-import type { CallOptions, ClientCalls } from '../client-calls.js';
+import type { CallOptions, ClientCalls, Names, ReasonToRepeat } from '../client-calls.js';
 import { AccessToken } from './access-token.js';
 import { isTokenRefused, resultOf } from './answer.js';
 import { AuthError, isSessionEnd } from './auth-error.js';
 import { pendingAnswer } from './pending-answer.js';
-import { type RefreshTokenStore, withAuthErrors } from './refresh-token-store.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 import { type StandardMethods, standardMethods } from './standard-methods.js';
+import type { RefreshTokenStore } from './store.js';
 import { type ExtendTurn, ignore } from './tabs.js';
 import { type Send, type Transport, transportTo } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
@@ -16,7 +16,7 @@ export interface AuthClientOptions {
   readonly url?: string;
   /** Other origins than that of `url` to which the access token may be sent. */
   readonly origins?: readonly string[];
-  /** Stores the refresh token if it travels in bodies. Default: the cookie. */
+  /** Keeps the refresh token if it travels in bodies: see `storeIn`. Default: the cookie. */
   readonly store?: RefreshTokenStore;
   /** A replacement for `fetch`. It must respect the signal of the request. Default: the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
@@ -53,6 +53,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
   /** Whether the browser may refuse the cookie with the refresh token. */
   readonly #isCookieAtRisk: boolean;
   readonly #closed = new AbortController();
+  readonly reasonsToRepeat: ReasonToRepeat[] = [isTokenRefused];
 
   constructor({
     url = '/auth',
@@ -63,22 +64,31 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const { location: page, isSecureContext } = globalThis as Partial<Page>;
     const base = new URL(url, page?.href).href.replace(/\/$/, '');
     const origin = originOf(base);
-    const stored = store && withAuthErrors(store);
     this.#origins = [origin, ...origins];
     // Outside of browsers, the app's `fetch` has the cookie jar, and each client may have its own.
     const isShared = store ? store.isShared : Boolean(page);
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? pendingAnswer(name) : undefined;
-    this.#transport = transportTo(base, stored, fetch, pending);
+    this.#transport = transportTo(base, store, fetch, pending);
     // Browsers refuse cookies of another site unless SameSite is `none`, and Secure cookies without TLS.
     this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
-    this.#keeper = new SessionKeeper(isShared ? name : undefined, stored, this.#transport, pending);
-    Object.assign(this, standardMethods<Fields>(this));
+    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, this.#transport, pending);
+    this.extend(standardMethods<Fields>);
     // A page that returns from the back/forward cache may be out of date.
     const onPageShow = ({ persisted }: { readonly persisted: boolean }) => {
       if (persisted) this.#keeper.renew().catch(ignore);
     };
     (globalThis as Partial<Page>).addEventListener?.('pageshow', onPageShow, { signal: this.#closed.signal });
+  }
+
+  /**
+   * Adds methods to this client, those of a module or of your own: `new AuthClient().extend(mailMethods)`.
+   *
+   * @param methods makes the methods; most need only the `ClientCalls` of the client
+   * @returns this client, typed with the methods
+   */
+  extend<Methods extends object>(methods: (client: this) => Methods): this & Methods {
+    return Object.assign(this, methods(this));
   }
 
   /** Whether a user is signed in, as far as is known. It is the same object until it changes. */
@@ -99,10 +109,10 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
   }
 
   /** Gets a new access token with current claims, even if the old one is still valid. */
-  async refresh(): Promise<AuthState<Claims>> {
+  readonly refresh = async (): Promise<AuthState<Claims>> => {
     await this.#keeper.refresh();
     return this.state;
-  }
+  };
 
   /**
    * Returns the access token for anything that cannot use `fetch`, for example a WebSocket; undefined if no user is
@@ -137,6 +147,12 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     return unlessAborted(this.#authorized(request, this.#transport.send), request.signal);
   };
 
+  /** Signs up. @returns `signed-in`, or `confirmation-mailed` if the address has to be confirmed first */
+  async register(account: { readonly email: string; readonly password: string } & Names & Fields) {
+    const { access } = await this.call<Partial<Tokens>>('POST', '/registration', { body: account, effect: 'sign-in' });
+    return access ? 'signed-in' : 'confirmation-mailed';
+  }
+
   /** Signs in, in every tab. The error codes are those of `POST /login` (docs/errors.md). */
   async login(credentials: { readonly email: string; readonly password: string }): Promise<AuthState<Claims>> {
     await this.call('POST', '/login', { body: credentials, effect: 'sign-in' });
@@ -153,6 +169,11 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     });
   }
 
+  /** Signs the user out on every device. */
+  logoutAll(): Promise<void> {
+    return this.call('POST', '/logout-all', { isBearer: true, effect: 'sign-out' });
+  }
+
   /** Stops the communication with other tabs. The client must not be used afterwards. */
   close(): void {
     this.#closed.abort();
@@ -165,9 +186,10 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const send: Send = effect
       ? (outgoing, token) =>
           this.#keeper.tabs.next(async (extendTurn) => {
-            this.#assertUser(token, this.#keeper.user);
+            this.#assertUser(token, this.#keeper.claims?.sub);
             const answer = await this.#transport.sendChange(outgoing, token);
-            if (answer.ok) await (effect === 'sign-in' ? this.#signIn(answer.clone(), extendTurn) : this.#keeper.end());
+            if (answer.ok && effect === 'sign-out') await this.#keeper.end();
+            else if (answer.ok) await this.#signIn(answer.clone(), extendTurn, effect === 'renewal');
             return answer;
           })
       : this.#transport.send;
@@ -175,17 +197,21 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
   };
 
   /**
-   * Sends a request with the access token. If the token is refused, it is sent once more with a newer token of the same
-   * user.
+   * Sends a request with the access token. It is sent once more for each reason to repeat it, with a newer token of the
+   * same user.
    */
   async #authorized(request: Request, send: Send): Promise<Response> {
-    const { user } = this.#keeper;
-    const token = await this.#keeper.token();
+    const user = this.#keeper.claims?.sub;
+    let token = await this.#keeper.token();
     this.#assertUser(token, user);
-    const answer = await send(request.clone(), token);
-    if (!token || answer.status !== 401 || !(await isTokenRefused(answer.clone()))) return answer;
-    const newer = await this.#keeper.replaceToken(token);
-    return newer ? send(request, newer) : answer;
+    let answer = await send(request.clone(), token);
+    for (const isReason of this.reasonsToRepeat) {
+      if (!token || answer.status !== 401) break;
+      if (!(await isReason(answer.clone(), request, token.claims))) continue;
+      token = await this.#keeper.replaceToken(token);
+      if (token) answer = await send(request.clone(), token);
+    }
+    return answer;
   }
 
   #assertUser(token: AccessToken | undefined, user: string | undefined): void {
@@ -194,14 +220,14 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     }
   }
 
-  async #signIn(answer: Response, extendTurn: ExtendTurn): Promise<void> {
+  async #signIn(answer: Response, extendTurn: ExtendTurn, isRenewal: boolean): Promise<void> {
     const tokens = await resultOf<(Tokens & { readonly detail?: string }) | null>(answer);
     if (tokens?.detail) return; // present if the address has to be confirmed first
-    await this.#keeper.adopt(tokens);
-    if (!this.#isCookieAtRisk) return;
+    await this.#keeper.adopt(tokens, isRenewal);
+    if (!this.#isCookieAtRisk || isRenewal) return;
     // Checks within this turn whether the browser stored the cookie, before another tab or a renewal can change it.
     await this.#keeper.rotate(extendTurn).catch(ignore);
-    if (!this.#keeper.user) throw new AuthError('cookie_not_kept', 400, 'The browser did not store the cookie.');
+    if (!this.#keeper.claims) throw new AuthError('cookie_not_kept', 400, 'The browser did not store the cookie.');
   }
 }
 

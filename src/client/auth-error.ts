@@ -16,23 +16,31 @@ export type ClientErrorCode =
 /** The error of a call to the server. Programs compare `code`; people read `message`. */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
+  /** The fields that are not valid, for `validation_failed`. */
+  readonly errors: readonly FieldError[];
+  /** Seconds to wait before a retry, for 429 and 503. */
+  readonly retryAfter?: number | undefined;
+  /** Identifies the sign-in that a second factor completes, for `second_factor_required`. */
+  readonly challenge?: string | undefined;
+  /** The methods with which the user can answer the challenge: `totp`, `recovery_code`, `passkey`, `totp_setup`. */
+  readonly methods?: readonly string[] | undefined;
+  /** Seconds until the challenge expires. */
+  readonly expiresIn?: number | undefined;
 
   /**
    * @param code the server's stable code (see docs/errors.md) or a `ClientErrorCode`
    * @param status the HTTP status; 0 without an answer
    * @param message the server's `detail`
-   * @param errors the fields that are not valid, for `validation_failed`
-   * @param retryAfter seconds to wait before a retry, for 429 and 503
    */
   constructor(
     readonly code: ErrorCode | ClientErrorCode | (string & {}),
     readonly status: number,
     message: string,
-    readonly errors: readonly FieldError[] = [],
-    readonly retryAfter?: number,
-    cause?: unknown,
+    { cause, errors = [], ...details }: AuthErrorDetails = {},
   ) {
     super(message, { cause });
+    this.errors = errors;
+    Object.assign(this, details);
   }
 
   /** Whether a retry may succeed: there was no answer, or the server is overloaded or down. */
@@ -41,17 +49,27 @@ export class AuthError extends Error {
   }
 }
 
-/** Whether a refresh failed because the session has ended or there is no refresh token. */
+/** What only some errors have. */
+export type AuthErrorDetails = Partial<
+  Pick<AuthError, 'errors' | 'retryAfter' | 'challenge' | 'methods' | 'expiresIn'>
+> & { readonly cause?: unknown };
+
+/**
+ * Whether a refresh failed because the session has ended or there is no refresh token. It goes on if the app requires
+ * a proof before a refresh: `reauthentication_required`, `second_factor_required`.
+ */
 export function isSessionEnd({ code, status }: AuthError): boolean {
-  return code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer');
+  return (
+    code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer' && !code.endsWith('_required'))
+  );
 }
 
 /** The error for an answer that is not from the server. */
-export function unexpectedAnswer(status: number, retryAfter?: number, cause?: unknown): AuthError {
-  return new AuthError('unexpected_answer', status, `The server answered ${status}.`, [], retryAfter, cause);
+export function unexpectedAnswer(status: number, details?: AuthErrorDetails): AuthError {
+  return new AuthError('unexpected_answer', status, `The server answered ${status}.`, details);
 }
 
 /** The error if no answer arrived. */
 export function networkError(cause?: unknown): AuthError {
-  return new AuthError('network_error', 0, 'The server could not be reached.', [], undefined, cause);
+  return new AuthError('network_error', 0, 'The server could not be reached.', { cause });
 }

@@ -1,7 +1,7 @@
 import { AccessToken, type AccessTokenClaims } from './access-token.js';
 import { AuthError, isSessionEnd, networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { StoredToken } from './refresh-token-store.js';
+import type { RefreshTokenStore } from './store.js';
 import { type ExtendTurn, ignore, type TabMessage, Tabs } from './tabs.js';
 import { timeoutSignal } from './timeout-signal.js';
 import { unlessAborted } from './unless-aborted.js';
@@ -51,7 +51,7 @@ const FOREVER = 1 / 0;
 /** Keeps the access token of this tab and renews it. There is one renewal at a time across all tabs. */
 export class SessionKeeper<Claims extends object> {
   readonly #server: TokenServer;
-  readonly #store: StoredToken | undefined;
+  readonly #store: RefreshTokenStore | undefined;
   readonly tabs: Tabs;
   readonly listeners = new Set<() => void>();
   state: AuthState<Claims> = { status: 'unknown' };
@@ -67,7 +67,7 @@ export class SessionKeeper<Claims extends object> {
    */
   constructor(
     name: string | undefined,
-    store: StoredToken | undefined,
+    store: RefreshTokenStore | undefined,
     server: TokenServer,
     pending: PendingAnswer | undefined,
   ) {
@@ -81,9 +81,9 @@ export class SessionKeeper<Claims extends object> {
     );
   }
 
-  /** The user whose token this tab has, valid or not. */
-  get user(): string | undefined {
-    return this.#token?.claims.sub;
+  /** The claims of the token that this tab has, valid or not. */
+  get claims(): AccessToken<Claims>['claims'] | undefined {
+    return this.#token?.claims;
   }
 
   /**
@@ -177,14 +177,22 @@ export class SessionKeeper<Claims extends object> {
     else await this.end(this.#token && !this.#store ? 'cookie_not_kept' : 'refresh_token_missing');
   }
 
-  /** Signs in with the tokens from the server. */
-  async adopt(tokens: Tokens | null): Promise<void> {
+  /**
+   * Signs in with the tokens from the server.
+   *
+   * @param isRenewal whether there is only a new access token, for the session whose refresh token stays
+   */
+  async adopt(tokens: Tokens | null, isRenewal = false): Promise<void> {
     const { access = '', refresh } = tokens ?? {};
     const token = new AccessToken<Claims>(access, Date.now());
-    if (Boolean(refresh) !== Boolean(this.#store)) {
-      throw new TypeError('The server settings do not match `store`.');
+    if (isRenewal) {
+      if (token.claims.session !== this.#token?.claims.session) return; // the user has signed in anew meanwhile
+    } else {
+      if (Boolean(refresh) !== Boolean(this.#store)) {
+        throw new TypeError('The server settings do not match `store`.');
+      }
+      await this.#store?.set(refresh);
     }
-    await this.#store?.set(refresh);
     this.#keep(token);
     this.tabs.share();
   }

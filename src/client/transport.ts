@@ -3,8 +3,8 @@ import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
 import { networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { StoredToken } from './refresh-token-store.js';
 import type { Tokens } from './session-keeper.js';
+import type { RefreshTokenStore } from './store.js';
 import { timeoutSignal } from './timeout-signal.js';
 
 /** Timeout of a request that changes the refresh token, in milliseconds. Other tabs wait until the request ends. */
@@ -38,7 +38,7 @@ export interface Transport {
  */
 export function transportTo(
   url: string,
-  store: StoredToken | undefined,
+  store: RefreshTokenStore | undefined,
   fetch: (request: Request) => Promise<Response>,
   pending: PendingAnswer | undefined,
 ): Transport {
@@ -49,7 +49,7 @@ export function transportTo(
       body: body && JSON.stringify(body),
       headers: {
         ...(body && { 'Content-Type': 'application/json' }),
-        ...(store && { 'Auth-Transport': 'body' }),
+        ...store?.headers,
       },
     });
 

@@ -16,7 +16,8 @@ const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 const API = 'https://api.other.test';
 const CREDENTIALS = JSON.stringify({ email: 'origins@example.com', password: PASSWORD });
 const PAGE = `<!doctype html><title>page</title><link rel="icon" href="data:,"><script type="module">
-  import { AuthClient, memoryStore } from '/client/index.js';
+  import { AuthClient } from '/client/index.js';
+  import { memoryStore } from '/client/store.js';
   const store = location.search === '?store' ? memoryStore() : undefined;
   window.client = new AuthClient({ url: '${API}/auth', store });
 </script>`;

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AuthClient, memoryStore } from '../../src/client/index.js';
+import { AuthClient } from '../../src/client/index.js';
+import { mailMethods } from '../../src/client/mail-methods.js';
+import { memoryStore } from '../../src/client/store.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { PASSWORD } from '../support/test-client.js';
@@ -13,13 +15,14 @@ describe.each([
 ])('accounts by mail through a client with refresh tokens in %s', (_, refreshTokenAsCookie) => {
   let app: MailApp;
   let network: ClientNetwork;
-  let client: AuthClient;
+  let client: AuthClient & ReturnType<typeof mailMethods>;
 
   beforeEach(async () => {
     app = await createMailApp({ refreshTokenAsCookie, emailVerification: 'mandatory', invitations: true });
     network = new ClientNetwork();
     const store = refreshTokenAsCookie ? undefined : memoryStore();
-    client = new AuthClient({ url: `${app.url}/auth`, fetch: network.fetch, ...(store && { store }) });
+    const options = { url: `${app.url}/auth`, fetch: network.fetch, ...(store && { store }) };
+    client = new AuthClient(options).extend(mailMethods);
   });
   afterEach(() => app.close());
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AccessToken } from '../../src/client/access-token.js';
-import { AuthClient, AuthError, memoryStore } from '../../src/client/index.js';
+import { AuthClient, AuthError } from '../../src/client/index.js';
+import { memoryStore, storeIn } from '../../src/client/store.js';
 import { ClientApps, failure } from '../support/client-apps.js';
 import type { ClientNetwork } from '../support/client-network.js';
 import type { TestApp } from '../support/test-app.js';
@@ -133,11 +134,11 @@ test.each([
   ['rejects', 'set'],
 ] as const)('a store that %s in %s fails the call with an AuthError', async (how, method) => {
   await start(false);
-  const store = memoryStore();
-  const client = apps.newClient(store);
+  const keychain = { ...memoryStore() };
+  const client = apps.newClient(storeIn(keychain));
   await client.register(ADA);
   const cause = new Error('the keychain is locked');
-  const broken = vi.spyOn(store, method).mockImplementation(() => {
+  const broken = vi.spyOn(keychain, method).mockImplementation(() => {
     if (how === 'rejects') return Promise.reject(cause) as never;
     throw cause;
   });

@@ -7,7 +7,11 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import express from 'express';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AuthClient, AuthError, memoryStore } from '../../src/client/index.js';
+import { AuthClient, type AuthClientOptions, AuthError } from '../../src/client/index.js';
+import { mailMethods } from '../../src/client/mail-methods.js';
+import { stepUp } from '../../src/client/step-up.js';
+import { memoryStore } from '../../src/client/store.js';
+import { mfaMethods } from '../../src/features/totp/totp.client.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
 import { pages } from '../support/manual.js';
@@ -15,11 +19,10 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
 const run = promisify(execFile);
-const page = pages.get('docs/browser-client.md') ?? '';
 
 /** The rows of a section: the texts of their cells. */
-function rowsOf(section: string): string[][] {
-  const [, text = ''] = page.split(`\n## ${section}\n`);
+function rowsOf(section: string, page = 'browser-client'): string[][] {
+  const [, text = ''] = (pages.get(`docs/${page}.md`) ?? '').split(`\n## ${section}\n`);
   const lines = (text.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
   return lines.slice(1).map((line) =>
     line
@@ -29,29 +32,38 @@ function rowsOf(section: string): string[][] {
   );
 }
 
-describe('the table of methods', () => {
-  const rows = rowsOf('Methods');
+describe('the tables of methods', () => {
+  const newClient = (options: Partial<AuthClientOptions> = {}) =>
+    new AuthClient({ url: 'https://app.example.com/auth', ...options })
+      .extend(mailMethods)
+      .extend(stepUp(() => false))
+      .extend(mfaMethods);
+  const rows = [
+    ...rowsOf('Methods'),
+    ...rowsOf('From the browser', 'accounts-by-mail'),
+    ...rowsOf('Methods', 'second-factor-client'),
+  ];
   const calls = rows.flatMap(([methods = '', request = '', result = '']) =>
-    [...methods.matchAll(/`(\w+)\(([^`]*)\)`/g)].map(([, name = '', parameters = '']) => {
+    [...methods.matchAll(/`([\w.]+)\(([^`]*)\)`/g)].map(([, name = '', parameters = '']) => {
       return { name, parameters, request, result };
     }),
   );
 
-  test('has every method of the client, once', () => {
-    const own = Object.getOwnPropertyNames(new AuthClient({ url: 'https://app.example.com/auth' }));
-    const methods = [...Object.getOwnPropertyNames(AuthClient.prototype), ...own];
-    const expected = methods.filter((name) => !['constructor', 'state'].includes(name));
+  test('have every method of the client and of those to add, once', () => {
+    const { mfa, ...client } = newClient();
+    const methods = [...Object.getOwnPropertyNames(AuthClient.prototype), ...Object.keys(client)];
+    const expected = methods.filter((name) => !['constructor', 'state', 'reasonsToRepeat'].includes(name));
+    expected.push(...Object.keys(mfa).map((name) => `mfa.${name}`));
     expect(calls.map(({ name }) => name).sort()).toEqual(expected.sort());
   });
 
-  test.each(calls.filter(({ name }) => !/^(call|fetch|accessToken|replaceToken|subscribe|close)$/.test(name)))(
+  test.each(calls.filter(({ name }) => !/^(call|fetch|accessToken|replaceToken|subscribe|close|extend)$/.test(name)))(
     '$name sends the requests in the table',
     async ({ name, parameters, request }) => {
       const asked: Request[] = [];
       const claims = { sub: '1', jti: '1', session: '1', iat: 0, exp: 600 };
       const access = `e30.${btoa(JSON.stringify(claims))}.x`;
-      const client = new AuthClient({
-        url: 'https://app.example.com/auth',
+      const client = newClient({
         store: memoryStore(),
         fetch: async (each) => {
           asked.push(each);
@@ -63,7 +75,9 @@ describe('the table of methods', () => {
       asked.splice(0);
       const fields = [...parameters.matchAll(/\w+/g)].map(([field]) => field);
       const argument = parameters === 'id' ? ':id' : Object.fromEntries(fields.map((field) => [field, 'value']));
-      await (client as unknown as Record<string, (argument?: unknown) => Promise<unknown>>)[name]?.(argument);
+      type Methods = Record<string, (argument?: unknown) => Promise<unknown>>;
+      const group = (name.startsWith('mfa.') ? client.mfa : client) as unknown as Methods;
+      await group[name.replace('mfa.', '')]?.(argument);
       client.close();
       vi.restoreAllMocks();
       const [sent] = asked;

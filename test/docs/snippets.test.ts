@@ -323,6 +323,11 @@ describe('the app of the README, built from an empty folder', () => {
     ['settings', 'fromVariables', 'fromCode'],
     ['existing-app', 'createApp'],
     ['client', 'loadProfile'],
+    ['mail-client', 'auth', 'forgotten'],
+    ['factors-client', 'createAuth'],
+    ['sign-in', 'signIn'],
+    ['set-up-totp', 'setUpTotp'],
+    ['visits/visits.client', 'createAuth', 'visitsMethods'],
   ])('has a %s snippet that compiles and exports the names that it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`))).sort()).toEqual(names.sort());
   });

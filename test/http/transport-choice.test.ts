@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { AuthClient, memoryStore } from '../../src/client/index.js';
+import { AuthClient } from '../../src/client/index.js';
+import { memoryStore } from '../../src/client/store.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { fingerprint } from '../support/database-fingerprint.js';
 import { documentOf } from '../support/documented-app.js';

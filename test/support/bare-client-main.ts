@@ -17,7 +17,8 @@ Object.defineProperty(URL.prototype, 'origin', {
   },
 });
 
-const { AuthClient, memoryStore } = await import('../../src/client/index.js');
+const { AuthClient } = await import('../../src/client/index.js');
+const { memoryStore } = await import('../../src/client/store.js');
 const sent: string[] = [];
 const client = new AuthClient({
   url: `${url}/auth`,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, vi } from 'vitest';
-import { AuthClient, type AuthError, type RefreshTokenStore } from '../../src/client/index.js';
+import { AuthClient, type AuthError } from '../../src/client/index.js';
+import type { RefreshTokenStore } from '../../src/client/store.js';
 import type { SettingsInput } from '../../src/index.js';
 import { ClientNetwork } from './client-network.js';
 import { createTestApp, type TestApp } from './test-app.js';

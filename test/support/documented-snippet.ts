@@ -10,7 +10,7 @@ const { exports: entryPoints } = JSON.parse(readFileSync('package.json', 'utf8')
 export async function importSnippet(name: string): Promise<any> {
   const { text = '' } = files.find((each) => each.name === name) ?? {};
   const { code } = await transform(text, { loader: 'ts' });
-  const built = code.replace(/(?<=from ")jwt-allauth(\/\w+)?(?=")/g, (_, part: string = '') =>
+  const built = code.replace(/(?<=from ")jwt-allauth((?:\/[\w-]+)*)(?=")/g, (_, part: string = '') =>
     String(pathToFileURL(entryPoints[`.${part}`].default)),
   );
   return import(`data:text/javascript,${encodeURIComponent(built)}`);
