@@ -3,6 +3,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { authMigrations, createAuthEntities, PasswordHasher, Role } from 'jwt-allauth';
 import { CreateUsers } from './create-users.migration.js';
+import { MODULES } from './modules.js';
 import { User } from './user.entity.js';
 
 /** Key of the advisory lock that a demo holds while it migrates and seeds. */
@@ -13,10 +14,10 @@ export async function openDatabase(url: string, env: NodeJS.ProcessEnv): Promise
   const orm = await MikroORM.init({
     clientUrl: url,
     driverOptions: { connectionTimeoutMillis: 5000 },
-    entities: [User, ...createAuthEntities({ user: () => User })],
+    entities: [User, ...createAuthEntities({ user: () => User, modules: MODULES })],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [{ name: 'create_users', class: CreateUsers }, ...authMigrations()],
+      migrationsList: [{ name: 'create_users', class: CreateUsers }, ...authMigrations(MODULES)],
       snapshot: false,
       silent: true,
     },

@@ -6,6 +6,7 @@ import { type SettingsInput, settingsFromEnv } from 'jwt-allauth';
 import { type PostgresServer, startPostgres } from 'jwt-allauth/testing';
 import { claimDataFolder } from './data-folder.js';
 import { openDatabase } from './database.js';
+import { MODULES } from './modules.js';
 import { RefreshToken } from './refresh-token.js';
 import { secretKey } from './secret-key.js';
 import { startServer } from './server.js';
@@ -52,8 +53,8 @@ function urlOf(host: string, port: number): string {
 }
 
 /**
- * In development mails are printed and links may use http, so accounts by mail are on. Devices are shown, and access
- * tokens expire fast enough to watch.
+ * In development mails are printed and links may use http, so accounts by mail are on. Devices are shown, access tokens
+ * expire fast enough to watch, and authenticator apps show the demo's name.
  */
 function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
   if (NODE_ENV !== 'development') return {};
@@ -64,6 +65,7 @@ function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): Node
     JWT_ALLAUTH_REGISTRATION_RATE_LIMIT: 'off',
     JWT_ALLAUTH_COLLECT_USER_AGENT: 'true',
     JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '1m',
+    JWT_ALLAUTH_TOTP_ISSUER: 'jwt-allauth demo',
   };
 }
 
@@ -72,11 +74,8 @@ async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<
   const needsSecret = (env.JWT_ALLAUTH_ALGORITHM ?? 'HS256').startsWith('HS');
   const key = env.JWT_ALLAUTH_SECRET_KEY ?? (needsSecret ? await secretKey(directory, 'secret-key', 48) : undefined);
   const encryptionKey = env.JWT_ALLAUTH_ENCRYPTION_KEYS ?? (await secretKey(directory, 'encryption-key', 32));
-  const settings = settingsFromEnv({
-    ...env,
-    JWT_ALLAUTH_SECRET_KEY: key,
-    JWT_ALLAUTH_ENCRYPTION_KEYS: encryptionKey,
-  });
+  const own = { JWT_ALLAUTH_SECRET_KEY: key, JWT_ALLAUTH_ENCRYPTION_KEYS: encryptionKey };
+  const settings = settingsFromEnv({ ...env, ...own }, MODULES);
   return Object.assign(settings, { refreshToken: settings.refreshToken ?? RefreshToken });
 }
 

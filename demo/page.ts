@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import express, { type Express, type Response } from 'express';
-import type { Settings } from 'jwt-allauth';
+import type { ModuleSettings, Settings } from 'jwt-allauth';
 
 const PAGE = fileURLToPath(new URL('../../demo/page', import.meta.url));
 const LIBRARY = fileURLToPath(new URL('../src', import.meta.url));
@@ -8,11 +8,12 @@ const LIBRARY = fileURLToPath(new URL('../src', import.meta.url));
 /** The modules of the library's browser client; the rest of the library stays on the server. */
 const CLIENT = /^\/(client\/[\w-]+|features\/[\w-]+\/[\w-]+\.client)\.js$/;
 
-/** No inline code, nothing from other servers, and no framing. */
+/** No inline code, nothing from other servers, and no framing. The QR code of an authenticator app is a `data:` image. */
 const POLICY = [
   "default-src 'self'",
   "script-src 'self'",
   "style-src 'self'",
+  "img-src 'self' data:",
   "frame-ancestors 'none'",
   "base-uri 'none'",
   "form-action 'self'",
@@ -28,7 +29,7 @@ function setHeaders(response: Response): void {
 /**
  * Serves the demo's page at `/`, the library's browser client, and the settings that the page needs at `/demo.json`.
  */
-export function servePage(app: Express, settings: Settings, isDevelopment: boolean): void {
+export function servePage(app: Express, settings: Settings & Partial<ModuleSettings>, isDevelopment: boolean): void {
   app.get('/demo.json', (_request, response) => {
     setHeaders(response);
     response.json({
@@ -36,6 +37,7 @@ export function servePage(app: Express, settings: Settings, isDevelopment: boole
       isCookie: settings.refreshTokenAsCookie,
       emailVerification: settings.emailVerification,
       graceSeconds: settings.refreshReuseGrace,
+      mfaMode: settings.mfaMode,
     });
   });
   app.get(CLIENT, express.static(LIBRARY, { setHeaders }));

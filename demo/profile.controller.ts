@@ -1,4 +1,4 @@
-import { EmailVerified, LoadUser, Principal } from 'jwt-allauth';
+import { EmailVerified, Fresh, LoadUser, Principal, SecondFactor } from 'jwt-allauth';
 import { Authorized, CurrentUser, Get, JsonController, Post } from 'routing-controllers';
 import { Service } from 'typedi';
 import { User } from './user.entity.js';
@@ -33,5 +33,19 @@ export class ProfileController {
   @Post('/invite')
   invite() {
     return { invited: true };
+  }
+
+  /** Checks the claim `auth_time`: the user must have authenticated within a minute. */
+  @Authorized(Fresh('1m'))
+  @Post('/export')
+  export() {
+    return { exported: true };
+  }
+
+  /** Checks the claim `amr`: the session must have a second factor. */
+  @Authorized(SecondFactor)
+  @Post('/transfer')
+  transfer() {
+    return { transferred: true };
   }
 }

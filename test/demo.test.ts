@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CreateUsers } from '../demo/create-users.migration.js';
+import { MODULES } from '../demo/modules.js';
+import { User } from '../demo/user.entity.js';
+import { authMigrations, createAuthEntities } from '../src/index.js';
 import { freePort } from '../src/testing/free-port.js';
 import { COMPILE_CACHE } from './support/compile-cache.js';
 import { secrets } from './support/secrets.js';
@@ -179,6 +185,13 @@ describe('the demo with DATABASE_URL', () => {
     });
     expect((await request(two, '/profile/invite', { method: 'POST', token: access })).body).toEqual({ invited: true });
     expect((await request(two, '/profile', { token: access })).body).toMatchObject({ permissions: ['read'] });
+    expect((await request(two, '/profile/export', { method: 'POST', token: access })).body).toEqual({ exported: true });
+    expect((await request(two, '/profile/transfer', { method: 'POST', token: access })).body).toMatchObject({
+      status: 401,
+      code: 'second_factor_required',
+    });
+    const status = { mode: 'optional', totp: false, recoveryCodesLeft: 0, passkeys: 0 };
+    expect(await request(one, '/auth/mfa', { token: access })).toEqual({ status: 200, body: status });
     expect((await change({ isActive: false })).body.isActive).toBe(false);
     expect((await request(two, '/profile', { token: access })).body.code).toBe('token_not_valid');
     const { rows } = await database.pool.query('select enabled from auth_session where user_id = $1', [id]);
@@ -195,6 +208,34 @@ describe('the demo with DATABASE_URL', () => {
     );
     expect(staffRows).toEqual([{ role: 1000 }]);
     expect(await Promise.all(demos.map((demo) => demo.stop('SIGTERM')))).toEqual([0, 0]);
+  });
+
+  test('migrates the database of an older demo, which had no second factors', async () => {
+    const older = await createTestDatabase();
+    const orm = await MikroORM.init({
+      clientUrl: older.url,
+      entities: [User, ...createAuthEntities({ user: () => User })],
+      extensions: [Migrator],
+      migrations: {
+        migrationsList: [{ name: 'create_users', class: CreateUsers }, ...authMigrations()],
+        snapshot: false,
+        silent: true,
+      },
+    });
+    await orm.migrator.up();
+    await orm.close();
+    const demo = start({ ...(await shared()), DATABASE_URL: older.url });
+    const url = await demo.ready;
+    const { body } = await request(url, '/auth/registration', {
+      body: { email: 'older@example.com', password: 'a long sentence' },
+    });
+    const setUp = await request(url, '/auth/mfa/totp/setup', { token: body.access, body: {} });
+    expect(setUp).toMatchObject({
+      status: 200,
+      body: { uri: expect.stringContaining('otpauth://totp/jwt-allauth%20demo:') },
+    });
+    expect(await demo.stop()).toBe(0);
+    await older.drop();
   });
 
   test('shows the theft story in request bodies when tokens travel in bodies', async () => {
@@ -247,9 +288,9 @@ describe('the demo with DATABASE_URL', () => {
 test('.env.example names every variable that the demo reads, and nothing else', async () => {
   const read = (path: string) => readFile(new URL(`../${path}`, import.meta.url), 'utf8');
   const named = [...(await read('.env.example')).matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
-  const { Settings } = await import('../src/index.js');
   const { variableOf } = await import('../src/settings/settings-from-env.js');
-  const settings = Object.keys(new Settings()).filter((property) => property !== 'development');
+  const { settingNames } = await import('../src/settings/settings.js');
+  const settings = settingNames(MODULES).filter((property) => property !== 'development');
   const sources = await Promise.all(['demo/main.ts', 'demo/database.ts'].map(read));
   const own = [...sources.join().matchAll(/env\.([A-Z_]+)/g)].map(([, name]) => name);
   expect(new Set(named)).toEqual(new Set([...settings.map(variableOf), ...own, 'NODE_ENV']));

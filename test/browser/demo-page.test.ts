@@ -373,7 +373,7 @@ describe('the page of the demo', () => {
   test('is served with a policy that blocks foreign and inline scripts', async () => {
     const { headers } = await fetch(demo.url);
     expect(headers.get('content-security-policy')).toBe(
-      "default-src 'self'; script-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+      "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     );
     const { page } = await member(demo);
     await page.evaluate(

@@ -1,0 +1,4 @@
+import { totpModule } from 'jwt-allauth/totp';
+
+/** The library's modules that the demo uses. */
+export const MODULES = [totpModule];
