@@ -16,7 +16,7 @@ export function addPurge(program: Command): void {
     .command('purge')
     .description(
       'Deletes what has expired: sessions, revocations, counters of limits, keys of mailed links, unsent mails, ' +
-        'unconfirmed sign-ups, and rows of the modules of the app. The app can keep running.',
+        'unconfirmed sign-ups, challenges, and rows of the modules of the app. The app can keep running.',
     )
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch-size <rows>', 'maximum number of rows per statement', parseRows, 1000);

@@ -171,8 +171,7 @@ function nameOf(error: unknown): string {
 function statements(mail: Table) {
   const c = (name: string) => mail.column(name);
   // Retries after 1, 5, 15 and 60 minutes, then every 3 hours. Never later than a third of the remaining lifetime, but
-  // at
-  // least a minute from now.
+  // at least a minute from now.
   const wait = `coalesce((array[1, 5, 15, 60])[${c('attempts')}], 180) * interval '1 minute'`;
   const third = `greatest((${c('expiresAt')} - $2) / 3, interval '1 minute')`;
   return {

@@ -230,7 +230,7 @@ describe('purge', () => {
     const dry = await run(['purge', '--dry-run']);
     const counts = (verb: string) =>
       `sessions: 2 ${verb}\nrevocations: 1 ${verb}\ncounters: 1 ${verb}\n` +
-      `one time keys: 0 ${verb}\nmails: 0 ${verb}\nsign ups: 0 ${verb}\n`;
+      `one time keys: 0 ${verb}\nmails: 0 ${verb}\nsign ups: 0 ${verb}\nchallenges: 0 ${verb}\n`;
     expect(dry).toEqual({ code: 0, stdout: counts('would be deleted'), stderr: '' });
     expect(await count()).toBe(3);
 
@@ -257,7 +257,7 @@ describe('purge', () => {
     expect(lines.length).toBeLessThanOrEqual(seconds);
     for (const line of lines) {
       expect(line).toMatch(
-        /^deleted so far: sessions \d+, revocations 0, counters 0, one time keys 0, mails 0, sign ups 0$/,
+        /^deleted so far: sessions \d+, revocations 0, counters 0, one time keys 0, mails 0, sign ups 0, challenges 0$/,
       );
     }
   });

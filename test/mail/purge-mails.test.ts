@@ -18,7 +18,15 @@ const SWEPT: readonly KeyPurpose[] = [
 
 /** Without the pauses between statements, which take real time. */
 const HURRY = { pause: async () => {} } satisfies PurgeOptions;
-const NOTHING: PurgeResult = { sessions: 0, revocations: 0, counters: 0, oneTimeKeys: 0, mails: 0, signUps: 0 };
+const NOTHING: PurgeResult = {
+  sessions: 0,
+  revocations: 0,
+  counters: 0,
+  oneTimeKeys: 0,
+  mails: 0,
+  signUps: 0,
+  challenges: 0,
+};
 
 let app: TestApp;
 beforeEach(async () => {
