@@ -292,6 +292,15 @@ describe('wrong answers', () => {
     expectProblem(await verify(await person.login(), 'first'), 429, 'too_many_requests');
   });
 
+  test('to one challenge are looked at five times, also in parallel', async () => {
+    const person = await owner();
+    const challenge = await person.login();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => verify(challenge, 'wrong')));
+    const refusals = answers.map(({ body }) => body.code).sort();
+    expect(refusals).toEqual([...Array(3).fill('challenge_not_valid'), ...Array(5).fill('code_wrong')]);
+    expect((await person.challenges()).map(({ attempts }) => attempts)).toEqual([5]);
+  });
+
   test('do not count a right answer, and a right answer does not reset the count', async () => {
     const person = await owner();
     await codesOf(app.auth).give(

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { totpModule } from '../../src/features/totp/index.js';
 import type { AuthModule } from '../../src/module.js';
 import { libraryRoutes } from '../../src/openapi/library-route.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
@@ -8,11 +9,12 @@ import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { challengeBy, createPerson, type Person } from '../support/person.js';
 import { claimsOf } from '../support/race.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
+import { enrol } from '../support/totp-app.js';
 
 const OTHER = 'another sentence of some length';
 
 /** The optional features. Each app below has them all, so that each of their ways in is walked. */
-const OPTIONAL_MODULES: Readonly<Record<string, AuthModule>> = {};
+const OPTIONAL_MODULES = { totp: totpModule } as const satisfies Record<string, AuthModule>;
 
 /** What a way in has answered: a JSON body, or an HTML page. */
 interface Outcome {
@@ -23,7 +25,7 @@ interface Outcome {
 
 interface WayIn {
   /** How it ends without the second factor. Default: with a challenge. */
-  readonly end?: 'page' | 'confirmation' | 'refresh' | 'answer';
+  readonly end?: 'page' | 'confirmation' | 'refresh' | 'reauthentication' | 'answer';
   /** It creates its user, who cannot have a second factor before. */
   readonly isForNewUsers?: boolean;
   /** Whether the app confirms addresses before the first sign-in. Default: false. */
@@ -43,18 +45,13 @@ async function openReset(app: MailApp, { email }: Person): Promise<string> {
   return openLink(app, email);
 }
 
-/** Invites an address, without a user yet. Its user then is the person. */
+/** Makes the person an invited user, and opens the link of the invitation. */
 async function openInvitation(app: MailApp, { email, id }: Person): Promise<string> {
-  const { rows } = await app.database.pool.query('select second_factors from auth_account where user_id = $1', [id]);
-  await app.database.pool.query('delete from app_user where id = $1', [id]);
-  const staff = await createPerson(app, { role: 1000 });
-  const client = Object.assign(app.client(), await app.auth.sessions.open({ id: staff.id }));
-  const invitation = { email, role: 0 };
-  const { status } = await client.send('POST', '/auth/registration/user-register', invitation, client.bearer);
-  expect(status).toBe(201);
-  const setFactors =
-    'update auth_account set second_factors = $2 where user_id = (select id from app_user where email = $1)';
-  await app.database.pool.query(setFactors, [email, rows[0]?.second_factors ?? []]);
+  const { database, mails } = codesOf(app.auth).kernel;
+  const sql = `insert into auth_account (user_id, state, credential_epoch) values ($1, 'invited', 0)
+    on conflict (user_id) do update set state = 'invited'`;
+  await app.database.pool.query(sql, [id]);
+  await database.transaction((em) => mails.sendLink('invitation', id, email, em));
   return openLink(app, email);
 }
 
@@ -66,6 +63,9 @@ async function submit(app: MailApp, path: string, cookie: string): Promise<Outco
   const page = await app.open(app.url + path, { method: 'POST', body, headers: { cookie } });
   return { ...page, body: page.html };
 }
+
+const answerWrongly = async (app: MailApp, { ticket }: Person, path: string) =>
+  app.client().send('POST', path, { challenge: await ticket(), code: '000000' });
 
 /** A client with a session that was opened without the second factor. */
 async function signedIn(app: MailApp, { id }: Person): Promise<TestClient> {
@@ -108,26 +108,47 @@ const WAYS_IN: Readonly<Record<string, WayIn>> = {
   },
   // Not a way in: it continues a session, and cannot add `mfa` to it.
   refresh: { end: 'refresh', walk: async (app, person) => (await signedIn(app, person)).refresh() },
-  // Answers a challenge. Here the code is wrong.
-  verifyCode: {
-    end: 'answer',
-    walk: async (app, { ticket }) => {
-      const challenge = await ticket();
-      return app.client().send('POST', '/auth/codes/verify', { challenge, code: 'wrong' });
+  // Not a way in either: a password does not make the session of a user with a second factor fresh.
+  reauthenticate: {
+    end: 'reauthentication',
+    walk: async (app, person) => {
+      const client = await signedIn(app, person);
+      return client.send('POST', '/auth/reauthenticate', { password: PASSWORD }, client.bearer);
     },
+  },
+  // These answer a challenge. Here the code is wrong, or the user has another factor.
+  verifyCode: { end: 'answer', walk: (app, person) => answerWrongly(app, person, '/auth/codes/verify') },
+  verifyMfa: { end: 'answer', walk: (app, person) => answerWrongly(app, person, '/auth/mfa/verify') },
+  confirmTotp: { end: 'answer', walk: (app, person) => answerWrongly(app, person, '/auth/mfa/totp/confirm') },
+};
+
+/** Sets a second factor up, and ends the session in which it is done. */
+const FACTORS: Readonly<Record<string, (app: MailApp, person: Person) => Promise<unknown>>> = {
+  codes: (app, { id }) => codesOf(app.auth).give(id, ['right']),
+  totp: async (app, person) => {
+    await enrol(app, await signedIn(app, person));
+    await app.auth.sessions.revokeAll(person.id);
+    await app.mailsTo(person.email); // the notice, which has no link of a way in
+    app.sink.mails.splice(0);
   },
 };
 
 describe.each([
-  ['a user who has a second factor', false],
-  ['a user without one, where every user must have one', true],
-])('%s', (_who, isRequired) => {
+  ['a user with the factor of a module of the app', 'codes', ['codes', 'codes_backup']],
+  ['a user with an authenticator app', 'totp', ['totp', 'recovery_code']],
+  ['a user without a second factor, where every user must have one', undefined, ['codes_setup', 'totp_setup']],
+])('%s', (_who, factor, methods) => {
+  const isRequired = factor === undefined;
   const apps = new Map<boolean, MailApp>();
   beforeAll(async () => {
     const entities = entitiesWith(codesModule({ isRequired }), ...Object.values(OPTIONAL_MODULES));
     for (const isMandatory of [false, true]) {
-      const emailVerification = isMandatory ? 'mandatory' : 'optional';
-      const settings = { emailVerification, sessionOnEmailVerification: true, invitations: true } as const;
+      const settings = {
+        emailVerification: isMandatory ? 'mandatory' : 'optional',
+        sessionOnEmailVerification: true,
+        invitations: true,
+        mfaMode: isRequired ? 'required' : 'optional',
+      } as const;
       apps.set(isMandatory, await createMailApp(settings, { orm: { entities } }));
     }
   });
@@ -135,14 +156,12 @@ describe.each([
     for (const app of apps.values()) await app.close();
   });
   const appOf = (isMandatory: boolean) => apps.get(isMandatory) as MailApp;
-  const methods = isRequired ? ['codes_setup'] : ['codes', 'codes_backup'];
 
   /** The user of a walk; for a way in that creates its user, only the address. */
   async function subject(app: MailApp, isNew = false): Promise<Person> {
     const person = await createPerson(app);
-    const { id } = person;
-    if (isNew) await app.database.pool.query('delete from app_user where id = $1', [id]);
-    else if (!isRequired) await codesOf(app.auth).give(id, ['right']);
+    if (isNew) await app.database.pool.query('delete from app_user where id = $1', [person.id]);
+    else if (factor) await FACTORS[factor]?.(app, person);
     return person;
   }
 
@@ -164,6 +183,10 @@ describe.each([
     const sessions = await sessionsOf(app, person);
     if (end === 'refresh') {
       expect([status, sessions.map(({ amr }) => amr)]).toEqual([200, [[]]]);
+      return;
+    }
+    if (end === 'reauthentication') {
+      expect([status, sessions.map(({ amr }) => amr)]).toEqual(isRequired ? [200, [['pwd']]] : [401, [[]]]);
       return;
     }
     expect(JSON.stringify(body)).not.toMatch(/"(access|refresh)"|eyJ/);
