@@ -194,8 +194,8 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
   const secondFactors = new SecondFactors({ ...mails, challenges });
   const signIn = make(SignInService, { ...mails, challenges, secondFactors });
   const passwordProof = new PasswordProof(limits);
-  const reAuthentications = new ReAuthentications([passwordProof]);
-  const own = { passwordProof, reAuthentications, freshness: new Freshness({ ...mails, secondFactors }) };
+  const freshness = new Freshness({ ...mails, secondFactors, passwordProof });
+  const own = { passwordProof, freshness, reAuthentications: new ReAuthentications([passwordProof]) };
   return { ...limits, challenges, secondFactors, signIn, ...own, http: createControllerParts(limits) };
 }
 

@@ -1,10 +1,14 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
-import { reauthenticationRequired } from '../error-table.js';
+import { authError, reauthenticationRequired } from '../error-table.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionProofs } from '../sessions/session-proofs.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenClaims } from '../tokens/claims.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
 import { secondFactorRequired } from './challenge.js';
+import type { PasswordProof } from './password-proof.js';
 import type { SecondFactors } from './second-factors.js';
 
 /**
@@ -16,10 +20,36 @@ export class Freshness {
     protected readonly kernel: {
       readonly sessionProofs: SessionProofs;
       readonly secondFactors: SecondFactors;
+      readonly users: UserService;
+      readonly passwordProof: PasswordProof;
       readonly settings: Settings;
       readonly clock: Clock;
     },
   ) {}
+
+  /**
+   * Confirms that the owner of an account acts, and not a thief of the access token: by the password or, if the user
+   * has none, by a fresh session.
+   *
+   * @param field the field of the body that has the password
+   * @returns the caller's user with the password hash
+   * @throws what `assert` and `PasswordProof.check` throw
+   * @throws validation_failed if the user has a password and none is given
+   */
+  async confirm(
+    claims: TokenClaims,
+    given: { readonly password: string | undefined; readonly field?: string },
+    client: SessionClient,
+  ): Promise<BaseUser> {
+    const { sessionProofs, users, passwordProof } = this.kernel;
+    await sessionProofs.accountOf(claims); // first, so that only a live session can guess
+    const user = await users.getActiveWithPassword(claims.sub);
+    const { password, field = 'password' } = given;
+    if (!user.passwordHash) await this.assert(claims);
+    else if (password !== undefined) await passwordProof.checkFor(claims, user, password, client);
+    else throw authError('validation_failed', { errors: [{ field, messages: ['must be a string'] }] });
+    return user;
+  }
 
   /**
    * Checks the claims of the presented access token, and not the session's row: an older access token of a session that

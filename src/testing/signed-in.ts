@@ -1,3 +1,4 @@
+import { toSeconds } from '../clock.js';
 import { RefreshCookie } from '../http/refresh-cookie.js';
 import type { JwtAllauth } from '../jwt-allauth.js';
 import { Tokens } from '../tokens/tokens.js';
@@ -25,13 +26,27 @@ export class SignedIn extends Tokens {
   }
 }
 
+/** How and when the user of a test has authenticated. */
+export interface SignInOptions {
+  /** The authentication methods (RFC 8176). `mfa` satisfies `SecondFactor`. Default: none. */
+  readonly amr?: readonly string[];
+  /** When the user authenticated, in seconds since the epoch, or as a date. Default: now. */
+  readonly authTime?: number | Date;
+}
+
 /**
  * Signs a user in without a password and its slow hash, by opening a real session in the database.
  *
  * @param user the user, or its key
  * @throws incorrect_credentials if there is no such user, or it is not active
  */
-export async function signIn(auth: JwtAllauth, user: UserId | { readonly id: UserId }): Promise<SignedIn> {
+export async function signIn(
+  auth: JwtAllauth,
+  user: UserId | { readonly id: UserId },
+  { amr, authTime }: SignInOptions = {},
+): Promise<SignedIn> {
   const id = typeof user === 'object' ? user.id : user;
-  return new SignedIn(await auth.sessions.open({ id }), new RefreshCookie(auth.settings).name);
+  const seconds = authTime instanceof Date ? toSeconds(authTime.getTime()) : authTime;
+  const tokens = await auth.sessions.open({ id }, { amr, authTime: seconds });
+  return new SignedIn(tokens, new RefreshCookie(auth.settings).name);
 }

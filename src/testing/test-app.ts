@@ -13,7 +13,7 @@ import { PasswordHasher } from '../users/password-hasher.js';
 import { type CollectedEvents, collectEvents } from './collected-events.js';
 import { CollectedMails } from './collected-mails.js';
 import { createUser, type NewUser } from './create-user.js';
-import { type SignedIn, signIn } from './signed-in.js';
+import { type SignedIn, type SignInOptions, signIn } from './signed-in.js';
 import { TestClock } from './test-clock.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
@@ -58,7 +58,7 @@ export interface TestApp<U extends BaseUser> {
   /** All mails that were sent. */
   readonly mails: CollectedMails;
   /** `signIn` in this app. */
-  signIn(user: UserId | { readonly id: UserId }): Promise<SignedIn>;
+  signIn(user: UserId | { readonly id: UserId }, how?: SignInOptions): Promise<SignedIn>;
   /** `createUser` in this app. */
   createUser(data?: NewUser<U>): Promise<U>;
   /** Stops everything that was started. Calling it again has no effect. */
@@ -113,7 +113,7 @@ export async function startTestApp<U extends BaseUser>(options: TestAppOptions<U
       clock,
       events: collectEvents(auth),
       mails,
-      signIn: (who) => signIn(auth, who),
+      signIn: (who, how) => signIn(auth, who, how),
       createUser: (data) => createUser(orm, user, data, container.get(PasswordHasher)),
       close: () => endAll(running),
     };

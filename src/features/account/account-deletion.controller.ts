@@ -26,6 +26,7 @@ export function createAccountDeletionController(
       body: AccountDeletionInput,
       answers: { 204: signedOutAnswer('The account was deleted.', settings) },
       errors: [ErrorCode.IncorrectCredentials, 'account_in_use'],
+      isFresh: true,
       isLimited: true,
     })
     async delete(

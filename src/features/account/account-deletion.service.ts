@@ -5,6 +5,7 @@ import type { AuthKernel } from '../../kernel.js';
 import type { UserEvent } from '../../observability/auth-events.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
+import type { TokenClaims } from '../../tokens/claims.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
 import { accountError } from './account-errors.js';
 
@@ -19,19 +20,21 @@ export class AccountDeletionService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      'database' | 'users' | 'passwordProof' | 'mails' | 'sessions' | 'journal' | 'logger'
+      'database' | 'users' | 'freshness' | 'mails' | 'sessions' | 'journal' | 'logger'
     >,
   ) {}
 
   /**
    * Revokes every session and deletes the account with all rows of the library that belong to it, in one transaction.
    *
-   * @param caller the session of the access token; it must still be live
-   * @throws incorrect_credentials, too_many_requests, token_not_valid, service_unavailable
+   * @param caller the claims of the access token; its session must still be live
+   * @param password undefined is accepted only from a user without a password, whose session must be fresh
+   * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
+   * @throws reauthentication_required, second_factor_required for a user without a password
    * @throws account_in_use if a foreign key of the app prevents the deletion; the log entry names the key
    */
-  async delete(caller: SessionReference, password: string, client: SessionClient): Promise<void> {
-    const user = await this.kernel.passwordProof.check(caller, password, client);
+  async delete(caller: TokenClaims, password: string | undefined, client: SessionClient): Promise<void> {
+    const user = await this.kernel.freshness.confirm(caller, { password }, client);
     try {
       await this.#delete(user, caller);
     } catch (error) {

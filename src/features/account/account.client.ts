@@ -19,7 +19,7 @@ export const accountMethods = <Fields>({ call }: ClientCalls) => ({
   updateUser: (changes: Names & Partial<Fields>) =>
     call<UserProfile & Fields>('PATCH', '/user', { body: changes, isBearer: true }),
 
-  /** Deletes the account and its data. */
-  deleteUser: (proof: { readonly password: string }) =>
+  /** Deletes the account and its data. Needs the password, or a fresh session of a user without one. */
+  deleteUser: (proof: { readonly password?: string } = {}) =>
     call<void>('DELETE', '/user', { body: proof, isBearer: true, effect: 'sign-out' }),
 });

@@ -30,6 +30,7 @@ export function createEmailChangeController(
         202: { description: 'The same answer for every address, even if it belongs to another account.', json: DETAIL },
       },
       errors: [ErrorCode.IncorrectCredentials],
+      isFresh: true,
       isLimited: true,
     })
     async request(

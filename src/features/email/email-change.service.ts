@@ -4,13 +4,15 @@ import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
+import type { TokenClaims } from '../../tokens/claims.js';
 import { normalizeEmail } from '../../users/email.js';
 import type { PasswordOwner } from '../../users/user.service.js';
 
 /** The input of an address change. */
 export interface EmailChange extends SessionClient {
   readonly email: string;
-  readonly password: string;
+  /** Required if the user has a password. */
+  readonly password?: string;
 }
 
 /** A requested change, stored until its mails are written. */
@@ -26,7 +28,7 @@ export class EmailChangeService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      'users' | 'passwordProof' | 'emailOwnership' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'sessions'
+      'users' | 'freshness' | 'emailOwnership' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'sessions'
     >,
   ) {
     kernel.backgroundJobs.handle<RequestedChange>('email change', (requested, em) => this.#mail(requested, em));
@@ -36,11 +38,12 @@ export class EmailChangeService {
    * Mails a link to the new address and a notice to the old one. If the new address belongs to another account, no link
    * is mailed; the answer is the same.
    *
-   * @param caller the session of the access token; it must still be live
+   * @param caller the claims of the access token; its session must still be live
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable
+   * @throws reauthentication_required, second_factor_required for a user without a password
    */
-  async request(caller: SessionReference, { email, password, ...client }: EmailChange): Promise<void> {
-    const user = await this.kernel.passwordProof.check(caller, password, client);
+  async request(caller: TokenClaims, { email, password, ...client }: EmailChange): Promise<void> {
+    const user = await this.kernel.freshness.confirm(caller, { password }, client);
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
       throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is already your address'] }] });
     }

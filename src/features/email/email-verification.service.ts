@@ -178,6 +178,7 @@ export class EmailVerificationService {
     if (isChange && !(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {
+      await this.kernel.accounts.recordCredentialChange(user, em); // challenges and codes of the old address are void
       // Links that were mailed to the old address must not work any more.
       await this.kernel.oneTimeKeys.revokeAll(user, em);
       await this.kernel.signUps.invalidateAll(email, em);

@@ -7,6 +7,6 @@ export const emailMethods = ({ call }: ClientCalls) => ({
     call<void>('POST', '/registration/verification/resend', { body: to }),
 
   /** Mails a link to the new address. It becomes the user's when the link is opened. */
-  changeEmail: (to: { readonly email: string; readonly password: string }) =>
+  changeEmail: (to: { readonly email: string; readonly password?: string }) =>
     call<void>('POST', '/email/change', { body: to, isBearer: true }),
 });

@@ -30,10 +30,10 @@ export function createPasswordChangeController(
       body: {
         input: PasswordChangeInput,
         fields: { newPassword: newPasswordSchema(settings) },
-        required: settings.oldPasswordFieldEnabled ? ['oldPassword'] : [],
       },
       answers: { 200: tokenAnswer('The tokens of the new session.', settings) },
       errors: [ErrorCode.IncorrectCredentials],
+      isFresh: true,
       isLimited: true,
       isIssuingTokens: true,
     })

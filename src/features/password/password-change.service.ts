@@ -6,6 +6,7 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
+import type { TokenClaims } from '../../tokens/claims.js';
 import type { SessionContext } from '../../tokens/session-context.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
@@ -13,7 +14,7 @@ import type { PasswordOwnerFacts } from '../../users/password-policy.js';
 
 /** The input of a password change. */
 export interface PasswordChange extends SessionClient {
-  /** Ignored if OLD_PASSWORD_FIELD_ENABLED is false. */
+  /** Ignored if OLD_PASSWORD_FIELD_ENABLED is false, or the user has no password. */
   readonly oldPassword?: string;
   readonly newPassword: string;
 }
@@ -28,6 +29,7 @@ export class PasswordChangeService {
       | 'accounts'
       | 'hasher'
       | 'passwordProof'
+      | 'freshness'
       | 'oneTimeKeys'
       | 'mails'
       | 'sessions'
@@ -44,12 +46,15 @@ export class PasswordChangeService {
    * false) and opens a new one, in one transaction. Guesses at the old password are limited per session, like failed
    * logins.
    *
-   * @param caller the session of the access token; it must still be live
+   * A user without a password needs no old one, but a fresh session.
+   *
+   * @param caller the claims of the access token; its session must still be live
+   * @throws reauthentication_required, second_factor_required for a user without a password
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable, and
    * errors of hooks
    * @throws second_factor_required if the password was changed and a gate requires a second factor
    */
-  async change(caller: SessionReference, change: PasswordChange): Promise<Tokens> {
+  async change(caller: TokenClaims, change: PasswordChange): Promise<Tokens> {
     return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
   }
 
@@ -60,14 +65,15 @@ export class PasswordChangeService {
     return [...missing, ...(await this.kernel.passwordPolicy.fieldErrors('newPassword', newPassword, owner))];
   }
 
-  async #change(caller: SessionReference, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
+  async #change(caller: TokenClaims, { oldPassword, newPassword, ...client }: PasswordChange): Promise<Tokens> {
     const context = await this.kernel.sessions.contextOf(caller); // first, so that only a live session can guess
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
-    const faults = await this.faults({ oldPassword, newPassword }, user);
+    if (!user.passwordHash) await this.kernel.freshness.assert(caller);
+    const faults = await this.faults({ oldPassword: user.passwordHash ? oldPassword : '', newPassword }, user);
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
-    if (this.kernel.settings.oldPasswordFieldEnabled)
-      await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
-    const signIn = await this.#begin(user, { ...context, session: caller.session, sub: caller.sub }, client);
+    const isProved = this.kernel.settings.oldPasswordFieldEnabled && Boolean(user.passwordHash);
+    if (isProved) await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
+    const signIn = await this.#begin(user, { ...context, session: caller.session, sub: caller.sub, isProved }, client);
     const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return tokensOf(await this.kernel.database.transaction((em) => this.#replace(caller, user, next, signIn, em)));
   }
@@ -76,9 +82,12 @@ export class PasswordChangeService {
    * The new session continues the caller's: proofs from there still count. The old password is a fresh proof, unless
    * the caller's session has a second factor: then a password alone must not make it fresh.
    */
-  #begin(user: BaseUser, caller: SessionReference & SessionContext, client: SessionClient): Promise<BegunSignIn> {
+  #begin(
+    user: BaseUser,
+    { isProved, ...caller }: SessionReference & SessionContext & { readonly isProved: boolean },
+    client: SessionClient,
+  ): Promise<BegunSignIn> {
     const { amr, authTime } = caller;
-    const isProved = this.kernel.settings.oldPasswordFieldEnabled;
     const proved = isProved ? [...new Set([...amr, 'pwd'])] : amr;
     const isFresh = isProved && !amr.includes('mfa');
     const proof = { amr: proved, authTime: isFresh ? undefined : authTime };
