@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import express from 'express';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Fresh } from '../../src/index.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
@@ -12,10 +13,16 @@ const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 /** A page with the client on it, and a clock that can be moved. */
 const PAGE = `<!doctype html><title>tab</title><script type="module">
   import { AuthClient } from '/client/index.js';
+  import { stepUp } from '/client/step-up.js';
   const now = Date.now.bind(Date);
   window.offset = 0;
   Date.now = () => now() + window.offset;
-  window.client = new AuthClient();
+  window.asked = 0;
+  window.client = new AuthClient().extend(stepUp(async (required, auth) => {
+    window.asked++;
+    await auth.reauthenticate({ password: '${PASSWORD}' });
+    return true;
+  }));
 </script>`;
 
 const EMAIL = 'tabs@example.com';
@@ -30,6 +37,8 @@ let isSlow: boolean;
 let holds: Promise<void>[];
 /** The number of refreshes that the server has not answered yet. */
 let pending: number;
+/** Whether the server asks for a second factor. */
+let isChallenging: boolean;
 
 beforeEach(async () => {
   app = await createTestApp({
@@ -44,6 +53,15 @@ beforeEach(async () => {
         holdBack(response, holds.shift() ?? (isSlow ? anyTime() : Promise.resolve()));
         next();
       });
+      server.post('/auth/login', (_request, response, next) => {
+        if (!isChallenging) return next();
+        const members = { challenge: 'c'.repeat(43), methods: ['totp'], expires_in: 300 };
+        response
+          .status(401)
+          .json({ code: 'second_factor_required', detail: 'A second factor is required.', ...members });
+      });
+      server.get('/payout', (request, response, next) => app.auth.requireAuth(Fresh('10m'))(request, response, next));
+      server.get('/payout', (_request, response) => void response.json({ isPaid: true }));
       server.get('/tab', (_request, response) => void response.type('html').send(PAGE));
     },
   });
@@ -51,6 +69,7 @@ beforeEach(async () => {
   holds = [];
   pending = 0;
   isSlow = false;
+  isChallenging = false;
   app.auth.events.on('session.refreshed', ({ session }) => refreshed.push(session));
   browser = await launchChromium('app.test', Number(new URL(app.url).port));
   context = await browser.newContext();
@@ -132,6 +151,42 @@ describe('tabs of one browser', () => {
     for (const tab of tabs) expect(await ask(tab)).toBe(401);
     expect(await context.cookies()).toEqual([]);
     expect(refreshed).toEqual([]);
+  });
+
+  test('keep their state while one of them is challenged for a second factor', async () => {
+    await app.signedUp(EMAIL);
+    const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
+    const challenge = () =>
+      first.evaluate(
+        `client.login({ email: '${EMAIL}', password: '${PASSWORD}' }).catch(({ challenge }) => challenge)`,
+      );
+    await Promise.all([first, second].map((tab) => tab.evaluate('client.restore()')));
+    isChallenging = true;
+    expect(await challenge()).toBe('c'.repeat(43));
+    expect([await status(first), await status(second)]).toEqual(['signed-out', 'signed-out']);
+    isChallenging = false;
+    await signIn(second);
+    for (const tab of [first, second]) await become(tab, 'signed-in');
+    isChallenging = true;
+    expect(await challenge()).toBe('c'.repeat(43));
+    await expire([first, second], { tabsKnow: true });
+    expect(await Promise.all([ask(first), ask(second)])).toEqual([200, 200]);
+    expect([await status(first), await status(second)]).toEqual(['signed-in', 'signed-in']);
+    expect([refreshed.length, app.events]).toEqual([1, []]);
+  });
+
+  test('share a newer proof of the user, so that only one asks for it', async () => {
+    await app.signedUp(EMAIL);
+    const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
+    await signIn(first);
+    for (const tab of [first, second]) await become(tab, 'signed-in');
+    app.clock.advance('11m');
+    const pay = `client.fetch('/payout').then(({ status }) => status)`;
+    expect(await first.evaluate(`Promise.all([${pay}, ${pay}, ${pay}])`)).toEqual([200, 200, 200]);
+    await second.waitForFunction(`client.state.claims.auth_time > client.state.claims.session_iat`);
+    expect(await second.evaluate(pay)).toBe(200);
+    expect(await Promise.all([first, second].map((tab) => tab.evaluate('asked')))).toEqual([1, 0]);
+    expect([refreshed.length, app.events]).toEqual([1, []]);
   });
 
   test('are all signed out with a reason when the session is ended elsewhere', async () => {
