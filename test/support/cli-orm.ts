@@ -1,5 +1,7 @@
 import { type EntityClass, MikroORM } from '@mikro-orm/postgresql';
+import { totpModule } from '../../src/features/totp/index.js';
 import { type BaseUser, createAuthEntities } from '../../src/index.js';
+import type { AuthModule } from '../../src/module-kit.js';
 import { notesModule } from './notes.module.js';
 import { Anywhere, Legacy, Narrow, Numbered, Roleless, Staff, TenantMember } from './odd-users.js';
 import { AppUser, Organization } from './users.js';
@@ -14,10 +16,21 @@ const options = {
 };
 
 export default options;
-export const withNotes = {
-  ...options,
-  entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules: [notesModule] })],
+/** A module that has a command with the name of one of the library. */
+const purging: AuthModule = {
+  name: 'purging',
+  commands: [{ name: 'sessions forget', description: '', run: async () => {} }],
+  create: () => ({}),
 };
+
+/** An app with a module. A function, because it reads the variables of the command that is running. */
+const withModule = (module: AuthModule) => () => ({
+  ...options,
+  entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules: [module] })],
+});
+export const withNotes = withModule(notesModule);
+export const withTotp = withModule(totpModule as AuthModule);
+export const withPurging = withModule(purging);
 export const promised = Promise.resolve(options);
 export const make = () => options;
 export const makeLater = async () => options;

@@ -161,12 +161,29 @@ export const notesModule: AuthModule<NotesSettings> & { closed: number } = {
     }),
   ],
   migrations: [{ name: 'Notes_1', class: AddNotes }],
+  commands: [
+    {
+      name: 'notes list',
+      description: 'Lists the notes of a user.',
+      options: [
+        { flags: '--user <id or e-mail>', description: 'the user', isRequired: true },
+        { flags: '--only-count', description: 'print how many there are' },
+      ],
+      async run({ auth, options, findUser, print }) {
+        const { notes } = auth as { readonly notes: NotesService };
+        const texts = await notes.list(String(await findUser(String(options['user']))));
+        if (options['onlyCount']) print(String(texts.length));
+        else for (const text of texts) print(text);
+      },
+    },
+  ],
   create(kernel, settings) {
     const notes = kernel.make(NotesService, { ...kernel, notes: settings });
     const sweep = new TableSweep(kernel.database, Table.named(kernel.orm, 'Note'), { since: 'expiresAt' });
     return {
       controllers: [createNotesController(notes, kernel.prefix)],
       sweeps: { notes: sweep },
+      api: { notes },
       close: async () => {
         notesModule.closed++;
       },
