@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ErrorCode } from '../../src/index.js';
+import { createAuthEntities, ErrorCode } from '../../src/index.js';
 import type { OpenApiDocument, OpenApiOperation } from '../../src/openapi/index.js';
 import { documentOf, operationsOf } from '../support/documented-app.js';
 import { PUBLIC_URL } from '../support/mail-app.js';
 import { manual } from '../support/manual.js';
+import { OPTIONAL_MODULES } from '../support/shipped-modules.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
+import { AppUser, Organization } from '../support/users.js';
 
 /** The rows of the two tables of endpoints: request, required input, answer. */
 const rows = [...manual.matchAll(/^\| (`(?:GET|POST|PATCH|DELETE)\b[^|]*) \|([^|]*)\|([^|]*)\|([^|]*)\|$/gm)].map(
@@ -17,9 +19,12 @@ let schemas: OpenApiDocument['components']['schemas'];
 let described: { readonly name: string; readonly operation: OpenApiOperation }[];
 beforeAll(async () => {
   const settings = { publicUrl: PUBLIC_URL, invitations: true };
-  app = await createTestApp({ settings });
+  const orm = {
+    entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules: OPTIONAL_MODULES })],
+  };
+  app = await createTestApp({ settings, orm });
   const changes = { emailVerification: 'mandatory', emailVerifiedRedirect: 'https://app.example.com/' } as const;
-  mandatory = await createTestApp({ settings: { ...settings, ...changes }, database: app.database });
+  mandatory = await createTestApp({ settings: { ...settings, ...changes }, database: app.database, orm });
   const documents = [app, mandatory].map((each) => documentOf(each));
   schemas = Object.assign({}, ...documents.map(({ components }) => components.schemas));
   described = documents

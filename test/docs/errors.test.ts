@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ERRORS } from '../../src/error-table.js';
-import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { pages } from '../support/manual.js';
+import { pageWithModules, SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { createTestApp } from '../support/test-app.js';
 
 const page = pages.get('docs/errors.md') ?? '';
-const rows = [...page.matchAll(/^\| `(\w+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|/gm)];
+const rows = [...pageWithModules('errors').matchAll(/^\| `(\w+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|/gm)];
 
 test('the tables of errors have each code once, with its status, cause and advice', () => {
-  const all = Object.assign({}, ERRORS, ...STANDARD_MODULES.map(({ errors }) => errors));
+  const all = Object.assign({}, ERRORS, ...SHIPPED_MODULES.map(({ errors }) => errors));
   const documented = rows.map(([, code = '', status]) => [code, Number(status)]);
   const expected = Object.entries<{ status: number }>(all).map(([code, { status }]) => [code, status]);
   expect(documented.sort()).toEqual(expected.sort());

@@ -6,11 +6,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { defaultPage, PAGE_NAMES } from '../../src/http/pages/default-pages.js';
 import { settingsFromEnv } from '../../src/index.js';
 import type { MailWords } from '../../src/mail/mail-words.js';
-import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { createMailApp, type MailApp, PUBLIC_URL } from '../support/mail-app.js';
 import { blocksOf, pages, rowsOf } from '../support/manual.js';
 import { ManualApp } from '../support/manual-app.js';
+import { MODULE_PAGES, OPTIONAL_MODULES, SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { SECRET } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 
@@ -130,10 +130,12 @@ describe('docs/accounts-by-mail.md', () => {
 });
 
 describe('docs/mails.md', () => {
-  const rows = rowsOf('mails');
+  const ofModules = OPTIONAL_MODULES.flatMap(({ mails = {} }) => Object.keys(mails).map((name) => `\`${name}\``));
+  const onPages = MODULE_PAGES.flatMap(rowsOf).filter(([name = '']) => ofModules.includes(name));
+  const rows = [...rowsOf('mails'), ...onPages];
 
   test('has each mail and page, with the data that its template uses', () => {
-    const mails: Record<string, MailWords> = Object.assign({}, ...STANDARD_MODULES.map(({ mails: words }) => words));
+    const mails: Record<string, MailWords> = Object.assign({}, ...SHIPPED_MODULES.map(({ mails: words }) => words));
     const templates = new Map([
       ...Object.entries(mails).map(([name, { action, hint, ...words }]) => {
         const link = action || hint ? 'it.link' : '';

@@ -5,10 +5,10 @@ import { currentIdentity } from '../../src/http/refresh-cookie-identity.js';
 import { SettingsError, settingsFromEnv } from '../../src/index.js';
 import { settingNames } from '../../src/settings/settings.js';
 import { variableOf } from '../../src/settings/settings-from-env.js';
-import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { generateKeys } from '../../src/tokens/generate-keys.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { pages } from '../support/manual.js';
+import { OPTIONAL_MODULES, pageWithModules, SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { SECRET } from '../support/test-app.js';
 
 type Variables = Record<string, string>;
@@ -20,7 +20,7 @@ const privatePem = 'privateKey' in PAIR ? PAIR.privateKey : '';
 const publicPem = 'publicKey' in OTHER_PAIR ? OTHER_PAIR.publicKey : '';
 
 /** The rows of docs/settings.md that begin with a variable. */
-const rows = [...(pages.get('docs/settings.md') ?? '').matchAll(/^\| `(JWT_ALLAUTH_\w+)` \|(.*)\|(.*)\|(.*)\|$/gm)].map(
+const rows = [...pageWithModules('settings').matchAll(/^\| `(JWT_ALLAUTH_\w+)` \|(.*)\|(.*)\|(.*)\|$/gm)].map(
   ([, variable = '', initial = '', values = '', meaning = '']) => ({
     variable,
     property: propertyOf(variable),
@@ -31,7 +31,7 @@ const rows = [...(pages.get('docs/settings.md') ?? '').matchAll(/^\| `(JWT_ALLAU
 );
 
 function propertyOf(variable: string): string {
-  return settingNames(STANDARD_MODULES).find((name) => variableOf(name) === variable) ?? variable;
+  return settingNames(SHIPPED_MODULES).find((name) => variableOf(name) === variable) ?? variable;
 }
 
 /** Other settings that a value of a setting requires. */
@@ -57,7 +57,7 @@ function take(variable: string, value: string, env: Variables = { NODE_ENV: 'dev
   const all: Variables = { ...REQUIRED, ...env, ...Object.fromEntries(others), [variable]: value };
   const given = Object.fromEntries(Object.entries(all).filter(([, text]) => text !== ''));
   try {
-    return { settings: settingsFromEnv(given) as unknown as Record<string, unknown> };
+    return { settings: settingsFromEnv(given, OPTIONAL_MODULES) as unknown as Record<string, unknown> };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     return { fault: error.faults.find(({ setting }) => setting === variable)?.message };
@@ -83,6 +83,8 @@ const SAMPLES: readonly (readonly [kind: RegExp, good: readonly string[], bad: r
   [/^list of origins$/, ['https://app.example.com,capacitor://localhost'], ['https://app.example.com/path']],
   [/^limits$/, ['off', '5/1h/account,50/1h/ip,3/1m/account+ip'], ['5', '5/1h', '5/1h/user']],
   [/^limits with the scope `ip`$/, ['off', '5/1h/ip,50/1d/ip'], ['5/1h/account']],
+  [/^limits with the scope `account`$/, ['5/1h/account,50/1d/account'], ['off', '5/1h/ip']],
+  [/^text without a colon$/, ['Example'], ['Example: Shop']],
   [/^URL$/, ['https://app.example.com/path', 'http://127.0.0.1:3000'], ['app', 'ftp://a.b', 'https://a:b@c.de']],
   [/^`smtp:\/\/` or `smtps:\/\/` URL$/, ['smtp://mail.test', 'smtps://user:password@mail.test'], ['https://mail.test']],
   [/^address, or name and `<address>`$/, ['a@example.com', 'Example <a@example.com>'], ['Example']],
@@ -95,7 +97,7 @@ const NUMBER = /^number, `(\d+)`(?: or more| to `(\d+)`)$/;
 const ENUMERATION = /^`[\w-]+`(, `[\w-]+`)+$/;
 
 test('there is a row for each setting, and no other', () => {
-  const variables = settingNames(STANDARD_MODULES)
+  const variables = settingNames(SHIPPED_MODULES)
     .filter((name) => name !== 'development')
     .map(variableOf);
   expect(rows.map(({ variable }) => variable).sort()).toEqual([...variables].sort());
@@ -111,7 +113,7 @@ test('the meaning in each row is made of sentences, and names other settings by 
 
 describe.each(rows)('$variable', ({ variable, property, initial, values }) => {
   test('has the default that the page states', () => {
-    const defaults = settingsFromEnv({ ...REQUIRED, NODE_ENV: 'production' });
+    const defaults = settingsFromEnv({ ...REQUIRED, NODE_ENV: 'production' }, OPTIONAL_MODULES);
     const effective: Record<string, unknown> = {
       refreshTokenTransport: defaults.refreshTokenAsCookie ? 'cookie' : 'body',
       refreshTokenCookieName: currentIdentity(defaults).name,

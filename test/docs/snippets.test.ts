@@ -328,6 +328,8 @@ describe('the app of the README, built from an empty folder', () => {
     ['sign-in', 'signIn'],
     ['set-up-totp', 'setUpTotp'],
     ['visits/visits.client', 'createAuth', 'visitsMethods'],
+    ['second-factor', 'authEntities', 'migrations', 'settings'],
+    ['visits/visits.command', 'addVisitCommand'],
   ])('has a %s snippet that compiles and exports the names that it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`))).sort()).toEqual(names.sort());
   });

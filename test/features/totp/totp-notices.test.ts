@@ -11,7 +11,7 @@ afterAll(() => app.close());
 
 test('each change is mailed, recorded in the audit log and emitted, and a rolled back one is not', async () => {
   const emitted: string[] = [];
-  app.auth.events.onAny((name) => name.startsWith('mfa.') && emitted.push(name));
+  app.auth.events.onAny((name, _) => name.startsWith('mfa.') && emitted.push(name));
   const email = 'ada@example.com';
   const client = await app.signedUp(email);
   const { recoveryCodes, next } = await enrol(app, client);
