@@ -49,24 +49,28 @@ export class SessionProofs {
    * Adds a new proof to a session: joins its `amr` and moves its `authTime`. The refresh token stays valid, and the
    * tokens of the next rotation have the new values.
    *
+   * @param em the transaction. Default: a new one
    * @returns the new context of the session
    * @throws token_not_valid if the session has ended or its user is not active; incorrect_credentials if the user's
    * credentials have changed since the epoch was read
    */
-  async add(caller: SessionReference, proof: SessionProof): Promise<SessionContext> {
-    const { database, sessionEndings, sessionStore, users, journal } = this.kernel;
-    const user = users.keyOf(caller.sub);
-    const proved = await database.transaction(async (em) => {
-      await sessionEndings.lockUser(user, em); // a parallel change of credentials has committed, or waits
-      const context = await sessionStore.prove({ id: caller.session, user, at: this.#now, ...proof }, em);
-      if (!context) return undefined;
-      const event = { session: caller.session, user: caller.sub, amr: context.amr };
-      await journal.record([['session.reauthenticated', event]], em);
-      return context;
-    });
+  async add(caller: SessionReference, proof: SessionProof, em?: EntityManager): Promise<SessionContext> {
+    const add = (own: EntityManager) => this.#add(caller, proof, own);
+    const proved = await (em ? add(em) : this.kernel.database.transaction(add));
     if (proved) return proved;
-    await this.accountOf(caller);
+    await this.accountOf(caller, em);
     throw authError('incorrect_credentials');
+  }
+
+  async #add(caller: SessionReference, proof: SessionProof, em: EntityManager): Promise<SessionContext | undefined> {
+    const { sessionEndings, sessionStore, users, journal } = this.kernel;
+    const user = users.keyOf(caller.sub);
+    await sessionEndings.lockUser(user, em); // a parallel change of credentials has committed, or waits
+    const context = await sessionStore.prove({ id: caller.session, user, at: this.#now, ...proof }, em);
+    if (!context) return undefined;
+    const event = { session: caller.session, user: caller.sub, amr: context.amr };
+    await journal.record([['session.reauthenticated', event]], em);
+    return context;
   }
 
   get #now(): Date {

@@ -2,7 +2,6 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
 import type { TokenClaims } from '../../tokens/claims.js';
 import type { UserId } from '../../users/base-user.entity.js';
-import type { Freshness } from './freshness.js';
 import { createRecoveryCodes, hashOfRecoveryCode } from './recovery-codes.js';
 import type { MfaMode, TotpSettings } from './totp.settings.js';
 import { totpError } from './totp-errors.js';
@@ -32,9 +31,10 @@ export class MfaService {
       | 'sessionStore'
       | 'oneTimeKeys'
       | 'secondFactors'
+      | 'freshness'
       | 'mails'
       | 'journal'
-    > & { readonly freshness: Freshness; readonly totp: TotpSettings; readonly totpStore: TotpStore },
+    > & { readonly totp: TotpSettings; readonly totpStore: TotpStore },
   ) {}
 
   /** The second factors of a user. */
@@ -114,12 +114,11 @@ export class MfaService {
 
   /** Runs a change of a fresh caller, in a transaction that has locked the user's row and the session. */
   async #change<T>(claims: TokenClaims, work: (user: UserId, em: EntityManager) => Promise<T>): Promise<T> {
-    const { freshness, users, database, sessions, sessionEndings } = this.kernel;
-    await freshness.assert(claims);
+    const { freshness, users, database, sessionEndings } = this.kernel;
     const user = users.keyOf(claims.sub);
     return database.transaction(async (em) => {
       await sessionEndings.lockUser(user, em);
-      await sessions.assertLive(claims, em);
+      await freshness.assert(claims, em);
       return work(user, em);
     });
   }

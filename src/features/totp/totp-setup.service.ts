@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { renderSVG } from 'uqr';
+import { toSeconds } from '../../clock.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
@@ -7,7 +8,6 @@ import type { TokenClaims } from '../../tokens/claims.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
 import type { PasswordOwner } from '../../users/user.service.js';
-import type { Freshness } from './freshness.js';
 import type { MfaFailures } from './mfa-failures.js';
 import { AMR } from './mfa-verification.service.js';
 import { createRecoveryCodes, hashOfRecoveryCode } from './recovery-codes.js';
@@ -50,12 +50,14 @@ export class TotpSetupService {
       | 'signIn'
       | 'challenges'
       | 'secondFactors'
+      | 'freshness'
+      | 'sessionStore'
+      | 'sessionProofs'
       | 'mails'
       | 'journal'
       | 'clock'
       | 'settings'
     > & {
-      readonly freshness: Freshness;
       readonly totp: TotpSettings;
       readonly totpStore: TotpStore;
       readonly mfaFailures: MfaFailures;
@@ -120,13 +122,23 @@ export class TotpSetupService {
   }
 
   async #confirm(claims: TokenClaims, { code, revokeOthers }: TotpConfirmation, em: EntityManager): Promise<string[]> {
-    const { users, sessions, sessionEndings } = this.kernel;
+    const { users, sessions, sessionEndings, freshness } = this.kernel;
     const user = users.keyOf(claims.sub);
     await sessionEndings.lockUser(user, em);
-    await sessions.assertLive(claims, em);
+    await freshness.assert(claims, em);
     const recoveryCodes = await this.#enable(user, code, em);
     if (revokeOthers) await sessions.revokeOthers(claims, { em, reason: 'factor-change' });
+    await this.#prove(claims, user, em);
     return recoveryCodes;
+  }
+
+  /** The first code is a proof of the second factor, for the caller's session. */
+  async #prove(claims: TokenClaims, user: UserId, em: EntityManager): Promise<void> {
+    const { sessionStore, sessionProofs, clock } = this.kernel;
+    const owner = await sessionStore.findOwner(user, em);
+    if (!owner) throw authError('incorrect_credentials');
+    const { credentialEpoch } = owner;
+    await sessionProofs.add(claims, { amr: AMR.totp_setup, authTime: toSeconds(clock.now()), credentialEpoch }, em);
   }
 
   /**

@@ -1,7 +1,6 @@
 import { Table } from '../../database/table.js';
 import { TableSweep } from '../../database/table-sweep.js';
 import type { AuthModule } from '../../module.js';
-import type { Freshness } from './freshness.js';
 import { createMfaController } from './mfa.controller.js';
 import { MfaService } from './mfa.service.js';
 import { mfaResetCommand } from './mfa-command.js';
@@ -39,8 +38,7 @@ export const totpModule: AuthModule<TotpSettings> = {
   create(kernel, settings) {
     const { make, database, orm, http } = kernel;
     const totpStore = new TotpStore(kernel);
-    const freshness: Freshness = { assert: (claims) => kernel.sessions.assertLive(claims) };
-    const parts = { ...kernel, freshness, totp: settings, totpStore, mfaFailures: new MfaFailures(kernel) };
+    const parts = { ...kernel, totp: settings, totpStore, mfaFailures: new MfaFailures(kernel) };
     const own = { ...parts, totpProofs: new TotpProofs(parts) };
     const mfa = make(MfaService, own);
     const totpSetup = make(TotpSetupService, own);

@@ -105,7 +105,7 @@ describe('a set-up', () => {
 });
 
 describe('a confirmation', () => {
-  test('answers ten recovery codes', async () => {
+  test('answers ten recovery codes, and the session has the second factor from its next refresh on', async () => {
     const client = await app.signedUp(email());
     const before = claimsOf(client.access);
     expect(before.amr).toEqual(['pwd']);
@@ -115,6 +115,9 @@ describe('a confirmation', () => {
     expect(answer.body.recoveryCodes).toHaveLength(10);
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.cookie).toBeUndefined();
+    await client.refresh();
+    expect(claimsOf(client.access)).toMatchObject({ session: before.session, amr: ['pwd', 'otp', 'mfa'] });
+    expect(claimsOf(client.access).auth_time).toBe(before.auth_time + 20);
   });
 
   test('ends the other sessions of the user, unless it is asked not to', async () => {
@@ -141,7 +144,7 @@ describe('a confirmation', () => {
     const client = await app.signedUp(email());
     const { body } = await client.send('POST', '/auth/mfa/totp/setup', {}, client.bearer);
     app.clock.advance(3600);
-    await client.login(`setup${count}@example.com`); // access tokens are shorter than that
+    await client.login(`setup${count}@example.com`); // the session is not fresh any more
     const code = totpCode(body.secret, app.clock.now());
     const late = await client.send('POST', '/auth/mfa/totp/confirm', { code }, client.bearer);
     expectProblem(late, 400, 'code_not_valid');
@@ -209,7 +212,7 @@ describe('a confirmation', () => {
     const both = await Promise.all(
       [1, 2].map(() => client.send('POST', '/auth/mfa/totp/confirm', { code }, client.bearer)),
     );
-    expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+    expect(both.map(({ body: { code: refusal } }) => refusal).sort()).toEqual(['second_factor_required', undefined]);
   });
 
   test('does not confirm a secret that another request has set up meanwhile', async () => {
