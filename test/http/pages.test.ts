@@ -114,7 +114,7 @@ describe('the colours of the pages', () => {
 
 describe.each(Object.keys(WORDS))('the mail %s', (name) => {
   const link = 'https://app.example.com/auth/x/KEY';
-  const data = { app: 'app.example.com', link, expiresIn: '3 days', newEmail: 'new@example.com' };
+  const data = { app: 'app.example.com', link, expiresIn: '3 days', newEmail: 'new@example.com', code: 'ABCD-EFGH' };
 
   test('has a subject, a text and an HTML part, with the same link in both', () => {
     const mail = new MailTemplates(settings(), WORDS).render(name, data);

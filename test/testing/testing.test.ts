@@ -53,6 +53,21 @@ async function start(options: Partial<TestAppOptions<Writer>> = {}): Promise<Tes
   });
 }
 
+test('a user is signed in as old and as strong as the test says', async () => {
+  const app = await start();
+  onTestFinished(() => app.close());
+  const user = await app.createUser();
+  const claimsOf = async (...how: Parameters<typeof app.signIn>) => {
+    const { claims } = await app.auth.authenticate((await app.signIn(...how)).access);
+    return { amr: claims['amr'], authTime: claims['auth_time'] };
+  };
+  const now = app.clock.now() / 1000;
+  expect(await claimsOf(user)).toEqual({ amr: [], authTime: now });
+  expect(await claimsOf(user, { amr: ['pwd', 'mfa'] })).toEqual({ amr: ['pwd', 'mfa'], authTime: now });
+  expect(await claimsOf(user, { authTime: now - 601 })).toEqual({ amr: [], authTime: now - 601 });
+  expect(await claimsOf(user, { authTime: new Date(now * 1000 - 500) })).toEqual({ amr: [], authTime: now - 1 });
+});
+
 test('an app that signs with a key pair needs no secret', async () => {
   const { privateKey } = generateKeyPairSync('ec', {
     namedCurve: 'P-256',

@@ -34,7 +34,7 @@ async function passwordless(): Promise<{ client: TestClient; email: string; anot
 /** The code in the newest of so many mails. */
 async function codeIn(email: string, mails = 1): Promise<string> {
   const mail = (await app.mailsTo(email, mails)).at(-1);
-  expect(mail?.subject).toBe('Your code for accounts.test');
+  expect(mail?.subject).toBe('Confirm that it is you');
   const [code = ''] = mail?.text?.match(/\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b/) ?? [];
   expect(code).not.toBe('');
   expect(mail?.html).toContain(code);
