@@ -23,6 +23,13 @@ const refuse = async () => {
   throw authError('permission_denied');
 };
 
+const setHook = (decision: () => Promise<void>) => {
+  hook = decision;
+};
+const setGate = (decision: () => Promise<void>) => {
+  gate = decision;
+};
+
 const gated: AuthModule = { name: 'gated', create: () => ({ gates: [{ check: async () => gate() }] }) };
 const codes = (isRequired = false) =>
   codesModule({ isRequired, afterCheck: (em) => afterCheck(em), atChallenge: (user) => atChallenge(user) });
@@ -158,6 +165,16 @@ describe('a sign-in of a user with a second factor', () => {
     const { email } = await owner();
     atChallenge = async (id) => void (await query('delete from app_user where id = $1', [id]));
     expectProblem(await app.client().login(email), 401, 'incorrect_credentials');
+  });
+
+  test('that a hook or a gate refuses is refused as such, without a challenge', async () => {
+    const { email, challenges } = await owner();
+    for (const decide of [setHook, setGate]) {
+      decide(refuse);
+      expectProblem(await app.client().login(email), 403, 'permission_denied');
+      decide(async () => {});
+    }
+    expect(await challenges()).toEqual([]);
   });
 
   test('needs no second factor if the user has none, or only one that the app does not ask for', async () => {
@@ -337,19 +354,9 @@ describe('wrong answers', () => {
 });
 
 describe('nothing is used up or counted', () => {
-  test.each<[by: string, decide: (decision: () => Promise<void>) => void]>([
-    [
-      'the hook of the app',
-      (decision) => {
-        hook = decision;
-      },
-    ],
-    [
-      'a gate',
-      (decision) => {
-        gate = decision;
-      },
-    ],
+  test.each([
+    ['the hook of the app', setHook],
+    ['a gate', setGate],
   ])('if %s refuses the second half, however often', async (_by, decide) => {
     const person = await owner();
     const challenge = await person.login();

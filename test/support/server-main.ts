@@ -3,9 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Authorized, CurrentUser, createExpressServer, Get, JsonController, useContainer } from 'routing-controllers';
 import { Container, Service } from 'typedi';
-import { createAuthEntities, createJwtAllauth, Principal } from '../../src/index.js';
+import { totpModule } from '../../src/features/totp/index.js';
+import { createJwtAllauth, Principal } from '../../src/index.js';
 import { CheapHasher } from './cheap-hasher.js';
-import { AppUser, Organization } from './users.js';
+import { codesModule, entitiesWith } from './codes.module.js';
 
 useContainer(Container);
 
@@ -20,10 +21,10 @@ class WhoamiController {
 }
 
 /** A server process of the app: it receives its settings as JSON, and sends its parent the port. */
-const { databaseUrl, settings } = JSON.parse(process.argv[2] ?? '{}');
+const { databaseUrl, settings, hasFactors } = JSON.parse(process.argv[2] ?? '{}');
 const orm = await MikroORM.init({
   clientUrl: databaseUrl,
-  entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })],
+  entities: entitiesWith(...(hasFactors ? [codesModule(), totpModule] : [])),
 });
 const auth = await createJwtAllauth({ orm, settings, services: [CheapHasher] });
 const server = createExpressServer(auth.serverOptions({ controllers: [WhoamiController] })).listen(

@@ -6,9 +6,17 @@ import { secrets } from './secrets.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/test/support/server-main.js', import.meta.url));
 
-/** A second server of the same app in its own process, as behind a load balancer. */
-export async function startServerProcess(databaseUrl: string, settings: SettingsInput) {
-  const child = fork(MAIN, [JSON.stringify({ databaseUrl, settings })], { silent: true });
+/**
+ * A second server of the same app in its own process, as behind a load balancer.
+ *
+ * @param more `hasFactors`: it has the second factors of `codes.module.ts` and of `jwt-allauth/totp`
+ */
+export async function startServerProcess(
+  databaseUrl: string,
+  settings: SettingsInput,
+  more: { readonly hasFactors?: boolean } = {},
+) {
+  const child = fork(MAIN, [JSON.stringify({ databaseUrl, settings, ...more })], { silent: true });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => secrets.saw('the output of a server process', String(chunk)));
   }
