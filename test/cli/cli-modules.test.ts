@@ -112,6 +112,7 @@ describe('mfa reset', () => {
     await enrol(app, client);
     const other = await app.signedUp('kept@example.com');
     await enrol(app, other);
+    await app.mailsTo('lost@example.com', 1); // the notice of the set-up has been sent
     expect(await run('--user', 'Lost@example.com')).toEqual({
       code: 0,
       stdout: 'the authenticator app was removed, and all sessions of the user were revoked\n',
@@ -121,8 +122,8 @@ describe('mfa reset', () => {
     expect((await app.client().login('lost@example.com')).status).toBe(200);
     expect((await app.client().login('kept@example.com')).body.code).toBe('second_factor_required');
     // A command sends no mails: the servers do.
-    const waiting = await app.database.pool.query('select recipient from auth_outbox_mail');
-    expect(waiting.rows).toEqual([{ recipient: 'lost@example.com' }]);
+    const waiting = await app.database.pool.query('select recipient from auth_outbox_mail where attempts = 0');
+    expect(waiting.rows).toContainEqual({ recipient: 'lost@example.com' });
 
     const again = { code: 1, stdout: '', stderr: 'jwt-allauth: the user has no authenticator app\n' };
     expect(await run('--user', claimsOf(client.access).sub)).toEqual(again);
