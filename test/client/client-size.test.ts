@@ -1,11 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 
-test('the client has the documented size, less than 4,096 bytes minified and gzipped, and bundles nothing else', async () => {
+const page = readFileSync('docs/browser-client.md', 'utf8');
+const { exports: entryPoints } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** The source of an entry point. */
+const sourceOf = (entry: string) =>
+  `./${entryPoints[entry.replace('jwt-allauth', '.')].default}`.replace('/./dist/', '/').replace(/js$/, 'ts');
+
+/** Bundles all exports of these entry points, and returns the bytes, minified and gzipped, and the files in it. */
+async function bundle(...entries: string[]) {
   const { outputFiles, metafile } = await build({
-    entryPoints: ['src/client/index.ts'],
+    stdin: { contents: entries.map((each) => `export * from '${sourceOf(each)}';`).join('\n'), resolveDir: '.' },
     bundle: true,
     minify: true,
     format: 'esm',
@@ -15,11 +23,31 @@ test('the client has the documented size, less than 4,096 bytes minified and gzi
     write: false,
   });
   const bytes = gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
-  console.log(`jwt-allauth/client: ${bytes} bytes`);
-  const [, documented] =
-    /`jwt-allauth\/client` has ([\d.]+) kB/.exec(await readFile('docs/browser-client.md', 'utf8')) ?? [];
+  return { bytes, files: Object.keys(metafile.inputs).filter((path) => path !== '<stdin>') };
+}
+
+const CORE = 'jwt-allauth/client';
+const PARTS = /^src\/(client\/|features\/[\w-]+\/[\w-]+\.client\.ts$)/;
+
+test('the client has the documented size, less than 4,096 bytes minified and gzipped, and bundles nothing else', async () => {
+  const { bytes, files } = await bundle(CORE);
+  console.log(`${CORE}: ${bytes} bytes`);
+  const [, documented] = /`jwt-allauth\/client` has ([\d.]+) kB/.exec(page) ?? [];
   expect((bytes / 1000).toFixed(1)).toBe(documented);
   expect(bytes).toBeLessThan(4096);
-  for (const path of Object.keys(metafile.inputs))
-    expect(path).toMatch(/^src\/(client\/|features\/[\w-]+\/[\w-]+\.client\.ts$)/);
+  for (const path of files) expect(path).toMatch(PARTS);
+});
+
+const added = [...page.matchAll(/^\| `(jwt-allauth\/[\w/-]+)` \|.*\| ([\d.]+) kB \|$/gm)].map(([, ...cells]) => cells);
+
+test.each(added)('%s adds %s kB to it, as the page says, and no part of the server', async (entry = '', size) => {
+  const [core, both] = [await bundle(CORE), await bundle(CORE, entry)];
+  expect(((both.bytes - core.bytes) / 1000).toFixed(1)).toBe(size);
+  expect(both.files.length).toBeGreaterThan(core.files.length);
+  for (const path of both.files) expect(path).toMatch(PARTS);
+});
+
+test('the page has the size of every entry point for browsers', () => {
+  const forBrowsers = Object.keys(entryPoints).filter((path) => /client/.test(path) && path !== './client');
+  expect(added.map(([entry]) => entry?.replace('jwt-allauth', '.')).sort()).toEqual(forBrowsers.sort());
 });
