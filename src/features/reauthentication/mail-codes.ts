@@ -2,15 +2,18 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
+import { createCode, formatCode, normalizeCode } from '../../secrets/crockford-code.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import type { AccountOfSession } from '../../sessions/session-store.js';
 import type { ReAuthentication } from '../../sign-in/re-authentication.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
-import { createCode, formatCode, normalizeCode } from './crockford-code.js';
 import { reauthenticationError } from './reauthentication-errors.js';
 
 const LIFETIME_SECONDS = 600;
+
+/** Characters of a code: 5 bits each, 40 bits in all. */
+const CODE_LENGTH = 8;
 
 /**
  * Codes by mail, for users who have neither a password nor a second factor. A code works once, for ten minutes, in the
@@ -55,7 +58,7 @@ export class MailCodes implements ReAuthentication {
       await sessionEndings.lockUser(user, em);
       const account = await sessionProofs.accountOf(caller, em);
       if (account.email !== email || !isMailOnly(account)) return;
-      const code = createCode();
+      const code = createCode(CODE_LENGTH);
       const key = { purpose: 'reauthentication', user, email } as const;
       await oneTimeKeys.remember(this.#keyOf(code, caller, account), key, LIFETIME_SECONDS, em);
       await mails.sendCode('reauthentication', formatCode(code), email, LIFETIME_SECONDS, em);

@@ -2,7 +2,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
 import type { TokenClaims } from '../../tokens/claims.js';
 import type { UserId } from '../../users/base-user.entity.js';
-import { createRecoveryCodes, hashOfRecoveryCode } from './recovery-codes.js';
+import type { MfaRecords } from './mfa-records.js';
+import { createRecoveryCodes } from './recovery-codes.js';
 import type { MfaMode, TotpSettings } from './totp.settings.js';
 import { totpError } from './totp-errors.js';
 import type { TotpStore } from './totp-store.js';
@@ -32,9 +33,7 @@ export class MfaService {
       | 'oneTimeKeys'
       | 'secondFactors'
       | 'freshness'
-      | 'mails'
-      | 'journal'
-    > & { readonly totp: TotpSettings; readonly totpStore: TotpStore },
+    > & { readonly totp: TotpSettings; readonly totpStore: TotpStore; readonly mfaRecords: MfaRecords },
   ) {}
 
   /** The second factors of a user. */
@@ -57,14 +56,13 @@ export class MfaService {
    */
   async renewRecoveryCodes(claims: TokenClaims): Promise<string[]> {
     return this.#change(claims, async (user, em) => {
-      const { totpStore, journal } = this.kernel;
+      const { totpStore, mfaRecords } = this.kernel;
       const found = await totpStore.find(user, em);
       if (!found?.isConfirmed) throw totpError('totp_not_enabled');
-      const recoveryCodes = createRecoveryCodes();
-      const hashes = recoveryCodes.flatMap((each) => hashOfRecoveryCode(each, found.secret) ?? []);
+      const { recoveryCodes, hashes } = createRecoveryCodes(found.secret);
       await totpStore.replaceRecoveryCodes(user, hashes, em);
-      await journal.record([['mfa.recovery-codes-created', { user: String(user) }]], em);
-      await this.#notify('recovery-codes-created', user, em);
+      const event = ['mfa.recovery-codes-created', { user: String(user) }] as const;
+      await mfaRecords.change(user, { events: [event], notice: 'recovery-codes-created' }, em);
       return recoveryCodes;
     });
   }
@@ -103,12 +101,12 @@ export class MfaService {
 
   /** Removes the authenticator app, in a transaction that has locked the user's row. False: there is none. */
   async #remove(user: UserId, by: 'user' | 'operator', em: EntityManager): Promise<boolean> {
-    const { totpStore, accounts, oneTimeKeys, journal } = this.kernel;
+    const { totpStore, accounts, oneTimeKeys, mfaRecords } = this.kernel;
     if (!(await totpStore.remove(user, em))) return false;
     await accounts.setSecondFactor(user, 'totp', false, em);
     await oneTimeKeys.revokeAll(user, em);
-    await journal.record([['mfa.disabled', { user: String(user), method: 'totp', by }]], em);
-    await this.#notify('totp-disabled', user, em);
+    const event = ['mfa.disabled', { user: String(user), method: 'totp', by }] as const;
+    await mfaRecords.change(user, { events: [event], notice: 'totp-disabled' }, em);
     return true;
   }
 
@@ -121,10 +119,5 @@ export class MfaService {
       await freshness.assert(claims, em);
       return work(user, em);
     });
-  }
-
-  async #notify(name: string, user: UserId, em: EntityManager): Promise<void> {
-    const account = await this.kernel.users.findById(user, em);
-    if (account) await this.kernel.mails.sendNotice(name, account.email, em);
   }
 }

@@ -1,12 +1,8 @@
 import { Choice, OpaqueText, Optional } from '../../http/field.decorator.js';
+import { TotpSetupInput } from './totp-setup.input.js';
 
 /** The body that confirms a set-up. */
-export class TotpConfirmationInput {
-  /** The challenge of a sign-in. Without it, the request needs an access token. */
-  @Optional()
-  @OpaqueText()
-  challenge?: string;
-
+export class TotpConfirmationInput extends TotpSetupInput {
   @OpaqueText()
   code!: string;
 

@@ -1,3 +1,4 @@
+import { JwtAllauthError } from '../../error.js';
 import { errorsOf } from '../../error-table.js';
 
 /** The errors of this feature. */
@@ -10,3 +11,8 @@ export const TOTP_ERRORS = {
 
 /** Makes an error of this feature. */
 export const totpError = errorsOf(TOTP_ERRORS);
+
+/** Whether an error says that a code is not valid. */
+export function isWrongAnswer(error: unknown): boolean {
+  return error instanceof JwtAllauthError && error.code === ('code_not_valid' satisfies keyof typeof TOTP_ERRORS);
+}

@@ -5,13 +5,14 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import type { ReAuthentication } from '../../sign-in/re-authentication.js';
 import type { BaseUser } from '../../users/base-user.entity.js';
-import { isWrongAnswer, type MfaFailures } from './mfa-failures.js';
-import { AMR, type ChallengeAnswer } from './mfa-verification.service.js';
-import type { TotpProofs } from './totp-proofs.js';
+import type { MfaRecords } from './mfa-records.js';
+import { isWrongAnswer } from './totp-errors.js';
+import { AMR } from './totp-factor.js';
+import type { TotpProof, TotpProofs } from './totp-proofs.js';
 
 type Kernel = Pick<AuthKernel, 'database' | 'users' | 'sessions' | 'sessionEndings' | 'secondFactors'> & {
   readonly totpProofs: TotpProofs;
-  readonly mfaFailures: MfaFailures;
+  readonly mfaRecords: MfaRecords;
 };
 
 /** Checks a code of a signed-in user again: `code` of the authenticator app, or `recoveryCode`. */
@@ -21,7 +22,7 @@ export class TotpReAuthentication implements ReAuthentication {
   constructor(
     private readonly kernel: Kernel,
     readonly member: 'code' | 'recoveryCode',
-    private readonly method: ChallengeAnswer['method'],
+    private readonly method: TotpProof['method'],
   ) {
     this.amr = AMR[method];
   }
@@ -32,11 +33,11 @@ export class TotpReAuthentication implements ReAuthentication {
    * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended
    */
   async check(caller: SessionReference, proof: string, client: SessionClient): Promise<BaseUser> {
-    const { sessions, users, secondFactors, mfaFailures, database } = this.kernel;
+    const { sessions, users, secondFactors, mfaRecords, database } = this.kernel;
     await sessions.assertLive(caller); // first, so that the access token of an ended session cannot be used to guess
     const user = users.keyOf(caller.sub);
     try {
-      return await mfaFailures.watch({ method: this.method, client }, (isAbout) => {
+      return await mfaRecords.watch({ method: this.method, client }, (isAbout) => {
         isAbout(user);
         return secondFactors.attempt(user, () => database.transaction((em) => this.#use(caller, proof, em)));
       });
@@ -45,12 +46,11 @@ export class TotpReAuthentication implements ReAuthentication {
     }
   }
 
-  async #use(caller: SessionReference, proof: string, em: EntityManager): Promise<BaseUser> {
+  async #use(caller: SessionReference, code: string, em: EntityManager): Promise<BaseUser> {
     const { users, sessionEndings, totpProofs } = this.kernel;
     const user = users.keyOf(caller.sub);
     await sessionEndings.lockUser(user, em);
-    if (this.method === 'totp') await totpProofs.useCode(user, proof, em);
-    else await totpProofs.useRecoveryCode(user, proof, em);
+    await totpProofs.use(user, { method: this.method, code }, em);
     return users.getActive(em, caller.sub);
   }
 }

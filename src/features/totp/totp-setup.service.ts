@@ -8,16 +8,13 @@ import type { TokenClaims } from '../../tokens/claims.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
 import type { PasswordOwner } from '../../users/user.service.js';
-import type { MfaFailures } from './mfa-failures.js';
-import { AMR } from './mfa-verification.service.js';
-import { createRecoveryCodes, hashOfRecoveryCode } from './recovery-codes.js';
+import type { MfaRecords } from './mfa-records.js';
+import { createRecoveryCodes } from './recovery-codes.js';
 import type { TotpSettings } from './totp.settings.js';
 import { createTotpSecret, stepOfCode, totpUri } from './totp-codes.js';
 import { totpError } from './totp-errors.js';
+import { AMR, SETUP_METHOD } from './totp-factor.js';
 import type { TotpStore } from './totp-store.js';
-
-/** The method of a challenge that a user answers by a first set-up (MFA_MODE=`required`). */
-export const SETUP_METHOD = 'totp_setup';
 
 /** A secret that is not confirmed yet, in three forms. */
 export interface TotpSetup {
@@ -53,14 +50,12 @@ export class TotpSetupService {
       | 'freshness'
       | 'sessionStore'
       | 'sessionProofs'
-      | 'mails'
-      | 'journal'
       | 'clock'
       | 'settings'
     > & {
       readonly totp: TotpSettings;
       readonly totpStore: TotpStore;
-      readonly mfaFailures: MfaFailures;
+      readonly mfaRecords: MfaRecords;
     },
   ) {}
 
@@ -114,8 +109,8 @@ export class TotpSetupService {
   async confirm(claims: TokenClaims, confirmation: TotpConfirmation, client: SessionClient): Promise<string[]> {
     await this.kernel.freshness.assert(claims);
     const user = this.kernel.users.keyOf(claims.sub);
-    const { database, secondFactors, mfaFailures } = this.kernel;
-    return mfaFailures.watch({ method: SETUP_METHOD, client }, (isAbout) => {
+    const { database, secondFactors, mfaRecords } = this.kernel;
+    return mfaRecords.watch({ method: SETUP_METHOD, client }, (isAbout) => {
       isAbout(user);
       return secondFactors.attempt(user, () => database.transaction((em) => this.#confirm(claims, confirmation, em)));
     });
@@ -152,7 +147,7 @@ export class TotpSetupService {
     client: SessionClient,
   ): Promise<{ readonly tokens: Tokens; readonly recoveryCodes: readonly string[] }> {
     let recoveryCodes: readonly string[] = [];
-    const tokens = await this.kernel.mfaFailures.watch({ method: SETUP_METHOD, client }, (isAbout) => {
+    const tokens = await this.kernel.mfaRecords.watch({ method: SETUP_METHOD, client }, (isAbout) => {
       const verify = async (user: UserId, em: EntityManager) => {
         isAbout(user);
         recoveryCodes = await this.#enable(user, code, em);
@@ -165,30 +160,19 @@ export class TotpSetupService {
 
   /** Confirms the secret, in a transaction that has locked the user's row. @returns the recovery codes */
   async #enable(user: UserId, code: string, em: EntityManager): Promise<string[]> {
-    const { totpStore, clock, accounts, oneTimeKeys, journal } = this.kernel;
+    const { totpStore, clock, accounts, oneTimeKeys, mfaRecords } = this.kernel;
     const found = await totpStore.find(user, em);
     if (found?.isConfirmed) throw totpError('totp_already_enabled');
     const step = found && stepOfCode(found.secret, code, clock.now());
     if (!found || step === undefined) throw totpError('code_not_valid');
-    const recoveryCodes = createRecoveryCodes();
-    const hashes = recoveryCodes.flatMap((each) => hashOfRecoveryCode(each, found.secret) ?? []);
-    if (!(await totpStore.confirm(user, found, { step, hashes }, em))) throw totpError('code_not_valid');
+    const { recoveryCodes, hashes } = createRecoveryCodes(found.secret);
+    if (!(await totpStore.confirm(user, { ...found, step, hashes }, em))) throw totpError('code_not_valid');
     await accounts.setSecondFactor(user, 'totp', true, em);
     await oneTimeKeys.revokeAll(user, em);
     const about = { user: String(user) };
-    await journal.record(
-      [
-        ['mfa.enabled', { ...about, method: 'totp' }],
-        ['mfa.recovery-codes-created', about],
-      ],
-      em,
-    );
-    await this.#notify(user, em);
+    const enabled = ['mfa.enabled', { ...about, method: 'totp' }] as const;
+    const codesCreated = ['mfa.recovery-codes-created', about] as const;
+    await mfaRecords.change(user, { events: [enabled, codesCreated], notice: 'totp-enabled' }, em);
     return recoveryCodes;
-  }
-
-  async #notify(user: UserId, em: EntityManager): Promise<void> {
-    const account = await this.kernel.users.findById(user, em);
-    if (account) await this.kernel.mails.sendNotice('totp-enabled', account.email, em);
   }
 }

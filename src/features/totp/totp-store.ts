@@ -66,23 +66,25 @@ export class TotpStore {
    */
   async confirm(
     user: UserId,
-    { stored }: StoredTotp,
-    { step, hashes }: { readonly step: number; readonly hashes: readonly string[] },
+    { stored, step, hashes }: StoredTotp & { readonly step: number; readonly hashes: readonly string[] },
     em: EntityManager,
   ): Promise<boolean> {
     return (await this.kernel.database.query(this.#sql.confirm, [user, step, hashes, stored], em)).length > 0;
   }
 
   /** Uses the code of a time step up. False: this code or a newer one was used before. */
-  async useStep(user: UserId, step: number, { sealed }: StoredTotp, em: EntityManager): Promise<boolean> {
+  async useStep(
+    user: UserId,
+    { sealed, step }: StoredTotp & { readonly step: number },
+    em: EntityManager,
+  ): Promise<boolean> {
     return (await this.kernel.database.query(this.#sql.useStep, [user, step, sealed], em)).length > 0;
   }
 
   /** Uses a recovery code up. @returns how many are left; undefined if the user has no such code */
   async useRecoveryCode(
     user: UserId,
-    hash: string,
-    { sealed }: StoredTotp,
+    { sealed, hash }: StoredTotp & { readonly hash: string },
     em: EntityManager,
   ): Promise<number | undefined> {
     const parameters = [user, hash, sealed];

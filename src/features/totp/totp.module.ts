@@ -4,7 +4,7 @@ import type { AuthModule } from '../../module.js';
 import { createMfaController } from './mfa.controller.js';
 import { MfaService } from './mfa.service.js';
 import { mfaResetCommand } from './mfa-command.js';
-import { MfaFailures } from './mfa-failures.js';
+import { MfaRecords } from './mfa-records.js';
 import { createMfaVerificationController } from './mfa-verification.controller.js';
 import { MfaVerificationService } from './mfa-verification.service.js';
 import { createTotpEntity, TOTP_ENTITY } from './totp.entity.js';
@@ -38,7 +38,7 @@ export const totpModule: AuthModule<TotpSettings> = {
   create(kernel, settings) {
     const { make, database, orm, http } = kernel;
     const totpStore = new TotpStore(kernel);
-    const parts = { ...kernel, totp: settings, totpStore, mfaFailures: new MfaFailures(kernel) };
+    const parts = { ...kernel, totp: settings, totpStore, mfaRecords: new MfaRecords(kernel) };
     const own = { ...parts, totpProofs: new TotpProofs(parts) };
     const mfa = make(MfaService, own);
     const totpSetup = make(TotpSetupService, own);
