@@ -196,7 +196,14 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
   const passwordProof = new PasswordProof(limits);
   const freshness = new Freshness({ ...mails, secondFactors, passwordProof });
   const own = { passwordProof, freshness, reAuthentications: new ReAuthentications([passwordProof]) };
-  return { ...limits, challenges, secondFactors, signIn, ...own, http: createControllerParts(limits) };
+  return {
+    ...limits,
+    challenges,
+    secondFactors,
+    signIn,
+    ...own,
+    http: createControllerParts({ ...limits, secondFactors }),
+  };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {

@@ -3,6 +3,7 @@ import type { Logger } from '../observability/logger.js';
 import { WarningLimit } from '../observability/warning-limit.js';
 import type { LogoutService } from '../sessions/logout.service.js';
 import type { Settings } from '../settings/settings.js';
+import type { SecondFactors } from '../sign-in/second-factors.js';
 import { createCsrfGuard } from './csrf.js';
 import type { Before } from './http-message.js';
 import { OneTimeCookie, type OneTimeCookieName } from './one-time-cookie.js';
@@ -18,6 +19,7 @@ export interface ControllerParts {
   readonly settings: Settings;
   readonly transport: RefreshTokenTransport;
   readonly pages: LinkPages;
+  readonly secondFactors: SecondFactors;
   /** Refuses requests from foreign origins if a cookie is the credential or is set by the answer. */
   readonly originGuard: Before;
   /** Refuses requests from foreign origins, also if the refresh token travels in bodies. */
@@ -41,14 +43,16 @@ export function createControllerParts(kernel: {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly logout: LogoutService;
+  readonly secondFactors: SecondFactors;
 }): ControllerParts {
-  const { prefix, settings, logger } = kernel;
+  const { prefix, settings, logger, secondFactors } = kernel;
   const warnings = new WarningLimit(kernel.clock);
   const parts = {
     prefix,
     settings,
     transport: new RefreshTokenTransport(kernel, new RefreshCookie(settings)),
     pages: new LinkPages(new PageTemplates(settings), settings),
+    secondFactors,
     originGuard: createCsrfGuard(settings, logger, warnings),
     strictOriginGuard: createCsrfGuard(settings, logger, warnings, { isAlwaysCookie: true }),
   };

@@ -1,3 +1,4 @@
+import type { SecondFactors } from '../sign-in/second-factors.js';
 import type { JsonSchema, NamedSchema } from './json-schema.js';
 
 /**
@@ -28,6 +29,11 @@ export interface RouteDescription {
   readonly isLimited?: boolean;
   /** Whether the route issues tokens, so that errors of the app's token class are possible. */
   readonly isIssuingTokens?: boolean;
+  /**
+   * For a route that signs users in: the second factors of the app. If there are any, it can answer with a challenge
+   * (401 `second_factor_required`).
+   */
+  readonly secondFactors?: Pick<SecondFactors, 'isInUse'>;
   /** Whether the route cannot fail: it needs no database and has no errors. */
   readonly isStatic?: boolean;
 }

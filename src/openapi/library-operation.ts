@@ -33,7 +33,9 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
   if (isTransportChosenByRequest(route)) parameters.push(TRANSPORT);
   const schemes = [...(isBearer || isBearerOptional ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
-    isPage ? pageAnswer(PAGES[status] ?? 'An HTML page with the error.') : problemAnswer(status, codes);
+    isPage
+      ? pageAnswer(PAGES[status] ?? 'An HTML page with the error.')
+      : problemAnswer(status, codes, { isChallenge: status === 401 && canChallenge(route) });
   const successes = Object.entries(description.answers).map(([status, answer]) => [status, toResponse(answer)]);
   return {
     operationId: description.id,
@@ -76,6 +78,7 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
     ...(isJson ? [MalformedJson, UnsupportedMediaType] : []),
     ...(isBearer || isBearerOptional ? [NotAuthenticated, TokenNotValid] : []),
     ...(isFresh ? [ReauthenticationRequired, SecondFactorRequired] : []),
+    ...(canChallenge(route) ? [SecondFactorRequired] : []),
     ...(isOriginChecked ? [CsrfFailed] : []),
     ...(hasBody ? [PayloadTooLarge] : []),
     ...(isTransportChosenByRequest(route) ? [BadRequest] : []),
@@ -102,6 +105,11 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
 function securityOf(schemes: readonly string[], isOptional = false): OpenApiOperation['security'] {
   const all = Object.fromEntries(schemes.map((scheme) => [scheme, []]));
   return isOptional ? [all, {}] : [all];
+}
+
+/** Whether the route can answer with the challenge of a second factor. */
+function canChallenge({ description: { secondFactors } }: LibraryRoute): boolean {
+  return secondFactors?.isInUse ?? false;
 }
 
 /** Whether the request chooses the transport of its refresh token. */

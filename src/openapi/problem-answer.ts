@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { closedObject, type JsonSchema } from '../http/json-schema.js';
+import type { Challenge } from '../sign-in/challenge.js';
 import type { OpenApiResponse } from './open-api-document.js';
 import { schemaReference } from './schema-reference.js';
 
@@ -26,11 +27,26 @@ export const PROBLEM_SCHEMA: JsonSchema = {
   required: ['type', 'title', 'status', 'code', 'detail'],
 };
 
-/** An error response: problem details with one of these codes. */
-export function problemAnswer(status: number, codes: readonly string[]): OpenApiResponse {
+/** The members of problem details that are a challenge. */
+const CHALLENGE: Readonly<Record<keyof Challenge, JsonSchema>> = {
+  challenge: { ...text, description: 'With `second_factor_required`: identifies the sign-in.' },
+  methods: { type: 'array', items: text, description: 'The methods that can answer the challenge.' },
+  expires_in: { type: 'integer', minimum: 0, description: 'Seconds until the challenge expires.' },
+};
+
+/**
+ * An error response: problem details with one of these codes.
+ *
+ * @param options `isChallenge`: it can be the challenge of a sign-in
+ */
+export function problemAnswer(
+  status: number,
+  codes: readonly string[],
+  { isChallenge = false }: { readonly isChallenge?: boolean } = {},
+): OpenApiResponse {
   const narrowed: JsonSchema = {
     type: 'object',
-    properties: { status: { const: status }, code: { enum: [...new Set(codes)] } },
+    properties: { status: { const: status }, code: { enum: [...new Set(codes)] }, ...(isChallenge && CHALLENGE) },
     required: ['status', 'code'],
   };
   const headers = headersOf(status);

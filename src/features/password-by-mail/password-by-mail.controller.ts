@@ -27,7 +27,7 @@ const CLEARED = 'Clears the cookie of the link.';
 export function createMailedPasswordController(
   form: PasswordForm,
   flow: MailedPasswordFlow,
-  { prefix, settings, originGuard }: ControllerParts,
+  { prefix, settings, originGuard, secondFactors }: ControllerParts,
 ) {
   const { id, setNewId, subject } = flow.described;
   const fields = { newPassword: newPasswordSchema(settings) };
@@ -62,6 +62,7 @@ export function createMailedPasswordController(
       errors: [ErrorCode.TokenNotValid],
       isLimited: true,
       isIssuingTokens: true,
+      secondFactors,
     })
     async setNew(
       @Body({ type: NewPasswordInput, required: false }) body: unknown,

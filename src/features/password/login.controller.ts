@@ -13,7 +13,7 @@ import type { LoginService } from './login.service.js';
 /** The route that signs users in. */
 export function createLoginController(
   { login }: { readonly login: LoginService },
-  { prefix, settings, transport, originGuard }: ControllerParts,
+  { prefix, settings, transport, originGuard, secondFactors }: ControllerParts,
 ) {
   const isMandatory = settings.emailVerification === 'mandatory';
 
@@ -33,6 +33,7 @@ export function createLoginController(
       ],
       isLimited: true,
       isIssuingTokens: true,
+      secondFactors,
     })
     async login(
       @Body({ type: LoginInput, required: false }) body: unknown,

@@ -15,7 +15,7 @@ import type { PasswordChangeService } from './password-change.service.js';
 /** The route that changes the password. */
 export function createPasswordChangeController(
   { passwordChange }: { readonly passwordChange: PasswordChangeService },
-  { prefix, settings, transport }: ControllerParts,
+  { prefix, settings, transport, secondFactors }: ControllerParts,
 ) {
   @AuthController(prefix, { name: 'passwordChange', isBearer: true, isJsonOnly: true })
   class PasswordChangeController {
@@ -36,6 +36,7 @@ export function createPasswordChangeController(
       isFresh: true,
       isLimited: true,
       isIssuingTokens: true,
+      secondFactors,
     })
     async change(
       @CurrentUser() principal: SessionPrincipal,

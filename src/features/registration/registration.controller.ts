@@ -10,7 +10,6 @@ import type { TokenBody } from '../../http/refresh-token-transport.js';
 import type { RouteDescription } from '../../http/route-description.js';
 import { tokenAnswer } from '../../http/token-answers.js';
 import { validateWholeInput } from '../../http/validate-input.js';
-import type { Settings } from '../../settings/settings.js';
 import type { PasswordPolicy } from '../../users/password-policy.js';
 import { RegistrationInput } from './registration.input.js';
 import type { RegistrationService } from './registration.service.js';
@@ -24,7 +23,7 @@ interface RegistrationParts {
 /** The route that signs users up. */
 export function createRegistrationController(
   { registration, passwordPolicy, inputs: { registration: fields } }: RegistrationParts,
-  { prefix, settings, transport, originGuard: guard, strictOriginGuard, links }: ControllerParts,
+  { prefix, settings, transport, originGuard: guard, strictOriginGuard, links, secondFactors }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
   const type = fields.typeOf(RegistrationInput);
@@ -38,7 +37,7 @@ export function createRegistrationController(
   class RegistrationController {
     @Post('/registration')
     @HttpCode(201)
-    @DescribeRoute(registrationDescription(settings, type))
+    @DescribeRoute(registrationDescription({ settings, secondFactors }, type))
     async register(
       @Body({ type, required: false }) body: unknown,
       @Req() request: HttpRequest,
@@ -59,7 +58,10 @@ export function createRegistrationController(
   return RegistrationController;
 }
 
-function registrationDescription(settings: Settings, input: new () => RegistrationInput): RouteDescription {
+function registrationDescription(
+  { settings, secondFactors }: Pick<ControllerParts, 'settings' | 'secondFactors'>,
+  input: new () => RegistrationInput,
+): RouteDescription {
   const { emailVerification, preventEnumeration, registrationRateLimit } = settings;
   const isMandatory = emailVerification === 'mandatory';
   const mailed = {
@@ -76,5 +78,6 @@ function registrationDescription(settings: Settings, input: new () => Registrati
     errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
     isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,
     isIssuingTokens: !isMandatory,
+    ...(!isMandatory && { secondFactors }),
   };
 }
