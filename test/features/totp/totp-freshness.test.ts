@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { expectProblem } from '../../support/expect-problem.js';
 import { claimsOf } from '../../support/race.js';
 import type { TestApp } from '../../support/test-app.js';
-import type { TestClient } from '../../support/test-client.js';
+import { PASSWORD, type TestClient } from '../../support/test-client.js';
 import { challenged, createTotpApp, type Enrolment, enrol, verify } from '../../support/totp-app.js';
 
 let app: TestApp;
@@ -51,10 +52,9 @@ describe.each(CHANGES)('%s %s', (...request) => {
     await verify(client, { challenge: await challenged(app, email), code: enrolment.next() });
     app.clock.advance(601);
     expect((await change(request)).body.code).toBe('reauthentication_required');
-    const password = { password: 'a sentence of some length' };
-    const again = await client.send('POST', '/auth/reauthenticate', password, client.bearer);
-    client.access = again.body.access ?? client.access;
-    expect((await change(request)).status).toBe(401);
+    const again = await client.send('POST', '/auth/reauthenticate', { password: PASSWORD }, client.bearer);
+    expectProblem(again, 401, 'second_factor_required');
+    expect((await change(request)).body.code).toBe('reauthentication_required');
   });
 });
 
