@@ -191,19 +191,12 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
   const { make, journal } = mails;
   const limits = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
   const challenges = new Challenges(mails);
-  const secondFactors = new SecondFactors({ ...mails, challenges });
-  const signIn = make(SignInService, { ...mails, challenges, secondFactors });
-  const passwordProof = new PasswordProof(limits);
-  const freshness = new Freshness({ ...mails, secondFactors, passwordProof });
+  const parts = { ...limits, challenges, secondFactors: new SecondFactors({ ...mails, challenges }) };
+  const signIn = make(SignInService, parts);
+  const passwordProof = new PasswordProof(parts);
+  const freshness = new Freshness({ ...parts, passwordProof });
   const own = { passwordProof, freshness, reAuthentications: new ReAuthentications([passwordProof]) };
-  return {
-    ...limits,
-    challenges,
-    secondFactors,
-    signIn,
-    ...own,
-    http: createControllerParts({ ...limits, secondFactors }),
-  };
+  return { ...parts, signIn, ...own, http: createControllerParts(parts) };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
