@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
@@ -60,6 +61,14 @@ export class SecondFactors {
     }
     const setup = this.#factors.flatMap(({ setupMethod = [] }) => setupMethod);
     if (setup.length > 0) throw await this.kernel.challenges.issue(attempt, owner, setup);
+  }
+
+  /**
+   * Removes all second factors of a user whose address nobody had proved, when its owner proves it by mail. Call it in
+   * a transaction that has locked the user's row.
+   */
+  async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
+    for (const factor of this.#factors) await factor.removeUnproved(user, em);
   }
 
   /**

@@ -152,7 +152,7 @@ export function codesModule(options: CodesOptions = {}): AuthModule {
       const codes = new Codes(kernel, options);
       return {
         controllers: [createCodesController(codes, kernel.http)],
-        secondFactors: [{ name, isAlwaysAsked, limits, methodsOf, ...setup }],
+        secondFactors: [{ name, isAlwaysAsked, limits, methodsOf, removeUnproved: async () => {}, ...setup }],
         api: { codes },
       };
     },
@@ -166,7 +166,15 @@ export const codesOf = (auth: JwtAllauth): Codes => (auth as JwtAllauth & { read
 export const unusedModule: AuthModule = {
   name: 'unused',
   create: () => ({
-    secondFactors: [{ name: 'unused', isAlwaysAsked: false, limits: CODE_LIMITS, methodsOf: async () => ['unused'] }],
+    secondFactors: [
+      {
+        name: 'unused',
+        isAlwaysAsked: false,
+        limits: CODE_LIMITS,
+        methodsOf: async () => ['unused'],
+        removeUnproved: async () => {},
+      },
+    ],
   }),
 };
 

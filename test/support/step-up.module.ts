@@ -60,7 +60,15 @@ export const stepUpModule: AuthModule = {
     }
     return {
       controllers: [FreshController],
-      secondFactors: [{ name: 'totp', isAlwaysAsked: true, limits: [], methodsOf: async () => ['totp'] }],
+      secondFactors: [
+        {
+          name: 'totp',
+          isAlwaysAsked: true,
+          limits: [],
+          methodsOf: async () => ['totp'],
+          removeUnproved: async () => {},
+        },
+      ],
       reAuthentications: [codes, credentials],
     };
   },

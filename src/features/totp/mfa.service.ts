@@ -6,6 +6,7 @@ import type { MfaRecords } from './mfa-records.js';
 import { createRecoveryCodes } from './recovery-codes.js';
 import type { MfaMode, TotpSettings } from './totp.settings.js';
 import { totpError } from './totp-errors.js';
+import type { MfaDisabled } from './totp-events.js';
 import type { TotpStore } from './totp-store.js';
 
 /** Which second factors a user has. */
@@ -99,8 +100,16 @@ export class MfaService {
     });
   }
 
+  /**
+   * Removes the authenticator app of a user whose address nobody had proved, when its owner proves it by mail. Call it
+   * in a transaction that has locked the user's row.
+   */
+  async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
+    await this.#remove(user, 'mailbox-owner', em);
+  }
+
   /** Removes the authenticator app, in a transaction that has locked the user's row. False: there is none. */
-  async #remove(user: UserId, by: 'user' | 'operator', em: EntityManager): Promise<boolean> {
+  async #remove(user: UserId, by: MfaDisabled['by'], em: EntityManager): Promise<boolean> {
     const { totpStore, accounts, oneTimeKeys, mfaRecords } = this.kernel;
     if (!(await totpStore.remove(user, em))) return false;
     await accounts.setSecondFactor(user, 'totp', false, em);

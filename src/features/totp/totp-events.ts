@@ -10,8 +10,11 @@ export interface MfaEnabled extends UserEvent {
 export interface MfaDisabled extends UserEvent {
   /** The second factor: `totp`. */
   readonly method: string;
-  /** `operator`: `auth.mfa.reset` or the command line. */
-  readonly by: 'user' | 'operator';
+  /**
+   * `operator`: `auth.mfa.reset` or the command line. `mailbox-owner`: the address was not confirmed, and its owner has
+   * set a password by mail.
+   */
+  readonly by: 'user' | 'operator' | 'mailbox-owner';
 }
 
 /** Somebody gave a wrong answer. At a sign-in, the first factor was right before. */

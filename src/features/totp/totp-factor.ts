@@ -1,4 +1,5 @@
 import type { SecondFactor } from '../../sign-in/second-factor.js';
+import type { MfaService } from './mfa.service.js';
 import type { TotpSettings } from './totp.settings.js';
 import type { TotpStore } from './totp-store.js';
 
@@ -13,7 +14,10 @@ export const AMR = {
 } as const;
 
 /** The second factor as the sign-in sees it. */
-export function totpFactor(totpStore: TotpStore, { mfaMode, mfaRateLimit }: TotpSettings): SecondFactor {
+export function totpFactor(
+  { totpStore, mfa }: { readonly totpStore: TotpStore; readonly mfa: MfaService },
+  { mfaMode, mfaRateLimit }: TotpSettings,
+): SecondFactor {
   return {
     name: 'totp',
     isAlwaysAsked: true,
@@ -24,5 +28,6 @@ export function totpFactor(totpStore: TotpStore, { mfaMode, mfaRateLimit }: Totp
       if (left === undefined) return [];
       return left > 0 ? ['totp', 'recovery_code'] : ['totp'];
     },
+    removeUnproved: (user, em) => mfa.removeUnproved(user, em),
   };
 }

@@ -49,7 +49,7 @@ export const totpModule: AuthModule<TotpSettings> = {
         createTotpSetupController(totpSetup, http),
         createMfaVerificationController(mfaVerification, http),
       ],
-      secondFactors: [totpFactor(totpStore, settings)],
+      secondFactors: [totpFactor({ totpStore, mfa }, settings)],
       reAuthentications: [
         new TotpReAuthentication(own, 'code', 'totp'),
         new TotpReAuthentication(own, 'recoveryCode', 'recovery_code'),
