@@ -5,7 +5,7 @@ import { requestJson } from './request.js';
 
 /** @typedef {import('./request.js').Client} Client */
 
-const INSTANTS = ['iat', 'exp', 'session_iat'];
+const INSTANTS = ['iat', 'exp', 'session_iat', 'auth_time'];
 
 /**
  * Shows the claims of the access token, the time until it expires, and whether the database still has the same

@@ -1,6 +1,7 @@
 import { AuthError } from '/client/index.js';
+import { ChallengeView } from './challenge-view.js';
 import { byId, setText } from './dom.js';
-import { clearErrors, showErrors } from './field-errors.js';
+import { onSubmit, showErrors } from './field-errors.js';
 import { onPress, showOutcome } from './outcome.js';
 
 /** @typedef {import('./request.js').Client} Client */
@@ -26,9 +27,21 @@ export class AccountPanel {
   /** The id of the user whose address is on the page. */
   #shown = '';
 
-  /** @param {Client} client */
-  constructor(client) {
+  #challenge;
+
+  /**
+   * @param {Client} client
+   * @param {import('./authenticator.js').DemoAuthenticator} authenticator
+   * @param {(codes: readonly string[]) => void} recoveryCodes shows them
+   */
+  constructor(client, authenticator, recoveryCodes) {
     this.client = client;
+    this.#challenge = new ChallengeView(client, authenticator, {
+      outcome: this.#outcome,
+      update: () => this.update(),
+      signedIn: (words) => showOutcome(this.#outcome, words),
+      recoveryCodes,
+    });
     this.#onSubmit('sign-in', async (credentials) => {
       await client.login(credentials);
       return 'You are signed in.';
@@ -59,7 +72,8 @@ export class AccountPanel {
     const wasFocusWithin = document.activeElement?.closest('#account') !== null;
     const isChange = this.#signedIn.hidden !== (state.status !== 'signed-in');
     this.#signedIn.hidden = state.status !== 'signed-in';
-    this.#signedOut.hidden = state.status !== 'signed-out';
+    this.#challenge.update(state.status === 'signed-out');
+    this.#signedOut.hidden = state.status !== 'signed-out' || this.#challenge.isOpen;
     if (state.status === 'signed-in') this.#showUser(state.claims);
     else this.#shown = '';
     if (state.status === 'signed-out' && state.reason) {
@@ -95,29 +109,20 @@ export class AccountPanel {
    */
   #onSubmit(id, action) {
     const form = byId(id, HTMLFormElement);
-    let isBusy = false;
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
-      if (isBusy) return;
-      isBusy = true;
-      clearErrors(form);
-      const data = new FormData(form);
-      const fields = { email: String(data.get('email')), password: String(data.get('password')) };
+    onSubmit(form, this.#outcome, async ({ email = '', password = '' }) => {
       try {
-        showOutcome(this.#outcome, await action(fields));
+        showOutcome(this.#outcome, await action({ email, password }));
         form.reset();
       } catch (error) {
-        if (isCookieRefused(error)) return; // `update` has shown the reason
+        if (!(error instanceof AuthError)) throw error;
+        if (error.code === 'cookie_not_kept') return; // `update` has shown the reason
+        if (error.challenge) {
+          form.reset();
+          return this.#challenge.open(error);
+        }
         showErrors(form, this.#outcome, error);
-        if (error instanceof AuthError && error.code === 'email_not_verified') this.#offerResend(fields.email);
-      } finally {
-        isBusy = false;
+        if (error.code === 'email_not_verified') this.#offerResend(email);
       }
     });
   }
-}
-
-/** @param {unknown} error */
-function isCookieRefused(error) {
-  return error instanceof AuthError && error.code === 'cookie_not_kept';
 }

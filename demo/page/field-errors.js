@@ -2,12 +2,13 @@ import { AuthError } from '/client/index.js';
 import { createElement } from './dom.js';
 import { showOutcome } from './outcome.js';
 
-/** The field for an error code, if the server does not name one. @type {Readonly<Record<string, string>>} */
+/** The fields for an error code, if the server does not name one. @type {Readonly<Record<string, string[]>>} */
 const FIELDS = {
-  email_already_registered: 'email',
-  email_not_verified: 'email',
-  incorrect_credentials: 'password',
-  no_active_account: 'email',
+  code_not_valid: ['code', 'recoveryCode'],
+  email_already_registered: ['email'],
+  email_not_verified: ['email'],
+  incorrect_credentials: ['password', 'code', 'recoveryCode'],
+  no_active_account: ['email'],
 };
 
 /**
@@ -34,7 +35,7 @@ export function clearErrors(form) {
  */
 export function showErrors(form, place, error) {
   if (!(error instanceof AuthError)) return showOutcome(place, error);
-  const field = FIELDS[error.code];
+  const field = FIELDS[error.code]?.find((name) => form.elements.namedItem(name));
   const errors = error.errors.length > 0 ? error.errors : field ? [{ field, messages: [error.message] }] : [];
   let hasFieldError = false;
   for (const { field: name, messages } of errors) {
@@ -51,4 +52,28 @@ export function showErrors(form, place, error) {
   if (hasFieldError)
     showOutcome(place, `${form.querySelector('h3')?.textContent}: see the messages next to the fields.`);
   else showOutcome(place, error);
+}
+
+/**
+ * Runs an action when a form is sent, one at a time, and shows its error.
+ *
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement} place
+ * @param {(fields: Record<string, string>) => Promise<void>} action gets the texts of the fields by name
+ */
+export function onSubmit(form, place, action) {
+  let isBusy = false;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
+    clearErrors(form);
+    try {
+      await action(Object.fromEntries(Array.from(new FormData(form), ([name, value]) => [name, String(value)])));
+    } catch (error) {
+      showErrors(form, place, error);
+    } finally {
+      isBusy = false;
+    }
+  });
 }

@@ -1,27 +1,40 @@
 import { AuthClient } from '/client/index.js';
 import { mailMethods } from '/client/mail-methods.js';
+import { stepUp } from '/client/step-up.js';
 import { memoryStore } from '/client/store.js';
+import { mfaMethods } from '/features/totp/totp.client.js';
 import { AccessPanel } from './access-panel.js';
 import { AccountPanel } from './account-panel.js';
+import { DemoAuthenticator } from './authenticator.js';
 import { DevicesPanel } from './devices-panel.js';
 import { byId } from './dom.js';
+import { FactorPanel } from './factor-panel.js';
 import { IntroPanel } from './intro-panel.js';
 import { showOutcome } from './outcome.js';
 import { StaffPanel } from './staff-panel.js';
+import { StepUpDialog } from './step-up-dialog.js';
 import { TheftPanel } from './theft-panel.js';
 
 /** The settings of the server that the page needs: demo/page.ts. */
 const settings = await fetch('/demo.json').then((response) => response.json());
 
+const authenticator = new DemoAuthenticator();
+const dialog = new StepUpDialog(authenticator);
+
 // Without a cookie the refresh token lives as long as this page: no script may find it in a storage.
 /** @type {import('./request.js').Client} */
-const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() }).extend(mailMethods);
+const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() })
+  .extend(mailMethods)
+  .extend(mfaMethods)
+  .extend(stepUp((required) => dialog.ask(required, client)));
 
-const account = new AccountPanel(client);
+const factor = new FactorPanel(client, authenticator);
+const account = new AccountPanel(client, authenticator, (codes) => factor.showRecoveryCodes(codes));
 const access = new AccessPanel(client);
 const devices = new DevicesPanel(client);
 const theft = new TheftPanel(client, settings);
-const panels = [theft, new IntroPanel(client, settings, theft), account, access, devices, new StaffPanel(client)];
+const intro = new IntroPanel(client, settings, theft);
+const panels = [theft, intro, account, access, devices, factor, new StaffPanel(client)];
 
 /** @type {string | undefined} the session that is shown */
 let shown;
@@ -29,7 +42,10 @@ let shown;
 function update() {
   const { state } = client;
   const session = state.status === 'signed-in' ? state.claims.session : undefined;
-  if (session !== shown) for (const panel of [access, devices]) panel.clear();
+  if (session !== shown) {
+    for (const panel of [access, devices, factor]) panel.clear();
+    dialog.cancel();
+  }
   shown = session;
   for (const panel of document.querySelectorAll('[data-signed-in]')) panel.toggleAttribute('hidden', !session);
   for (const panel of panels) panel.update();

@@ -2,7 +2,9 @@ import { errorOf } from '/client/index.js';
 
 /**
  * @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>
- *   & ReturnType<typeof import('/client/mail-methods.js').mailMethods>} Client
+ *   & ReturnType<typeof import('/client/mail-methods.js').mailMethods>
+ *   & ReturnType<typeof import('/features/totp/totp.client.js').mfaMethods>
+ *   & ReturnType<ReturnType<typeof import('/client/step-up.js').stepUp>>} Client
  */
 
 /**

@@ -34,17 +34,17 @@ export class TheftPanel {
   /** @type {unknown} the state of the client that is shown */
   #seen;
   #isStaged;
-  /** Whether an account can be made without a mail. */
+  /** Whether a sign-up signs the visitor in at once. */
   #canRestart;
 
   /**
    * @param {Client} client
-   * @param {{ isCookie: boolean, isDevelopment: boolean, emailVerification: string, graceSeconds: number }} settings
+   * @param {{ isCookie: boolean, isDevelopment: boolean, emailVerification: string, graceSeconds: number, mfaMode: string }} settings
    */
-  constructor(client, { isCookie, isDevelopment, emailVerification, graceSeconds }) {
+  constructor(client, { isCookie, isDevelopment, emailVerification, graceSeconds, mfaMode }) {
     this.client = client;
     this.#isStaged = isCookie && isDevelopment;
-    this.#canRestart = emailVerification !== 'mandatory';
+    this.#canRestart = emailVerification !== 'mandatory' && mfaMode !== 'required';
     /** Why the first screen cannot start the story; undefined where it can. @type {string | undefined} */
     this.obstacle = undefined;
     if (!this.#isStaged) {
@@ -54,7 +54,8 @@ export class TheftPanel {
       setText(byId('theft-intro'), this.obstacle);
       return;
     }
-    if (!this.#canRestart)
+    if (mfaMode === 'required') this.obstacle = 'Sign up below to start: here every account needs a second factor.';
+    if (emailVerification === 'mandatory')
       this.obstacle = 'Sign up below to start: here a new address has to be confirmed by mail first.';
     this.#panel.querySelector('figcaption')?.append(legendOf(graceSeconds));
     const actions = {
