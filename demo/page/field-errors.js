@@ -49,9 +49,8 @@ export function showErrors(form, place, error) {
     if (!hasFieldError) input.focus();
     hasFieldError = true;
   }
-  if (hasFieldError)
-    showOutcome(place, `${form.querySelector('h3')?.textContent}: see the messages next to the fields.`);
-  else showOutcome(place, error);
+  const title = form.querySelector('h3')?.textContent ?? form.getAttribute('aria-label') ?? 'Your answer';
+  showOutcome(place, hasFieldError ? `${title}: see the messages next to the fields.` : error);
 }
 
 /**
