@@ -46,6 +46,13 @@ export interface ClientCalls {
   readonly reasonsToRepeat: ReasonToRepeat[];
 }
 
+/** The proofs of a signed-in user, by name. Modules add theirs by declaration merging. */
+export interface UserProofs {
+  password: string;
+  /** The code of the mail that `requestReauthenticationCode` sends. */
+  mailCode: string;
+}
+
 /** The names of a user. */
 export interface Names {
   readonly firstName?: string;

@@ -1,4 +1,4 @@
-export type { CallOptions, ClientCalls, Names, ReasonToRepeat } from '../client-calls.js';
+export type { CallOptions, ClientCalls, Names, ReasonToRepeat, UserProofs } from '../client-calls.js';
 export type { ErrorCode, FieldError } from '../error.js';
 export type { UserProfile } from '../features/account/account.client.js';
 export type { DeviceSession } from '../features/devices/devices.client.js';

@@ -28,7 +28,7 @@ export class Freshness {
   ) {}
 
   /**
-   * Confirms that the owner of an account acts, and not a thief of the access token: by the password or, if the user
+   * Checks that the owner of the account acts, and not a thief of the access token: by the password or, if the user
    * has none, by a fresh session.
    *
    * @param field the field of the body that has the password
@@ -36,7 +36,7 @@ export class Freshness {
    * @throws what `assert` and `PasswordProof.check` throw
    * @throws validation_failed if the user has a password and none is given
    */
-  async confirm(
+  async assertOwner(
     claims: TokenClaims,
     given: { readonly password: string | undefined; readonly field?: string },
     client: SessionClient,
@@ -55,7 +55,7 @@ export class Freshness {
    * Checks the claims of the presented access token, and not the session's row: an older access token of a session that
    * was made fresh later is refused.
    *
-   * @param em the transaction of the action; the session cannot be ended before its end. Lock the user's row first
+   * @param em the transaction of the action. Until it ends, the session cannot be ended. Lock the user's row first
    * @throws token_not_valid if the session has ended; second_factor_required if the user has a second factor that the
    * token does not prove; reauthentication_required if the token's `auth_time` is too old
    */

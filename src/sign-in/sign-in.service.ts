@@ -4,7 +4,6 @@ import type { AuthHooks } from '../sessions/auth-hooks.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { SessionEndings } from '../sessions/session-endings.js';
-import type { SessionStore } from '../sessions/session-store.js';
 import type { Settings } from '../settings/settings.js';
 import { requestClientOf } from '../tokens/session-context.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -34,7 +33,6 @@ export class SignInService {
     protected readonly kernel: {
       readonly database: Database;
       readonly sessions: SessionService;
-      readonly sessionStore: SessionStore;
       readonly users: UserService;
       readonly settings: Settings;
       readonly hooks: AuthHooks;
@@ -143,8 +141,6 @@ export class SignInService {
   }
 
   async #read({ user, em }: SignInAttempt): Promise<BaseUser> {
-    const found = await this.kernel.sessionStore.findOwner(user.id, em ?? this.kernel.database.fork());
-    if (!found) throw authError('incorrect_credentials');
-    return found.user;
+    return (await this.kernel.sessions.ownerOf(user.id, em)).user;
   }
 }

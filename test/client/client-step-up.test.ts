@@ -41,21 +41,18 @@ afterEach(() => {
 });
 
 describe('reauthenticate', () => {
-  test.each([
-    { password: 'a sentence' },
-    { code: '123456' },
-    { recoveryCode: 'abcd-efgh' },
-    { mailCode: '654321' },
-    { credential: { id: 'x', type: 'public-key' } },
-  ])('sends %o, and takes the new access token of the same session in every tab', async (proof) => {
-    const other = newClient();
-    const refresh = await store.get();
-    await client.reauthenticate(proof);
-    expect(server.log).toEqual([{ request: 'POST /auth/reauthenticate', jti: '1', body: proof }]);
-    expect(client.state).toMatchObject({ status: 'signed-in', claims: { session: 's1', jti: '2', auth_time: 2 } });
-    await vi.waitFor(() => expect(other.state).toEqual(client.state));
-    expect(await store.get()).toBe(refresh);
-  });
+  test.each([{ password: 'a sentence' }, { code: '123456' }, { recoveryCode: 'abcd-efgh' }, { mailCode: '654321' }])(
+    'sends %o, and takes the new access token of the same session in every tab',
+    async (proof) => {
+      const other = newClient();
+      const refresh = await store.get();
+      await client.reauthenticate(proof);
+      expect(server.log).toEqual([{ request: 'POST /auth/reauthenticate', jti: '1', body: proof }]);
+      expect(client.state).toMatchObject({ status: 'signed-in', claims: { session: 's1', jti: '2', auth_time: 2 } });
+      await vi.waitFor(() => expect(other.state).toEqual(client.state));
+      expect(await store.get()).toBe(refresh);
+    },
+  );
 
   test('rejects a wrong proof, and changes nothing', async () => {
     const { state } = client;

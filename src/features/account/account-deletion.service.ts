@@ -34,7 +34,7 @@ export class AccountDeletionService {
    * @throws account_in_use if a foreign key of the app prevents the deletion; the log entry names the key
    */
   async delete(caller: TokenClaims, password: string | undefined, client: SessionClient): Promise<void> {
-    const user = await this.kernel.freshness.confirm(caller, { password }, client);
+    const user = await this.kernel.freshness.assertOwner(caller, { password }, client);
     try {
       await this.#delete(user, caller);
     } catch (error) {

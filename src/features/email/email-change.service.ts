@@ -43,7 +43,7 @@ export class EmailChangeService {
    * @throws reauthentication_required, second_factor_required for a user without a password
    */
   async request(caller: TokenClaims, { email, password, ...client }: EmailChange): Promise<void> {
-    const user = await this.kernel.freshness.confirm(caller, { password }, client);
+    const user = await this.kernel.freshness.assertOwner(caller, { password }, client);
     if (normalizeEmail(email) === normalizeEmail(user.email)) {
       throw authError('validation_failed', { errors: [{ field: 'email', messages: ['is already your address'] }] });
     }

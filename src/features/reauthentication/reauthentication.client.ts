@@ -1,15 +1,9 @@
-import type { ClientCalls } from '../../client-calls.js';
+import type { ClientCalls, UserProofs } from '../../client-calls.js';
 
-/** A proof of the signed-in user. From a user with a second factor, a password or a mailed code is not enough. */
-export type ReauthenticationProof =
-  | { readonly password: string }
-  /** The present code of the authenticator app. */
-  | { readonly code: string }
-  | { readonly recoveryCode: string }
-  /** The code of the mail that `requestReauthenticationCode` sends. */
-  | { readonly mailCode: string }
-  /** The JSON of a passkey's answer. */
-  | { readonly credential: object };
+/** One proof of the signed-in user. From a user with a second factor, a password or a mailed code is not enough. */
+export type ReauthenticationProof = {
+  readonly [Name in keyof UserProofs]: { readonly [Only in Name]: UserProofs[Name] };
+}[keyof UserProofs];
 
 /** The client's methods for this feature. */
 export const reauthenticationMethods = ({ call }: ClientCalls) => ({

@@ -29,6 +29,7 @@ export class ReauthenticationService {
    *
    * @param caller the claims of the access token; its session must still be live
    * @returns a new access token
+   * @throws bad_request if no method has this member
    * @throws incorrect_credentials, too_many_requests, token_not_valid, session_expired, service_unavailable, and what
    * `forUser` of the app's token class throws
    * @throws second_factor_required if the user has a second factor and the proof is none; the proof is not checked

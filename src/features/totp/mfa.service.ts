@@ -25,23 +25,15 @@ export class MfaService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      | 'database'
-      | 'users'
-      | 'accounts'
-      | 'sessions'
-      | 'sessionEndings'
-      | 'sessionStore'
-      | 'oneTimeKeys'
-      | 'secondFactors'
-      | 'freshness'
-    > & { readonly totp: TotpSettings; readonly totpStore: TotpStore; readonly mfaRecords: MfaRecords },
+      'database' | 'users' | 'accounts' | 'sessions' | 'sessionEndings' | 'oneTimeKeys' | 'secondFactors' | 'freshness'
+    > & { readonly totpSettings: TotpSettings; readonly totpStore: TotpStore; readonly mfaRecords: MfaRecords },
   ) {}
 
   /** The second factors of a user. */
   async status(user: UserId): Promise<MfaStatus> {
     const left = await this.kernel.totpStore.recoveryCodesLeft(user);
     const totp = { totp: left !== undefined, recoveryCodesLeft: left ?? 0 };
-    return { mode: this.kernel.totp.mfaMode, ...totp, passkeys: 0 };
+    return { mode: this.kernel.totpSettings.mfaMode, ...totp, passkeys: 0 };
   }
 
   /** Like `status`, for the caller's user. */
@@ -78,9 +70,9 @@ export class MfaService {
   async removeTotp(claims: TokenClaims): Promise<void> {
     await this.#change(claims, async (user, em) => {
       if (!(await this.#remove(user, 'user', em))) throw totpError('totp_not_enabled');
-      const { totp, sessionStore } = this.kernel;
-      const owner = await sessionStore.findOwner(user, em);
-      if (totp.mfaMode === 'required' && owner?.secondFactors.length === 0)
+      const { totpSettings, sessions } = this.kernel;
+      const { secondFactors } = await sessions.ownerOf(user, em);
+      if (totpSettings.mfaMode === 'required' && secondFactors.length === 0)
         throw totpError('second_factor_required_by_policy');
     });
   }

@@ -15,7 +15,7 @@ type Kernel = Pick<AuthKernel, 'database' | 'users' | 'sessions' | 'sessionEndin
   readonly mfaRecords: MfaRecords;
 };
 
-/** Checks a code of a signed-in user again: `code` of the authenticator app, or `recoveryCode`. */
+/** Re-authentication of a signed-in user by `code` of the authenticator app, or by `recoveryCode`. */
 export class TotpReAuthentication implements ReAuthentication {
   readonly amr: readonly string[];
 

@@ -48,12 +48,11 @@ export class TotpSetupService {
       | 'challenges'
       | 'secondFactors'
       | 'freshness'
-      | 'sessionStore'
       | 'sessionProofs'
       | 'clock'
       | 'settings'
     > & {
-      readonly totp: TotpSettings;
+      readonly totpSettings: TotpSettings;
       readonly totpStore: TotpStore;
       readonly mfaRecords: MfaRecords;
     },
@@ -93,8 +92,8 @@ export class TotpSetupService {
   }
 
   get #issuer(): string {
-    const { totp, settings } = this.kernel;
-    if (totp.totpIssuer !== undefined) return totp.totpIssuer;
+    const { totpSettings, settings } = this.kernel;
+    if (totpSettings.totpIssuer !== undefined) return totpSettings.totpIssuer;
     return settings.publicUrl === undefined ? 'jwt-allauth' : new URL(settings.publicUrl).hostname;
   }
 
@@ -129,10 +128,8 @@ export class TotpSetupService {
 
   /** The first code is a proof of the second factor, for the caller's session. */
   async #prove(claims: TokenClaims, user: UserId, em: EntityManager): Promise<void> {
-    const { sessionStore, sessionProofs, clock } = this.kernel;
-    const owner = await sessionStore.findOwner(user, em);
-    if (!owner) throw authError('incorrect_credentials');
-    const { credentialEpoch } = owner;
+    const { sessions, sessionProofs, clock } = this.kernel;
+    const { credentialEpoch } = await sessions.ownerOf(user, em);
     await sessionProofs.add(claims, { amr: AMR.totp_setup, authTime: toSeconds(clock.now()), credentialEpoch }, em);
   }
 

@@ -1,5 +1,13 @@
 import type { ClientCalls } from '../../client-calls.js';
 
+declare module '../../client-calls.js' {
+  interface UserProofs {
+    /** The present code of the authenticator app. */
+    code: string;
+    recoveryCode: string;
+  }
+}
+
 /** The user's second factors. */
 export interface MfaStatus {
   /** `required`: every user must have a second factor. */

@@ -38,7 +38,7 @@ export const totpModule: AuthModule<TotpSettings> = {
   create(kernel, settings) {
     const { make, database, orm, http } = kernel;
     const totpStore = new TotpStore(kernel);
-    const parts = { ...kernel, totp: settings, totpStore, mfaRecords: new MfaRecords(kernel) };
+    const parts = { ...kernel, totpSettings: settings, totpStore, mfaRecords: new MfaRecords(kernel) };
     const own = { ...parts, totpProofs: new TotpProofs(parts) };
     const mfa = make(MfaService, own);
     const totpSetup = make(TotpSetupService, own);
