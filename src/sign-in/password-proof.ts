@@ -27,18 +27,16 @@ export class PasswordProof implements ReAuthentication {
   ) {}
 
   /**
-   * Checks the password, and returns the caller's user with the password hash. Wrong passwords are counted for the
-   * caller's session, with the limits of LOGIN_RATE_LIMIT.
+   * Checks the password. Wrong passwords are counted for the caller's session, with the limits of LOGIN_RATE_LIMIT.
    *
    * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended;
    * service_unavailable if too many password checks wait
    */
-  async check(caller: SessionReference, password: string, client: SessionClient): Promise<BaseUser> {
+  async check(caller: SessionReference, password: string, client: SessionClient): Promise<void> {
     // First, so that the access token of an ended session cannot be used to guess the password.
     await this.kernel.sessions.assertLive(caller);
     const user = await this.kernel.users.getActiveWithPassword(caller.sub);
     await this.checkFor(caller, user, password, client);
-    return user;
   }
 
   /**

@@ -1,6 +1,5 @@
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionReference } from '../sessions/session.service.js';
-import type { BaseUser } from '../users/base-user.entity.js';
 
 /**
  * A method by which a signed-in user authenticates again, before actions for which an access token alone is not enough,
@@ -20,10 +19,10 @@ export interface ReAuthentication<Proof = string> {
   /** Whether a value has the form of a proof. Default: whether it is a string. */
   isProof?(value: unknown): boolean;
   /**
-   * Checks the proof and returns the caller's user. Guesses are limited.
+   * Checks the proof. Guesses are limited.
    *
    * @throws incorrect_credentials for a wrong proof; too_many_requests; token_not_valid if the caller's session has
    * ended
    */
-  check(caller: SessionReference, proof: Proof, client: SessionClient): Promise<BaseUser>;
+  check(caller: SessionReference, proof: Proof, client: SessionClient): Promise<void>;
 }

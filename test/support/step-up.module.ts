@@ -25,14 +25,13 @@ export const stepUpModule: AuthModule = {
   name: 'step-up',
   create(own) {
     kernel = own;
-    const { http, users } = own;
+    const { http } = own;
     const codes: ReAuthentication = {
       member: 'code',
       amr: ['otp', 'mfa'],
-      check: async (caller, code) => {
+      check: async (_caller, code) => {
         checkedCodes.push(code);
         if (code !== CODE) throw authError('incorrect_credentials');
-        return users.getActiveWithPassword(caller.sub);
       },
     };
     const credentials: ReAuthentication<{ readonly id: string }> = {
@@ -40,9 +39,8 @@ export const stepUpModule: AuthModule = {
       amr: ['hwk', 'user', 'mfa'],
       schema: { type: 'object' },
       isProof: (value) => typeof (value as { id?: unknown } | null)?.id === 'string',
-      check: async (caller, { id }) => {
+      check: async (_caller, { id }) => {
         if (id !== CODE) throw authError('incorrect_credentials');
-        return users.getActiveWithPassword(caller.sub);
       },
     };
 

@@ -1,13 +1,11 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import { createCode, formatCode, normalizeCode } from '../../secrets/crockford-code.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import type { AccountOfSession } from '../../sessions/session-store.js';
 import type { ReAuthentication } from '../../sign-in/re-authentication.js';
-import type { BaseUser } from '../../users/base-user.entity.js';
 import { reauthenticationError } from './reauthentication-errors.js';
 
 const LIFETIME_SECONDS = 600;
@@ -66,15 +64,15 @@ export class MailCodes implements ReAuthentication {
   }
 
   /**
-   * Uses a code up, and returns the caller's user.
+   * Uses a code up.
    *
    * @throws incorrect_credentials, too_many_requests, mail_code_not_available; token_not_valid if the caller's session
    * has ended
    */
-  async check(caller: SessionReference, code: string, client: SessionClient): Promise<BaseUser> {
+  async check(caller: SessionReference, code: string, client: SessionClient): Promise<void> {
     const account = await this.#accountOf(caller);
     const key = this.#keyOf(normalizeCode(code), caller, account);
-    return this.kernel.loginFailures.watch(client, (isAbout) => {
+    await this.kernel.loginFailures.watch(client, (isAbout) => {
       isAbout(caller.sub);
       return this.kernel.loginLimiter.attemptSignedIn(caller.session, () =>
         this.kernel.database.transaction((em) => this.#use(key, caller, em)),
@@ -83,11 +81,9 @@ export class MailCodes implements ReAuthentication {
   }
 
   /** Undefined: the code is not valid. */
-  async #use(key: string, caller: SessionReference, em: EntityManager): Promise<BaseUser | undefined> {
+  async #use(key: string, { sub }: SessionReference, em: EntityManager): Promise<true | undefined> {
     const found = await this.kernel.oneTimeKeys.claim(key, ['reauthentication'], em);
-    if (!found) return undefined;
-    if (String(found.user) !== caller.sub) throw authError('incorrect_credentials');
-    return this.kernel.users.getActiveWithPassword(caller.sub, em);
+    return String(found?.user) === sub || undefined;
   }
 
   async #accountOf(caller: SessionReference): Promise<AccountOfSession> {
