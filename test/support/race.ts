@@ -49,6 +49,7 @@ export async function race<A, B>(
   second: () => Promise<B>,
 ): Promise<[A, B]> {
   const holder = await app.database.pool.connect();
+  let isDone = false;
   try {
     await holder.query('begin');
     await holder.query(`select 1 from ${row.table} where id = $1 for update`, [row.id]);
@@ -57,9 +58,10 @@ export async function race<A, B>(
     const b = second();
     await waitForBlocked(app.database.pool, 2);
     await holder.query('commit');
+    isDone = true;
     return await Promise.all([a, b]);
   } finally {
-    holder.release();
+    holder.release(!isDone); // a failed race must not leave its transaction to the next test
   }
 }
 
