@@ -1,4 +1,5 @@
 import { Clock, toSeconds } from '../clock.js';
+import { authAge } from '../tokens/auth-age.js';
 
 /** Claims about the sender of a request. The claims of an access token have this shape too. */
 export interface PrincipalClaims {
@@ -16,9 +17,6 @@ export interface PrincipalClaims {
 }
 
 const SYSTEM_CLOCK = new Clock();
-
-/** How far in the future an `auth_time` may be, because the clocks of servers differ. */
-const MAX_SKEW_SECONDS = 60;
 
 /** The sender of a request. Creating and reading it needs no database query. */
 export class Principal {
@@ -69,8 +67,6 @@ export class Principal {
 
   /** How long ago the user authenticated, in seconds. Undefined if that is not known, or in the future. */
   get authAge(): number | undefined {
-    if (this.authTime === undefined) return undefined;
-    const age = toSeconds(this.#clock.now()) - this.authTime;
-    return age < -MAX_SKEW_SECONDS ? undefined : Math.max(0, age);
+    return authAge(this.authTime, toSeconds(this.#clock.now()));
   }
 }

@@ -1,4 +1,5 @@
 import type { Table } from '../database/table.js';
+import { MAX_SKEW_SECONDS } from '../tokens/auth-age.js';
 
 /** Maximum number of listed sessions. A client that signs in all day must not produce a huge response. */
 const MAX_LISTED = 200;
@@ -46,7 +47,8 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     epoch: account.column('credentialEpoch'),
     factors: account.column('secondFactors'),
   };
-  const authTime = `floor(extract(epoch from coalesce(s.${s.authTime}, s.${s.createdAt})))::float8`;
+  const proved = `coalesce(s.${s.authTime}, s.${s.createdAt})`;
+  const authTime = `floor(extract(epoch from ${proved}))::float8`;
   const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims", ${authTime} as "${prefix}authTime"`;
   const claims = hasPlainClaims
@@ -128,7 +130,9 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     prove: `
       update ${session.name} s
       set ${s.amr} = s.${s.amr} || array(select m from unnest($4::text[]) m where m <> all (s.${s.amr})),
-        ${s.authTime} = greatest(coalesce(s.${s.authTime}, s.${s.createdAt}), $5)
+        ${s.authTime} = case
+          when ${proved} > $5::timestamptz + interval '${MAX_SKEW_SECONDS} s' then $5 else greatest(${proved}, $5)
+        end
       from ${user.name} u left join ${account.name} a on a.${a.user} = $2
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3
         and u.${u.id} = $2 and u.${u.isActive} and coalesce(a.${a.epoch}, 0) = $6::int

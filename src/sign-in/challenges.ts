@@ -96,8 +96,8 @@ export class Challenges {
   }
 
   /** Finds a valid challenge. Does not use it up. @throws challenge_not_valid */
-  async find(challenge: string): Promise<FoundChallenge> {
-    return this.#read(this.#sql.find, challenge);
+  async find(challenge: string, em?: EntityManager): Promise<FoundChallenge> {
+    return this.#read(this.#sql.find, challenge, em);
   }
 
   /**

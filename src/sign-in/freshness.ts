@@ -4,6 +4,7 @@ import { authError, reauthenticationRequired } from '../error-table.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { SessionProofs } from '../sessions/session-proofs.js';
 import type { Settings } from '../settings/settings.js';
+import { authAge } from '../tokens/auth-age.js';
 import type { TokenClaims } from '../tokens/claims.js';
 import type { BaseUser } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
@@ -57,7 +58,7 @@ export class Freshness {
    *
    * @param em the transaction of the action. Until it ends, the session cannot be ended. Lock the user's row first
    * @throws token_not_valid if the session has ended; second_factor_required if the user has a second factor that the
-   * token does not prove; reauthentication_required if the token's `auth_time` is too old
+   * token does not prove; reauthentication_required if the token's `auth_time` is too old or in the future
    */
   async assert(claims: TokenClaims, em?: EntityManager): Promise<void> {
     const { sessionProofs, secondFactors, settings, clock } = this.kernel;
@@ -65,6 +66,7 @@ export class Freshness {
     const account = await sessionProofs.accountOf(claims, em);
     if (secondFactors.isAskedOf(account.secondFactors) && !amr.includes('mfa')) throw secondFactorRequired();
     const maxAge = settings.reauthenticationMaxAge;
-    if (authTime === undefined || toSeconds(clock.now()) - authTime > maxAge) throw reauthenticationRequired(maxAge);
+    const age = authAge(authTime, toSeconds(clock.now()));
+    if (age === undefined || age > maxAge) throw reauthenticationRequired(maxAge);
   }
 }

@@ -32,7 +32,7 @@ export async function createTotpOwners(app: TestApp, count: number): Promise<Tot
   const ids = await createUsersWith(app, 'totp', count);
   const owners = ids.map(async (id) => {
     const secret = createTotpSecret();
-    await store.keepPending(id, secret);
+    await store.keepPending(id, secret, app.orm.em.fork());
     return { id, code: totpCode(secret, app.clock.now()) };
   });
   const made = await Promise.all(owners);

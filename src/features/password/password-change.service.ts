@@ -73,14 +73,22 @@ export class PasswordChangeService {
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
     const isProved = this.kernel.settings.oldPasswordFieldEnabled && Boolean(user.passwordHash);
     if (isProved) await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
-    const signIn = await this.#begin(user, { ...context, session: caller.session, sub: caller.sub, isProved }, client);
+    const signIn = await this.#begin(user, { ...this.#worthOf(caller, context), isProved }, client);
     const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return tokensOf(await this.kernel.database.transaction((em) => this.#replace(caller, user, next, signIn, em)));
   }
 
   /**
+   * What the access token proves, and not the session's row: the thief of an older access token must not get what the
+   * owner has proved in the session later.
+   */
+  #worthOf({ session, sub, amr = [], auth_time: authTime }: TokenClaims, context: SessionContext) {
+    return { ...context, session, sub, amr, authTime: authTime ?? context.authTime };
+  }
+
+  /**
    * The new session continues the caller's: proofs from there still count. The old password is a fresh proof, unless
-   * the caller's session has a second factor: then a password alone must not make it fresh.
+   * the caller has proved a second factor: then a password alone must not make the session fresh.
    */
   #begin(
     user: BaseUser,

@@ -66,10 +66,15 @@ export class TotpSetupService {
    * @throws totp_already_enabled, reauthentication_required, second_factor_required, token_not_valid
    */
   async start(claims: TokenClaims): Promise<TotpSetup> {
-    await this.kernel.freshness.assert(claims);
-    const user = await this.kernel.users.findById(this.kernel.users.keyOf(claims.sub));
-    if (!user) throw authError('token_not_valid', { reason: 'no-active-user' });
-    return this.#start(user);
+    const { database, sessionEndings, freshness, users } = this.kernel;
+    const id = users.keyOf(claims.sub);
+    return database.transaction(async (em) => {
+      await sessionEndings.lockUser(id, em);
+      await freshness.assert(claims, em);
+      const user = await users.findById(id, em);
+      if (!user) throw authError('token_not_valid', { reason: 'no-active-user' });
+      return this.#start(user, em);
+    });
   }
 
   /**
@@ -81,12 +86,16 @@ export class TotpSetupService {
     const { user, methods } = await this.kernel.challenges.find(challenge);
     if (methods.includes('totp')) throw totpError('totp_already_enabled');
     if (!methods.includes(SETUP_METHOD)) throw authError('challenge_not_valid');
-    return this.#start(user);
+    return this.kernel.database.transaction(async (em) => {
+      await this.kernel.sessionEndings.lockUser(user.id, em);
+      const { user: current } = await this.kernel.challenges.find(challenge, em);
+      return this.#start(current, em);
+    });
   }
 
-  async #start({ id, email }: Pick<PasswordOwner, 'id' | 'email'>): Promise<TotpSetup> {
+  async #start({ id, email }: Pick<PasswordOwner, 'id' | 'email'>, em: EntityManager): Promise<TotpSetup> {
     const secret = createTotpSecret();
-    if (!(await this.kernel.totpStore.keepPending(id, secret))) throw totpError('totp_already_enabled');
+    if (!(await this.kernel.totpStore.keepPending(id, secret, em))) throw totpError('totp_already_enabled');
     const uri = totpUri(secret, { issuer: this.#issuer, account: email });
     return { secret, uri, qr: renderSVG(uri, { border: 4 }) };
   }

@@ -33,10 +33,10 @@ export class TotpStore {
   }
 
   /** Stores a secret that is not confirmed yet, in place of an earlier one. False: the user has a confirmed one. */
-  async keepPending(user: UserId, secret: string): Promise<boolean> {
+  async keepPending(user: UserId, secret: string, em: EntityManager): Promise<boolean> {
     const expiresAt = new Date(this.kernel.clock.now() + PENDING_SECONDS * 1000);
     const parameters = [user, this.#seal.seal(secret, String(user)), expiresAt];
-    return (await this.kernel.database.query(this.#sql.keepPending, parameters)).length > 0;
+    return (await this.kernel.database.query(this.#sql.keepPending, parameters, em)).length > 0;
   }
 
   /** Finds the secret of a user: the confirmed one, or one that waits for its confirmation. @throws UnsealError */
