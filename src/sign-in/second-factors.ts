@@ -38,24 +38,29 @@ export class SecondFactors {
   }
 
   /**
-   * Whether a user has a second factor that a sign-in must ask for.
+   * Whether a user has a second factor that a sign-in must ask for. A factor whose module this app lacks counts as one:
+   * a server that cannot ask for it must not sign its users in without it.
    *
    * @param owned the names of the user's second factors (`SessionOwner.secondFactors`)
    */
   isAskedOf(owned: readonly string[]): boolean {
-    return this.#factors.some(({ name, isAlwaysAsked }) => owned.includes(name) && (isAlwaysAsked || this.#isRequired));
+    return owned.some((name) => {
+      const factor = this.#factors.find((each) => each.name === name);
+      return !factor || factor.isAlwaysAsked || this.#isRequired;
+    });
   }
 
   /**
    * Passes a sign-in that has a second factor or needs none. Otherwise stores a challenge, in the transaction of the
    * attempt.
    *
-   * @throws second_factor_required with the challenge
+   * @throws second_factor_required with the challenge; an Error if this app lacks the modules of the user's factors
    */
   async assertProved(attempt: SignInAttempt, owner: SessionOwner): Promise<void> {
-    if (!this.isInUse || attempt.amr.includes('mfa')) return;
+    if (attempt.amr.includes('mfa')) return;
     if (this.isAskedOf(owner.secondFactors)) {
       const owned = this.#factors.filter(({ name }) => owner.secondFactors.includes(name));
+      if (owned.length === 0) throw new Error(`no module of this app can ask for ${owner.secondFactors.join(' or ')}`);
       const methods = await Promise.all(owned.map((factor) => factor.methodsOf(attempt.user.id, attempt.em)));
       throw await this.kernel.challenges.issue(attempt, owner, methods.flat());
     }

@@ -180,11 +180,21 @@ describe('a sign-in of a user with a second factor', () => {
   test('needs no second factor if the user has none, or only one that the app does not ask for', async () => {
     const { id, email, challenges } = await createPerson(app);
     expect((await app.client().login(email)).status).toBe(200);
-    await query(`update auth_account set second_factors = '{unused, of_a_module_that_is_gone}' where user_id = $1`, [
-      id,
-    ]);
+    await query(`update auth_account set second_factors = '{unused}' where user_id = $1`, [id]);
     expect((await app.client().login(email)).status).toBe(200);
     expect(await challenges()).toEqual([]);
+  });
+
+  test('is refused if this app lacks the module of the only one, and asked for another one if there is one', async () => {
+    const { id, email, challenges } = await createPerson(app);
+    const own = (factors: string) =>
+      query('update auth_account set second_factors = $2 where user_id = $1', [id, factors]);
+    await app.client().login(email); // makes the row of the account
+    await own('{of_a_module_that_is_gone}');
+    expectProblem(await app.client().login(email), 500, 'internal_error');
+    expect([await challenges(), app.log.splice(0).length]).toEqual([[], 1]);
+    await own('{of_a_module_that_is_gone, codes}');
+    expect((await app.client().login(email)).body.methods).toEqual(['codes', 'codes_backup']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { expectProblem } from '../../support/expect-problem.js';
 import { claimsOf } from '../../support/race.js';
-import type { TestApp } from '../../support/test-app.js';
+import { createTestApp, type TestApp } from '../../support/test-app.js';
 import { PASSWORD, type TestClient } from '../../support/test-client.js';
 import { waitForBlocked } from '../../support/test-database.js';
 import { challenged, createTotpApp, enrol, verify } from '../../support/totp-app.js';
@@ -59,6 +59,29 @@ test('a sign-in of a server whose clock was wrong is not fresh until then, and a
   expect(claimsOf(proved.body.access).auth_time).toBe(app.clock.now() / 1000);
   owner.access = proved.body.access;
   expect((await setUp()).status).toBe(200);
+});
+
+test('a server without the module signs no owner of a factor in, and says so in its log', async () => {
+  await enrol(app, owner);
+  const other = await createTestApp({ database: app.database });
+  other.clock.advance((app.clock.now() - other.clock.now()) / 1000);
+  try {
+    const answer = await other.client().login(email);
+    expectProblem(answer, 500, 'internal_error');
+    expect(answer.cookie).toBeUndefined();
+    expect(JSON.stringify(other.log.splice(0))).toContain('no module of this app can ask for totp');
+    const { sub } = claimsOf(owner.access);
+    await expect(other.auth.signIn({ id: sub }, { method: 'ticket' })).rejects.toThrow('no module of this app');
+    // A session that has no second factor is not fresh there.
+    const weak = { password: PASSWORD };
+    expectProblem(
+      await other.client().send('POST', '/auth/reauthenticate', weak, owner.bearer),
+      401,
+      'second_factor_required',
+    );
+  } finally {
+    await other.close();
+  }
 });
 
 test.each(['with an access token', 'with a challenge'])(
