@@ -12,7 +12,7 @@ export class ChallengeView {
   #hint = byId('challenge-hint');
   #proof;
   #setUp;
-  /** In memory only: who has the challenge and a code is signed in. */
+  /** In memory only: with it and a code, anybody can sign in. */
   #challenge = '';
 
   /**
