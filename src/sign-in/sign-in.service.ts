@@ -71,7 +71,7 @@ export class SignInService {
   ): Promise<Tokens> {
     const account = await this.kernel.users.findById(id, em);
     if (!account) throw authError('no_active_account');
-    const amr = [method].flat();
+    const amr = [method].flat().map(String);
     if (amr.includes('mfa'))
       throw new TypeError('signIn: the method mfa comes from the second factors of modules only');
     return this.signIn({ user: { ...account, passwordHash }, amr, client, claims, em });

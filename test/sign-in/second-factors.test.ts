@@ -444,3 +444,13 @@ test('an address that is not confirmed is refused as such, and never with a chal
   expect((await challenges()).map(({ attempts }) => attempts)).toEqual([0]);
   await app.close();
 });
+
+test.each([['mfa'], [['pwd', 'mfa']], [[['mfa']]]])(
+  'an app cannot name the method %j: it comes from modules',
+  async (method) => {
+    const { id, live } = await createPerson(app);
+    const before = await live();
+    await expect(app.auth.signIn({ id }, { method: method as string })).rejects.toThrow(TypeError);
+    expect(await live()).toEqual(before);
+  },
+);
