@@ -99,6 +99,8 @@ class Whitelist {
       ...device,
       'live.jti',
       'null', // the network is unknown
+      'null', // no code of the app has run,
+      'null', // so the context of the session is not compared
     ];
     const statement = values.reduceRight((sql, value, index) => sql.replaceAll(`$${index + 1}`, value), rows[0].query);
     await this.pool.query(`

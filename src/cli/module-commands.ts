@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { modulesOf } from '../auth-entities.js';
 import type { ModuleCommand } from '../module-command.js';
 import { CommandError } from './command-error.js';
+import { errorReason } from './error-messages.js';
 import { findUser } from './find-user.js';
 import { addProjectOptions, loadEnv, openOrm, type ProjectOptions, withOrm } from './project.js';
 
@@ -23,6 +24,7 @@ export async function addModuleCommands(program: Command, args: readonly string[
   const isNamed = args.some((arg) => /^--orm(=|$)/.test(arg));
   const orm = await openOrm(project).catch((error: unknown) => {
     if (isNamed) throw error;
+    program.showHelpAfterError(`(use --help for more; no commands of modules: ${errorReason(error)})`);
     return undefined; // the word is an unknown command
   });
   for (const module of orm ? modulesOf(orm) : []) {

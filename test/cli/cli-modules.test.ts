@@ -69,6 +69,7 @@ describe('an unknown command', () => {
     const without = await runInProcess(['mfa', 'reset'], {}, directory);
     expect([without.code, without.stdout]).toEqual([2, '']);
     expect(without.stderr).toMatch(/unknown command 'mfa'/);
+    expect(without.stderr).toMatch(/no commands of modules: .*mikro-orm\.config\.js/);
     const other = await runInProcess(
       ['mfa', 'reset', '--orm', SOURCE_ORM],
       { DATABASE_URL: 'postgresql://127.0.0.1/none' },

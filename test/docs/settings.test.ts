@@ -7,7 +7,6 @@ import { settingNames } from '../../src/settings/settings.js';
 import { variableOf } from '../../src/settings/settings-from-env.js';
 import { generateKeys } from '../../src/tokens/generate-keys.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
-import { pages } from '../support/manual.js';
 import { OPTIONAL_MODULES, pageWithModules, SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { SECRET } from '../support/test-app.js';
 

@@ -81,7 +81,7 @@ export class MfaService {
    * Removes the authenticator app and the recovery codes of a user who has lost them, and ends all sessions of the
    * user. For an operator: check first that the request comes from the user.
    *
-   * @returns false if the user has no authenticator app. Nothing is changed then
+   * @returns false if the user has no authenticator app. Only a set-up that waits for its first code is removed then
    */
   async reset(user: UserId): Promise<boolean> {
     return this.kernel.database.transaction(async (em) => {
