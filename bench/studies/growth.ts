@@ -70,7 +70,9 @@ class Whitelist {
   static async fill(sessions: number, { postgres, directory }: Bench): Promise<Whitelist> {
     const url = await createDatabase(postgres, 'bench_growth');
     const server = await ServerProcess.start('ours', String(sessions), url, [], directory);
-    return new Whitelist(server, url, new pg.Pool({ connectionString: url, max: PARALLEL }));
+    const pool = new pg.Pool({ connectionString: url, max: PARALLEL });
+    pool.on('error', () => {}); // `end` does not wait for the server, and the next size drops the database by force
+    return new Whitelist(server, url, pool);
   }
 
   /** Sizes in bytes, and the number of updates so far. */
