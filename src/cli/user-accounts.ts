@@ -42,7 +42,7 @@ export class UserAccounts {
     if (count === 0) return { name, status: 'ok', message: 'no address is marked as confirmed' };
     const found = `${usersOf(count)} an address that is marked as confirmed`;
     const reason = `${found}, but JWT_ALLAUTH_EMAIL_VERIFICATION=none verifies no address`;
-    const remedy = `update ${this.users.name} set ${verified} = false for users whose address was never verified`;
+    const remedy = `for users whose address was never verified, update ${this.users.name} set ${verified} = false`;
     return { name, status: 'warning', message: `${reason}: before you choose another mode, ${remedy}` };
   }
 

@@ -46,6 +46,7 @@ describe('settingsFromEnv', () => {
       refreshTokenLifetime: 14 * 24 * 3600,
       sessionLifetime: undefined,
       refreshReuseGrace: 10,
+      reauthenticationMaxAge: 600,
       userAttributes: {},
       logoutOnPasswordChange: true,
       oldPasswordFieldEnabled: true,
