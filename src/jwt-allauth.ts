@@ -125,8 +125,8 @@ export interface JwtAllauth {
    */
   authenticate(requestOrToken: IncomingMessage | string): Promise<Principal>;
   /**
-   * Makes a middleware for plain Express routes (version 4 or 5), with the same rules as `@Authorized(…rules)`. It sets
-   * `request.principal`. Other requests get the library's error response.
+   * Makes a middleware for plain Express routes (version 4 or 5), with the same rules as `@Authorized(…rules)`. It
+   * sets `request.principal`. Other requests get the library's error response.
    *
    * @throws controller_refused for a rule that is neither a role number nor a predicate
    */

@@ -10,7 +10,7 @@ export type KeyPairAlgorithm = 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'PS384' |
 /** Minimum length of a secret, in bytes: the output size of the hash (RFC 7518 §3.2). */
 export const SECRET_BYTES: Readonly<Record<HmacAlgorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 
-/** The curve of each algorithm, under its name in node:crypto. Null: the algorithm uses RSA (RFC 7518 §3.3 to §3.5). */
+/** The curve of each algorithm, under its name in node:crypto. Null: the algorithm uses RSA (RFC 7518 §3.3, §3.5). */
 export const CURVES: Readonly<Record<KeyPairAlgorithm, string | null>> = {
   RS256: null,
   RS384: null,
