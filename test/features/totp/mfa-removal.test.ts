@@ -86,6 +86,15 @@ describe('a removal', () => {
     expect(await audited('mfa.disabled')).toEqual([{ method: 'totp', by: 'user' }]);
   });
 
+  test('voids pending mailed links', async () => {
+    const sql = `insert into auth_one_time_key (hash, purpose, user_id, email, expires_at)
+      values ($1, 'email-change', $2, 'thief@example.com', now() + interval '1 day')`;
+    await app.database.pool.query(sql, ['r'.repeat(43), sub()]);
+    expect((await client.send('DELETE', '/auth/mfa/totp', undefined, client.bearer)).status).toBe(204);
+    const keys = await app.database.pool.query('select purpose from auth_one_time_key where user_id = $1', [sub()]);
+    expect(keys.rows).toEqual([]);
+  });
+
   test('needs an authenticator app and a live session', async () => {
     const other = await app.signedUp(`none${count}@example.com`);
     await other.send('POST', '/auth/mfa/totp/setup', {}, other.bearer);
