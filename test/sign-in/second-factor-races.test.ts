@@ -1,8 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { totpModule } from '../../src/features/totp/index.js';
 import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
-import { challengeFor, createFactorOwners, createTotpOwners, liveSessionsOf } from '../support/factor-owners.js';
+import { challengeFor, createFactorOwners, liveSessionsOf } from '../support/factor-owners.js';
 import { claimsOf, race } from '../support/race.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
@@ -20,7 +19,7 @@ beforeAll(async () => {
   const codes = codesModule({ atChallenge: (user) => atChallenge(user) });
   app = await createTestApp({
     settings: { oldPasswordFieldEnabled: false },
-    orm: { entities: entitiesWith(codes, totpModule) },
+    orm: { entities: entitiesWith(codes) },
     auth: { hooks: { beforeSignIn: ({ user }) => atHook(String(user.id)) } },
   });
 });
@@ -118,21 +117,6 @@ test.each<[string, (id: string) => Promise<unknown>]>([
   }
   seen.delete('incorrect_credentials'); // of a user who is inactive at the hook already
   expect([...seen].sort()).toEqual(['challenge_not_valid', 'tokens']);
-});
-
-test.each<[string, (id: string) => Promise<unknown>]>([
-  ['the reset of the factor', (id) => app.auth.mfa.reset(id)],
-  ['a deactivation', (id) => app.auth.deactivation.deactivate(id)],
-])('a right code of an authenticator app and %s at once leave no session, 50 times', async (_what, change) => {
-  const owners = await createTotpOwners(app, 50);
-  const rounds = owners.map(async ({ id, code }, at) => {
-    const challenge = await challengeFor(app, id);
-    const right = () => app.client().send('POST', '/auth/mfa/verify', { challenge, code });
-    const [first, second] = at % 2 === 0 ? [right, () => change(id)] : [() => change(id), right];
-    await Promise.all([first(), second()]);
-    return id;
-  });
-  expect(await liveSessionsOf(app, await Promise.all(rounds))).toEqual(owners.map(() => []));
 });
 
 describe('a sign-in and a change of its factor', () => {

@@ -44,22 +44,34 @@ export async function createOwner(app: TestApp, passwordHash: string | null = nu
  */
 export async function race<A, B>(
   app: TestApp,
-  row: { table: string; id: string },
+  { table, id }: { table: string; id: string },
   first: () => Promise<A>,
   second: () => Promise<B>,
 ): Promise<[A, B]> {
+  const [pair] = await raceAll(app, { table, ids: [id] }, [first], [second]);
+  return pair as [A, B];
+}
+
+/** Forces the same order for several rows at once. @param first one for each row, as `second` */
+export async function raceAll<A, B>(
+  app: TestApp,
+  { table, ids }: { table: string; ids: readonly string[] },
+  first: readonly (() => Promise<A>)[],
+  second: readonly (() => Promise<B>)[],
+): Promise<[A, B][]> {
   const holder = await app.database.pool.connect();
   let isDone = false;
   try {
     await holder.query('begin');
-    await holder.query(`select 1 from ${row.table} where id = $1 for update`, [row.id]);
-    const a = first();
-    await waitForBlocked(app.database.pool, 1);
-    const b = second();
-    await waitForBlocked(app.database.pool, 2);
+    await holder.query(`select 1 from ${table} where id = any($1) for update`, [ids]);
+    const a = first.map((begin) => begin());
+    await waitForBlocked(app.database.pool, a.length);
+    const b = second.map((begin) => begin());
+    await waitForBlocked(app.database.pool, a.length + b.length);
     await holder.query('commit');
     isDone = true;
-    return await Promise.all([a, b]);
+    const [firsts, seconds] = await Promise.all([Promise.all(a), Promise.all(b)]);
+    return firsts.map((each, at) => [each, seconds[at] as B]);
   } finally {
     holder.release(!isDone); // a failed race must not leave its transaction to the next test
   }
