@@ -26,7 +26,14 @@ const LAYERS = [
 ];
 
 /** The entry points: what other packages import. */
-const ENTRIES = ['client/index.ts', 'index.ts', 'module-kit.ts', 'openapi/index.ts', 'testing/index.ts'];
+const ENTRIES = [
+  'client/index.ts',
+  'features/social/testing/index.ts',
+  'index.ts',
+  'module-kit.ts',
+  'openapi/index.ts',
+  'testing/index.ts',
+];
 
 /** The features that an app names itself. Each is an entry point of the package. */
 const { exports } = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as {
@@ -34,7 +41,7 @@ const { exports } = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8'
 };
 const optionalFeatures = Object.values(exports).flatMap((entry) => {
   const file = typeof entry === 'string' ? entry : entry.default;
-  return /^\.\/dist\/src\/(features\/[^/]+)\/index\.js$/.exec(file)?.[1] ?? [];
+  return /^\.\/dist\/src\/(features\/[^/]+)\//.exec(file)?.[1] ?? [];
 });
 
 const isFeatureIndex = (path: string) => /^features\/[^/]+\/index\.ts$/.test(path);
