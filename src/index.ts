@@ -58,6 +58,7 @@ export {
   type SessionReuseDetected,
   type SessionRevoked,
   type UserEvent,
+  type UserRegistered,
 } from './observability/auth-events.js';
 export type { Logger } from './observability/logger.js';
 export type { AuthHooks, RefreshHook, SignInHook, SignUpHook } from './sessions/auth-hooks.js';
@@ -79,13 +80,15 @@ export type { RevocationListFallback, SessionCheckMode } from './settings/sessio
 export { type ModuleSettings, Settings, type SettingsInput } from './settings/settings.js';
 export { type SettingFault, SettingsError } from './settings/settings-error.js';
 export { settingsFromEnv } from './settings/settings-from-env.js';
-export { BegunSignIn, type SignInDecision, tokensOf } from './sign-in/begun-sign-in.js';
+export { BegunSignIn, type SignInAdmission, type SignInDecision, tokensOf } from './sign-in/begun-sign-in.js';
 export { type Challenge, isChallenge, secondFactorRequired } from './sign-in/challenge.js';
 export { type LoginAttempt, LoginLimiter } from './sign-in/login-limiter.js';
 export type { ReAuthentication } from './sign-in/re-authentication.js';
 export { SignInService } from './sign-in/sign-in.service.js';
 export type { AppSignIn, SignInAttempt } from './sign-in/sign-in-attempt.js';
+export type { CompletionOrder, SignInCompletion } from './sign-in/sign-in-completion.js';
 export type { SignInGate } from './sign-in/sign-in-gate.js';
+export type { SignInMethod } from './sign-in/sign-in-method.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
 export type { RequestClient, SessionContext } from './tokens/session-context.js';

@@ -177,9 +177,10 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   );
   const settings = resolveSettings(options.settings, undefined, modules);
   const mailWords = Object.assign({}, ...modules.map(({ mails }) => mails));
+  const pages = Object.assign({}, ...modules.map((module) => module.pages));
   const { mailer, legacyPasswords, hooks, inputs } = options;
   const byApp = { mailer, legacyPasswords, hooks, inputs };
-  const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, ...byApp };
+  const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, pages, ...byApp };
   const kernel = await createAuthKernel(parts);
   const features = await createFeatures(kernel, modules, routes);
   const purge = kernel.make(PurgeService, { sweeps: sweepsOf(kernel, modules, features), clock });
@@ -217,7 +218,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   });
 }
 
-/** Creates the parts of all modules, and adds their gates, second factors and re-authentications to the sign-in. */
+/** Creates the parts of all modules, and adds what they contribute to the sign-in. */
 async function createFeatures(
   kernel: AuthKernel,
   modules: readonly AuthModule[],
@@ -232,6 +233,11 @@ async function createFeatures(
   for (const factor of features.flatMap(({ secondFactors = [] }) => secondFactors)) kernel.secondFactors.add(factor);
   for (const method of features.flatMap((feature) => feature.reAuthentications ?? []))
     kernel.reAuthentications.add(method);
+  for (const method of features.flatMap(({ signInMethods = [] }) => signInMethods)) {
+    if (!method.route || routes[method.route] !== false) kernel.signInMethods.add(method);
+  }
+  for (const [name, completion] of features.flatMap(({ completions = {} }) => Object.entries(completions)))
+    kernel.signIn.addCompletion(name, completion);
   return features;
 }
 

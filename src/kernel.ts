@@ -49,14 +49,7 @@ import { readEncryptionKey } from './settings/encryption-key.js';
 import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
 import { SettingsError } from './settings/settings-error.js';
-import { Challenges } from './sign-in/challenges.js';
-import { Freshness } from './sign-in/freshness.js';
-import { LoginFailures } from './sign-in/login-failures.js';
-import { LoginLimiter } from './sign-in/login-limiter.js';
-import { PasswordProof } from './sign-in/password-proof.js';
-import { ReAuthentications } from './sign-in/re-authentications.js';
-import { SecondFactors } from './sign-in/second-factors.js';
-import { SignInService } from './sign-in/sign-in.service.js';
+import { createSignInParts, type SignInParts } from './sign-in/sign-in-parts.js';
 import { KeyRing } from './tokens/key-ring.js';
 import { OneTimeKeys } from './tokens/one-time-keys.js';
 import { resolveTokenClass } from './tokens/resolve-token-class.js';
@@ -85,6 +78,8 @@ export interface AuthKernelOptions {
   readonly prefix: string;
   /** The texts of the mails of all modules, by name of the mail. */
   readonly mailWords: Readonly<Record<string, MailWords>>;
+  /** The bodies of the pages of all modules, by name of the page. */
+  readonly pages: Readonly<Record<string, string>>;
   /** The app's mailer. */
   readonly mailer?: Mailer;
   /** Verifies the password hashes of an older system. */
@@ -167,19 +162,7 @@ interface MailParts extends SessionParts {
  * The services that features and modules use, by name. A service declares what it needs, such as
  * `Pick<AuthKernel, 'users' | 'sessions'>`, and keeps it in a `protected` property, for the app's subclasses.
  */
-export interface AuthKernel extends MailParts {
-  readonly loginLimiter: LoginLimiter;
-  readonly loginFailures: LoginFailures;
-  readonly passwordProof: PasswordProof;
-  /** The sign-ins that wait for a second factor. */
-  readonly challenges: Challenges;
-  readonly secondFactors: SecondFactors;
-  /** Checks that a session is fresh, before actions that a thief of an access token must not do. */
-  readonly freshness: Freshness;
-  /** The methods by which a signed-in user authenticates again. */
-  readonly reAuthentications: ReAuthentications;
-  /** Opens sessions. All ways to sign in use it. */
-  readonly signIn: SignInService;
+export interface AuthKernel extends MailParts, SignInParts {
   /** What controllers need in addition to services. */
   readonly http: ControllerParts;
 }
@@ -188,15 +171,8 @@ export interface AuthKernel extends MailParts {
 export async function createAuthKernel(options: AuthKernelOptions): Promise<AuthKernel> {
   const foundation = await createFoundation(options);
   const mails = withMails(withSessions(await withUsers(foundation, options)), options);
-  const { make, journal } = mails;
-  const limits = { ...mails, loginLimiter: make(LoginLimiter, mails), loginFailures: new LoginFailures(journal) };
-  const challenges = new Challenges(mails);
-  const parts = { ...limits, challenges, secondFactors: new SecondFactors({ ...mails, challenges }) };
-  const signIn = make(SignInService, parts);
-  const passwordProof = new PasswordProof(parts);
-  const freshness = new Freshness({ ...parts, passwordProof });
-  const own = { passwordProof, freshness, reAuthentications: new ReAuthentications([passwordProof]) };
-  return { ...parts, signIn, ...own, http: createControllerParts(parts) };
+  const parts = { ...mails, ...createSignInParts(mails) };
+  return { ...parts, http: createControllerParts(parts, options.pages) };
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {

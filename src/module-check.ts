@@ -1,18 +1,20 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { authMigrations } from './auth-migrations.js';
 import { ERRORS } from './error-table.js';
+import { DEFAULT_PAGES } from './http/pages/default-pages.js';
 import type { AuthModule, ModuleParts } from './module.js';
 
 /**
  * Checks that modules do not conflict with each other or with the library.
  *
- * @throws TypeError if two modules have the same name, error code, mail, route or migration, or if `migrationsList` of
- * the ORM has the library's migrations without those of a module
+ * @throws TypeError if two modules have the same name, error code, mail, page, route or migration, or if
+ * `migrationsList` of the ORM has the library's migrations without those of a module
  */
 export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM): void {
   const names = new Set<string>();
   const errors = new Set(Object.keys(ERRORS));
   const mails = new Set<string>();
+  const pages = new Set(Object.keys(DEFAULT_PAGES));
   const routes = new Set<string>();
   const migrations = new Set(authMigrations().map(({ name }) => name));
   const listed = orm.config.get('migrations')?.migrationsList?.map((each) => ('name' in each ? each.name : '')) ?? [];
@@ -27,6 +29,7 @@ export function assertModulesFit(modules: readonly AuthModule[], orm: MikroORM):
       (code) => `module ${name}: the error ${code} exists already`,
     );
     reserveNames(mails, Object.keys(module.mails ?? {}), (mail) => `module ${name}: the mail ${mail} exists already`);
+    reserveNames(pages, Object.keys(module.pages ?? {}), (page) => `module ${name}: the page ${page} exists already`);
     reserveNames(routes, module.routes ?? [], (route) => `module ${name}: the routes ${route} exist already`);
     reserveNames(
       migrations,

@@ -9,7 +9,9 @@ import type { ModuleCommand } from './module-command.js';
 import type { Class } from './service-maker.js';
 import type { ReAuthentication } from './sign-in/re-authentication.js';
 import type { SecondFactor } from './sign-in/second-factor.js';
+import type { SignInCompletion } from './sign-in/sign-in-completion.js';
 import type { SignInGate } from './sign-in/sign-in-gate.js';
+import type { SignInMethod } from './sign-in/sign-in-method.js';
 import type { BaseUser } from './users/base-user.entity.js';
 
 /**
@@ -27,6 +29,8 @@ export interface AuthModule<S extends object = object> {
   readonly migrations?: readonly NamedMigration[];
   /** The texts of its mails, by name of the mail. */
   readonly mails?: Readonly<Record<string, MailWords>>;
+  /** The bodies of its HTML pages, as Eta templates over `PageData`, by name of the page. */
+  readonly pages?: Readonly<Record<string, string>>;
   /** The errors that it throws (`errorsOf`), by code. */
   readonly errors?: ErrorTable;
   /** The names of its controllers (`@AuthController`) that an app can switch off with `JwtAllauthOptions.routes`. */
@@ -50,6 +54,10 @@ export interface ModuleParts {
   readonly gates?: readonly SignInGate[];
   /** Kinds of second factors. A sign-in asks for them after all gates. */
   readonly secondFactors?: readonly SecondFactor[];
+  /** Methods to sign in. A user cannot remove the last one that works. */
+  readonly signInMethods?: readonly SignInMethod[];
+  /** Work that is done when a sign-in is admitted (`SignInAttempt.completion`), by name. */
+  readonly completions?: Readonly<Record<string, SignInCompletion>>;
   /** Methods by which a signed-in user authenticates again (`POST /reauthenticate`). Each has a member of its own. */
   readonly reAuthentications?: readonly ReAuthentication<never>[];
   /**

@@ -6,7 +6,7 @@ import type { Settings } from '../settings/settings.js';
 import type { SecondFactors } from '../sign-in/second-factors.js';
 import { createCsrfGuard } from './csrf.js';
 import type { Before } from './http-message.js';
-import { OneTimeCookie, type OneTimeCookieName } from './one-time-cookie.js';
+import { OneTimeCookie } from './one-time-cookie.js';
 import { LinkPages } from './pages/link-pages.js';
 import { PageTemplates } from './pages/page-templates.js';
 import { RefreshCookie } from './refresh-cookie.js';
@@ -33,25 +33,33 @@ export interface LinkParts extends ControllerParts {
   /** The URL of a path below the prefix, as a browser sees it. */
   url(path: string): string;
   /** The cookie that stores the key of a link. */
-  cookie(name: OneTimeCookieName): OneTimeCookie;
+  cookie(name: string): OneTimeCookie;
 }
 
-/** Creates the parts of one app. @throws SettingsError for page templates that cannot be used */
-export function createControllerParts(kernel: {
-  readonly prefix: string;
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly logout: LogoutService;
-  readonly secondFactors: SecondFactors;
-}): ControllerParts {
+/**
+ * Creates the parts of one app.
+ *
+ * @param modulePages the bodies of the pages of modules, by name
+ * @throws SettingsError for page templates that cannot be used
+ */
+export function createControllerParts(
+  kernel: {
+    readonly prefix: string;
+    readonly settings: Settings;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly logout: LogoutService;
+    readonly secondFactors: SecondFactors;
+  },
+  modulePages: Readonly<Record<string, string>>,
+): ControllerParts {
   const { prefix, settings, logger, secondFactors } = kernel;
   const warnings = new WarningLimit(kernel.clock);
   const parts = {
     prefix,
     settings,
     transport: new RefreshTokenTransport(kernel, new RefreshCookie(settings)),
-    pages: new LinkPages(new PageTemplates(settings), settings),
+    pages: new LinkPages(new PageTemplates(settings, modulePages), settings),
     secondFactors,
     originGuard: createCsrfGuard(settings, logger, warnings),
     strictOriginGuard: createCsrfGuard(settings, logger, warnings, { isAlwaysCookie: true }),

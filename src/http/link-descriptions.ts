@@ -1,5 +1,4 @@
 import { ErrorCode } from '../error.js';
-import type { OneTimeCookieName } from './one-time-cookie.js';
 import type { CredentialCookie, RouteAnswer } from './route-description.js';
 
 /** The group of the routes that send or open mails. */
@@ -17,6 +16,6 @@ export function redirectAnswer(description: string, location: string): RouteAnsw
 }
 
 /** The cookie that opening a mailed link sets. */
-export function linkCookie(scheme: string, name: OneTimeCookieName): CredentialCookie {
+export function linkCookie(scheme: string, name: string): CredentialCookie {
   return { scheme, name, description: 'Set when the mailed link is opened; can be used once.' };
 }

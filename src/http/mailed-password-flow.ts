@@ -1,6 +1,5 @@
 import { LINK_PATHS } from '../mail/link-paths.js';
 import type { Settings } from '../settings/settings.js';
-import type { OneTimeCookieName } from './one-time-cookie.js';
 
 /** The reason why a mailed key may set a password. */
 export type PasswordPurpose = 'password-reset' | 'invitation';
@@ -18,7 +17,8 @@ export interface MailedPasswordFlow {
   readonly appForm: string | undefined;
   /** The title of the built-in form. */
   readonly title: string;
-  readonly cookie: OneTimeCookieName;
+  /** The name of the one-time cookie. */
+  readonly cookie: string;
   /** Seconds until the key expires. */
   readonly lifetime: number;
   /** Names and descriptions for the OpenAPI document. */

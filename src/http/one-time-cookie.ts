@@ -3,16 +3,6 @@ import type { Settings } from '../settings/settings.js';
 import { cookieValues } from './cookie-values.js';
 import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message.js';
 
-/**
- * The names of the one-time cookies: for a password reset, an invitation, the undo of an address change, and the
- * browser of a sign-up.
- */
-export type OneTimeCookieName =
-  | 'password_reset_access_token'
-  | 'set_password_access_token'
-  | 'email_undo_access_token'
-  | 'email_verification_access_token';
-
 /** Maximum number of cookies of one name that are read: a sibling domain may have set one that comes first. */
 const MAX_COOKIES = 3;
 
@@ -25,7 +15,7 @@ export class OneTimeCookie {
   readonly #name: string;
 
   /** A Secure cookie gets the `__Host-` prefix, so that no other host of the domain can set it. */
-  constructor(name: OneTimeCookieName, path: string, settings: Settings) {
+  constructor(name: string, path: string, settings: Settings) {
     const secure = isCookieSecure(settings);
     this.#name = secure ? `__Host-${name}` : name;
     this.#attributes = { httpOnly: true, secure, sameSite: 'lax', path: secure ? '/' : path };

@@ -131,13 +131,20 @@ export class AccountMails {
     );
   }
 
-  /** Mails a code. The caller must apply a limit. @param seconds lifetime of the code */
-  async sendCode(name: string, code: string, email: string, seconds: number, em: EntityManager): Promise<void> {
-    const content = this.kernel.mailTemplates.render(name, {
-      app: this.#app,
-      code,
-      expiresIn: lifetimeInWords(seconds),
-    });
+  /**
+   * Mails a link, a code, or both, of a feature that keeps them itself. The caller must apply a limit.
+   *
+   * @param proof the code, the path of the link below the prefix, and their lifetime in seconds
+   */
+  async sendProof(
+    name: string,
+    email: string,
+    { code, path, seconds }: { readonly code?: string; readonly path?: string; readonly seconds: number },
+    em: EntityManager,
+  ): Promise<void> {
+    const link = path && `${this.#baseUrl}${this.kernel.prefix}${path}`;
+    const data = { app: this.#app, code, link, expiresIn: lifetimeInWords(seconds) };
+    const content = this.kernel.mailTemplates.render(name, data);
     await this.kernel.outbox.enqueue({ to: email, ...content }, em, this.#expiry(seconds));
   }
 

@@ -8,18 +8,6 @@ import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 
 /**
- * Why a mail is sent. Each reason has separate counters for a mailbox, so that mails that a stranger requests do not
- * use up the limit of mails that the owner needs.
- */
-export type MailReason =
-  | 'registration'
-  | 'verification'
-  | 'password-reset'
-  | 'email-change'
-  | 'invitation'
-  | 'reauthentication';
-
-/**
  * The kind of a notice. Each kind has separate counters for a mailbox: strangers can cause `account-exists`, and
  * `email-changed` contains the undo link, which the owner must get in any case.
  */
@@ -42,10 +30,12 @@ export class MailLimiter {
   /**
    * Counts a mail before it is sent. Call it whether or not the account exists.
    *
+   * @param reason why it is sent, such as `password-reset`. Each reason has separate counters for a mailbox, so that
+   * mails that a stranger requests do not use up the limit of mails that the owner needs
    * @param client the client that requested the mail. Undefined for a trusted caller: only the mailbox is counted
    * @throws too_many_requests
    */
-  async countMail(reason: MailReason, email: string, client?: SessionClient): Promise<void> {
+  async countMail(reason: string, email: string, client?: SessionClient): Promise<void> {
     const network = client && this.networks.of(client.ip);
     for (const limit of this.#limitsOf(client, network)) {
       const mailbox = limit.scope.includes('account') && [reason, normalizeEmail(email)];

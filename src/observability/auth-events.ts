@@ -47,6 +47,12 @@ export interface SessionEvent extends UserEvent {
   readonly session: string;
 }
 
+/** A user was created by a sign-up. */
+export interface UserRegistered extends UserEvent {
+  /** How the person has signed up: `password`, or a method of a module. */
+  readonly method: string;
+}
+
 /** A session was opened. */
 export interface SessionOpened extends SessionEvent {
   /** Express's `req.ip` without port and zone id; undefined if it is not known. */
@@ -87,7 +93,7 @@ export interface LoginFailed extends AuthEvent {
 
 /** The events by name. A module adds its own by declaration merging. */
 export interface AuthEventMap {
-  'user.registered': UserEvent;
+  'user.registered': UserRegistered;
   'user.invited': UserEvent;
   'user.deactivated': UserEvent;
   'email.verified': UserEvent;

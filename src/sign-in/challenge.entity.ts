@@ -26,6 +26,8 @@ export function createChallengeEntity(user: () => EntityClass<BaseUser>): Entity
       amr: p.array(),
       /** Claims to bind to the session. Null if there are none. */
       claims: p.json().nullable(),
+      /** Work of a module for the answered challenge (`SignInAttempt.completion`). Null if there is none. */
+      completion: p.json().nullable(),
       /** The number of answers that were checked. */
       attempts: p.smallint().default(0),
       expiresAt: p.datetime(3),

@@ -15,6 +15,7 @@ import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { CHALLENGE_ENTITY } from './challenge.entity.js';
 import { secondFactorRequired } from './challenge.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
+import type { CompletionOrder } from './sign-in-completion.js';
 
 /** Lifetime of a challenge. */
 const LIFETIME_SECONDS = 300;
@@ -31,11 +32,14 @@ export interface FoundChallenge {
   readonly amr: readonly string[];
   /** Claims to bind to the session. */
   readonly claims: CustomClaims;
+  /** Work of a module that is done when the challenge is answered. */
+  readonly completion?: CompletionOrder;
 }
 
-interface ChallengeRow extends Omit<FoundChallenge, 'user' | 'claims'> {
+interface ChallengeRow extends Omit<FoundChallenge, 'user' | 'claims' | 'completion'> {
   readonly user: UserId;
   readonly claims: CustomClaims | null;
+  readonly completion: CompletionOrder | null;
   readonly credentialEpoch: number;
   readonly credentials: string;
 }
@@ -70,7 +74,7 @@ export class Challenges {
    * @throws incorrect_credentials if the user was deleted meanwhile
    */
   async issue(attempt: SignInAttempt, owner: SessionOwner, methods: readonly string[]): Promise<JwtAllauthError> {
-    const { user, amr, claims, em } = attempt;
+    const { user, amr, claims, completion, em } = attempt;
     const challenge = createRandomKey();
     const account = await this.kernel.users.findById(user.id, em);
     // What the attempt has checked counts, even if it has changed meanwhile: then the challenge is invalid at once.
@@ -88,6 +92,7 @@ export class Challenges {
         amr,
         Object.keys(bound).length > 0 ? JSON.stringify(bound) : null,
         new Date(this.kernel.clock.now() + LIFETIME_SECONDS * 1000),
+        completion ? JSON.stringify(completion) : null,
       ],
       em,
     );
@@ -135,7 +140,8 @@ export class Challenges {
     const [row] = await this.kernel.database.query<ChallengeRow>(sql, parameters, em);
     const user = row && (await this.kernel.users.findById(row.user, em));
     if (!row || !user?.isActive || !this.#isCurrent(row, user)) throw authError('challenge_not_valid');
-    return { user, methods: row.methods, amr: row.amr, claims: row.claims ?? {} };
+    const { methods, amr, claims, completion } = row;
+    return { user, methods, amr, claims: claims ?? {}, completion: completion ?? undefined };
   }
 
   /** Whether the credentials are still those that the sign-in has read. */
@@ -159,16 +165,18 @@ function statements(challenge: Table, user: Table) {
     methods: challenge.column('methods'),
     amr: challenge.column('amr'),
     claims: challenge.column('claims'),
+    completion: challenge.column('completion'),
     attempts: challenge.column('attempts'),
     expiresAt: challenge.column('expiresAt'),
   };
   const read = `c.${c.user} as "user", c.${c.credentialEpoch} as "credentialEpoch", c.${c.credentials} as "credentials",
-      c.${c.methods} as "methods", c.${c.amr} as "amr", c.${c.claims} as "claims"`;
+      c.${c.methods} as "methods", c.${c.amr} as "amr", c.${c.claims} as "claims",
+      c.${c.completion} as "completion"`;
   return {
     insert: `
       insert into ${challenge.name} (${c.hash}, ${c.user}, ${c.credentialEpoch}, ${c.credentials}, ${c.methods},
-        ${c.amr}, ${c.claims}, ${c.attempts}, ${c.expiresAt})
-      select $1, u.${user.column('id')}, $3::int, $4, $5::text[], $6::text[], $7::jsonb, 0, $8::timestamptz
+        ${c.amr}, ${c.claims}, ${c.attempts}, ${c.expiresAt}, ${c.completion})
+      select $1, u.${user.column('id')}, $3::int, $4, $5::text[], $6::text[], $7::jsonb, 0, $8::timestamptz, $9::jsonb
       from ${user.name} u where u.${user.column('id')} = $2 for key share
       returning 1`,
     find: `

@@ -4,6 +4,7 @@ import type { SessionReference } from '../sessions/session.service.js';
 import type { CustomClaims } from '../tokens/claims.js';
 import type { SessionContext } from '../tokens/session-context.js';
 import type { PasswordOwner } from '../users/user.service.js';
+import type { CompletionOrder } from './sign-in-completion.js';
 
 /** A sign-in by the app's own method: the app has authenticated the user. */
 export interface AppSignIn {
@@ -35,6 +36,11 @@ export interface SignInAttempt {
   readonly client?: SessionClient;
   /** Claims to bind to the session. */
   readonly claims?: CustomClaims;
+  /**
+   * Work of a module that is done when the sign-in is admitted, not before the second factor. A challenge keeps it
+   * until it is answered. Needs a transaction (`em`).
+   */
+  readonly completion?: CompletionOrder;
   /** The live session that the new session replaces, at a password change. */
   readonly caller?: SessionReference & SessionContext;
   /**

@@ -16,6 +16,7 @@ import { isRefusal } from './refusal.js';
 import type { SecondFactorProof } from './second-factor.js';
 import type { SecondFactors } from './second-factors.js';
 import type { AppSignIn, SignInAttempt } from './sign-in-attempt.js';
+import type { SignInCompletion } from './sign-in-completion.js';
 import type { SignInGate } from './sign-in-gate.js';
 import { VerifiedAddressGate } from './verified-address-gate.js';
 
@@ -28,6 +29,7 @@ import { VerifiedAddressGate } from './verified-address-gate.js';
 export class SignInService {
   readonly #ownGates: readonly SignInGate[];
   readonly #addedGates: SignInGate[] = [];
+  readonly #completions = new Map<string, SignInCompletion>();
 
   constructor(
     protected readonly kernel: {
@@ -47,6 +49,16 @@ export class SignInService {
   /** Adds a gate after the existing ones. Call it only during start-up. */
   addGate(gate: SignInGate): void {
     this.#addedGates.push(gate);
+  }
+
+  /**
+   * Adds work of a module (`SignInAttempt.completion`). Call it only during start-up.
+   *
+   * @throws TypeError if there is one of this name
+   */
+  addCompletion(name: string, completion: SignInCompletion): void {
+    if (this.#completions.has(name)) throw new TypeError(`the completion ${name} exists already`);
+    this.#completions.set(name, completion);
   }
 
   /**
@@ -85,9 +97,9 @@ export class SignInService {
    */
   async answer(challenge: string, proof: SecondFactorProof, client: SessionClient): Promise<Tokens> {
     const { challenges, secondFactors } = this.kernel;
-    const { user, methods, amr, claims } = await challenges.find(challenge);
+    const { user, methods, amr, claims, completion } = await challenges.find(challenge);
     if (!methods.includes(proof.method)) throw authError('challenge_not_valid');
-    const attempt = { user, amr: [...new Set([...amr, ...proof.amr])], client, claims };
+    const attempt = { user, amr: [...new Set([...amr, ...proof.amr])], client, claims, completion };
     let refusalOfProof: unknown;
     const answer = async () => {
       const signIn = await this.begin(attempt);
@@ -137,7 +149,8 @@ export class SignInService {
     }
     // The library's own gates run again, because the user may have changed meanwhile, and a new user has not passed
     // them.
-    return new BegunSignIn(attempt, [...this.#ownGates, ...this.#addedGates], this.kernel);
+    const gates = [...this.#ownGates, ...this.#addedGates];
+    return new BegunSignIn(attempt, gates, { ...this.kernel, completions: this.#completions });
   }
 
   async #read({ user, em }: SignInAttempt): Promise<BaseUser> {

@@ -184,6 +184,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261130_a_session_worth',
       'JwtAllauth_20261130_b_accounts',
       'JwtAllauth_20261130_c_second_factors',
+      'JwtAllauth_20261130_d_sign_in_completions',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });

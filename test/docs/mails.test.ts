@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { defaultPage, PAGE_NAMES } from '../../src/http/pages/default-pages.js';
+import { DEFAULT_PAGES } from '../../src/http/pages/default-pages.js';
 import { settingsFromEnv } from '../../src/index.js';
 import type { MailWords } from '../../src/mail/mail-words.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
@@ -136,12 +136,13 @@ describe('docs/mails.md', () => {
 
   test('has each mail and page, with the data that its template uses', () => {
     const mails: Record<string, MailWords> = Object.assign({}, ...SHIPPED_MODULES.map(({ mails: words }) => words));
+    const modulePages: Record<string, string> = Object.assign({}, ...SHIPPED_MODULES.map(({ pages: own }) => own));
     const templates = new Map([
       ...Object.entries(mails).map(([name, { action, hint, ...words }]) => {
         const link = action || hint ? 'it.link' : '';
         return [name, Object.values(words).join() + link] as const;
       }),
-      ...PAGE_NAMES.map((name) => [name, defaultPage(name)] as const),
+      ...Object.entries({ ...DEFAULT_PAGES, ...modulePages }),
     ]);
     expect(rows.map(([name = '']) => name.slice(1, -1)).sort()).toEqual([...templates.keys()].sort());
     for (const [name = '', , data = ''] of rows) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { HttpResponse } from '../../src/http/http-message.js';
-import { PAGE_NAMES } from '../../src/http/pages/default-pages.js';
+import { DEFAULT_PAGES } from '../../src/http/pages/default-pages.js';
 import { sendPage } from '../../src/http/pages/page-response.js';
 import { PageTemplates } from '../../src/http/pages/page-templates.js';
 import { lifetimeInWords } from '../../src/mail/lifetime-in-words.js';
@@ -12,13 +12,14 @@ import { MailTemplates } from '../../src/mail/mail-templates.js';
 import type { MailWords } from '../../src/mail/mail-words.js';
 import { resolveSettings, type SettingsInput } from '../../src/settings/settings.js';
 import { SettingsError } from '../../src/settings/settings-error.js';
-import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
+import { SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { SECRET } from '../support/test-app.js';
 
 const settings = (input: SettingsInput = {}) =>
   resolveSettings({ secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, ...input });
-const WORDS: Record<string, MailWords> = Object.assign({}, ...STANDARD_MODULES.map(({ mails }) => mails));
+const WORDS: Record<string, MailWords> = Object.assign({}, ...SHIPPED_MODULES.map(({ mails }) => mails));
+const PAGES_OF_MODULES: Record<string, string> = Object.assign({}, ...SHIPPED_MODULES.map(({ pages }) => pages));
 const EVIL = `"><script>alert('x')</script>&`;
 const DATA = { app: 'app.example.com', title: 'Choose', action: '/a', email: 'a@example.com', error: 'It is short.' };
 
@@ -42,8 +43,11 @@ function sent(html: string) {
   return { ...answer, headers };
 }
 
-describe.each(PAGE_NAMES)('the page %s', (name) => {
-  const html = new PageTemplates(settings()).render(name, { ...DATA, requestUrl: 'https://app.example.com/forgot' });
+describe.each(Object.keys({ ...DEFAULT_PAGES, ...PAGES_OF_MODULES }))('the page %s', (name) => {
+  const html = new PageTemplates(settings(), PAGES_OF_MODULES).render(name, {
+    ...DATA,
+    requestUrl: 'https://app.example.com/forgot',
+  });
 
   test('is a complete page in one language, with one heading, for every width', () => {
     expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
@@ -79,7 +83,7 @@ describe.each(PAGE_NAMES)('the page %s', (name) => {
 
   test('escapes all inserted values', () => {
     const data = { app: EVIL, title: EVIL, action: EVIL, email: EVIL, error: EVIL, requestUrl: EVIL };
-    const shown = new PageTemplates(settings()).render(name, data);
+    const shown = new PageTemplates(settings(), PAGES_OF_MODULES).render(name, data);
     expect(shown).not.toContain('<script');
     expect(shown).not.toContain(EVIL);
   });
@@ -164,7 +168,8 @@ describe("the app's templates", () => {
   ])('that cannot be used stop the start, by name: %s with %j', async (name, template, Templates) => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
     await writeFile(join(directory, `${name}.eta`), template);
-    const start = () => new Templates(settings({ templatesDir: directory }), WORDS);
+    const own = settings({ templatesDir: directory });
+    const start = () => (Templates === MailTemplates ? new MailTemplates(own, WORDS) : new PageTemplates(own));
     expect(start).toThrow(SettingsError);
     expect(start).toThrow(`templatesDir has ${name}.eta, which cannot be used: `);
     await rm(directory, { recursive: true });

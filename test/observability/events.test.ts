@@ -59,7 +59,7 @@ describe.each([false, true])('the events of an app whose audit log is %s', (audi
     await client.logout();
     await client.logout();
     await expectEvents([
-      ['user.registered', who],
+      ['user.registered', { ...who, method: 'password' }],
       ['session.opened', { ...who, session, ip: '127.0.0.1' }],
       ['session.refreshed', { ...who, session }],
       ['session.revoked', { ...who, session, reason: 'logout' }],

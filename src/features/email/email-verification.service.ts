@@ -145,7 +145,7 @@ export class EmailVerificationService {
     if (!isFree || !(await this.kernel.signUps.claim(signUp, key, em))) return undefined;
     const user = await this.kernel.userCreation.create(newUserOf(signUp), em);
     const { id, email } = user;
-    await this.kernel.journal.record([['user.registered', { user: String(id) }]], em);
+    await this.kernel.journal.record([['user.registered', { user: String(id), method: 'password' }]], em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);

@@ -23,6 +23,7 @@ export const passwordByMailModule: AuthModule = {
         byLink(passwordResetFlow(settings)),
         ...(settings.invitations ? [byLink(invitationFlow(settings))] : []),
       ],
+      signInMethods: [{ name: 'mail', route: 'passwordReset', isUsableBy: async ({ emailVerified }) => emailVerified }],
     };
   },
 };

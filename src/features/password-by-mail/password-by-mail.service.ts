@@ -39,7 +39,7 @@ export class PasswordByMailService {
       | 'signIn'
       | 'journal'
       | 'passwordPolicy'
-      | 'secondFactors'
+      | 'signInMethods'
     >,
   ) {
     const { backgroundJobs } = kernel;
@@ -106,7 +106,7 @@ export class PasswordByMailService {
     em: EntityManager,
   ): Promise<SignInDecision> {
     const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES[purpose], em);
-    if (claimed) await this.#takeBack(claimed.user, em);
+    if (claimed) await this.kernel.signInMethods.removeUnproved(claimed.user, em);
     if (!claimed || !(await this.kernel.users.setPassword(claimed.user, passwordHash, em)))
       throw tokenNotValid('one-time-key');
     const { user: id, email } = claimed;
@@ -116,13 +116,5 @@ export class PasswordByMailService {
     await this.kernel.journal.record([['password.changed', { user: String(id) }]], em);
     if (purpose === 'password-reset') await this.kernel.mails.sendNotice('password-changed', email, em);
     return signIn.decide({ id, email, passwordHash, isActive: true, emailVerified: true }, em);
-  }
-
-  /** If nobody had proved the address, a second factor is not of its owner, who could never sign in with it. */
-  async #takeBack(user: UserId, em: EntityManager): Promise<void> {
-    const { secondFactors, users } = this.kernel;
-    if (!secondFactors.isInUse) return;
-    const account = await users.findById(user, em);
-    if (account && !account.emailVerified) await secondFactors.removeUnproved(user, em);
   }
 }

@@ -59,7 +59,8 @@ export class MailCodes implements ReAuthentication {
       const code = createCode(CODE_LENGTH);
       const key = { purpose: 'reauthentication', user, email } as const;
       await oneTimeKeys.remember(this.#keyOf(code, caller, account), key, LIFETIME_SECONDS, em);
-      await mails.sendCode('reauthentication', formatCode(code), email, LIFETIME_SECONDS, em);
+      const proof = { code: formatCode(code), seconds: LIFETIME_SECONDS };
+      await mails.sendProof('reauthentication', email, proof, em);
     });
   }
 

@@ -159,7 +159,7 @@ export class RegistrationService {
     if (this.kernel.mails.isOn && (await this.kernel.emailOwnership.isReservedByUndo(newUser.email, em)))
       throw authError('email_already_registered');
     const user = await this.kernel.userCreation.create(this.#userOf(newUser), em);
-    await this.kernel.journal.record([['user.registered', { user: String(user.id) }]], em);
+    await this.kernel.journal.record([['user.registered', { user: String(user.id), method: 'password' }]], em);
     if (this.kernel.settings.emailVerification === 'optional')
       await this.kernel.mails.sendLink('email-verification', user.id, user.email, em, newUser);
     return user;

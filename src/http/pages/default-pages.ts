@@ -1,4 +1,5 @@
-const PAGES = {
+/** The bodies of the built-in pages, by name. They are inserted into the layout. */
+export const DEFAULT_PAGES = {
   'set-password': `<h1><%= it.title %></h1>
 <p>For <strong><%= it.email %></strong> at <%= it.app %>.</p>
 <form method="post" action="<%= it.action %>">
@@ -33,17 +34,6 @@ Open the link in the latest mail, or ask for a new one.</p>
 <p>You can now use it at <%= it.app %>. All other devices were signed out.</p>
 <% if (it.needsSecondFactor) { %><p>Sign in there with your new password and your second factor.</p><% } %>`,
 } as const;
-
-/** The built-in pages. */
-export type PageName = keyof typeof PAGES;
-
-/** The names of all pages. */
-export const PAGE_NAMES = Object.keys(PAGES) as readonly PageName[];
-
-/** The default template of a page, which is inserted into the layout. */
-export function defaultPage(name: PageName): string {
-  return PAGES[name];
-}
 
 /** The layout around every page. */
 export const DEFAULT_LAYOUT = `<!doctype html>

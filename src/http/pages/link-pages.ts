@@ -2,7 +2,7 @@ import type { JwtAllauthError } from '../../error.js';
 import type { Settings } from '../../settings/settings.js';
 import type { HttpResponse } from '../http-message.js';
 import { redirect, sendPage } from './page-response.js';
-import type { PageTemplates } from './page-templates.js';
+import type { PageData, PageTemplates } from './page-templates.js';
 
 /** Sends the HTML pages that a person sees after opening a mailed link, if the app has no page of its own. */
 export class LinkPages {
@@ -10,6 +10,20 @@ export class LinkPages {
     private readonly templates: PageTemplates,
     private readonly settings: Settings,
   ) {}
+
+  /**
+   * Sends a page by its name, such as one of a module (`AuthModule.pages`).
+   *
+   * @param formTargets origins of other sites to which the answer to the page's form may redirect
+   */
+  send(
+    response: HttpResponse,
+    status: number,
+    name: string,
+    { formTargets, ...data }: Omit<PageData, 'app'> & { readonly formTargets?: readonly string[] } = {},
+  ): HttpResponse {
+    return sendPage(response, status, this.templates.render(name, { app: this.#app, ...data }), formTargets);
+  }
 
   /** Sends the page after an address was confirmed: the app's page, or the built-in one. */
   sendEmailVerified(response: HttpResponse): HttpResponse {

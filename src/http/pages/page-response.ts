@@ -4,13 +4,21 @@ import type { HttpResponse } from '../http-message.js';
 /**
  * Sends a page with strict headers: it can load and run nothing, cannot be framed, and sends no referrer to other
  * sites. Its own styles are allowed by their hashes (CSP Level 3 §8.2).
+ *
+ * @param formTargets origins of other sites to which the answer to the page's form may redirect
  */
-export function sendPage(response: HttpResponse, status: number, html: string): HttpResponse {
+export function sendPage(
+  response: HttpResponse,
+  status: number,
+  html: string,
+  formTargets: readonly string[] = [],
+): HttpResponse {
   const styles = [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)].map(([, style = '']) => `'sha256-${sha256(style)}'`);
   const policy = [
     "default-src 'none'",
     `style-src ${styles.join(' ') || "'none'"}`,
-    "form-action 'self'",
+    // A browser applies this to the redirect of the answer as well (CSP Level 3 §6.3.1).
+    ["form-action 'self'", ...formTargets].join(' '),
     "frame-ancestors 'none'",
     "base-uri 'none'",
   ];

@@ -1,7 +1,7 @@
 import { Eta } from 'eta';
 import type { Settings } from '../../settings/settings.js';
 import { TemplateFolder } from '../../settings/template-folder.js';
-import { DEFAULT_LAYOUT, defaultPage, PAGE_NAMES, type PageName } from './default-pages.js';
+import { DEFAULT_LAYOUT, DEFAULT_PAGES } from './default-pages.js';
 
 /** The data of a page template. */
 export interface PageData {
@@ -47,16 +47,17 @@ export class PageTemplates {
   readonly #eta = new Eta({ autoEscape: true, autoTrim: false });
 
   /**
+   * @param modulePages the bodies of the pages of modules, by name
    * @throws SettingsError for a TEMPLATES_DIR that is not a folder, and for a template that cannot be read or rendered
    */
-  constructor(settings: Settings) {
+  constructor(settings: Settings, modulePages: Readonly<Record<string, string>> = {}) {
     const folder = new TemplateFolder(settings);
     folder.use('layout.page', DEFAULT_LAYOUT, (template) => {
       this.#eta.loadTemplate('@layout', template);
       this.#eta.render('@layout', { app: '', heading: '', body: '' });
     });
-    for (const name of PAGE_NAMES) {
-      folder.use(`${name}.page`, defaultPage(name), (template) => {
+    for (const [name, body] of Object.entries({ ...DEFAULT_PAGES, ...modulePages })) {
+      folder.use(`${name}.page`, body, (template) => {
         this.#eta.loadTemplate(`@${name}`, template);
         for (const data of [SAMPLE, { app: '' }]) this.#eta.render(`@${name}`, data);
       });
@@ -64,7 +65,7 @@ export class PageTemplates {
   }
 
   /** Renders a whole page; all data are escaped. */
-  render(name: PageName, data: PageData): string {
+  render(name: string, data: PageData): string {
     const body = this.#eta.render(`@${name}`, data);
     const heading = data.title ?? /<h1>([^<]*)<\/h1>/.exec(body)?.[1] ?? data.app;
     return this.#eta.render('@layout', { ...data, heading, body });

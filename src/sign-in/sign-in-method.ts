@@ -1,0 +1,18 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { UserId } from '../users/base-user.entity.js';
+import type { PasswordOwner } from '../users/user.service.js';
+
+/** A method to sign in, which the library or a module has (`ModuleParts.signInMethods`). */
+export interface SignInMethod {
+  /** Its name, such as `password`, `mail` or `provider`. */
+  readonly name: string;
+  /** The routes that it needs (`AuthModule.routes`). If the app switches them off, the method does not count. */
+  readonly route?: string;
+  /** Whether a user can sign in with it now. Read in the transaction of `em`, which has locked the user's row. */
+  isUsableBy(user: PasswordOwner, em: EntityManager): Promise<boolean>;
+  /**
+   * Removes what a user has set up for it, in the transaction of `em`, which has locked the user's row. Somebody had
+   * signed up with a foreign address; the owner of the mailbox now takes the account back.
+   */
+  removeUnproved?(user: UserId, em: EntityManager): Promise<void>;
+}

@@ -1,0 +1,47 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { authError } from '../error-table.js';
+import type { UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
+import type { SecondFactors } from './second-factors.js';
+import type { SignInMethod } from './sign-in-method.js';
+
+/** The methods to sign in of an app. The password is one of them; modules add others. */
+export class SignInMethods {
+  readonly #methods: SignInMethod[] = [
+    { name: 'password', isUsableBy: async ({ passwordHash }) => typeof passwordHash === 'string' },
+  ];
+
+  constructor(protected readonly kernel: { readonly users: UserService; readonly secondFactors: SecondFactors }) {}
+
+  /** Adds a method. Call it only during start-up. */
+  add(method: SignInMethod): void {
+    this.#methods.push(method);
+  }
+
+  /**
+   * Checks that a user can still sign in. Call it after the removal of a method, in its transaction, which must have
+   * locked the user's row.
+   *
+   * @throws last_sign_in_method
+   */
+  async assertOneLeft(user: UserId, em: EntityManager): Promise<void> {
+    const account = await this.kernel.users.findById(user, em);
+    for (const method of account ? this.#methods : []) {
+      if (account && (await method.isUsableBy(account, em))) return;
+    }
+    throw authError('last_sign_in_method');
+  }
+
+  /**
+   * Removes the second factors and the added methods of a user whose address nobody has proved, when its owner proves
+   * it. Does nothing for a confirmed address. Call it in a transaction that has locked the user's row.
+   */
+  async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
+    const removable = this.#methods.filter((method) => method.removeUnproved);
+    if (!this.kernel.secondFactors.isInUse && removable.length === 0) return;
+    const account = await this.kernel.users.findById(user, em);
+    if (!account || account.emailVerified) return;
+    await this.kernel.secondFactors.removeUnproved(user, em);
+    for (const method of removable) await method.removeUnproved?.(user, em);
+  }
+}

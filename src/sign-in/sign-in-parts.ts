@@ -1,0 +1,78 @@
+import { Challenges } from './challenges.js';
+import { Freshness } from './freshness.js';
+import { LoginFailures } from './login-failures.js';
+import { LoginLimiter } from './login-limiter.js';
+import { MailboxProofs } from './mailbox-proofs.js';
+import { PasswordProof } from './password-proof.js';
+import { ReAuthentications } from './re-authentications.js';
+import { SecondFactors } from './second-factors.js';
+import { SignInService } from './sign-in.service.js';
+import { SignInMethods } from './sign-in-methods.js';
+import { VerifiedSignUps } from './verified-sign-ups.js';
+
+/** The services of the sign-in, by name. */
+export interface SignInParts {
+  readonly loginLimiter: LoginLimiter;
+  readonly loginFailures: LoginFailures;
+  readonly passwordProof: PasswordProof;
+  /** The sign-ins that wait for a second factor. */
+  readonly challenges: Challenges;
+  readonly secondFactors: SecondFactors;
+  /** Checks that a session is fresh, before actions that a thief of an access token must not do. */
+  readonly freshness: Freshness;
+  /** The methods by which a signed-in user authenticates again. */
+  readonly reAuthentications: ReAuthentications;
+  /** Opens sessions. All ways to sign in use it. */
+  readonly signIn: SignInService;
+  /** The methods to sign in. A user must keep one that works. */
+  readonly signInMethods: SignInMethods;
+  /** Gives an account to the person who proves to read its mailbox. */
+  readonly mailboxProofs: MailboxProofs;
+  /** Signs up people without a password, whose address is proved. */
+  readonly verifiedSignUps: VerifiedSignUps;
+}
+
+/** The services that a class takes in its constructor. */
+type KernelOf<C extends new (kernel: never) => object> = C extends new (kernel: infer K) => object ? K : never;
+
+/** The services of the lower layers that the sign-in needs. */
+type LowerParts = Omit<
+  KernelOf<typeof LoginLimiter> &
+    KernelOf<typeof Challenges> &
+    KernelOf<typeof SecondFactors> &
+    KernelOf<typeof SignInMethods> &
+    KernelOf<typeof SignInService> &
+    KernelOf<typeof PasswordProof> &
+    KernelOf<typeof Freshness> &
+    KernelOf<typeof MailboxProofs> &
+    KernelOf<typeof VerifiedSignUps>,
+  keyof SignInParts
+> & {
+  readonly journal: ConstructorParameters<typeof LoginFailures>[0];
+  /** Makes a service, or the app's subclass of it. */
+  readonly make: <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A) => T;
+};
+
+/** Makes the services of the sign-in of one app. */
+export function createSignInParts(lower: LowerParts): SignInParts {
+  const { make, journal } = lower;
+  const challenges = new Challenges(lower);
+  const secondFactors = new SecondFactors({ ...lower, challenges });
+  const limits = { loginLimiter: make(LoginLimiter, lower), loginFailures: new LoginFailures(journal) };
+  const factors = {
+    ...limits,
+    challenges,
+    secondFactors,
+    signInMethods: new SignInMethods({ ...lower, secondFactors }),
+  };
+  const passwordProof = new PasswordProof({ ...lower, ...factors });
+  const signIn = make(SignInService, { ...lower, ...factors });
+  const proofs = { ...factors, passwordProof, signIn };
+  return {
+    ...proofs,
+    freshness: new Freshness({ ...lower, ...proofs }),
+    reAuthentications: new ReAuthentications([passwordProof]),
+    mailboxProofs: new MailboxProofs({ ...lower, ...proofs }),
+    verifiedSignUps: new VerifiedSignUps({ ...lower, ...proofs }),
+  };
+}

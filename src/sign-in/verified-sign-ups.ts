@@ -1,0 +1,84 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { authError } from '../error-table.js';
+import type { EmailOwnership } from '../mail/email-ownership.js';
+import type { Journal } from '../observability/journal.js';
+import type { AuthHooks } from '../sessions/auth-hooks.js';
+import type { Settings } from '../settings/settings.js';
+import { requestClientOf } from '../tokens/session-context.js';
+import type { BaseUser } from '../users/base-user.entity.js';
+import { normalizeEmail } from '../users/email.js';
+import type { PendingSignUps } from '../users/pending-sign-ups.js';
+import { Role } from '../users/role.js';
+import type { NewUser, UserCreationService } from '../users/user-creation.service.js';
+import type { BegunSignIn } from './begun-sign-in.js';
+import type { SignInService } from './sign-in.service.js';
+import type { SignInAttempt } from './sign-in-attempt.js';
+
+/** A person who signs up without a password, and whose address is proved. */
+export interface VerifiedPerson {
+  readonly email: string;
+  readonly firstName?: string;
+  readonly lastName?: string;
+  /** Values of the app's own properties of the user, by property name. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+/** Signs up people whose address is proved, such as by a mailed link or by a provider. They get no password. */
+export class VerifiedSignUps {
+  constructor(
+    protected readonly kernel: {
+      readonly hooks: AuthHooks;
+      readonly signIn: SignInService;
+      readonly userCreation: UserCreationService;
+      readonly emailOwnership: EmailOwnership;
+      readonly signUps: PendingSignUps;
+      readonly journal: Journal;
+      readonly settings: Settings;
+    },
+  ) {}
+
+  /** Whether people may sign up. If not, only invitations create users (ADMIN_MANAGED_REGISTRATION). */
+  get isOpen(): boolean {
+    return !this.kernel.settings.adminManagedRegistration;
+  }
+
+  /**
+   * The first half of a sign-up, outside of a transaction: calls the app's hooks. Then `create` inserts the user and
+   * `decide` of the result opens the session, in one transaction.
+   *
+   * @throws what the hooks throw
+   */
+  async begin(person: VerifiedPerson, attempt: Omit<SignInAttempt, 'user' | 'em'>): Promise<BegunSignIn> {
+    const { email, firstName, lastName, fields } = person;
+    const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
+    await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(attempt.client) ?? {} });
+    return this.kernel.signIn.beginSignUp(attempt, () => this.kernel.userCreation.preview(newUserOf(person)));
+  }
+
+  /**
+   * Inserts the user, in the transaction of `em`, and voids the unconfirmed sign-ups of the address.
+   *
+   * @param method how the person signed up, for the event, such as `magic-link`
+   * @throws email_already_registered if somebody has the address
+   */
+  async create(person: VerifiedPerson, method: string, em: EntityManager): Promise<BaseUser> {
+    const { emailOwnership, signUps, userCreation, journal } = this.kernel;
+    if (!(await emailOwnership.claim(person.email, em))) throw authError('email_already_registered');
+    await signUps.invalidateAll(person.email, em);
+    const created = await userCreation.create(newUserOf(person), em);
+    const user = String(created.id);
+    await journal.record(
+      [
+        ['user.registered', { user, method }],
+        ['email.verified', { user }],
+      ],
+      em,
+    );
+    return created;
+  }
+}
+
+function newUserOf({ email, firstName, lastName, fields }: VerifiedPerson): NewUser {
+  const account = { passwordHash: null, role: Role.USER, emailVerified: true };
+  return { email, ...account, fields: { firstName, lastName, added: fields } };
+}

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
+import { createPerson, type Person } from '../support/person.js';
+import { kernelOf, pinsModule } from '../support/pins.module.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+
+let app: TestApp;
+let withoutRoutes: TestApp;
+beforeAll(async () => {
+  const create = (auth: object) =>
+    createTestApp({ orm: { entities: entitiesWith(codesModule(), pinsModule()) }, auth });
+  app = await create({});
+  withoutRoutes = await create({ routes: { pins: false } });
+});
+afterAll(() => Promise.all([app.close(), withoutRoutes.close()]));
+
+const give = ({ id }: Person, { database }: TestApp) =>
+  database.pool.query(`insert into test_pin (user_id, pin) values ($1, 'p')`, [id]);
+const inTransaction = <T>({ auth }: TestApp, work: (em: never) => Promise<T>) =>
+  kernelOf(auth).database.transaction((em) => work(em as never));
+const isOneLeft = ({ id }: Person, of: TestApp) =>
+  inTransaction(of, (em) => kernelOf(of.auth).signInMethods.assertOneLeft(id, em)).then(
+    () => true,
+    (error) => error.code,
+  );
+
+describe('a way to sign in is left for a user', () => {
+  const LAST = 'last_sign_in_method';
+  test.each([
+    ['with a password', {}, false, true],
+    ['without a password, with a pin', { passwordHash: null }, true, true],
+    ['without a password and a pin, whose address no mail can reach', { passwordHash: null }, false, LAST],
+  ])('%s', async (_, account, hasPin, expected) => {
+    const person = await createPerson(app, account);
+    if (hasPin) await give(person, app);
+    expect(await isOneLeft(person, app)).toBe(expected);
+  });
+
+  test('only by methods whose routes the app has', async () => {
+    const person = await createPerson(withoutRoutes, { passwordHash: null });
+    await give(person, withoutRoutes);
+    expect(await isOneLeft(person, withoutRoutes)).toBe(LAST);
+  });
+});
+
+describe('the proof of a mailbox', () => {
+  const stateOf = async ({ id, live }: Person) => ({
+    user: (
+      await app.database.pool.query(
+        'select email_verified, password_hash is null as none from app_user where id = $1',
+        [id],
+      )
+    ).rows,
+    pins: (await app.database.pool.query('select 1 from test_pin where user_id = $1', [id])).rows.length,
+    live: (await live()).length,
+  });
+  const accept = async ({ id }: Person) => {
+    const user = await kernelOf(app.auth).users.findById(id);
+    return inTransaction(app, async (em) => user && kernelOf(app.auth).mailboxProofs.accept(user, em));
+  };
+
+  test('takes an account back whose address nobody had proved: password, sessions and pins go', async () => {
+    const person = await createPerson(app, { emailVerified: false });
+    await give(person, app);
+    await app.client().login(person.email);
+    const before = await kernelOf(app.auth).users.findById(person.id);
+    expect(await accept(person)).toMatchObject({ emailVerified: true, passwordHash: null });
+    expect(await stateOf(person)).toEqual({ user: [{ email_verified: true, none: true }], pins: 0, live: 0 });
+    expect((await kernelOf(app.auth).users.findById(person.id))?.credentialEpoch).toBe(
+      (before?.credentialEpoch ?? 0) + 1,
+    );
+  });
+
+  test('changes nothing of a user whose address is confirmed', async () => {
+    const person = await createPerson(app);
+    await give(person, app);
+    await app.client().login(person.email);
+    expect(await accept(person)).toMatchObject({ emailVerified: true, passwordHash: expect.any(String) });
+    expect(await stateOf(person)).toEqual({ user: [{ email_verified: true, none: false }], pins: 1, live: 1 });
+  });
+
+  test('does not revive a deactivated user', async () => {
+    const person = await createPerson(app, { emailVerified: false, isActive: false });
+    await expect(accept(person)).rejects.toMatchObject({ code: 'no_active_account' });
+    expect((await stateOf(person)).user).toEqual([{ email_verified: false, none: false }]);
+    expect(codesOf(app.auth)).toBeDefined();
+  });
+});
