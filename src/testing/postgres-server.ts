@@ -29,7 +29,7 @@ export async function startPostgres(folder: string, settings: Record<string, str
   const data = join(directory, 'postgres');
   await mkdir(directory, { recursive: true });
   const command = commandRunner(binaries, directory);
-  if (!existsSync(data)) await initialise(directory, data, command);
+  if (!existsSync(data)) await initialise(directory, data, command, settings['fsync'] === 'off');
   const password = await readFile(join(directory, 'postgres-password'), 'utf8');
 
   const isRunning = () =>
@@ -77,7 +77,12 @@ async function claim(url: string, directory: string): Promise<void> {
   throw new Error(`Another process is using the database in ${directory}: stop it, or set DATABASE_URL.`);
 }
 
-async function initialise(directory: string, data: string, command: PostgresCommand): Promise<void> {
+async function initialise(
+  directory: string,
+  data: string,
+  command: PostgresCommand,
+  isUnsynced: boolean,
+): Promise<void> {
   const newData = `${data}-${process.pid}`; // renamed when it is complete, so that a crash leaves no partial database
   const secret = join(directory, 'postgres-password');
   const password = randomBytes(24).toString('base64url');
@@ -95,6 +100,7 @@ async function initialise(directory: string, data: string, command: PostgresComm
     '-E',
     'UTF8',
     '--locale=C',
+    ...(isUnsynced ? ['--no-sync'] : []),
   ]);
   if (isRoot) await chown(secret, 0, 0);
   await rename(newData, data);

@@ -32,7 +32,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       import { createHash } from 'node:crypto';
       import { createServer } from 'node:http';
       import { once } from 'node:events';
-      import { startTestApp } from 'jwt-allauth/testing';
+      import { startTestApp } from './start-test-app.js';
       import { useContainer } from 'routing-controllers';
       import { Container } from 'typedi';
       import { inputs } from './company-fields.js';
@@ -137,7 +137,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       'try-extending.js',
       `
       import { RefreshToken, Role, SessionService } from 'jwt-allauth';
-      import { startTestApp } from 'jwt-allauth/testing';
+      import { startTestApp } from './start-test-app.js';
       import { Container } from 'typedi';
       import { CompanyRegistration } from './company-registration.js';
       import { shop, staff, useBothContainers } from './containers.js';
@@ -222,7 +222,7 @@ describe('the pages about extending the library do over HTTP what they say', () 
       'try-visits.js',
       `
       import { authMigrations, createAuthEntities, settingsFromEnv } from 'jwt-allauth';
-      import { startTestApp } from 'jwt-allauth/testing';
+      import { startTestApp } from './start-test-app.js';
       import { useContainer } from 'routing-controllers';
       import { Container } from 'typedi';
       import { User } from './user.entity.js';

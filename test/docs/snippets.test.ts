@@ -137,7 +137,7 @@ describe('the app of the README, built from an empty folder', () => {
 
   test('makes a user with an old hash, who signs in by the check for such hashes', async () => {
     const program = `
-      import { startTestApp } from 'jwt-allauth/testing';
+      import { startTestApp } from './start-test-app.js';
       import { useContainer } from 'routing-controllers';
       import { Container } from 'typedi';
       import { legacyPasswords } from './legacy-passwords.js';
@@ -158,7 +158,7 @@ describe('the app of the README, built from an empty folder', () => {
     const line = /`(Container\.set\(MikroORM, app\.orm\))`/.exec(pages.get('docs/testing.md') ?? '')?.[1];
     const program = `
       import { MikroORM } from '@mikro-orm/postgresql';
-      import { startTestApp } from 'jwt-allauth/testing';
+      import { startTestApp } from './start-test-app.js';
       import { useContainer } from 'routing-controllers';
       import { Container } from 'typedi';
       import { HealthController } from './health.controller.js';
@@ -215,7 +215,7 @@ describe('the app of the README, built from an empty folder', () => {
 
   test('can be added to an existing Express app', async () => {
     const program = `
-      import { startTestApp } from 'jwt-allauth/testing';
+      import { startTestApp } from './start-test-app.js';
       import { useContainer } from 'routing-controllers';
       import { Container } from 'typedi';
       import { createApp } from './existing-app.js';

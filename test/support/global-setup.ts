@@ -9,6 +9,8 @@ import { startTestPostgres } from '../../src/testing/index.js';
 declare module 'vitest' {
   interface ProvidedContext {
     databaseUrl: string;
+    /** A folder of the run, for what its processes share. */
+    sharedFolder: string;
     /** How the names of the databases begin that test apps copy. */
     templatePrefix: string;
     /** The option of `create database` that says how its template is copied. */
@@ -20,14 +22,15 @@ declare module 'vitest' {
 const MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 2 ** 30;
 
-/** A database server and a folder of compiled code for the whole run. */
+/** A database server and a folder, with compiled code among others, for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const compiled = mkdtempSync(join(tmpdir(), 'jwt-allauth-compiled-'));
-  process.env['NODE_COMPILE_CACHE'] = compiled;
+  const shared = mkdtempSync(join(tmpdir(), 'jwt-allauth-run-'));
+  process.env['NODE_COMPILE_CACHE'] = join(shared, 'node');
+  project.provide('sharedFolder', shared);
   const stop = await startDatabases(project);
   return async () => {
     await stop();
-    rmSync(compiled, { recursive: true, force: true });
+    rmSync(shared, { recursive: true, force: true });
   };
 }
 

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { inject } from 'vitest';
 import { COMPILE_CACHE } from './compile-cache.js';
+import { makeOnce } from './made-once.js';
 import { files } from './manual.js';
 
 const run = promisify(execFile);
@@ -63,6 +66,11 @@ const JEST_PACKAGE = {
   'index.d.ts': "export { afterAll, beforeAll, expect, test } from 'vitest';",
 };
 
+/** Starts apps on the PostgreSQL of the run, in programs that do not test the embedded one. A new one takes a second. */
+const START_TEST_APP = `import { createTestDatabase, startTestApp as start } from 'jwt-allauth/testing';
+  export const startTestApp = async (options) =>
+    start({ database: await createTestDatabase('${inject('databaseUrl')}'), ...options });`;
+
 /** The result of one shell command. */
 export interface ShellRun {
   readonly code: number;
@@ -70,7 +78,18 @@ export interface ShellRun {
   readonly stderr: string;
 }
 
-/** The app that the snippets of the manual form together, compiled in a separate folder as for a reader. */
+/** Names the texts of the app and the build of the library, which the compiled app depends on. */
+async function version(): Promise<string> {
+  const { mtimeMs } = await stat(join(ROOT, 'dist/.built'));
+  return createHash('sha256')
+    .update(JSON.stringify([files, mtimeMs]))
+    .digest('hex');
+}
+
+/**
+ * The app that the snippets of the manual form together, compiled in a separate folder as for a reader. Programs in
+ * its `dist` can import `startTestApp` from `./start-test-app.js`.
+ */
 export class ManualApp {
   private constructor(readonly directory: string) {}
 
@@ -95,7 +114,11 @@ export class ManualApp {
       await mkdir(dirname(join(directory, name)), { recursive: true });
       await writeFile(join(directory, name), text);
     }
-    await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc')], { cwd: directory });
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+    await makeOnce(join(directory, 'dist'), `manual-${await version()}`, () =>
+      run(process.execPath, [compiler], { cwd: directory }),
+    );
+    await writeFile(join(directory, 'dist/start-test-app.js'), START_TEST_APP);
     return new ManualApp(directory);
   }
 
