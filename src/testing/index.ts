@@ -7,4 +7,3 @@ export { startTestApp, type TestApp, type TestAppOptions } from './test-app.js';
 export { TestClock } from './test-clock.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { startTestPostgres } from './test-postgres.js';
-export { totpCode } from './totp-code.js';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { renderSVG } from 'uqr';
+import { totpCode } from '../../src/features/totp/totp-testing.js';
 import { freePort } from '../../src/testing/free-port.js';
-import { totpCode } from '../../src/testing/totp-code.js';
 import { launchChromium } from './chromium.js';
 import { type DemoProcess, startDemo } from './demo-process.js';
 

@@ -5,7 +5,7 @@ import { type AskForProof, stepUp } from '../../src/client/step-up.js';
 import { memoryStore } from '../../src/client/store.js';
 import { mfaMethods } from '../../src/features/totp/totp.client.js';
 import type { SettingsInput } from '../../src/index.js';
-import { totpCode } from '../../src/testing/index.js';
+import { totpCode } from '../../src/features/totp/totp-testing.js';
 import { failure } from '../support/client-apps.js';
 import { ClientNetwork } from '../support/client-network.js';
 import type { MailApp } from '../support/mail-app.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { totpCode } from '../../src/testing/index.js';
+import { totpCode } from '../../src/features/totp/totp-testing.js';
 import { blocksOf } from '../support/manual.js';
 import { claimsOf } from '../support/race.js';
 import { PASSWORD } from '../support/test-client.js';

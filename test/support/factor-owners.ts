@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createTotpSecret } from '../../src/features/totp/totp-codes.js';
 import { TotpStore } from '../../src/features/totp/totp-store.js';
-import { totpCode } from '../../src/testing/index.js';
+import { totpCode } from '../../src/features/totp/totp-testing.js';
 import { codesOf } from './codes.module.js';
 import { challengeBy } from './person.js';
 import type { TestApp } from './test-app.js';

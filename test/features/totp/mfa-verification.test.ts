@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { totpCode } from '../../../src/testing/index.js';
+import { totpCode } from '../../../src/features/totp/totp-testing.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { claimsOf } from '../../support/race.js';
 import type { TestApp } from '../../support/test-app.js';

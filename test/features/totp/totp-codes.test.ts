@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { createRecoveryCodes, hashOfRecoveryCode } from '../../../src/features/totp/recovery-codes.js';
 import { createTotpSecret, stepOfCode, totpUri } from '../../../src/features/totp/totp-codes.js';
-import { totpCode } from '../../../src/testing/index.js';
+import { totpCode } from '../../../src/features/totp/totp-testing.js';
 
 /** The secret of RFC 6238, appendix B, for SHA-1: `12345678901234567890`. */
 const RFC_SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
@@ -19,6 +20,12 @@ describe('the code of an authenticator app', () => {
     expect(stepOfCode(RFC_SECRET, code.slice(-6), seconds * 1000)).toBe(step);
     expect(totpCode(RFC_SECRET, seconds * 1000)).toBe(code.slice(-6));
     expect(totpCode(RFC_SECRET, new Date(seconds * 1000))).toBe(code.slice(-6));
+  });
+
+  test('is shown to tests of an app by jwt-allauth/totp/testing', async () => {
+    const { exports } = JSON.parse(await readFile('package.json', 'utf8'));
+    const file = exports['./totp/testing'].default.replace(/^\.\/dist\/(.*)\.js$/, '../../../$1.ts');
+    expect(await import(file)).toEqual({ totpCode });
   });
 
   test('is accepted one step early and one step late, and no further', () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { totpCode } from '../../../src/testing/index.js';
+import { totpCode } from '../../../src/features/totp/totp-testing.js';
 import { ENCRYPTION_KEY } from '../../support/encryption-key.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { claimsOf } from '../../support/race.js';
