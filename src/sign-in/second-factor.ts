@@ -20,6 +20,8 @@ export interface SecondFactor {
   readonly limits: readonly RateLimit[];
   /** The methods that a user who has this factor can use now, such as `totp` and `recovery_code`. */
   methodsOf(user: UserId, em?: EntityManager): Promise<readonly string[]>;
+  /** How many credentials of this kind a user has, if there can be several, such as passkeys. */
+  countOf?(user: UserId): Promise<number>;
   /**
    * Removes the factor of a user, in the transaction of `em`, which holds a lock on the user's row. It was set up by
    * somebody who signed up with a foreign address; the owner of the mailbox now takes the account back. Does nothing if

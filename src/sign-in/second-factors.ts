@@ -51,6 +51,16 @@ export class SecondFactors {
   }
 
   /**
+   * How many credentials of one kind a user has (`SecondFactor.countOf`). 0 if this app does not have the kind.
+   *
+   * @param name the name of the `SecondFactor`
+   */
+  async countOf(name: string, user: UserId): Promise<number> {
+    const factor = this.#factors.find((each) => each.name === name);
+    return (await factor?.countOf?.(user)) ?? 0;
+  }
+
+  /**
    * Passes a sign-in that has a second factor or needs none. Otherwise stores a challenge, in the transaction of the
    * attempt.
    *

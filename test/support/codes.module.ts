@@ -92,6 +92,13 @@ export class Codes {
     };
   }
 
+  /** How many codes a user has. */
+  async countOf(user: UserId): Promise<number> {
+    const sql = 'select count(*)::int as count from test_code where user_id = $1';
+    const [row] = await this.kernel.database.query<{ count: number }>(sql, [user]);
+    return row?.count ?? 0;
+  }
+
   async #add(user: string, codes: readonly string[], em: EntityManager): Promise<void> {
     const sql = 'insert into test_code (user_id, code) select $1, unnest($2::text[])';
     await this.kernel.database.query(sql, [user, codes], em);
@@ -152,7 +159,13 @@ export function codesModule(options: CodesOptions = {}): AuthModule {
       const codes = new Codes(kernel, options);
       return {
         controllers: [createCodesController(codes, kernel.http)],
-        secondFactors: [{ name, isAlwaysAsked, limits, methodsOf, removeUnproved: async () => {}, ...setup }],
+        secondFactors: [
+          {
+            ...{ name, isAlwaysAsked, limits, methodsOf, ...setup },
+            countOf: (user) => codes.countOf(user),
+            removeUnproved: async () => {},
+          },
+        ],
         api: { codes },
       };
     },

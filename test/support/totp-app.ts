@@ -1,6 +1,6 @@
 import { totpModule } from '../../src/features/totp/index.js';
-import { createAuthEntities, type SettingsInput } from '../../src/index.js';
 import { totpCode } from '../../src/features/totp/totp-testing.js';
+import { createAuthEntities, type SettingsInput } from '../../src/index.js';
 import { createMailApp, type MailApp } from './mail-app.js';
 import { secrets } from './secrets.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './test-app.js';

@@ -16,7 +16,7 @@ export interface MfaStatus {
   readonly totp: boolean;
   /** The number of unused recovery codes. */
   readonly recoveryCodesLeft: number;
-  /** The number of passkeys. */
+  /** The number of passkeys: credentials of the second factor `passkey`, which another module adds. */
   readonly passkeys: number;
 }
 
@@ -31,9 +31,10 @@ export class MfaService {
 
   /** The second factors of a user. */
   async status(user: UserId): Promise<MfaStatus> {
-    const left = await this.kernel.totpStore.recoveryCodesLeft(user);
-    const totp = { totp: left !== undefined, recoveryCodesLeft: left ?? 0 };
-    return { mode: this.kernel.totpSettings.mfaMode, ...totp, passkeys: 0 };
+    const { totpStore, totpSettings, secondFactors } = this.kernel;
+    const left = await totpStore.recoveryCodesLeft(user);
+    const passkeys = await secondFactors.countOf('passkey', user);
+    return { mode: totpSettings.mfaMode, totp: left !== undefined, recoveryCodesLeft: left ?? 0, passkeys };
   }
 
   /** Like `status`, for the caller's user. */

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { totpModule } from '../../../src/features/totp/index.js';
 import { totpCode } from '../../../src/features/totp/totp-testing.js';
+import { codesModule, codesOf, entitiesWith } from '../../support/codes.module.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { claimsOf } from '../../support/race.js';
-import type { TestApp } from '../../support/test-app.js';
+import { createTestApp, type TestApp } from '../../support/test-app.js';
 import type { TestClient } from '../../support/test-client.js';
 import { challenged, createTotpApp, type Enrolment, enrol, verify } from '../../support/totp-app.js';
 
@@ -112,6 +114,25 @@ describe('auth.mfa', () => {
   test('reads the state of a user', async () => {
     const state = { mode: 'optional', totp: true, recoveryCodesLeft: 10, passkeys: 0 };
     expect(await app.auth.mfa.status(sub())).toEqual(state);
+  });
+
+  test('reads the number of passkeys from the module that adds the second factor `passkey`', async () => {
+    const passkeys = codesModule({ name: 'passkey', isAlwaysAsked: false });
+    const both = await createTestApp({ orm: { entities: entitiesWith(totpModule, passkeys) } });
+    const [owner, other] = [await both.signedUp(), await both.signedUp()];
+    await codesOf(both.auth).give(claimsOf(owner.access).sub, ['one', 'two', 'three']);
+    const state = { mode: 'optional', totp: false, recoveryCodesLeft: 0 };
+    expect((await owner.get('/auth/mfa')).body).toEqual({ ...state, passkeys: 3 });
+    expect((await other.get('/auth/mfa')).body).toEqual({ ...state, passkeys: 0 });
+    await both.close();
+  });
+
+  test('counts the credentials of no other second factor as passkeys', async () => {
+    const both = await createTestApp({ orm: { entities: entitiesWith(totpModule, codesModule()) } });
+    const owner = await both.signedUp();
+    await codesOf(both.auth).give(claimsOf(owner.access).sub, ['one']);
+    expect((await owner.get('/auth/mfa')).body.passkeys).toBe(0);
+    await both.close();
   });
 
   test('resets a user: the factor is gone, and so is every session', async () => {
