@@ -8,6 +8,7 @@ import { authError } from '../error-table.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import { createRandomKey, hashOfRandomKey, isRandomKey } from '../secrets/random-key.js';
 import type { SessionOwner } from '../sessions/session-store.js';
+import type { Settings } from '../settings/settings.js';
 import { normalizeBoundClaims } from '../tokens/bound-claims.js';
 import type { CustomClaims } from '../tokens/claims.js';
 import type { UserId } from '../users/base-user.entity.js';
@@ -16,6 +17,7 @@ import { CHALLENGE_ENTITY } from './challenge.entity.js';
 import { secondFactorRequired } from './challenge.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 import type { CompletionOrder } from './sign-in-completion.js';
+import { VerifiedAddressGate } from './verified-address-gate.js';
 
 /** Lifetime of a challenge. */
 const LIFETIME_SECONDS = 300;
@@ -53,6 +55,7 @@ export class Challenges {
   readonly #sql: ReturnType<typeof statements>;
   /** Makes the keyed hashes of credentials. */
   readonly #key: KeyObject;
+  readonly #verifiedAddress: VerifiedAddressGate;
 
   constructor(
     protected readonly kernel: {
@@ -61,8 +64,10 @@ export class Challenges {
       readonly users: UserService;
       readonly clock: Clock;
       readonly encryption: EncryptionKeys;
+      readonly settings: Settings;
     },
   ) {
+    this.#verifiedAddress = new VerifiedAddressGate(kernel.settings);
     this.#sql = statements(Table.named(kernel.orm, CHALLENGE_ENTITY), kernel.users.table);
     this.#key = kernel.encryption.hashKey('challenges');
   }
@@ -71,10 +76,13 @@ export class Challenges {
    * Stores a challenge in the transaction of the attempt.
    *
    * @returns the error that asks for the second factor
-   * @throws incorrect_credentials if the user was deleted meanwhile
+   * @throws email_not_verified if the answer would be refused with it; incorrect_credentials if the user was deleted
+   * meanwhile
    */
   async issue(attempt: SignInAttempt, owner: SessionOwner, methods: readonly string[]): Promise<JwtAllauthError> {
     const { user, amr, claims, completion, em } = attempt;
+    // A password change needs no confirmed address, but the answer to its challenge is a sign-in, which does.
+    await this.#verifiedAddress.check({ ...attempt, caller: undefined });
     const challenge = createRandomKey();
     const account = await this.kernel.users.findById(user.id, em);
     // What the attempt has checked counts, even if it has changed meanwhile: then the challenge is invalid at once.

@@ -5,7 +5,7 @@ import type { SignInGate } from './sign-in-gate.js';
 
 /**
  * With EMAIL_VERIFICATION=`mandatory`, refuses users whose address is not confirmed. Does not apply to a password
- * change, because its user is signed in already.
+ * change, because its user is signed in already, unless it ends in a challenge (`Challenges.issue`).
  */
 export class VerifiedAddressGate implements SignInGate {
   constructor(private readonly settings: Pick<Settings, 'emailVerification'>) {}

@@ -32,7 +32,10 @@ export function createPasswordChangeController(
         fields: { newPassword: newPasswordSchema(settings) },
       },
       answers: { 200: tokenAnswer('The tokens of the new session.', settings) },
-      errors: [ErrorCode.IncorrectCredentials],
+      errors: [
+        ErrorCode.IncorrectCredentials,
+        ...(settings.emailVerification === 'mandatory' ? [ErrorCode.EmailNotVerified] : []),
+      ],
       isFresh: true,
       isLimited: true,
       isIssuingTokens: true,

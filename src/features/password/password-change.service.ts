@@ -53,6 +53,7 @@ export class PasswordChangeService {
    * @throws incorrect_credentials, validation_failed, too_many_requests, token_not_valid, service_unavailable, and
    * errors of hooks
    * @throws second_factor_required if the password was changed and a gate requires a second factor
+   * @throws email_not_verified in place of that, under EMAIL_VERIFICATION=`mandatory`: nothing is changed then
    */
   async change(caller: TokenClaims, change: PasswordChange): Promise<Tokens> {
     return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
