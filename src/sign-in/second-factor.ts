@@ -23,11 +23,13 @@ export interface SecondFactor {
   /** How many credentials of this kind a user has, if there can be several, such as passkeys. */
   countOf?(user: UserId): Promise<number>;
   /**
-   * Removes the factor of a user, in the transaction of `em`, which holds a lock on the user's row. It was set up by
-   * somebody who signed up with a foreign address; the owner of the mailbox now takes the account back. Does nothing if
-   * the user does not have the factor.
+   * Removes what was set up at a time or later, in the transaction of `em`, which holds a lock on the user's row: the
+   * owner of the mailbox takes the account back, and somebody else may have set it up. Does nothing if the user does
+   * not have the factor, or has an older one.
+   *
+   * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
    */
-  removeUnproved(user: UserId, em: EntityManager): Promise<void>;
+  removeSince(user: UserId, since: Date, em: EntityManager): Promise<void>;
 }
 
 /** An answer to a challenge. */

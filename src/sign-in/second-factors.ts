@@ -79,11 +79,13 @@ export class SecondFactors {
   }
 
   /**
-   * Removes all second factors of a user whose address nobody had proved, when its owner proves it by mail. Call it in
-   * a transaction that has locked the user's row.
+   * Removes the second factors of a user that were set up at a time or later, when the owner of the mailbox takes the
+   * account back. Call it in a transaction that has locked the user's row.
+   *
+   * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
    */
-  async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
-    for (const factor of this.#factors) await factor.removeUnproved(user, em);
+  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
+    for (const factor of this.#factors) await factor.removeSince(user, since, em);
   }
 
   /**

@@ -15,4 +15,10 @@ export interface SignInMethod {
    * signed up with a foreign address; the owner of the mailbox now takes the account back.
    */
   removeUnproved?(user: UserId, em: EntityManager): Promise<void>;
+  /**
+   * Like `removeUnproved`, but removes only what was set up at a time or later. The address was changed then, and the
+   * owner of the old mailbox undoes the change: a thief may have set it up. Access to the old mailbox alone must not
+   * remove what is older.
+   */
+  removeSince?(user: UserId, since: Date, em: EntityManager): Promise<void>;
 }

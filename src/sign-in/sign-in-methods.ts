@@ -41,7 +41,18 @@ export class SignInMethods {
     if (!this.kernel.secondFactors.isInUse && removable.length === 0) return;
     const account = await this.kernel.users.findById(user, em);
     if (!account || account.emailVerified) return;
-    await this.kernel.secondFactors.removeUnproved(user, em);
+    await this.kernel.secondFactors.removeSince(user, new Date(0), em);
     for (const method of removable) await method.removeUnproved?.(user, em);
+  }
+
+  /**
+   * Removes the second factors and the added methods that were set up at a time or later, when the owner of the mailbox
+   * undoes a change of the address. Call it in a transaction that has locked the user's row.
+   *
+   * @param since when the address was changed
+   */
+  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
+    await this.kernel.secondFactors.removeSince(user, since, em);
+    for (const method of this.#methods) await method.removeSince?.(user, since, em);
   }
 }

@@ -47,6 +47,12 @@ export interface OneTimeKey {
   readonly email: string;
 }
 
+/** A key that undoes a change of the address. */
+export interface UndoKey extends OneTimeKey {
+  /** In milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 /**
  * The keys of mailed links. A key has 256 random bits, is stored as SHA-256, has one purpose, and can be used once. A
  * user has at most one key of each purpose; a new key supersedes the older one. Keys of inactive users do not work.
@@ -117,17 +123,15 @@ export class OneTimeKeys {
   }
 
   /** Like `claim`, for `UNDO_PURPOSES`. Also deletes the undo keys that were issued later. */
-  async claimUndo(key: string, em: EntityManager): Promise<OneTimeKey | undefined> {
+  async claimUndo(key: string, em: EntityManager): Promise<UndoKey | undefined> {
     if (!isRandomKey(key)) return undefined;
     await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
     const found = await this.find(key, UNDO_PURPOSES, em);
     if (!found) return undefined;
-    const deleted = await this.kernel.database.query(
-      this.#sql.removeSince,
-      [found.user, UNDO_PURPOSES, hashOf(key)],
-      em,
-    );
-    return deleted.length > 0 ? found : undefined;
+    const parameters = [found.user, UNDO_PURPOSES, hashOf(key)];
+    const deleted = await this.kernel.database.query<UndoKey>(this.#sql.removeSince, parameters, em);
+    const own = deleted.find(({ purpose }) => purpose === found.purpose);
+    return own && { ...found, expiresAt: own.expiresAt };
   }
 
   /** Deletes all keys of a user, except those for `UNDO_PURPOSES`. */
@@ -161,7 +165,7 @@ function statements(key: Table, user: Table) {
     removeSince: `
       delete from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])
         and (${expiresAt}, ${purpose}) >= (select ${expiresAt}, ${purpose} from ${key.name} where ${hash} = $3)
-      returning 1`,
+      returning ${purpose} as "purpose", (extract(epoch from ${expiresAt}) * 1000)::float8 as "expiresAt"`,
     revokeAll: `delete from ${key.name} where ${owner} = $1 and ${purpose} <> all($2::text[])`,
   };
 }

@@ -43,6 +43,22 @@ describe('a way to sign in is left for a user', () => {
   });
 });
 
+test('what was set up since a change of the address can be removed, and nothing older', async () => {
+  const [person, other] = [await createPerson(app), await createPerson(app)];
+  const since = new Date(app.clock.now());
+  const sql = 'insert into test_pin (user_id, pin, set_at) values ($1, $2, $3)';
+  for (const { id } of [person, other])
+    for (const [pin, at] of [
+      ['older', since.getTime() - 1],
+      ['newer', since.getTime()],
+    ] as const)
+      await app.database.pool.query(sql, [id, pin, new Date(at)]);
+  await inTransaction(app, (em) => kernelOf(app.auth).signInMethods.removeSince(person.id, since, em));
+  const pins = async ({ id }: Person) =>
+    (await app.database.pool.query('select pin from test_pin where user_id = $1 order by pin', [id])).rows;
+  expect([await pins(person), await pins(other)]).toEqual([[{ pin: 'older' }], [{ pin: 'newer' }, { pin: 'older' }]]);
+});
+
 describe('the proof of a mailbox', () => {
   const stateOf = async ({ id, live }: Person) => ({
     user: (

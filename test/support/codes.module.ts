@@ -163,7 +163,7 @@ export function codesModule(options: CodesOptions = {}): AuthModule {
           {
             ...{ name, isAlwaysAsked, limits, methodsOf, ...setup },
             countOf: (user) => codes.countOf(user),
-            removeUnproved: async () => {},
+            removeSince: async () => {},
           },
         ],
         api: { codes },
@@ -185,7 +185,7 @@ export const unusedModule: AuthModule = {
         isAlwaysAsked: false,
         limits: CODE_LIMITS,
         methodsOf: async () => ['unused'],
-        removeUnproved: async () => {},
+        removeSince: async () => {},
       },
     ],
   }),

@@ -15,7 +15,11 @@ export function pinsModule({ duringCompletion }: PinsOptions = {}): AuthModule {
       defineEntity({
         name: 'TestPin',
         tableName: 'test_pin',
-        properties: { user: () => p.manyToOne(user()).deleteRule('cascade').primary(), pin: p.string().primary() },
+        properties: {
+          user: () => p.manyToOne(user()).deleteRule('cascade').primary(),
+          pin: p.string().primary(),
+          setAt: p.datetime(3).nullable(),
+        },
       }),
     ],
     create(kernel) {
@@ -30,6 +34,9 @@ export function pinsModule({ duringCompletion }: PinsOptions = {}): AuthModule {
               (await database.query('select 1 from test_pin where user_id = $1', [id], em)).length > 0,
             removeUnproved: async (user, em) => {
               await database.query('delete from test_pin where user_id = $1', [user], em);
+            },
+            removeSince: async (user, since, em) => {
+              await database.query('delete from test_pin where user_id = $1 and set_at >= $2', [user, since], em);
             },
           },
         ],

@@ -64,7 +64,7 @@ export const stepUpModule: AuthModule = {
           isAlwaysAsked: true,
           limits: [],
           methodsOf: async () => ['totp'],
-          removeUnproved: async () => {},
+          removeSince: async () => {},
         },
       ],
       reAuthentications: [codes, credentials],

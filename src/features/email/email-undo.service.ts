@@ -35,6 +35,7 @@ export class EmailUndoService {
       | 'mails'
       | 'sessions'
       | 'journal'
+      | 'signInMethods'
       | 'settings'
     >,
   ) {}
@@ -67,7 +68,8 @@ export class EmailUndoService {
 
   /**
    * Restores the old address as a confirmed one, revokes every session and every pending link, and removes the
-   * password, which a thief knows: all in one transaction.
+   * password, which a thief knows, and second factors and methods to sign in that are newer than the change: all in one
+   * transaction. Older ones stay: access to the old mailbox alone must not remove them.
    *
    * @param keys of several keys, the first valid one is used
    * @returns a key to set a new password; undefined if no key is valid, or if another account has the address now
@@ -87,9 +89,11 @@ export class EmailUndoService {
   async #undo(key: string, em: EntityManager): Promise<string | undefined> {
     const found = await this.kernel.oneTimeKeys.claimUndo(key, em);
     if (!found) return undefined;
-    const { user, email } = found;
+    const { user, email, expiresAt } = found;
     if (!(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
+    // A set-up voids the link to the new address. So nothing was set up between the request and the change.
+    await this.kernel.signInMethods.removeSince(user, new Date(expiresAt - LIFETIME_SECONDS * 1000), em);
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(user, em);

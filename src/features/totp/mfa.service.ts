@@ -43,18 +43,19 @@ export class MfaService {
   }
 
   /**
-   * Replaces the recovery codes of a signed-in user.
+   * Replaces the recovery codes of a signed-in user, and voids mailed links.
    *
    * @param claims the claims of the caller's access token
    * @throws totp_not_enabled, reauthentication_required, second_factor_required, token_not_valid
    */
   async renewRecoveryCodes(claims: TokenClaims): Promise<string[]> {
     return this.#change(claims, async (user, em) => {
-      const { totpStore, mfaRecords } = this.kernel;
+      const { totpStore, oneTimeKeys, mfaRecords } = this.kernel;
       const found = await totpStore.find(user, em);
       if (!found?.isConfirmed) throw totpError('totp_not_enabled');
       const { recoveryCodes, hashes } = createRecoveryCodes(found.secret);
       await totpStore.replaceRecoveryCodes(user, hashes, em);
+      await oneTimeKeys.revokeAll(user, em);
       const event = ['mfa.recovery-codes-created', { user: String(user) }] as const;
       await mfaRecords.change(user, { events: [event], notice: 'recovery-codes-created' }, em);
       return recoveryCodes;
@@ -94,17 +95,27 @@ export class MfaService {
   }
 
   /**
-   * Removes the authenticator app of a user whose address nobody had proved, when its owner proves it by mail. Call it
-   * in a transaction that has locked the user's row.
+   * Removes an authenticator app that was set up at a time or later, when the owner of the mailbox takes the account
+   * back. From an older app only the recovery codes are removed, if they were made at that time or later. Call it in a
+   * transaction that has locked the user's row.
    */
-  async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
-    await this.#remove(user, 'mailbox-owner', em);
+  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
+    const { totpStore, mfaRecords } = this.kernel;
+    if (await this.#remove(user, 'mailbox-owner', em, since)) return;
+    if (!(await totpStore.removeRecoveryCodes(user, since, em))) return;
+    const event = ['mfa.recovery-codes-removed', { user: String(user) }] as const;
+    await mfaRecords.change(user, { events: [event], notice: 'recovery-codes-removed' }, em);
   }
 
-  /** Removes the authenticator app, in a transaction that has locked the user's row. False: there is none. */
-  async #remove(user: UserId, by: MfaDisabled['by'], em: EntityManager): Promise<boolean> {
+  /**
+   * Removes the authenticator app, in a transaction that has locked the user's row.
+   *
+   * @param since an app that was set up before that time stays
+   * @returns false if there is none
+   */
+  async #remove(user: UserId, by: MfaDisabled['by'], em: EntityManager, since = new Date(0)): Promise<boolean> {
     const { totpStore, accounts, oneTimeKeys, mfaRecords } = this.kernel;
-    if (!(await totpStore.remove(user, em))) return false;
+    if (!(await totpStore.remove(user, since, em))) return false;
     await accounts.setSecondFactor(user, 'totp', false, em);
     await oneTimeKeys.revokeAll(user, em);
     const event = ['mfa.disabled', { user: String(user), method: 'totp', by }] as const;

@@ -12,7 +12,7 @@ export interface MfaDisabled extends UserEvent {
   readonly method: string;
   /**
    * `operator`: `auth.mfa.reset` or the command line. `mailbox-owner`: the address was not confirmed, and its owner has
-   * set a password by mail.
+   * set a password by mail; or the factor is newer than a change of the address that was undone.
    */
   readonly by: 'user' | 'operator' | 'mailbox-owner';
 }
@@ -38,5 +38,7 @@ declare module '../../observability/auth-events.js' {
     'mfa.failed': MfaFailed;
     'mfa.recovery-code-used': RecoveryCodeUsed;
     'mfa.recovery-codes-created': UserEvent;
+    /** They are newer than a change of the address that was undone. */
+    'mfa.recovery-codes-removed': UserEvent;
   }
 }

@@ -28,6 +28,6 @@ export function totpFactor(
       if (left === undefined) return [];
       return left > 0 ? ['totp', 'recovery_code'] : ['totp'];
     },
-    removeUnproved: (user, em) => mfa.removeUnproved(user, em),
+    removeSince: (user, since, em) => mfa.removeSince(user, since, em),
   };
 }

@@ -69,7 +69,8 @@ export class TotpStore {
     { stored, step, hashes }: StoredTotp & { readonly step: number; readonly hashes: readonly string[] },
     em: EntityManager,
   ): Promise<boolean> {
-    return (await this.kernel.database.query(this.#sql.confirm, [user, step, hashes, stored], em)).length > 0;
+    const parameters = [user, step, hashes, stored, this.#now];
+    return (await this.kernel.database.query(this.#sql.confirm, parameters, em)).length > 0;
   }
 
   /** Uses the code of a time step up. False: this code or a newer one was used before. */
@@ -94,13 +95,26 @@ export class TotpStore {
 
   /** Replaces the recovery codes. */
   async replaceRecoveryCodes(user: UserId, hashes: readonly string[], em: EntityManager): Promise<void> {
-    await this.kernel.database.query(this.#sql.replaceRecoveryCodes, [user, hashes], em);
+    await this.kernel.database.query(this.#sql.replaceRecoveryCodes, [user, hashes, this.#now], em);
   }
 
-  /** Deletes secret and recovery codes. @returns whether the secret was confirmed */
-  async remove(user: UserId, em: EntityManager): Promise<boolean> {
-    const [row] = await this.kernel.database.query<{ isConfirmed: boolean }>(this.#sql.remove, [user], em);
+  /** Deletes the recovery codes if they were made at a time or later. @returns whether there were any */
+  async removeRecoveryCodes(user: UserId, since: Date, em: EntityManager): Promise<boolean> {
+    return (await this.kernel.database.query(this.#sql.removeRecoveryCodes, [user, since], em)).length > 0;
+  }
+
+  /**
+   * Deletes secret and recovery codes, unless the secret was confirmed before a time.
+   *
+   * @returns whether a confirmed secret was deleted
+   */
+  async remove(user: UserId, since: Date, em: EntityManager): Promise<boolean> {
+    const [row] = await this.kernel.database.query<{ isConfirmed: boolean }>(this.#sql.remove, [user, since], em);
     return row?.isConfirmed ?? false;
+  }
+
+  get #now(): Date {
+    return new Date(this.kernel.clock.now());
   }
 }
 
@@ -111,6 +125,8 @@ function statements(totp: Table) {
   const lastStep = totp.column('lastStep');
   const codes = totp.column('recoveryCodes');
   const expiresAt = totp.column('expiresAt');
+  const confirmedAt = totp.column('confirmedAt');
+  const codesAt = totp.column('recoveryCodesAt');
   const confirmed = `${user} = $1 and ${expiresAt} is null`;
   return {
     keepPending: `
@@ -122,14 +138,21 @@ function statements(totp: Table) {
       where ${user} = $1 and (${expiresAt} is null or ${expiresAt} > $2)`,
     left: `select cardinality(${codes}) as "left" from ${name} where ${confirmed}`,
     confirm: `
-      update ${name} set ${expiresAt} = null, ${lastStep} = $2, ${codes} = $3::text[]
+      update ${name} set ${expiresAt} = null, ${lastStep} = $2, ${codes} = $3::text[], ${confirmedAt} = $5,
+        ${codesAt} = $5
       where ${user} = $1 and ${secret} = $4 and ${expiresAt} is not null returning 1`,
     useStep: `
       update ${name} set ${lastStep} = $2, ${secret} = $3 where ${confirmed} and ${lastStep} < $2 returning 1`,
     useRecoveryCode: `
       update ${name} set ${codes} = array_remove(${codes}, $2::text), ${secret} = $3
       where ${confirmed} and $2::text = any(${codes}) returning cardinality(${codes}) as "left"`,
-    replaceRecoveryCodes: `update ${name} set ${codes} = $2::text[] where ${confirmed}`,
-    remove: `delete from ${name} where ${user} = $1 returning ${expiresAt} is null as "isConfirmed"`,
+    replaceRecoveryCodes: `update ${name} set ${codes} = $2::text[], ${codesAt} = $3 where ${confirmed}`,
+    removeRecoveryCodes: `
+      update ${name} set ${codes} = '{}'
+      where ${confirmed} and ${codesAt} >= $2 and ${codes} <> '{}' returning 1`,
+    remove: `
+      delete from ${name}
+      where ${user} = $1 and (${expiresAt} is not null or coalesce(${confirmedAt}, to_timestamp(0)) >= $2)
+      returning ${expiresAt} is null as "isConfirmed"`,
   };
 }

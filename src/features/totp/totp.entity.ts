@@ -19,6 +19,9 @@ export function createTotpEntity(user: () => EntityClass<BaseUser>): EntitySchem
       recoveryCodes: p.array().defaultRaw("'{}'"),
       /** When a secret expires that was not confirmed. Null once it is confirmed. */
       expiresAt: p.datetime(3).nullable(),
+      /** When the secret was confirmed, and when the recovery codes were made. Null while a secret is not confirmed. */
+      confirmedAt: p.datetime(3).nullable(),
+      recoveryCodesAt: p.datetime(3).nullable(),
     },
   });
 }

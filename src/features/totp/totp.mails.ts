@@ -30,6 +30,16 @@ export const TOTP_MAILS = {
     hint: RESET,
     after: CONTACT,
   },
+  'recovery-codes-removed': {
+    subject: 'Your recovery codes were removed',
+    title: 'Your recovery codes were removed',
+    before:
+      'The change of the address of your account at <%= it.app %> was undone. Your recovery codes are newer than ' +
+      'that change, and somebody else may have made them. So they do not work any more. Sign in with your ' +
+      'authenticator app, and get new ones in your account.',
+    hint: RESET,
+    after: CONTACT,
+  },
   'recovery-code-used': {
     subject: 'A recovery code was used',
     title: 'A recovery code was used',

@@ -18,6 +18,7 @@ import { TotpReAuthentication } from './totp-re-authentication.js';
 import { createTotpSetupController } from './totp-setup.controller.js';
 import { TotpSetupService } from './totp-setup.service.js';
 import { TotpStore } from './totp-store.js';
+import { AddTotpTimes } from './totp-times.migration.js';
 
 declare module '../../jwt-allauth.js' {
   interface JwtAllauth {
@@ -33,7 +34,10 @@ export const totpModule: AuthModule<TotpSettings> = {
   errors: TOTP_ERRORS,
   mails: TOTP_MAILS,
   entities: (user) => [createTotpEntity(user)],
-  migrations: [{ name: 'JwtAllauth_20261130_totp', class: CreateTotp }],
+  migrations: [
+    { name: 'JwtAllauth_20261130_totp', class: CreateTotp },
+    { name: 'JwtAllauth_20261130_totp_times', class: AddTotpTimes },
+  ],
   commands: [mfaResetCommand],
   create(kernel, settings) {
     const { make, database, orm, http } = kernel;
