@@ -36,6 +36,9 @@ export interface ClientCalls {
    */
   call<Result>(method: string, path: string, options?: CallOptions): Promise<Result>;
 
+  /** Creates a request to an endpoint, without the access token. It is not sent. */
+  request(method: string, path: string, options: CallOptions): Request;
+
   /** Gets a new access token with current claims. */
   refresh(): Promise<unknown>;
 

@@ -49,6 +49,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
 {
   readonly #origins: readonly string[];
   readonly #transport: Transport;
+  readonly request: Transport['request'];
   readonly #keeper: SessionKeeper<Claims>;
   /** Whether the browser may refuse the cookie with the refresh token. */
   readonly #isCookieAtRisk: boolean;
@@ -70,6 +71,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? pendingAnswer(name) : undefined;
     this.#transport = transportTo(base, store, fetch, pending);
+    this.request = this.#transport.request;
     // Browsers refuse cookies of another site unless SameSite is `none`, and Secure cookies without TLS.
     this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
     this.#keeper = new SessionKeeper(isShared ? name : undefined, store, this.#transport, pending);
@@ -181,7 +183,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
   }
 
   readonly call = async <Result>(method: string, path: string, options: CallOptions = {}): Promise<Result> => {
-    const request = this.#transport.request(method, path, options);
+    const request = this.request(method, path, options);
     const { isBearer, effect } = options;
     const send: Send = effect
       ? (outgoing, token) =>

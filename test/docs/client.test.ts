@@ -57,35 +57,34 @@ describe('the tables of methods', () => {
     expect(calls.map(({ name }) => name).sort()).toEqual(expected.sort());
   });
 
-  test.each(calls.filter(({ name }) => !/^(call|fetch|accessToken|replaceToken|subscribe|close|extend)$/.test(name)))(
-    '$name sends the requests in the table',
-    async ({ name, parameters, request }) => {
-      const asked: Request[] = [];
-      const claims = { sub: '1', jti: '1', session: '1', iat: 0, exp: 600 };
-      const access = `e30.${btoa(JSON.stringify(claims))}.x`;
-      const client = newClient({
-        store: memoryStore(),
-        fetch: async (each) => {
-          asked.push(each);
-          return Response.json({ access, refresh: 'refresh' });
-        },
-      });
-      await client.login({ email: 'a@example.com', password: PASSWORD });
-      if (name === 'restore') vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 700_000); // the token has expired
-      asked.splice(0);
-      const fields = [...parameters.matchAll(/\w+/g)].map(([field]) => field);
-      const argument = parameters === 'id' ? ':id' : Object.fromEntries(fields.map((field) => [field, 'value']));
-      type Methods = Record<string, (argument?: unknown) => Promise<unknown>>;
-      const group = (name.startsWith('mfa.') ? client.mfa : client) as unknown as Methods;
-      await group[name.replace('mfa.', '')]?.(argument);
-      client.close();
-      vi.restoreAllMocks();
-      const [sent] = asked;
-      const path = decodeURIComponent(new URL(sent?.url ?? '').pathname.replace('/auth', ''));
-      expect(`${sent?.method} ${path}`).toBe(/`([^`]*)`/.exec(request)?.[1]);
-      if (fields.length > 0 && parameters !== 'id') expect(Object.keys((await sent?.json()) as object)).toEqual(fields);
-    },
-  );
+  test.each(
+    calls.filter(({ name }) => !/^(call|request|fetch|accessToken|replaceToken|subscribe|close|extend)$/.test(name)),
+  )('$name sends the requests in the table', async ({ name, parameters, request }) => {
+    const asked: Request[] = [];
+    const claims = { sub: '1', jti: '1', session: '1', iat: 0, exp: 600 };
+    const access = `e30.${btoa(JSON.stringify(claims))}.x`;
+    const client = newClient({
+      store: memoryStore(),
+      fetch: async (each) => {
+        asked.push(each);
+        return Response.json({ access, refresh: 'refresh' });
+      },
+    });
+    await client.login({ email: 'a@example.com', password: PASSWORD });
+    if (name === 'restore') vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 700_000); // the token has expired
+    asked.splice(0);
+    const fields = [...parameters.matchAll(/\w+/g)].map(([field]) => field);
+    const argument = parameters === 'id' ? ':id' : Object.fromEntries(fields.map((field) => [field, 'value']));
+    type Methods = Record<string, (argument?: unknown) => Promise<unknown>>;
+    const group = (name.startsWith('mfa.') ? client.mfa : client) as unknown as Methods;
+    await group[name.replace('mfa.', '')]?.(argument);
+    client.close();
+    vi.restoreAllMocks();
+    const [sent] = asked;
+    const path = decodeURIComponent(new URL(sent?.url ?? '').pathname.replace('/auth', ''));
+    expect(`${sent?.method} ${path}`).toBe(/`([^`]*)`/.exec(request)?.[1]);
+    if (fields.length > 0 && parameters !== 'id') expect(Object.keys((await sent?.json()) as object)).toEqual(fields);
+  });
 });
 
 test('the table of errors has each code that the client adds', () => {

@@ -328,6 +328,7 @@ describe('the app of the README, built from an empty folder', () => {
     ['sign-in', 'signIn'],
     ['set-up-totp', 'setUpTotp'],
     ['visits/visits.client', 'createAuth', 'visitsMethods'],
+    ['social-client', 'auth', 'providerButtons', 'startPage'],
     ['second-factor', 'authEntities', 'migrations', 'settings'],
     ['visits/visits.command', 'addVisitCommand'],
   ])('has a %s snippet that compiles and exports the names that it shows', async (file, ...names) => {

@@ -85,7 +85,7 @@ describe("the document of the library's endpoints", () => {
     const inherited = Object.getOwnPropertyNames(AuthClient.prototype);
     const withoutEndpoint = [
       ...['constructor', 'state', 'restore', 'accessToken', 'replaceToken', 'close', 'extend'],
-      ...['subscribe', 'fetch', 'call', 'reasonsToRepeat'],
+      ...['subscribe', 'fetch', 'call', 'request', 'reasonsToRepeat'],
     ];
     const client = new AuthClient({ url: 'http://127.0.0.1/auth' }).extend(mailMethods).extend(stepUp(() => false));
     const methods = [...inherited, ...Object.keys(client)].filter((name) => !withoutEndpoint.includes(name));

@@ -44,7 +44,7 @@ type Parameters = Readonly<Record<string, string>>;
  */
 export class TestProvider {
   readonly client = new ClientCredentials();
-  protected readonly key = new SigningKey();
+  protected key = new SigningKey();
   readonly #codes = new AuthorizationCodes();
   readonly #accessTokens = new Map<string, Grant>();
   readonly #server: Server;
@@ -134,12 +134,18 @@ export class TestProvider {
     const now = Math.floor(Date.now() / 1000);
     const { nonce } = grant.request;
     const times = { iat: now, exp: now + LIFETIME_SECONDS, auth_time: now };
-    return { iss: this.issuer, aud: this.client.id, ...times, ...(nonce && { nonce }), ...this.userClaims(grant) };
+    return { iss: this.issuer, aud: this.client.id, ...times, ...(nonce && { nonce }), ...claimsOfUser(grant.user) };
   }
 
-  /** The claims about the user: those of the userinfo response. */
-  protected userClaims({ user }: Grant): Record<string, unknown> {
+  protected userInfo({ user }: Grant): Record<string, unknown> {
     return claimsOfUser(user);
+  }
+
+  protected tokenResponse(grant: Grant): object {
+    const accessToken = randomBytes(24).toString('base64url');
+    this.#accessTokens.set(`Bearer ${accessToken}`, grant);
+    const idToken = this.sign(this.idTokenClaims(grant));
+    return { access_token: accessToken, token_type: 'Bearer', expires_in: LIFETIME_SECONDS, id_token: idToken };
   }
 
   /** The parameters of the answer to the app. */
@@ -184,17 +190,13 @@ export class TestProvider {
     if (!this.client.areIn(parameters, authorization)) return { status: 401, body: { error: 'invalid_client' } };
     const grant = parameters['grant_type'] === 'authorization_code' && this.#codes.redeem(parameters);
     if (!grant) return { status: 400, body: { error: 'invalid_grant' } };
-    const accessToken = randomBytes(24).toString('base64url');
-    this.#accessTokens.set(`Bearer ${accessToken}`, grant);
-    const idToken = this.sign(this.idTokenClaims(grant));
-    const token = { access_token: accessToken, token_type: 'Bearer', expires_in: LIFETIME_SECONDS };
-    return { body: { ...token, id_token: idToken } };
+    return { body: this.tokenResponse(grant) };
   }
 
   #userInfo(authorization = ''): ProviderAnswer {
     const grant = this.#accessTokens.get(authorization);
     if (!grant) return { status: 401, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' }, body: {} };
-    return { body: this.userClaims(grant) };
+    return { body: this.userInfo(grant) };
   }
 }
 

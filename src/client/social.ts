@@ -1,0 +1,104 @@
+import type { ClientCalls } from '../client-calls.js';
+import { socialCalls } from '../features/social/social.client.js';
+import { AuthError } from './auth-error.js';
+
+/** Where the browser goes after the sign-in. */
+export interface ReturnOptions {
+  /** One of SOCIAL_RETURN_URLS. Default: this page, without its fragment. */
+  readonly returnTo?: string;
+}
+
+/** Globals of browsers. */
+interface Page {
+  readonly location: { readonly href: string; assign(url: string): void };
+  readonly history: { readonly state: unknown; replaceState(state: unknown, unused: string, url: string): void };
+  readonly sessionStorage: {
+    getItem(key: string): string | null;
+    setItem(key: string, value: string): void;
+    removeItem(key: string): void;
+  };
+}
+
+/** The key of the mark that this tab has begun a sign-in. */
+const MARK = 'jwt-allauth sign-in';
+
+/** The parameters that the server adds to `returnTo`. */
+const ADDED = ['code', 'error', 'challenge', 'methods', 'expires_in'];
+
+/** The methods of the module `jwt-allauth/social`: `new AuthClient().extend(socialMethods)`. */
+export const socialMethods = (client: ClientCalls) => {
+  const page = globalThis as unknown as Page;
+  const calls = socialCalls(client);
+
+  /** This page as it was before the server added its parameters. */
+  const here = () => {
+    const url = new URL(page.location.href);
+    url.hash = '';
+    url.searchParams.delete('error');
+    return url.href;
+  };
+
+  const go = (url: string) => {
+    page.sessionStorage.setItem(MARK, '1');
+    page.location.assign(url);
+  };
+
+  /**
+   * The URL that begins a sign-in, for the browser of a native app. Afterwards, pass the `code` of the fragment to
+   * `social.exchange`.
+   */
+  const signInUrl = (provider: string, { returnTo = here() }: ReturnOptions = {}): string => {
+    const { url, headers } = client.request('GET', `/social/${provider}`, {});
+    const transport = headers.get('Auth-Transport');
+    return `${url}?returnTo=${encodeURIComponent(returnTo)}${transport ? `&transport=${transport}` : ''}`;
+  };
+
+  return {
+    signInUrl,
+
+    /** Leaves the page for the provider. The page to which the browser returns calls `finishSignIn`. */
+    signInWith: (provider: string, options?: ReturnOptions): void => go(signInUrl(provider, options)),
+
+    /**
+     * Completes what `signInWith` or `social.connect` began in this tab. Call it when the page starts, before
+     * `restore`. It removes what the server has added to the URL.
+     *
+     * @returns whether the browser came back from a provider
+     * @throws AuthError with the server's code; `second_factor_required` has the `challenge`, as for `login`
+     */
+    finishSignIn: async (): Promise<boolean> => {
+      // A link of somebody else must not sign the user in to another account.
+      if (!page.sessionStorage.getItem(MARK)) return false;
+      page.sessionStorage.removeItem(MARK);
+      const { hash, searchParams } = new URL(page.location.href);
+      const parameters = new URLSearchParams(hash.slice(1));
+      const [code, error, challenge, methods, expiresIn] = ADDED.map((name) => parameters.get(name) ?? undefined);
+      const refusal = error ?? searchParams.get('error');
+      if (code || refusal) page.history.replaceState(page.history.state, '', here());
+      if (refusal) {
+        const status = refusal === 'provider_unavailable' ? 503 : 401;
+        throw new AuthError(refusal, status, `The sign-in was refused: ${refusal}.`, {
+          challenge,
+          methods: methods?.split(','),
+          expiresIn: expiresIn === undefined ? undefined : Number(expiresIn),
+        });
+      }
+      await (code ? calls.exchange(code) : client.refresh());
+      return true;
+    },
+
+    social: {
+      ...calls,
+
+      /** Leaves the page to connect an account of a provider to the signed-in user. It needs a recent proof. */
+      connect: async (provider: string, { returnTo = here() }: ReturnOptions = {}): Promise<void> => {
+        const { url } = await client.call<{ readonly url: string }>('POST', `/social/${provider}/connect`, {
+          body: { returnTo },
+          isBearer: true,
+          credentials: 'include',
+        });
+        go(url);
+      },
+    },
+  };
+};
