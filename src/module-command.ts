@@ -23,6 +23,26 @@ export interface ModuleCommandOption {
   readonly isRequired?: boolean;
 }
 
+/** The result of a check. */
+export interface CheckResult {
+  readonly status: 'ok' | 'warning' | 'failed';
+  /** A sentence that also names the remedy. It must not show a secret. */
+  readonly message: string;
+}
+
+/**
+ * A check that a module adds to `jwt-allauth check` (`AuthModule.checks`). It runs if the settings are valid and all
+ * tables exist.
+ *
+ * @typeParam Auth the part of `JwtAllauth` that it uses
+ */
+export interface ModuleCheck<Auth = unknown> {
+  /** The name of its line, such as `totp-keys`. */
+  readonly name: string;
+  /** @param auth the library, made with the settings of the environment */
+  run(auth: Auth): Promise<CheckResult>;
+}
+
 /** A call of a command, on the app that `--orm` names. */
 export interface ModuleCommandCall<Auth = unknown> {
   /** The library, made with the settings of the environment. */

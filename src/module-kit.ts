@@ -18,7 +18,13 @@ export { validateInput } from './http/validate-input.js';
 export type { AuthKernel } from './kernel.js';
 export type { MailWords } from './mail/mail-words.js';
 export type { AuthModule, ModuleParts } from './module.js';
-export type { ModuleCommand, ModuleCommandCall, ModuleCommandOption } from './module-command.js';
+export type {
+  CheckResult,
+  ModuleCheck,
+  ModuleCommand,
+  ModuleCommandCall,
+  ModuleCommandOption,
+} from './module-command.js';
 export { Count, Duration, Flag, must, optional, Text } from './settings/setting-rules.js';
 export { type Challenge, secondFactorRequired } from './sign-in/challenge.js';
 export type { ReAuthentication } from './sign-in/re-authentication.js';

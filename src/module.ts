@@ -5,7 +5,7 @@ import type { TableSweep } from './database/table-sweep.js';
 import type { ErrorTable } from './error-table.js';
 import type { AuthKernel } from './kernel.js';
 import type { MailWords } from './mail/mail-words.js';
-import type { ModuleCommand } from './module-command.js';
+import type { ModuleCheck, ModuleCommand } from './module-command.js';
 import type { Class } from './service-maker.js';
 import type { ReAuthentication } from './sign-in/re-authentication.js';
 import type { SecondFactor } from './sign-in/second-factor.js';
@@ -37,6 +37,8 @@ export interface AuthModule<S extends object = object> {
   readonly routes?: readonly string[];
   /** Its commands for the command line. */
   readonly commands?: readonly ModuleCommand[];
+  /** Its checks for `jwt-allauth check`. */
+  readonly checks?: readonly ModuleCheck[];
   /**
    * Creates its parts for one app.
    *

@@ -15,7 +15,7 @@ import { DatabaseChecks } from './database-checks.js';
 import { describeError, redactSecrets } from './error-messages.js';
 import type { Finding } from './finding.js';
 import { encryptionKeyWarnings, keyWarnings } from './key-strength.js';
-import { addProjectOptions, loadEnv, openOrm, type ProjectOptions } from './project.js';
+import { addProjectOptions, loadEnv, openOrm, type ProjectOptions, withOrm } from './project.js';
 import { settingWarnings } from './setting-warnings.js';
 
 /** Adds the command `check`. */
@@ -92,12 +92,26 @@ function keyStrength(name: string, warnings: readonly string[], okMessage: strin
 async function checkProject(orm: MikroORM | string, settings: Settings | undefined): Promise<Finding[]> {
   if (typeof orm === 'string') return [{ name: 'project', status: 'failed', message: orm }];
   try {
-    const project = checkEntities(orm, settings);
-    return [project, ...(await new DatabaseChecks(orm, settings).run())];
+    const found = [checkEntities(orm, settings), ...(await new DatabaseChecks(orm, settings).run())];
+    const isReady = settings && found.some(({ name, status }) => name === 'tables' && status === 'ok');
+    return isReady ? [...found, ...(await checkModules(orm))] : found;
   } catch (error) {
     return [{ name: 'project', status: 'failed', message: describeError(error) }];
   } finally {
     await orm.close(true);
+  }
+}
+
+/** Runs the checks of the app's modules. The settings must be valid, and the tables must exist. */
+async function checkModules(orm: MikroORM): Promise<Finding[]> {
+  const checks = modulesOf(orm).flatMap((module) => module.checks ?? []);
+  if (checks.length === 0) return [];
+  try {
+    return await withOrm(orm, ({ auth }) =>
+      Promise.all(checks.map(async (check) => ({ name: check.name, ...(await check.run(auth)) }))),
+    );
+  } catch (error) {
+    return [{ name: 'modules', status: 'failed', message: describeError(error) }];
   }
 }
 

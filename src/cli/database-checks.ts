@@ -1,6 +1,6 @@
 import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { createAuthEntities } from '../auth-entities.js';
+import { createAuthEntities, modulesOf } from '../auth-entities.js';
 import { Database } from '../database/database.js';
 import { entityMetadata, Table } from '../database/table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
@@ -98,9 +98,10 @@ export class DatabaseChecks {
     return { name, status: 'failed', message: `${faults.join('; ')}: run your migrations, including the library's` };
   }
 
-  /** The tables that the library needs, with the columns that it uses. */
+  /** The tables that the library and the app's modules need, with the columns that they use. */
   #expected(): { table: Table; columns: string[] }[] {
-    const libraryEntities = createAuthEntities({ user: () => BaseUser as never }).map(({ meta }) =>
+    const modules = modulesOf(this.orm);
+    const libraryEntities = createAuthEntities({ user: () => BaseUser as never, modules }).map(({ meta }) =>
       this.#meta(meta.className),
     );
     const user = this.#user;

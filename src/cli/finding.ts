@@ -1,7 +1,6 @@
-/** The result of one check. */
-export interface Finding {
+import type { CheckResult } from '../module-command.js';
+
+/** The result of one check, with its name. */
+export interface Finding extends CheckResult {
   readonly name: string;
-  readonly status: 'ok' | 'warning' | 'failed';
-  /** A sentence that also names the remedy. */
-  readonly message: string;
 }

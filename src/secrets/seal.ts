@@ -38,6 +38,12 @@ export class Seal {
     return SEALED.exec(sealed)?.[1] === this.keys[0].id;
   }
 
+  /** What the key with an id can do here: encrypt, only decrypt, or nothing, because it is not set. */
+  roleOf(id: string): 'encrypts' | 'decrypts' | 'unknown' {
+    if (id === this.keys[0].id) return 'encrypts';
+    return this.keys.some((key) => key.id === id) ? 'decrypts' : 'unknown';
+  }
+
   /** Decrypts text that one of the keys has sealed. @throws UnsealError */
   open(sealed: string, boundTo: string): string {
     const [, id, content = ''] = SEALED.exec(sealed) ?? [];

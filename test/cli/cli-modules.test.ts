@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,6 +97,55 @@ describe('an unknown command', () => {
 test('the help says that modules can add commands', async () => {
   const { stdout } = await runInProcess(['--help']);
   expect(stdout).toMatch(/Modules of the app can add commands/);
+});
+
+describe('check', () => {
+  const NEW_KEY = randomBytes(32).toString('base64url');
+  let app: MailApp;
+  beforeAll(async () => {
+    app = await createTotpMailApp();
+    for (const email of ['first@example.com', 'second@example.com']) await enrol(app, await app.signedUp(email));
+    const pending = await app.signedUp('pending@example.com');
+    await pending.send('POST', '/auth/mfa/totp/setup', {}, pending.bearer);
+  });
+  afterAll(() => app.close());
+
+  /** The finding with a name, and the exit code. */
+  async function check(name: string, keys: readonly string[] = [ENCRYPTION_KEY]) {
+    const env = { ...variables(app), JWT_ALLAUTH_ENCRYPTION_KEYS: keys.join(',') };
+    const { code, stdout } = await runInProcess(['check', '--json', '--orm', `${SOURCE_ORM}#withTotp`], env);
+    const found = JSON.parse(stdout).checks.find((each: { name: string }) => each.name === name);
+    return { code, status: found?.status, message: found?.message };
+  }
+
+  test('says how many TOTP secrets need an older encryption key, and fails if that key is not set', async () => {
+    const first = 'the first encryption key decrypts all secrets';
+    expect(await check('totp-keys')).toEqual({ code: 0, status: 'ok', message: first });
+    const older = '2 of 2 secrets still need an older encryption key: keep it';
+    expect(await check('totp-keys', [NEW_KEY, ENCRYPTION_KEY])).toEqual({ code: 0, status: 'ok', message: older });
+    const missing =
+      'no key of JWT_ALLAUTH_ENCRYPTION_KEYS decrypts 2 of 2 secrets, and their users cannot sign in: ' +
+      'add their key again, or reset these users with `jwt-allauth mfa reset`';
+    expect(await check('totp-keys', [NEW_KEY])).toEqual({ code: 1, status: 'failed', message: missing });
+  });
+
+  test('fails if a table of a module lacks a column, and does not run the checks of modules then', async () => {
+    await app.database.pool.query('alter table auth_totp rename column confirmed_at to gone');
+    const tables = await check('tables');
+    const keys = await check('totp-keys');
+    await app.database.pool.query('alter table auth_totp rename column gone to confirmed_at');
+    expect([tables.code, tables.status]).toEqual([1, 'failed']);
+    expect(tables.message).toMatch(/^the table "public"\."auth_totp" lacks confirmed_at: run your migrations/);
+    expect(keys).toEqual({ code: 1, status: undefined, message: undefined });
+  });
+
+  test('reports an app that the library refuses, with all other findings', async () => {
+    const clash = { ...variables(app), JWT_ALLAUTH_TEMPLATES_DIR: '/nowhere' };
+    const { code, stdout } = await runInProcess(['check', '--json', '--orm', `${SOURCE_ORM}#withTotp`], clash);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string }[] };
+    expect(code).toBe(1);
+    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(['database', 'tables', 'modules']));
+  });
 });
 
 describe('mfa reset', () => {

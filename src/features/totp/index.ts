@@ -6,3 +6,4 @@ export { totpModule } from './totp.module.js';
 export type { MfaMode, TotpSettings } from './totp.settings.js';
 export type { MfaDisabled, MfaEnabled, MfaFailed, RecoveryCodeUsed } from './totp-events.js';
 export { type TotpConfirmation, type TotpSetup, TotpSetupService } from './totp-setup.service.js';
+export type { SecretCounts } from './totp-store.js';

@@ -7,7 +7,7 @@ import { createRecoveryCodes } from './recovery-codes.js';
 import type { MfaMode, TotpSettings } from './totp.settings.js';
 import { totpError } from './totp-errors.js';
 import type { MfaDisabled } from './totp-events.js';
-import type { TotpStore } from './totp-store.js';
+import type { SecretCounts, TotpStore } from './totp-store.js';
 
 /** Which second factors a user has. */
 export interface MfaStatus {
@@ -35,6 +35,14 @@ export class MfaService {
     const left = await totpStore.recoveryCodesLeft(user);
     const passkeys = await secondFactors.countOf('passkey', user);
     return { mode: totpSettings.mfaMode, totp: left !== undefined, recoveryCodesLeft: left ?? 0, passkeys };
+  }
+
+  /**
+   * How many users have an authenticator app whose secret the first key of ENCRYPTION_KEYS has encrypted (`encrypts`),
+   * an older one (`decrypts`), or a key that is not set any more (`unknown`): these users cannot sign in.
+   */
+  async secretsByKey(): Promise<SecretCounts> {
+    return this.kernel.totpStore.countByKey();
   }
 
   /** Like `status`, for the caller's user. */

@@ -19,9 +19,12 @@ export interface StoredTotp {
   readonly sealed: string;
 }
 
+/** How many users have a secret whose key encrypts, only decrypts, or is not set. */
+export type SecretCounts = Readonly<Record<'encrypts' | 'decrypts' | 'unknown', number>>;
+
 /**
  * Stores TOTP secrets and recovery codes. Secrets are encrypted with ENCRYPTION_KEYS, for their user: the encrypted
- * text is useless in another row. Each statement has an equality condition on the user.
+ * text is useless in another row. Each statement of a request has an equality condition on the user.
  */
 export class TotpStore {
   readonly #sql: ReturnType<typeof statements>;
@@ -113,6 +116,14 @@ export class TotpStore {
     return row?.isConfirmed ?? false;
   }
 
+  /** How many users have a secret, by what its key can do here (`Seal.roleOf`). Reads the whole table. */
+  async countByKey(): Promise<SecretCounts> {
+    const rows = await this.kernel.database.query<{ id: string; count: number }>(this.#sql.countByKey, []);
+    const counts = { encrypts: 0, decrypts: 0, unknown: 0 };
+    for (const { id, count } of rows) counts[this.#seal.roleOf(id)] += count;
+    return counts;
+  }
+
   get #now(): Date {
     return new Date(this.kernel.clock.now());
   }
@@ -137,6 +148,9 @@ function statements(totp: Table) {
       select ${secret} as "secret", ${expiresAt} is null as "isConfirmed" from ${name}
       where ${user} = $1 and (${expiresAt} is null or ${expiresAt} > $2)`,
     left: `select cardinality(${codes}) as "left" from ${name} where ${confirmed}`,
+    countByKey: `
+      select split_part(${secret}, '.', 1) as id, count(*)::float8 as count from ${name}
+      where ${expiresAt} is null group by 1`,
     confirm: `
       update ${name} set ${expiresAt} = null, ${lastStep} = $2, ${codes} = $3::text[], ${confirmedAt} = $5,
         ${codesAt} = $5

@@ -13,6 +13,7 @@ import { CreateTotp } from './totp.migration.js';
 import { TotpSettings } from './totp.settings.js';
 import { TOTP_ERRORS } from './totp-errors.js';
 import { totpFactor } from './totp-factor.js';
+import { totpKeysCheck } from './totp-keys-check.js';
 import { TotpProofs } from './totp-proofs.js';
 import { TotpReAuthentication } from './totp-re-authentication.js';
 import { createTotpSetupController } from './totp-setup.controller.js';
@@ -39,6 +40,7 @@ export const totpModule: AuthModule<TotpSettings> = {
     { name: 'JwtAllauth_20261130_totp_times', class: AddTotpTimes },
   ],
   commands: [mfaResetCommand],
+  checks: [totpKeysCheck],
   create(kernel, settings) {
     const { make, database, orm, http } = kernel;
     const totpStore = new TotpStore(kernel);
