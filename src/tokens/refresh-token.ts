@@ -29,13 +29,15 @@ export class RefreshToken {
   ) {}
 
   /**
-   * Makes the token of a user. The library calls it at every sign-in and at every rotation, with a user that it has
-   * just read, so that claims are as recent as the last rotation.
+   * Makes the token of a user. The library calls it at every sign-in, rotation and re-authentication, with a user that
+   * it has just read, so that claims are as recent as the last of these.
    *
-   * It runs before anything is stored. An error at a sign-in leaves no session; an error at a rotation leaves the
-   * presented token valid. No connection and no lock is held meanwhile, with three exceptions: at a sign-up, at a
-   * password change, and if the app opens a session in its own transaction, it runs within the transaction. A slow
-   * `forUser` then keeps the user's row locked.
+   * An error at a sign-in leaves no session; an error at a rotation leaves the presented token valid. At a
+   * re-authentication the proof has been stored before.
+   *
+   * No connection and no lock is held meanwhile, unless the session is opened in a transaction: at a sign-up (also by
+   * its mailed link), a password change, a password reset, an invitation and the answer to a challenge, and if the app
+   * passes its own transaction. A slow `forUser` then keeps the user's row locked.
    *
    * @returns a token of the class on which it is called. The return type is `any`, because TypeScript would give
    * `super.forUser()` the base class, and an override could not call its own methods on the result.
