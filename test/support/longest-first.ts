@@ -6,6 +6,7 @@ const LONGEST = [
   'cli/cli',
   'client/client',
   'sign-in/owner-lockout',
+  'features/totp/totp-races',
   'features/password/login-races',
   'testing/testing-processes',
   'sessions/rotation-processes',
