@@ -147,6 +147,22 @@ export class Database {
   }
 
   /**
+   * Runs `work` in a new transaction that is always rolled back: a check whose writes must not stay.
+   *
+   * @throws service_unavailable, and what `work` throws
+   */
+  async rehearse(work: (em: EntityManager) => Promise<unknown>): Promise<void> {
+    const isRehearsed = new Error('rolled back');
+    const rehearsal = this.transaction(async (em) => {
+      await work(em);
+      throw isRehearsed;
+    });
+    await rehearsal.catch((error: unknown) => {
+      if (error !== isRehearsed) throw error;
+    });
+  }
+
+  /**
    * Runs `work` within a savepoint of the transaction of `em`. If `work` throws, only its own writes are rolled back.
    */
   async savepoint<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {

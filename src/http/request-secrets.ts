@@ -2,7 +2,7 @@ import type { HttpRequest } from './http-message.js';
 import { type Member, nestedMembers } from './nested-members.js';
 
 /** Fields of a body or query whose values are secrets. */
-const SECRET_FIELDS = /passw|token|secret|refresh|key|credential|otp/i;
+const SECRET_FIELDS = /passw|token|secret|refresh|key|credential|otp|code|challenge/i;
 
 /** A path segment that has the length of a mailed key. */
 const MAILED_KEY = /^[\w-]{40,}$/;
@@ -17,8 +17,8 @@ const MAX_VALUES = 1000;
 export type RequestWithSecrets = HttpRequest & { readonly body?: unknown; readonly originalUrl?: string };
 
 /**
- * The secrets of a request: tokens, cookies, mailed keys, and passwords at any depth of the body. Each is also returned
- * in its JSON and its URL encoding.
+ * The secrets of a request: tokens, cookies, mailed keys, and passwords, codes and challenges at any depth of the body.
+ * Each is also returned in its JSON and its URL encoding.
  */
 export function secretsOf(request: RequestWithSecrets): string[] {
   const { authorization = '', cookie = '' } = request.headers;

@@ -40,7 +40,10 @@ export interface RefreshHook {
 export interface AuthHooks {
   /** Runs before a sign-up is stored, whether or not the address is taken. Its rate limit has been counted already. */
   beforeSignUp?(signUp: SignUpHook): Promise<void>;
-  /** Runs before a session is opened: at sign-in, sign-up, password reset, invitation and password change. */
+  /**
+   * Runs before a session is opened: at sign-in, sign-up, password reset, invitation and password change. At a sign-in
+   * with a second factor, it runs after each right answer: of the first factor, and of the second one.
+   */
   beforeSignIn?(signIn: SignInHook): Promise<void>;
   /**
    * Runs before a refresh token is exchanged for a new one. Does not run for a replay, which ends the session, nor for

@@ -40,7 +40,8 @@ export interface SecondFactorProof {
   readonly amr: readonly string[];
   /**
    * Checks the proof and uses it up, in the transaction that opens the session. The transaction holds a lock on the
-   * user's row.
+   * user's row. If the app has the hook `beforeSignIn`, this is called once more before it, in a transaction that is
+   * rolled back: do nothing that a rollback does not undo.
    *
    * @throws an error with a status from 400 to 499 if the proof is wrong. It is counted as a wrong answer, and the
    * transaction is rolled back

@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../database/database.js';
 import { authError } from '../error-table.js';
 import type { AuthHooks } from '../sessions/auth-hooks.js';
@@ -92,6 +93,8 @@ export class SignInService {
   /**
    * Continues a sign-in that was answered with a challenge. The attempt is counted before the proof is checked. One
    * transaction uses up challenge and proof and opens the session. So only one of two parallel right answers opens one.
+   * If the app has `beforeSignIn`, the proof is first checked in a transaction that is rolled back: the hook runs only
+   * after a right answer.
    *
    * @throws challenge_not_valid, too_many_requests, and what `proof.verify`, a hook or a gate throws
    */
@@ -101,15 +104,22 @@ export class SignInService {
     if (!methods.includes(proof.method)) throw authError('challenge_not_valid');
     const attempt = { user, amr: [...new Set([...amr, ...proof.amr])], client, claims, completion };
     let refusalOfProof: unknown;
+    const useUp = async (em: EntityManager) => {
+      await this.kernel.sessionEndings.lockUser(user.id, em);
+      const { user: current } = await challenges.claim(challenge, em);
+      await proof.verify(user.id, em).catch((error: unknown) => {
+        refusalOfProof = error;
+        throw error;
+      });
+      return current;
+    };
     const answer = async () => {
-      const signIn = await this.begin(attempt);
+      await this.#passOwnGates(attempt);
+      // The hook gets only users who have proved their second factor, and must run without a lock.
+      if (this.kernel.hooks.beforeSignIn) await this.kernel.database.rehearse(useUp);
+      const signIn = await this.#begin(attempt, () => this.#read(attempt));
       return this.kernel.database.transaction(async (em) => {
-        await this.kernel.sessionEndings.lockUser(user.id, em);
-        const { user: current } = await challenges.claim(challenge, em);
-        await proof.verify(user.id, em).catch((error: unknown) => {
-          refusalOfProof = error;
-          throw error;
-        });
+        const current = await useUp(em);
         // The proof may have raised the credential epoch. The lock excludes every other change.
         return signIn.decide({ ...current, credentialEpoch: undefined }, em);
       });
@@ -127,8 +137,12 @@ export class SignInService {
    * @throws no_active_account, email_not_verified, and what the hook throws
    */
   async begin(attempt: SignInAttempt): Promise<BegunSignIn> {
-    for (const gate of this.#ownGates) await gate.check(attempt);
+    await this.#passOwnGates(attempt);
     return this.#begin(attempt, () => this.#read(attempt));
+  }
+
+  async #passOwnGates(attempt: SignInAttempt): Promise<void> {
+    for (const gate of this.#ownGates) await gate.check(attempt);
   }
 
   /**
