@@ -14,16 +14,21 @@ import type { BegunSignIn } from './begun-sign-in.js';
 import type { SignInService } from './sign-in.service.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 
-/** A person who signs up without a password, and whose address is proved. */
+/** A person who signs up without a password. */
 export interface VerifiedPerson {
   readonly email: string;
   readonly firstName?: string;
   readonly lastName?: string;
   /** Values of the app's own properties of the user, by property name. */
   readonly fields?: Readonly<Record<string, unknown>>;
+  /**
+   * Whether the address is proved. False: the new user must confirm it, unless EMAIL_VERIFICATION is `none`. Default:
+   * true.
+   */
+  readonly isProved?: boolean;
 }
 
-/** Signs up people whose address is proved, such as by a mailed link or by a provider. They get no password. */
+/** Signs up people without a password, whose address a mailed link or a provider has proved. */
 export class VerifiedSignUps {
   constructor(
     protected readonly kernel: {
@@ -52,11 +57,11 @@ export class VerifiedSignUps {
     const { email, firstName, lastName, fields } = person;
     const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
     await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(attempt.client) ?? {} });
-    return this.kernel.signIn.beginSignUp(attempt, () => this.kernel.userCreation.preview(newUserOf(person)));
+    return this.kernel.signIn.beginSignUp(attempt, () => this.kernel.userCreation.preview(this.#newUserOf(person)));
   }
 
   /**
-   * Inserts the user, in the transaction of `em`, and voids the unconfirmed sign-ups of the address.
+   * Inserts the user, in the transaction of `em`. If the address is proved, voids its unconfirmed sign-ups.
    *
    * @param method how the person signed up, for the event, such as `magic-link`
    * @throws email_already_registered if somebody has the address
@@ -64,21 +69,18 @@ export class VerifiedSignUps {
   async create(person: VerifiedPerson, method: string, em: EntityManager): Promise<BaseUser> {
     const { emailOwnership, signUps, userCreation, journal } = this.kernel;
     if (!(await emailOwnership.claim(person.email, em))) throw authError('email_already_registered');
-    await signUps.invalidateAll(person.email, em);
-    const created = await userCreation.create(newUserOf(person), em);
+    const isProved = person.isProved ?? true;
+    if (isProved) await signUps.invalidateAll(person.email, em);
+    const created = await userCreation.create(this.#newUserOf(person), em);
     const user = String(created.id);
-    await journal.record(
-      [
-        ['user.registered', { user, method }],
-        ['email.verified', { user }],
-      ],
-      em,
-    );
+    await journal.record([['user.registered', { user, method }]], em);
+    if (isProved) await journal.record([['email.verified', { user }]], em);
     return created;
   }
-}
 
-function newUserOf({ email, firstName, lastName, fields }: VerifiedPerson): NewUser {
-  const account = { passwordHash: null, role: Role.USER, emailVerified: true };
-  return { email, ...account, fields: { firstName, lastName, added: fields } };
+  #newUserOf({ email, firstName, lastName, fields, isProved = true }: VerifiedPerson): NewUser {
+    const emailVerified = isProved || this.kernel.settings.emailVerification === 'none'; // no mail will confirm it then
+    const account = { passwordHash: null, role: Role.USER, emailVerified };
+    return { email, ...account, fields: { firstName, lastName, added: fields } };
+  }
 }

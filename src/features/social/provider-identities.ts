@@ -1,0 +1,104 @@
+import { JwtAllauthError } from '../../error.js';
+import { validateInput } from '../../http/validate-input.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { Seal } from '../../secrets/seal.js';
+import { ProviderAddressInput } from './provider-address.input.js';
+import type { ProviderTokens, VerifiedAnswer } from './provider-client.js';
+import { socialError } from './social-errors.js';
+import type { MapProfile, NewUserValues, ProviderIdentity } from './social-identity.js';
+import type { SocialProvider } from './social-provider.js';
+
+/** The form of a `sub` (OpenID Connect Core §2): at most 255 characters, all of them visible. */
+const SUB = /^[\x21-\x7e]{1,255}$/;
+
+/** Maximum length of a name, as in the user's entity. */
+const MAX_NAME_LENGTH = 150;
+
+/** Properties of a user that only the library may write. */
+const GUARDED = ['id', 'role', 'isActive', 'emailVerified', 'passwordHash', 'email'];
+
+/** Makes identities from what providers say. Every value of a provider is checked before it is stored or shown. */
+export class ProviderIdentities {
+  readonly #seal: Seal;
+
+  constructor(
+    private readonly kernel: Pick<AuthKernel, 'encryption'> & {
+      /** The app's hook. */
+      readonly mapProfile?: MapProfile;
+      /** Whether the provider's tokens are kept. */
+      readonly keepTokens?: boolean;
+    },
+  ) {
+    this.#seal = kernel.encryption.sealFor('provider tokens');
+  }
+
+  /**
+   * The identity in a provider's answer.
+   *
+   * @throws provider_refused, provider_unavailable, and what the app's hook throws
+   */
+  async of(provider: SocialProvider, answer: VerifiedAnswer): Promise<ProviderIdentity> {
+    const { sub, email, emailVerified, firstName, lastName } = await provider.profileOf(answer);
+    if (typeof sub !== 'string' || !SUB.test(sub)) throw socialError('provider_refused');
+    const { issuer, claims, tokens } = answer;
+    const address = addressOf(email);
+    const account = {
+      provider: provider.id,
+      issuer,
+      sub,
+      ...(address !== undefined && { email: address }),
+      isEmailVerified: address !== undefined && emailVerified === true,
+      firstName: nameOf(firstName),
+      lastName: nameOf(lastName),
+    };
+    const fields = assertUnguarded((await this.kernel.mapProfile?.({ ...account, claims })) ?? {});
+    const isMfa = provider.trustMfa && Array.isArray(claims['amr']) && claims['amr'].includes('mfa');
+    return {
+      ...account,
+      isEmailTrusted: provider.trustEmail,
+      amr: isMfa ? ['fed', 'mfa'] : ['fed'],
+      fields,
+      ...(this.kernel.keepTokens && tokens && { tokens: this.#sealTokens(account, tokens) }),
+    };
+  }
+
+  #sealTokens(account: Pick<ProviderIdentity, 'issuer' | 'sub'>, tokens: ProviderTokens): string {
+    return this.#seal.seal(JSON.stringify(tokens), boundTo(account));
+  }
+
+  /** Decrypts the tokens of an account. @throws UnsealError */
+  openTokens(account: Pick<ProviderIdentity, 'issuer' | 'sub'>, sealed: string): ProviderTokens {
+    return JSON.parse(this.#seal.open(sealed, boundTo(account))) as ProviderTokens;
+  }
+}
+
+function boundTo({ issuer, sub }: Pick<ProviderIdentity, 'issuer' | 'sub'>): string {
+  return JSON.stringify([issuer, sub]);
+}
+
+/** The address in its normal form. Undefined if it is none that a user could sign up with. */
+function addressOf(email: unknown): string | undefined {
+  try {
+    return validateInput(ProviderAddressInput, { email }).email;
+  } catch (error) {
+    if (error instanceof JwtAllauthError) return undefined;
+    throw error;
+  }
+}
+
+/** A name without control characters, cut to the length of the column. */
+function nameOf(name: unknown): string | undefined {
+  if (typeof name !== 'string') return undefined;
+  const visible = name
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, ' ')
+    .trim();
+  return [...visible].slice(0, MAX_NAME_LENGTH).join('') || undefined;
+}
+
+/** @throws TypeError for a property that only the library may write */
+function assertUnguarded(values: NewUserValues): NewUserValues {
+  const guarded = GUARDED.find((name) => Object.hasOwn(values, name));
+  if (guarded) throw new TypeError(`mapProfile: only the library may write the property "${guarded}" of a user`);
+  return values;
+}

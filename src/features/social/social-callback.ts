@@ -1,0 +1,111 @@
+import type { ControllerParts } from '../../http/controller-parts.js';
+import { clientOf, type HttpResponse } from '../../http/http-message.js';
+import { loggableError } from '../../http/loggable-error.js';
+import { redirect } from '../../http/pages/page-response.js';
+import { toProblem } from '../../http/problem-details.js';
+import type { RefreshTokenTransport } from '../../http/refresh-token-transport.js';
+import type { AuthKernel } from '../../kernel.js';
+import { isChallenge } from '../../sign-in/challenge.js';
+import { causesInWords } from './provider-errors.js';
+import { answerParameters, formParameters, queryOf, type RequestWithUrl } from './provider-parameters.js';
+import { withError, withFragment } from './return-urls.js';
+import type { SocialBrowsers } from './social-browsers.js';
+import type { SocialFlowService } from './social-flow.service.js';
+import type { PendingFlow } from './social-states.js';
+
+/** The name of the page for an answer that belongs to no sign-in of this browser. */
+export const FAILED_PAGE = 'sign-in-failed';
+
+/** The pages of this feature. */
+export const SOCIAL_PAGES = {
+  [FAILED_PAGE]: `<h1>This sign-in cannot be completed</h1>
+<p>It took too long, it was completed before, or it began in another browser.
+Nothing was changed. Go back to <%= it.app %> and sign in again.</p>`,
+} as const;
+
+/** The HTTP steps of a provider's answer. Every error after the check of `state` leads back to the app. */
+export class SocialCallback {
+  readonly #transport: RefreshTokenTransport;
+
+  constructor(
+    private readonly kernel: Pick<AuthKernel, 'logger' | 'telemetry'> & {
+      readonly socialFlow: SocialFlowService;
+      readonly socialBrowsers: SocialBrowsers;
+      readonly callbackUrl: (provider: string) => string;
+    },
+    private readonly http: ControllerParts,
+  ) {
+    this.#transport = http.transport;
+  }
+
+  /** Begins a sign-in: redirects to the provider. @throws what `SocialFlowService.check` throws */
+  async start(
+    request: RequestWithUrl,
+    response: HttpResponse,
+    { provider, transport }: Pick<PendingFlow, 'provider' | 'transport'>,
+  ): Promise<HttpResponse> {
+    const { socialFlow, socialBrowsers } = this.kernel;
+    const [returnTo, ...others] = queryOf(request).getAll('returnTo');
+    const asked = others.length > 0 ? null : returnTo;
+    const url = await socialFlow.check(provider, asked, clientOf(request));
+    const browser = socialBrowsers.mark(request, response);
+    try {
+      return redirect(response, await socialFlow.begin({ provider, returnTo: url, transport, browser }));
+    } catch (error) {
+      return redirect(response, this.#failure({ provider, returnTo: url }, error, request));
+    }
+  }
+
+  /** Moves an answer that came as a form into the query: the browser does not send its cookie with a foreign form. */
+  receiveForm(response: HttpResponse, provider: string, form: Partial<Record<string, string>>): HttpResponse {
+    return redirect(response, `${this.kernel.callbackUrl(provider)}?${formParameters(form)}`);
+  }
+
+  /** Answers the provider's answer: redirects to the app, or shows that it belongs to no sign-in of this browser. */
+  async receive(request: RequestWithUrl, response: HttpResponse, provider: string): Promise<HttpResponse> {
+    const { socialFlow, socialBrowsers } = this.kernel;
+    const answer = answerParameters(queryOf(request));
+    const flow = await socialFlow.take(provider, answer, socialBrowsers.of(request));
+    if (!flow) return this.http.pages.send(response, 400, FAILED_PAGE);
+    try {
+      return redirect(response, await this.#complete(flow, answer, request, response));
+    } catch (error) {
+      return redirect(response, this.#failure(flow, error, request));
+    }
+  }
+
+  async #complete(
+    flow: PendingFlow,
+    answer: URLSearchParams,
+    request: RequestWithUrl,
+    response: HttpResponse,
+  ): Promise<string> {
+    const client = flow.transport === 'cookie' ? this.#transport.clientOf(request) : clientOf(request);
+    const { tokens, code } = await this.kernel.socialFlow.complete(flow, answer, client);
+    if (tokens) await this.#transport.signInByCookie(request, response, tokens);
+    return code === undefined ? flow.returnTo : withFragment(flow.returnTo, { code });
+  }
+
+  /** The URL of the app that says why a sign-in failed. Logs what the app's user cannot see. */
+  #failure(
+    { provider, returnTo }: Pick<PendingFlow, 'provider' | 'returnTo'>,
+    error: unknown,
+    request: RequestWithUrl,
+  ) {
+    if (isChallenge(error)) {
+      const { challenge, methods, expires_in } = error.toJSON() as unknown as Readonly<Record<string, unknown>>;
+      const fragment = { challenge: String(challenge), methods: String(methods), expires_in: String(expires_in) };
+      return withFragment(returnTo, { error: error.code, ...fragment });
+    }
+    const problem = toProblem(error);
+    const { logger, telemetry } = this.kernel;
+    if (problem.code.startsWith('provider_')) {
+      logger.warn({ provider, code: problem.code, causes: causesInWords(error) }, 'sign-in with a provider failed');
+    } else if (problem.httpCode >= 500) {
+      const logged = error instanceof Error ? loggableError(error, request) : undefined;
+      logger.error({ provider, code: problem.code, error: logged }, 'sign-in with a provider failed');
+    }
+    if (problem.httpCode === 401 || problem.httpCode === 403) telemetry.countRefusal(problem);
+    return withError(returnTo, problem.code);
+  }
+}

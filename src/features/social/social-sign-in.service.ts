@@ -1,0 +1,191 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isUniqueViolation } from '../../database/constraint-violation.js';
+import { ErrorCode, JwtAllauthError } from '../../error.js';
+import { authError } from '../../error-table.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import { type BegunSignIn, tokensOf } from '../../sign-in/begun-sign-in.js';
+import type { Tokens } from '../../tokens/tokens.js';
+import type { PasswordOwner } from '../../users/user.service.js';
+import type { SocialAccounts } from './social-accounts.js';
+import { COMPLETION, type SocialCompletion } from './social-completion.js';
+import { socialError } from './social-errors.js';
+import type { SocialExchanges } from './social-exchanges.js';
+import type { ProviderIdentity } from './social-identity.js';
+import type { FoundOwner, SocialLookup } from './social-lookup.js';
+
+/** How many times a sign-in is decided again because a parallel request has changed the facts. */
+const MAX_ATTEMPTS = 4;
+
+/** The facts have changed between the decision and the transaction, which is rolled back. */
+class FactsChanged extends Error {}
+
+/** The second half of a sign-in: opens a session, or admits it for later. */
+type Finish<T> = (begun: BegunSignIn, user: PasswordOwner, em: EntityManager) => Promise<T>;
+
+/** Signs in people with an account of a provider. */
+export class SocialSignInService {
+  constructor(
+    protected readonly kernel: Pick<
+      AuthKernel,
+      | 'database'
+      | 'users'
+      | 'signIn'
+      | 'verifiedSignUps'
+      | 'mailboxProofs'
+      | 'emailOwnership'
+      | 'sessionEndings'
+      | 'settings'
+      | 'mails'
+      | 'telemetry'
+    > & {
+      readonly socialAccounts: SocialAccounts;
+      readonly socialLookup: SocialLookup;
+      readonly socialExchanges: SocialExchanges;
+      readonly socialCompletion: SocialCompletion;
+    },
+  ) {}
+
+  /**
+   * Opens a session for the owner of an account. An account that is not connected yet is connected after the second
+   * factor; if nobody has its address, a user is created.
+   *
+   * @throws provider_email_not_verified, email_already_registered, sign_up_not_allowed, second_factor_required (the
+   * challenge), no_active_account, email_not_verified, and what hooks and gates throw
+   */
+  async signIn(identity: ProviderIdentity, client: SessionClient): Promise<Tokens> {
+    return this.kernel.telemetry.measure('social', async () => {
+      return tokensOf(await this.#decide(identity, client, (begun, user, em) => begun.decide(user, em)));
+    });
+  }
+
+  /** Like `signIn`, but opens no session. @returns the code with which the client fetches it (`exchange`) */
+  async admit(identity: ProviderIdentity, client: SessionClient): Promise<string> {
+    return this.kernel.telemetry.measure('social', async () => {
+      const outcome = await this.#decide(identity, client, (begun, user, em) => this.#admit(identity, begun, user, em));
+      if (typeof outcome !== 'string') throw outcome.challenge;
+      return outcome;
+    });
+  }
+
+  async #admit({ amr }: ProviderIdentity, begun: BegunSignIn, user: PasswordOwner, em: EntityManager) {
+    const admission = await begun.admit(user, em);
+    if ('challenge' in admission) return admission;
+    const { id, credentialEpoch = 0 } = admission.admitted;
+    return this.kernel.socialExchanges.issue({ user: id, credentialEpoch, amr }, em);
+  }
+
+  /**
+   * Opens the session of a code.
+   *
+   * @throws token_not_valid for an unknown, used or expired code, and if the user's credentials have changed meanwhile
+   */
+  async exchange(code: string, client: SessionClient): Promise<Tokens> {
+    const { database, users, signIn, socialExchanges } = this.kernel;
+    const found = await socialExchanges.find(code);
+    const account = found && (await users.findById(found.user));
+    if (!found || !account) throw authError('token_not_valid', { reason: 'one-time-key' });
+    const { credentialEpoch, amr, authTime } = found;
+    const user = { ...account, passwordHash: undefined, credentialEpoch };
+    const begun = await signIn.begin({ user, amr, authTime, client });
+    const decision = await database
+      .transaction(async (em) => {
+        if (!(await socialExchanges.take(code, em))) throw authError('token_not_valid', { reason: 'one-time-key' });
+        return begun.decide(user, em);
+      })
+      .catch((error: unknown) => {
+        const isOutdated = error instanceof JwtAllauthError && error.code === ErrorCode.IncorrectCredentials;
+        throw isOutdated ? authError('token_not_valid', { reason: 'one-time-key' }) : error;
+      });
+    return tokensOf(decision);
+  }
+
+  async #decide<T>(identity: ProviderIdentity, client: SessionClient, finish: Finish<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(identity, client, finish);
+      } catch (error) {
+        // A unique column of the app's entity may be violated as well. That repeats.
+        const isRace = error instanceof FactsChanged || isUniqueViolation(error);
+        if (!isRace) throw error;
+        if (attempt >= MAX_ATTEMPTS) throw error instanceof FactsChanged ? authError('conflict') : error;
+      }
+    }
+  }
+
+  /** Decides and calls the hooks, and then does it in a transaction if the facts are still the same. */
+  async #attempt<T>(identity: ProviderIdentity, client: SessionClient, finish: Finish<T>): Promise<T> {
+    const found = await this.kernel.socialLookup.find(identity);
+    if ('refusal' in found.decision) throw refusalOf(found.decision.refusal);
+    const begun = await this.#begin(found, identity, client);
+    const outcome = await this.kernel.database.transaction(async (em) => {
+      await this.#assertStill(found, identity, em);
+      const user = found.user ? await this.#reread(found, em) : await this.#signUp(identity, em);
+      return user && { finished: await finish(begun, user, em) };
+    });
+    // The user is stored, and must confirm the address before the first session.
+    if (!outcome) throw authError('email_not_verified');
+    return outcome.finished;
+  }
+
+  async #begin({ decision, user }: FoundOwner, identity: ProviderIdentity, client: SessionClient) {
+    const { amr } = identity;
+    if (!user) return this.kernel.verifiedSignUps.begin(personOf(identity), { amr, client });
+    const isNew = !('action' in decision && decision.action === 'sign-in');
+    const completion = { name: COMPLETION, data: this.kernel.socialCompletion.dataOf(identity, isNew) };
+    // An invitation is accepted in the transaction, which proves the address.
+    const emailVerified = isNew || user.emailVerified;
+    return this.kernel.signIn.begin({ user: { ...user, emailVerified }, amr, client, completion });
+  }
+
+  /** Locks the address and the user, and decides again. */
+  async #assertStill({ decision, user }: FoundOwner, identity: ProviderIdentity, em: EntityManager): Promise<void> {
+    const isConnected = 'action' in decision && decision.action === 'sign-in';
+    if (!isConnected && identity.email !== undefined) await this.kernel.emailOwnership.lock(identity.email, em);
+    if (user) await this.kernel.sessionEndings.lockUser(user.id, em);
+    const now = await this.kernel.socialLookup.find(identity, em);
+    const isSameUser = String(now.user?.id) === String(user?.id);
+    if (!isSameUser || JSON.stringify(now.decision) !== JSON.stringify(decision)) throw new FactsChanged();
+  }
+
+  /** The user as it is now. Accepts an invitation. */
+  async #reread({ decision, user }: FoundOwner, em: EntityManager): Promise<PasswordOwner> {
+    const current = user && (await this.kernel.users.findById(user.id, em));
+    if (!current) throw authError('incorrect_credentials');
+    const isInvited = 'action' in decision && decision.action === 'accept-invitation';
+    return isInvited ? this.kernel.mailboxProofs.accept(current, em) : current;
+  }
+
+  /**
+   * Creates the user and connects the account. Only a trusted provider proves the address.
+   *
+   * @returns undefined if the address must be confirmed first (EMAIL_VERIFICATION=`mandatory`)
+   */
+  async #signUp(identity: ProviderIdentity, em: EntityManager): Promise<PasswordOwner | undefined> {
+    const { verifiedSignUps, socialCompletion, settings, mails } = this.kernel;
+    const created = await verifiedSignUps.create(personOf(identity), identity.provider, em);
+    if (!(await socialCompletion.connectNew(created.id, identity, em))) throw new FactsChanged();
+    if (created.emailVerified) return created;
+    await mails.sendLink('email-verification', created.id, created.email, em);
+    return settings.emailVerification === 'mandatory' ? undefined : created;
+  }
+}
+
+function personOf({ email = '', firstName, lastName, fields, isEmailTrusted }: ProviderIdentity) {
+  return { email, firstName, lastName, ...namesIn(fields), fields: withoutNames(fields), isProved: isEmailTrusted };
+}
+
+const NAMES = ['firstName', 'lastName'];
+
+/** The names that the app's hook has chosen. */
+function namesIn(fields: ProviderIdentity['fields'] = {}): { readonly firstName?: string; readonly lastName?: string } {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => NAMES.includes(name)));
+}
+
+function withoutNames(fields: ProviderIdentity['fields'] = {}): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !NAMES.includes(name)));
+}
+
+function refusalOf(code: 'provider_email_not_verified' | 'email_already_registered' | 'sign_up_not_allowed') {
+  return code === 'email_already_registered' ? authError(code) : socialError(code);
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { Table } from '../../database/table.js';
+import type { AuthKernel } from '../../kernel.js';
+import { SOCIAL_USED_TOKEN_ENTITY } from './social.entity.js';
+
+/** How long a token may be accepted after its expiry, because clocks differ. A used one is remembered longer. */
+const TOLERANCE_SECONDS = 300;
+
+/** Remembers ID tokens that were used for a native sign-in, until they have expired. */
+export class UsedIdTokens {
+  readonly #insert: string;
+
+  constructor(private readonly kernel: Pick<AuthKernel, 'database' | 'orm'>) {
+    const table = Table.named(kernel.orm, SOCIAL_USED_TOKEN_ENTITY);
+    const [hash, expiresAt] = ['hash', 'expiresAt'].map((name) => table.column(name));
+    this.#insert = `
+      insert into ${table.name} (${hash}, ${expiresAt}) values ($1, $2) on conflict (${hash}) do nothing returning 1`;
+  }
+
+  /**
+   * Uses a token up. Header and claims are compared, and not the signature, of which there can be several valid ones.
+   *
+   * @param exp when it expires, in seconds since the epoch
+   * @returns false if it was used before
+   */
+  async use(idToken: string, exp: number): Promise<boolean> {
+    const signed = idToken.slice(0, idToken.lastIndexOf('.'));
+    const hash = createHash('sha256').update(signed).digest('base64url');
+    const expiresAt = new Date((exp + TOLERANCE_SECONDS) * 1000);
+    return (await this.kernel.database.query(this.#insert, [hash, expiresAt])).length > 0;
+  }
+}
