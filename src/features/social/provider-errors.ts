@@ -18,8 +18,8 @@ function chainOf(error: unknown): Error[] {
 }
 
 /**
- * The error of the library for an error of openid-client. A provider that does not answer is `provider_unavailable`, and
- * any answer that is refused is `provider_refused`.
+ * The error of the library for an error of openid-client. A provider that does not answer is `provider_unavailable`. An
+ * answer that is refused is `provider_refused`.
  */
 export function toSocialError(error: unknown): JwtAllauthError {
   const chain = chainOf(error);

@@ -77,7 +77,7 @@ function providerFault(provider: SocialProvider, isDevelopment: boolean): string
   if (!provider.clientId) return `${provider.id} needs a clientId`;
   const urls = Object.values(provider.server);
   if (!urls.every((url) => URL.canParse(url) && isAllowed(new URL(url), isDevelopment)))
-    return `${provider.id} must have https URLs without query (in development also http://127.0.0.1 and http://localhost)`;
+    return `${provider.id} must have https URLs without query (in development also http on 127.0.0.1 and localhost)`;
   return undefined;
 }
 

@@ -58,13 +58,13 @@ export interface SocialOptions {
    * names.
    */
   readonly mapProfile?: MapProfile;
-  /** Whether the provider's tokens are kept, encrypted with ENCRYPTION_KEYS (`auth.social.tokensOf`). Default: false. */
+  /** Whether the provider's tokens are kept, encrypted (`auth.social.tokensOf`). Default: false. */
   readonly keepTokens?: boolean;
   /** Sends the requests to providers, for example through a proxy. Default: `fetch`. */
   readonly fetch?: Fetch;
 }
 
-/** Sign-in with providers (OpenID Connect and OAuth 2). The providers come from SOCIAL_PROVIDERS and from the options. */
+/** Sign-in with OpenID and OAuth 2 providers, which come from SOCIAL_PROVIDERS and from the options. */
 export function createSocialModule(options: SocialOptions = {}): AuthModule<SocialSettings> {
   return {
     name: 'social',

@@ -55,7 +55,7 @@ export async function startTinyIssuer(): Promise<TinyIssuer> {
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-  const answerTo = async (at: URL, body: string, authorization = '') => {
+  const answerTo = async (at: URL, body: string, authorization = ''): Promise<{ status: number; body?: string }> => {
     const ok = (json: unknown) => ({ status: 200, body: JSON.stringify(json) });
     if (at.pathname === '/.well-known/openid-configuration') {
       return ok({
