@@ -1,7 +1,13 @@
 import { ErrorCode, JwtAllauthError, type JwtAllauthErrorOptions, type RefusalReason } from './error.js';
 
 /** Status and default sentence of an error. */
-export type ErrorRow = Pick<JwtAllauthErrorOptions, 'status' | 'detail'>;
+export interface ErrorRow extends Pick<JwtAllauthErrorOptions, 'status' | 'detail'> {
+  /**
+   * The code that is sent, if it differs from the name in the table: two modules may send the same code with different
+   * statuses. Default: the name.
+   */
+  readonly code?: string;
+}
 
 /** The errors of the library or of a module, by code. */
 export type ErrorTable<Code extends string = string> = Readonly<Record<Code, ErrorRow>>;
@@ -17,7 +23,10 @@ export type ErrorMaker<Code extends string> = (code: Code, options?: TableErrorO
 
 /** The function that makes the errors of a table. */
 export function errorsOf<Code extends string>(table: ErrorTable<Code>): ErrorMaker<Code> {
-  return (code, options) => new JwtAllauthError(code, { ...table[code], ...options });
+  return (name, options) => {
+    const { code = name, ...row }: ErrorRow = table[name];
+    return new JwtAllauthError(code, { ...row, ...options });
+  };
 }
 
 /** The errors that the library throws on purpose. */

@@ -16,7 +16,7 @@ export type NoticeKind = 'account-exists' | 'email-changed' | 'notice';
 /** How many mailed keys a client network may try. Keys cannot be guessed; this limits the load. */
 const KEY_LIMIT: RateLimit = { count: 100, seconds: 900, scope: 'ip' };
 
-/** The limit of sign-up mails for a mailbox is this many times the limit of a single network. */
+/** With `isNetworkFirst`, the limit of a mailbox is this many times the limit of a single network. */
 const NETWORKS_PER_MAILBOX = 4;
 
 /** Limits mails for each mailbox and for each client network, over all servers (MAIL_RATE_LIMIT). */
@@ -33,15 +33,22 @@ export class MailLimiter {
    * @param reason why it is sent, such as `password-reset`. Each reason has separate counters for a mailbox, so that
    * mails that a stranger requests do not use up the limit of mails that the owner needs
    * @param client the client that requested the mail. Undefined for a trusted caller: only the mailbox is counted
+   * @param options `isNetworkFirst`: each network has the limit of the mailbox for itself, and the mailbox has four
+   * times as much. For mails that strangers can request, and that the owner must be able to request as well
    * @throws too_many_requests
    */
-  async countMail(reason: string, email: string, client?: SessionClient): Promise<void> {
+  async countMail(
+    reason: string,
+    email: string,
+    client?: SessionClient,
+    { isNetworkFirst = false }: { readonly isNetworkFirst?: boolean } = {},
+  ): Promise<void> {
     const network = client && this.networks.of(client.ip);
     for (const limit of this.#limitsOf(client, network)) {
       const mailbox = limit.scope.includes('account') && [reason, normalizeEmail(email)];
       let effective = limit;
-      if (reason === 'registration' && limit.scope === 'account' && network) {
-        // The limit applies to each network first, so that a few sign-ups by a stranger do not block the owner's.
+      if (isNetworkFirst && limit.scope === 'account' && network) {
+        // So that a few requests by a stranger do not block the owner's.
         throwIfOver(await this.#count('mail', [mailbox, network], limit), limit);
         effective = { ...limit, count: limit.count * NETWORKS_PER_MAILBOX };
       }

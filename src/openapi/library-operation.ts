@@ -95,7 +95,10 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
     return row.status;
   };
   const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : statusOf(code)));
-  return new Map([...byStatus].toSorted(([a], [b]) => a - b));
+  const sent = [...byStatus].map(
+    ([status, names]) => [status, names.map((name) => table[name]?.code ?? name)] as const,
+  );
+  return new Map(sent.toSorted(([a], [b]) => a - b));
 }
 
 /**

@@ -45,6 +45,16 @@ export class CollectedMails extends Mailer {
     return link;
   }
 
+  /**
+   * The code in the latest mail to an address, which is at the end of a line. Waits until there are `count` mails to
+   * it. @throws if the mail has no code
+   */
+  async codeTo(address: string, count = 1): Promise<string> {
+    const [, code] = /: (\d{6}|[\dA-Z]{4}-[\dA-Z]{4})$/m.exec((await this.to(address, count)).text) ?? [];
+    if (!code) throw new Error(`there is no code in the mail to ${address}`);
+    return code;
+  }
+
   /** Removes all mails. */
   clear(): void {
     this.all.length = 0;

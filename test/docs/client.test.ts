@@ -11,6 +11,7 @@ import { AuthClient, type AuthClientOptions, AuthError } from '../../src/client/
 import { mailMethods } from '../../src/client/mail-methods.js';
 import { stepUp } from '../../src/client/step-up.js';
 import { memoryStore } from '../../src/client/store.js';
+import { magicLinkMethods } from '../../src/features/magic-link/magic-link.client.js';
 import { mfaMethods } from '../../src/features/totp/totp.client.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
@@ -37,11 +38,13 @@ describe('the tables of methods', () => {
     new AuthClient({ url: 'https://app.example.com/auth', ...options })
       .extend(mailMethods)
       .extend(stepUp(() => false))
-      .extend(mfaMethods);
+      .extend(mfaMethods)
+      .extend(magicLinkMethods);
   const rows = [
     ...rowsOf('Methods'),
     ...rowsOf('From the browser', 'accounts-by-mail'),
     ...rowsOf('Methods', 'second-factor-client'),
+    ...rowsOf('Methods', 'magic-link'),
   ];
   const calls = rows.flatMap(([methods = '', request = '', result = '']) =>
     [...methods.matchAll(/`([\w.]+)\(([^`]*)\)`/g)].map(([, name = '', parameters = '']) => {

@@ -23,7 +23,9 @@ beforeAll(async () => {
     entities: [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules: OPTIONAL_MODULES })],
   };
   app = await createTestApp({ settings, orm });
-  const changes = { emailVerification: 'mandatory', emailVerifiedRedirect: 'https://app.example.com/' } as const;
+  const [page, emailVerification] = ['https://app.example.com/', 'mandatory'] as const;
+  const redirects = { emailVerifiedRedirect: page, magicLinkRedirect: page, magicLinkDoneRedirect: page };
+  const changes = { emailVerification, ...redirects };
   mandatory = await createTestApp({ settings: { ...settings, ...changes }, database: app.database, orm });
   const documents = [app, mandatory].map((each) => documentOf(each));
   schemas = Object.assign({}, ...documents.map(({ components }) => components.schemas));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ERRORS } from '../../src/error-table.js';
+import { ERRORS, type ErrorRow } from '../../src/error-table.js';
 import { pages } from '../support/manual.js';
 import { pageWithModules, SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { createTestApp } from '../support/test-app.js';
@@ -11,7 +11,7 @@ const rows = [...pageWithModules('errors').matchAll(/^\| `(\w+)` \| (\d{3}) \| (
 test('the tables of errors have each code once, with its status, cause and advice', () => {
   const all = Object.assign({}, ERRORS, ...SHIPPED_MODULES.map(({ errors }) => errors));
   const documented = rows.map(([, code = '', status]) => [code, Number(status)]);
-  const expected = Object.entries<{ status: number }>(all).map(([code, { status }]) => [code, status]);
+  const expected = Object.entries<ErrorRow>(all).map(([name, { code = name, status }]) => [code, status]);
   expect(documented.sort()).toEqual(expected.sort());
   for (const [, code, , cause] of rows) expect(cause?.length, code).toBeGreaterThan(10);
 });

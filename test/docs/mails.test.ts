@@ -130,7 +130,9 @@ describe('docs/accounts-by-mail.md', () => {
 });
 
 describe('docs/mails.md', () => {
-  const ofModules = OPTIONAL_MODULES.flatMap(({ mails = {} }) => Object.keys(mails).map((name) => `\`${name}\``));
+  const ofModules = OPTIONAL_MODULES.flatMap(({ mails, pages: own }) =>
+    Object.keys({ ...mails, ...own }).map((name) => `\`${name}\``),
+  );
   const onPages = MODULE_PAGES.flatMap(rowsOf).filter(([name = '']) => ofModules.includes(name));
   const rows = [...rowsOf('mails'), ...onPages];
 

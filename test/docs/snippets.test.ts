@@ -330,6 +330,8 @@ describe('the app of the README, built from an empty folder', () => {
     ['visits/visits.client', 'createAuth', 'visitsMethods'],
     ['social-client', 'auth', 'providerButtons', 'startPage'],
     ['second-factor', 'authEntities', 'migrations', 'settings'],
+    ['magic-link', 'authEntities', 'migrations', 'settings'],
+    ['mail-sign-in', 'createAuth', 'signInByMail'],
     ['visits/visits.command', 'addVisitCommand'],
   ])('has a %s snippet that compiles and exports the names that it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`))).sort()).toEqual(names.sort());

@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { magicLinkModule } from '../../src/features/magic-link/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
 import type { AuthModule } from '../../src/module.js';
 import { libraryRoutes } from '../../src/openapi/library-route.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
+import { mailedTo } from '../support/magic-link-app.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { challengeBy, createPerson, type Person } from '../support/person.js';
 import { claimsOf } from '../support/race.js';
@@ -14,7 +16,10 @@ import { enrol } from '../support/totp-app.js';
 const OTHER = 'another sentence of some length';
 
 /** The optional features. Each app below has them all, so that each of their ways in is walked. */
-const OPTIONAL_MODULES = { totp: totpModule } as const satisfies Record<string, AuthModule>;
+const OPTIONAL_MODULES = { totp: totpModule, 'magic-link': magicLinkModule } as const satisfies Record<
+  string,
+  AuthModule
+>;
 
 /** What a way in has answered: a JSON body, or an HTML page. */
 interface Outcome {
@@ -64,6 +69,12 @@ async function submit(app: MailApp, path: string, cookie: string): Promise<Outco
   return { ...page, body: page.html };
 }
 
+/** Asks for a mail to sign in, and reads it. */
+async function askForMail(app: MailApp, { email }: Person) {
+  const { body } = await app.client().send('POST', '/auth/magic-link', { email });
+  return { request: body.request as string, ...(await mailedTo(app, email)) };
+}
+
 const answerWrongly = async (app: MailApp, { ticket }: Person, path: string) =>
   app.client().send('POST', path, { challenge: await ticket(), code: '000000' });
 
@@ -105,6 +116,23 @@ const WAYS_IN: Readonly<Record<string, WayIn>> = {
   submitInvitationForm: {
     end: 'page',
     walk: async (app, person) => submit(app, '/auth/registration/password-form', await openInvitation(app, person)),
+  },
+  signInByCode: {
+    walk: async (app, person) => {
+      const { request, code } = await askForMail(app, person);
+      return app.client().send('POST', '/auth/magic-link/verify', { request, code });
+    },
+  },
+  signInByLink: {
+    walk: async (app, person) => {
+      const { link } = await askForMail(app, person);
+      const cookie = cookieOf((await app.open(link)).cookies);
+      const path = '/auth/magic-link/sign-in';
+      const page = await submit(app, path, cookie); // the form of the built-in page
+      expect([page.status, page.headers.getSetCookie()]).toEqual([200, []]);
+      expect(page.body).toContain('second factor');
+      return app.client().send('POST', path, {}, { cookie });
+    },
   },
   // Not a way in: it continues a session, and cannot add `mfa` to it.
   refresh: { end: 'refresh', walk: async (app, person) => (await signedIn(app, person)).refresh() },

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Authorized, CurrentUser, createExpressServer, Get, JsonController, useContainer } from 'routing-controllers';
 import { Container, Service } from 'typedi';
+import { magicLinkModule } from '../../src/features/magic-link/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
 import { createJwtAllauth, Principal } from '../../src/index.js';
 import { CheapHasher } from './cheap-hasher.js';
@@ -21,10 +22,13 @@ class WhoamiController {
 }
 
 /** A server process of the app: it receives its settings as JSON, and sends its parent the port. */
-const { databaseUrl, settings, hasFactors } = JSON.parse(process.argv[2] ?? '{}');
+const { databaseUrl, settings, hasFactors, hasMagicLinks } = JSON.parse(process.argv[2] ?? '{}');
 const orm = await MikroORM.init({
   clientUrl: databaseUrl,
-  entities: entitiesWith(...(hasFactors ? [codesModule(), totpModule] : [])),
+  entities: entitiesWith(
+    ...(hasFactors ? [codesModule(), totpModule] : []),
+    ...(hasMagicLinks ? [codesModule(), magicLinkModule] : []),
+  ),
 });
 const auth = await createJwtAllauth({ orm, settings, services: [CheapHasher] });
 const server = createExpressServer(auth.serverOptions({ controllers: [WhoamiController] })).listen(

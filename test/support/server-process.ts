@@ -9,12 +9,13 @@ const MAIN = fileURLToPath(new URL('../../dist/test/support/server-main.js', imp
 /**
  * A second server of the same app in its own process, as behind a load balancer.
  *
- * @param more `hasFactors`: it has the second factors of `codes.module.ts` and of `jwt-allauth/totp`
+ * @param more `hasFactors`: it has the second factors of `codes.module.ts` and of `jwt-allauth/totp`. `hasMagicLinks`: it
+ * has `codes.module.ts` and `jwt-allauth/magic-link`
  */
 export async function startServerProcess(
   databaseUrl: string,
   settings: SettingsInput,
-  more: { readonly hasFactors?: boolean } = {},
+  more: { readonly hasFactors?: boolean; readonly hasMagicLinks?: boolean } = {},
 ) {
   const child = fork(MAIN, [JSON.stringify({ databaseUrl, settings, ...more })], { silent: true });
   for (const stream of [child.stdout, child.stderr]) {

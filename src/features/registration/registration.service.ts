@@ -89,7 +89,8 @@ export class RegistrationService {
     // Counted before MAIL_RATE_LIMIT: a refused sign-up must not use up the limit of a mailbox.
     await this.kernel.signUpLimiter.count(person);
     await this.#callHook(person);
-    if (emailVerification !== 'none') await this.kernel.mailLimiter.countMail('registration', email, person);
+    if (emailVerification !== 'none')
+      await this.kernel.mailLimiter.countMail('registration', email, person, { isNetworkFirst: true });
     const work = { network: clientNetwork(person.ip), isSignUp: true };
     const salt = isMandatory ? this.kernel.signUps.saltFor(email) : undefined;
     const passwordHash = await this.kernel.hasher.hash(password, { ...work, salt });

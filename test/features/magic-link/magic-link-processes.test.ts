@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { magicLinkModule } from '../../../src/features/magic-link/index.js';
+import { codesModule, entitiesWith } from '../../support/codes.module.js';
+import { ENCRYPTION_KEY } from '../../support/encryption-key.js';
+import { liveSessionsOf } from '../../support/factor-owners.js';
+import { COOKIE, wrong } from '../../support/magic-link-app.js';
+import { PUBLIC_URL } from '../../support/mail-app.js';
+import { createMailboxes, createMailedSignIns, type MailedSecrets } from '../../support/mailed-sign-ins.js';
+import { claimsOf } from '../../support/race.js';
+import { startServerProcess } from '../../support/server-process.js';
+import { createTestApp, SECRET, type TestApp } from '../../support/test-app.js';
+import { type Answer, TestClient } from '../../support/test-client.js';
+
+const ROUNDS = 200;
+/** Rounds that run at once. */
+const BATCH = 20;
+
+let app: TestApp;
+let server: Awaited<ReturnType<typeof startServerProcess>>;
+beforeAll(async () => {
+  const settings = { publicUrl: PUBLIC_URL, magicLinkSignUp: true, auditLog: true, mailRateLimit: 'off' } as const;
+  app = await createTestApp({ settings, orm: { entities: entitiesWith(codesModule(), magicLinkModule) } });
+  const own = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true };
+  server = await startServerProcess(app.database.url, { ...settings, ...own }, { hasMagicLinks: true });
+});
+afterAll(async () => {
+  await server.stop();
+  await app.close();
+});
+
+/** Sends a request to one of the two processes: this one, or the other server. */
+function post(at: number, path: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
+  const client = new TestClient(at % 2 === 0 ? app.url : server.url, 'cookie', 'refresh_token');
+  return client.send('POST', `/auth/magic-link/${path}`, body, headers);
+}
+const byCode = (at: number, { request, code }: MailedSecrets) => post(at, 'verify', { request, code });
+const byLink = (at: number, { key }: MailedSecrets) => post(at, 'sign-in', {}, { cookie: `${COOKIE}=${key}` });
+
+test(`of a link, its code and a second click at once, one signs in, ${ROUNDS} times`, async () => {
+  for (let round = 0; round < ROUNDS; round += BATCH) {
+    const users = await createMailboxes(app, BATCH);
+    const mailed = await createMailedSignIns(app, users);
+    const answers = await Promise.all(
+      mailed.map((each, at) =>
+        Promise.all([byCode(at, each), byLink(at + 1, each), byLink(at, each), byCode(at + 1, each)]),
+      ),
+    );
+    const sessions = await liveSessionsOf(
+      app,
+      users.map(({ id }) => id),
+    );
+    for (const [at, each] of answers.entries()) {
+      const won = each.filter(({ status }) => status === 200);
+      const lost = each.filter(({ status }) => status !== 200);
+      expect(won).toHaveLength(1);
+      for (const { status, body, headers } of lost) {
+        expect([status, body.code]).toEqual([401, expect.stringMatching(/^(code|token)_not_valid$/)]);
+        expect(headers.getSetCookie()).toEqual([]);
+      }
+      expect(sessions[at]).toEqual([claimsOf(won[0]?.body.access).session]);
+    }
+  }
+});
+
+test('of thirty guesses at once on two servers, three are looked at, and the right code is refused then', async () => {
+  const users = await createMailboxes(app, BATCH);
+  const mailed = await createMailedSignIns(app, users);
+  for (const [at, each] of mailed.entries()) {
+    const guesses = Array.from({ length: 30 }, (_, by) => ({ ...each, code: wrong(each.code, by + 1) }));
+    const answers = await Promise.all(guesses.map((guess, server) => byCode(server, guess)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+    const sql = `select 1 from auth_audit_event where event = 'magic-link.failed' and user_id = $1`;
+    expect((await app.database.pool.query(sql, [users[at]?.id])).rows).toHaveLength(3);
+    expect((await byCode(0, each)).body.code).toBe('code_not_valid');
+    expect((await byLink(1, each)).body.code).toBe('token_not_valid');
+  }
+});
+
+test('of a link and a code that sign up at once, one creates the user', async () => {
+  const people = Array.from({ length: BATCH }, () => ({ id: null, email: `${crypto.randomUUID()}@example.com` }));
+  const mailed = await createMailedSignIns(app, people);
+  const answers = await Promise.all(mailed.map((each) => Promise.all([byCode(0, each), byLink(1, each)])));
+  for (const each of answers) expect(each.map(({ status }) => status).sort()).toEqual([200, 401]);
+  const emails = people.map(({ email }) => email);
+  const { rows } = await app.database.pool.query('select email from app_user where email = any($1)', [emails]);
+  expect(rows.map(({ email }) => email).sort()).toEqual([...emails].sort());
+});
+
+test('a sign-in that races a sign-up with a password for the same address takes it back, or comes first', async () => {
+  for (let round = 0; round < BATCH; round++) {
+    const email = `${crypto.randomUUID()}@example.com`;
+    const [mailed] = await createMailedSignIns(app, [{ id: null, email }]);
+    const [answer, stranger] = await Promise.all([byCode(0, mailed as MailedSecrets), app.client().register(email)]);
+    expect(answer.status).toBe(200);
+    expect([201, 409]).toContain(stranger.status);
+    const { rows } = await app.database.pool.query('select id from app_user where email = $1', [email]);
+    expect(rows).toEqual([{ id: claimsOf(answer.body.access).sub }]);
+  }
+});
