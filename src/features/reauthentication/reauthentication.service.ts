@@ -25,7 +25,7 @@ export class ReauthenticationService {
 
   /**
    * Checks the proof and adds it to the caller's session: its `auth_time` is now, and its `amr` has the new methods.
-   * The refresh token stays valid.
+   * The refresh token stays valid. The new access token has the methods of the presented one and those of the proof.
    *
    * @param caller the claims of the access token; its session must still be live
    * @returns a new access token
@@ -47,7 +47,9 @@ export class ReauthenticationService {
     if (secondFactors.isAskedOf(owned) && !method.amr.includes('mfa')) throw secondFactorRequired();
     await method.check({ session, sub }, given.proof, client);
     const proof = { amr: method.amr, authTime: toSeconds(clock.now()), credentialEpoch };
-    const context = await sessionProofs.add({ session, sub }, proof);
+    const proved = await sessionProofs.add({ session, sub }, proof);
+    // Not the methods of the session's row: the thief of an older access token has not proved them.
+    const context = { ...proved, amr: [...new Set([...(caller.amr ?? []), ...method.amr])] };
     const { user } = await sessions.ownerOf(users.keyOf(sub));
     const prepared = await tokens.prepare(user, { session: context, client });
     return tokens.signAccess(prepared, { id: session, openedAt, ...context });

@@ -170,6 +170,16 @@ describe('POST /reauthenticate with the password', () => {
   });
 });
 
+test('an older access token and the password get no methods that were proved in the session since', async () => {
+  const client = await app.signedUp();
+  const thief = client.copy();
+  expect((await reauthenticate(client, { code: CODE })).status).toBe(200);
+  expect((await rowOf(client)).amr).toEqual(['pwd', 'otp', 'mfa']);
+  const { status, body } = await reauthenticate(thief, { password: PASSWORD });
+  expect([status, openToken(body.access).claims.amr]).toEqual([200, ['pwd']]);
+  expect((await rowOf(client)).amr).toEqual(['pwd', 'otp', 'mfa']);
+});
+
 describe('the body of POST /reauthenticate', () => {
   const members = 'password, mailCode, code, credential';
 
