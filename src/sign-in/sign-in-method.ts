@@ -11,14 +11,10 @@ export interface SignInMethod {
   /** Whether a user can sign in with it now. Read in the transaction of `em`, which has locked the user's row. */
   isUsableBy(user: PasswordOwner, em: EntityManager): Promise<boolean>;
   /**
-   * Removes what a user has set up for it, in the transaction of `em`, which has locked the user's row. Somebody had
-   * signed up with a foreign address; the owner of the mailbox now takes the account back.
-   */
-  removeUnproved?(user: UserId, em: EntityManager): Promise<void>;
-  /**
-   * Like `removeUnproved`, but removes only what was set up at a time or later. The address was changed then, and the
-   * owner of the old mailbox undoes the change: a thief may have set it up. Access to the old mailbox alone must not
-   * remove what is older.
+   * Removes what was set up for it at a time or later, in the transaction of `em`, which has locked the user's row: the
+   * owner of the mailbox takes the account back, and somebody else may have set it up. What is older must stay.
+   *
+   * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
    */
   removeSince?(user: UserId, since: Date, em: EntityManager): Promise<void>;
 }

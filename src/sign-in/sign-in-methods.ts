@@ -37,19 +37,14 @@ export class SignInMethods {
    * it. Does nothing for a confirmed address. Call it in a transaction that has locked the user's row.
    */
   async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
-    const removable = this.#methods.filter((method) => method.removeUnproved);
-    if (!this.kernel.secondFactors.isInUse && removable.length === 0) return;
+    if (!this.kernel.secondFactors.isInUse && !this.#methods.some(({ removeSince }) => removeSince)) return;
     const account = await this.kernel.users.findById(user, em);
-    if (!account || account.emailVerified) return;
-    await this.kernel.secondFactors.removeSince(user, new Date(0), em);
-    for (const method of removable) await method.removeUnproved?.(user, em);
+    if (account && !account.emailVerified) await this.removeSince(user, new Date(0), em);
   }
 
   /**
-   * Removes the second factors and the added methods that were set up at a time or later, when the owner of the mailbox
-   * undoes a change of the address. Call it in a transaction that has locked the user's row.
-   *
-   * @param since when the address was changed
+   * Removes the second factors and the added methods that were set up at a time or later, such as since a change of the
+   * address that the owner of the old mailbox undoes. Call it in a transaction that has locked the user's row.
    */
   async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
     await this.kernel.secondFactors.removeSince(user, since, em);

@@ -269,6 +269,66 @@ describe('the pages about extending the library do over HTTP what they say', () 
       visitsLimit: 7,
     });
   });
+
+  test('sign-in-modules.md: a badge is linked after the second factor only, and the last method stays', async () => {
+    const results = await runProgram(
+      'try-badges.js',
+      `
+      import { createAuthEntities } from 'jwt-allauth';
+      import { totpModule } from 'jwt-allauth/totp';
+      import { totpCode } from 'jwt-allauth/totp/testing';
+      import { startTestApp } from './start-test-app.js';
+      import { useContainer } from 'routing-controllers';
+      import { Container } from 'typedi';
+      import { User } from './user.entity.js';
+      import { badgesModule } from './badges/badges.module.js';
+      useContainer(Container);
+      const modules = [badgesModule, totpModule];
+      const entities = [User, ...createAuthEntities({ user: () => User, modules })];
+      const app = await startTestApp({ user: User, orm: { entities } });
+      const codeOf = (work) => work.then(() => 'done', (error) => error.code);
+      const rows = () => app.orm.em.fork().execute('select badge from badge order by badge');
+      const badges = async () => (await rows()).map((row) => row.badge);
+      const send = async (path, body, headers = {}) => {
+        const json = { 'content-type': 'application/json', ...headers };
+        const init = { method: 'POST', headers: json, body: JSON.stringify(body) };
+        return (await fetch(app.url + '/auth' + path, init)).json();
+      };
+      const ada = await app.createUser({ email: 'ada@example.com', emailVerified: true });
+      const unknown = await codeOf(app.auth.badges.signIn({ badge: 'B0', email: 'nobody@example.com' }, {}));
+      await app.createUser({ email: 'unproved@example.com', emailVerified: false });
+      const unproved = await codeOf(app.auth.badges.signIn({ badge: 'B0', email: 'unproved@example.com' }, {}));
+      const { headers } = await app.signIn(ada);
+      const { secret } = await send('/mfa/totp/setup', {}, headers);
+      await send('/mfa/totp/confirm', { code: totpCode(secret, app.clock.now()) }, headers);
+      app.clock.advance('1m');
+      const first = app.auth.badges.signIn({ badge: 'B1', email: 'ada@example.com' }, {});
+      const challenged = await first.catch((error) => error);
+      const before = await badges();
+      const { challenge } = challenged.toJSON();
+      await send('/mfa/verify', { challenge, code: totpCode(secret, app.clock.now()) });
+      const after = await badges();
+      const bob = await app.createUser({ email: 'bob@example.com', emailVerified: true, passwordHash: null });
+      await app.auth.badges.signIn({ badge: 'B2', email: 'bob@example.com' }, {});
+      await app.auth.badges.signIn({ badge: 'B2', email: 'bob@example.com' }, {});
+      const sessions = (await app.auth.sessions.list(bob.id)).length;
+      const { claims } = await app.auth.authenticate((await app.signIn(bob)).access);
+      const last = await codeOf(app.auth.badges.remove(claims));
+      const left = await badges();
+      await app.close();
+      console.log(JSON.stringify({ unknown, unproved, code: challenged.code, before, after, sessions, last, left }));`,
+    );
+    expect(results).toEqual({
+      unknown: 'incorrect_credentials',
+      unproved: 'incorrect_credentials',
+      code: 'second_factor_required',
+      before: [],
+      after: ['B1'],
+      sessions: 2,
+      last: 'last_sign_in_method',
+      left: ['B1', 'B2'],
+    });
+  });
 });
 
 test('the manual names all groups of endpoints that can be switched off', () => {

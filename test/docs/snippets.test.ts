@@ -333,6 +333,8 @@ describe('the app of the README, built from an empty folder', () => {
     ['magic-link', 'authEntities', 'migrations', 'settings'],
     ['mail-sign-in', 'createAuth', 'signInByMail'],
     ['visits/visits.command', 'addVisitCommand'],
+    ['badges/badges.module', 'badgesModule'],
+    ['badges/badges.service', 'BadgesService'],
   ])('has a %s snippet that compiles and exports the names that it shows', async (file, ...names) => {
     expect(Object.keys(await import(join(directory, 'dist', `${file}.js`))).sort()).toEqual(names.sort());
   });

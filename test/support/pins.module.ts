@@ -18,7 +18,7 @@ export function pinsModule({ duringCompletion }: PinsOptions = {}): AuthModule {
         properties: {
           user: () => p.manyToOne(user()).deleteRule('cascade').primary(),
           pin: p.string().primary(),
-          setAt: p.datetime(3).nullable(),
+          setAt: p.datetime(3).defaultRaw('now()'),
         },
       }),
     ],
@@ -32,9 +32,6 @@ export function pinsModule({ duringCompletion }: PinsOptions = {}): AuthModule {
             route: 'pins',
             isUsableBy: async ({ id }, em) =>
               (await database.query('select 1 from test_pin where user_id = $1', [id], em)).length > 0,
-            removeUnproved: async (user, em) => {
-              await database.query('delete from test_pin where user_id = $1', [user], em);
-            },
             removeSince: async (user, since, em) => {
               await database.query('delete from test_pin where user_id = $1 and set_at >= $2', [user, since], em);
             },

@@ -68,9 +68,9 @@ export class SocialAccounts {
     return row?.provider;
   }
 
-  /** Disconnects all accounts from a user. @returns their providers */
-  async removeAll(user: UserId, em: EntityManager): Promise<string[]> {
-    const rows = await this.kernel.database.query<{ provider: string }>(this.#sql.removeAll, [user], em);
+  /** Disconnects the accounts that were connected to a user at a time or later. @returns their providers */
+  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<string[]> {
+    const rows = await this.kernel.database.query<{ provider: string }>(this.#sql.removeSince, [user, since], em);
     return rows.map(({ provider }) => provider);
   }
 }
@@ -108,6 +108,7 @@ function statements(account: Table) {
       from ${name} where ${c.user} = $1 and ${c.provider} = $2 and ${c.tokens} is not null
       order by ${c.lastUsedAt} desc limit 1`,
     remove: `delete from ${name} where ${c.user} = $1 and ${c.id} = $2 returning ${c.provider} as "provider"`,
-    removeAll: `delete from ${name} where ${c.user} = $1 returning ${c.provider} as "provider"`,
+    removeSince: `
+      delete from ${name} where ${c.user} = $1 and ${c.connectedAt} >= $2 returning ${c.provider} as "provider"`,
   };
 }

@@ -118,11 +118,11 @@ export class SocialConnectionService {
   }
 
   /**
-   * Disconnects all accounts of a user whose address nobody had proved, when its owner proves it by mail. Call it in a
-   * transaction that has locked the user's row.
+   * Disconnects the accounts that were connected at a time or later, when the owner of the mailbox takes the account
+   * back. Call it in a transaction that has locked the user's row.
    */
-  async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
-    await this.#record(user, await this.kernel.socialAccounts.removeAll(user, em), 'mailbox-owner', em);
+  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
+    await this.#record(user, await this.kernel.socialAccounts.removeSince(user, since, em), 'mailbox-owner', em);
   }
 
   /** Whether a user can sign in with an account of a provider that this app has. */

@@ -117,7 +117,7 @@ function createParts(kernel: AuthKernel, socialSettings: SocialSettings, options
       {
         name: 'provider',
         isUsableBy: (user, em) => socialConnection.isUsableBy(user, em),
-        removeUnproved: (user, em) => socialConnection.removeUnproved(user, em),
+        removeSince: (user, since, em) => socialConnection.removeSince(user, since, em),
       },
     ],
     sweeps: sweepsOf(kernel),
