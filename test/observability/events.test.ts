@@ -245,7 +245,7 @@ describe('listeners', () => {
 
   test('that throw, reject, or never end do not break a request, and a log line reports it', async () => {
     app.auth.events.on('session.opened', () => {
-      throw new Error('a listener failed with a sentence of some length');
+      throw new Error(`a listener failed with ${PASSWORD}`);
     });
     app.auth.events.on('session.opened', async () => Promise.reject(new TypeError('later')));
     app.auth.events.on('session.opened', () => new Promise(() => {}));

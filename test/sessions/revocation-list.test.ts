@@ -20,7 +20,7 @@ import { countQueries } from '../support/query-count.js';
 import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
-import type { TestClient } from '../support/test-client.js';
+import { PASSWORD, type TestClient } from '../support/test-client.js';
 import { expectUnavailable } from '../support/unavailable.js';
 import { until } from '../support/until.js';
 
@@ -239,7 +239,7 @@ describe('every way in which a session ends applies to the access tokens on anot
     const { here, there } = await twoServers();
     const client = await here.signedUp('ada@example.com');
     const old = client.copy();
-    await client.changePassword('a sentence of some length', 'another sentence, as long');
+    await client.changePassword(PASSWORD, 'another sentence, as long');
     await until(() => isRefused(at(there, old)));
     expect((await at(there, client).get('/app/default')).status).toBe(200);
   });

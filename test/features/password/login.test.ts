@@ -111,17 +111,15 @@ describe('login', () => {
     expect(await app.sessions()).toEqual(sessions);
   });
 
-  test.each([
-    '',
-    '$argon2id$',
-    'a sentence of some length',
-    '$2b$12$abcdefghijklmnopqrstuuW8l1mHqk3nq1sKD1e9vC2cJ2iW2m3iK',
-  ])('a stored value that is no hash (%j) matches no password and causes no server error', async (stored) => {
-    await app.client().register('broken@example.com');
-    await setUser('broken@example.com', 'password_hash', stored);
-    expectProblem(await app.client().login('broken@example.com'), 401, 'incorrect_credentials');
-    expect(app.log.filter(({ level }) => level === 'error')).toEqual([]);
-  });
+  test.each(['', '$argon2id$', PASSWORD, '$2b$12$abcdefghijklmnopqrstuuW8l1mHqk3nq1sKD1e9vC2cJ2iW2m3iK'])(
+    'a stored value that is no hash (%j) matches no password and causes no server error',
+    async (stored) => {
+      await app.client().register('broken@example.com');
+      await setUser('broken@example.com', 'password_hash', stored);
+      expectProblem(await app.client().login('broken@example.com'), 401, 'incorrect_credentials');
+      expect(app.log.filter(({ level }) => level === 'error')).toEqual([]);
+    },
+  );
 
   test('a password is the same in every Unicode composition', async () => {
     await app.client().register('composed@example.com', 'pa\u00dfwort mit \u00e9t\u00e9');
