@@ -4,12 +4,15 @@ import type { BaseUser } from './base-user.entity.js';
 /** Name of the entity of account states. */
 export const ACCOUNT_ENTITY = 'AuthAccount';
 
-/** `invited`: the user was invited and has never signed in. `in_use`: every other user. */
+/**
+ * `invited`: the user was invited. Since then the user has not signed in, and `Accounts` has recorded no credential
+ * change. `in_use`: every other user.
+ */
 export type AccountState = 'invited' | 'in_use';
 
 /**
- * What the library stores about a user outside of the app's user table. A user without a row is `in_use` with
- * credential epoch 0, so that the app can insert users itself.
+ * The account state of users, which is not in the app's user table. A user without a row is `in_use` with credential
+ * epoch 0 and no second factor, so that the app can insert users itself.
  */
 export function createAccountEntity(user: () => EntityClass<BaseUser>): EntitySchema {
   return defineEntity({

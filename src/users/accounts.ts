@@ -7,12 +7,12 @@ import type { UserId } from './base-user.entity.js';
 import type { UserService } from './user.service.js';
 
 /**
- * The state of accounts: whether a user was invited and has never signed in, which second factors the user has, and the
+ * The state of accounts: whether a user has not accepted an invitation yet, which second factors the user has, and the
  * credential epoch, which counts changes of credentials. A sign-in reads the epoch together with the password hash. The
  * statement that opens the session compares it (`SessionStore.insert`), so that a sign-in fails if the credentials have
  * changed meanwhile. The same statement changes the state `invited` to `in_use`.
  *
- * Each statement has an equality condition on the user, and locks the user's row before the account's.
+ * Each statement concerns one user. Those that record a change lock the user's row before the account's.
  */
 export class Accounts {
   readonly #sql: ReturnType<typeof statements>;
@@ -52,12 +52,12 @@ export class Accounts {
     await this.kernel.database.query(this.#sql.setFactor, [user, name, has ? [name] : []], em);
   }
 
-  /** Whether a user was invited and has never signed in. The invitation may have expired. */
+  /** Whether the state of a user is `invited`. The invitation may have expired. */
   async isInvited(user: UserId, em: EntityManager): Promise<boolean> {
     return (await this.kernel.database.query(this.#sql.invited, [user], em)).length > 0;
   }
 
-  /** Whether a user was invited and has never signed in, and the invitation has expired. */
+  /** Whether the state of a user is `invited`, and the invitation has expired. */
   async hasExpiredInvitation(user: UserId, em: EntityManager): Promise<boolean> {
     const parameters = [user, new Date(this.kernel.clock.now())];
     return (await this.kernel.database.query(this.#sql.expired, parameters, em)).length > 0;

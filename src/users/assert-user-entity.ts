@@ -1,6 +1,6 @@
 import type { EntityMetadata } from '@mikro-orm/core';
 
-/** Length of an argon2id hash from `PasswordHasher`, in characters (PHC string format). */
+/** Length of an argon2id hash with the default parameters of `PasswordHasher`, in characters (PHC string format). */
 export const HASH_LENGTH = 97;
 
 /** Properties that the library reads or writes in the database. */

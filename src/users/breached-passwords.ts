@@ -9,13 +9,14 @@ const PREFIX_LENGTH = 5;
 /** Maximum size of a response. A padded response has about 50,000 bytes. */
 const MAX_RESPONSE_BYTES = 1_000_000;
 
-/** Maximum number of parallel requests. Further passwords are accepted without a check. */
+/** Maximum number of parallel requests to the service. Further passwords are accepted without a check. */
 const MAX_PARALLEL_REQUESTS = 20;
 
 /**
  * A password policy that also refuses passwords from known data breaches (Have I Been Pwned, range query with
  * k-anonymity). Only the first five digits of the SHA-1 leave the server. Responses are padded, so that their length
- * reveals nothing. If the service does not answer in time, the password is accepted and a warning is logged.
+ * reveals nothing. If a password cannot be checked, for example because the service does not answer in time, the
+ * password is accepted and a warning is logged (`WarningLimit`).
  *
  * To use it: `createJwtAllauth({ services: [BreachedPasswords] })`. A subclass can use another server.
  *

@@ -2,7 +2,8 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 import { Type } from '@mikro-orm/core';
 
 /**
- * The characters of a domain. Others are refused, because URL parsing would cut off a path or decode percent-escapes.
+ * The characters of a domain. A text with others is not parsed as a domain, because URL parsing would cut off a path or
+ * decode percent-escapes.
  */
 const DOMAIN = /^[\w.\-\u0080-\u{10ffff}]+$/u;
 
@@ -14,17 +15,18 @@ export function hasInvisible(text: string): boolean {
   return INVISIBLE.test(text.trim());
 }
 
-/** Maps a domain to the form that mail servers use (UTS 46). Empty if it is not a domain. */
+/** Maps a domain to its canonical form, in Unicode (UTS 46). Empty if it is not a domain. */
 export function mailDomain(domain: string): string {
   return DOMAIN.test(domain) ? domainToUnicode(domainToASCII(domain)) : '';
 }
 
 /**
- * Normalises an e-mail address, for storing and comparing: trimmed, composed (NFC), in lower case, with the domain in
- * the form that mail servers use (UTS 46). For example, `ada@exampℓe.com` becomes `ada@example.com`.
+ * Normalises an e-mail address, for storing and comparing: trimmed, composed (NFC), in lower case, with the canonical
+ * form of the domain (UTS 46). For example, `ada@exampℓe.com` becomes `ada@example.com`.
  */
 export function normalizeEmail(email: string): string {
-  const text = email.trim().normalize('NFC').toLowerCase().normalize('NFC'); // lower case may compose
+  // Twice, because a letter can have a composed form in lower case only, such as `ǰ`.
+  const text = email.trim().normalize('NFC').toLowerCase().normalize('NFC');
   const at = text.lastIndexOf('@') + 1;
   return text.slice(0, at) + (mailDomain(text.slice(at)) || text.slice(at));
 }

@@ -4,7 +4,7 @@ import { serviceUnavailable } from '../error-table.js';
 export interface HashWork {
   /** The client's network (`clientNetwork`). All clients without a known network count as one. */
   readonly network?: string;
-  /** True: the work belongs to a sign-up, which has lower priority than a sign-in. */
+  /** True: the work belongs to a sign-up. All other work counts as a sign-in, which has the higher priority. */
   readonly isSignUp?: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface HashQueueLimits {
   readonly parallel: number;
   /** How many requests may wait. */
   readonly waiting: number;
-  /** How many requests of one network may wait. */
+  /** How many requests of one network may wait. Clients without a known network have no such limit. */
   readonly waitingPerNetwork: number;
 }
 
@@ -40,7 +40,7 @@ const REMEMBERED_NETWORKS = 10_000;
  * If too many requests wait, it refuses the newest sign-up of the network with the most waiting sign-ups. If no sign-up
  * waits, it does the same with sign-ins. Among networks with the same number, it chooses the one whose last turn was
  * most recent, so that networks that send many requests do not displace one that sends a single request. If none of
- * them had a turn, it chooses the network of the new request.
+ * them had a turn, it chooses the network of the new request if that is one of them.
  */
 export class HashQueue {
   readonly #signIns: Lanes = new Map();

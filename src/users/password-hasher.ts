@@ -10,7 +10,7 @@ import { verifyLegacyHash } from './verify-legacy-hash.js';
 /** The argon2id parameters that OWASP recommends (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
 const PARAMETERS: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** A salt and hash that belong to no password. Verified if there is no other hash, so that the answer takes as long. */
+/** A salt and hash that belong to no password. Verified if there is no other hash, so that the time is the same. */
 const DECOY_SALT_AND_HASH = 'op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
 /**
@@ -115,7 +115,7 @@ export class PasswordHasher {
 
   /**
    * Whether `password` belongs to one of several hashes. Does the work of a single `verify`, also without any hash.
-   * Compares only hashes with the same salt as the first one.
+   * Compares the first hash and, if its parameters are current, the others with the same salt and parameters.
    *
    * @throws service_unavailable if too many requests are waiting
    */
@@ -129,7 +129,7 @@ export class PasswordHasher {
     return hasUsedSalt ? false : this.verify(first, password, work); // a subclass may hash without the given salt
   }
 
-  /** Whether a hash has other parameters than the current ones, and should be replaced when the password is known. */
+  /** Whether a hash is not argon2id with the current parameters, and should be replaced when the password is known. */
   isOutdated(passwordHash: string): boolean {
     return !passwordHash.startsWith(this.#prefix);
   }

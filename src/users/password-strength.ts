@@ -18,10 +18,13 @@ const MAX_DECORATION_LENGTH = 6;
 
 let estimator: ZxcvbnFactory | undefined;
 
-/** Loads the dictionaries in advance, so that no request has to wait for it: it takes about a tenth of a second. */
+/**
+ * The estimator. The first call loads the dictionaries, which takes about a tenth of a second. Call it at start-up, so
+ * that no request has to wait for that.
+ */
 export function prepareStrengthEstimate(): ZxcvbnFactory {
-  // The name `diceware` makes the estimator give all words of the list the same rank. The list is in alphabetical
-  // order.
+  // The list of words is in alphabetical order, so that a word's place says nothing. The name `diceware` makes the
+  // estimator give all of them the same rank.
   const dictionaries = { passwords: dictionary['passwords-common'], diceware: dictionary['diceware-common'] };
   const limits = { maxLength: WINDOW_LENGTH, l33tMaxSubstitutions: MAX_SUBSTITUTIONS };
   estimator ??= new ZxcvbnFactory({ dictionary: dictionaries, graphs: adjacencyGraphs, ...limits });
@@ -56,15 +59,18 @@ function weaknessOfWindow(text: string, context: readonly string[]): string | un
   if (guesses >= MIN_GUESSES && !isDecoratedWord(sequence)) return undefined;
   const longest = sequence.toSorted((a, b) => b.token.length - a.token.length)[0];
   if (sequence.some(({ dictionaryName }) => dictionaryName === 'userInputs')) return REASONS.context;
-  const only = sequence.length === 1 && longest?.pattern === 'dictionary' && !longest['l33t'] && !longest['reversed'];
-  if (only) return 'is one of the most common passwords';
+  const isListed = sequence.length === 1 && longest?.pattern === 'dictionary';
+  if (isListed && !longest['l33t'] && !longest['reversed'])
+    return longest.dictionaryName === 'passwords' ? REASONS.password : REASONS.word;
   const pattern = sequence.some(isWord) ? 'dictionary' : (longest?.pattern ?? 'other');
   return REASONS[pattern in REASONS ? (pattern as keyof typeof REASONS) : 'other'];
 }
 
-/** Messages by the pattern that the estimator found. */
+/** Messages. From `repeat` on, the name is the pattern that the estimator found. */
 const REASONS = {
   context: 'is easy to guess: it consists of your name, your address or the name of this site',
+  password: 'is one of the most common passwords',
+  word: 'is easy to guess: it is a common word',
   repeat: 'is easy to guess: it repeats itself',
   sequence: 'is easy to guess: it is a sequence',
   spatial: 'is easy to guess: it is a pattern of keys on the keyboard',
@@ -76,7 +82,7 @@ const REASONS = {
 const isWord = ({ pattern }: MatchExtended) => pattern === 'dictionary';
 const hasLetters = ({ token }: MatchExtended) => /\p{L}/u.test(token);
 
-/** Whether a password consists of one known word and a few digits or signs. */
+/** Whether a password consists of at most one known word and a few digits or signs. */
 function isDecoratedWord(sequence: readonly MatchExtended[]): boolean {
   const words = sequence.filter((match) => isWord(match) || hasLetters(match));
   const decoration = sequence.filter((match) => !words.includes(match)).map(({ token }) => token);

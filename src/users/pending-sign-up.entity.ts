@@ -6,7 +6,7 @@ export const PENDING_SIGN_UP_ENTITY = 'AuthPendingSignUp';
 /**
  * Unconfirmed sign-ups with EMAIL_VERIFICATION=`mandatory`. A sign-up becomes a user when the link in its mail is
  * opened. An address can have several unconfirmed sign-ups. A row without a key can never become a user: the address
- * was already registered.
+ * was taken at the sign-up, or a user has got it since.
  */
 export function createPendingSignUpEntity(): EntitySchema {
   return defineEntity({
@@ -21,7 +21,7 @@ export function createPendingSignUpEntity(): EntitySchema {
       passwordHash: p.text(),
       /** The other fields of the sign-up. */
       fields: p.json<object>(),
-      /** SHA-256 of the mailed key, in base64url; null where no link was mailed. */
+      /** SHA-256 of the mailed key, in base64url. Null: the sign-up cannot be confirmed. */
       keyHash: p.string().length(43).nullable().unique(),
       /** When the key of the latest mail expires. Null: together with the sign-up. */
       keyExpiresAt: p.datetime(3).nullable(),

@@ -29,7 +29,7 @@ export interface PendingSignUp {
   readonly fields: NewUserFields;
 }
 
-/** An unconfirmed sign-up that can still be confirmed. */
+/** An unconfirmed sign-up that can still be confirmed, if need be with a new key. */
 export interface WaitingSignUp extends SignUpOrigin {
   readonly id: string;
 }
@@ -114,8 +114,8 @@ export class PendingSignUps {
   }
 
   /**
-   * Restarts the lifetime of all sign-ups of an address, confirmable or not, so that a sign-in with one of their
-   * passwords gets the same answer for the same time. The expiry of their mailed keys does not change.
+   * Restarts the lifetime of all unexpired sign-ups of an address, confirmable or not, so that a sign-in with one of
+   * their passwords gets the same answer for the same time. The expiry of their mailed keys does not change.
    */
   async prolong(email: string, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.prolong, [normalizeEmail(email), this.#expiry, this.#now], em);
@@ -126,14 +126,14 @@ export class PendingSignUps {
     await this.kernel.database.query(this.#sql.renewKey, [id, hashOfRandomKey(key), this.#expiry], em);
   }
 
-  /** The confirmable sign-ups of an address, newest first. */
+  /** The unexpired, confirmable sign-ups of an address, newest first. */
   async waiting(email: string, em: EntityManager): Promise<WaitingSignUp[]> {
     const parameters = [normalizeEmail(email), this.#now];
     const rows = await this.kernel.database.query<WaitingSignUp>(this.#sql.waiting, parameters, em);
     return rows.map(({ id, at, from }) => ({ id: String(id), at: at ? new Date(at) : undefined, from }));
   }
 
-  /** The password hashes of all sign-ups of an address, newest first. */
+  /** The password hashes of all unexpired sign-ups of an address, newest first. */
   async passwordHashes(email: string): Promise<string[]> {
     const parameters = [normalizeEmail(email), this.#now];
     const rows = await this.kernel.database.query<{ hash: string }>(this.#sql.hashes, parameters);

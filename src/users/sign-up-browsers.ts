@@ -2,8 +2,8 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 
 /**
- * Recognises the browser in which a sign-up was made, by a mark (an HMAC of the sign-up's id) that it keeps in a
- * cookie.
+ * Recognises the browser in which a sign-up was made, by a mark (an HMAC of the sign-up's id) that the browser keeps in
+ * a cookie.
  *
  * - If that browser requests another mail, the new link is for its own sign-up, and not for another one with the same
  *   address.

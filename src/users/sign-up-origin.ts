@@ -1,4 +1,4 @@
-/** When and from which client a sign-up was made. Mails show it, so that the owner of the mailbox recognises it. */
+/** When and from which client a sign-up was made. Mails show both, so that owners recognise their own sign-up. */
 export interface SignUpOrigin {
   readonly at?: Date | null;
   /** A description of the client (`clientInWords`). */

@@ -28,8 +28,8 @@ export class UserCreationService {
   constructor(protected readonly kernel: { readonly users: UserService; readonly database: Database }) {}
 
   /**
-   * Inserts a user, in the transaction of `em`. The returned entity is not managed by `em`. Otherwise the session,
-   * which reads the user again without the lazy hash, would make the next flush write the hash again.
+   * Inserts a user, in the transaction of `em`. The returned entity is not managed by `em`. If it were, opening a
+   * session with `em` would read the user again without the lazy hash, and the next flush would write the hash again.
    *
    * @throws UniqueConstraintViolationException if another user has the address
    */

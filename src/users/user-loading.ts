@@ -4,7 +4,7 @@ import type { BaseUser } from './base-user.entity.js';
 /**
  * The options of every query for a user on which a decision depends. They override the app's MikroORM options: the
  * query goes to the primary server, without cache, filters and relations. The result goes into the identity map of the
- * EntityManager, and the query does not flush the app's changes. (Statements through `Database` have no such options.)
+ * EntityManager, and the query does not flush the app's changes. (`Database` runs SQL and needs no such options.)
  */
 const FIND_OPTIONS = {
   connectionType: 'write',

@@ -32,11 +32,11 @@ export class UserWrites<U extends BaseUser> {
   /** Updates a user if the row has the expected values. False: it has other values, or does not exist. */
   async update(id: UserId, expected: Partial<U>, changes: Partial<U>, em?: EntityManager): Promise<boolean> {
     if (!em) return this.database.transaction((transactionEm) => this.update(id, expected, changes, transactionEm));
-    const initial = await this.#onUpdate(id, changes, em);
-    if (!initial) return false;
+    const automatic = await this.#valuesOfOnUpdate(id, changes, em);
+    if (!automatic) return false;
     const { schema } = findUserOptions(em);
     const where = { ...expected, id } as never;
-    const data = { ...initial, ...changes } as never;
+    const data = { ...automatic, ...changes } as never;
     return (await em.nativeUpdate(this.users.meta.class, where, data, { filters: false, schema })) > 0;
   }
 
@@ -46,7 +46,7 @@ export class UserWrites<U extends BaseUser> {
   }
 
   /** The values of the properties that have `onUpdate`. Undefined: there is no such user. */
-  async #onUpdate(id: UserId, changes: Partial<U>, em: EntityManager): Promise<Partial<U> | undefined> {
+  async #valuesOfOnUpdate(id: UserId, changes: Partial<U>, em: EntityManager): Promise<Partial<U> | undefined> {
     const touched = this.users.meta.props.filter(({ onUpdate, persist }) => onUpdate && persist !== false);
     if (touched.length === 0) return {};
     const [row] = await this.database.query(this.#lock, [id], em);

@@ -29,7 +29,7 @@ export interface PasswordOwner {
   readonly credentialEpoch?: number;
 }
 
-/** Finds, loads and updates the app's users, as the app's own entity with any key and any column names. */
+/** Finds, loads, updates and deletes the app's users. Works with any entity of the app, key and column names. */
 export class UserService<U extends BaseUser = BaseUser> {
   readonly table: Table;
   readonly #sql: ReturnType<typeof statements>;
@@ -143,11 +143,11 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * Whether a user is active and still has the password hash that was checked. Locks the user's row until the end of
-   * the transaction of `em`.
+   * Whether a user is active and still has the password hash that was checked, or still has none. If so, locks the
+   * user's row until the end of the transaction of `em`.
    */
-  async hasPassword({ id, passwordHash }: PasswordOwner, em: EntityManager): Promise<boolean> {
-    return (await this.database.query(this.#sql.hasPassword, [id, passwordHash ?? null], em)).length > 0;
+  async hasSamePassword({ id, passwordHash }: PasswordOwner, em: EntityManager): Promise<boolean> {
+    return (await this.database.query(this.#sql.samePassword, [id, passwordHash ?? null], em)).length > 0;
   }
 
   /**
@@ -176,8 +176,8 @@ export class UserService<U extends BaseUser = BaseUser> {
   }
 
   /**
-   * Restores a former address of a user, marks it as confirmed, and removes the password. False: there is no such
-   * active user.
+   * Sets the address of a user, a former or the present one, marks it as confirmed, and removes the password. False:
+   * there is no such active user.
    */
   async restoreEmail(id: UserId, email: string, em: EntityManager): Promise<boolean> {
     const changes = { email: normalizeEmail(email), emailVerified: true, passwordHash: null };
@@ -215,7 +215,7 @@ function statements(table: Table, account: Table) {
     byEmail: ownerWhere(email),
     byId: ownerWhere(id),
     active: `select ${table.columns('u')}, u.${passwordHash} from ${table.name} u where u.${id} = $1 and u.${isActive}`,
-    hasPassword: `
+    samePassword: `
       select 1 from ${table.name} where ${id} = $1 and ${passwordHash} is not distinct from $2 and ${isActive}
       for no key update`,
     otherWithEmail: `select 1 from ${table.name} where ${email} = $1 and ${id} <> $2`,

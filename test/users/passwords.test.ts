@@ -78,6 +78,7 @@ describe('a new password', () => {
     ['a common password in mixed case', 'PassWord1', 'is one of the most common passwords'],
     ['a common password in full-width letters', fullWidth('baseball'), 'is one of the most common passwords'],
     ['common digits', '1234567890', 'is one of the most common passwords'],
+    ['a word of the dictionary', 'dragonfly', 'is easy to guess: it is a common word;'],
   ])('is refused with %s, at sign-up and at a change alike', async (_, choose, message) => {
     const email = freshEmail();
     const password = typeof choose === 'string' ? choose : choose(email);

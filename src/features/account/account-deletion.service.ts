@@ -48,7 +48,7 @@ export class AccountDeletionService {
     await this.kernel.database.transaction(async (em) => {
       await this.kernel.sessions.revokeAll(user.id, { em, reason: 'deletion' });
       // The password may have been changed since it was checked.
-      if (!(await this.kernel.users.hasPassword(user, em))) throw authError('incorrect_credentials');
+      if (!(await this.kernel.users.hasSamePassword(user, em))) throw authError('incorrect_credentials');
       await this.deleteUser(user, em);
       await this.kernel.journal.record([['user.deleted', { user: caller.sub }]], em);
       await this.kernel.mails.sendNotice('account-deleted', user.email, em);

@@ -58,7 +58,7 @@ export class EmailChangeService {
   async #mail({ caller, email, password }: RequestedChange, em: EntityManager): Promise<void> {
     const user = await this.kernel.users.getActiveWithPassword(caller.sub, em);
     // If the password was changed since, the request may come from a thief.
-    if (digestOf(user) !== password || !(await this.kernel.users.hasPassword(user, em))) return;
+    if (digestOf(user) !== password || !(await this.kernel.users.hasSamePassword(user, em))) return;
     await this.kernel.sessions.assertLive(caller, em);
     if (!(await this.kernel.emailOwnership.isTaken(email, em, user.id)))
       await this.kernel.mails.sendLink('email-change', user.id, normalizeEmail(email), em);
