@@ -88,6 +88,7 @@ export class ProviderClient {
     return this.#run(async (config) => {
       const tokens = await openid.authorizationCodeGrant(config, answer, checks);
       const claims = tokens.claims();
+      if (claims) this.#assertIssued(claims.iat);
       const issuer = claims ? claims.iss : config.serverMetadata().issuer;
       return { issuer, ...this.#answerOf(config, tokens), tokens: this.#tokensOf(tokens) };
     });
@@ -108,6 +109,7 @@ export class ProviderClient {
     return this.#run(async (config) => {
       openid.useIdTokenResponseType(config);
       const claims = await openid.implicitAuthentication(config, answer, nonce);
+      this.#assertIssued(claims.iat);
       const none = async () => undefined;
       return { claims, issuer: claims.iss, exp: claims.exp, userInfo: none, getJson: none };
     }, audience);
@@ -132,6 +134,11 @@ export class ProviderClient {
           return response.json();
         }),
     };
+  }
+
+  /** openid-client does not compare `iat`. @throws provider_refused for a token from the future */
+  #assertIssued(iat: number): void {
+    if (iat * 1000 > this.kernel.clock.now() + TOLERANCE_SECONDS * 1000) throw socialError('provider_refused');
   }
 
   #tokensOf({ access_token, refresh_token, expires_in, scope }: AnswerTokens): ProviderTokens {

@@ -58,6 +58,7 @@ export class SocialCallback {
 
   /** Moves an answer that came as a form into the query: the browser does not send its cookie with a foreign form. */
   receiveForm(response: HttpResponse, provider: string, form: Partial<Record<string, string>>): HttpResponse {
+    if (!this.kernel.socialFlow.hasProvider(provider)) return this.http.pages.send(response, 400, FAILED_PAGE);
     return redirect(response, `${this.kernel.callbackUrl(provider)}?${formParameters(form)}`);
   }
 
@@ -65,7 +66,8 @@ export class SocialCallback {
   async receive(request: RequestWithUrl, response: HttpResponse, provider: string): Promise<HttpResponse> {
     const { socialFlow, socialBrowsers } = this.kernel;
     const answer = answerParameters(queryOf(request));
-    const flow = await socialFlow.take(provider, answer, socialBrowsers.of(request));
+    const asking = { browsers: socialBrowsers.of(request), client: clientOf(request) };
+    const flow = await socialFlow.take(provider, answer, asking);
     if (!flow) return this.http.pages.send(response, 400, FAILED_PAGE);
     try {
       return redirect(response, await this.#complete(flow, answer, request, response));

@@ -1,5 +1,4 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { toSeconds } from '../../clock.js';
 import { Table } from '../../database/table.js';
 import type { AuthKernel } from '../../kernel.js';
 import { createRandomKey, hashOfRandomKey, isRandomKey } from '../../secrets/random-key.js';
@@ -32,7 +31,7 @@ export class SocialExchanges {
     const code = createRandomKey();
     const now = this.kernel.clock.now();
     const expiresAt = new Date(now + CODE_SECONDS * 1000);
-    const parameters = [hashOfRandomKey(code), user, credentialEpoch, amr, toSeconds(now), expiresAt];
+    const parameters = [hashOfRandomKey(code), user, credentialEpoch, amr, new Date(now), expiresAt];
     await this.kernel.database.query(this.#sql.insert, parameters, em);
     return code;
   }
@@ -66,7 +65,7 @@ function statements(exchange: Table) {
     expiresAt: exchange.column('expiresAt'),
   };
   const row = `${c.user} as "user", ${c.credentialEpoch} as "credentialEpoch", ${c.amr} as "amr",
-      ${c.authTime} as "authTime"`;
+      floor(extract(epoch from ${c.authTime}))::float8 as "authTime"`;
   return {
     insert: `
       insert into ${name} (${c.hash}, ${c.user}, ${c.credentialEpoch}, ${c.amr}, ${c.authTime}, ${c.expiresAt})

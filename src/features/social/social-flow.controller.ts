@@ -75,6 +75,7 @@ export function createSocialFlowController(
         },
       },
       errors: ['bad_request'],
+      isLimited: true,
       isIssuingTokens: true,
     })
     async callback(@Param('provider') provider: string, @Req() request: RequestWithUrl, @Res() response: HttpResponse) {
@@ -92,6 +93,7 @@ export function createSocialFlowController(
         'Moves the answer into the query of the callback, because the browser sends no cookie with the form.',
       body: { form: ANSWER_FORM },
       answers: { 303: { description: 'Redirects to the callback.', headers: { Location: 'The callback.' } } },
+      errors: ['bad_request'],
     })
     receiveForm(@Param('provider') provider: string, @Body(formBody) body: string, @Res() response: HttpResponse) {
       return socialCallback.receiveForm(response, provider, parseForm(body));

@@ -51,6 +51,11 @@ export class SocialFlowService {
     },
   ) {}
 
+  /** Whether this app has a provider. */
+  hasProvider(id: string): boolean {
+    return this.kernel.socialProviders.has(id);
+  }
+
   /** The providers, for the buttons of a page. */
   get providers(): { readonly id: string; readonly name: string }[] {
     return this.kernel.socialProviders.all.map(({ id, name }) => ({ id, name }));
@@ -65,7 +70,7 @@ export class SocialFlowService {
   async check(provider: string, returnTo: unknown, client: SessionClient): Promise<string> {
     this.kernel.socialProviders.get(provider);
     const url = this.kernel.returnUrls.resolve(returnTo);
-    await this.kernel.socialLimiter.count(client);
+    await this.kernel.socialLimiter.count('start', client);
     return url;
   }
 
@@ -105,8 +110,15 @@ export class SocialFlowService {
   /**
    * Finds the sign-in that an answer belongs to, and uses its `state` up. Undefined if it is unknown, or belongs to
    * another browser or another provider.
+   *
+   * @throws too_many_requests
    */
-  async take(provider: string, answer: URLSearchParams, browsers: readonly string[]): Promise<PendingFlow | undefined> {
+  async take(
+    provider: string,
+    answer: URLSearchParams,
+    { browsers, client }: { readonly browsers: readonly string[]; readonly client: SessionClient },
+  ): Promise<PendingFlow | undefined> {
+    await this.kernel.socialLimiter.count('callback', client);
     const flow = await this.kernel.socialStates.take(answer.get('state') ?? '', browsers);
     return flow?.provider === provider && this.kernel.socialProviders.has(provider) ? flow : undefined;
   }
@@ -136,7 +148,7 @@ export class SocialFlowService {
 
   /** Opens the session of a code. @throws token_not_valid, too_many_requests, and what gates throw */
   async exchange(code: string, client: SessionClient): Promise<Tokens> {
-    await this.kernel.socialLimiter.count(client);
+    await this.kernel.socialLimiter.count('token', client);
     return this.kernel.socialSignIn.exchange(code, client);
   }
 
@@ -153,7 +165,7 @@ export class SocialFlowService {
   ): Promise<Tokens> {
     const { socialProviders, socialLimiter, providerIdentities, socialSignIn, usedIdTokens } = this.kernel;
     const protocol = socialProviders.getOpenId(provider);
-    await socialLimiter.count(client);
+    await socialLimiter.count('token', client);
     const expected = expectedClaims(idToken, nonce, protocol.provider);
     const verified = await protocol.verify(idToken, expected);
     if (!(await usedIdTokens.use(idToken, verified.exp))) throw socialError('provider_refused');

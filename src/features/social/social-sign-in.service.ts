@@ -12,6 +12,7 @@ import { COMPLETION, type SocialCompletion } from './social-completion.js';
 import { socialError } from './social-errors.js';
 import type { SocialExchanges } from './social-exchanges.js';
 import type { ProviderIdentity } from './social-identity.js';
+import type { SocialLimiter } from './social-limiter.js';
 import type { FoundOwner, SocialLookup } from './social-lookup.js';
 
 /** How many times a sign-in is decided again because a parallel request has changed the facts. */
@@ -37,12 +38,14 @@ export class SocialSignInService {
       | 'sessionEndings'
       | 'settings'
       | 'mails'
+      | 'mailLimiter'
       | 'telemetry'
     > & {
       readonly socialAccounts: SocialAccounts;
       readonly socialLookup: SocialLookup;
       readonly socialExchanges: SocialExchanges;
       readonly socialCompletion: SocialCompletion;
+      readonly socialLimiter: SocialLimiter;
     },
   ) {}
 
@@ -130,12 +133,23 @@ export class SocialSignInService {
 
   async #begin({ decision, user }: FoundOwner, identity: ProviderIdentity, client: SessionClient) {
     const { amr } = identity;
-    if (!user) return this.kernel.verifiedSignUps.begin(personOf(identity), { amr, client });
+    if (!user) {
+      await this.#countSignUp(identity, client);
+      return this.kernel.verifiedSignUps.begin(personOf(identity), { amr, client });
+    }
     const isNew = !('action' in decision && decision.action === 'sign-in');
     const completion = { name: COMPLETION, data: this.kernel.socialCompletion.dataOf(identity, isNew) };
     // An invitation is accepted in the transaction, which proves the address.
     const emailVerified = isNew || user.emailVerified;
     return this.kernel.signIn.begin({ user: { ...user, emailVerified }, amr, client, completion });
+  }
+
+  /** A sign-up whose address is not proved is also counted as the mail that it causes. @throws too_many_requests */
+  async #countSignUp({ email = '', isEmailTrusted }: ProviderIdentity, client: SessionClient): Promise<void> {
+    const { socialLimiter, mailLimiter, settings } = this.kernel;
+    await socialLimiter.countSignUp(client);
+    const isMailed = !isEmailTrusted && settings.emailVerification !== 'none';
+    if (isMailed) await mailLimiter.countMail('registration', email, client);
   }
 
   /** Locks the address and the user, and decides again. */

@@ -60,8 +60,7 @@ export function createSocialExchangeEntity(user: () => EntityClass<BaseUser>): E
       /** The credential epoch with which the sign-in was admitted. */
       credentialEpoch: p.integer(),
       amr: p.array(),
-      /** In seconds since the epoch. */
-      authTime: p.integer(),
+      authTime: p.datetime(3),
       expiresAt: p.datetime(3),
     },
   });

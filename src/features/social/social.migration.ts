@@ -56,7 +56,7 @@ export class CreateSocial extends AuthMigration {
         ${exchange.column('user')} ${exchange.columnType('user')} not null,
         ${exchange.column('credentialEpoch')} int not null,
         ${exchange.column('amr')} text[] not null,
-        ${exchange.column('authTime')} int not null,
+        ${exchange.column('authTime')} timestamptz(3) not null,
         ${exchange.column('expiresAt')} timestamptz(3) not null,
         constraint ${exchange.constraint('user', 'foreign')} foreign key (${exchange.column('user')})
           references ${user.name} (${user.column('id')}) on delete cascade

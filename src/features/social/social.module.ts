@@ -100,6 +100,7 @@ function createParts(kernel: AuthKernel, socialSettings: SocialSettings, options
     ...base,
     socialProviders,
     socialCompletion: new SocialCompletion(base),
+    socialLimiter: new SocialLimiter(base),
     providerIdentities: new ProviderIdentities({ ...kernel, ...own }),
   };
   const { socialCompletion } = parts;
@@ -129,6 +130,7 @@ function createControllers(
   parts: AuthKernel & {
     readonly socialSettings: SocialSettings;
     readonly socialProviders: SocialProviders;
+    readonly socialLimiter: SocialLimiter;
     readonly providerIdentities: ProviderIdentities;
     readonly socialConnection: SocialConnectionService;
     readonly socialSignIn: SocialSignInService;
@@ -139,7 +141,6 @@ function createControllers(
   const socialFlow = parts.make(SocialFlowService, {
     ...parts,
     socialStates: new SocialStates(parts),
-    socialLimiter: new SocialLimiter(parts),
     usedIdTokens: new UsedIdTokens(parts),
     returnUrls: new ReturnUrls(links.url(''), parts.socialSettings.socialReturnUrls),
     callbackUrl,
