@@ -1,13 +1,11 @@
 import * as openid from 'openid-client';
 import type { Clock } from '../../clock.js';
 import type { ExpectedClaims } from './native-id-token.js';
+import { OpenIdConfigurations, TOLERANCE_SECONDS } from './open-id-configurations.js';
 import { toSocialError } from './provider-errors.js';
-import { type Fetch, PROVIDER_TIMEOUT_SECONDS, ProviderFetch } from './provider-fetch.js';
+import { type Fetch, ProviderFetch } from './provider-fetch.js';
 import { socialError } from './social-errors.js';
 import { isOpenId, type ProviderAnswer, type SocialProvider } from './social-provider.js';
-
-/** How far the clocks of provider and library may differ. */
-const TOLERANCE_SECONDS = 30;
 
 /** The parameters of an authorization request that the callback checks. */
 export interface FlowSecrets {
@@ -37,6 +35,7 @@ type AnswerTokens = Awaited<ReturnType<typeof openid.authorizationCodeGrant>>;
 /** The protocol with one provider: OpenID Connect or OAuth 2, by openid-client. */
 export class ProviderClient {
   readonly #fetch: ProviderFetch;
+  readonly #configurations: OpenIdConfigurations;
 
   constructor(
     readonly provider: SocialProvider,
@@ -48,6 +47,7 @@ export class ProviderClient {
     },
   ) {
     this.#fetch = new ProviderFetch(kernel.fetch);
+    this.#configurations = new OpenIdConfigurations(provider, kernel, this.#fetch);
   }
 
   /** Makes the values of an authorization request that must not be guessed. */
@@ -153,7 +153,7 @@ export class ProviderClient {
 
   async #run<T>(work: (config: openid.Configuration) => Promise<T>, clientId?: string): Promise<T> {
     return translated(async () => {
-      const config = await this.#configure(clientId);
+      const config = await this.#configurations.make(clientId);
       const { keys } = this.#fetch;
       if (keys) openid.setJwksCache(config, keys as openid.ExportedJWKSCache);
       try {
@@ -163,55 +163,6 @@ export class ProviderClient {
       }
     });
   }
-
-  /** A configuration for one use. The clock of the library may differ from that of the system, in tests. */
-  async #configure(clientId = this.provider.clientId): Promise<openid.Configuration> {
-    const { server } = this.provider;
-    const skew = Math.round((this.kernel.clock.now() - Date.now()) / 1000);
-    const metadata = { [openid.clockSkew]: skew, [openid.clockTolerance]: TOLERANCE_SECONDS };
-    const execute = [
-      // Verifies signatures of ID tokens, only with asymmetric algorithms.
-      openid.enableNonRepudiationChecks,
-      ...(this.kernel.isInsecureAllowed ? [openid.allowInsecureRequests] : []),
-    ];
-    if ('tokenEndpoint' in server) {
-      const { issuer, authorizationEndpoint: authorization_endpoint, tokenEndpoint: token_endpoint } = server;
-      const endpoints = { issuer, authorization_endpoint, token_endpoint };
-      const config = new openid.Configuration(endpoints, clientId, metadata, this.#authenticate);
-      config.timeout = PROVIDER_TIMEOUT_SECONDS;
-      config[openid.customFetch] = (url, options) => this.#fetch.send(url, options as RequestInit);
-      for (const extend of execute) extend(config);
-      return config;
-    }
-    const config = await openid
-      .discovery(new URL(server.issuer), clientId, metadata, this.#authenticate, {
-        execute,
-        timeout: PROVIDER_TIMEOUT_SECONDS,
-        [openid.customFetch]: (url, options) => this.#fetch.send(url, options as RequestInit),
-      })
-      .catch((error) => {
-        this.#fetch.forgetDiscovery();
-        throw error;
-      });
-    this.#fetch.watchKeys(config.serverMetadata().jwks_uri);
-    return config;
-  }
-
-  /** Authenticates the client at the token endpoint, as the provider's metadata and the options say. */
-  readonly #authenticate: openid.ClientAuth = (server, metadata, body, headers) => {
-    const { clientSecret, clientAuth } = this.provider;
-    const secret = typeof clientSecret === 'function' ? clientSecret(this.kernel.clock.now()) : clientSecret;
-    if (secret === undefined) return openid.None()(server, metadata, body, headers);
-    const supported = server.token_endpoint_auth_methods_supported;
-    const isBasic = clientAuth ? clientAuth === 'client_secret_basic' : supportsBasic(supported);
-    const method = isBasic ? openid.ClientSecretBasic(secret) : openid.ClientSecretPost(secret);
-    return method(server, metadata, body, headers);
-  };
-}
-
-/** Whether a provider supports `client_secret_basic`, which is the default (OpenID Connect Discovery §3). */
-function supportsBasic(supported: readonly string[] | undefined): boolean {
-  return !supported?.includes('client_secret_post') || supported.includes('client_secret_basic');
 }
 
 async function translated<T>(work: () => Promise<T>): Promise<T> {

@@ -81,8 +81,15 @@ export class ProviderFetch {
   async #discover(url: string, options: RequestInit): Promise<Response> {
     const known = this.#discovery;
     const isFresh = known && this.now() - known.readAt < DISCOVERY_SECONDS * 1000;
-    const text = isFresh ? known.text : await this.#readOnce(url, options).catch((error) => known?.text ?? fail(error));
+    const text = isFresh ? known.text : await this.#readOnce(url, options).catch((error) => this.#outdated(error));
     return new Response(text, { headers: { 'content-type': 'application/json' } });
+  }
+
+  /** The document that could not be read again, for another minute. @throws provider_unavailable if there is none */
+  #outdated(error: unknown): string {
+    if (!this.#discovery) throw error instanceof JwtAllauthError ? error : unavailable(error);
+    this.#discovery = { ...this.#discovery, readAt: this.now() - (DISCOVERY_SECONDS - 60) * 1000 };
+    return this.#discovery.text;
   }
 
   /** Parallel sign-ins share one request. */
@@ -107,7 +114,7 @@ export class ProviderFetch {
     try {
       response = await this.fetch(url, options);
     } catch (cause) {
-      throw socialError('provider_unavailable', { cause });
+      throw unavailable(cause);
     }
     if (response.status < 500 && response.status !== 429) return response;
     await response.body?.cancel().catch(() => {});
@@ -115,6 +122,6 @@ export class ProviderFetch {
   }
 }
 
-function fail(error: unknown): never {
-  throw error instanceof JwtAllauthError ? error : socialError('provider_unavailable', { cause: error });
+function unavailable(cause: unknown): JwtAllauthError {
+  return socialError('provider_unavailable', { cause });
 }
