@@ -2,7 +2,8 @@ import type { CustomClaims } from './claims.js';
 import type { RefreshToken } from './refresh-token.js';
 
 /**
- * The content of an access token: a copy of the refresh token's. Servers accept it without a query until it expires.
+ * The content of an access token: a copy of the content of the refresh token. With ACCESS_TOKEN_SESSION_CHECK=`none`,
+ * servers accept the token without a query until it expires.
  */
 export class AccessToken {
   /** `sub`: the user's key. */

@@ -31,8 +31,8 @@ export interface VerifiedToken {
 /**
  * Verifies the signature of a token. Accepts expired tokens.
  *
- * @throws token_not_valid unless the signature is right, and header and claims have the form that `signToken` gives
- * them
+ * @throws token_not_valid unless the signature is right, `iss` and `aud` are those of `from`, and header and claims
+ * have the form that `signToken` gives them
  */
 export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
   assertString(token);
@@ -71,6 +71,7 @@ export function assertString(token: unknown): void {
  * token early, without the cost of a verification.
  *
  * @param now seconds since the epoch
+ * @throws token_not_valid if the claims cannot be read
  */
 export function isExpiredUnverified(token: string, now: number): boolean {
   const { exp } = readPart(token.split('.', 2)[1] ?? '');
@@ -78,7 +79,7 @@ export function isExpiredUnverified(token: string, now: number): boolean {
 }
 
 function readPart(part: string): Record<string, unknown> {
-  // The encoding of every text that begins with `{"`. This refuses garbage without the cost of a JSON.parse error.
+  // `{"` and a letter are encoded as `eyJ`. This check refuses garbage without the cost of a JSON.parse error.
   if (!part.startsWith('eyJ')) throw tokenNotValid('malformed');
   try {
     const content: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());

@@ -14,10 +14,10 @@ export interface PublicJwk extends PublicMembers {
   readonly alg: string;
 }
 
-/** The keys of an app's settings. */
+/** The keys that sign and verify an app's tokens, read from its settings. */
 export class KeyRing implements SigningKeys {
   readonly signing: SigningKey;
-  /** The verification keys by `kid`. Each key is bound to its algorithm; the token's `alg` does not matter. */
+  /** The verification keys by `kid`. Each key is bound to its algorithm; the token's `alg` does not choose it. */
   readonly #verifying = new Map<string, SigningKey>();
 
   /** @throws SettingsError for unusable keys, in settings that `resolveSettings` has not checked */

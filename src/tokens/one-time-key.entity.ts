@@ -4,7 +4,7 @@ import type { BaseUser } from '../users/base-user.entity.js';
 /** Name of the entity of mailed keys. */
 export const ONE_TIME_KEY_ENTITY = 'AuthOneTimeKey';
 
-/** The keys of mailed links. The table has only their hashes, so that the keys cannot be read from it. */
+/** The keys of mailed links and codes. The table has only their hashes, so that the keys cannot be read from it. */
 export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): EntitySchema {
   return defineEntity({
     name: ONE_TIME_KEY_ENTITY,

@@ -13,7 +13,7 @@ import { ONE_TIME_KEY_ENTITY } from './one-time-key.entity.js';
  *
  * - `email-verification`: confirms an address;
  * - `registration`: the same, in rows of older versions;
- * - `email-verified`: nothing more, because the confirmation link was opened;
+ * - `email-verified`: changes nothing, because the confirmation link was opened before; shows the same page again;
  * - `email-change`: changes the user's address to the address that the key was mailed to;
  * - `password-reset`, `invitation`: sets a password;
  * - `invitation-used`: like `invitation`, in rows of older versions;
@@ -54,9 +54,10 @@ export interface UndoKey extends OneTimeKey {
 }
 
 /**
- * The keys of mailed links. A key has 256 random bits, is stored as SHA-256, has one purpose, and can be used once. A
- * user has at most one key of each purpose; a new key supersedes the older one. Keys of inactive users do not work.
- * After a change of the user's address, only keys for `email-change` and `UNDO_PURPOSES` work.
+ * The keys of mailed links, and keys that are derived from mailed codes. A key has 256 bits, is stored as SHA-256, has
+ * one purpose, and can be used once. A user has at most one key of each purpose; a new key supersedes the older one.
+ * Keys of inactive users do not work. A key with another address than the user's works only for `email-change` and
+ * `UNDO_PURPOSES`.
  */
 export class OneTimeKeys {
   readonly #sql: ReturnType<typeof statements>;

@@ -9,7 +9,7 @@ export interface ForUserOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   /** The session of the token: how and when its user authenticated, and the claims that are bound to it. */
   readonly session?: SessionContext;
-  /** The client that signs in or refreshes. Undefined if the app opens the session without a request. */
+  /** The client that signs in, refreshes or authenticates again. Undefined if the app signs in without a request. */
   readonly client?: RequestClient;
 }
 

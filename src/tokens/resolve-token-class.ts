@@ -5,7 +5,7 @@ import { variableOf } from '../settings/settings-from-env.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 
 /**
- * Loads the class of REFRESH_TOKEN: a class, or a `module#Export` that is resolved from the working directory.
+ * Loads the class of REFRESH_TOKEN: a class, or a `module#Export` that is resolved from `directory`.
  *
  * @throws SettingsError that says what was found instead
  */

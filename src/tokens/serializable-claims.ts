@@ -2,9 +2,9 @@ import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 
 /**
- * Refuses claims that JSON would silently change or drop: Map, Set, NaN, Infinity, bigint, functions, symbols, typed
- * arrays, an invalid Date, undefined in an array, a cycle. An undefined claim or property is allowed and left out, as
- * usual in JSON. For an object with `toJSON`, such as a Date, the result of `toJSON` is checked.
+ * Refuses claims that JSON cannot represent, or would silently change or drop: Map, Set, NaN, Infinity, bigint,
+ * functions, symbols, typed arrays, an invalid Date, undefined in an array, a cycle. An undefined claim or property is
+ * left out, as usual in JSON. For an object with `toJSON`, such as a Date, the result of `toJSON` is checked.
  *
  * @throws claim_not_serializable with the path of the claim, without its value
  */

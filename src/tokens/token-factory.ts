@@ -36,7 +36,7 @@ export interface PreparedTokens {
   readonly refresh: RefreshToken;
   /**
    * When the preparation began, in seconds since the epoch. The lifetime of the access token starts here. If the
-   * session is ended while `forUser` runs, the revocation list then keeps it until the access token has expired.
+   * session is ended while `forUser` runs, the revocation list then keeps the session until the token has expired.
    */
   readonly preparedAt: number;
 }
@@ -133,7 +133,7 @@ export class TokenFactory {
     return tokens;
   }
 
-  /** Signs a new access token alone, for a session whose refresh token stays as it is. @throws what `sign` throws */
+  /** Signs only a new access token for a session. @throws reserved_claim, claim_not_serializable */
   signAccess({ refresh, preparedAt }: PreparedTokens, session: AccessTokenSession): string {
     const expiresAt = Math.min(preparedAt + this.kernel.settings.accessTokenLifetime, this.deadline(session.openedAt));
     const access = AccessToken.fromRefreshToken(refresh);
@@ -166,7 +166,7 @@ export class TokenFactory {
 
   /**
    * Whether a text looks like a token of this library, valid or not. Such a text is a secret and must not be passed to
-   * an authenticator of the app. A token whose key was removed from the settings does not count.
+   * an authenticator of the app. An access token whose key was removed from the settings does not count.
    */
   isOwn(text: string): boolean {
     return hasOwnHeader(text, this.kernel.keys);

@@ -19,7 +19,7 @@ export function readAttribute(user: object, path: string): unknown {
  * Checks USER_ATTRIBUTES against the user entity.
  *
  * @returns the relations that must be loaded: those of which a path reads more than the key
- * @throws SettingsError with all reserved claims and all paths that do not exist
+ * @throws SettingsError with all reserved claims and all paths that do not lead to a single value, or to a hidden one
  */
 export function relationsOf(attributes: Attributes, user: EntityMetadata): string[] {
   const faults: SettingFault[] = [];
@@ -38,7 +38,7 @@ export function relationsOf(attributes: Attributes, user: EntityMetadata): strin
   return [...relations];
 }
 
-/** The relation to load for a path. An empty string: none. Undefined: the path does not lead to a single value. */
+/** The relation to load for a path. An empty string: none. Undefined: the path leads to no value that is allowed. */
 function relationOf(path: string, user: EntityMetadata): string | undefined {
   const steps = path.split('.');
   const walked: string[] = [];

@@ -3,7 +3,7 @@ import type { TokenClaims } from './claims.js';
 import type { VerifiedToken } from './json-web-token.js';
 import type { SigningKeys } from './signing-keys.js';
 
-/** Minimum number of cached tokens. The cache can hold up to twice as many. */
+/** The cache keeps at least this many of the tokens that were used last, and at most twice as many. */
 const CACHE_SIZE = 5000;
 
 /** Maximum length of a cached token, in characters. It limits the memory; few tokens are longer. */
@@ -25,7 +25,7 @@ export class VerifiedTokens {
     return known && this.keys.find(known.key.id) === known.key ? known.claims : undefined;
   }
 
-  /** Adds a verified token. */
+  /** Adds a verified token, unless it is too long. */
   add(token: string, verified: VerifiedToken): void {
     if (token.length > MAX_LENGTH) return;
     // A copy, because the string is a slice of a header and would keep the whole header in memory.
