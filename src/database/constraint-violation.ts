@@ -17,7 +17,7 @@ export function isNotNullViolation(error: unknown): boolean {
   return codeOf(error) === NOT_NULL_VIOLATION;
 }
 
-/** Whether a statement failed because another row references the row that it deletes. */
+/** Whether a statement failed at a foreign key. For a DELETE: another row references the deleted row. */
 export function isForeignKeyViolation(error: unknown): boolean {
   return FOREIGN_KEY_VIOLATIONS.includes(String(codeOf(error)));
 }

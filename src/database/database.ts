@@ -30,8 +30,8 @@ const CONNECTION_SWAPPED = ['26000', '42P05'];
 
 /**
  * The library's access to PostgreSQL. It runs parametrised statements outside of the unit of work, and forks
- * EntityManagers that never flush the app's changes. If the database is unreachable or overloaded, its methods throw
- * `service_unavailable`.
+ * EntityManagers that never flush the app's changes. If the database is unreachable or overloaded, statements,
+ * transactions and new connections fail with `service_unavailable`.
  */
 export class Database {
   #canPrepare = false;
@@ -49,7 +49,7 @@ export class Database {
   }
 
   /**
-   * Sets a limit for the wait for a connection, because `pg` has none and an exhausted pool would block requests for
+   * Limits the wait for a connection if the app has set no limit: else an exhausted pool would block requests for
    * ever. Enables prepared statements, unless the app has hooks for each connection: the hooks run only on connections
    * that MikroORM itself takes from the pool.
    */
@@ -74,7 +74,7 @@ export class Database {
 
   /**
    * Runs one statement with `$1`-style parameters and returns its rows. It runs in the transaction of `em`. Without
-   * `em`, it runs on a separate connection and has committed when this returns, also if a transaction of the app
+   * one, it runs on a separate connection and has committed when this returns, also if a transaction of the app
    * rolls back.
    *
    * @throws service_unavailable
@@ -93,7 +93,10 @@ export class Database {
     });
   }
 
-  /** Runs a prepared statement, which each connection parses only once. Runs it unprepared if its plan is outdated. */
+  /**
+   * Runs a prepared statement, which each connection parses only once. Runs it unprepared if its plan is outdated, or
+   * if a transaction pooler has switched the connection.
+   */
   async #prepared(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
     const pool = await this.#pool(); // not cached: the app may reconnect its ORM
     try {
@@ -147,18 +150,18 @@ export class Database {
   }
 
   /**
-   * Runs `work` in a new transaction that is always rolled back: a check whose writes must not stay.
+   * Runs `work` in a new transaction that is always rolled back: for a check whose writes must not stay.
    *
    * @throws service_unavailable, and what `work` throws
    */
   async rehearse(work: (em: EntityManager) => Promise<unknown>): Promise<void> {
-    const isRehearsed = new Error('rolled back');
+    const rollback = new Error('rolled back');
     const rehearsal = this.transaction(async (em) => {
       await work(em);
-      throw isRehearsed;
+      throw rollback;
     });
     await rehearsal.catch((error: unknown) => {
-      if (error !== isRehearsed) throw error;
+      if (error !== rollback) throw error;
     });
   }
 
@@ -181,8 +184,8 @@ export class Database {
   }
 
   /**
-   * Runs a callback after the transaction of `em` has committed. It runs at once if there is no transaction, or if the
-   * app has started it.
+   * Runs a callback after the commit, if `em` is the EntityManager of a call of `transaction`. Otherwise, also in a
+   * transaction that the app has started, the callback runs at once.
    */
   afterCommit(em: EntityManager | undefined, callback: () => void): void {
     const callbacks = em && this.#afterCommit.get(em);

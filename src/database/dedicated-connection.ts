@@ -39,7 +39,7 @@ export class DedicatedConnection {
     this.client.on('notification', ({ payload = '' }) => listener(payload));
   }
 
-  /** Calls the listener when the connection has ended, for any reason. */
+  /** Calls the listener when the connection has ended, for any reason. It can be called more than once. */
   onEnd(listener: () => void): void {
     this.client.on('end', listener);
     this.client.on('error', listener);

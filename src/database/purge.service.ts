@@ -19,8 +19,8 @@ export interface PurgeOptions {
 
 /**
  * How many rows a purge has deleted, or would delete, by table: expired `sessions`, `revocations` of sessions whose
- * access tokens have all expired, `counters` of rate limits, `oneTimeKeys` of mailed links, unsent `mails`, unconfirmed
- * `signUps`, and the tables of the app's modules.
+ * access tokens have all expired, `counters` of rate limits, `oneTimeKeys` of mailed links and codes, unsent `mails`,
+ * unconfirmed `signUps`, `challenges` of sign-ins that wait for a second factor, and the tables of modules.
  */
 export interface PurgeResult {
   readonly sessions: number;
@@ -47,7 +47,8 @@ export class PurgeService {
    * with requests and with other purges: its statements are short, skip locked rows, and are followed by pauses.
    *
    * @returns how many rows it has deleted (with `dryRun`: would delete), by table
-   * @throws RangeError for a `batchSize` below 1; service_unavailable, after which you can call it again
+   * @throws RangeError unless `batchSize` is a whole number, at least 1
+   * @throws service_unavailable, after which you can call it again
    */
   async run({
     dryRun = false,
