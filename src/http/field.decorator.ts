@@ -62,6 +62,11 @@ export const NewEmail = () =>
     }),
   );
 
+/** Whether an address is allowed for a new account (`NewEmail`), and names one mailbox. */
+export function isNewEmail(email: string): boolean {
+  return !hasInvisible(email) && isReachable(email);
+}
+
 function isReachable(email: string): boolean {
   return isEmail(email, { blacklisted_chars: '"%' }) && mailDomain(email.slice(email.lastIndexOf('@') + 1)) !== '';
 }

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { isNewEmail } from '../../http/field.decorator.js';
 import type { AuthKernel } from '../../kernel.js';
 import { createRandomKey, hashOfRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
@@ -80,6 +81,8 @@ export class MagicLinkRequests {
   ): Promise<keyof typeof MAGIC_LINK_MAILS | undefined> {
     if (owner) return owner.isActive ? 'magic-link' : undefined;
     const { verifiedSignUps, emailOwnership, magicLinkSettings } = this.kernel;
+    // The text of a stranger could name several mailboxes.
+    if (!isNewEmail(email)) return undefined;
     if (!verifiedSignUps.isOpen || (await emailOwnership.isTaken(email, em))) return undefined;
     return magicLinkSettings.magicLinkSignUp ? 'magic-link-sign-up' : 'magic-link-no-account';
   }

@@ -22,7 +22,7 @@ export function createMagicLinkController(
     @Post('/magic-link')
     @HttpCode(202)
     @DescribeRoute({
-      id: 'requestMagicLink',
+      id: 'magicLink',
       tag: MAIL_TAG,
       summary: 'Request a mail with a link and a code to sign in',
       body: EmailInput,

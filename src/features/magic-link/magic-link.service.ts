@@ -140,7 +140,10 @@ export class MagicLinkService {
       return decision && tokensOf(decision);
     } catch (error) {
       if (account || !isTaken(error)) throw error;
-      return isRetry ? undefined : this.#signIn(link, use, how, true);
+      if (!isRetry) return this.#signIn(link, use, how, true); // the other user is visible now
+      // The app's entity may have other unique columns. Only a taken address makes the mail invalid.
+      if (isUniqueViolation(error)) throw error;
+      return undefined;
     }
   }
 

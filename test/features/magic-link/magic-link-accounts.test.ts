@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { SettingsInput } from '../../../src/index.js';
+import { JwtAllauthError, type SettingsInput } from '../../../src/index.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { createMagicLinkApp, type MagicLinkApp, mailedTo } from '../../support/magic-link-app.js';
 import { createPerson } from '../../support/person.js';
@@ -66,6 +66,25 @@ describe('an address that was never confirmed', () => {
     expect((await signInByCode()).status).toBe(200);
     expect((await app.open(verification)).status).toBe(400);
     expectProblem(await app.client().login(ADA, PASSWORD), 401, 'incorrect_credentials');
+  });
+});
+
+describe('under EMAIL_VERIFICATION=none', () => {
+  test('nothing is taken back, because every address counts as confirmed, and the log warns of it', async () => {
+    app = await createMagicLinkApp({ emailVerification: 'none' });
+    const stranger = await app.signedUp(ADA);
+    expect((await signInByCode()).status).toBe(200);
+    expect((await stranger.refresh()).status).toBe(200);
+    expect(app.log).toContainEqual({
+      level: 'warn',
+      message: 'a sign-in by mail does not take an account back from a stranger: every address counts as confirmed',
+      set: 'emailVerification=optional',
+    });
+  });
+
+  test('the log of an app that confirms addresses has no such warning', async () => {
+    app = await createMagicLinkApp({ emailVerification: 'optional' });
+    expect(app.log.filter(({ message }) => message.includes('sign-in by mail'))).toEqual([]);
   });
 });
 
@@ -184,6 +203,58 @@ describe('an unknown address', () => {
     expect(await users()).toMatchObject([{ email_verified: true, password_hash: null }]);
   });
 
+  test.each(['ada@example.com,eve@example.com', '"ada"@example.com', 'ada\u200b@exam\u00adple.com', 'ada@[127.0.0.1]'])(
+    'that could name several mailboxes or look like another one gets no mail (%j)',
+    async (address) => {
+      app = await createMagicLinkApp({ magicLinkSignUp: true });
+      expect((await app.ask(address)).status).toBe(202);
+      await app.settled();
+      expect([app.sink.mails, app.sink.tries]).toEqual([[], 0]);
+    },
+  );
+
+  test('asks the hooks of the app before an account is made, and a refusal leaves the mail usable', async () => {
+    const asked: unknown[] = [];
+    const hooks = {
+      beforeSignUp: async ({ user }: { user: { email: string } }) => {
+        asked.push(['sign-up', user.email]);
+        if (asked.length === 1) throw new JwtAllauthError('not_yet', { status: 403, detail: 'Not yet.' });
+      },
+      beforeSignIn: async ({ user, amr }: { user: { email: string }; amr: readonly string[] }) => {
+        asked.push(['sign-in', user.email, amr]);
+      },
+    };
+    app = await createMagicLinkApp({ magicLinkSignUp: true }, { auth: { hooks } });
+    const { request, code } = await app.mailed(ADA);
+    expectProblem(await app.verify({ request, code }), 403, 'not_yet');
+    expect(await users()).toEqual([]);
+    expect((await app.verify({ request, code })).status).toBe(200);
+    expect(asked).toEqual([
+      ['sign-up', ADA],
+      ['sign-up', ADA],
+      ['sign-in', ADA, ['mail']],
+    ]);
+  });
+
+  test('whose account must have a second factor gets the account and a challenge', async () => {
+    app = await createMagicLinkApp({ magicLinkSignUp: true, mfaMode: 'required' });
+    const { status, body } = await signInByCode();
+    expect([status, body.code, body.methods]).toEqual([401, 'second_factor_required', ['totp_setup']]);
+    expect([await users(), await app.liveSessions()]).toMatchObject([[{ email: ADA }], 0]);
+    const client = app.client();
+    const { answer } = await enrol(app, client, { challenge: body.challenge });
+    expect(claimsOf(answer.body.access).amr).toEqual(['mail', 'otp', 'mfa']);
+  });
+
+  test('that the page signs up gets no account if a second factor must follow, until the code is used', async () => {
+    app = await createMagicLinkApp({ magicLinkSignUp: true, mfaMode: 'required' });
+    const { request, code, link } = await app.mailed(ADA);
+    const page = await app.press(await app.cookieOf(link));
+    expect([page.status, page.html]).toEqual([200, expect.stringContaining('second factor')]);
+    expect(await users()).toEqual([]);
+    expect((await app.verify({ request, code })).body.methods).toEqual(['totp_setup']);
+  });
+
   test('that is the former address of somebody is not given away, nor named in a mail', async () => {
     app = await createMagicLinkApp({ magicLinkSignUp: true, emailVerification: 'optional' });
     const owner = await app.signedUp(ADA);
@@ -254,7 +325,6 @@ describe('an invitation', () => {
 
 test('a refusal of the app leaves the link and the code usable, and counts no attempt', async () => {
   let isRefusing = true;
-  const { JwtAllauthError } = await import('../../../src/index.js');
   const beforeSignIn = async () => {
     if (isRefusing) throw new JwtAllauthError('closed_today', { status: 403, detail: 'Closed today.' });
   };
