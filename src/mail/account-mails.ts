@@ -11,10 +11,10 @@ import type { MailLimiter } from './mail-limiter.js';
 import type { MailTemplates } from './mail-templates.js';
 import type { Outbox } from './outbox.js';
 
-/** A mail without a link is discarded if it could not be sent within this time. */
+/** A mail whose content does not expire is discarded if it could not be sent within this time. */
 const NOTICE_LIFETIME_SECONDS = 86_400;
 
-/** The mail, the path of the link and the setting with the lifetime, for each purpose of a mailed key. */
+/** The mail, the path of the link and the setting with the lifetime, for each purpose that `sendLink` accepts. */
 const LINKS = {
   'email-verification': {
     mail: 'email-verification',
@@ -132,7 +132,7 @@ export class AccountMails {
   }
 
   /**
-   * Mails a link, a code, or both, of a feature that keeps them itself. The caller must apply a limit.
+   * Mails a link, a code, or both, of a feature that stores their keys itself. The caller must apply a limit.
    *
    * @param proof the code, the path of the link below the prefix, and their lifetime in seconds
    */

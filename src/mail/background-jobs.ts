@@ -12,11 +12,11 @@ import { UnsealError } from '../secrets/unseal-error.js';
 import type { Outbox } from './outbox.js';
 import { JOB_RECIPIENT, OUTBOX_MAIL_ENTITY } from './outbox-mail.entity.js';
 
-/** Random delay before each job, so that the response is sent first and its time is independent of the job. */
+/** Random delay before each job, so that the response is sent first and the job does not change the response time. */
 const MIN_DELAY_MS = 20;
 const MAX_DELAY_MS = 120;
 
-/** When another server may take a job over, and when a job that has not succeeded is discarded. */
+/** When any server may run a waiting job again, and when a job that has not succeeded is discarded. */
 const TAKEOVER_SECONDS = 60;
 const LIFETIME_SECONDS = 3600;
 
@@ -26,7 +26,7 @@ type Handler<P> = (payload: P, em: EntityManager) => Promise<unknown>;
 /**
  * Jobs that run after the response, so that the response time does not reveal whether an address is registered. A job
  * is stored, encrypted, before the response is sent. This server then runs its jobs one after another; if it stops,
- * another server takes them over. A job runs once, and again if it has failed.
+ * another server takes them over. A job takes effect once; it runs again if it has failed (`handle`).
  */
 export class BackgroundJobs {
   readonly #sql: ReturnType<typeof statements>;

@@ -14,8 +14,9 @@ import type { UserService } from '../users/user.service.js';
  * Finds out whether an e-mail address is free. An address is taken if a user has it, or if it is the former address of
  * a user and an undo link can still restore it.
  *
- * A user with an expired invitation does not count, and is deleted when the address is claimed. Such a user is active,
- * has never signed in, has no password, no confirmed address and no session, and is not referenced by rows of the app.
+ * A user with an expired invitation does not count. Such a user is active, has never signed in, and has no password, no
+ * confirmed address and no session. `claim` deletes the user. If rows of the app refer to the user, this fails: the
+ * address stays taken.
  */
 export class EmailOwnership {
   readonly #sql: ReturnType<typeof statements>;
@@ -33,7 +34,7 @@ export class EmailOwnership {
     this.#sql = statements({ ...tables, user: users.table, session: Table.named(orm, SESSION_ENTITY) });
   }
 
-  /** Whether an address is taken. Former addresses of `user` do not count. */
+  /** Whether an address is taken, also by `user`. Former addresses of `user` do not count. */
   async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     const found = await this.kernel.database.query(this.#sql.find, this.#parameters(email), em);
     return found.length > 0 || this.isReservedByUndo(email, em, user);

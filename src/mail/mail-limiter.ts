@@ -9,7 +9,7 @@ import { normalizeEmail } from '../users/email.js';
 
 /**
  * The kind of a notice. Each kind has separate counters for a mailbox: strangers can cause `account-exists`, and
- * `email-changed` contains the undo link, which the owner must get in any case.
+ * `email-changed` can contain the undo link, which other notices must not prevent.
  */
 export type NoticeKind = 'account-exists' | 'email-changed' | 'notice';
 

@@ -9,7 +9,7 @@ export interface MailData {
   /** Host of PUBLIC_URL. */
   readonly app: string;
   readonly link?: string;
-  /** The code of a mail that has one in place of a link. */
+  /** The code of a mail that has one, in place of a link or together with it. */
   readonly code?: string;
   /** The lifetime of the link or code, for people. */
   readonly expiresIn?: string;

@@ -6,7 +6,7 @@ export const OUTBOX_MAIL_ENTITY = 'AuthOutboxMail';
 /** The recipient of a row that is not a mail but a job (`BackgroundJobs`). */
 export const JOB_RECIPIENT = '';
 
-/** The unsent mails. A row is deleted when its mail was sent, because the mail contains secret links. */
+/** The unsent mails and waiting jobs. The row of a sent mail is deleted, because the mail contains secret links. */
 export function createOutboxMailEntity(): EntitySchema {
   return defineEntity({
     name: OUTBOX_MAIL_ENTITY,
@@ -14,11 +14,11 @@ export function createOutboxMailEntity(): EntitySchema {
     properties: {
       id: p.uuid().primary(),
       recipient: p.string().length(254),
-      /** Subject, text and HTML, encrypted. */
+      /** Encrypted: subject, text and HTML of a mail, or name and payload of a job. */
       content: p.text(),
       attempts: p.integer(),
       nextAttemptAt: p.datetime(3).index(),
-      /** When the mail is discarded, because its link has expired. */
+      /** From then on the mail or job is not tried any more, for example because the link of the mail has expired. */
       expiresAt: p.datetime(3),
     },
   });

@@ -17,7 +17,7 @@ const POLL_INTERVAL_MS = 30_000;
 /** For how many mails this server remembers that it has no key to decrypt them. */
 const MAX_UNDECRYPTABLE = 1000;
 
-/** How many mails are sent in parallel. */
+/** How many mails one call of `deliver` sends in parallel. */
 const MAX_PARALLEL = 5;
 
 interface ClaimedMail {
@@ -70,7 +70,10 @@ export class Outbox {
     this.kernel.database.afterCommit(em, () => this.#deliverSoon());
   }
 
-  /** Sets the function that runs a job which another server has stored and not run. The function deletes the job. */
+  /**
+   * Sets the function that runs a stored job (`BackgroundJobs`) again, after it has failed or its server has stopped.
+   * The function deletes the job if it succeeds.
+   */
   useJobRunner(runner: (id: string) => Promise<void>): void {
     this.#jobRunner = runner;
   }
@@ -81,7 +84,7 @@ export class Outbox {
     this.#timer ??= setInterval(() => this.#poll(), POLL_INTERVAL_MS).unref();
   }
 
-  /** Stops, and waits for mails that are being sent. Other servers, or the next start, send the rest. */
+  /** Stops, and waits for calls of `deliver` that have begun. Other servers, or the next start, send later mails. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
@@ -134,9 +137,10 @@ export class Outbox {
       // Neither the address nor the reply of the mail server, which may contain it, may be logged.
       const isFinal = isPermanentRejection(error);
       if (error instanceof UnsealError) this.#leaveToOthers(id);
+      const failed = to === JOB_RECIPIENT ? 'a background job failed' : 'a mail could not be sent';
       this.kernel.logger.warn(
         { attempts, error: nameOf(error) },
-        isFinal ? 'a mail was discarded: its recipient does not exist' : 'a mail could not be sent; it will be retried',
+        isFinal ? 'a mail was discarded: its recipient does not exist' : `${failed}; it will be retried`,
       );
       if (!isFinal) await this.kernel.database.query(this.#sql.postpone, [id, new Date(this.kernel.clock.now())]);
       return isFinal ? 'dropped' : 'waits';
