@@ -3,7 +3,7 @@ import { getFromContainer, getMetadataArgsStorage, MetadataArgsStorage } from 'r
 import { Container, type ContainerInstance, ServiceNotFoundError } from 'typedi';
 import { refused } from '../authentication/controller-check.js';
 
-/** The name of TypeDI's error, which is the same in every copy of the package. */
+/** The name of TypeDI's error for a class that it does not know: the same in every copy of the package. */
 const NOT_FOUND = 'ServiceNotFoundError';
 
 /** The parts of a TypeDI registration that are read here. */

@@ -3,11 +3,11 @@ import type { BodyRequest } from './read-body.js';
 
 /**
  * Whether the client disconnected so early that its request cannot be served: its address is no longer known, so no
- * limit per address would count it, or its body can no longer be read. Call it before awaiting anything: a socket
- * caches the address when it is read for the first time.
+ * limit per address would count it, or its body can no longer be read. Call it before awaiting anything: it reads the
+ * address, and the socket then keeps the address even if the client disconnects later.
  *
- * Requests over a Unix socket, and requests on hosts without sockets, have no address either. They do not count as
- * disconnected.
+ * A missing address alone does not mean that the client has disconnected. Requests over a Unix socket have no address,
+ * and neither have requests that a host such as Cloud Functions passes to the app without a socket.
  */
 export function isClientDisconnected(request: BodyRequest): boolean {
   const { ip, socket } = request;

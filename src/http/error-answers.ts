@@ -33,7 +33,7 @@ export class ErrorAnswers {
 
 function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
   if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', bearerChallenge(problem, request));
-  // This applies to the app's routes as well: a challenge is a secret of this client, and a proof has an age.
+  // Also on the app's routes: a challenge is a secret of this client, and after a step-up the same request succeeds.
   if (problem.stepUp || isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
   response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');

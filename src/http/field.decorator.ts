@@ -45,7 +45,7 @@ export const LoginEmail = () =>
     EmailForm(),
   );
 
-/** The address of a new account, normalised: without quotes, percent-escapes and invisible characters. */
+/** The address of a new account, normalised. Refuses quotes, percent signs and invisible characters. */
 export const NewEmail = () =>
   all(
     // Normalising a domain removes invisible characters, so a value with some is kept as it was sent.

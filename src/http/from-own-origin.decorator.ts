@@ -3,7 +3,8 @@ import { authError } from '../error-table.js';
 import type { Before, HttpRequest } from './http-message.js';
 
 /**
- * The property with the origin guard of the app that serves the request. Two apps of a process can share a controller.
+ * The property of a request with the origin guard of the app that serves it. Two apps of a process can share a
+ * controller, so the guard cannot belong to the controller.
  */
 const GUARD = Symbol('origin guard');
 

@@ -62,7 +62,7 @@ export class InputFields {
   /**
    * The values of the added fields in an input.
    *
-   * @param body only fields that it contains count, not defaults of the class
+   * @param body the received body. Fields that it does not contain are left out, even if the class has defaults
    * @throws validation_failed for null if the column is not nullable
    */
   valuesOf(input: object, body: object = input): Readonly<Record<string, unknown>> {

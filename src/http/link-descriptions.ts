@@ -1,7 +1,7 @@
 import { ErrorCode } from '../error.js';
 import type { CredentialCookie, RouteAnswer } from './route-description.js';
 
-/** The group of the routes that send or open mails. */
+/** The group of the routes that send mails, and of those that mailed links open. */
 export const MAIL_TAG = 'Accounts by mail';
 
 /** The description that all routes of mailed links share. */

@@ -3,7 +3,7 @@ import { type NameOf, namesOf } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 
 /**
- * Checks at start-up that mailed links, the refresh cookie and the middlewares match the paths of the library's routes.
+ * Checks at start-up that `routePrefix`, mailed links and the refresh cookie match the paths of the library's routes.
  * Only PUBLIC_URL shows whether the app is mounted below another path; without it a wrong cookie path is only logged as
  * a warning.
  *
@@ -35,7 +35,7 @@ function assertLinksMatch(publicUrl: string | undefined, routePrefix: string, na
   );
 }
 
-/** Whether a browser sends a cookie of this path to every address below another (RFC 6265 §5.1.4). */
+/** Whether a browser sends a cookie of this path to every path below `base` (RFC 6265 §5.1.4). */
 function isSentBelow(base: string, cookiePath: string): boolean {
   return `${base}/`.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`);
 }

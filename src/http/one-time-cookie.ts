@@ -7,8 +7,8 @@ import type { CookieAttributes, HttpRequest, HttpResponse } from './http-message
 const MAX_COOKIES = 3;
 
 /**
- * The cookie that keeps the key of a mailed link from its opening to the new password, or that marks the browser of a
- * sign-up.
+ * A cookie that keeps the key of a mailed link from its opening until the key is used up, or that marks the browser of
+ * a sign-up or of a sign-in with a provider.
  */
 export class OneTimeCookie {
   readonly #attributes: CookieAttributes;

@@ -32,8 +32,8 @@ const FRAMEWORK_ERRORS = [
 ];
 
 /**
- * The error to send: a library error as it is, and for an error of the app or a framework one without anything that was
- * submitted.
+ * The error to send. An error of the library is sent as it is. For an HTTP error that the app made for the client, the
+ * result has its message and its members. For any other error, the result contains nothing that was submitted.
  */
 export function toProblem(error: unknown): JwtAllauthError {
   if (error instanceof JwtAllauthError) return error;
@@ -80,8 +80,8 @@ function isExposed(error: unknown): error is Error {
 const INTERNAL_MEMBERS = ['name', 'message', 'stack', 'cause', 'status', 'statusCode', 'httpCode', 'errors'];
 
 /**
- * The members that an HttpError of the app returns from `toJSON`, without those that every problem has. Nothing of a
- * 5xx error is sent.
+ * The members that an HttpError of the app returns from `toJSON`, without INTERNAL_MEMBERS. Nothing of a 5xx error is
+ * sent.
  */
 function membersOf(
   error: unknown,

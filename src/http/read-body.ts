@@ -42,7 +42,8 @@ export function errorOfReadBody(request: BodyRequest, accept: (request: BodyRequ
  * Accepts a JSON body that was read already: parsed, as text or as bytes. The size limit is checked if the length is
  * known.
  *
- * @throws payload_too_large, malformed_json, validation_failed; TypeError if the body was read but not stored
+ * @throws payload_too_large, malformed_json, validation_failed; unsupported_media_type for bytes in an unknown charset;
+ * TypeError if the body was read but not stored
  */
 export function acceptJsonBody(request: BodyRequest): void {
   const read = storedBody(request);
@@ -54,7 +55,7 @@ export function acceptJsonBody(request: BodyRequest): void {
 
 /**
  * Accepts a form body that was read already.
- * @throws payload_too_large; TypeError if the body was read but not stored
+ * @throws payload_too_large, unsupported_media_type; TypeError if the body was read but not stored
  */
 export function acceptFormBody(request: BodyRequest): void {
   const read = storedBody(request);

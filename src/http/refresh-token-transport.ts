@@ -84,8 +84,9 @@ export class RefreshTokenTransport {
   }
 
   /**
-   * Sends the tokens of a new session, like `deliver`, and revokes the sessions of the cookies in the request: the
-   * browser replaces these cookies, but a copy would stay usable. If the revocation fails, the sign-in still succeeds.
+   * Sends the tokens of a new session, like `deliver`. In cookie mode, also revokes the sessions of the cookies in the
+   * request: the browser replaces these cookies, but a copy would stay usable. If the revocation fails, the sign-in
+   * still succeeds.
    *
    * @throws bad_request if the request asks for a transport that the settings do not allow
    */

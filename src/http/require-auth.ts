@@ -12,7 +12,7 @@ import { toProblem } from './problem-details.js';
 declare global {
   namespace Express {
     interface Request {
-      /** The sender of the request. `auth.requireAuth()` sets it. */
+      /** The sender of the request. A middleware of `auth.requireAuth()` sets it. */
       principal?: Principal;
     }
   }

@@ -16,7 +16,7 @@ const MAX_FAULTS = 20;
  * validation for arrays, without its class-transformer, and if the compiler emits no metadata, and its errors repeat
  * submitted values.
  *
- * @throws validation_failed with every fault, but no submitted value
+ * @throws validation_failed with the faults of all fields (at most MAX_FAULTS), but no submitted value
  */
 export function validateInput<T extends object>(type: new () => T, body: unknown): T {
   const { input, libraryInput, faults } = readInput(type, body);
@@ -30,7 +30,7 @@ export function validateInput<T extends object>(type: new () => T, body: unknown
  * Like `validateInput`, but also awaits asynchronous rules of the app, and reports all faults together.
  *
  * @param others finds faults that a later step would report; called only if the input is refused anyway
- * @throws validation_failed with every fault, but no submitted value
+ * @throws validation_failed like `validateInput`
  */
 export async function validateWholeInput<T extends object>(
   type: new () => T,
