@@ -1,5 +1,6 @@
 import { magicLinkModule } from 'jwt-allauth/magic-link';
+import { socialModule } from 'jwt-allauth/social';
 import { totpModule } from 'jwt-allauth/totp';
 
 /** The library's modules that the demo uses. */
-export const MODULES = [totpModule, magicLinkModule];
+export const MODULES = [totpModule, magicLinkModule, socialModule];

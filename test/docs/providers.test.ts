@@ -1,11 +1,19 @@
+import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { socialMethods } from '../../src/client/social.js';
 import { memoryStore } from '../../src/client/store.js';
-import { importSnippet } from '../support/documented-snippet.js';
+import { socialModule } from '../../src/features/social/index.js';
+import { decideLinking } from '../../src/features/social/linking-decision.js';
+import { startTestProvider } from '../../src/features/social/testing/index.js';
+import { settingsFromEnv } from '../../src/index.js';
+import { blockWith, importSnippet } from '../support/documented-snippet.js';
+import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { pages } from '../support/manual.js';
+import { createSocialApp, SocialBrowser, trusted } from '../support/social-app.js';
 import { problem, StubAuthServer } from '../support/stub-auth-server.js';
+import { SECRET } from '../support/test-app.js';
 
-const page = pages.get('docs/providers.md') ?? '';
+const page = pages.get('docs/providers-client.md') ?? '';
 
 describe('the client of the manual', async () => {
   let server: StubAuthServer;
@@ -81,5 +89,60 @@ describe('the table of methods', () => {
     }
     server.close();
     vi.unstubAllGlobals();
+  });
+});
+
+describe('the page on providers', () => {
+  const text = pages.get('docs/providers.md') ?? '';
+
+  test('has a list of providers that is accepted, and URLs to return to', () => {
+    const [, line = ''] = /`JWT_ALLAUTH_SOCIAL_RETURN_URLS=([^`]+)`/.exec(text) ?? [];
+    const keys = { JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY };
+    const env = { ...parseEnv(blockWith('ini', 'SOCIAL_PROVIDERS')), JWT_ALLAUTH_SOCIAL_RETURN_URLS: line };
+    const { socialProviders, socialReturnUrls } = settingsFromEnv({ ...keys, ...env }, [socialModule as never]) as {
+      socialProviders?: unknown;
+      socialReturnUrls?: unknown;
+    };
+    expect(socialProviders).toMatchObject([{ id: 'corp', trustEmail: true }]);
+    expect(socialReturnUrls).toEqual(['https://app.example.com/in', 'myapp://signed-in']);
+  });
+
+  test('has a link that begins the sign-in', async () => {
+    const provider = await startTestProvider();
+    const app = await createSocialApp({ providers: [trusted(provider, 'google')] });
+    const [, path = ''] = /href="([^"]+)"/.exec(blockWith('html', 'Sign in with Google')) ?? [];
+    const { status, location } = await new SocialBrowser(app).open(path);
+    const { origin, searchParams } = new URL(location ?? '');
+    expect([status, origin]).toEqual([303, provider.issuer]);
+    expect(searchParams.get('redirect_uri')).toBe('http://accounts.test/auth/social/google/callback');
+    await app.close();
+    await provider.close();
+  });
+
+  test('has the results of the linking rules, and no other', () => {
+    const [, table = ''] = /## Who signs in([\s\S]*?)\n## /.exec(text) ?? [];
+    const rows = [...table.matchAll(/^\| (is [^|]*) \| ([^|]*) \| ([^|]*) \|$/gm)].map(([, ...cells]) => cells);
+    const isOpen = { isSignUpOpen: true, isConnected: false, isEmailVerified: true, isEmailTrusted: true } as const;
+    const facts: Readonly<Record<string, Partial<Parameters<typeof decideLinking>[0]>[]>> = {
+      '–': [{ isConnected: true, isEmailVerified: false }],
+      'missing, or not verified by the provider': [{ isEmailVerified: false }],
+      "nobody's, or of an abandoned sign-up": [{ isEmailTrusted: false }, { isSignUpOpen: false }],
+      'confirmed by its user, provider trusted': [{ owner: 'confirmed' }],
+      'with an open invitation, provider trusted': [{ owner: 'invited' }],
+      "somebody's, provider not trusted": (['confirmed', 'invited', 'unconfirmed'] as const).map((owner) => ({
+        owner,
+        isEmailTrusted: false,
+      })),
+      'of a user who has never confirmed it': [{ owner: 'unconfirmed' }],
+    };
+    const words = { 'sign-in': 'is signed in', 'sign-up': 'a new user', connect: 'connected to that user' };
+    const results: Readonly<Record<string, string>> = { ...words, 'accept-invitation': 'invitation is used' };
+    expect(rows.map(([, address]) => address)).toEqual(Object.keys(facts));
+    for (const [, address = '', result = ''] of rows)
+      for (const each of facts[address] ?? []) {
+        const decision = decideLinking({ owner: 'nobody', ...isOpen, ...each });
+        const expected = 'action' in decision ? (results[decision.action] ?? '') : decision.refusal;
+        expect(result, address).toContain(expected);
+      }
   });
 });

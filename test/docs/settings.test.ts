@@ -73,6 +73,16 @@ const SAMPLES: readonly (readonly [kind: RegExp, good: readonly string[], bad: r
   [/^list of keys: 32 bytes/, [ENCRYPTION_KEY, `${ENCRYPTION_KEY},${'A'.repeat(43)}`], ['c2hvcnQ']],
   [/^`module#Export`$/, ['./dist/token.js#Token'], ['./dist/token.js']],
   [/^JSON object$/, ['{"organization_id":"organization.id"}'], ['[]', 'organization']],
+  [
+    /^JSON list of providers$/,
+    ['[]', '[{"id":"corp","issuer":"https://login.example.com","clientId":"app"}]'],
+    ['{}', 'corp', '[{"id":"Corp","issuer":"https://login.example.com","clientId":"app"}]'],
+  ],
+  [
+    /^list of URLs$/,
+    ['https://app.example.com/in,myapp://signed-in'],
+    ['app.example.com', 'https://app.example.com/?a=b'],
+  ],
   [/^text$/, ['https://api.example.com'], []],
   [/^cookie name$/, ['my_cookie'], ['my cookie']],
   [/^path that starts with `\/`$/, ['/', '/auth'], ['auth']],

@@ -242,8 +242,9 @@ describe('the app of the README, built from an empty folder', () => {
   });
 
   test('has its own passing tests, with the embedded database', async () => {
-    const { stdout } = await run(process.execPath, ['--test', 'dist/profile.test.js'], { cwd: directory });
-    expect(stdout).toMatch(/pass 2\n[\s\S]*fail 0\n/);
+    const files = ['dist/profile.test.js', 'dist/provider.test.js'];
+    const { stdout } = await run(process.execPath, ['--test', ...files], { cwd: directory });
+    expect(stdout).toMatch(/pass 3\n[\s\S]*fail 0\n/);
   });
 
   test('has tests for Vitest that pass on one database server for all', async () => {
@@ -329,6 +330,8 @@ describe('the app of the README, built from an empty folder', () => {
     ['set-up-totp', 'setUpTotp'],
     ['visits/visits.client', 'createAuth', 'visitsMethods'],
     ['social-client', 'auth', 'providerButtons', 'startPage'],
+    ['providers', 'authEntities', 'migrations', 'settings'],
+    ['mapped-profile', 'companyModule'],
     ['second-factor', 'authEntities', 'migrations', 'settings'],
     ['magic-link', 'authEntities', 'migrations', 'settings'],
     ['mail-sign-in', 'createAuth', 'signInByMail'],

@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createSocialModule } from '../../src/features/social/index.js';
 import { magicLinkModule } from '../../src/features/magic-link/index.js';
+import { startTestProvider } from '../../src/features/social/testing/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
 import type { AuthModule } from '../../src/module.js';
 import { libraryRoutes } from '../../src/openapi/library-route.js';
@@ -10,16 +12,21 @@ import { mailedTo } from '../support/magic-link-app.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { challengeBy, createPerson, type Person } from '../support/person.js';
 import { claimsOf } from '../support/race.js';
+import { SocialBrowser, trusted } from '../support/social-app.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
 import { enrol } from '../support/totp-app.js';
 
 const OTHER = 'another sentence of some length';
 
+const provider = await startTestProvider();
+afterAll(() => provider.close());
+
 /** The optional features. Each app below has them all, so that each of their ways in is walked. */
-const OPTIONAL_MODULES = { totp: totpModule, 'magic-link': magicLinkModule } as const satisfies Record<
-  string,
-  AuthModule
->;
+const OPTIONAL_MODULES = {
+  totp: totpModule,
+  'magic-link': magicLinkModule,
+  social: createSocialModule({ providers: [trusted(provider)] }),
+} as const satisfies Record<string, AuthModule>;
 
 /** What a way in has answered: a JSON body, or an HTML page. */
 interface Outcome {
@@ -30,7 +37,7 @@ interface Outcome {
 
 interface WayIn {
   /** How it ends without the second factor. Default: with a challenge. */
-  readonly end?: 'page' | 'confirmation' | 'refresh' | 'reauthentication' | 'answer';
+  readonly end?: 'page' | 'redirect' | 'confirmation' | 'refresh' | 'reauthentication' | 'answer';
   /** It creates its user, who cannot have a second factor before. */
   readonly isForNewUsers?: boolean;
   /** Whether the app confirms addresses before the first sign-in. Default: false. */
@@ -77,6 +84,13 @@ async function askForMail(app: MailApp, { email }: Person) {
 
 const answerWrongly = async (app: MailApp, { ticket }: Person, path: string) =>
   app.client().send('POST', path, { challenge: await ticket(), code: '000000' });
+
+/** Signs in with the provider, up to its answer. */
+async function finishProvider(app: MailApp, { email }: Person) {
+  provider.signInAs({ email });
+  const landing = await new SocialBrowser(app).signIn();
+  return { ...landing, body: landing.location };
+}
 
 /** A client with a session that was opened without the second factor. */
 async function signedIn(app: MailApp, { id }: Person): Promise<TestClient> {
@@ -132,6 +146,21 @@ const WAYS_IN: Readonly<Record<string, WayIn>> = {
       expect([page.status, page.headers.getSetCookie()]).toEqual([200, []]);
       expect(page.body).toContain('second factor');
       return app.client().send('POST', path, {}, { cookie });
+    },
+  },
+  finishProvider: { end: 'redirect', walk: (app, person) => finishProvider(app, person) },
+  signInWithProviderToken: {
+    walk: (app, { email }) => {
+      const idToken = provider.idToken({ nonce: 'n' }, { email });
+      return app.client().send('POST', '/auth/social/test/token', { idToken, nonce: 'n' });
+    },
+  },
+  // A code exists only after the second factor. The challenge is none.
+  exchangeProviderCode: {
+    end: 'answer',
+    walk: async (app, person) => {
+      const { fragment } = await finishProvider(app, person);
+      return app.client().send('POST', '/auth/social/exchange', { code: fragment['challenge'] });
     },
   },
   // Not a way in: it continues a session, and cannot add `mfa` to it.
@@ -222,7 +251,10 @@ describe.each([
     expect([sessions, await challengesOf(app, person)]).toEqual([[], 1]);
     if (end === 'page') expect([status, String(body).includes('second factor')]).toEqual([200, true]);
     else if (end === 'confirmation') expect(status).toBe(200);
-    else if (end === 'answer') expect(status).toBeGreaterThanOrEqual(400);
+    else if (end === 'redirect') {
+      const expected = `error=second_factor_required&.*&methods=${methods.join('%2C')}&expires_in=300`;
+      expect([status, body]).toEqual([303, expect.stringMatching(expected)]);
+    } else if (end === 'answer') expect(status).toBeGreaterThanOrEqual(400);
     else expect([status, body]).toMatchObject([401, { code: 'second_factor_required', methods, expires_in: 300 }]);
   });
 

@@ -85,7 +85,7 @@ export class MisbehavingProvider extends TestProvider {
 
   protected override idTokenClaims(grant: Grant): Record<string, unknown> {
     const claims = super.idTokenClaims(grant);
-    const now = Math.floor(Date.now() / 1000);
+    const now = Math.floor(this.clock.now() / 1000);
     const wrong: Partial<Record<Fault, object>> = {
       nonce: { nonce: 'of somebody else' },
       'no nonce': { nonce: undefined },

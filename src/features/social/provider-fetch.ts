@@ -13,6 +13,9 @@ const KEYS_SECONDS = 300;
 /** How many times a minute keys are downloaded: a client could send tokens with ever new key ids. */
 const DOWNLOADS_PER_MINUTE = 6;
 
+/** Maximum length of an answer, in bytes. */
+const MAX_BYTES = 1_048_576;
+
 /** `fetch`, or the app's own in its place. */
 export type Fetch = (url: string, options: RequestInit) => Promise<Response>;
 
@@ -110,16 +113,27 @@ export class ProviderFetch {
   }
 
   async #send(url: string, options: RequestInit): Promise<Response> {
-    let response: Response;
     try {
-      response = await this.fetch(url, options);
+      const response = await this.fetch(url, options);
+      if (response.status < 500 && response.status !== 429) return await readWhole(response);
+      await response.body?.cancel().catch(() => {});
     } catch (cause) {
       throw unavailable(cause);
     }
-    if (response.status < 500 && response.status !== 429) return response;
-    await response.body?.cancel().catch(() => {});
     throw socialError('provider_unavailable');
   }
+}
+
+/** Reads the body of an answer. @throws Error if it is too long */
+async function readWhole({ body, status, headers }: Response): Promise<Response> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength;
+    if (length > MAX_BYTES) throw new RangeError(`the answer of the provider is longer than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return new Response(length > 0 ? Buffer.concat(chunks) : null, { status, headers });
 }
 
 function unavailable(cause: unknown): JwtAllauthError {

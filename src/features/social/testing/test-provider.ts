@@ -44,6 +44,8 @@ type Parameters = Readonly<Record<string, string>>;
  */
 export class TestProvider {
   readonly client = new ClientCredentials();
+  /** Says when id tokens are issued, in milliseconds. Give it the clock of an app whose clock is moved. */
+  clock: { now(): number } = Date;
   protected key = new SigningKey();
   readonly #codes = new AuthorizationCodes();
   readonly #accessTokens = new Map<string, Grant>();
@@ -131,7 +133,7 @@ export class TestProvider {
   }
 
   protected idTokenClaims(grant: Grant): Record<string, unknown> {
-    const now = Math.floor(Date.now() / 1000);
+    const now = Math.floor(this.clock.now() / 1000);
     const { nonce } = grant.request;
     const times = { iat: now, exp: now + LIFETIME_SECONDS, auth_time: now };
     return { iss: this.issuer, aud: this.client.id, ...times, ...(nonce && { nonce }), ...claimsOfUser(grant.user) };
