@@ -6,6 +6,7 @@ import { type SettingsInput, settingsFromEnv } from 'jwt-allauth';
 import { type PostgresServer, startPostgres } from 'jwt-allauth/testing';
 import { claimDataFolder } from './data-folder.js';
 import { openDatabase } from './database.js';
+import { startLocalProvider } from './local-provider.js';
 import { MODULES } from './modules.js';
 import { RefreshToken } from './refresh-token.js';
 import { secretKey } from './secret-key.js';
@@ -28,13 +29,14 @@ async function main(): Promise<void> {
   const directory = folder?.directory ?? resolve(env.DEMO_DATA ?? '');
   const port = readPort(env.PORT || String(DEFAULT_PORT + (folder?.index ?? 0)));
   const host = env.HOST || '127.0.0.1';
-  const settings = await readSettings({ ...developmentDefaults(env, urlOf(host, port)), ...env }, directory);
+  const isDevelopment = env.NODE_ENV === 'development';
+  const defaults = isDevelopment ? await developmentDefaults(urlOf(host, port), port) : {};
+  const settings = await readSettings({ ...defaults, ...env }, directory);
 
   const orm = await openDatabase(env.DATABASE_URL || (await startOwnPostgres(directory)).url, env).catch((error) => {
     throw new Error(`The database${env.DATABASE_URL ? ' of DATABASE_URL' : ''} cannot be used: ${reasonOf(error)}`);
   });
   running.push(() => orm.close(true));
-  const isDevelopment = env.NODE_ENV === 'development';
   const server = await startServer(orm, settings, { port, host, isDevelopment }).catch((error) => {
     throw error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use: choose another with PORT.`) : error;
   });
@@ -53,11 +55,12 @@ function urlOf(host: string, port: number): string {
 }
 
 /**
- * In development mails are printed and links may use http, so accounts by mail are on. Devices are shown, access tokens
- * expire fast enough to watch, and authenticator apps show the demo's name.
+ * In development mails are printed and links may use http, so accounts by mail are on, and so is a provider on this
+ * machine. Devices are shown, access tokens expire fast enough to watch, and authenticator apps show the demo's name.
  */
-function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {
-  if (NODE_ENV !== 'development') return {};
+async function developmentDefaults(url: string, port: number): Promise<NodeJS.ProcessEnv> {
+  const provider = await startLocalProvider(port);
+  running.push(() => provider.close());
   return {
     JWT_ALLAUTH_EMAIL_VERIFICATION: 'optional',
     JWT_ALLAUTH_PUBLIC_URL: url,
@@ -66,6 +69,9 @@ function developmentDefaults({ NODE_ENV }: NodeJS.ProcessEnv, url: string): Node
     JWT_ALLAUTH_COLLECT_USER_AGENT: 'true',
     JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '1m',
     JWT_ALLAUTH_TOTP_ISSUER: 'jwt-allauth demo',
+    JWT_ALLAUTH_MAGIC_LINK_SIGN_UP: 'true',
+    JWT_ALLAUTH_MAGIC_LINK_DONE_REDIRECT: url,
+    JWT_ALLAUTH_SOCIAL_PROVIDERS: JSON.stringify([provider.settings({ id: 'local', trustEmail: true })]),
   };
 }
 

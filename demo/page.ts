@@ -38,6 +38,8 @@ export function servePage(app: Express, settings: Settings & Partial<ModuleSetti
       emailVerification: settings.emailVerification,
       graceSeconds: settings.refreshReuseGrace,
       mfaMode: settings.mfaMode,
+      publicUrl: settings.publicUrl,
+      hasProviders: (settings.socialProviders ?? []).length > 0,
     });
   });
   app.get(CLIENT, express.static(LIBRARY, { setHeaders }));

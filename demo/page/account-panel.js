@@ -84,6 +84,11 @@ export class AccountPanel {
     if (isChange && wasFocusWithin) this.#title.focus();
   }
 
+  /** Asks for the second factor. @param {AuthError} error with a challenge */
+  open(error) {
+    return this.#challenge.open(error);
+  }
+
   /** @param {{ readonly sub: string, readonly email_verified: boolean }} claims */
   #showUser({ sub, email_verified: isVerified }) {
     this.#resend.hidden = true;

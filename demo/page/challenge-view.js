@@ -59,7 +59,7 @@ export class ChallengeView {
     if (isSetUp) await this.#setUp.start(challenge);
     this.#challenge = challenge;
     this.#form.hidden = isSetUp;
-    const what = isSetUp ? 'Every account here needs a second factor.' : 'The password is right.';
+    const what = isSetUp ? 'Every account here needs a second factor.' : 'The first step is done.';
     setText(this.#hint, `${what} You are not signed in yet. Finish within ${Math.round(expiresIn / 60)} minutes.`);
     this.account.update();
     if (!isSetUp) this.#proof.ask(methods);

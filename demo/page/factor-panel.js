@@ -13,6 +13,7 @@ const METHODS = {
   otp: 'a code of the authenticator app',
   recovery: 'a recovery code',
   mail: 'a link or code by mail',
+  fed: 'an account of a provider',
 };
 
 /** The second factor of the user, and what the sign-in of this session is worth. */
@@ -102,7 +103,7 @@ export class FactorPanel {
     const left = `${recoveryCodesLeft} recovery ${recoveryCodesLeft === 1 ? 'code' : 'codes'} left`;
     setText(
       this.#status,
-      totp ? `A sign-in asks for a code of your authenticator app; ${left}.` : 'A sign-in asks only for the password.',
+      totp ? `A sign-in asks for a code of your authenticator app; ${left}.` : 'A sign-in asks for no second factor.',
     );
     this.#on.hidden = !totp;
     this.#start.hidden = totp;

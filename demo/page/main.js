@@ -1,15 +1,19 @@
 import { AuthClient } from '/client/index.js';
 import { mailMethods } from '/client/mail-methods.js';
+import { socialMethods } from '/client/social.js';
 import { stepUp } from '/client/step-up.js';
 import { memoryStore } from '/client/store.js';
+import { magicLinkMethods } from '/features/magic-link/magic-link.client.js';
 import { mfaMethods } from '/features/totp/totp.client.js';
 import { AccessPanel } from './access-panel.js';
 import { AccountPanel } from './account-panel.js';
 import { DemoAuthenticator } from './authenticator.js';
+import { ConnectedAccounts } from './connected-accounts.js';
 import { DevicesPanel } from './devices-panel.js';
 import { byId } from './dom.js';
 import { FactorPanel } from './factor-panel.js';
 import { IntroPanel } from './intro-panel.js';
+import { OtherWays } from './other-ways.js';
 import { showOutcome } from './outcome.js';
 import { StaffPanel } from './staff-panel.js';
 import { StepUpDialog } from './step-up-dialog.js';
@@ -26,6 +30,8 @@ const dialog = new StepUpDialog(authenticator);
 const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() })
   .extend(mailMethods)
   .extend(mfaMethods)
+  .extend(magicLinkMethods)
+  .extend(socialMethods)
   .extend(stepUp((required) => dialog.ask(required, client)));
 
 const factor = new FactorPanel(client, authenticator);
@@ -34,7 +40,11 @@ const access = new AccessPanel(client);
 const devices = new DevicesPanel(client);
 const theft = new TheftPanel(client, settings);
 const intro = new IntroPanel(client, settings, theft);
-const panels = [theft, intro, account, access, devices, factor, new StaffPanel(client)];
+const otherWays = new OtherWays(client, account, settings);
+const providers = settings.hasProviders ? await client.social.providers() : [];
+otherWays.addProviders(client, providers, settings.publicUrl);
+const connected = new ConnectedAccounts(client, providers);
+const panels = [theft, intro, account, access, devices, factor, connected, new StaffPanel(client)];
 
 /** @type {string | undefined} the session that is shown */
 let shown;
@@ -52,5 +62,10 @@ function update() {
 }
 
 client.subscribe(update);
+const refusal = await client.finishSignIn().then(
+  () => undefined,
+  (error) => error,
+);
 await client.restore().catch((error) => showOutcome(byId('account-outcome'), error));
 update();
+if (refusal) await otherWays.showRefusal(refusal).catch((error) => showOutcome(byId('account-outcome'), error));

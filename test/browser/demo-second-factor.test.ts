@@ -13,7 +13,7 @@ import { type DemoProcess, startDemo } from './demo-process.js';
 const PASSWORD = 'a sentence that is long enough';
 const STEP_SECONDS = 30;
 const ON = /^A sign-in asks for a code of your authenticator app; (\d+) recovery codes? left\.$/;
-const OFF = 'A sign-in asks only for the password.';
+const OFF = 'A sign-in asks for no second factor.';
 
 let directory: string;
 let database: TestDatabase;
@@ -206,7 +206,7 @@ test('a sign-in with a second factor needs the code, in one tab for all, or a re
   const { page, email, secret, codes } = await memberWithFactor();
   await button(page, 'Sign out').click();
   await enter(page, 'Sign in', email);
-  await page.getByText('The password is right. You are not signed in yet. Finish within 5 minutes.').waitFor();
+  await page.getByText('The first step is done. You are not signed in yet. Finish within 5 minutes.').waitFor();
   expect(await cookies(page)).toEqual([]);
   const other = await openIn(page.context());
   await other.getByRole('form', { name: 'Sign in', exact: true }).waitFor();

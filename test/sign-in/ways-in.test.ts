@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSocialModule } from '../../src/features/social/index.js';
 import { magicLinkModule } from '../../src/features/magic-link/index.js';
+import { createSocialModule } from '../../src/features/social/index.js';
 import { startTestProvider } from '../../src/features/social/testing/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
 import type { AuthModule } from '../../src/module.js';

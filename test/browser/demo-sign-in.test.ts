@@ -1,0 +1,300 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { totpCode } from '../../src/features/totp/totp-testing.js';
+import { freePort } from '../../src/testing/free-port.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { launchChromium } from './chromium.js';
+import { LOOK, WELL } from './demo-look.js';
+import { type DemoProcess, startDemo } from './demo-process.js';
+
+const PASSWORD = 'a sentence that is long enough';
+const PROVIDER = 'the local provider';
+const SIGN_IN = `Sign in with ${PROVIDER}`;
+
+let directory: string;
+let database: TestDatabase;
+let browser: Browser;
+let demo: DemoProcess;
+const running: DemoProcess[] = [];
+
+async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> {
+  const own = { DATABASE_URL: database.url, DEMO_DATA: directory, DEMO_STAFF_PASSWORD: PASSWORD };
+  const started = await startDemo(directory, { ...own, PORT: String(await freePort()), ...env });
+  running.push(started);
+  return started;
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-sign-in-'));
+  database = await createTestDatabase();
+  browser = await launchChromium('demo.test', 1);
+  demo = await demoWith();
+});
+afterAll(async () => {
+  await browser.close();
+  await Promise.all(running.splice(0).map((each) => each.stop()));
+  await database.drop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** What a page must not do: errors on its console. */
+let faults: string[];
+let contexts: BrowserContext[];
+beforeEach(() => {
+  faults = [];
+  contexts = [];
+});
+afterEach(async () => {
+  for (const context of contexts) await context.close();
+  expect(faults).toEqual([]);
+});
+
+async function visit({ url } = demo, context?: BrowserContext): Promise<Page> {
+  const own = context ?? (await browser.newContext());
+  if (!context) contexts.push(own);
+  const page = await own.newPage();
+  page.on('console', (message) => {
+    const isRefusal = /status of (400|401|403|409)/.test(message.text());
+    if (message.type() !== 'log' && !isRefusal) faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  await page.goto(url);
+  return page;
+}
+
+let accounts = 0;
+const newAddress = () => `sign-in${++accounts}@example.com`;
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const signedIn = (page: Page, email: string) => page.getByText(`Signed in as ${email}`).waitFor();
+const proved = (page: Page, amr: string) => page.locator('#proof-amr').getByText(amr, { exact: true }).waitFor();
+const says = (page: Page, text: string) => page.locator('#account-outcome').filter({ hasText: text }).waitFor();
+
+/** Says at the provider who the visitor is. */
+async function beAt(page: Page, email: string, name = 'Ada Lovelace'): Promise<void> {
+  await page.getByRole('heading', { name: PROVIDER }).waitFor();
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('E-mail address').fill(email);
+  await button(page, 'Continue').click();
+}
+
+async function signUp(page: Page, email: string): Promise<void> {
+  const form = page.getByRole('form', { name: 'Sign up', exact: true });
+  await form.getByLabel('E-mail').fill(email);
+  await form.getByLabel('Password').fill(PASSWORD);
+  await form.getByRole('button').click();
+  await signedIn(page, email);
+}
+
+/** The cookies of the demo, without their values. */
+async function cookies(page: Page, { url } = demo) {
+  const all = await page.context().cookies(`${url}/auth/x`);
+  return all.map(({ value: _, expires: __, domain: ___, ...attributes }) => attributes);
+}
+const LAX = { httpOnly: true, secure: false, sameSite: 'Lax' };
+const BROWSER_COOKIE = { name: 'social_browser', path: '/auth', ...LAX };
+const REFRESH_COOKIE = { name: 'refresh_token', path: '/', ...LAX };
+
+/** Sets an authenticator app up. @returns its secret */
+async function setUpFactor(page: Page): Promise<string> {
+  await button(page, 'Set up an authenticator app').click();
+  const secret = (await page.locator('.secret').innerText()).replaceAll(' ', '');
+  await page.getByLabel('The code that the app shows').fill(totpCode(secret, Date.now() - 30_000));
+  await button(page, 'Confirm the app').click();
+  await page.locator('#recovery-code-list li').last().waitFor();
+  return secret;
+}
+
+async function answerChallenge(page: Page, secret: string): Promise<void> {
+  await page.getByText('The first step is done. You are not signed in yet.').waitFor();
+  const form = page.getByRole('form', { name: 'Second step' });
+  await form.getByLabel('Code of your authenticator app').fill(totpCode(secret));
+  await form.locator('[type=submit]').click();
+}
+
+/** The latest mail with a code to an address that the demo has printed. */
+async function mailTo(email: string, count = 1): Promise<{ link: string; code: string }> {
+  const mails = () =>
+    demo
+      .output()
+      .split(/─{72}\n/)
+      .filter((mail) => mail.includes(`To: ${email}\n`) && /mail: \d/.test(mail));
+  await expect.poll(() => mails().length).toBeGreaterThanOrEqual(count);
+  const mail = mails().at(-1) ?? '';
+  const [link = ''] = /http\S+\/magic-link\/[\w-]+/.exec(mail) ?? [];
+  const [, code = ''] = /mail: ([\d ]+)/.exec(mail) ?? [];
+  return { link, code: code.replaceAll(' ', '') };
+}
+
+test('a visitor signs in with the local provider, and the next time with one press and the same account', async () => {
+  const email = newAddress();
+  const page = await visit();
+  await button(page, SIGN_IN).click();
+  await page.waitForURL((url) => url.origin !== demo.url);
+  expect(await cookies(page)).toEqual([BROWSER_COOKIE]);
+  await beAt(page, email);
+  await signedIn(page, email);
+  await page.getByText('address confirmed').waitFor();
+  await proved(page, 'fed');
+  expect(page.url()).toBe(`${demo.url}/`);
+  expect((await cookies(page)).sort((a, b) => a.name.localeCompare(b.name))).toEqual([REFRESH_COOKIE, BROWSER_COOKIE]);
+  await page.locator('#connected-list').getByText(`${PROVIDER}: ${email}`).waitFor();
+
+  await page.reload();
+  await signedIn(page, email);
+  await button(page, 'Sign out').click();
+  await button(page, SIGN_IN).click();
+  await beAt(page, email, 'Another name');
+  await signedIn(page, email);
+  const { rows } = await database.pool.query('select first_name from demo_user where email = $1', [email]);
+  expect(rows).toEqual([{ first_name: 'Ada' }]);
+});
+
+test('a visitor who cancels, or whose address is not verified, sees why, and the address bar is clean', async () => {
+  const page = await visit();
+  await button(page, SIGN_IN).click();
+  await button(page, 'Cancel').click();
+  await says(page, 'The provider did not confirm who you are, or you have cancelled. provider_refused');
+  expect(page.url()).toBe(`${demo.url}/`);
+  await button(page, SIGN_IN).click();
+  await page.getByLabel('The provider has verified the address').uncheck();
+  await beAt(page, newAddress());
+  await says(page, 'provider_email_not_verified');
+  expect([page.url(), await cookies(page)]).toEqual([`${demo.url}/`, [BROWSER_COOKIE]]);
+  await page.reload();
+  await page.getByRole('form', { name: 'Sign in', exact: true }).waitFor();
+  expect(await page.locator('#account-outcome').innerText()).toBe('');
+});
+
+test('a second factor is asked for after the provider, and the challenge is in no address', async () => {
+  const email = newAddress();
+  const page = await visit();
+  await button(page, SIGN_IN).click();
+  await beAt(page, email);
+  await signedIn(page, email);
+  const secret = await setUpFactor(page);
+  await button(page, 'Sign out').click();
+  await button(page, SIGN_IN).click();
+  await beAt(page, email);
+  await page.getByText('The first step is done.').waitFor();
+  expect([page.url(), await cookies(page)]).toEqual([`${demo.url}/`, [BROWSER_COOKIE]]);
+  await answerChallenge(page, secret);
+  await signedIn(page, email);
+  await proved(page, 'fed, otp, mfa');
+});
+
+test('a user with a password connects the local provider, signs in with it, and disconnects it', async () => {
+  const email = newAddress();
+  const page = await visit();
+  await signUp(page, email);
+  await button(page, `Connect ${PROVIDER}`).click();
+  await beAt(page, `other-${email}`);
+  await signedIn(page, email);
+  await page.locator('#connected-list').getByText(`${PROVIDER}: other-${email}`).waitFor();
+  expect(page.url()).toBe(`${demo.url}/`);
+  await button(page, 'Sign out').click();
+  await button(page, SIGN_IN).click();
+  await beAt(page, `other-${email}`);
+  await signedIn(page, email);
+  await button(page, `Disconnect ${PROVIDER}`).click();
+  await says(page, `You cannot sign in with ${PROVIDER} any more.`);
+  await button(page, `Connect ${PROVIDER}`).waitFor();
+});
+
+test('a visitor signs in by mail, with the code on the same page or with the link in another browser', async () => {
+  const email = newAddress();
+  const page = await visit();
+  const form = page.getByRole('form', { name: 'Sign in by mail' });
+  await form.getByLabel('E-mail').fill(email);
+  await form.getByRole('button').click();
+  await says(page, 'A mail with a link and a code is on its way');
+  const first = await mailTo(email);
+  const code = page.getByLabel('Code of the mail');
+  await code.fill(first.code === '000000' ? '111111' : '000000');
+  await button(page, 'Sign in with the code').click();
+  await page.getByText('code_not_valid').waitFor();
+  await code.fill(`${first.code.slice(0, 3)} ${first.code.slice(3)}`);
+  await button(page, 'Sign in with the code').click();
+  await signedIn(page, email);
+  await proved(page, 'mail');
+
+  await button(page, 'Sign out').click();
+  await form.getByLabel('E-mail').fill(email);
+  await form.getByRole('button').click();
+  const second = await mailTo(email, 2);
+  for (let prefetch = 0; prefetch < 3; prefetch++) expect((await fetch(second.link)).status).toBe(200); // a scanner
+  const other = await visit({ ...demo, url: second.link });
+  await other.getByRole('button').click();
+  await signedIn(other, email);
+  await proved(other, 'mail');
+});
+
+test('a second factor is asked for after the code of a mail', async () => {
+  const email = newAddress();
+  const page = await visit();
+  await button(page, SIGN_IN).click();
+  await beAt(page, email);
+  await signedIn(page, email);
+  const secret = await setUpFactor(page);
+  await button(page, 'Sign out').click();
+  const form = page.getByRole('form', { name: 'Sign in by mail' });
+  await form.getByLabel('E-mail').fill(email);
+  await form.getByRole('button').click();
+  await says(page, 'A mail with a link and a code is on its way');
+  await page.getByLabel('Code of the mail').fill((await mailTo(email)).code);
+  await button(page, 'Sign in with the code').click();
+  await answerChallenge(page, secret);
+  await signedIn(page, email);
+  await proved(page, 'mail, otp, mfa');
+});
+
+test('a link of somebody else with a code does not sign in, and its answer of the provider neither', async () => {
+  const attacker = await visit();
+  await button(attacker, SIGN_IN).click();
+  await attacker.getByRole('heading', { name: PROVIDER }).waitFor();
+  let callback = '';
+  await attacker.route('**/callback?**', (route) => {
+    callback = route.request().url();
+    return route.abort();
+  });
+  await attacker.getByLabel('E-mail address').fill(newAddress());
+  await button(attacker, 'Continue').click();
+  await expect.poll(() => callback).not.toBe('');
+  const victim = await visit();
+  await victim.goto(callback).catch(() => undefined);
+  await victim.getByRole('heading', { name: 'This sign-in cannot be completed' }).waitFor();
+  await victim.goto(`${demo.url}/#code=${'a'.repeat(43)}`);
+  await victim.getByRole('form', { name: 'Sign in', exact: true }).waitFor();
+  expect(await cookies(victim)).toEqual([]);
+  faults.splice(0);
+});
+
+test('if tokens travel in bodies, the code of the fragment signs in, and leaves the address bar', async () => {
+  const bodies = await demoWith({ JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
+  const email = newAddress();
+  const page = await visit(bodies);
+  await button(page, SIGN_IN).click();
+  await beAt(page, email);
+  await signedIn(page, email);
+  await proved(page, 'fed');
+  expect([page.url(), await cookies(page, bodies)]).toEqual([`${bodies.url}/`, [BROWSER_COOKIE]]);
+});
+
+test.each(['light', 'dark'] as const)('the new forms look right on the narrowest phone (%s)', async (colorScheme) => {
+  const context = await browser.newContext({
+    viewport: { width: 320, height: 800 },
+    colorScheme,
+    reducedMotion: 'reduce',
+  });
+  contexts.push(context);
+  const page = await visit(demo, context);
+  await button(page, SIGN_IN).waitFor();
+  expect(await page.evaluate(LOOK)).toEqual(WELL(colorScheme));
+  const form = page.getByRole('form', { name: 'Sign in by mail' });
+  await form.getByLabel('E-mail').fill(newAddress());
+  await form.getByRole('button').click();
+  await page.getByLabel('Code of the mail').waitFor();
+  expect(await page.evaluate(LOOK)).toEqual(WELL(colorScheme));
+});
