@@ -59,7 +59,8 @@ describe('the client of the manual', async () => {
 });
 
 describe('the table of methods', () => {
-  const rows = [...page.matchAll(/^\| `([\w.]+)\(([^`]*)\)` \| (.*?) \|/gm)].map(([, name = '', , request = '']) => ({
+  const [table = ''] = page.split('\n## Tokens in bodies');
+  const rows = [...table.matchAll(/^\| `([\w.]+)\(([^`]*)\)` \| (.*?) \|/gm)].map(([, name = '', , request = '']) => ({
     name,
     requests: [...request.matchAll(/`([A-Z]+ [^`]*)`/g)].map(([, each]) => each),
   }));
