@@ -3,15 +3,15 @@ import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js
 import { SessionSettings } from './session-settings.js';
 import { Duration, Flag, matches, must, optional, Page, parseNumbers, Text } from './setting-rules.js';
 
-/** Whether users must confirm their e-mail address: before the first session, later, or not at all. */
+/** When users must confirm their e-mail address: never, for routes that require it, or before the first session. */
 export type EmailVerificationMode = 'none' | 'optional' | 'mandatory';
 
 /** The settings of registration, confirmation, password reset, invitations and mail. Part of `Settings`. */
 export abstract class AccountSettings extends SessionSettings {
   /**
    * `mandatory`: no session until the address is confirmed. `optional`: users can sign in at once, and routes can
-   * require a confirmed address with `EmailVerified`. `none`: an address counts as confirmed from sign-up on, and no
-   * confirmation mail is sent.
+   * require a confirmed address with `EmailVerified`. `none`: an address counts as confirmed from sign-up on, and
+   * sign-up sends no mail.
    */
   @must('must be none, optional or mandatory', (value) => matches(value, /^(none|optional|mandatory)$/))
   @must(
@@ -99,7 +99,7 @@ export abstract class AccountSettings extends SessionSettings {
   @must('must have no query and no fragment: the library appends paths to it', (value) => !matches(value, /[?#]/))
   readonly publicUrl?: string = undefined;
 
-  /** The SMTP server, as an `smtp://` or `smtps://` URL with user and password. Default: none. */
+  /** The SMTP server, as an `smtp://` or `smtps://` URL, which can contain user and password. Default: no server. */
   @must(
     'must be a URL such as smtps://user:password@mail.example.com',
     optional((value) => matches(value, /^smtps?:\/\/[^\s]+$/) && URL.canParse(String(value))),
@@ -125,7 +125,10 @@ export abstract class AccountSettings extends SessionSettings {
   )
   readonly registrationRateLimit: readonly RateLimit[] = [{ count: 20, seconds: 3600, scope: 'ip' }];
 
-  /** Limits of mails for each mailbox (`account`) and for each client address (`ip`). An empty list: no limit. */
+  /**
+   * Limits of mails for each mailbox (`account`), for each client address (`ip`), or for both together (`account+ip`).
+   * An empty list: no limit.
+   */
   @Transform(({ value }) => parseRateLimits(value))
   @must('must be off or limits such as 5/1h/account,50/1h/ip', isListOfLimits)
   readonly mailRateLimit: readonly RateLimit[] = [

@@ -20,9 +20,9 @@ interface Source {
 }
 
 /**
- * Reads each key file once, and checks all keys.
+ * Reads each key file once, and checks the keys that sign and verify tokens.
  *
- * @returns the settings, with the content of each file in place of its name, and all faults by property
+ * @returns the settings, with the content of each file in place of its name, and the faults of these keys by property
  */
 export function resolveKeys<T extends GivenKeys>(given: T): { settings: T; faults: readonly SettingFault[] } {
   const faults: SettingFault[] = [];
@@ -87,7 +87,7 @@ function readText(path: string, setting: string): string {
   }
 }
 
-/** Moves the content of a file to the setting without `File`. */
+/** The content of a file as the value of the setting without `File` in its name, such as `privateKey`. */
 function fromFile(source: Source | undefined): GivenKeys {
   if (!source?.setting.endsWith('File') || typeof source.text !== 'string') return {};
   return { [source.setting.slice(0, -'File'.length)]: source.text, [source.setting]: undefined };

@@ -24,7 +24,7 @@ export abstract class KeySettings {
   @Text()
   readonly verifyingKeys?: string = undefined;
 
-  /** Path of a file with these keys. The resolved settings have its content in `verifyingKeys`. */
+  /** Path of a file with additional verification keys. The resolved settings have its content in `verifyingKeys`. */
   @Text()
   readonly verifyingKeysFile?: string = undefined;
 

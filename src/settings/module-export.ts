@@ -4,35 +4,36 @@ import { pathToFileURL } from 'node:url';
 
 /**
  * Loads the export that `module#Export` names. The module is a path (absolute, or relative to a directory and beginning
- * with a dot) or an installed package.
+ * with a dot) or an installed package that `require` can resolve.
  *
- * @param fault makes the error from a message such as `names the module …`
- * @throws the error that `fault` makes
+ * @param toError makes the error from a message such as `names the module …`
+ * @throws the error that `toError` makes
  */
 export async function loadExport(
   reference: string,
   directory: string,
-  fault: (message: string) => Error,
+  toError: (message: string) => Error,
 ): Promise<{ readonly name: string; readonly value: unknown }> {
   const [specifier = '', name = ''] = reference.split(/#(?=[^#]*$)/);
-  const url = urlOf(specifier, directory);
-  if (!url) throw fault(`names the module ${specifier}, which is not installed`);
-  const found: Record<string, unknown> = await import(url).catch((error: unknown) => {
+  const path = resolvePath(specifier, directory, toError);
+  const exports: Record<string, unknown> = await import(pathToFileURL(path).href).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : 'it throws a value that is not an Error';
-    throw fault(`names the module ${specifier}, which cannot be loaded: ${reason}`);
+    throw toError(`names the module ${specifier}, which cannot be loaded: ${reason}`);
   });
-  if (!(name in found)) {
-    const exported = Object.keys(found).join(', ') || 'nothing';
-    throw fault(`names ${name}, but ${specifier} exports ${exported}`);
+  if (!(name in exports)) {
+    const exported = Object.keys(exports).join(', ') || 'nothing';
+    throw toError(`names ${name || 'no export'}, but ${specifier} exports ${exported}`);
   }
-  return { name, value: found[name] };
+  return { name, value: exports[name] };
 }
 
-function urlOf(specifier: string, directory: string): string | undefined {
-  if (specifier.startsWith('.') || isAbsolute(specifier)) return pathToFileURL(resolve(directory, specifier)).href;
+function resolvePath(specifier: string, directory: string, toError: (message: string) => Error): string {
+  if (specifier.startsWith('.') || isAbsolute(specifier)) return resolve(directory, specifier);
   try {
-    return pathToFileURL(createRequire(join(directory, 'package.json')).resolve(specifier)).href;
-  } catch {
-    return undefined;
+    return createRequire(join(directory, 'package.json')).resolve(specifier);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'MODULE_NOT_FOUND' ? 'is not installed or has no such file' : `cannot be resolved: ${code}`;
+    throw toError(`names the module ${specifier}, which ${reason}`);
   }
 }

@@ -1,14 +1,15 @@
 import { closestMatch } from 'leven';
 
-/** Maximum number of characters in which an unknown name may differ from the known name that is suggested. */
-const MAX_DIFFERENCES = 6;
+/** Maximum number of edits (inserted, deleted or replaced characters) between an unknown name and a suggested one. */
+const MAX_EDITS = 6;
 
 /**
- * The end of an error message about an unknown name: the most similar known name. Empty if no name is similar.
+ * The end of an error message about an unknown name: it suggests the known name that needs the fewest edits. Empty if
+ * every known name needs too many.
  *
  * @param nameOf converts a known name to the form in which the message shows it
  */
 export function suggestionFor(name: string, known: readonly string[], nameOf = (each: string) => each): string {
-  const nearest = closestMatch(name, known, { maxDistance: MAX_DIFFERENCES });
+  const nearest = closestMatch(name, known, { maxDistance: MAX_EDITS });
   return nearest === undefined ? '' : `; the nearest name is ${nameOf(nearest)}`;
 }

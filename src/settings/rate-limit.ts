@@ -13,7 +13,8 @@ export interface RateLimit {
 const SCOPES: readonly RateLimitScope[] = ['account', 'ip', 'account+ip'];
 
 /**
- * Parses `10/15m/account+ip,100/1h/account`, or `off`. Returns any other value unchanged: the validation refuses it.
+ * Parses a text such as `10/15m/account+ip,100/1h/account`, or `off`. Returns any other value unchanged; the validation
+ * accepts only a list of limits.
  */
 export function parseRateLimits(value: unknown): unknown {
   if (typeof value !== 'string') return value;

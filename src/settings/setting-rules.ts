@@ -34,7 +34,7 @@ export const optional =
   (value, settings) =>
     value === undefined || test(value, settings);
 /** A text setting: not blank if it is set. */
-export const Text = () => must('must not be empty', optional(isText));
+export const Text = () => must('must be a text that is not empty', optional(isText));
 
 const parseFlag = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
 /** A boolean setting. Accepts `true` and `false` as text. */
@@ -91,7 +91,7 @@ export const parseJson = (value: unknown) => {
   }
 };
 
-/** Origins of native apps and browser extensions. Pages of other schemes have the origin `null`. */
+/** Origins with the schemes of native apps and browser extensions. Pages of `file:` have the origin `null`. */
 const APP_ORIGIN = /^(capacitor|ionic|tauri|app|chrome-extension|moz-extension|safari-web-extension):\/\/[\w.:-]+$/;
 
 /** Whether a value is an origin as browsers send it: of a web page, or of an app such as `capacitor://localhost`. */

@@ -1,14 +1,17 @@
 import { JwtAllauthError } from '../error.js';
 import { ERRORS } from '../error-table.js';
 
-/** Why the value of a setting is unusable. The message shows the value only where that is a path of REFRESH_TOKEN. */
+/** Why the value of a setting is unusable. The message never shows the value of a secret setting. */
 export interface SettingFault {
-  /** The environment variable; the property if the settings came as an object. */
+  /**
+   * The environment variable; the property if the settings came as an object. Faults that only the class of
+   * REFRESH_TOKEN or the user entity shows always have the variable.
+   */
   readonly setting: string;
   readonly message: string;
 }
 
-/** The settings are unusable. Thrown at start-up, with all faults. */
+/** The settings are unusable. Thrown at start-up, with the faults that were found. */
 export class SettingsError extends JwtAllauthError {
   constructor(readonly faults: readonly SettingFault[]) {
     const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);

@@ -14,7 +14,7 @@ export function variableOf(property: string): string {
  * faults; the library never replaces them by defaults. NODE_ENV `development` and `test` allow insecure cookies. Any
  * other value, or none, means production.
  *
- * @param env usually `process.env`, which the library itself never reads
+ * @param env usually `process.env`. Only the library's command line reads its settings from there by itself
  * @param modules the app's modules, for the variables of their settings
  * @throws SettingsError with all faults, by variable name
  */
@@ -41,7 +41,7 @@ export function settingsFromEnv(
   return resolveWith(faults, input, modules);
 }
 
-/** Resolves the settings. Reports the earlier faults together with the new ones. */
+/** Resolves the settings. Reports the earlier faults, and the new ones of other settings. */
 function resolveWith(
   faults: readonly SettingFault[],
   input: SettingsInput,
@@ -52,8 +52,8 @@ function resolveWith(
     if (faults.length === 0) return settings;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    const empty = faults.map(({ setting }) => setting);
-    throw new SettingsError([...faults, ...error.faults.filter(({ setting }) => !empty.includes(setting))]);
+    const reported = faults.map(({ setting }) => setting);
+    throw new SettingsError([...faults, ...error.faults.filter(({ setting }) => !reported.includes(setting))]);
   }
   throw new SettingsError(faults);
 }

@@ -23,7 +23,7 @@ import { type SettingFault, SettingsError } from './settings-error.js';
 
 /**
  * All settings of the library, with their defaults. `docs/settings.md` describes each. Durations are whole seconds
- * here; an app and the environment may also write them as text such as `15m`.
+ * here. The environment has them as text such as `15m`; an app can give either form.
  */
 export class Settings extends AccountSettings {
   /** True on a developer's machine and in tests: allows insecure cookies and http. False: production. */
@@ -59,7 +59,10 @@ export class Settings extends AccountSettings {
   @must('must be at most 64, so that people can choose a password', (value) => !((value as number) > 64))
   readonly passwordMinLength: number = 8;
 
-  /** Whether events are also stored in the table `auth_audit_event`, in the same transaction as the change. */
+  /**
+   * Whether events are also stored in the table `auth_audit_event`, in the same transaction as the change. Events that
+   * strangers can cause without limit are not stored.
+   */
   @Flag()
   readonly auditLog: boolean = false;
 
@@ -128,7 +131,10 @@ export type SettingsInput = {
     | (NonNullable<Settings[K]> extends string ? never : string);
 } & Partial<ModuleSettings>;
 
-/** Shows the received value if it is a path, which is not secret. In a `.env` file an unquoted `#` starts a comment. */
+/**
+ * Shows the received value if it has only characters of a path, because a path is not secret. In a `.env` file an
+ * unquoted `#` starts a comment.
+ */
 function tokenClassFault(value: unknown): string {
   const received = matches(value, /^[\w.:@/\\-]+$/)
     ? `, but is ${JSON.stringify(value)}; in a .env file a # needs quotes`
@@ -168,11 +174,11 @@ export function resolveSettings(
   return settings;
 }
 
-/** The settings of one module, as an instance of its settings class. */
+/** The settings of one module, as an instance of its settings class. An empty object if it has no such class. */
 export function settingsOf<S extends object>(module: { readonly settings?: new () => S }, settings: Settings): S {
-  const found = module.settings ? new module.settings() : ({} as S);
-  for (const name of Object.keys(found) as (keyof S)[]) found[name] = (settings as unknown as S)[name];
-  return found;
+  const own = module.settings ? new module.settings() : ({} as S);
+  for (const name of Object.keys(own) as (keyof S)[]) own[name] = (settings as unknown as S)[name];
+  return own;
 }
 
 /** The names of all settings: the library's and those of modules. */

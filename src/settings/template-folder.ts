@@ -10,7 +10,7 @@ export class TemplateFolder {
   constructor(private readonly settings: Pick<Settings, 'templatesDir'>) {
     const { templatesDir: path } = settings;
     if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-    throw this.#fault('is not a readable folder');
+    throw this.#fault('is not a folder');
   }
 
   /**

@@ -71,8 +71,9 @@ describe('REFRESH_TOKEN', () => {
   test.each<[specifier: string, found: RegExp]>([
     ['./nowhere.js#Own', /names the module \.\/nowhere\.js, which cannot be loaded/],
     ['@app/nowhere#Own', /names the module @app\/nowhere, which is not installed/],
-    ['@app/tokens/deep.js#Own', /names the module @app\/tokens\/deep\.js/],
+    ['@app/tokens/deep.js#Own', /names the module @app\/tokens\/deep\.js, which cannot be resolved: ERR_PACKAGE_PATH/],
     ['./good.js#Nobody', /names Nobody, but \.\/good\.js exports .*Own/],
+    ['./good.js', /names no export, but \.\/good\.js exports .*Own/],
     ['./empty.js#Own', /names Own, but \.\/empty\.js exports nothing/],
     ['./good.js#constructor', /names constructor, but \.\/good\.js exports/],
     ['./wrong.js#Other', /names Other, which is a function and not a class that extends RefreshToken/],

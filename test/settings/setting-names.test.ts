@@ -73,7 +73,7 @@ describe('a fault uses the name of the variable or of the property, as it was gi
       [
         'a folder',
         () => ({ JWT_ALLAUTH_TEMPLATES_DIR: '/nowhere' }),
-        /^ {2}JWT_ALLAUTH_TEMPLATES_DIR is not a readable folder/m,
+        /^ {2}JWT_ALLAUTH_TEMPLATES_DIR is not a folder/m,
       ],
       [
         'a template',
@@ -94,7 +94,7 @@ describe('a fault uses the name of the variable or of the property, as it was gi
     test('but a value that the app has replaced has the name of its property', async () => {
       const settings = { ...fromEnv({}), publicUrl: 'http://x.example', issuer: '' };
       await expect(create(settings)).rejects.toThrow(
-        /^ {2}issuer must not be empty[\s\S]*^ {2}publicUrl must be https in production/m,
+        /^ {2}issuer must be a text that is not empty[\s\S]*^ {2}publicUrl must be https in production/m,
       );
       const withUrl = { ...fromEnv({}), publicUrl: 'https://x.example' };
       await expect(create(withUrl)).rejects.toThrow(/^ {2}JWT_ALLAUTH_SMTP_URL is required .* if publicUrl is set/m);
