@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** The digits of Crockford's base32, without letters that look like other characters: I, L, O and U. */
+/** The digits of Crockford's base32: without I, L and O, which look like digits, and without U. */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** Makes a random code for people: 5 bits for each character of Crockford's base32. */
@@ -14,7 +14,10 @@ export function formatCode(code: string): string {
   return `${code.slice(0, half)}-${code.slice(half)}`;
 }
 
-/** A code as a person typed it, in the form of `createCode`: in any case, with or without dashes and spaces. */
+/**
+ * Converts a code that a person typed to the form of `createCode`: upper case, without dashes and spaces, and with
+ * digits for I, L and O. Ignores all characters after the 32nd.
+ */
 export function normalizeCode(typed: string): string {
   const plain = typed.slice(0, 32).replace(/[\s-]/g, '').toUpperCase();
   return plain.replace(/[IL]/g, '1').replace(/O/g, '0');

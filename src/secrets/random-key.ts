@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** 32 random bytes in base64url. */
+/** The form of 32 bytes in base64url. */
 const KEY_PATTERN = /^[\w-]{43}$/;
 
 /** Makes a key for a mailed link or a challenge: 256 random bits, in base64url. */
@@ -8,7 +8,7 @@ export function createRandomKey(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Whether a text has the form of such a key. */
+/** Whether a text has the form of a key from `createRandomKey`. */
 export function isRandomKey(text: string): boolean {
   return KEY_PATTERN.test(text);
 }

@@ -1,7 +1,10 @@
-/** Why decryption failed: this server has no key with that id, or the sealed text was changed. */
+/**
+ * Why decryption failed: this server has no key with the id in the sealed text, or the text was changed or is bound to
+ * another value.
+ */
 export type UnsealErrorCode = 'sealed_with_unknown_key' | 'sealed_text_damaged';
 
-/** A sealed text cannot be decrypted. With an unknown key, another server or a later setting may still decrypt it. */
+/** A sealed text cannot be decrypted. If the key is unknown, another server or a later setting may still decrypt it. */
 export class UnsealError extends Error {
   override readonly name = 'UnsealError';
 
