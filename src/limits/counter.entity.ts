@@ -4,8 +4,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const COUNTER_ENTITY = 'AuthCounter';
 
 /**
- * Counters for the limits of logins, mails, keys and sign-ups. A key is a keyed hash of what is counted, so that the
- * table contains no addresses.
+ * Counters for the limits of logins, mails, mailed links and sign-ups, and marks (`Counters`). The key of a row is a
+ * keyed hash of what the row is about, so that the table contains no addresses.
  */
 export function createCounterEntity(): EntitySchema {
   return defineEntity({
@@ -14,7 +14,7 @@ export function createCounterEntity(): EntitySchema {
     properties: {
       key: p.string().length(43).primary(),
       count: p.integer(),
-      /** When the count is reset to zero. */
+      /** When counting starts again, or until when a mark is set. */
       resetsAt: p.datetime(3),
     },
   });

@@ -41,10 +41,10 @@ interface CounterRow {
 }
 
 /**
- * The counters of all rate limits, in PostgreSQL, shared by all servers. Each operation is one statement, so that
- * parallel events are all counted. Keys are keyed hashes: the table does not reveal what a row is about.
+ * The counters of all rate limits, in PostgreSQL, shared by all servers. Each operation counts in one statement, so
+ * that parallel events are all counted. Keys are keyed hashes: the table does not reveal what a row is about.
  *
- * A row with the count 0 is a mark: a flag that is set until `resetsAt`, such as "this network is known".
+ * A row can also be a mark: a flag that is set until `resetsAt`, such as "this network is known". Its count stays 0.
  */
 export class Counters {
   readonly #sql: ReturnType<typeof counterStatements>;
@@ -83,7 +83,7 @@ export class Counters {
     return { counted: [], isMarked, retryAfter: Math.max(1, ...reached.map(({ wait }) => Math.ceil(wait))) };
   }
 
-  /** Subtracts an attempt that was not a failure. */
+  /** Subtracts one attempt from each of these counters. */
   async release(keys: readonly string[]): Promise<void> {
     if (keys.length > 0) await this.kernel.database.query(this.#sql.release, [keys]);
   }

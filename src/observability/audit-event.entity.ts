@@ -3,7 +3,10 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 /** Name of the entity of the audit log. */
 export const AUDIT_EVENT_ENTITY = 'AuthAuditEvent';
 
-/** The audit log (AUDIT_LOG): one row for each event. A row stays when its user and its session are deleted. */
+/**
+ * The audit log (AUDIT_LOG): one row for each event that `Journal.record` gets. A row stays when its user and its session
+ * are deleted.
+ */
 export function createAuditEventEntity(): EntitySchema {
   return defineEntity({
     name: AUDIT_EVENT_ENTITY,

@@ -5,11 +5,11 @@ import type { Logger } from './logger.js';
  * Why a session was ended:
  *
  * - `logout`, `logout-all`: the user signed out, of this session or of all;
- * - `revoked`, `revoke-others`: the user ended it from another session;
+ * - `revoked`, `revoke-others`: the user ended this session, or all except the current one;
  * - `superseded`: the same browser signed in or signed up again;
  * - `replay`: a used refresh token was presented again, a sign of theft;
- * - `password-change`, `deactivation`, `deletion`: the user's password was changed, or the user was deactivated or
- *   deleted;
+ * - `password-change`: the user's password was changed, reset or removed;
+ * - `deactivation`, `deletion`: the user was deactivated or deleted;
  * - `factor-change`: a second factor of the user was set up, or an operator removed it;
  * - `session-cap`: the user had more sessions than MAX_SESSIONS_PER_USER allows;
  * - `session-lifetime`: the session reached SESSION_LIFETIME;

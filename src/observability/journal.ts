@@ -8,7 +8,7 @@ import { AUDIT_EVENT_ENTITY } from './audit-event.entity.js';
 import type { AuthEvents, NewEvent } from './auth-events.js';
 
 /**
- * Emits events. With AUDIT_LOG it also stores them, in the transaction of the change that they describe: both are
+ * Emits events. With AUDIT_LOG `record` also stores them, in the transaction of the change that they describe: both are
  * committed, or neither.
  */
 export class Journal {
@@ -45,14 +45,14 @@ export class Journal {
     return this.isAuditing ? this.kernel.database.transaction(work) : work(em ?? this.kernel.database.fork());
   }
 
-  /** Stores events in the transaction of `em` (AUDIT_LOG), and emits them after the commit. */
+  /** Stores events in the transaction of `em` (AUDIT_LOG), and emits them after the commit (`Database.afterCommit`). */
   async record(events: readonly NewEvent[], em?: EntityManager): Promise<void> {
     const at = new Date(this.kernel.clock.now());
     if (this.isAuditing && events.length > 0) await this.kernel.database.query(this.#insert, columnsOf(events, at), em);
     this.#emit(events, at, em);
   }
 
-  /** Emits events without storing them: for events that strangers can cause without limit, and so fill a table. */
+  /** Emits events without storing them: for events with which strangers could fill the table. */
   emit(...events: readonly NewEvent[]): void {
     this.#emit(events, new Date(this.kernel.clock.now()));
   }

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
 
-/** Within this time, a subject causes one warning. */
+/** Within this time, a subject causes at most one warning. */
 const WINDOW_MS = 60_000;
 
-/** Maximum number of subjects in this time. */
+/** Maximum number of subjects that cause a warning in this time. */
 const MAX_SUBJECTS = 20;
 
 /** Limits warnings that strangers can cause, so that they cannot fill the log: one a minute for each of 20 subjects. */
