@@ -57,14 +57,14 @@ export class AccessToken<Claims extends object = object> {
     }
   }
 
-  /** Whether the token is still far enough from its expiry to be sent. */
+  /** Whether the token is still so far from its expiry that it needs no renewal. */
   isFresh(now: number): boolean {
     return now < this.#renewedAt && this.isAlive(now);
   }
 
   /**
-   * Whether a server would still accept the token. If the clock was set back, the age is unknown and the token counts
-   * as expired.
+   * Whether the token has not expired yet. If the clock was set back, the age is unknown and the token counts as
+   * expired.
    */
   isAlive(now: number): boolean {
     return now < this.expiresAt && now >= this.receivedAt;

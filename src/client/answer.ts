@@ -1,26 +1,26 @@
 import type { ProblemDetails } from '../error.js';
 import { AuthError, networkError, unexpectedAnswer } from './auth-error.js';
 
-/** The problem details of this server. The members of a challenge belong to `second_factor_required`. */
+/** Problem details. The members after `ProblemDetails` belong to the challenge of `second_factor_required`. */
 interface Problem extends ProblemDetails {
   readonly challenge?: string;
   readonly methods?: readonly string[];
   readonly expires_in?: number;
 }
 
-/** The body of a successful answer. @throws the AuthError of any other answer */
+/** The body of a successful answer. @throws AuthError for any other answer, and for a body that cannot be read */
 export async function resultOf<Result>(answer: Response): Promise<Result> {
   if (!answer.ok) throw await errorOf(answer);
   if (answer.status === 204) return undefined as Result;
   return (answer.json() as Promise<Result>).catch((cause) => {
-    // An incomplete body counts as a lost answer.
+    // A body that broke off counts as no answer.
     throw cause instanceof SyntaxError ? unexpectedAnswer(answer.status) : networkError(cause);
   });
 }
 
 /**
  * Whether a 401 refuses the token, rather than a password in the request, or the age or strength of the user's proof
- * (RFC 9470). For an answer that is not from this library, the status and this header alone decide.
+ * (RFC 9470). If the answer is not from this library, only the header `WWW-Authenticate` decides.
  */
 export async function isTokenRefused(response: Response): Promise<boolean> {
   const { code } = await errorOf(response);
@@ -32,7 +32,8 @@ export async function isTokenRefused(response: Response): Promise<boolean> {
 
 /**
  * Reads the error from an answer, also in your own code: `if (!answer.ok) throw await errorOf(answer)`. If the answer
- * is not problem details with a code (RFC 9457), the error is `unexpected_answer` and contains nothing of it.
+ * is not problem details with a code (RFC 9457), the error is `unexpected_answer` and has only its status and
+ * `Retry-After`.
  */
 export async function errorOf(response: Response): Promise<AuthError> {
   const { status, headers } = response;

@@ -34,8 +34,9 @@ interface Page {
 }
 
 /**
- * The client of one server. The access token is only in the memory of this object. It is renewed when a request needs
- * it, and never by a timer, so that an open tab does not keep a session alive.
+ * The client of one server. The access token is only in memory: of this object and of those in other tabs. It is
+ * renewed when a request needs it or a page returns from the back/forward cache, and never by a timer, so that an open
+ * tab does not keep a session alive.
  *
  * Every method that sends a request rejects with an `AuthError`. A method that gets tokens rejects with a TypeError if
  * `store` does not match the server's settings.
@@ -104,7 +105,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     return () => this.#keeper.listeners.delete(listener);
   };
 
-  /** Finds out whether a user is signed in. It asks the server only if this tab does not know. */
+  /** Finds out whether a user is signed in. It asks the server if this tab does not know, or renews its token. */
   async restore(): Promise<AuthState<Claims>> {
     await this.#keeper.token();
     return this.state;
@@ -135,11 +136,12 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
 
   /**
    * `fetch` with the access token, or without one if no user is signed in. If the token is refused, the request is
-   * repeated once with a newer token of the same user. Every other answer goes to the caller; use `errorOf` for errors
-   * of this library.
+   * repeated once with a newer token of the same user. Every other answer goes to the caller, unless `stepUp` repeats
+   * the request; use `errorOf` for errors of this library.
    *
    * @throws TypeError for a request that would send the token to another origin
-   * @throws AuthError if no answer arrived (`network_error`) or another user has signed in (`user_changed`)
+   * @throws AuthError if no answer arrived (`network_error`), another user has signed in (`user_changed`), or an
+   * expired or refused token could not be renewed
    * @throws the abort reason of its signal
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
@@ -161,7 +163,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     return this.state;
   }
 
-  /** Signs out in every tab. If the server cannot be reached, it rejects and changes nothing. */
+  /** Signs out in every tab. If the request fails, it rejects, and the user stays signed in here. */
   async logout(): Promise<void> {
     await this.#keeper.tabs.next(async () => {
       await this.#transport.logout().catch((error: AuthError) => {

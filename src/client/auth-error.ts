@@ -2,9 +2,9 @@ import type { ErrorCode, FieldError } from '../error.js';
 
 /** The codes that only the client uses. */
 export type ClientErrorCode =
-  /** No answer arrived. */
+  /** No answer arrived, or it broke off. */
   | 'network_error'
-  /** The answer is not from this server, for example a proxy's error page. */
+  /** The answer does not have the form of this library, for example a proxy's error page. */
   | 'unexpected_answer'
   /** The request was not sent because another user has signed in. */
   | 'user_changed'
@@ -29,8 +29,9 @@ export class AuthError extends Error {
 
   /**
    * @param code the server's stable code (see docs/errors.md) or a `ClientErrorCode`
-   * @param status the HTTP status; 0 without an answer
-   * @param message the server's `detail`
+   * @param status the HTTP status of the answer. Without an answer 0, but 401 for `user_changed` and 400 for
+   * `cookie_not_kept`
+   * @param message the server's `detail`, or the client's own sentence for a `ClientErrorCode`
    */
   constructor(
     readonly code: ErrorCode | ClientErrorCode | (string & {}),
@@ -43,7 +44,10 @@ export class AuthError extends Error {
     Object.assign(this, details);
   }
 
-  /** Whether a retry may succeed: there was no answer, or the server is overloaded or down. */
+  /**
+   * Whether a retry may help soon: no answer arrived, the `store` failed, or the server or a proxy is overloaded or
+   * down (502 and above). False for 429: before a retry, wait `retryAfter` seconds.
+   */
   get isTemporary(): boolean {
     return !this.status || this.status >= 502;
   }
@@ -55,8 +59,8 @@ export type AuthErrorDetails = Partial<
 > & { readonly cause?: unknown };
 
 /**
- * Whether a refresh failed because the session has ended or there is no refresh token. It goes on if the app requires
- * a proof before a refresh: `reauthentication_required`, `second_factor_required`.
+ * Whether a refresh or a logout failed because the session has ended or there is no refresh token. The session goes on
+ * if the app requires a proof before a refresh: `reauthentication_required`, `second_factor_required`.
  */
 export function isSessionEnd({ code, status }: AuthError): boolean {
   return (
@@ -64,12 +68,12 @@ export function isSessionEnd({ code, status }: AuthError): boolean {
   );
 }
 
-/** The error for an answer that is not from the server. */
+/** The error for an answer that does not have the form of this library. */
 export function unexpectedAnswer(status: number, details?: AuthErrorDetails): AuthError {
-  return new AuthError('unexpected_answer', status, `The server answered ${status}.`, details);
+  return new AuthError('unexpected_answer', status, `Unexpected answer with status ${status}.`, details);
 }
 
-/** The error if no answer arrived. */
+/** The error if no answer arrived, or it broke off. */
 export function networkError(cause?: unknown): AuthError {
-  return new AuthError('network_error', 0, 'The server could not be reached.', { cause });
+  return new AuthError('network_error', 0, 'No complete answer arrived.', { cause });
 }

@@ -1,14 +1,14 @@
-/** Time within which the answer to a request arrives, in milliseconds. */
+/** Time after its start within which the answer to a request is expected, in milliseconds. */
 const ANSWER_MS = 2000;
 
 /**
  * Marks for all tabs that a request which changes the cookie is waiting for its answer. If its page is closed
- * meanwhile, the lock is released, but the answer still arrives and would overwrite a newer cookie. So the tab that
- * gets the lock next waits for it.
+ * meanwhile, the turn of that tab (`Tabs`) ends, but the answer still arrives and would overwrite a newer cookie. So
+ * the tab with the next turn waits for that answer.
  */
 export interface PendingAnswer {
-  /** Waits for the answer to a request of a page that was closed. */
-  arrived(): Promise<unknown>;
+  /** Waits until the answer to a request of a page that was closed has probably arrived. */
+  wait(): Promise<unknown>;
   /**
    * Sends a request, and keeps the mark until the answer has arrived. If the request fails, the mark stays, because
    * browsers fail requests when a page is closed.
@@ -20,7 +20,7 @@ export interface PendingAnswer {
 export function pendingAnswer(key: string): PendingAnswer {
   const startedAt = () => tryStorage(() => localStorage[key]);
   return {
-    arrived: async () => {
+    wait: async () => {
       const left = Number(startedAt()) + ANSWER_MS - Date.now();
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(left, ANSWER_MS)));
     },

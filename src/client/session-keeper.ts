@@ -8,7 +8,7 @@ import { unlessAborted } from './unless-aborted.js';
 
 /** Whether a user is signed in, as far as this tab knows. Each change creates a new object. */
 export type AuthState<Claims extends object = object> =
-  /** The client has not asked the server yet. */
+  /** The server has not answered yet. */
   | { readonly status: 'unknown' }
   | {
       readonly status: 'signed-in';
@@ -17,8 +17,8 @@ export type AuthState<Claims extends object = object> =
       readonly expiresAt: number;
     }
   /**
-   * `reason`: the server's code, for example `refresh_token_reused`; undefined if the user signed out or was never
-   * signed in.
+   * `reason`: the code, for example the server's `refresh_token_reused` or the client's `cookie_not_kept`; undefined if
+   * the user signed out or was never signed in.
    */
   | { readonly status: 'signed-out'; readonly reason: string | undefined };
 
@@ -28,7 +28,7 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
-/** The endpoints to which the refresh token is sent. Both methods reject with an AuthError. */
+/** The endpoints to which the refresh token is sent. If a method fails, it rejects with an AuthError. */
 interface TokenServer {
   refresh(): Promise<Tokens | undefined>;
   logout(): Promise<void>;
@@ -41,8 +41,8 @@ const RESEND_AFTER_MS = 5000;
 const PAUSES_MS = [500, 1500, 4000];
 
 /**
- * Time after the first attempt within which the last one must start, in milliseconds: the server's grace period, less
- * the time of a request.
+ * Time after the first attempt within which the last one must start, in milliseconds: the default of the server's
+ * grace period (REFRESH_REUSE_GRACE), less the time of a request.
  */
 const LAST_ATTEMPT_MS = 8000;
 
@@ -107,7 +107,7 @@ export class SessionKeeper<Claims extends object> {
     return token?.claims.sub === claims.sub ? token : undefined;
   }
 
-  /** Gets a new access token, from this tab or from one that is renewing already. */
+  /** Gets a new access token: by a refresh, or from another tab that is renewing it already. */
   renew(): Promise<void> {
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
@@ -138,9 +138,10 @@ export class SessionKeeper<Claims extends object> {
   }
 
   /**
-   * Refreshes, and attempts again if the answer may be lost: within its grace period the server returns the same
-   * successor. An attempt is never abandoned, because its answer changes the cookie whenever it arrives. The first
-   * answer counts, and the turn lasts until all have settled.
+   * Refreshes. It attempts again after a temporary error and after a time without an answer, because an answer may be
+   * lost: within its grace period the server returns the same successor. An attempt is never abandoned, because its
+   * answer changes the cookie whenever it arrives. The first attempt without an error counts, and the turn lasts until
+   * all have settled.
    */
   async rotate(extendTurn: ExtendTurn): Promise<void> {
     const latest = Date.now() + LAST_ATTEMPT_MS;
@@ -162,7 +163,7 @@ export class SessionKeeper<Claims extends object> {
     });
   }
 
-  /** @param before the state at the first attempt; a later answer changes nothing */
+  /** @param before the state at the first attempt; if it has changed since, the answer changes nothing */
   async #attempt(before: AuthState<Claims>, extendTurn: ExtendTurn): Promise<void> {
     const outcome = await this.#server.refresh().catch((error: AuthError) => {
       if (!isSessionEnd(error)) throw error;

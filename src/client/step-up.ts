@@ -3,7 +3,10 @@ import { reauthenticationMethods } from '../features/reauthentication/reauthenti
 import { errorOf } from './answer.js';
 import type { AuthError } from './auth-error.js';
 
-/** The codes of this library, because pages of other origins may not be allowed to read the header. */
+/**
+ * The codes that require a proof. They are needed besides the header `WWW-Authenticate`, because pages of other origins
+ * may not be allowed to read it.
+ */
 const CODES = ['reauthentication_required', 'second_factor_required'];
 
 /** What the server requires of the signed-in user: a newer or a stronger proof (RFC 9470). */
@@ -11,15 +14,16 @@ export interface RequiredProof {
   /** `reauthentication_required` or `second_factor_required`; another code only if another server answered. */
   readonly code: AuthError['code'];
   readonly message: string;
-  /** How old the proof may be, in seconds; undefined if the server does not say so. */
+  /** How old the proof may be, in seconds; undefined if the server does not say it or the page may not read it. */
   readonly maxAge: number | undefined;
 }
 
 /**
  * Asks the user for a proof, and passes it to `auth.reauthenticate`. With true, the request is repeated once; with
- * false, its caller gets the answer. If it throws, the request rejects with that error.
+ * false, its caller gets the 401. If it throws, the request rejects with that error.
  *
- * Requests that are refused meanwhile wait for the same result. So do not wait here for one that may be refused too.
+ * Requests that are refused meanwhile wait for the same result. So do not wait here for a request that may be refused
+ * too.
  */
 export type AskForProof<Client extends ClientCalls> = (
   required: RequiredProof,
@@ -37,7 +41,7 @@ export const stepUp =
     const auth = Object.assign(client, methods);
     let running: Promise<boolean> | undefined;
 
-    const isProved: ReasonToRepeat = async (answer, request, sent) => {
+    const askIfRequired: ReasonToRepeat = async (answer, request, sent) => {
       const required = await requiredBy(answer);
       // A refused proof is not a reason to ask for one.
       if (!required || request.url.endsWith('/reauthenticate')) return false;
@@ -48,7 +52,7 @@ export const stepUp =
       });
       return running;
     };
-    client.reasonsToRepeat.push(isProved);
+    client.reasonsToRepeat.push(askIfRequired);
     return methods;
   };
 

@@ -2,7 +2,7 @@ import { AuthError } from './auth-error.js';
 
 /** Where the refresh token is stored if it travels in bodies: a keychain, for example. */
 export interface TokenPlace {
-  /** Whether every tab of the browser reads the same token from this place. Only then do tabs share sessions. */
+  /** Whether every tab of the browser reads the same token from this place. If not, tabs do not share sessions. */
   readonly isShared: boolean;
   /** Returns the token that was set last. */
   get(): string | undefined | Promise<string | undefined>;

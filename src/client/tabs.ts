@@ -12,7 +12,7 @@ export type TabMessage =
 /** Extends a turn until this promise has settled too. */
 export type ExtendTurn = (pending: Promise<unknown>) => void;
 
-/** Ignores an error that is reported elsewhere. */
+/** Ignores an error: another caller gets it, or no caller waits for the result. */
 export const ignore = () => {};
 
 /**
@@ -22,8 +22,9 @@ export const ignore = () => {};
 const HOLD_MS = 5000;
 
 /**
- * The tabs of one browser, which share a refresh token and so act one at a time. Without Web Locks or BroadcastChannel
- * each tab acts alone, and the server's grace period (REFRESH_REUSE_GRACE) prevents conflicts.
+ * The tabs of one browser, which share a refresh token and so act one at a time. Without Web Locks several tabs may act
+ * at the same time, and the server's grace period (REFRESH_REUSE_GRACE) prevents conflicts. Without BroadcastChannel
+ * each tab gets its own access tokens.
  */
 export class Tabs {
   readonly #onMessage: (message: TabMessage) => void;
@@ -80,7 +81,7 @@ export class Tabs {
    * turn until its message has certainly arrived everywhere, so that no waiting tab requests another token. It ends its
    * turn at once for a tab that already has the token.
    *
-   * @param signal ends the wait, but not a running task
+   * @param signal ends the wait for a Web Lock, but not a running task
    */
   next<T>(task: (extendTurn: ExtendTurn) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#waiting++;
@@ -90,7 +91,7 @@ export class Tabs {
         this.#waiting--;
         const had = this.#getToken()?.text;
         const extensions: Promise<unknown>[] = [];
-        const result = Promise.resolve(this.#pending?.arrived()).then(() => task((each) => extensions.push(each)));
+        const result = Promise.resolve(this.#pending?.wait()).then(() => task((each) => extensions.push(each)));
         resolve(result);
         await result.then(() => this.#hold(had), ignore);
         await Promise.allSettled(extensions);
@@ -104,7 +105,7 @@ export class Tabs {
     });
   }
 
-  /** Ends the turn of this tab and stops listening to other tabs. */
+  /** Ends a turn whose task is done, and stops listening to other tabs. */
   close(): void {
     this.#endTurn?.();
     this.#channel?.close();

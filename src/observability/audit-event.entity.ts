@@ -4,8 +4,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const AUDIT_EVENT_ENTITY = 'AuthAuditEvent';
 
 /**
- * The audit log (AUDIT_LOG): one row for each event that `Journal.record` gets. A row stays when its user and its session
- * are deleted.
+ * The audit log (AUDIT_LOG): one row for each event that `Journal.record` gets. A row stays when its user and its
+ * session are deleted.
  */
 export function createAuditEventEntity(): EntitySchema {
   return defineEntity({

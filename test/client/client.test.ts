@@ -357,7 +357,11 @@ describe('the renewal of the access token', () => {
           : real(request),
     });
     const error = await failure(proxied.refresh());
-    expect(error).toMatchObject({ code: 'unexpected_answer', status: 401, message: 'The server answered 401.' });
+    expect(error).toMatchObject({
+      code: 'unexpected_answer',
+      status: 401,
+      message: 'Unexpected answer with status 401.',
+    });
     expect(proxied.state).toEqual({ status: 'unknown' });
   });
 
