@@ -26,7 +26,7 @@ export interface ModuleCommandOption {
 /** The result of a check. */
 export interface CheckResult {
   readonly status: 'ok' | 'warning' | 'failed';
-  /** A sentence that also names the remedy. It must not show a secret. */
+  /** Says what was found, and names a remedy if the check knows one. It must not show a secret. */
   readonly message: string;
 }
 

@@ -31,10 +31,10 @@ export function addCheck(program: Command): void {
 
 async function run({ json, ...project }: ProjectOptions & { readonly json?: boolean }): Promise<void> {
   loadEnv(project);
-  // If `orm` is a string, it says why the ORM could not be opened. The settings are checked all the same.
+  // If `orm` is a string, it says why the ORM could not be opened. The settings are checked in any case.
   const orm = await openOrm(project).catch((error: unknown) => describeError(error));
-  const settings = await checkSettings(typeof orm === 'string' ? [] : knownModules(orm));
-  const checks = [...settings.checks, ...(await checkProject(orm, settings.found))];
+  const { checks: ofSettings, settings } = await checkSettings(typeof orm === 'string' ? [] : knownModules(orm));
+  const checks = [...ofSettings, ...(await checkProject(orm, settings))];
   const ok = checks.every(({ status }) => status !== 'failed');
   if (json) process.stdout.write(`${JSON.stringify({ ok, checks }, null, 2)}\n`);
   else
@@ -55,20 +55,20 @@ function knownModules(orm: MikroORM): readonly AuthModule[] {
 }
 
 /**
- * Checks the settings, including those of modules, and the strength of the keys. Returns the settings as `found`, also
- * if only the class of REFRESH_TOKEN cannot be loaded. `found` is undefined if any other setting is not valid.
+ * Checks the settings, including those of modules, and the strength of the keys. Returns the settings, also if only the
+ * class of REFRESH_TOKEN cannot be loaded. They are undefined if any other setting is not valid.
  */
-async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: Finding[]; found?: Settings }> {
+async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: Finding[]; settings?: Settings }> {
   const name = 'settings';
-  let found: Settings | undefined;
+  let settings: Settings | undefined;
   try {
-    found = settingsFromEnv(process.env, modules);
-    await resolveTokenClass(found.refreshToken, process.cwd());
+    settings = settingsFromEnv(process.env, modules);
+    await resolveTokenClass(settings.refreshToken, process.cwd());
     const usable: Finding = { name, status: 'ok', message: 'all settings are valid' };
-    return { checks: [usable, ...checkKeys(found), ...settingWarnings(found)], found };
+    return { checks: [usable, ...checkKeys(settings), ...settingWarnings(settings)], settings };
   } catch (error) {
     const failed: Finding = { name, status: 'failed', message: faultsOf(error) };
-    return { checks: found ? [failed, ...checkKeys(found), ...settingWarnings(found)] : [failed], found };
+    return { checks: settings ? [failed, ...checkKeys(settings), ...settingWarnings(settings)] : [failed], settings };
   }
 }
 

@@ -8,7 +8,7 @@ import { addPurge } from './purge.js';
 import { addSessions } from './sessions.js';
 
 /**
- * Runs one command. It prints its result, or one sentence that says why it failed.
+ * Runs one command, which prints its result. If it fails, this prints the reason.
  *
  * @param args the arguments after `jwt-allauth`
  * @returns the exit code: 1 for an error, 2 for invalid arguments, else `process.exitCode`, which a command can set

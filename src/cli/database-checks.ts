@@ -36,7 +36,10 @@ export class DatabaseChecks {
     this.#database = new Database(orm);
   }
 
-  /** Runs all checks, or only the first if the database cannot be reached. */
+  /**
+   * Runs the checks, those of users only if no table or column is missing. If a query fails, the only finding is that
+   * failure.
+   */
   async run(): Promise<Finding[]> {
     try {
       await this.#database.usePool();
@@ -60,16 +63,17 @@ export class DatabaseChecks {
       `select current_setting('default_transaction_isolation') as level`,
       [],
     );
-    if (row?.level === 'read committed') return { name, status: 'ok', message: 'transactions are read committed' };
+    if (row?.level === 'read committed')
+      return { name, status: 'ok', message: 'the default isolation level is read committed' };
     const remedy = `alter database … set default_transaction_isolation = 'read committed'`;
-    const found = `transactions are ${row?.level}`;
+    const found = `the default isolation level is ${row?.level}`;
     const message = `${found}: concurrent requests for the same row are answered with 503; ${remedy}`;
     return { name, status: 'warning', message };
   }
 
   /**
-   * Compares the clocks, by the fastest of a few queries. The database's time is taken from about the middle of a
-   * query.
+   * Compares the clocks, by the fastest of a few queries. It assumes that the database reads its clock in the middle of
+   * a query.
    */
   async #clock(): Promise<Finding> {
     let fastest = Number.POSITIVE_INFINITY;
@@ -165,7 +169,7 @@ export class DatabaseChecks {
   }
 }
 
-/** Names one missing table in full; of more than one only the last parts of their names. */
+/** Names one missing table with its schema, and more than one without it. */
 function missingTables(missing: readonly Table[]): string[] {
   const [first, ...others] = missing;
   if (!first) return [];

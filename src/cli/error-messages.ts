@@ -1,9 +1,12 @@
 import { JwtAllauthError } from '../error.js';
 
-/** Matches the name of an environment variable whose value is a secret. */
+/** Matches the names that environment variables with secrets usually have. */
 const SECRET_VARIABLE = /(SECRET|PASSWORD|_KEYS?)$/;
 
-/** Describes an error in one sentence, for the person who ran the command. It has no stack trace and no secrets. */
+/**
+ * Describes an error for the person who ran the command: in one sentence, or for a SettingsError with one line for each
+ * fault. The description has no stack trace, and none of the secrets that `redactSecrets` finds.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return 'It failed without a reason.';
   // `service_unavailable` has the error of the database as its cause.

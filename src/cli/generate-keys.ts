@@ -28,7 +28,7 @@ export function addGenerateKeys(program: Command): void {
     )
     .addOption(new Option('--algorithm <name>', 'signing algorithm').choices(ALGORITHMS).default('ES256'))
     .option('--out <folder>', 'folder for the files', '.')
-    .option('--force', 'overwrite existing files: tokens signed with the old key become invalid')
+    .option('--force', 'overwrite the files of the signing key: tokens signed with the old key become invalid')
     .action(run);
 }
 
@@ -46,7 +46,7 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
     throw new CommandError(`${resolve(out)} cannot be created as a folder: ${error.code ?? errorReason(error)}`);
   });
   const encryption: KeyFile = { path: pathOf('encryption-key'), text: generateEncryptionKey(), isSecret: true };
-  // Not even --force replaces it, because everything encrypted with it would be lost.
+  // Not even --force replaces this file, because everything encrypted with its key would be lost.
   const isKept = (await lstat(encryption.path).catch(() => undefined)) !== undefined;
   if (!isKept) files.push(encryption);
   await write(files, force === true);
@@ -62,7 +62,7 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
   process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n${keys}\n`);
 }
 
-/** Writes all files. If that fails, it writes none and keeps the existing files. */
+/** Writes all files, first under temporary names. If one of these cannot be written, the existing files stay. */
 async function write(files: readonly KeyFile[], isForced: boolean): Promise<void> {
   const temporary = files.map((file) => ({ ...file, newPath: `${file.path}.new` }));
   try {

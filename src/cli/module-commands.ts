@@ -12,8 +12,9 @@ import { addProjectOptions, loadEnv, openOrm, type ProjectOptions, withOrm } fro
  * the modules, it opens the app's ORM.
  *
  * @param args the arguments after `jwt-allauth`
- * @returns the ORM, which the caller has to close; undefined if there is no app
- * @throws CommandError if the app cannot be loaded, or a module has a command with the name of one of the library
+ * @returns the ORM, which the caller has to close; undefined if it opened none
+ * @throws CommandError if the app that `--orm` names cannot be loaded, or a module has a command with the name of one
+ * of the library
  */
 export async function addModuleCommands(program: Command, args: readonly string[]): Promise<MikroORM | undefined> {
   const own = program.commands.map((command) => command.name());
@@ -30,7 +31,8 @@ export async function addModuleCommands(program: Command, args: readonly string[
   for (const module of orm ? modulesOf(orm) : []) {
     for (const command of module.commands ?? []) {
       const [word = ''] = command.name.split(' ');
-      if (own.includes(word)) throw new CommandError(`the module ${module.name} has a command ${word}, as the library`);
+      if (own.includes(word))
+        throw new CommandError(`the module ${module.name} has a command ${word}, and so has the library`);
       addCommand(program, command, orm as MikroORM);
     }
   }

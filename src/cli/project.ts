@@ -60,7 +60,7 @@ export async function withProject<T>(options: ProjectOptions, work: (project: Pr
   }
 }
 
-/** Like `withProject`, with an ORM that is open already. The caller has to close it. @throws SettingsError */
+/** Runs `work` on the app with an ORM that is open already. The caller has to close the ORM. @throws SettingsError */
 export async function withOrm<T>(orm: MikroORM, work: (project: Project) => Promise<T>): Promise<T> {
   const settings = settingsFromEnv(process.env, modulesOf(orm));
   const container = Container.of('jwt-allauth command');

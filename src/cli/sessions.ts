@@ -21,7 +21,7 @@ export function addSessions(program: Command): void {
   const user = ['--user <id or e-mail>', 'the user'] as const;
   const listing = sessions
     .command('list')
-    .description('Lists the live sessions of a user, most recently used first.')
+    .description('Lists the live sessions of a user, most recently used first, at most 200.')
     .requiredOption(...user)
     .option('--json', 'print the sessions as JSON');
   addProjectOptions(listing).action(list);

@@ -16,7 +16,7 @@ function audience({ algorithm, audience: set }: Settings): Finding {
   const name = 'audience';
   if (set !== undefined) return { name, status: 'ok', message: 'tokens name their audience' };
   if (isHmac(algorithm))
-    return { name, status: 'ok', message: 'no public key is published, so tokens need no audience' };
+    return { name, status: 'ok', message: 'no public key verifies new tokens, so they need no audience' };
   const reason = `the public key of ${algorithm} is published, and each service that trusts it accepts these tokens`;
   return {
     name,
@@ -38,7 +38,7 @@ function refreshCookie(settings: Settings): Finding {
   const { refreshTokenAsCookie, refreshTokenCookieDomain, refreshTokenCookiePath, development } = settings;
   if (!refreshTokenAsCookie) return { name, status: 'ok', message: 'refresh tokens do not travel in a cookie' };
   if (isHostName(currentIdentity(settings).name))
-    return { name, status: 'ok', message: 'only its own host can set the refresh cookie' };
+    return { name, status: 'ok', message: 'only the host of the app can set the refresh cookie' };
   if (development) return { name, status: 'ok', message: 'in development the refresh cookie needs no __Host- prefix' };
   const [setting, why] =
     refreshTokenCookieDomain !== undefined
@@ -56,8 +56,8 @@ function refreshCookie(settings: Settings): Finding {
 }
 
 /**
- * The command line cannot know whether the app passes a mailer. With neither a mailer nor SMTP_URL, the app does not
- * start in production.
+ * The command line cannot know whether the app passes a mailer. With PUBLIC_URL, but neither a mailer nor SMTP_URL, the
+ * app does not start in production.
  */
 function mails({ publicUrl, smtpUrl, development }: Settings): Finding {
   const name = 'mails';

@@ -15,7 +15,7 @@ export class UserAccounts {
     private readonly users: Table,
   ) {}
 
-  /** Counts hashes that no password can match. */
+  /** Counts hashes that are not argon2. They match no password, unless the app has set something that supports them. */
   async hashes(): Promise<Finding> {
     const name = 'hashes';
     const hash = this.users.column('passwordHash');

@@ -53,7 +53,7 @@ interface RepeatedRow extends Row {
 
 /**
  * Finds addresses that are not stored in normalised form: no look-up finds them, and their mailbox could be registered
- * again. No finding shows an address.
+ * again. Also finds mailboxes of more than one user. No finding shows an address.
  */
 export class UserAddresses {
   readonly #sql: ReturnType<typeof statements>;
@@ -94,7 +94,7 @@ export class UserAddresses {
 
   async #count(): Promise<AddressCounts> {
     const [unnormalized, duplicates] = [new UserCount(), new UserCount()];
-    // A column that ignores case, such as citext, finds an address however it is written.
+    // In a column that ignores case, such as citext, a look-up finds addresses in upper case as well.
     const isCaseInsensitive = (await this.database.query(this.#sql.caseInsensitive, [])).length > 0;
     const isUnnormalized = (email: string) =>
       normalizeEmail(email) !== (isCaseInsensitive ? email.toLowerCase() : email);

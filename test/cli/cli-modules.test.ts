@@ -90,7 +90,10 @@ describe('an unknown command', () => {
     const { code, stderr } = await runInProcess(['session', '--orm', `${SOURCE_ORM}#withPurging`], {
       DATABASE_URL: 'postgresql://127.0.0.1/none',
     });
-    expect([code, stderr]).toEqual([1, 'jwt-allauth: the module purging has a command sessions, as the library\n']);
+    expect([code, stderr]).toEqual([
+      1,
+      'jwt-allauth: the module purging has a command sessions, and so has the library\n',
+    ]);
   });
 });
 
