@@ -12,8 +12,8 @@ export function describeError(error: unknown): string {
   // `service_unavailable` has the error of the database as its cause.
   const isOutage = error instanceof JwtAllauthError && error.cause instanceof Error;
   if (isOutage) return `The database cannot be used: ${errorReason(error.cause as Error)}`;
-  // Errors of PostgreSQL have an SQLSTATE: a code of five characters.
-  const isDatabaseError = 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));
+  // Errors of PostgreSQL have an SQLSTATE: a code of five characters. Those of Node.js, such as EROFS, begin with E.
+  const isDatabaseError = 'code' in error && /^(?!E)[0-9A-Z]{5}$/.test(String(error.code));
   if (isDatabaseError)
     return `The database returned an error: ${errorReason(error)}; \`jwt-allauth check\` may show why`;
   return redactSecrets(error instanceof JwtAllauthError ? error.message : errorReason(error));

@@ -124,7 +124,7 @@ export class UserAddresses {
   async #taken(addresses: readonly string[]): Promise<Map<string, unknown>> {
     if (addresses.length === 0) return new Map();
     const rows = await this.database.query<Row>(this.#sql.taken, [addresses]);
-    return new Map(rows.map(({ id, email }) => [email, id]));
+    return new Map(rows.map(({ id, email }) => [normalizeEmail(email), id])); // a column may ignore case
   }
 }
 

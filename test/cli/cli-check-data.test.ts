@@ -146,6 +146,11 @@ describe('check, about addresses', () => {
         expect(await findings()).toEqual({});
         await add(' grace@example.com');
         expect(await findings()).toEqual({ addresses: failed(/^1 user /) });
+        await add('Grace@Example.com');
+        expect(await findings()).toEqual({
+          addresses: failed(/^1 user /),
+          'address-doubles': failed(/^1 user \((\S+) = (?!\1)\S+\) has the same mailbox/),
+        });
       },
     );
   });

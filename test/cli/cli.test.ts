@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeError } from '../../src/cli/error-messages.js';
 import { generateKeys } from '../../src/tokens/generate-keys.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { createOwner } from '../support/race.js';
@@ -79,6 +80,16 @@ test.each([
   const { code, stdout, stderr } = await runCli(args, {}, directory);
   expect([code, stdout === '', stderr === '']).toEqual([expected, expected > 0, expected === 0]);
 });
+
+test.each([
+  ['EROFS', 'read-only file system'],
+  ['42P01', 'The database returned an error: read-only file system; `jwt-allauth check` may show why'],
+])(
+  'an error with the code %s is described by its message, and only as one of the database if it is one',
+  (code, text) => {
+    expect(describeError(Object.assign(new Error('read-only file system'), { code }))).toBe(text);
+  },
+);
 
 describe('an invalid command line', () => {
   test.each<[args: string, complaint: RegExp]>([
