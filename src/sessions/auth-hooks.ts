@@ -20,7 +20,7 @@ export interface SignInHook {
    * key may still change.
    */
   readonly user: BaseUser;
-  /** The authentication methods (RFC 8176): `pwd`, `mail`, or names of the app. */
+  /** The authentication methods: `pwd` (password), `mail` (mailbox), others of RFC 8176 §2, or names of the app. */
   readonly amr: readonly string[];
   /** Undefined if the app signs a user in without a request. */
   readonly client: RequestClient | undefined;
@@ -34,15 +34,17 @@ export interface RefreshHook {
 }
 
 /**
- * Functions of the app that run before the library writes anything. A hook refuses the request by throwing an error,
- * which becomes the response. The library holds no lock, connection or transaction while a hook runs.
+ * Functions of the app that run before the library writes anything, except the counts of limits. A hook refuses the
+ * request by throwing an error, which becomes the response. The library holds no lock, connection or transaction while
+ * a hook runs.
  */
 export interface AuthHooks {
   /** Runs before a sign-up is stored, whether or not the address is taken. Its rate limit has been counted already. */
   beforeSignUp?(signUp: SignUpHook): Promise<void>;
   /**
    * Runs before a session is opened: at sign-in, sign-up, password reset, invitation and password change. At a sign-in
-   * with a second factor, it runs after each right answer: of the first factor, and of the second one.
+   * with a second factor, it runs after each right answer: of the first factor, and of the second one. When the link of
+   * a sign-up is opened, an error from 400 to 499 prevents only the session (SESSION_ON_EMAIL_VERIFICATION).
    */
   beforeSignIn?(signIn: SignInHook): Promise<void>;
   /**

@@ -9,7 +9,7 @@ export interface SessionClient extends RequestClient {
   readonly replaces?: readonly { readonly session: string; readonly sub: string }[];
 }
 
-/** What a session stores about a client (COLLECT_USER_AGENT). Safe to show in a page. Null: not known. */
+/** What a session stores about a client (COLLECT_USER_AGENT). Null: not known, or not collected. Safe in a page. */
 export interface ClientDevice {
   readonly ip: string | null;
   readonly browser: string | null;
@@ -23,7 +23,7 @@ const NO_DEVICE: ClientDevice = { ip: null, browser: null, os: null, device: nul
 /** How many characters of the header are parsed, because an attacker can send a long one. */
 const MAX_HEADER_LENGTH = 512;
 
-/** Length of the columns. */
+/** Length of the columns for browser, operating system and device. */
 const MAX_LENGTH = 64;
 
 /** What a session stores about a client, depending on COLLECT_USER_AGENT. */
@@ -54,7 +54,7 @@ export function clientInWords(
   return software ? `${ip} (${software})` : ip;
 }
 
-/** Reads browser, operating system and device from the `User-Agent` header. */
+/** Normalises the address, and reads browser, operating system and device from the `User-Agent` header. */
 function describeClient({ ip, userAgent }: SessionClient): ClientDevice {
   const { browser, os, platform } = parseHeader(userAgent);
   return {
@@ -70,7 +70,7 @@ function parseHeader(userAgent = ''): Pick<Bowser.Parser.ParsedResult, 'browser'
   return header ? Bowser.parse(header) : { browser: {}, os: {}, platform: {} };
 }
 
-/** Joins words. Removes all characters with a special meaning in HTML, URLs, scripts or terminals. */
+/** Joins words. Keeps only letters, digits, spaces and a few signs, so that no text is HTML or controls a terminal. */
 function plainWords(...parts: readonly (string | undefined)[]): string | null {
   const text = parts
     .filter(Boolean)

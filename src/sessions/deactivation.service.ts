@@ -20,9 +20,10 @@ export class DeactivationService {
   ) {}
 
   /**
-   * Deactivates a user, ends all sessions and invalidates all mailed links, in one transaction. When it returns, no
-   * parallel sign-in or rotation can leave a live session. (If the app sets a user inactive by itself, the sessions end
-   * at their next refresh.)
+   * Deactivates a user, ends all sessions and invalidates the mailed links, in one transaction. Links that undo an
+   * address change are kept, but do not work while the user is inactive. When it returns, no parallel sign-in or
+   * rotation can leave a live session. (If the app sets a user inactive by itself, the sessions end at their next
+   * refresh.)
    *
    * @returns false if there is no such user, or the user was inactive already. Sessions are ended in any case
    */

@@ -65,7 +65,7 @@ export class KnownNetworks {
     return isUseful ? this.keyOf(owner, ip) : undefined;
   }
 
-  /** Until when the network is known from now on, and the date up to which an existing row is recent enough. */
+  /** Until when the network is known from now on, and how long an existing row must last to be left as it is. */
   #dates(): [Date, Date] {
     const until = this.kernel.clock.now() + KNOWN_FOR_MS;
     return [new Date(until), new Date(until - DAY_MS)];

@@ -11,7 +11,7 @@ export class LogoutService {
     },
   ) {}
 
-  /** Ends the session of a refresh token, live or used. Does nothing if it has ended. @throws token_not_valid */
+  /** Ends the session of a refresh token, live or used, unless the session has ended. @throws token_not_valid */
   async logout(refreshToken: string): Promise<void> {
     await this.kernel.sessions.revoke(this.kernel.tokens.verifyRefresh(refreshToken), { reason: 'logout' });
   }

@@ -6,7 +6,7 @@ import type { SessionRow } from './session-store.js';
  * The status of a correctly signed refresh token in a live session:
  *
  * - `live`: it is the live token;
- * - `newer`: it was issued after the last rotation in the database, which has lost a rotation;
+ * - `newer`: it was issued after the last rotation in the database. So the database has lost a later rotation;
  * - `parent`: it is the parent of the live token, within REFRESH_REUSE_GRACE;
  * - `used`: it is any other token.
  */

@@ -14,7 +14,7 @@ const OWN_EVENT_DELAY_MS = 500;
 
 /**
  * Emits `session.revoked` for sessions that another process has ended, so that an app can close sockets on every
- * server. For sessions that this process ends, the complete event is emitted elsewhere.
+ * server. For a session that this process ends, the code that ends it emits the complete event.
  */
 export class RemoteRevocations {
   /** The id of this process in notifications. */

@@ -34,7 +34,8 @@ export class Replays {
 
   /**
    * Ends the session in a separate transaction, committed before the response: a later failure of this request cannot
-   * undo it. If the transaction fails, the replay is still reported, and the session is ended without the audit log.
+   * undo it. If the transaction fails, the replay is still reported. With AUDIT_LOG, the session is then ended without
+   * the log.
    *
    * @returns false if another request has ended the session meanwhile
    */
@@ -49,9 +50,14 @@ export class Replays {
       return isEnded;
     } catch (error) {
       this.kernel.reuseReports.report('replay', claims);
-      if (this.kernel.journal.isAuditing)
-        await this.kernel.sessionEndings.endOne(claims.session, this.kernel.users.keyOf(claims.sub));
+      if (this.kernel.journal.isAuditing) await this.#endWithoutLog(claims);
       throw error;
     }
+  }
+
+  async #endWithoutLog({ session: id, sub }: TokenClaims): Promise<void> {
+    const ended = await this.kernel.sessionEndings.endOne(id, this.kernel.users.keyOf(sub));
+    for (const { session, user } of ended)
+      this.kernel.journal.emit(['session.revoked', { session, user, reason: 'replay' }]);
   }
 }

@@ -19,7 +19,8 @@ export class ReuseReports {
 
   /** Logs a reuse. The caller records the event in its transaction. */
   log(reuse: TokenReuse, { session, sub }: TokenClaims): void {
-    // After a sign-out a second tab or a late request is ordinary. A theft has its own warning when it is detected.
+    // Ordinary: a retry after a lost response, and a second tab or a late request after a sign-out. A theft has its own
+    // warning when it is detected.
     const isOrdinary = reuse === 'lost-response' || reuse === 'revoked-session';
     const level = isOrdinary ? 'info' : 'warn';
     this.logger[level]({ reuse, session, user: sub }, 'refresh token reuse');

@@ -51,7 +51,7 @@ export class RevocationChannel {
     private readonly connection: DedicatedConnection,
   ) {}
 
-  /** Connects and listens. @throws service_unavailable */
+  /** Connects and listens. @throws service_unavailable, and what LISTEN throws */
   static async open(
     database: Database,
     name: string,
@@ -86,7 +86,7 @@ export class RevocationChannel {
     this.connection.unref();
   }
 
-  /** Runs a statement on this connection. It has a timeout, unlike a connection of the app's pool. */
+  /** Runs a statement on this connection. The statement has a timeout, unlike one on the app's pool. */
   query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     return this.connection.query<Row>(sql, parameters);
   }
@@ -127,7 +127,7 @@ export class RevocationChannel {
     return this.#missing !== undefined && this.#missing.answers >= ANSWERS_UNTIL_DEAF;
   }
 
-  /** Sends a ping. @returns whether it arrives @throws if the pool does not send it */
+  /** Sends a ping. @returns whether it arrives @throws if the pool does not send it, or this connection fails */
   async verifyDelivery(): Promise<boolean> {
     await this.ping();
     while (this.#missing && !this.isDeaf) await this.heartbeat();

@@ -21,7 +21,7 @@ const ANSWER_VALID_MS = 1000;
 /** A ping is sent with every sixth heartbeat. So a deaf connection is detected within six seconds. */
 const HEARTBEATS_PER_PING = 6;
 
-/** Delay before the first attempt to reconnect, and maximum delay. */
+/** Delay before the first attempt to reconnect, and maximum delay. Each is multiplied by a random factor near 1. */
 const RETRY_DELAY_MS = { first: 100, most: 2000 };
 
 /** How many rows are read with one query. */
@@ -41,7 +41,7 @@ type State = 'starting' | 'current' | 'disconnected' | 'silent' | 'deaf';
 
 /**
  * Keeps the list of revoked sessions up to date, by notifications of PostgreSQL. The list is current while the server
- * answers heartbeats on the listening connection within a second.
+ * answers heartbeats on the listening connection in time (`HEARTBEAT_MS`).
  *
  * After each connect it first sends LISTEN and then reads the table. So it misses nothing: revocations that were
  * committed before are in the table, and later ones are notified.
@@ -57,7 +57,7 @@ export class RevocationListener {
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
-  /** When this process began to listen. It emits no events for sessions that had ended before. */
+  /** When this process began to listen. It emits no events for sessions that ended over `MAX_CLOCK_SKEW_MS` earlier. */
   #startedAt = 0;
 
   constructor(
@@ -83,8 +83,8 @@ export class RevocationListener {
   }
 
   /**
-   * Whether the list contains every session whose end was committed more than a second ago. Uses the system's clock and
-   * the time of the last heartbeat, because the process may have been suspended meanwhile.
+   * Whether the list certainly contains every session whose end was committed more than a second ago. Uses the system's
+   * clock and the time of the last heartbeat, because the process may have been suspended meanwhile.
    */
   get isCurrent(): boolean {
     return this.#state === 'current' && Math.abs(Date.now() - this.#lastHeartbeatAt) < ANSWER_VALID_MS;
@@ -153,7 +153,7 @@ export class RevocationListener {
     this.#channel = channel;
     if (!(await channel.verifyDelivery())) return this.#setState('deaf');
     void this.kernel.remoteRevocations.emitMissed(await this.#catchUp(channel));
-    if (!(await this.#hasAnswered(channel))) return this.#setState('disconnected');
+    if (!(await this.#sendHeartbeat(channel))) return this.#setState('disconnected');
     this.#setState('current');
     onCurrent();
     channel.unref();
@@ -181,7 +181,7 @@ export class RevocationListener {
       await delay(HEARTBEAT_MS, undefined, { ref: false });
       this.#list.expire();
       if (heartbeats % HEARTBEATS_PER_PING === 0) channel.ping().catch(() => {}); // fails if the pool is busy
-      if (!(await this.#hasAnswered(channel))) return this.#setState('disconnected');
+      if (!(await this.#sendHeartbeat(channel))) return this.#setState('disconnected');
       if (channel.isDeaf) return this.#setState('deaf');
       this.#setState('current');
     }
@@ -191,18 +191,18 @@ export class RevocationListener {
   /**
    * Sends a heartbeat. Returns whether the server answers it; if the answer is late, the state is `silent` meanwhile.
    */
-  async #hasAnswered(channel: RevocationChannel): Promise<boolean> {
-    const asked = Date.now();
-    const answered = channel.heartbeat().then(
+  async #sendHeartbeat(channel: RevocationChannel): Promise<boolean> {
+    const sentAt = Date.now();
+    const answer = channel.heartbeat().then(
       () => true,
       () => false,
     );
     // After the event loop was blocked, timers fire before the socket is read. `pollForEvents` reads the socket first.
-    const late = delay(HEARTBEAT_MS, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
-    const outcome = await Promise.race([answered, late]);
+    const timeout = delay(HEARTBEAT_MS, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
+    const outcome = await Promise.race([answer, timeout]);
     if (outcome === 'late') this.#setState('silent');
-    const hasAnswered = await answered;
-    if (hasAnswered) this.#lastHeartbeatAt = asked;
+    const hasAnswered = await answer;
+    if (hasAnswered) this.#lastHeartbeatAt = sentAt;
     return hasAnswered;
   }
 

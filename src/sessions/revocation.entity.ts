@@ -5,7 +5,7 @@ export const REVOCATION_ENTITY = 'AuthRevocation';
 
 /**
  * The table of ended sessions whose access tokens may not have expired yet. Servers read the table when they start and
- * when they connect again. `revokedAt` is the first column of the primary key, because rows are read and purged in the
+ * when they connect again. `revokedAt` is the first column of the primary key, because servers read the rows in the
  * order of time.
  */
 export function createRevocationEntity(): EntitySchema {

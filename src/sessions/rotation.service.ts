@@ -48,7 +48,7 @@ interface NextToken extends Omit<TokenSession, keyof SessionContext> {
   readonly at: number;
 }
 
-/** How often the session is read again, if parallel requests change it before the next token is stored. */
+/** How often the session is read at most, if parallel requests change it before the next token is stored. */
 const MAX_ATTEMPTS = 3;
 
 /** Exchanges refresh tokens for their successors, and detects stolen ones (RFC 9700 §4.14.2). */
@@ -73,15 +73,15 @@ export class RotationService {
   ) {}
 
   /**
-   * Consumes a refresh token, and returns its only successor and a new access token. Within REFRESH_REUSE_GRACE, all
-   * requests with the same token get the same successor, on all servers.
+   * Consumes a refresh token, and returns its only successor and a new access token. Within REFRESH_REUSE_GRACE, and
+   * until the successor is used, requests with the same token get the same successor, on all servers.
    *
    * @param client the client that sends the request
    * @throws token_not_valid for a token that is forged or expired, and if its session has ended or its user is inactive
    * @throws refresh_token_reused for a replay; the session is revoked
    * @throws session_expired after SESSION_LIFETIME; the session is revoked
    * @throws service_unavailable if parallel requests keep changing the session
-   * @throws what `beforeRefresh` throws; the token stays valid
+   * @throws what `beforeRefresh` and `forUser` throw; the token stays valid
    */
   async rotate(token: string, client?: SessionClient): Promise<Tokens> {
     return this.kernel.telemetry.measure('rotate', (outcome) => this.#rotate(token, client, outcome));
@@ -125,7 +125,8 @@ export class RotationService {
   }
 
   /**
-   * Rotates in one statement, which also reads the user. Undefined: the token is not the live token of a live session.
+   * Rotates in one statement, which also reads the user. Undefined: nothing was rotated, because the token is not the
+   * live token of a live session, or for another reason.
    */
   async #rotateInOneStatement(presented: Presented): Promise<Tokens | undefined> {
     const { claims } = presented;
@@ -135,7 +136,7 @@ export class RotationService {
     return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...contextOf(owner) });
   }
 
-  /** Rotates or refuses, depending on the state of the session. Undefined: the state has changed, try again. */
+  /** Rotates or refuses, depending on the state of the session. Undefined: the state may have changed, try again. */
   async #rotateOrRefuse(presented: Presented, outcome: (name: TokenReuse) => void): Promise<Tokens | undefined> {
     const { claims, user } = presented;
     const em = this.kernel.database.fork();
@@ -212,7 +213,7 @@ export class RotationService {
 
   /**
    * Stores the next token as the live one. Undefined: `live` is not the live token of a live session any more, or the
-   * user has authenticated again since its context was read.
+   * user has authenticated again since the context of the session was read.
    */
   async #store(
     { claims, user, client, origin }: Presented,

@@ -13,8 +13,8 @@ export class SessionChecker {
   ) {}
 
   /**
-   * Refuses the token of an ended session. Returns a promise only if a query is needed, so that other requests do not
-   * wait for a tick of the event loop.
+   * Refuses the token of an ended session, as far as `mode` and REVOCATION_LIST_FALLBACK demand it. Returns a promise
+   * only if a query is needed, so that other requests do not wait for a tick of the event loop.
    *
    * @throws token_not_valid; service_unavailable if the list is not current and REVOCATION_LIST_FALLBACK is
    * `fail-closed`

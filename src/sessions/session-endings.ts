@@ -44,7 +44,7 @@ export class SessionEndings {
     this.#sql = statements({ session, key, user: users.table }, insert, notify);
   }
 
-  /** Ends one session. The result is empty if it had ended before. */
+  /** Ends one session. The result is empty if it had ended before, or is not a session of this user. */
   async endOne(id: string, user: UserId, em?: EntityManager): Promise<EndedSession[]> {
     return this.#end(this.#sql.one, [user, id], em);
   }

@@ -8,10 +8,11 @@ export interface SessionInfo extends ClientDevice {
   readonly id: string;
   readonly createdAt: Date;
   /**
-   * When it was last refreshed, or else opened. Rounded down to minutes. A refresh is shown after REFRESH_REUSE_GRACE.
+   * When it was last refreshed, or else opened. Rounded down (`toSessionInfo`), but not before `createdAt`. A refresh
+   * is shown after REFRESH_REUSE_GRACE.
    */
   readonly lastUsedAt: Date;
-  /** When it ends if it is not used. Rounded down to minutes. */
+  /** When it ends if it is not used. Rounded down (`toSessionInfo`). */
   readonly expiresAt: Date;
 }
 

@@ -46,8 +46,8 @@ export class SessionProofs {
   }
 
   /**
-   * Adds a new proof to a session: joins its `amr` and moves its `authTime`. The refresh token stays valid, and the
-   * tokens of the next rotation have the new values.
+   * Adds a new proof to a session: adds its methods to `amr`, and sets `authTime` to its time if that is later. The
+   * refresh token stays valid, and the tokens of the next rotation have the new values.
    *
    * @param em the transaction. Default: a new one
    * @returns the new context of the session
@@ -55,7 +55,7 @@ export class SessionProofs {
    * credentials have changed since the epoch was read
    */
   async add(caller: SessionReference, proof: SessionProof, em?: EntityManager): Promise<SessionContext> {
-    const add = (own: EntityManager) => this.#add(caller, proof, own);
+    const add = (transactionEm: EntityManager) => this.#add(caller, proof, transactionEm);
     const proved = await (em ? add(em) : this.kernel.database.transaction(add));
     if (proved) return proved;
     await this.accountOf(caller, em);

@@ -47,8 +47,8 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     epoch: account.column('credentialEpoch'),
     factors: account.column('secondFactors'),
   };
-  const proved = `coalesce(s.${s.authTime}, s.${s.createdAt})`;
-  const authTime = `floor(extract(epoch from ${proved}))::float8`;
+  const provedAt = `coalesce(s.${s.authTime}, s.${s.createdAt})`;
+  const authTime = `floor(extract(epoch from ${provedAt}))::float8`;
   const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims", ${authTime} as "${prefix}authTime"`;
   const claims = hasPlainClaims
@@ -131,7 +131,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
       update ${session.name} s
       set ${s.amr} = s.${s.amr} || array(select m from unnest($4::text[]) m where m <> all (s.${s.amr})),
         ${s.authTime} = case
-          when ${proved} > $5::timestamptz + interval '${MAX_SKEW_SECONDS} s' then $5 else greatest(${proved}, $5)
+          when ${provedAt} > $5::timestamptz + interval '${MAX_SKEW_SECONDS} s' then $5 else greatest(${provedAt}, $5)
         end
       from ${user.name} u left join ${account.name} a on a.${a.user} = $2
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3

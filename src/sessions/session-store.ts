@@ -215,8 +215,8 @@ export class SessionStore {
   }
 
   /**
-   * Joins the `amr` of a session and moves its `authTime`, if it is a live session of an active user who still has this
-   * credential epoch. No index has these columns (HOT update).
+   * Adds methods to the `amr` of a session and sets a later `authTime`, if it is a live session of an active user who
+   * still has this credential epoch. No index has these columns (HOT update).
    *
    * @returns the new context. Undefined: nothing was changed
    */

@@ -35,16 +35,16 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       createdAt: p.datetime(3),
       /** When the live token expires. */
       expiresAt: p.datetime(3),
-      /** The client of the last refresh (COLLECT_USER_AGENT). Null if it is not collected or not known. */
+      /** The client of the last refresh or of the sign-in (COLLECT_USER_AGENT). Null: not collected, or not known. */
       ip: p.string().length(45).nullable(),
       browser: p.string().length(64).nullable(),
       os: p.string().length(64).nullable(),
       device: p.string().length(64).nullable(),
-      /** How the user authenticated (RFC 8176). This and the next two are written once, when the session is opened. */
+      /** How the user authenticated (RFC 8176). A new proof adds to it. Rotations keep this and the next two. */
       amr: p.array().defaultRaw("'{}'"),
-      /** When the user authenticated. Null in sessions of older versions; `createdAt` counts then. */
+      /** When the user last authenticated. Null in sessions of older versions; `createdAt` counts then. */
       authTime: p.datetime(3).nullable(),
-      /** Claims that are in every token of the session. Null if there are none. */
+      /** Claims that are in every token of the session, written once. Null if there are none. */
       claims: p.json().nullable(),
     },
   });

@@ -36,9 +36,9 @@ export type SignedInUser = Pick<PasswordOwner, 'id' | 'passwordHash' | 'credenti
 /** Options of `SessionService.open`. */
 export interface OpenOptions {
   /**
-   * The transaction in which the session is opened. Default: a new one, if several statements are needed. The library
-   * neither flushes nor refreshes the entities of this EntityManager: flush changes that must be in the tokens before
-   * you call it.
+   * The transaction in which the session is opened. Default: a new one with MAX_SESSIONS_PER_USER or AUDIT_LOG, else
+   * none. The library neither flushes nor refreshes the entities of this EntityManager: flush changes that must be in
+   * the tokens before you call it.
    */
   readonly em?: EntityManager;
   /** The client that signs in. */
@@ -86,7 +86,8 @@ export class SessionService {
    * one at the start of this call is compared.
    *
    * @throws incorrect_credentials if the user was deactivated or the credentials have changed meanwhile
-   * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session
+   * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session; token_too_large, and
+   * what `forUser` throws
    */
   async open(user: SignedInUser, options: OpenOptions = {}): Promise<Tokens> {
     const { em, client } = options;

@@ -19,7 +19,7 @@ export function readAttribute(user: object, path: string): unknown {
  * Checks USER_ATTRIBUTES against the user entity.
  *
  * @returns the relations that must be loaded: those of which a path reads more than the key
- * @throws SettingsError with all reserved claims and all paths that do not lead to a single value, or to a hidden one
+ * @throws SettingsError with all reserved claims and all paths that lead to a hidden value or to no single value
  */
 export function relationsOf(attributes: Attributes, user: EntityMetadata): string[] {
   const faults: SettingFault[] = [];
