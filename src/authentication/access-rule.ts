@@ -10,7 +10,7 @@ export type AccessRule = number | AccessPredicate;
 /** Permits principals whose e-mail address was confirmed when their access token was issued. */
 export const EmailVerified: AccessPredicate = (principal) => principal.emailVerified;
 
-/** Whether a value in `@Authorized(…)` is a role number or a predicate. `Fresh` without a duration is neither. */
+/** Whether a value in `@Authorized(…)` is a role number or a predicate. `Fresh` itself, not called, is neither. */
 export function isAccessRule(rule: unknown): rule is AccessRule {
   return Number.isSafeInteger(rule) || (typeof rule === 'function' && rule !== Fresh);
 }

@@ -29,7 +29,8 @@ export class Authenticators {
   /**
    * The principal from the first authenticator that knows the credential; undefined if none does.
    *
-   * @throws errors of authenticators; TypeError if one returns something other than a Principal or undefined
+   * @throws errors of authenticators; TypeError if one returns something other than a Principal or undefined, or a
+   * Principal that claims to be of kind `session`
    */
   async find(request: IncomingMessage): Promise<Principal | undefined> {
     for (const each of this.#all) {
@@ -46,14 +47,17 @@ function construct(type: AuthenticatorClass, container: ContainerInstance): Auth
   if (typeof type !== 'function' || typeof type.prototype?.authenticate !== 'function') {
     throw new TypeError('authenticators: each must be a class with a method authenticate(request)');
   }
-  // TypeDI looks up classes with @Service() in its own container, whichever container is asked.
+  // Classes with @Service() are in TypeDI's default container. `get` finds them there from every other container.
   const known = type as new () => Authenticator;
   if (container.has(known) || Container.of().has(known)) return container.get(known);
   if (type.length === 0) return new known();
   throw new TypeError(`authenticators: ${type.name} has constructor parameters and needs @Service()`);
 }
 
-/** Express would run the action if it got `undefined` or `'route'` as an error, so anything else becomes an Error. */
+/**
+ * Calls an authenticator. Converts a thrown value that is not an Error to an Error, because Express would run the
+ * action if it got `undefined` or `'route'` as an error.
+ */
 async function callAuthenticator(authenticator: Authenticator, request: IncomingMessage): Promise<unknown> {
   try {
     return await authenticator.authenticate(request);

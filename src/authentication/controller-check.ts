@@ -12,7 +12,7 @@ import { isSessionCheck } from './session-check.decorator.js';
  * declares the user entity but would get a principal.
  *
  * @param userEntity the app's user entity
- * @throws controller_refused; the detail names the class and the remedy
+ * @throws controller_refused; the detail says what is wrong
  */
 export function assertControllersAreSafe(controllers: readonly unknown[], userEntity: unknown): void {
   for (const controller of controllers) {
@@ -28,7 +28,7 @@ export function assertControllersAreSafe(controllers: readonly unknown[], userEn
 
 type Controller = object & { name?: string };
 
-/** What routing-controllers stores about a decorator. It applies to the class itself, and never to its subclasses. */
+/** What routing-controllers stores about a decorator. A decorator applies to `target`, and never to its subclasses. */
 interface DecoratorMetadata {
   readonly target: unknown;
   readonly method?: string;
@@ -74,7 +74,7 @@ function assertOneSessionCheck(controller: Controller): void {
   }
 }
 
-/** `@SessionCheck` and `@LoadUser` have no effect on an action that also accepts anonymous requests. */
+/** `@SessionCheck` and `@LoadUser` look like guards, but without `@Authorized` an action accepts anonymous requests. */
 function assertMarksAreGuarded(controller: Controller): void {
   const { actions, responseHandlers, uses } = getMetadataArgsStorage();
   const guards = responseHandlers.filter(({ target, type }) => target === controller && type === 'authorized');

@@ -65,7 +65,7 @@ export class Principal {
     return Number.isSafeInteger(auth_time) ? auth_time : undefined;
   }
 
-  /** How long ago the user authenticated, in seconds. Undefined if that is not known, or in the future. */
+  /** How long ago the user authenticated, in seconds. Undefined if not known, or more than a minute in the future. */
   get authAge(): number | undefined {
     return authAge(this.authTime, toSeconds(this.#clock.now()));
   }

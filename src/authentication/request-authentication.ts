@@ -21,8 +21,8 @@ type AuthenticatedRequest = IncomingMessage & {
 };
 
 /**
- * Authenticates requests: by the access token alone, by an authenticator of the app, or with the user entity loaded.
- * Each of these runs at most once per request.
+ * Authenticates requests, by the access token or by the authenticators, and loads the user entity. For a request, each
+ * of these runs at most once (the access token: once for each session check mode).
  */
 export class RequestAuthentication {
   /**
@@ -110,7 +110,7 @@ export class RequestAuthentication {
   }
 
   /**
-   * Loads the principal's user into the request's EntityManager.
+   * Loads the principal's user into the request's EntityManager, or into a new one if there is none.
    * @throws token_not_valid if there is no such active user
    */
   user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {
@@ -121,12 +121,12 @@ export class RequestAuthentication {
   }
 }
 
-/** The error 401 for a request without an access token. */
+/** The error 401 for a request without a credential. */
 export function notAuthenticated(): JwtAllauthError {
   return authError('not_authenticated');
 }
 
-/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1). The library reads tokens from nowhere else. */
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place for access tokens in a request. */
 export function bearerToken({ headers }: Pick<AuthenticatedRequest, 'headers'>): string | undefined {
   return /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
 }

@@ -38,7 +38,7 @@ export function isSessionCheck(middleware: unknown): boolean {
   return Object.values(marks).some((mark) => mark === middleware);
 }
 
-/** Whether any of these controllers uses the revocation list. */
+/** Whether any of these controllers has `@SessionCheck('revocation-list')`. */
 export function usesRevocationList(controllers: readonly unknown[]): boolean {
   const { uses } = getMetadataArgsStorage();
   return uses.some(({ target, middleware }) => controllers.includes(target) && middleware === marks['revocation-list']);
