@@ -22,8 +22,8 @@ const { defaultMetadataStorage } = load('class-transformer/cjs/storage.js') as {
 };
 
 /**
- * The schemas that a document can refer to by name: those of the library, those that the app passes, and those of its
- * classes. class-validator keeps rules for the whole process, so a class is looked up only when its name is used.
+ * The schemas that a document can refer to by name: those of the library, those that the app passes, and those of the
+ * app's classes. class-validator keeps rules for the whole process, so a class is looked up only when its name is used.
  */
 export class KnownSchemas {
   readonly #given: Readonly<Record<string, JsonSchema>>;

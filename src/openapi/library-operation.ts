@@ -88,12 +88,12 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
     ServiceUnavailable,
     ...errors,
   ];
-  // A person who opens an invalid link gets a page with status 400 instead of a 401 challenge.
   const statusOf = (code: string) => {
     const row = table[code];
     if (!row) throw new TypeError(`${description.id} describes ${code}, which is not in any error table`);
     return row.status;
   };
+  // A person who opens an invalid link gets a page with status 400 instead of the error with status 401.
   const byStatus = Map.groupBy(codes, (code) => (isPage && code === TokenNotValid ? 400 : statusOf(code)));
   const sent = [...byStatus].map(
     ([status, names]) => [status, names.map((name) => table[name]?.code ?? name)] as const,
@@ -102,8 +102,8 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
 }
 
 /**
- * All schemes are required together. If they are optional, none of them is an alternative, because the body can be used
- * instead.
+ * All schemes are required together. If they are optional, a request without any of them is allowed as well, because
+ * the body can have the credential instead.
  */
 function securityOf(schemes: readonly string[], isOptional = false): OpenApiOperation['security'] {
   const all = Object.fromEntries(schemes.map((scheme) => [scheme, []]));

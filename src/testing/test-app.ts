@@ -55,7 +55,7 @@ export interface TestApp<U extends BaseUser> {
   readonly clock: TestClock;
   /** All events since the start. */
   readonly events: CollectedEvents;
-  /** All mails that were sent. */
+  /** All mails that were sent. Empty if the options have another `mailer`, or settings with SMTP_URL. */
   readonly mails: CollectedMails;
   /** `signIn` in this app. */
   signIn(user: UserId | { readonly id: UserId }, how?: SignInOptions): Promise<SignedIn>;
