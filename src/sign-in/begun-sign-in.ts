@@ -98,7 +98,7 @@ export class BegunSignIn {
     }
   }
 
-  /** Runs the module's work. It may raise the credential epoch, so that the earlier one is compared before. */
+  /** Runs the module's work. The work may raise the credential epoch, so the epoch of the user is compared before. */
   async #doCompletion({ user, em, completion }: SignInAttempt, { credentialEpoch }: SessionOwner) {
     const complete = completion && this.kernel.completions.get(completion.name);
     if (!em || !complete)

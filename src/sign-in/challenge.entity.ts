@@ -28,7 +28,7 @@ export function createChallengeEntity(user: () => EntityClass<BaseUser>): Entity
       claims: p.json().nullable(),
       /** Work of a module for the answered challenge (`SignInAttempt.completion`). Null if there is none. */
       completion: p.json().nullable(),
-      /** The number of answers that were checked. */
+      /** The number of wrong answers, and of answers that are being checked. */
       attempts: p.smallint().default(0),
       expiresAt: p.datetime(3),
     },

@@ -15,8 +15,8 @@ export interface Challenge {
 const STEP_UP_DETAIL = 'This needs a second factor; authenticate again with it.';
 
 /**
- * Makes the error (401) that asks for a second factor. With a challenge: a `SignInGate` throws it after the first
- * factor was right. Without one: for a signed-in user whose session lacks a second factor (RFC 9470).
+ * Makes the error (401) that asks for a second factor. With a challenge: for a sign-in whose first factor was right; a
+ * `SignInGate` can throw it. Without one: for a signed-in user whose session lacks a second factor (RFC 9470).
  */
 export function secondFactorRequired(challenge?: Challenge): JwtAllauthError {
   if (!challenge) return authError('second_factor_required', { detail: STEP_UP_DETAIL, stepUp: { acrValues: 'mfa' } });

@@ -22,7 +22,7 @@ import { VerifiedAddressGate } from './verified-address-gate.js';
 /** Lifetime of a challenge. */
 const LIFETIME_SECONDS = 300;
 
-/** Number of answers to one challenge that are checked. */
+/** Maximum number of wrong answers to one challenge. */
 const MAX_ATTEMPTS = 5;
 
 /** A sign-in that waits for a second factor. */

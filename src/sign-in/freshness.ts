@@ -56,7 +56,8 @@ export class Freshness {
    * Checks the claims of the presented access token, and not the session's row: an older access token of a session that
    * was made fresh later is refused.
    *
-   * @param em the transaction of the action. Until it ends, the session cannot be ended. Lock the user's row first
+   * @param em the transaction of the action. Until this transaction ends, no other one can end the session. Lock the
+   * user's row first
    * @throws token_not_valid if the session has ended; second_factor_required if the user has a second factor that the
    * token does not prove; reauthentication_required if the token's `auth_time` is too old or in the future
    */

@@ -10,15 +10,15 @@ const EMITTED_ONLY: readonly string[] = [
   ErrorCode.TooManyRequests,
 ];
 
-/** Records refused sign-ins and refused passwords as `login.failed`. */
+/** Records refused sign-ins and refused passwords as `login.failed`: `incorrect_credentials` and EMITTED_ONLY. */
 export class LoginFailures {
   constructor(private readonly journal: Journal) {}
 
   /**
-   * Runs an attempt, and records a failure if it throws a refusal. The attempt calls `isAbout` with the key of the user
-   * as soon as it knows it.
+   * Runs an attempt, and records a failure if it throws one of these errors. As soon as the attempt knows the user, it
+   * calls `setUser` with the user's key, for the event.
    */
-  async watch<T>({ ip }: SessionClient, attempt: (isAbout: (user: string) => void) => Promise<T>): Promise<T> {
+  async watch<T>({ ip }: SessionClient, attempt: (setUser: (user: string) => void) => Promise<T>): Promise<T> {
     let user: string | undefined;
     try {
       return await attempt((id) => {

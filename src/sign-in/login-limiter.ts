@@ -10,7 +10,7 @@ import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js'
 import type { Settings } from '../settings/settings.js';
 import { normalizeEmail } from '../users/email.js';
 
-/** Maximum number of waiting attempts for one account from one client address. */
+/** Maximum number of attempts in one queue: for one account from one client network, or for one session. */
 const MAX_WAITING = 64;
 
 /** A sign-in attempt. The account may not exist. */
@@ -36,8 +36,8 @@ class Refusal {
  *
  * Sign-ins are counted by e-mail address and client network, whether or not the account exists. When a limit is
  * reached, the owner can still sign in from a network where they have opened a session before (`KnownNetworks`). Such a
- * network has separate counters. A wrong password gets the same answer as the reached limit, so that a client in that
- * network cannot find out whether the password was checked.
+ * network has separate counters. A wrong password from there then gets the same answer as the reached limit, so that a
+ * client in that network cannot find out whether the password was checked.
  */
 export class LoginLimiter {
   /** Minimum time of a refusal, in milliseconds. It hides whether the password was checked. */
@@ -149,7 +149,7 @@ export class LoginLimiter {
     try {
       return await this.#guess(counted, counted, guess);
     } catch (error) {
-      // A different answer would reveal that the password was checked, even one that the hash queue is full.
+      // Any other answer would reveal that the password was to be checked, even that the queue of hashes is full.
       const isMasked = error instanceof JwtAllauthError && MASKED_CODES.includes(error.code);
       if (isMasked) return undefined;
       throw error;

@@ -52,8 +52,8 @@ export class PasswordProof implements ReAuthentication {
   ): Promise<void> {
     // The hasher serves the networks of clients in turn.
     const work = { network: clientNetwork(client.ip) };
-    await this.kernel.loginFailures.watch(client, (isAbout) => {
-      isAbout(String(user.id)); // the event `login.failed` names this user
+    await this.kernel.loginFailures.watch(client, (setUser) => {
+      setUser(String(user.id));
       return this.kernel.loginLimiter.attemptSignedIn(session, async () => {
         // To the limiter, undefined means that the password was wrong.
         return (await this.kernel.hasher.verify(user.passwordHash, password, work)) || undefined;

@@ -8,7 +8,7 @@ export interface SecondFactor {
   readonly name: string;
   /**
    * True: every sign-in of a user who has it needs a second factor. False: it can answer a challenge, but does not
-   * cause one.
+   * cause one, unless every user must have a second factor (`setupMethod`).
    */
   readonly isAlwaysAsked: boolean;
   /**

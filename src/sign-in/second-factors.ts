@@ -64,7 +64,7 @@ export class SecondFactors {
    * Passes a sign-in that has a second factor or needs none. Otherwise stores a challenge, in the transaction of the
    * attempt.
    *
-   * @throws second_factor_required with the challenge; an Error if this app lacks the modules of the user's factors
+   * @throws second_factor_required with the challenge; an Error if this app has no module of the user's factors
    */
   async assertProved(attempt: SignInAttempt, owner: SessionOwner): Promise<void> {
     if (attempt.amr.includes('mfa')) return;
@@ -101,7 +101,7 @@ export class SecondFactors {
       const detail = 'There were too many wrong answers; try again later.';
       throw authError('too_many_requests', { detail, retryAfter });
     }
-    // The result of a check that has passed is worth more than an exact counter.
+    // If this fails, the caller still gets the result of the check, and the attempt stays counted.
     const release = () => this.kernel.counters.release(counted).catch(() => {});
     try {
       const result = await check();

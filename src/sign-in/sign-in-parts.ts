@@ -26,9 +26,9 @@ export interface SignInParts {
   readonly signIn: SignInService;
   /** The methods to sign in. A user must keep one that works. */
   readonly signInMethods: SignInMethods;
-  /** Gives an account to the person who proves to read its mailbox. */
+  /** Gives an account to the person who proves access to its mailbox. */
   readonly mailboxProofs: MailboxProofs;
-  /** Signs up people without a password, whose address is proved. */
+  /** Signs up people without a password. */
   readonly verifiedSignUps: VerifiedSignUps;
 }
 

@@ -22,13 +22,13 @@ export interface VerifiedPerson {
   /** Values of the app's own properties of the user, by property name. */
   readonly fields?: Readonly<Record<string, unknown>>;
   /**
-   * Whether the address is proved. False: the new user must confirm it, unless EMAIL_VERIFICATION is `none`. Default:
-   * true.
+   * Whether the address is proved. False: the address of the new user is not confirmed, unless EMAIL_VERIFICATION is
+   * `none`. Default: true.
    */
   readonly isProved?: boolean;
 }
 
-/** Signs up people without a password, whose address a mailed link or a provider has proved. */
+/** Signs up people without a password, after they have opened a mailed link or signed in at a provider. */
 export class VerifiedSignUps {
   constructor(
     protected readonly kernel: {
@@ -64,7 +64,7 @@ export class VerifiedSignUps {
    * Inserts the user, in the transaction of `em`. If the address is proved, voids its unconfirmed sign-ups.
    *
    * @param method how the person signed up, for the event, such as `magic-link`
-   * @throws email_already_registered if somebody has the address
+   * @throws email_already_registered if the address is taken (`EmailOwnership`)
    */
   async create(person: VerifiedPerson, method: string, em: EntityManager): Promise<BaseUser> {
     const { emailOwnership, signUps, userCreation, journal } = this.kernel;

@@ -29,14 +29,14 @@ export class LoginService {
    */
   async login(credentials: Credentials): Promise<Tokens> {
     return this.kernel.telemetry.measure('login', () =>
-      this.kernel.loginFailures.watch(credentials, (isAbout) => this.#login(credentials, isAbout)),
+      this.kernel.loginFailures.watch(credentials, (setUser) => this.#login(credentials, setUser)),
     );
   }
 
-  async #login({ email, password, ...client }: Credentials, isAbout: (user: string) => void): Promise<Tokens> {
+  async #login({ email, password, ...client }: Credentials, setUser: (user: string) => void): Promise<Tokens> {
     const find = async () => {
       const found = await this.kernel.users.findByEmail(email);
-      if (found) isAbout(String(found.id));
+      if (found) setUser(String(found.id));
       return found;
     };
     const work = { network: clientNetwork(client.ip) };

@@ -73,8 +73,8 @@ export class MailCodes implements ReAuthentication {
   async check(caller: SessionReference, code: string, client: SessionClient): Promise<void> {
     const account = await this.#accountOf(caller);
     const key = this.#keyOf(normalizeCode(code), caller, account);
-    await this.kernel.loginFailures.watch(client, (isAbout) => {
-      isAbout(caller.sub);
+    await this.kernel.loginFailures.watch(client, (setUser) => {
+      setUser(caller.sub);
       return this.kernel.loginLimiter.attemptSignedIn(caller.session, () =>
         this.kernel.database.transaction((em) => this.#use(key, caller, em)),
       );
@@ -101,7 +101,7 @@ export class MailCodes implements ReAuthentication {
   }
 }
 
-/** Whether a user can only be reached by mail. */
+/** Whether a user has neither a password nor a second factor, so that only a mail can prove who they are. */
 function isMailOnly({ hasPassword, secondFactors }: AccountOfSession): boolean {
   return !hasPassword && secondFactors.length === 0;
 }
