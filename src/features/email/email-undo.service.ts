@@ -41,8 +41,9 @@ export class EmailUndoService {
   ) {}
 
   /**
-   * Mails the old address, in the transaction of the change. The mail has a link if the old mailbox was verified. A
-   * mailbox that was never verified may belong to someone else, so these mails are limited per mailbox.
+   * Mails the old address, in the transaction of the change. The mail has a link if the old address was marked as
+   * confirmed, unless the user has three valid links already. A mailbox that was never verified may belong to someone
+   * else, so these mails are limited per mailbox.
    */
   async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
     // With EMAIL_VERIFICATION=none every address counts as confirmed, but none was verified.
@@ -67,9 +68,9 @@ export class EmailUndoService {
   }
 
   /**
-   * Restores the old address as a confirmed one, revokes every session and every pending link, and removes the
-   * password, which a thief knows, and second factors and methods to sign in that are newer than the change: all in one
-   * transaction. Older ones stay: access to the old mailbox alone must not remove them.
+   * Restores the old address as a confirmed one, revokes every session and every pending link except older undo links,
+   * and removes the password, which a thief knows, and second factors and methods to sign in that are newer than the
+   * change: all in one transaction. Older ones stay: access to the old mailbox alone must not remove them.
    *
    * @param keys of several keys, the first valid one is used
    * @returns a key to set a new password; undefined if no key is valid, or if another account has the address now
@@ -92,7 +93,7 @@ export class EmailUndoService {
     const { user, email, expiresAt } = found;
     if (!(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
-    // A set-up voids the link to the new address. So nothing was set up between the request and the change.
+    // Setting up a second factor voids the link to the new address. So none was set up between request and change.
     await this.kernel.signInMethods.removeSince(user, new Date(expiresAt - LIFETIME_SECONDS * 1000), em);
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });

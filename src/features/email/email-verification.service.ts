@@ -62,9 +62,10 @@ export class EmailVerificationService {
   }
 
   /**
-   * Mails a new link to an active user with an unconfirmed address, or for a pending sign-up with the address: that of
-   * the same browser, or else the only one. The older link stops working. If there are several sign-ups and none is
-   * from this browser, the mail says so and has no link. For any other address nothing is mailed.
+   * Mails a new link to an active user with an unconfirmed address and without an invitation, or for a pending sign-up
+   * with the address: that of the same browser, or else the only one. The older link stops working. If there are
+   * several sign-ups and none is from this browser, the mail says so and has no link. For any other address nothing is
+   * mailed.
    *
    * @throws too_many_requests
    */
@@ -93,7 +94,7 @@ export class EmailVerificationService {
     await this.kernel.mails.sendLink('email-verification', user.id, user.email, em);
   }
 
-  /** Whether a link is valid, without using it. @throws too_many_requests */
+  /** Whether a link is valid, or was used and has not expired. Does not use it. @throws too_many_requests */
   async isValid(key: string, { ip }: SessionClient): Promise<boolean> {
     await this.kernel.mailLimiter.countKey(ip);
     if ((await this.kernel.oneTimeKeys.find(key, [...PURPOSES, 'email-verified'])) !== undefined) return true;
@@ -179,7 +180,7 @@ export class EmailVerificationService {
     if (!(await this.kernel.users.confirmEmail(user, email, em))) return undefined;
     if (isChange) {
       await this.kernel.accounts.recordCredentialChange(user, em); // challenges and codes of the old address are void
-      // Links that were mailed to the old address must not work any more.
+      // Links that were mailed to the old address must not work any more, except those that undo a change.
       await this.kernel.oneTimeKeys.revokeAll(user, em);
       await this.kernel.signUps.invalidateAll(email, em);
       if (before)

@@ -35,9 +35,9 @@ export const EMAIL_MAILS = {
     subject: 'Your e-mail address is about to change',
     title: 'Your e-mail address is about to change',
     before:
-      'Someone who knows your password asked to change the address of your account at <%= it.app %> to ' +
-      '<%= it.newEmail %>. It changes when the link that was sent there is opened.',
-    after: 'If it was not you, change your password at once. This stops the change.',
+      'Someone who is signed in to your account at <%= it.app %> asked to change its address to <%= it.newEmail %>. ' +
+      'It changes when the link that was sent there is opened.',
+    after: 'If it was not you, set a new password at once. This stops the change.',
   },
   'email-changed': {
     subject: 'Your e-mail address was changed',

@@ -11,7 +11,7 @@ import type { KeyRing, PublicJwk } from '../../tokens/key-ring.js';
  */
 const MAX_AGE_SECONDS = 300;
 
-/** The public keys of the tokens, with which other servers verify them (RFC 7517 §5). It contains no secret. */
+/** The route that sends the public keys, with which other servers verify tokens (RFC 7517 §5). It sends no secret. */
 export function createJwksController({ keys }: { readonly keys: KeyRing }, { prefix }: ControllerParts) {
   const body: { readonly keys: readonly PublicJwk[] } = { keys: keys.publicKeys() };
 

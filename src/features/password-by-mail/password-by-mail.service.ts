@@ -77,7 +77,8 @@ export class PasswordByMailService {
 
   /**
    * In one transaction: sets the password, confirms the address, revokes all older sessions and mailed keys (also those
-   * of an address change), and opens a session. If two requests use the same key at the same moment, one succeeds.
+   * for a new address, but not those that undo a change), and opens a session. If two requests use the same key at the
+   * same moment, one succeeds.
    *
    * @param found the result of `find` for the same purpose
    * @throws token_not_valid, validation_failed (the key stays valid), service_unavailable, and errors of hooks

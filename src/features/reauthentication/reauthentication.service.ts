@@ -32,7 +32,7 @@ export class ReauthenticationService {
    * @throws bad_request if no method has this member
    * @throws incorrect_credentials, too_many_requests, token_not_valid, session_expired, service_unavailable, and what
    * `forUser` of the app's token class throws
-   * @throws second_factor_required if the user has a second factor and the proof is none; the proof is not checked
+   * @throws second_factor_required if the user has a second factor and the proof is not one; it is not checked then
    */
   async authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
     return this.kernel.telemetry.measure('reauthenticate', () => this.#authenticate(caller, given, client));

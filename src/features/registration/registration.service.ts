@@ -16,8 +16,8 @@ import type { NewUser } from '../../users/user-creation.service.js';
 import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
- * A sign-up is answered after this time, in milliseconds, if the answer must not reveal whether the address has an
- * account. Storing a sign-up takes one or two milliseconds longer than storing a notice, and both are done long before.
+ * Minimum time between the hash and the answer, in milliseconds, if the answer must not reveal whether the address has
+ * an account. Storing a sign-up takes one or two milliseconds longer than storing a notice. Both take much less.
  */
 const MIN_ANSWER_MS = 100;
 
@@ -70,8 +70,8 @@ export class RegistrationService {
 
   /**
    * Creates the user and opens the first session, in one transaction. If EMAIL_VERIFICATION is `mandatory`, it stores a
-   * pending sign-up instead and mails a link. If the address has an account, its owner gets a notice instead, and the
-   * answer is the same.
+   * pending sign-up instead and mails a link. With PREVENT_ENUMERATION, an address that has an account gets the same
+   * answer, and a notice in place of the link.
    *
    * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, and errors of
    * hooks
