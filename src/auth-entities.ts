@@ -18,7 +18,8 @@ export interface AuthEntitiesOptions {
   /** Returns the app's user entity. A function, so that import order does not matter. */
   readonly user: () => EntityClass<BaseUser>;
   /**
-   * The modules that the app uses. Name them only here: `createJwtAllauth` and the command line find them in the ORM.
+   * The modules that the app uses. Pass the same modules to `authMigrations`, if you use it. `createJwtAllauth` and the
+   * command line find them in the ORM.
    */
   readonly modules?: readonly AuthModule[];
 }

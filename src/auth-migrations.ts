@@ -175,7 +175,7 @@ class AddPendingSignUps extends AuthMigration {
   }
 }
 
-/** Adds an index on the addresses of mailed keys: every sign-up checks whether an undo link can restore its address. */
+/** Adds an index on the addresses of mailed keys: sign-ups check whether an undo link can restore their address. */
 class IndexFormerAddresses extends AuthMigration {
   up(): void {
     const key = this.table(ONE_TIME_KEY_ENTITY);

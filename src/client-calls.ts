@@ -15,7 +15,7 @@ export interface CallOptions {
 
 /**
  * Decides whether a request that was answered with 401 is repeated once, with the current access token of the same
- * user. If that token was refused itself, it is renewed first.
+ * user. If the current token is the one that was sent, it is renewed first.
  *
  * @param request only its address and headers: its body has been sent
  * @param claims those of the access token that was sent

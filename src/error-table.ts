@@ -73,7 +73,7 @@ export const ERRORS: ErrorTable<ErrorCode> = {
 /** Makes an error of the library. */
 export const authError = errorsOf(ERRORS);
 
-/** 401: the token is malformed or expired, its signature is wrong, or its session or user is no longer active. */
+/** 401: a token, or the key of a mailed link, is not valid for this reason. */
 export function tokenNotValid(reason: RefusalReason): JwtAllauthError {
   return authError('token_not_valid', { reason });
 }

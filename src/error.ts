@@ -70,7 +70,7 @@ export interface ProblemDetails {
 export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-session' | 'unknown-session';
 
 /**
- * Why a token was refused, for the log. The client gets `token_not_valid` in all cases:
+ * Why a token was refused, for the log. The client gets `token_not_valid`, or `refresh_token_reused` for `replay`:
  *
  * - `malformed`: its form, header or claims are not those of a token of this library;
  * - `unknown-key`, `wrong-signature`, `expired`;

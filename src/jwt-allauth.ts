@@ -55,8 +55,8 @@ export interface JwtAllauthOptions {
   /** The path prefix of the library's routes. Default: `/auth`. */
   readonly prefix?: string;
   /**
-   * The app's subclasses of the library's services. Each replaces the service that it extends, gets the same
-   * constructor arguments, and finds other services in `this.kernel`.
+   * The app's subclasses of the library's services. Each replaces the service that it extends, and gets the same
+   * constructor arguments. Most of them find other services in `this.kernel`.
    */
   readonly services?: readonly Class<object>[];
   /** Default: writes warnings and errors to standard error. */
@@ -126,7 +126,7 @@ export interface JwtAllauth {
   authenticate(requestOrToken: IncomingMessage | string): Promise<Principal>;
   /**
    * Makes a middleware for plain Express routes (version 4 or 5), with the same rules as `@Authorized(…rules)`. It
-   * sets `request.principal`. Other requests get the library's error response.
+   * sets `request.principal`. Requests that it refuses get the library's error response.
    *
    * @throws controller_refused for a rule that is neither a role number nor a predicate
    */
@@ -158,8 +158,8 @@ export interface JwtAllauth {
 }
 
 /**
- * Sets the library up for one app. Two calls share nothing, so that one process can run two apps with different
- * settings.
+ * Sets the library up for one app. Two calls with different containers share no state, so that one process can run two
+ * apps with different settings.
  *
  * @throws SettingsError with all faults of the settings; TypeError for an unusable prefix, ORM, service or module
  */

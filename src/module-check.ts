@@ -55,7 +55,7 @@ function reserveNames(taken: Set<string>, names: readonly string[], faultOf: (na
  * Adds the objects that modules have for the app's code. A module declares their types by declaration merging, so
  * `auth` itself is not complete.
  *
- * @throws TypeError if two have the same name
+ * @throws TypeError if `auth` has a property of this name already
  */
 export function withApi<T extends object>(
   modules: readonly AuthModule[],
