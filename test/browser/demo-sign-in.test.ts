@@ -211,7 +211,7 @@ test('a visitor signs in by mail, with the code on the same page or with the lin
   await form.getByRole('button').click();
   await says(page, 'A mail with a link and a code is on its way');
   const first = await mailTo(email);
-  const code = page.getByLabel('Code of the mail');
+  const code = page.getByRole('textbox', { name: 'Code of the mail' });
   await code.fill(first.code === '000000' ? '111111' : '000000');
   await button(page, 'Sign in with the code').click();
   await page.getByText('code_not_valid').waitFor();
@@ -243,7 +243,7 @@ test('a second factor is asked for after the code of a mail', async () => {
   await form.getByLabel('E-mail').fill(email);
   await form.getByRole('button').click();
   await says(page, 'A mail with a link and a code is on its way');
-  await page.getByLabel('Code of the mail').fill((await mailTo(email)).code);
+  await page.getByRole('textbox', { name: 'Code of the mail' }).fill((await mailTo(email)).code);
   await button(page, 'Sign in with the code').click();
   await answerChallenge(page, secret);
   await signedIn(page, email);
@@ -251,19 +251,13 @@ test('a second factor is asked for after the code of a mail', async () => {
 });
 
 test('a link of somebody else with a code does not sign in, and its answer of the provider neither', async () => {
-  const attacker = await visit();
-  await button(attacker, SIGN_IN).click();
-  await attacker.getByRole('heading', { name: PROVIDER }).waitFor();
-  let callback = '';
-  await attacker.route('**/callback?**', (route) => {
-    callback = route.request().url();
-    return route.abort();
-  });
-  await attacker.getByLabel('E-mail address').fill(newAddress());
-  await button(attacker, 'Continue').click();
-  await expect.poll(() => callback).not.toBe('');
+  const start = await fetch(`${demo.url}/auth/social/local`, { redirect: 'manual' });
+  const at = new URL(start.headers.get('location') ?? '');
+  at.searchParams.set('user_email', newAddress());
+  const callback = (await fetch(at, { redirect: 'manual' })).headers.get('location') ?? '';
+  expect(callback).toContain(`${demo.url}/auth/social/local/callback?code=`);
   const victim = await visit();
-  await victim.goto(callback).catch(() => undefined);
+  await victim.goto(callback);
   await victim.getByRole('heading', { name: 'This sign-in cannot be completed' }).waitFor();
   await victim.goto(`${demo.url}/#code=${'a'.repeat(43)}`);
   await victim.getByRole('form', { name: 'Sign in', exact: true }).waitFor();
@@ -295,6 +289,7 @@ test.each(['light', 'dark'] as const)('the new forms look right on the narrowest
   const form = page.getByRole('form', { name: 'Sign in by mail' });
   await form.getByLabel('E-mail').fill(newAddress());
   await form.getByRole('button').click();
-  await page.getByLabel('Code of the mail').waitFor();
+  await page.getByRole('textbox', { name: 'Code of the mail' }).waitFor();
+  await page.mouse.move(0, 0); // a button under the pointer has another colour
   expect(await page.evaluate(LOOK)).toEqual(WELL(colorScheme));
 });
