@@ -9,7 +9,7 @@ export interface SessionClient extends RequestClient {
   readonly replaces?: readonly { readonly session: string; readonly sub: string }[];
 }
 
-/** What a session stores about a client (COLLECT_USER_AGENT). Null: not known, or not collected. Safe in a page. */
+/** What a session stores about a client (COLLECT_USER_AGENT). A page can show it. Null: not known, or not collected. */
 export interface ClientDevice {
   readonly ip: string | null;
   readonly browser: string | null;

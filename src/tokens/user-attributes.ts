@@ -31,7 +31,10 @@ export function relationsOf(attributes: Attributes, user: EntityMetadata): strin
     }
     const relation = relationOf(path, user);
     if (relation === undefined)
-      faults.push({ setting, message: `names "${path}", which ${user.className} does not have` });
+      faults.push({
+        setting,
+        message: `names "${path}", which ${user.className} does not have as a single value that is not hidden`,
+      });
     else if (relation) relations.add(relation);
   }
   if (faults.length > 0) throw new SettingsError(faults);
