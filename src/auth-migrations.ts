@@ -8,6 +8,7 @@ import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { AddSecondFactors } from './sign-in/second-factors.migration.js';
 import { AddSignInCompletions } from './sign-in/sign-in-completions.migration.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
+import { AddUndoFactors } from './tokens/undo-factors.migration.js';
 import { ACCOUNT_ENTITY } from './users/account.entity.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 
@@ -272,6 +273,7 @@ const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261130_b_accounts', class: AddAccounts },
   { name: 'JwtAllauth_20261130_c_second_factors', class: AddSecondFactors },
   { name: 'JwtAllauth_20261130_d_sign_in_completions', class: AddSignInCompletions },
+  { name: 'JwtAllauth_20261130_e_undo_factors', class: AddUndoFactors },
 ];
 
 /**

@@ -28,7 +28,7 @@ export type {
 export { Count, Duration, Flag, must, optional, Text } from './settings/setting-rules.js';
 export { type Challenge, secondFactorRequired } from './sign-in/challenge.js';
 export type { ReAuthentication } from './sign-in/re-authentication.js';
-export type { SecondFactor, SecondFactorProof } from './sign-in/second-factor.js';
+export type { SecondFactor, SecondFactorProof, TakenBack } from './sign-in/second-factor.js';
 export type { SignInAttempt } from './sign-in/sign-in-attempt.js';
 export type { CompletionOrder, SignInCompletion } from './sign-in/sign-in-completion.js';
 export type { SignInGate } from './sign-in/sign-in-gate.js';

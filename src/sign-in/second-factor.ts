@@ -2,6 +2,14 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { RateLimit } from '../settings/rate-limit.js';
 import type { UserId } from '../users/base-user.entity.js';
 
+/** Since when somebody else could use an account that the owner of the mailbox takes back. */
+export interface TakenBack {
+  /** `new Date(0)`: since its sign-up. */
+  readonly since: Date;
+  /** Whether the user had a second factor then. The mailbox alone must not remove it, even if it was replaced later. */
+  readonly hadSecondFactor: boolean;
+}
+
 /** A kind of second factor, which a module adds (`ModuleParts.secondFactors`). */
 export interface SecondFactor {
   /** Its name in the account state of users who have it (`Accounts.setSecondFactor`), such as `totp`. */
@@ -25,11 +33,9 @@ export interface SecondFactor {
   /**
    * Removes what was set up at a time or later, in the transaction of `em`, which holds a lock on the user's row: the
    * owner of the mailbox takes the account back, and somebody else may have set it up. Does nothing if the user does
-   * not have the factor, or has an older one.
-   *
-   * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
+   * not have the factor, or has an older one. The factor itself stays if `hadSecondFactor`.
    */
-  removeSince(user: UserId, since: Date, em: EntityManager): Promise<void>;
+  removeSince(user: UserId, takenBack: TakenBack, em: EntityManager): Promise<void>;
 }
 
 /** An answer to a challenge. */

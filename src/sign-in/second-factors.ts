@@ -8,7 +8,7 @@ import type { RateLimit } from '../settings/rate-limit.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { Challenges } from './challenges.js';
 import { isRefusal } from './refusal.js';
-import type { SecondFactor } from './second-factor.js';
+import type { SecondFactor, TakenBack } from './second-factor.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 
 /** Decides whether a sign-in needs a second factor, and limits wrong answers. Without modules it has no factors. */
@@ -79,13 +79,11 @@ export class SecondFactors {
   }
 
   /**
-   * Removes the second factors of a user that were set up at a time or later, when the owner of the mailbox takes the
+   * Removes the second factors of a user that somebody else may have set up, when the owner of the mailbox takes the
    * account back. Call it in a transaction that has locked the user's row.
-   *
-   * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
    */
-  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
-    for (const factor of this.#factors) await factor.removeSince(user, since, em);
+  async removeSince(user: UserId, takenBack: TakenBack, em: EntityManager): Promise<void> {
+    for (const factor of this.#factors) await factor.removeSince(user, takenBack, em);
   }
 
   /**

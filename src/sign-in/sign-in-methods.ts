@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../error-table.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
+import type { TakenBack } from './second-factor.js';
 import type { SecondFactors } from './second-factors.js';
 import type { SignInMethod } from './sign-in-method.js';
 
@@ -39,15 +40,16 @@ export class SignInMethods {
   async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
     if (!this.kernel.secondFactors.isInUse && !this.#methods.some(({ removeSince }) => removeSince)) return;
     const account = await this.kernel.users.findById(user, em);
-    if (account && !account.emailVerified) await this.removeSince(user, new Date(0), em);
+    if (account && !account.emailVerified)
+      await this.removeSince(user, { since: new Date(0), hadSecondFactor: false }, em);
   }
 
   /**
    * Removes the second factors and the added methods that were set up at a time or later, such as since a change of the
    * address that the owner of the old mailbox undoes. Call it in a transaction that has locked the user's row.
    */
-  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
-    await this.kernel.secondFactors.removeSince(user, since, em);
-    for (const method of this.#methods) await method.removeSince?.(user, since, em);
+  async removeSince(user: UserId, takenBack: TakenBack, em: EntityManager): Promise<void> {
+    await this.kernel.secondFactors.removeSince(user, takenBack, em);
+    for (const method of this.#methods) await method.removeSince?.(user, takenBack.since, em);
   }
 }

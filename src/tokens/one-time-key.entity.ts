@@ -17,6 +17,8 @@ export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): Entit
       /** The address to which the key was mailed. */
       email: p.string().length(254),
       expiresAt: p.datetime(3),
+      /** Whether the user had a second factor when the key was made. Used by the undo of a changed address. */
+      hadSecondFactor: p.boolean().default(true),
     },
     uniques: [{ properties: ['user', 'purpose'] }],
     // Every sign-up checks whether its address is a former address of a user (`EmailOwnership.isReservedByUndo`).

@@ -51,6 +51,8 @@ export interface OneTimeKey {
 export interface UndoKey extends OneTimeKey {
   /** In milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Whether the user had a second factor when the address was changed. */
+  readonly hadSecondFactor: boolean;
 }
 
 /**
@@ -82,11 +84,16 @@ export class OneTimeKeys {
   }
 
   /** Stores a key. It replaces the user's older key of the same purpose. @param seconds lifetime of the key */
-  async remember(key: string, { purpose, user, email }: OneTimeKey, seconds: number, em: EntityManager): Promise<void> {
+  async remember(
+    key: string,
+    { purpose, user, email, hadSecondFactor = true }: OneTimeKey & Partial<Pick<UndoKey, 'hadSecondFactor'>>,
+    seconds: number,
+    em: EntityManager,
+  ): Promise<void> {
     const expiresAt = new Date(this.kernel.clock.now() + seconds * 1000);
     await this.kernel.database.query(
       this.#sql.store,
-      [hashOf(key), purpose, user, normalizeEmail(email), expiresAt],
+      [hashOf(key), purpose, user, normalizeEmail(email), expiresAt, hadSecondFactor],
       em,
     );
   }
@@ -132,7 +139,7 @@ export class OneTimeKeys {
     const parameters = [found.user, UNDO_PURPOSES, hashOf(key)];
     const deleted = await this.kernel.database.query<UndoKey>(this.#sql.removeSince, parameters, em);
     const own = deleted.find(({ purpose }) => purpose === found.purpose);
-    return own && { ...found, expiresAt: own.expiresAt };
+    return own && { ...found, expiresAt: own.expiresAt, hadSecondFactor: own.hadSecondFactor };
   }
 
   /** Deletes all keys of a user, except those for `UNDO_PURPOSES`. */
@@ -142,15 +149,15 @@ export class OneTimeKeys {
 }
 
 function statements(key: Table, user: Table) {
-  const [hash, purpose, owner, email, expiresAt] = ['hash', 'purpose', 'user', 'email', 'expiresAt'].map((name) =>
-    key.column(name),
-  );
+  const names = ['hash', 'purpose', 'user', 'email', 'expiresAt', 'hadSecondFactor'];
+  const [hash, purpose, owner, email, expiresAt, hadFactor] = names.map((name) => key.column(name));
   const id = user.column('id');
   return {
     store: `
-      insert into ${key.name} (${hash}, ${purpose}, ${owner}, ${email}, ${expiresAt}) values ($1, $2, $3, $4, $5)
-      on conflict (${owner}, ${purpose}) do update set
-        ${hash} = excluded.${hash}, ${email} = excluded.${email}, ${expiresAt} = excluded.${expiresAt}`,
+      insert into ${key.name} (${hash}, ${purpose}, ${owner}, ${email}, ${expiresAt}, ${hadFactor})
+      values ($1, $2, $3, $4, $5, $6)
+      on conflict (${owner}, ${purpose}) do update set ${hash} = excluded.${hash}, ${email} = excluded.${email},
+        ${expiresAt} = excluded.${expiresAt}, ${hadFactor} = excluded.${hadFactor}`,
     find: `
       select k.${purpose} as "purpose", u.${id} as "user", k.${email} as "email"
       from ${key.name} k join ${user.name} u on u.${id} = k.${owner}
@@ -166,7 +173,8 @@ function statements(key: Table, user: Table) {
     removeSince: `
       delete from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])
         and (${expiresAt}, ${purpose}) >= (select ${expiresAt}, ${purpose} from ${key.name} where ${hash} = $3)
-      returning ${purpose} as "purpose", (extract(epoch from ${expiresAt}) * 1000)::float8 as "expiresAt"`,
+      returning ${purpose} as "purpose", (extract(epoch from ${expiresAt}) * 1000)::float8 as "expiresAt",
+        ${hadFactor} as "hadSecondFactor"`,
     revokeAll: `delete from ${key.name} where ${owner} = $1 and ${purpose} <> all($2::text[])`,
   };
 }

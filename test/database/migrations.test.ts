@@ -185,6 +185,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261130_b_accounts',
       'JwtAllauth_20261130_c_second_factors',
       'JwtAllauth_20261130_d_sign_in_completions',
+      'JwtAllauth_20261130_e_undo_factors',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });

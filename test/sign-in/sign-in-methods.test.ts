@@ -53,7 +53,9 @@ test('what was set up since a change of the address can be removed, and nothing 
       ['newer', since.getTime()],
     ] as const)
       await app.database.pool.query(sql, [id, pin, new Date(at)]);
-  await inTransaction(app, (em) => kernelOf(app.auth).signInMethods.removeSince(person.id, since, em));
+  await inTransaction(app, (em) =>
+    kernelOf(app.auth).signInMethods.removeSince(person.id, { since, hadSecondFactor: false }, em),
+  );
   const pins = async ({ id }: Person) =>
     (await app.database.pool.query('select pin from test_pin where user_id = $1 order by pin', [id])).rows;
   expect([await pins(person), await pins(other)]).toEqual([[{ pin: 'older' }], [{ pin: 'newer' }, { pin: 'older' }]]);

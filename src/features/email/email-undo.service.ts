@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
 import type { AuthKernel } from '../../kernel.js';
+import { createRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { UNDO_PURPOSES } from '../../tokens/one-time-keys.js';
 import type { UserId } from '../../users/base-user.entity.js';
@@ -50,7 +51,12 @@ export class EmailUndoService {
     const isSure = isProved && this.kernel.settings.emailVerification !== 'none';
     if (!isSure && !(await this.kernel.mailLimiter.admitsNotice('email-changed', from, em))) return;
     const purpose = isProved ? await this.kernel.oneTimeKeys.freeUndoPurpose(user, em) : undefined;
-    const key = purpose && (await this.kernel.oneTimeKeys.issue(purpose, user, from, LIFETIME_SECONDS, em));
+    const key = purpose && createRandomKey();
+    if (key) {
+      const hadSecondFactor = (await this.kernel.sessions.ownerOf(user, em)).secondFactors.length > 0;
+      const what = { purpose, user, email: from, hadSecondFactor };
+      await this.kernel.oneTimeKeys.remember(key, what, LIFETIME_SECONDS, em);
+    }
     await this.kernel.mails.sendChangedEmail(from, { newEmail: to, key, seconds: LIFETIME_SECONDS }, em);
   }
 
@@ -69,8 +75,9 @@ export class EmailUndoService {
 
   /**
    * Restores the old address as a confirmed one, revokes every session and every pending link except older undo links,
-   * and removes the password, which a thief knows, and second factors and methods to sign in that are newer than the
-   * change: all in one transaction. Older ones stay: access to the old mailbox alone must not remove them.
+   * and removes the password, which a thief knows, and methods to sign in that are newer than the change: all in one
+   * transaction. Older ones stay. A second factor stays if the user had one at the change, even if it was replaced
+   * later: access to the old mailbox alone must not remove it.
    *
    * @param keys of several keys, the first valid one is used
    * @returns a key to set a new password; undefined if no key is valid, or if another account has the address now
@@ -90,11 +97,12 @@ export class EmailUndoService {
   async #undo(key: string, em: EntityManager): Promise<string | undefined> {
     const found = await this.kernel.oneTimeKeys.claimUndo(key, em);
     if (!found) return undefined;
-    const { user, email, expiresAt } = found;
+    const { user, email, expiresAt, hadSecondFactor } = found;
     if (!(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
     // Setting up a second factor voids the link to the new address. So none was set up between request and change.
-    await this.kernel.signInMethods.removeSince(user, new Date(expiresAt - LIFETIME_SECONDS * 1000), em);
+    const since = new Date(expiresAt - LIFETIME_SECONDS * 1000);
+    await this.kernel.signInMethods.removeSince(user, { since, hadSecondFactor }, em);
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(user, em);

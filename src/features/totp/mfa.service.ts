@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
+import type { TakenBack } from '../../sign-in/second-factor.js';
 import type { TokenClaims } from '../../tokens/claims.js';
 import type { UserId } from '../../users/base-user.entity.js';
 import type { MfaRecords } from './mfa-records.js';
@@ -104,12 +105,12 @@ export class MfaService {
 
   /**
    * Removes an authenticator app that was set up at a time or later, when the owner of the mailbox takes the account
-   * back. From an older app only the recovery codes are removed, if they were made at that time or later. Call it in a
-   * transaction that has locked the user's row.
+   * back. From an app that stays, only the recovery codes are removed, if they were made at that time or later. Call it
+   * in a transaction that has locked the user's row.
    */
-  async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
+  async removeSince(user: UserId, { since, hadSecondFactor }: TakenBack, em: EntityManager): Promise<void> {
     const { totpStore, mfaRecords } = this.kernel;
-    if (await this.#remove(user, 'mailbox-owner', em, since)) return;
+    if (!hadSecondFactor && (await this.#remove(user, 'mailbox-owner', em, since))) return;
     if (!(await totpStore.removeRecoveryCodes(user, since, em))) return;
     const event = ['mfa.recovery-codes-removed', { user: String(user) }] as const;
     await mfaRecords.change(user, { events: [event], notice: 'recovery-codes-removed' }, em);

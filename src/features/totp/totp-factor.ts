@@ -28,6 +28,6 @@ export function totpFactor(
       if (left === undefined) return [];
       return left > 0 ? ['totp', 'recovery_code'] : ['totp'];
     },
-    removeSince: (user, since, em) => mfa.removeSince(user, since, em),
+    removeSince: (user, takenBack, em) => mfa.removeSince(user, takenBack, em),
   };
 }

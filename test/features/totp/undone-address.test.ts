@@ -85,16 +85,21 @@ describe('the undo of a changed address', () => {
     expect((await app.client().login(OWN, NEW)).status).toBe(200);
   });
 
-  test('removes the factor by which a thief has replaced that of the owner', async () => {
+  test('keeps a factor that replaces an older one after the change: the old mailbox alone must not get in', async () => {
     await enrol(app, session);
     app.clock.advance(30);
     await changeAddress();
     await session.refresh(); // the session of a set-up has the second factor
     expect((await session.send('DELETE', '/auth/mfa/totp', undefined, session.bearer)).status).toBe(204);
     app.clock.advance(30);
-    await enrol(app, session);
-    await undo();
-    expect(await factors()).toEqual([[], 0]);
+    const { next } = await enrol(app, session);
+
+    const { status, body } = await setPassword(await undo());
+
+    expect([status, body.code, body.access]).toEqual([401, 'second_factor_required', undefined]);
+    expect(await factors()).toEqual([['totp'], 1]);
+    expect(await audited('mfa.disabled')).toEqual([{ method: 'totp', by: 'user' }]);
+    expect((await verify(app.client(), { challenge: body.challenge, code: next() })).status).toBe(200);
   });
 
   test('removes a secret that waits for its first code', async () => {
