@@ -4,7 +4,7 @@ import { PROVIDER_TIMEOUT_SECONDS, type ProviderFetch } from './provider-fetch.j
 import type { SocialProvider } from './social-provider.js';
 
 /** How far the clocks of provider and library may differ. */
-export const TOLERANCE_SECONDS = 30;
+const TOLERANCE_SECONDS = 30;
 
 /** Makes the configurations of openid-client for one provider. */
 export class OpenIdConfigurations {

@@ -1,7 +1,7 @@
 import * as openid from 'openid-client';
 import type { Clock } from '../../clock.js';
 import type { ExpectedClaims } from './native-id-token.js';
-import { OpenIdConfigurations, TOLERANCE_SECONDS } from './open-id-configurations.js';
+import { OpenIdConfigurations } from './open-id-configurations.js';
 import { toSocialError } from './provider-errors.js';
 import { type Fetch, ProviderFetch } from './provider-fetch.js';
 import { socialError } from './social-errors.js';
@@ -88,7 +88,6 @@ export class ProviderClient {
     return this.#run(async (config) => {
       const tokens = await openid.authorizationCodeGrant(config, answer, checks);
       const claims = tokens.claims();
-      if (claims) this.#assertIssued(claims.iat);
       const issuer = claims ? claims.iss : config.serverMetadata().issuer;
       return { issuer, ...this.#answerOf(config, tokens), tokens: this.#tokensOf(tokens) };
     });
@@ -109,7 +108,6 @@ export class ProviderClient {
     return this.#run(async (config) => {
       openid.useIdTokenResponseType(config);
       const claims = await openid.implicitAuthentication(config, answer, nonce);
-      this.#assertIssued(claims.iat);
       const none = async () => undefined;
       return { claims, issuer: claims.iss, exp: claims.exp, userInfo: none, getJson: none };
     }, audience);
@@ -134,11 +132,6 @@ export class ProviderClient {
           return response.json();
         }),
     };
-  }
-
-  /** openid-client does not compare `iat`. @throws provider_refused for a token from the future */
-  #assertIssued(iat: number): void {
-    if (iat * 1000 > this.kernel.clock.now() + TOLERANCE_SECONDS * 1000) throw socialError('provider_refused');
   }
 
   #tokensOf({ access_token, refresh_token, expires_in, scope }: AnswerTokens): ProviderTokens {

@@ -17,6 +17,12 @@ export interface SocialAccount {
   readonly lastUsedAt: Date;
 }
 
+/** A row. Instants are milliseconds since the epoch. */
+interface AccountRow extends Omit<SocialAccount, 'connectedAt' | 'lastUsedAt'> {
+  readonly connectedAt: number;
+  readonly lastUsedAt: number;
+}
+
 /** An account of a provider that signs in or is connected. */
 export type SocialLink = Pick<ProviderIdentity, 'provider' | 'issuer' | 'sub' | 'email' | 'tokens'>;
 
@@ -53,7 +59,12 @@ export class SocialAccounts {
 
   /** The accounts of a user, oldest first. */
   async list(user: UserId, em?: EntityManager): Promise<SocialAccount[]> {
-    return this.kernel.database.query<SocialAccount>(this.#sql.list, [user], em);
+    const rows = await this.kernel.database.query<AccountRow>(this.#sql.list, [user], em);
+    return rows.map(({ connectedAt, lastUsedAt, ...row }) => ({
+      ...row,
+      connectedAt: new Date(connectedAt),
+      lastUsedAt: new Date(lastUsedAt),
+    }));
   }
 
   /** The encrypted tokens of a user's account, with what they are bound to. */
@@ -74,6 +85,8 @@ export class SocialAccounts {
     return rows.map(({ provider }) => provider);
   }
 }
+
+const milliseconds = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
 function statements(account: Table) {
   const { name } = account;
@@ -100,8 +113,8 @@ function statements(account: Table) {
         ${c.lastUsedAt} = $6
       where ${c.user} = $1 and ${c.issuer} = $2 and ${c.sub} = $3 returning 1`,
     list: `
-      select ${c.id} as "id", ${c.provider} as "provider", ${c.email} as "email", ${c.connectedAt} as "connectedAt",
-        ${c.lastUsedAt} as "lastUsedAt"
+      select ${c.id} as "id", ${c.provider} as "provider", ${c.email} as "email",
+        ${milliseconds(c.connectedAt)} as "connectedAt", ${milliseconds(c.lastUsedAt)} as "lastUsedAt"
       from ${name} where ${c.user} = $1 order by ${c.connectedAt}, ${c.id}`,
     tokens: `
       select ${c.issuer} as "issuer", ${c.sub} as "sub", ${c.tokens} as "tokens"

@@ -60,6 +60,7 @@ describe('a sign-in with a provider', () => {
     const { sub, amr } = JSON.parse(Buffer.from(body.access.split('.')[1], 'base64url').toString());
     expect(amr).toEqual(['fed']);
     const { email } = issuer.claims;
+    const NOW = new Date(app.clock.now()).toISOString();
     expect((await client.get('/auth/user')).body).toMatchObject({
       email,
       emailVerified: true,
@@ -71,8 +72,8 @@ describe('a sign-in with a provider', () => {
         id: expect.any(String),
         provider: 'tiny',
         email,
-        connectedAt: expect.any(String),
-        lastUsedAt: expect.any(String),
+        connectedAt: NOW,
+        lastUsedAt: NOW,
       },
     ]);
     expect(await app.auth.social.tokensOf(sub, 'tiny')).toEqual({

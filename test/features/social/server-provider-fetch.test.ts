@@ -95,6 +95,19 @@ describe('any other request', () => {
     });
   });
 
+  test('answered without an end is cut off', async () => {
+    let sent = 0;
+    const endless = new ReadableStream({
+      pull: (controller) => {
+        sent += 65_536;
+        controller.enqueue(new Uint8Array(65_536));
+      },
+    });
+    answer = async () => new Response(endless);
+    await expect(provider.send(KEYS, {})).rejects.toMatchObject({ code: 'provider_unavailable' });
+    expect(sent).toBeLessThan(1_500_000);
+  });
+
   test('answered with a refusal is passed on', async () => {
     answer = async () => new Response('{"error":"invalid_grant"}', { status: 400 });
     expect((await provider.send('https://id.example.com/token', {})).status).toBe(400);
