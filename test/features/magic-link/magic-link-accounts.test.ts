@@ -100,6 +100,13 @@ describe('a mail that was written before', () => {
       },
     ],
     ['a change of the address', (id) => sql('update app_user set email = $2 where id = $1', [id, 'new@example.com'])],
+    [
+      'another user has the address',
+      async (id) => {
+        await sql('update app_user set email = $2 where id = $1', [id, 'new@example.com']);
+        await createPerson(app, { email: ADA });
+      },
+    ],
     ['a deactivation', (id) => app.auth.deactivation.deactivate(id)],
     ['the deletion of the account', (id) => sql('delete from app_user where id = $1', [id])],
     [
@@ -119,7 +126,7 @@ describe('a mail that was written before', () => {
     return app.client().send('POST', '/auth/password/reset/set-new', body, { cookie });
   }
 
-  test.each(cases)('is void after %s', async (_what, change) => {
+  test.each(cases)('is void after this: %s', async (_what, change) => {
     app = await createMagicLinkApp();
     const { id } = await createPerson(app, { email: ADA });
     const { request, code, link } = await app.mailed(ADA);

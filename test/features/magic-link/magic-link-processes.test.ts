@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { magicLinkModule } from '../../../src/features/magic-link/index.js';
 import { codesModule, entitiesWith } from '../../support/codes.module.js';
@@ -10,6 +11,7 @@ import { claimsOf } from '../../support/race.js';
 import { startServerProcess } from '../../support/server-process.js';
 import { createTestApp, SECRET, type TestApp } from '../../support/test-app.js';
 import { type Answer, TestClient } from '../../support/test-client.js';
+import { waitForBlocked } from '../../support/test-database.js';
 
 const ROUNDS = 200;
 /** Rounds that run at once. */
@@ -96,4 +98,63 @@ test('a sign-in that races a sign-up with a password for the same address takes 
     const { rows } = await app.database.pool.query('select id from app_user where email = $1', [email]);
     expect(rows).toEqual([{ id: claimsOf(answer.body.access).sub }]);
   }
+});
+
+/** Starts a sign-in that waits for the user's row, does something else meanwhile, and lets it continue. */
+async function whileWaiting(
+  user: string,
+  signIn: () => Promise<Answer>,
+  work: (at: pg.PoolClient) => Promise<unknown>,
+) {
+  const holder = await app.database.pool.connect();
+  let isDone = false;
+  try {
+    await holder.query('begin');
+    await holder.query('select 1 from app_user where id = $1 for update', [user]);
+    const answer = signIn();
+    await waitForBlocked(app.database.pool, 1);
+    await work(holder);
+    await holder.query('commit');
+    isDone = true;
+    return await answer;
+  } finally {
+    holder.release(!isDone);
+  }
+}
+
+/** What voids a link or a code whose sign-in has begun already. */
+const VOIDING: readonly [string, (mailed: MailedSecrets, at: pg.PoolClient, user: string) => Promise<unknown>][] = [
+  [
+    'three wrong codes',
+    async (mailed) => {
+      for (const by of [1, 2, 3]) await byCode(by, { ...mailed, code: wrong(mailed.code, by) });
+    },
+  ],
+  [
+    'a change of the credentials',
+    (_mailed, at, user) =>
+      at.query(
+        `insert into auth_account (user_id, state, credential_epoch) values ($1, 'in_use', 1)
+        on conflict (user_id) do update set credential_epoch = auth_account.credential_epoch + 1`,
+        [user],
+      ),
+  ],
+  ['a deactivation', (_mailed, at, user) => at.query('update app_user set is_active = false where id = $1', [user])],
+  [
+    'a change of the address',
+    (_mailed, at, user) => at.query(`update app_user set email = 'new-' || email where id = $1`, [user]),
+  ],
+];
+
+test.each(VOIDING)('%s voids a link whose sign-in has begun', async (what, change) => {
+  const [user] = await createMailboxes(app, 1);
+  const [mailed] = await createMailedSignIns(app, user ? [user] : []);
+  if (!user || !mailed) throw new Error('there is no user');
+  const answer = await whileWaiting(
+    user.id,
+    () => byLink(0, mailed),
+    (at) => change(mailed, at, user.id),
+  );
+  expect([what, answer.status, answer.body.code]).toEqual([what, 401, 'token_not_valid']);
+  expect((await liveSessionsOf(app, [user.id])).flat()).toEqual([]);
 });
