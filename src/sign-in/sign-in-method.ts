@@ -17,4 +17,10 @@ export interface SignInMethod {
    * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
    */
   removeSince?(user: UserId, since: Date, em: EntityManager): Promise<void>;
+  /**
+   * Removes what somebody else may have set up for it, when the user sets a new password by mail. It is called in the
+   * transaction of `em`, which has locked the user's row, also for a user with a confirmed address: a mail scanner may
+   * have confirmed the sign-up of a stranger.
+   */
+  removeAtReset?(user: UserId, em: EntityManager): Promise<void>;
 }

@@ -45,6 +45,16 @@ export class SignInMethods {
   }
 
   /**
+   * Removes the methods that a password reset replaces (`SignInMethod.removeAtReset`), and what `removeUnproved`
+   * removes. The second factors of a confirmed address stay: access to the mailbox alone must not remove them. Call it
+   * in a transaction that has locked the user's row.
+   */
+  async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
+    await this.removeUnproved(user, em);
+    for (const method of this.#methods) await method.removeAtReset?.(user, em);
+  }
+
+  /**
    * Removes the second factors and the added methods that were set up at a time or later, such as since a change of the
    * address that the owner of the old mailbox undoes. Call it in a transaction that has locked the user's row.
    */

@@ -37,10 +37,15 @@ export function causesInWords(error: unknown): string[] {
   const words = chainOf(error).flatMap((each) => {
     const { code, error: ofProvider } = each as Error & Readonly<Record<string, unknown>>;
     // The messages of openid-client are constant texts, and those of Node name host and port.
-    const message = each instanceof JwtAllauthError ? each.code : each.message.slice(0, 120);
+    const message = each instanceof JwtAllauthError ? each.code : messageOf(each);
     return [message, code, ofProvider];
   });
   return [
     ...new Set(words.filter((word, index) => typeof word === 'string' && (index % 3 === 0 || CODE.test(word)))),
   ] as string[];
+}
+
+/** The message of an error. That of a text that is not JSON has the start of the text, which may be a token. */
+function messageOf(error: Error): string {
+  return error instanceof SyntaxError ? 'not JSON' : error.message.slice(0, 120);
 }

@@ -76,10 +76,17 @@ function boundTo({ issuer, sub }: Pick<ProviderIdentity, 'issuer' | 'sub'>): str
   return JSON.stringify([issuer, sub]);
 }
 
-/** The address in its normal form. Undefined if it is none that a user could sign up with. */
+/** An address with printable ASCII characters before the last `@`. */
+const ASCII_LOCAL_PART = /^[ -~]*@[^@]*$/;
+
+/**
+ * The address in its normal form. Undefined if it is none that a user could sign up with, or if its local part is ASCII
+ * only in that form: then the provider has verified another mailbox. For example, the Kelvin sign becomes a `k`.
+ */
 function addressOf(email: unknown): string | undefined {
   try {
-    return validateInput(ProviderAddressInput, { email }).email;
+    const address = validateInput(ProviderAddressInput, { email }).email;
+    return ASCII_LOCAL_PART.test(address) && !ASCII_LOCAL_PART.test(String(email).trim()) ? undefined : address;
   } catch (error) {
     if (error instanceof JwtAllauthError) return undefined;
     throw error;

@@ -9,7 +9,8 @@ const PARAMETERS: Readonly<Record<string, number>> = { code: 4096, state: 128, i
 
 /** The query of a request, as the browser has sent it. A parameter can occur several times. */
 export function queryOf({ originalUrl }: RequestWithUrl): URLSearchParams {
-  return new URL(originalUrl, 'http://localhost').searchParams;
+  // Not parsed as a URL: the target of a request can be absolute, with a host or port that no URL has.
+  return new URLSearchParams(originalUrl.split(/\?(.*)/s)[1]);
 }
 
 /**

@@ -122,7 +122,24 @@ export class SocialConnectionService {
    * back. Call it in a transaction that has locked the user's row.
    */
   async removeSince(user: UserId, since: Date, em: EntityManager): Promise<void> {
-    await this.#record(user, await this.kernel.socialAccounts.removeSince(user, since, em), 'mailbox-owner', em);
+    await this.#removeSince(user, since, em);
+  }
+
+  /**
+   * Disconnects all accounts, with a notice, when the user sets a new password by mail: a stranger may have connected
+   * one. A trusted provider with the same address is connected again at its next sign-in. Call it in a transaction that
+   * has locked the user's row.
+   */
+  async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
+    if (!(await this.#removeSince(user, new Date(0), em))) return;
+    await this.kernel.socialCompletion.notify('provider-disconnected', user, em);
+  }
+
+  /** @returns whether there were any */
+  async #removeSince(user: UserId, since: Date, em: EntityManager): Promise<boolean> {
+    const providers = await this.kernel.socialAccounts.removeSince(user, since, em);
+    await this.#record(user, providers, 'mailbox-owner', em);
+    return providers.length > 0;
   }
 
   /** Whether a user can sign in with an account of a provider that this app has. */

@@ -31,10 +31,14 @@ export class SocialProviders {
       const fault = faultOf(provider);
       if (fault) throw new TypeError(`provider ${provider.id}: ${fault}`);
     }
+    const clash = issuerClash(inCode);
+    if (clash) throw new TypeError(`provider ${clash}`);
     const faults = configured.flatMap((provider) => faultOf(provider) ?? []);
     const ids = [...inCode, ...configured].map(({ id }) => id);
     const double = ids.find((id, index) => ids.indexOf(id) !== index);
     if (double !== undefined) faults.push(`has two providers with the id ${double}, or one that is also in code`);
+    const mixed = faults.length > 0 ? undefined : issuerClash([...inCode, ...configured]);
+    if (mixed !== undefined) faults.push(mixed);
     if (faults.length > 0) throw new SettingsError(faults.map((message) => faultFor(message, settings)));
     for (const provider of [...inCode, ...configured]) {
       const isInsecureAllowed = urlsOf(provider).some((url) => url.protocol === 'http:');
@@ -79,6 +83,28 @@ function providerFault(provider: SocialProvider, isDevelopment: boolean): string
   if (!urls.every((url) => URL.canParse(url) && isAllowed(new URL(url), isDevelopment)))
     return `${provider.id} must have https URLs without query (in development also http on 127.0.0.1 and localhost)`;
   return undefined;
+}
+
+/**
+ * Why two providers cannot be told apart: they have one issuer, which identifies accounts, and different endpoints. So
+ * an account of one could sign in as the user of an account of the other. Undefined if there are no such providers.
+ */
+function issuerClash(providers: readonly SocialProvider[]): string | undefined {
+  for (const [index, provider] of providers.entries()) {
+    const [issuer, ...endpoints] = hrefsOf(provider);
+    const other = providers.slice(0, index).find((earlier) => {
+      const [same, ...others] = hrefsOf(earlier);
+      return same === issuer && others.join() !== endpoints.join();
+    });
+    if (other) return `${provider.id} must not have the issuer of ${other.id}, because its endpoints are others`;
+  }
+  return undefined;
+}
+
+/** The issuer, and then the endpoints. */
+function hrefsOf({ server }: SocialProvider): string[] {
+  const { issuer, ...endpoints } = server;
+  return [issuer, ...Object.values(endpoints).sort()].map((url) => new URL(url).href);
 }
 
 function isAllowed({ protocol, hostname, search, hash, username }: URL, isDevelopment: boolean): boolean {

@@ -119,6 +119,7 @@ function createParts(kernel: AuthKernel, socialSettings: SocialSettings, options
         name: 'provider',
         isUsableBy: (user, em) => socialConnection.isUsableBy(user, em),
         removeSince: (user, since, em) => socialConnection.removeSince(user, since, em),
+        removeAtReset: (user, em) => socialConnection.removeAtReset(user, em),
       },
     ],
     sweeps: sweepsOf(kernel),

@@ -6,6 +6,9 @@ import { SOCIAL_USED_TOKEN_ENTITY } from './social.entity.js';
 /** How long a token may be accepted after its expiry, because clocks differ. A used one is remembered longer. */
 const TOLERANCE_SECONDS = 300;
 
+/** The latest expiry that is stored: the end of the year 9999. A token may name any number. */
+const MAX_SECONDS = Date.UTC(9999, 11, 31) / 1000;
+
 /** Remembers ID tokens that were used for a native sign-in, until they have expired. */
 export class UsedIdTokens {
   readonly #insert: string;
@@ -26,7 +29,7 @@ export class UsedIdTokens {
   async use(idToken: string, exp: number): Promise<boolean> {
     const signed = idToken.slice(0, idToken.lastIndexOf('.'));
     const hash = createHash('sha256').update(signed).digest('base64url');
-    const expiresAt = new Date((exp + TOLERANCE_SECONDS) * 1000);
+    const expiresAt = new Date(Math.min(exp + TOLERANCE_SECONDS, MAX_SECONDS) * 1000);
     return (await this.kernel.database.query(this.#insert, [hash, expiresAt])).length > 0;
   }
 }

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { MailApp } from '../../support/mail-app.js';
 import { Browser, createSocialApp, HOME, tinyProviders } from './social-app.js';
@@ -193,6 +194,18 @@ describe('GET /social/providers', () => {
       { id: 'other', name: 'Other' },
     ]);
   });
+
+  test.each(['', '/callback'])(
+    'a request target with an impossible host is no failure of the server (%s)',
+    async (end) => {
+      const { hostname, port } = new URL(app.url);
+      const path = `http://a:99999/auth/social/tiny${end}?state=x`;
+      const status = await new Promise((resolve) => {
+        request({ hostname, port, path }, (answer) => resolve(answer.resume().statusCode)).end();
+      });
+      expect(status).toBe(end ? 400 : 303);
+    },
+  );
 
   test('an unknown provider is 404, and a URL that is not allowed is 400', async () => {
     const codes = [];

@@ -327,4 +327,11 @@ describe('an ID token of a native app', () => {
     expect(await app.auth.purge.run()).toMatchObject({ socialUsedTokens: expect.any(Number) });
     expect(await count()).toBe(0);
   });
+
+  test('that never expires is no failure of the server, and is good once', async () => {
+    for (const exp of [1e15, 1e300]) {
+      const token = await idToken({ aud: 'client', nonce: 'app-nonce', exp });
+      expect([(await send(token)).status, (await send(token)).status]).toEqual([200, 401]);
+    }
+  });
 });

@@ -76,6 +76,18 @@ describe('a provider in code', () => {
     }
   });
 
+  test('must not have the issuer of another provider with other endpoints: their accounts would be one', async () => {
+    const client = { clientId: 'c' };
+    const fake = github({ ...client, id: 'fake', url: 'https://id.example.com' });
+    const server = { ...fake.server, issuer: 'https://id.example.com/' };
+    const providers = [openIdProvider({ ...provider }), { ...fake, server }];
+    await expect(createSocialApp({ providers })).rejects.toThrow('fake must not have the issuer of acme');
+    const configured = createSocialApp({ providers: [{ ...fake, server }] }, { socialProviders: [provider] });
+    await expect(configured).rejects.toThrow('acme must not have the issuer of fake');
+    const twoClients = [github({ ...client, id: 'a' }), github({ ...client, id: 'b' })];
+    await (await createSocialApp({ providers: twoClients })).close();
+  });
+
   test('needs PUBLIC_URL', async () => {
     const options = { providers: [google({ clientId: 'c' })] };
     const settings = { emailVerification: 'none', publicUrl: undefined } as const;

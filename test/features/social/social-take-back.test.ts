@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
+import type { MailApp } from '../../support/mail-app.js';
+import { createSocialApp, linksOf, SocialBrowser, trusted } from '../../support/social-app.js';
+import { until } from '../../support/until.js';
+
+const VICTIM = 'victim@example.com';
+const OTHER = 'another sentence of some length';
+
+let evil: TestProvider;
+let good: TestProvider;
+let app: MailApp;
+beforeAll(async () => {
+  [evil, good] = await Promise.all([startTestProvider(), startTestProvider()]);
+});
+afterEach(() => app.close());
+afterAll(async () => {
+  await evil.close();
+  await good.close();
+});
+
+async function start(emailVerification: 'none' | 'optional' | 'mandatory' = 'optional') {
+  const providers = [trusted(evil, 'evil', { trustEmail: false }), trusted(good, 'good')];
+  app = await createSocialApp({ providers }, { emailVerification });
+  evil.clock = good.clock = app.clock;
+}
+
+/** Signs in at a provider in a new browser. */
+async function signIn(at: TestProvider, user: { sub: string; email: string }) {
+  at.signInAs(user);
+  const browser = new SocialBrowser(app);
+  const { query } = await browser.signIn(at === evil ? 'evil' : 'good');
+  return { error: query['error'], browser };
+}
+
+/** Opens the latest link to an address. @returns the cookie of a password reset */
+async function openLink(email: string, path: string): Promise<string | undefined> {
+  const links = () =>
+    app.sink.mails
+      .filter(({ to }) => [to].flat().some((each) => each?.text === email))
+      .flatMap(({ text }) => text?.match(/http:\/\/accounts\.test\/\S+/g) ?? [])
+      .filter((link) => link.includes(path));
+  await until(() => links().length > 0);
+  const { cookies } = await app.open(links().at(-1) ?? '');
+  return cookies.get('password_reset_access_token')?.split(';')[0];
+}
+
+async function reset(): Promise<number> {
+  await app.client().send('POST', '/auth/password/reset', { email: VICTIM });
+  const cookie = (await openLink(VICTIM, '/password/reset/')) ?? '';
+  const body = { newPassword: OTHER };
+  return (await app.client().send('POST', '/auth/password/reset/set-new', body, { cookie })).status;
+}
+
+const ATTACKER = { sub: 'attacker', email: 'attacker@evil.example' };
+
+/** How a stranger gets an account with a foreign address and an own account of a provider, once its link is opened. */
+const WAYS: [string, typeof ATTACKER, () => Promise<unknown>][] = [
+  [
+    'with a password, and has connected an account',
+    ATTACKER,
+    async () => {
+      const stranger = await app.signedUp(VICTIM);
+      evil.signInAs(ATTACKER);
+      const browser = new SocialBrowser(app);
+      const json = { 'content-type': 'application/json', ...stranger.bearer };
+      const asked = await browser.open('/auth/social/evil/connect', { method: 'POST', body: '{}', headers: json });
+      await browser.open((await browser.visit(new URL(JSON.parse(asked.html).url))).href);
+    },
+  ],
+  [
+    'at a provider that lies about the address',
+    { ...ATTACKER, email: VICTIM },
+    () => signIn(evil, { ...ATTACKER, email: VICTIM }),
+  ],
+  [
+    'with another address, and has changed it',
+    ATTACKER,
+    async () => {
+      const { browser } = await signIn(evil, ATTACKER);
+      await openLink(ATTACKER.email, '/auth/');
+      const client = await browser.client();
+      const { status } = await client.send('POST', '/auth/email/change', { email: VICTIM }, client.bearer);
+      expect(status).toBe(202);
+    },
+  ],
+];
+
+test.each(WAYS)(
+  'a password reset takes the account back from a stranger who signed up %s, also if a scanner has opened the link',
+  async (_how, attacker, prepare) => {
+    await start();
+    const disconnected: unknown[] = [];
+    await prepare();
+    app.auth.events.on('provider.disconnected', (event) => disconnected.push(event));
+    await openLink(VICTIM, '/auth/');
+    const before = (await linksOf(app)).map(({ provider, user }) => [provider, user]);
+    expect(before).toEqual([['evil', VICTIM]]);
+
+    expect(await reset()).toBe(200);
+
+    expect(await linksOf(app)).toEqual([]);
+    expect(disconnected).toMatchObject([{ provider: 'evil', by: 'mailbox-owner' }]);
+    const { error, browser } = await signIn(evil, attacker);
+    if (attacker.email === VICTIM) expect(error).toBe('email_already_registered');
+    const account = await (await browser.client()).get('/auth/user');
+    expect(account.body.email ?? 'nobody').not.toBe(VICTIM);
+    expect((await app.client().login(VICTIM, OTHER)).status).toBe(200);
+  },
+);
+
+test('after a password reset, the account of a trusted provider with the same address is connected again', async () => {
+  await start();
+  const owner = { sub: 'owner', email: VICTIM };
+  await signIn(good, owner);
+  expect(await reset()).toBe(200);
+  expect(await linksOf(app)).toEqual([]);
+  expect((await app.mailsTo(VICTIM, 3)).map(({ subject }) => subject)).toContain(
+    'A way to sign in was removed from your account',
+  );
+  const { browser } = await signIn(good, owner);
+  expect((await (await browser.client()).get('/auth/user')).body).toMatchObject({ email: VICTIM });
+  expect(await linksOf(app)).toMatchObject([{ provider: 'good', user: VICTIM }]);
+});
+
+test.each(['none', 'optional', 'mandatory'] as const)(
+  'under %s, a trusted provider leads nobody into an account whose address a stranger has only claimed',
+  async (emailVerification) => {
+    await start(emailVerification);
+    await signIn(evil, { sub: 'attacker', email: VICTIM });
+    expect((await signIn(good, { sub: 'owner', email: VICTIM })).error).toBe('email_already_registered');
+    expect(await linksOf(app)).toMatchObject([{ provider: 'evil' }]);
+    expect(await reset()).toBe(200);
+    expect(await linksOf(app)).toEqual([]);
+    expect((await signIn(evil, { sub: 'attacker', email: VICTIM })).error).toBe('email_already_registered');
+  },
+);
+
+test('an address that only looks like one of a user after its normalisation is another mailbox', async () => {
+  await start();
+  await signIn(good, { sub: 'kate', email: 'kate@example.com' });
+  const kelvin = { sub: 'other-kate', email: '\u212aate@example.com' };
+  expect((await signIn(good, kelvin)).error).toBe('provider_email_not_verified');
+  expect((await signIn(good, { sub: 'kate-2', email: ' KATE@EXAMPLE.COM ' })).error).toBeUndefined();
+  expect((await linksOf(app)).map(({ sub }) => sub)).toEqual(['kate', 'kate-2']);
+});
