@@ -3,12 +3,18 @@ import { clearErrors, onSubmit } from './field-errors.js';
 import { showOutcome } from './outcome.js';
 
 /** @typedef {import('./authenticator.js').DemoAuthenticator} DemoAuthenticator */
-/** @typedef {'password' | 'totp' | 'recovery_code'} Method */
-/** @typedef {{ password: string } | { code: string } | { recoveryCode: string }} Proof */
+/** @typedef {'password' | 'totp' | 'recovery_code' | 'mail_code'} Method */
+/** @typedef {{ password: string } | { code: string } | { recoveryCode: string } | { mailCode: string }} Proof */
 
 /** How a form asks for the proof of each method of the server. */
 const METHODS = {
-  password: { member: 'password', label: 'Password', type: 'password', complete: 'current-password', other: '' },
+  password: {
+    member: 'password',
+    label: 'Password',
+    type: 'password',
+    complete: 'current-password',
+    other: 'Use the password',
+  },
   totp: {
     member: 'code',
     label: 'Code of your authenticator app',
@@ -22,6 +28,13 @@ const METHODS = {
     type: 'text',
     complete: 'off',
     other: 'Use a recovery code',
+  },
+  mail_code: {
+    member: 'mailCode',
+    label: 'Code of the mail',
+    type: 'text',
+    complete: 'one-time-code',
+    other: 'Without a password: mail me a code',
   },
 };
 
@@ -43,8 +56,9 @@ export class ProofForm {
    * @param {HTMLElement} place a live region for errors
    * @param {DemoAuthenticator} authenticator
    * @param {(proof: Proof) => Promise<void>} send
+   * @param {() => Promise<unknown>} [mailCode] mails a code, for the method `mail_code`
    */
-  constructor(form, place, authenticator, send) {
+  constructor(form, place, authenticator, send, mailCode) {
     this.#form = form;
     this.#place = place;
     this.#label = /** @type {HTMLLabelElement} */ (form.querySelector('label'));
@@ -52,7 +66,10 @@ export class ProofForm {
     this.#other = /** @type {HTMLButtonElement} */ (form.querySelector('[data-other]'));
     this.#helper = /** @type {HTMLElement} */ (form.querySelector('[data-helper]'));
     authenticator.addTo(this.#helper);
-    this.#other.addEventListener('click', () => this.#choose(this.#otherMethod ?? this.#method));
+    this.#other.addEventListener('click', () => {
+      this.#choose(this.#otherMethod ?? this.#method);
+      if (this.#method === 'mail_code') mailCode?.().catch((error) => showOutcome(place, error));
+    });
     onSubmit(form, place, async () => {
       const { member } = METHODS[this.#method];
       const isCode = this.#method === 'totp';
@@ -92,7 +109,7 @@ export class ProofForm {
       name: member,
       type,
       autocomplete: complete,
-      inputMode: member === 'code' ? 'numeric' : '',
+      inputMode: member === 'code' || member === 'mailCode' ? 'numeric' : '',
     });
     this.#helper.hidden = method !== 'totp';
     const other = this.#otherMethod;

@@ -16,10 +16,16 @@ export class StepUpDialog {
   /** @param {import('./authenticator.js').DemoAuthenticator} authenticator */
   constructor(authenticator) {
     const form = byId('step-up-form', HTMLFormElement);
-    this.#form = new ProofForm(form, byId('step-up-outcome'), authenticator, async (proof) => {
-      await this.#client?.reauthenticate(proof);
-      this.#dialog.close('proved');
-    });
+    this.#form = new ProofForm(
+      form,
+      byId('step-up-outcome'),
+      authenticator,
+      async (proof) => {
+        await this.#client?.reauthenticate(proof);
+        this.#dialog.close('proved');
+      },
+      async () => this.#client?.requestReauthenticationCode(),
+    );
     byId('step-up-cancel', HTMLButtonElement).addEventListener('click', () => this.cancel());
   }
 
@@ -41,7 +47,7 @@ export class StepUpDialog {
     this.#client = client;
     this.#dialog.returnValue = '';
     this.#dialog.showModal();
-    this.#form.ask(totp ? ['totp', ...(recoveryCodesLeft > 0 ? ['recovery_code'] : [])] : ['password']);
+    this.#form.ask(totp ? ['totp', ...(recoveryCodesLeft > 0 ? ['recovery_code'] : [])] : ['password', 'mail_code']);
     await new Promise((resolve) => this.#dialog.addEventListener('close', resolve, { once: true }));
     this.#form.clear();
     return this.#dialog.returnValue === 'proved';

@@ -250,6 +250,24 @@ test('a second factor is asked for after the code of a mail', async () => {
   await proved(page, 'mail, otp, mfa');
 });
 
+test('a user without a password proves who it is with a code by mail', async () => {
+  const email = newAddress();
+  const page = await visit();
+  await button(page, SIGN_IN).click();
+  await beAt(page, email);
+  await signedIn(page, email);
+  await demo.advance(90);
+  await button(page, 'Export my data').click();
+  const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
+  await dialog.getByRole('button', { name: 'Without a password: mail me a code' }).click();
+  const code = () => /\b(\d{6})\b/.exec(demo.output().split(`To: ${email}\n`).at(-1) ?? '')?.[1] ?? '';
+  await expect.poll(code).not.toBe('');
+  await dialog.getByLabel('Code of the mail').fill(code());
+  await button(page, 'Confirm').click();
+  await page.locator('#proof-outcome').filter({ hasText: 'The server has made the export.' }).waitFor();
+  await proved(page, 'fed, mail');
+});
+
 test('a link of somebody else with a code does not sign in, and its answer of the provider neither', async () => {
   const start = await fetch(`${demo.url}/auth/social/local`, { redirect: 'manual' });
   const at = new URL(start.headers.get('location') ?? '');

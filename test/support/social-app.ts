@@ -20,13 +20,13 @@ export interface Trust {
 export const trusted = (provider: TestProvider, id = 'test', trust: Trust = {}) =>
   openIdProvider({ ...provider.settings({ id }), trustEmail: true, ...trust });
 
-/** An app with providers, TOTP and mails. */
+/** An app with providers, TOTP, mails, and other modules. */
 export function createSocialApp(
   social: SocialOptions,
   settings: SettingsInput = {},
-  options: TestAppOptions = {},
+  { modules: others = [], ...options }: TestAppOptions & { readonly modules?: readonly AuthModule[] } = {},
 ): Promise<MailApp> {
-  const modules = [createSocialModule(social), totpModule] as unknown as readonly AuthModule[];
+  const modules = [createSocialModule(social), totpModule, ...others] as readonly AuthModule[];
   const entities = [AppUser, Organization, ...createAuthEntities({ user: () => AppUser, modules })];
   const own = { emailVerification: 'optional', socialRateLimit: 'off', ...settings } as const;
   return createMailApp(own, { ...options, orm: { entities, ...options.orm } });
