@@ -3,18 +3,12 @@ import { clearErrors, onSubmit } from './field-errors.js';
 import { showOutcome } from './outcome.js';
 
 /** @typedef {import('./authenticator.js').DemoAuthenticator} DemoAuthenticator */
-/** @typedef {'password' | 'totp' | 'recovery_code' | 'mail_code'} Method */
-/** @typedef {{ password: string } | { code: string } | { recoveryCode: string } | { mailCode: string }} Proof */
+/** @typedef {'password' | 'totp' | 'recovery_code'} Method */
+/** @typedef {{ password: string } | { code: string } | { recoveryCode: string }} Proof */
 
 /** How a form asks for the proof of each method of the server. */
 const METHODS = {
-  password: {
-    member: 'password',
-    label: 'Password',
-    type: 'password',
-    complete: 'current-password',
-    other: 'Use the password',
-  },
+  password: { member: 'password', label: 'Password', type: 'password', complete: 'current-password', other: '' },
   totp: {
     member: 'code',
     label: 'Code of your authenticator app',
@@ -28,13 +22,6 @@ const METHODS = {
     type: 'text',
     complete: 'off',
     other: 'Use a recovery code',
-  },
-  mail_code: {
-    member: 'mailCode',
-    label: 'Code of the mail',
-    type: 'text',
-    complete: 'one-time-code',
-    other: 'Without a password: mail me a code',
   },
 };
 
@@ -56,9 +43,8 @@ export class ProofForm {
    * @param {HTMLElement} place a live region for errors
    * @param {DemoAuthenticator} authenticator
    * @param {(proof: Proof) => Promise<void>} send
-   * @param {() => Promise<unknown>} [mailCode] mails a code, for the method `mail_code`
    */
-  constructor(form, place, authenticator, send, mailCode) {
+  constructor(form, place, authenticator, send) {
     this.#form = form;
     this.#place = place;
     this.#label = /** @type {HTMLLabelElement} */ (form.querySelector('label'));
@@ -66,10 +52,7 @@ export class ProofForm {
     this.#other = /** @type {HTMLButtonElement} */ (form.querySelector('[data-other]'));
     this.#helper = /** @type {HTMLElement} */ (form.querySelector('[data-helper]'));
     authenticator.addTo(this.#helper);
-    this.#other.addEventListener('click', () => {
-      this.#choose(this.#otherMethod ?? this.#method);
-      if (this.#method === 'mail_code') mailCode?.().catch((error) => showOutcome(place, error));
-    });
+    this.#other.addEventListener('click', () => this.#choose(this.#otherMethod ?? this.#method));
     onSubmit(form, place, async () => {
       const { member } = METHODS[this.#method];
       const isCode = this.#method === 'totp';
@@ -109,7 +92,7 @@ export class ProofForm {
       name: member,
       type,
       autocomplete: complete,
-      inputMode: member === 'code' || member === 'mailCode' ? 'numeric' : '',
+      inputMode: member === 'code' ? 'numeric' : '',
     });
     this.#helper.hidden = method !== 'totp';
     const other = this.#otherMethod;

@@ -16,16 +16,10 @@ export class StepUpDialog {
   /** @param {import('./authenticator.js').DemoAuthenticator} authenticator */
   constructor(authenticator) {
     const form = byId('step-up-form', HTMLFormElement);
-    this.#form = new ProofForm(
-      form,
-      byId('step-up-outcome'),
-      authenticator,
-      async (proof) => {
-        await this.#client?.reauthenticate(proof);
-        this.#dialog.close('proved');
-      },
-      async () => this.#client?.requestReauthenticationCode(),
-    );
+    this.#form = new ProofForm(form, byId('step-up-outcome'), authenticator, async (proof) => {
+      await this.#client?.reauthenticate(proof);
+      this.#dialog.close('proved');
+    });
     byId('step-up-cancel', HTMLButtonElement).addEventListener('click', () => this.cancel());
   }
 
@@ -47,7 +41,7 @@ export class StepUpDialog {
     this.#client = client;
     this.#dialog.returnValue = '';
     this.#dialog.showModal();
-    this.#form.ask(totp ? ['totp', ...(recoveryCodesLeft > 0 ? ['recovery_code'] : [])] : ['password', 'mail_code']);
+    this.#form.ask(totp ? ['totp', ...(recoveryCodesLeft > 0 ? ['recovery_code'] : [])] : ['password']);
     await new Promise((resolve) => this.#dialog.addEventListener('close', resolve, { once: true }));
     this.#form.clear();
     return this.#dialog.returnValue === 'proved';

@@ -101,7 +101,7 @@ const REFRESH_COOKIE = { name: 'refresh_token', path: '/', ...LAX };
 async function setUpFactor(page: Page): Promise<string> {
   await button(page, 'Set up an authenticator app').click();
   const secret = (await page.locator('.secret').innerText()).replaceAll(' ', '');
-  await page.getByLabel('The code that the app shows').fill(totpCode(secret, Date.now() - 30_000));
+  await page.getByLabel('The code that the app shows').fill(totpCode(secret));
   await button(page, 'Confirm the app').click();
   await page.locator('#recovery-code-list li').last().waitFor();
   return secret;
@@ -110,7 +110,7 @@ async function setUpFactor(page: Page): Promise<string> {
 async function answerChallenge(page: Page, secret: string): Promise<void> {
   await page.getByText('The first step is done. You are not signed in yet.').waitFor();
   const form = page.getByRole('form', { name: 'Second step' });
-  await form.getByLabel('Code of your authenticator app').fill(totpCode(secret));
+  await form.getByLabel('Code of your authenticator app').fill(totpCode(secret, Date.now() + 30_000)); // a code is good once
   await form.locator('[type=submit]').click();
 }
 
@@ -248,24 +248,6 @@ test('a second factor is asked for after the code of a mail', async () => {
   await answerChallenge(page, secret);
   await signedIn(page, email);
   await proved(page, 'mail, otp, mfa');
-});
-
-test('a user without a password proves who it is with a code by mail', async () => {
-  const email = newAddress();
-  const page = await visit();
-  await button(page, SIGN_IN).click();
-  await beAt(page, email);
-  await signedIn(page, email);
-  await demo.advance(90);
-  await button(page, 'Export my data').click();
-  const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
-  await dialog.getByRole('button', { name: 'Without a password: mail me a code' }).click();
-  const code = () => /\b(\d{6})\b/.exec(demo.output().split(`To: ${email}\n`).at(-1) ?? '')?.[1] ?? '';
-  await expect.poll(code).not.toBe('');
-  await dialog.getByLabel('Code of the mail').fill(code());
-  await button(page, 'Confirm').click();
-  await page.locator('#proof-outcome').filter({ hasText: 'The server has made the export.' }).waitFor();
-  await proved(page, 'fed, mail');
 });
 
 test('a link of somebody else with a code does not sign in, and its answer of the provider neither', async () => {
