@@ -9,7 +9,7 @@ declare module '../../settings/settings.js' {
   }
 }
 
-/** A mail that nobody has used within a day is not used for a sign-in any more. */
+/** The longest lifetime. A mail must not stay a credential for days. */
 const MAX_LIFETIME_SECONDS = 86_400;
 
 /** The settings of the sign-in by mail. */

@@ -8,7 +8,7 @@ const DIGITS = 6;
 
 /**
  * How many wrong codes an address can have in a day, over all requests. Each request allows three, and strangers can
- * make requests for an address: without this limit, one who goes on for a year would have to be expected to hit a code.
+ * make requests for an address. Without this limit, a stranger who continues for a year would probably guess a code.
  */
 const WRONG_CODES_A_DAY = { count: 20, seconds: 86_400, scope: 'account' } as const;
 
