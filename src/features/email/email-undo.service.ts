@@ -100,7 +100,7 @@ export class EmailUndoService {
     const { user, email, expiresAt, hadSecondFactor } = found;
     if (!(await this.kernel.emailOwnership.claim(email, em, user))) return undefined;
     if (!(await this.kernel.users.restoreEmail(user, email, em))) return undefined;
-    // Setting up a second factor voids the link to the new address. So none was set up between request and change.
+    // A new second factor or provider voids the link to the new address. So none was added between request and change.
     const since = new Date(expiresAt - LIFETIME_SECONDS * 1000);
     await this.kernel.signInMethods.removeSince(user, { since, hadSecondFactor }, em);
     await this.kernel.accounts.recordCredentialChange(user, em);

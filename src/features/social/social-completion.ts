@@ -17,7 +17,7 @@ interface CompletionData extends SocialLink {
 /** Connects accounts of providers to users, with the records that belong to it. */
 export class SocialCompletion {
   constructor(
-    private readonly kernel: Pick<AuthKernel, 'accounts' | 'users' | 'mails' | 'journal'> & {
+    private readonly kernel: Pick<AuthKernel, 'accounts' | 'users' | 'oneTimeKeys' | 'mails' | 'journal'> & {
       readonly socialAccounts: SocialAccounts;
     },
   ) {}
@@ -42,14 +42,16 @@ export class SocialCompletion {
   }
 
   /**
-   * Connects an account to a user, in a transaction that has locked the user's row. It is a change of credentials, and
-   * the user gets a notice.
+   * Connects an account to a user, in a transaction that has locked the user's row. It is a change of credentials: it
+   * voids the user's mailed links, and the user gets a notice.
    *
    * @returns false if it is connected to a user already
    */
   async connect(user: UserId, link: SocialLink, em: EntityManager): Promise<boolean> {
     if (!(await this.connectNew(user, link, em))) return false;
     await this.kernel.accounts.recordCredentialChange(user, em);
+    // So nothing is connected between the request for a new address and its change, which an undo would keep.
+    await this.kernel.oneTimeKeys.revokeAll(user, em);
     await this.notify('provider-connected', user, em);
     return true;
   }
