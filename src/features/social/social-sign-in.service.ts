@@ -123,7 +123,7 @@ export class SocialSignInService {
     const begun = await this.#begin(found, identity, client);
     const outcome = await this.kernel.database.transaction(async (em) => {
       await this.#assertStill(found, identity, em);
-      const user = found.user ? await this.#reread(found, em) : await this.#signUp(identity, em);
+      const user = found.user ? await this.#reread(found, em) : await this.#signUp(identity, client, em);
       return user && { finished: await finish(begun, user, em) };
     });
     // The user is stored, and must confirm the address before the first session.
@@ -175,12 +175,16 @@ export class SocialSignInService {
    *
    * @returns undefined if the address must be confirmed first (EMAIL_VERIFICATION=`mandatory`)
    */
-  async #signUp(identity: ProviderIdentity, em: EntityManager): Promise<PasswordOwner | undefined> {
+  async #signUp(
+    identity: ProviderIdentity,
+    client: SessionClient,
+    em: EntityManager,
+  ): Promise<PasswordOwner | undefined> {
     const { verifiedSignUps, socialCompletion, settings, mails } = this.kernel;
     const created = await verifiedSignUps.create(personOf(identity), identity.provider, em);
     if (!(await socialCompletion.connectNew(created.id, identity, em))) throw new FactsChanged();
     if (created.emailVerified) return created;
-    await mails.sendLink('email-verification', created.id, created.email, em);
+    await mails.sendLink('email-verification', created.id, created.email, em, client);
     return settings.emailVerification === 'mandatory' ? undefined : created;
   }
 }

@@ -144,3 +144,10 @@ test('an address that only looks like one of a user after its normalisation is a
   expect((await signIn(good, { sub: 'kate-2', email: ' KATE@EXAMPLE.COM ' })).error).toBeUndefined();
   expect((await linksOf(app)).map(({ sub }) => sub)).toEqual(['kate', 'kate-2']);
 });
+
+test('the mail that asks to confirm an address says when somebody signed up with it', async () => {
+  await start();
+  await signIn(evil, { sub: 'attacker', email: VICTIM });
+  const [mail] = await app.mailsTo(VICTIM);
+  expect(mail?.text?.replace(/\s+/g, ' ')).toMatch(/with this address, at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+});
