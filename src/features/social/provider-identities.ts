@@ -8,8 +8,8 @@ import { socialError } from './social-errors.js';
 import type { MapProfile, NewUserValues, ProviderIdentity } from './social-identity.js';
 import type { SocialProvider } from './social-provider.js';
 
-/** The form of a `sub` (OpenID Connect Core §2): at most 255 characters, all of them visible. */
-const SUB = /^[\x21-\x7e]{1,255}$/;
+/** The form of a `sub` (OpenID Connect Core §2): at most 255 characters of ASCII, without control characters. */
+const SUB = /^(?=.*[\x21-\x7e])[\x20-\x7e]{1,255}$/;
 
 /** Maximum length of a name, as in the user's entity. */
 const MAX_NAME_LENGTH = 150;

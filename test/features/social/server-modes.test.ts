@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { causesInWords } from '../../../src/features/social/provider-errors.js';
+import { socialError } from '../../../src/features/social/social-errors.js';
+import type { MailApp } from '../../support/mail-app.js';
+import { Browser, createSocialApp, HOME, tinyProviders } from './social-app.js';
+import { startTinyIssuer, type TinyIssuer } from './tiny-issuer.js';
+
+let issuer: TinyIssuer;
+let app: MailApp;
+let email: string;
+let count = 0;
+
+beforeAll(async () => {
+  issuer = await startTinyIssuer();
+  app = await createSocialApp({ providers: tinyProviders(issuer) }, { emailVerification: 'none' });
+});
+afterAll(async () => {
+  await app.close();
+  await issuer.close();
+});
+beforeEach(() => {
+  email = `mode${++count}@example.com`;
+  issuer.claims = { sub: email, email, email_verified: true };
+});
+
+const users = async (of: MailApp) =>
+  (await of.database.pool.query('select email_verified from app_user where email = $1', [email])).rows;
+
+describe('under EMAIL_VERIFICATION=none, where every address counts as confirmed', () => {
+  test('nobody gets into an account by its address: the other one may have signed up with a foreign address', async () => {
+    await app.signedUp(email);
+    for (const provider of ['tiny', 'other']) {
+      const { location } = await new Browser(app).signIn(issuer, `/auth/social/${provider}`);
+      expect(location).toBe(`${HOME}?error=email_already_registered`);
+    }
+    const { rows } = await app.database.pool.query('select 1 from auth_social_account where sub = $1', [email]);
+    expect(rows).toEqual([]);
+  });
+
+  test('a new user of any provider has a confirmed address, because no mail would confirm it', async () => {
+    expect((await new Browser(app).signIn(issuer, '/auth/social/other')).location).toBe(HOME);
+    expect(await users(app)).toEqual([{ email_verified: true }]);
+    expect(await app.mailCount()).toBe(0);
+  });
+});
+
+describe('a sign-up with a provider', () => {
+  const limited = async (settings: object) => {
+    const one = await createSocialApp({ providers: tinyProviders(issuer) }, settings);
+    const locations = [];
+    for (let each = 0; each < 3; each++) {
+      issuer.claims['sub'] = `${email} ${each}`;
+      issuer.claims['email'] = `${each}${email}`;
+      locations.push((await new Browser(one).signIn(issuer, '/auth/social/other')).location);
+    }
+    await one.close();
+    return locations;
+  };
+
+  test('counts as a sign-up, and its mail as a mail', async () => {
+    const refused = `${HOME}?error=too_many_requests`;
+    expect(await limited({ registrationRateLimit: '2/1h/ip' })).toEqual([HOME, HOME, refused]);
+    expect(await limited({ mailRateLimit: '1/1h/ip' })).toEqual([HOME, refused, refused]);
+  });
+
+  test('of an untrusted provider gets a mail that confirms the address, and no session before where that is mandatory', async () => {
+    const strict = await createSocialApp({ providers: tinyProviders(issuer) }, { emailVerification: 'mandatory' });
+    const browser = new Browser(strict);
+    const back = await browser.signIn(issuer, '/auth/social/other');
+    expect([back.location, back.cookies.size]).toEqual([`${HOME}?error=email_not_verified`, 0]);
+    expect(await users(strict)).toEqual([{ email_verified: false }]);
+    await strict.open(await strict.linkTo(email));
+    expect(await users(strict)).toEqual([{ email_verified: true }]);
+    expect((await browser.signIn(issuer, '/auth/social/other')).location).toBe(HOME);
+    await strict.close();
+  });
+});
+
+describe('the log of a refusal', () => {
+  test('has messages and codes, but nothing that the provider has sent', () => {
+    const syntax = new SyntaxError(`Unexpected token 'e', "{"access_token":"secret…" is not valid JSON`);
+    const ofClient = Object.assign(new Error('parsing error occured', { cause: syntax }), {
+      code: 'OAUTH_PARSE_ERROR',
+    });
+    const description = Object.assign(new Error('the provider refused', { cause: ofClient }), {
+      error: 'access_denied',
+      error_description: 'secret',
+    });
+    expect(causesInWords(socialError('provider_refused', { cause: description }))).toEqual([
+      'provider_refused',
+      'the provider refused',
+      'access_denied',
+      'parsing error occured',
+      'OAUTH_PARSE_ERROR',
+      'not JSON',
+    ]);
+    expect(causesInWords(Object.assign(new Error('x'), { error: 'two words', code: 7 }))).toEqual(['x']);
+  });
+});
