@@ -78,8 +78,8 @@ export class Tabs {
 
   /**
    * Runs a task that changes the refresh token, one at a time across all tabs. A tab that got a new token keeps its
-   * turn until its message has certainly arrived everywhere, so that no waiting tab requests another token. It ends its
-   * turn at once for a tab that already has the token.
+   * turn for a while, so that its message arrives before a waiting tab requests another token. It ends its turn at once
+   * for a tab that already has the token, and if it has another task itself.
    *
    * @param signal ends the wait for a Web Lock, but not a running task
    */

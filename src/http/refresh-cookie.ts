@@ -46,7 +46,10 @@ export class RefreshCookie {
     return tokensOf(request, new Set([this.#current, ...this.#older].map(({ name }) => name)));
   }
 
-  /** Sets the cookie for the rest of the token's lifetime, and expires it under every older identity. */
+  /**
+   * Sets the cookie for the rest of the token's lifetime, or for REFRESH_TOKEN_COOKIE_MAX_AGE if that is shorter.
+   * Expires it under every older identity.
+   */
   set(response: HttpResponse, { refresh, refreshExpiresAt }: Tokens, now: number): void {
     const remainingMs = refreshExpiresAt * 1000 - now;
     const limitMs = (this.settings.refreshTokenCookieMaxAge ?? Infinity) * 1000;

@@ -4,8 +4,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const COUNTER_ENTITY = 'AuthCounter';
 
 /**
- * Counters for the limits of logins, mails, mailed links and sign-ups, and marks (`Counters`). The key of a row is a
- * keyed hash of what the row is about, so that the table contains no addresses.
+ * The counters of all rate limits, and the marks of known networks (`Counters`). The key of a row is a keyed hash of
+ * what the row is about, so that the table contains no addresses.
  */
 export function createCounterEntity(): EntitySchema {
   return defineEntity({

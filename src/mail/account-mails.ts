@@ -11,7 +11,7 @@ import type { MailLimiter } from './mail-limiter.js';
 import type { MailTemplates } from './mail-templates.js';
 import type { Outbox } from './outbox.js';
 
-/** A mail whose content does not expire is discarded if it could not be sent within this time. */
+/** A notice is discarded if it could not be sent within this time. */
 const NOTICE_LIFETIME_SECONDS = 86_400;
 
 /** The mail, the path of the link and the setting with the lifetime, for each purpose that `sendLink` accepts. */
@@ -115,7 +115,8 @@ export class AccountMails {
   }
 
   /**
-   * Mails a notice to the old address about its change. With a key, it has an undo link. The caller must apply a limit.
+   * Mails a notice to the old address about its change. With a key, it has an undo link. The caller must apply a limit
+   * if the address may be somebody else's.
    */
   async sendChangedEmail(
     email: string,
@@ -132,9 +133,10 @@ export class AccountMails {
   }
 
   /**
-   * Mails a link, a code, or both, of a feature that stores their keys itself. The caller must apply a limit.
+   * Mails a link and a code of a feature that stores their keys itself. The caller must apply a limit.
    *
-   * @param proof the code, the path of the link below the prefix, and their lifetime in seconds
+   * @param proof the code, if there is one; the path of the link below the prefix, if there is one; and the lifetime of
+   * the mail, in seconds
    */
   async sendProof(
     name: string,
