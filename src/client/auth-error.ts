@@ -70,10 +70,10 @@ export function isSessionEnd({ code, status }: AuthError): boolean {
 
 /** The error for an answer that does not have the form of this library. */
 export function unexpectedAnswer(status: number, details?: AuthErrorDetails): AuthError {
-  return new AuthError('unexpected_answer', status, `Unexpected answer with status ${status}.`, details);
+  return new AuthError('unexpected_answer', status, `Unexpected answer (${status}).`, details);
 }
 
 /** The error if no answer arrived, or it broke off. */
 export function networkError(cause?: unknown): AuthError {
-  return new AuthError('network_error', 0, 'No complete answer arrived.', { cause });
+  return new AuthError('network_error', 0, 'No complete answer.', { cause });
 }

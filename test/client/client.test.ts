@@ -360,7 +360,7 @@ describe('the renewal of the access token', () => {
     expect(error).toMatchObject({
       code: 'unexpected_answer',
       status: 401,
-      message: 'Unexpected answer with status 401.',
+      message: 'Unexpected answer (401).',
     });
     expect(proxied.state).toEqual({ status: 'unknown' });
   });

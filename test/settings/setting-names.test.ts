@@ -141,7 +141,7 @@ describe('a # in a .env file', () => {
     const lines = (await readFile(EXAMPLE, 'utf8')).split('\n').filter((line) => /^#[A-Z_]+=/.test(line));
     for (const line of lines) {
       const [, name = '', value = ''] = /^#([A-Z_]+)=(.*)$/.exec(line) ?? [];
-      expect(parseEnv(line.slice(1))[name]).toBe(value.replace(/^"(.*)"$/, '$1'));
+      expect(parseEnv(line.slice(1))[name]).toBe(value.replace(/^(["'])(.*)\1$/, '$2'));
     }
   });
 

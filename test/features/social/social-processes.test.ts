@@ -22,6 +22,7 @@ beforeAll(async () => {
     publicUrl: HOME,
     emailVerification: 'optional',
     socialRateLimit: 'off',
+    registrationRateLimit: 'off',
     socialProviders: [provider.settings({ id: 'test', trustEmail: true })],
   } as const;
   for (let each = 0; each < 2; each++)
