@@ -58,11 +58,15 @@ export class OtherWays {
    *
    * @param {Client} client
    * @param {readonly { readonly id: string, readonly name: string }[]} providers
-   * @param {string} publicUrl the providers send the browser there
+   * @param {string | undefined} publicUrl the providers send the browser there. Without it there are no providers
    */
   addProviders(client, providers, publicUrl) {
-    const isHere = new URL(publicUrl).origin === location.origin;
-    for (const { id, name } of isHere ? providers : []) {
+    if (providers.length === 0 || publicUrl === undefined) return;
+    if (new URL(publicUrl).origin !== location.origin) {
+      setText(byId('provider-buttons'), `To sign in with a provider, open this page at ${publicUrl}.`);
+      return;
+    }
+    for (const { id, name } of providers) {
       const button = createElement('button', { type: 'button' }, `Sign in with ${name}`);
       onPress(button, this.#outcome, async () => {
         client.signInWith(id);
@@ -70,8 +74,6 @@ export class OtherWays {
       });
       byId('provider-buttons').append(button);
     }
-    if (!isHere && providers.length > 0)
-      setText(byId('provider-buttons'), `To sign in with a provider, open this page at ${publicUrl}.`);
   }
 
   /** Shows how a provider's answer has ended. @param {unknown} error */

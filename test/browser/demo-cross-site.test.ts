@@ -52,7 +52,7 @@ beforeEach(async () => {
   context = await browser.newContext();
   owner = await context.newPage();
   await owner.goto(demo.url);
-  const form = owner.getByRole('form', { name: 'Sign in' });
+  const form = owner.getByRole('form', { name: 'Sign in', exact: true });
   await form.getByLabel('E-mail').fill(EMAIL);
   await form.getByLabel('Password').fill(PASSWORD);
   await form.getByRole('button').click();

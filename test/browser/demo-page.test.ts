@@ -79,7 +79,7 @@ async function visit({ url }: DemoProcess, options: BrowserContextOptions = {}):
 
 let accounts = 0;
 const newAddress = () => `ada${++accounts}@example.com`;
-const form = (page: Page, name: string) => page.getByRole('form', { name });
+const form = (page: Page, name: string) => page.getByRole('form', { name, exact: true });
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 const outcome = (page: Page, panel: string) => page.locator(`#${panel}-outcome`);
 
@@ -355,11 +355,12 @@ describe('the page of the demo', () => {
     expect(await focused()).toEqual(['account-title', expect.any(String)]);
     await page.locator('#device-list button').waitFor();
     const order: unknown[] = [];
-    for (let step = 0; step < 5; step++) {
+    for (let step = 0; step < 6; step++) {
       await page.keyboard.press('Tab');
       order.push(((await focused()) as string[])[0]);
     }
-    expect(order).toEqual(['sign-out', 'sign-out-everywhere', 'Revoke', 'end-others', 'refresh-now']);
+    const connect = 'Connect the local provider';
+    expect(order).toEqual(['sign-out', 'sign-out-everywhere', connect, 'Revoke', 'end-others', 'refresh-now']);
     await page.locator('#theft-title').focus();
     order.splice(0);
     for (let step = 0; step < 4; step++) {

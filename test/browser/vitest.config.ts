@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import base from '../vitest.config.js';
 
-/** The tests that need Debian's Chromium, which uses the other cores; `npm test` does not run them. */
+/** The tests that need Debian's Chromium, which uses other cores as well; `npm test` does not run them. */
 export default defineConfig({
-  test: { ...base.test, include: ['test/browser/*.test.ts'], exclude: [], maxWorkers: 1 },
+  test: { ...base.test, include: ['test/browser/*.test.ts'], exclude: [], maxWorkers: 2 },
 });
