@@ -4,7 +4,7 @@ import { AuthError } from './auth-error.js';
 
 /** Where the browser goes after the sign-in. */
 export interface ReturnOptions {
-  /** One of SOCIAL_RETURN_URLS. Default: this page, without its fragment. */
+  /** A URL that SOCIAL_RETURN_URLS allows. Default: this page, without its fragment and its parameter `error`. */
   readonly returnTo?: string;
 }
 
@@ -44,8 +44,8 @@ export const socialMethods = (client: ClientCalls) => {
   };
 
   /**
-   * The URL that begins a sign-in, for the browser of a native app. Afterwards, pass the `code` of the fragment to
-   * `social.exchange`.
+   * The URL that begins a sign-in, for the browser of a native app, which must give `returnTo`. Afterwards, pass the
+   * `code` of the fragment to `social.exchange`.
    */
   const signInUrl = (provider: string, { returnTo = here() }: ReturnOptions = {}): string => {
     const { url, headers } = client.request('GET', `/social/${provider}`, {});
@@ -63,8 +63,10 @@ export const socialMethods = (client: ClientCalls) => {
      * Completes what `signInWith` or `social.connect` began in this tab. Call it when the page starts, before
      * `restore`. It removes what the server has added to the URL.
      *
-     * @returns whether the browser came back from a provider
-     * @throws AuthError with the server's code; `second_factor_required` has the `challenge`, as for `login`
+     * @returns whether a sign-in or a connection has begun in this tab. If the user has cancelled it with the back
+     * button, the result is true as well: `state` says whether the user is signed in
+     * @throws AuthError with the server's code; `second_factor_required` has the `challenge`, as for `login`. The
+     * status is 503 for `provider_unavailable`, and 401 for any other code of the URL
      */
     finishSignIn: async (): Promise<boolean> => {
       // A link of somebody else must not sign the user in to another account.

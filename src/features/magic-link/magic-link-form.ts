@@ -85,7 +85,7 @@ export class MagicLinkForm {
     return this.kernel.magicLinks.find(keys, clientOf(request));
   }
 
-  /** The page with the button; without it, where only the app can keep the tokens. */
+  /** The page with the button. If only the app can keep the tokens, the page asks for the code instead. */
   #page(response: HttpResponse, email: string): HttpResponse {
     const { magicLinkDoneRedirect: doneUrl } = this.kernel.magicLinkSettings;
     const action = this.parts.transport.isCookieAllowed ? this.#action : undefined;

@@ -5,7 +5,7 @@ import { hashOfRandomKey, isRandomKey } from '../../secrets/random-key.js';
 import type { UserId } from '../../users/base-user.entity.js';
 import { MAGIC_LINK_ENTITY } from './magic-link.entity.js';
 
-/** How many codes of one request are checked. */
+/** Maximum number of wrong codes of one request. */
 const MAX_ATTEMPTS = 3;
 
 /** Whom a mail signs in. */

@@ -5,9 +5,9 @@ import type { BaseUser } from '../../users/base-user.entity.js';
 export const MAGIC_LINK_ENTITY = 'AuthMagicLink';
 
 /**
- * The requests for a sign-in by mail: one row for an address, for the latest request. It has only hashes, so that
- * neither the link nor the code can be read from it. An address to which nothing was mailed has a row as well, so that
- * a guessed code is answered in the same way.
+ * The requests for a sign-in by mail: one row for an address, for the latest request. Request, link and code are stored
+ * as hashes: they cannot be read from the table. An address to which nothing was mailed has a row as well, so that a
+ * guessed code is answered in the same way.
  */
 export function createMagicLinkEntity(user: () => EntityClass<BaseUser>): EntitySchema {
   return defineEntity({
@@ -20,13 +20,13 @@ export function createMagicLinkEntity(user: () => EntityClass<BaseUser>): Entity
       keyHash: p.string().length(43).unique(),
       /** A keyed hash of the request and the code. */
       codeHash: p.string().length(43),
-      /** The address to which the mail was sent. */
+      /** The address for which the mail was requested. */
       email: p.string().length(254).unique(),
       /** The user who had the address. Null: no user had it. */
       user: () => p.manyToOne(user()).nullable().updateRule('no action').deleteRule('cascade').index(),
       /** The credential epoch of the user. */
       credentialEpoch: p.integer(),
-      /** The number of codes that were checked. */
+      /** The number of wrong codes, and of codes that are being checked. */
       attempts: p.smallint().default(0),
       expiresAt: p.datetime(3),
     },

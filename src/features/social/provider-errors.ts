@@ -7,7 +7,7 @@ const MAX_DEPTH = 6;
 /** Names of errors of a request that took too long. */
 const TIMEOUTS = ['TimeoutError', 'AbortError'];
 
-/** Names of error codes, as OAuth and openid-client have them. Other texts of a provider are not logged. */
+/** The form of the error codes of OAuth and openid-client. Other texts of a provider are not logged. */
 const CODE = /^[A-Za-z_]{1,64}$/;
 
 /** An error and its causes. */

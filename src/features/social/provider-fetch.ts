@@ -4,13 +4,13 @@ import { socialError } from './social-errors.js';
 /** How long a provider may take for one answer. */
 export const PROVIDER_TIMEOUT_SECONDS = 5;
 
-/** How long a discovery document is used. If a newer one cannot be read, it is used until that is possible again. */
+/** How long a discovery document is used. After that, it is used only as long as no newer one can be read. */
 const DISCOVERY_SECONDS = 3600;
 
-/** How long keys are used. A key that is not among them is looked for earlier. */
+/** How long keys are used. If a token names a key that is not among them, they are downloaded earlier. */
 const KEYS_SECONDS = 300;
 
-/** How many times a minute keys are downloaded: a client could send tokens with ever new key ids. */
+/** How many times a minute keys are downloaded at most: a client could send tokens with ever new key ids. */
 const DOWNLOADS_PER_MINUTE = 6;
 
 /** Maximum length of an answer, in bytes. */
@@ -88,7 +88,7 @@ export class ProviderFetch {
     return new Response(text, { headers: { 'content-type': 'application/json' } });
   }
 
-  /** The document that could not be read again, for another minute. @throws provider_unavailable if there is none */
+  /** The outdated document, which is used for another minute. @throws provider_unavailable if there is none */
   #outdated(error: unknown): string {
     if (!this.#discovery) throw error instanceof JwtAllauthError ? error : unavailable(error);
     this.#discovery = { ...this.#discovery, readAt: this.now() - (DISCOVERY_SECONDS - 60) * 1000 };

@@ -80,8 +80,9 @@ function boundTo({ issuer, sub }: Pick<ProviderIdentity, 'issuer' | 'sub'>): str
 const ASCII_LOCAL_PART = /^[ -~]*@[^@]*$/;
 
 /**
- * The address in its normal form. Undefined if it is none that a user could sign up with, or if its local part is ASCII
- * only in that form: then the provider has verified another mailbox. For example, the Kelvin sign becomes a `k`.
+ * The address in its normal form. Undefined for an address that no user may have, and for one whose local part becomes
+ * ASCII by the normalization: the provider has then verified another mailbox. For example, the Kelvin sign becomes a
+ * `k`.
  */
 function addressOf(email: unknown): string | undefined {
   try {

@@ -46,7 +46,7 @@ export class SocialCallback {
   ): Promise<HttpResponse> {
     const { socialFlow, socialBrowsers } = this.kernel;
     const [returnTo, ...others] = queryOf(request).getAll('returnTo');
-    const asked = others.length > 0 ? null : returnTo;
+    const asked = others.length > 0 ? null : returnTo; // null is refused
     const url = await socialFlow.check(provider, asked, clientOf(request));
     const browser = socialBrowsers.mark(request, response);
     try {

@@ -5,10 +5,10 @@ import type { UserId } from '../../users/base-user.entity.js';
 import type { SocialAccounts, SocialLink } from './social-accounts.js';
 import { socialError } from './social-errors.js';
 
-/** The name of the work that belongs to a sign-in with a provider. */
+/** The name of the completion of sign-ins with a provider (`SignInAttempt.completion`). */
 export const COMPLETION = 'social';
 
-/** The data of that work, as a challenge keeps them. */
+/** The data of the completion, as a challenge keeps them. */
 interface CompletionData extends SocialLink {
   /** Whether the account is to be connected. Otherwise it was connected before. */
   readonly isNew: boolean;
@@ -50,7 +50,7 @@ export class SocialCompletion {
   async connect(user: UserId, link: SocialLink, em: EntityManager): Promise<boolean> {
     if (!(await this.connectNew(user, link, em))) return false;
     await this.kernel.accounts.recordCredentialChange(user, em);
-    // So nothing is connected between the request for a new address and its change, which an undo would keep.
+    // Also voids the link to a new address. Otherwise the undo of that change would keep this older account.
     await this.kernel.oneTimeKeys.revokeAll(user, em);
     await this.notify('provider-connected', user, em);
     return true;

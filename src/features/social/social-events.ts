@@ -10,7 +10,10 @@ export interface ProviderConnected extends UserEvent {
 export interface ProviderDisconnected extends UserEvent {
   /** The id of the provider, such as `google`. */
   readonly provider: string;
-  /** `mailbox-owner`: the address was not confirmed, and its owner has taken the account back. */
+  /**
+   * `mailbox-owner`: the owner of the mailbox has set a new password by mail, or has taken back an account that
+   * somebody else could use.
+   */
   readonly by: 'user' | 'mailbox-owner';
 }
 

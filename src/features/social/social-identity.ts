@@ -5,7 +5,7 @@ export interface ProviderIdentity {
   /** The issuer, and the id of the account there. */
   readonly issuer: string;
   readonly sub: string;
-  /** Normalised. Undefined if the provider named no address, or one that mail cannot reach. */
+  /** Normalised. Undefined if the provider named no address, or one that no user may have. */
   readonly email?: string;
   readonly isEmailVerified: boolean;
   readonly isEmailTrusted: boolean;

@@ -21,7 +21,12 @@ export class SocialLookup {
     > & { readonly socialAccounts: SocialAccounts },
   ) {}
 
-  /** @param em a transaction that has locked the address, for a result that stays true. Default: a new one */
+  /**
+   * Decides what happens with a sign-in, and finds the user.
+   *
+   * @param em a transaction that has locked the address: the result is true until its end. Without it, the result can
+   * be outdated at once
+   */
   async find(identity: ProviderIdentity, em?: EntityManager): Promise<FoundOwner> {
     if (!em) return this.kernel.database.transaction((own) => this.find(identity, own));
     const { users, socialAccounts, verifiedSignUps } = this.kernel;

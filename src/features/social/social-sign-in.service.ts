@@ -15,7 +15,7 @@ import type { ProviderIdentity } from './social-identity.js';
 import type { SocialLimiter } from './social-limiter.js';
 import type { FoundOwner, SocialLookup } from './social-lookup.js';
 
-/** How many times a sign-in is decided again because a parallel request has changed the facts. */
+/** How many times a sign-in is decided at most: again after each time that a parallel request has changed the facts. */
 const MAX_ATTEMPTS = 4;
 
 /** The facts have changed between the decision and the transaction, which is rolled back. */
@@ -54,7 +54,8 @@ export class SocialSignInService {
    * factor; if nobody has its address, a user is created.
    *
    * @throws provider_email_not_verified, email_already_registered, sign_up_not_allowed, second_factor_required (the
-   * challenge), no_active_account, email_not_verified, and what hooks and gates throw
+   * challenge), no_active_account, email_not_verified (also for a new user), too_many_requests (sign-ups and their
+   * mails), conflict (the facts keep changing), what `SocialCompletion.complete` throws, and what hooks and gates throw
    */
   async signIn(identity: ProviderIdentity, client: SessionClient): Promise<Tokens> {
     return this.kernel.telemetry.measure('social', async () => {

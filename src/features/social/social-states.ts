@@ -16,7 +16,7 @@ export interface Connecting {
   readonly credentialEpoch: number;
 }
 
-/** What the callback needs to know about the request that began. */
+/** What the callback needs to know about the sign-in that began. */
 export interface PendingFlow {
   /** The id of the provider. */
   readonly provider: string;

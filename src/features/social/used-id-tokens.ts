@@ -3,7 +3,10 @@ import { Table } from '../../database/table.js';
 import type { AuthKernel } from '../../kernel.js';
 import { SOCIAL_USED_TOKEN_ENTITY } from './social.entity.js';
 
-/** How long a token may be accepted after its expiry, because clocks differ. A used one is remembered longer. */
+/**
+ * How long a used token is remembered after its expiry: longer than a token is accepted after its expiry, because
+ * clocks differ (`OpenIdConfigurations`).
+ */
 const TOLERANCE_SECONDS = 300;
 
 /** The latest expiry that is stored: the end of the year 9999. A token may name any number. */

@@ -13,7 +13,7 @@ export interface TestProviderUser {
   readonly familyName?: string;
   /** How the user signed in at the provider (RFC 8176), such as `['pwd', 'mfa']`. */
   readonly amr?: readonly string[];
-  /** Any other claims of the id token and of the userinfo response. */
+  /** Any other claims of the ID token and of the UserInfo response. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 

@@ -44,7 +44,7 @@ type Parameters = Readonly<Record<string, string>>;
  */
 export class TestProvider {
   readonly client = new ClientCredentials();
-  /** Says when id tokens are issued, in milliseconds. Give it the clock of an app whose clock is moved. */
+  /** Says when ID tokens are issued, in milliseconds. Give it the clock of an app whose clock is moved. */
   clock: { now(): number } = Date;
   protected key = new SigningKey();
   readonly #codes = new AuthorizationCodes();
@@ -90,7 +90,7 @@ export class TestProvider {
   }
 
   /**
-   * An id token for the native sign-in, as the provider's SDK returns it on a phone.
+   * An ID token for the native sign-in, as the provider's SDK returns it on a phone.
    *
    * @param claims in addition, or instead; `nonce` is the one that the app sends along
    * @param user default: the user of `signInAs`
