@@ -13,7 +13,7 @@ export interface ConnectedAccount {
   readonly provider: string;
   readonly email: string | null;
   readonly connectedAt: string;
-  readonly lastUsedAt: string | null;
+  readonly lastUsedAt: string;
 }
 
 /** The endpoints of the module `jwt-allauth/social`, without the navigation of a browser. */
