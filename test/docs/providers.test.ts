@@ -127,10 +127,13 @@ describe('the page on providers', () => {
     const facts: Readonly<Record<string, Partial<Parameters<typeof decideLinking>[0]>[]>> = {
       '–': [{ isConnected: true, isEmailVerified: false }],
       'missing, or not verified by the provider': [{ isEmailVerified: false }],
-      "no user's, or of an abandoned sign-up": [{ isEmailTrusted: false }, { isSignUpOpen: false }],
+      'of no user, of a waiting sign-up or of an expired invitation': [
+        { isEmailTrusted: false },
+        { isSignUpOpen: false },
+      ],
       'confirmed by its user, provider trusted': [{ owner: 'confirmed' }],
       'with an open invitation, provider trusted': [{ owner: 'invited' }],
-      "another user's, provider not trusted": (['confirmed', 'invited', 'unconfirmed'] as const).map((owner) => ({
+      'of another user, provider not trusted': (['confirmed', 'invited', 'unconfirmed'] as const).map((owner) => ({
         owner,
         isEmailTrusted: false,
       })),

@@ -1,6 +1,6 @@
 /** Who has the address that the provider named. */
 export type AddressOwner =
-  /** Nobody, or an abandoned sign-up or invitation. */
+  /** No user. A waiting sign-up and an expired invitation do not count. */
   | 'nobody'
   /** A user who was invited, and has never signed in. The invitation is open. */
   | 'invited'
