@@ -50,8 +50,8 @@ export class Database {
 
   /**
    * Limits the wait for a connection if the app has set no limit: else an exhausted pool would block requests for
-   * ever. Enables prepared statements, unless the app has hooks for each connection: the hooks run only on connections
-   * that MikroORM itself takes from the pool.
+   * ever. Enables prepared statements, unless the app has hooks for each connection. Prepared statements go directly to
+   * the pool, and MikroORM runs the hooks only on connections that it takes from the pool itself.
    */
   async usePool(): Promise<void> {
     this.#isPoolKnown = true;
