@@ -27,10 +27,10 @@ export type {
 } from './module-command.js';
 export { Count, Duration, Flag, must, optional, Text } from './settings/setting-rules.js';
 export { type Challenge, secondFactorRequired } from './sign-in/challenge.js';
+export type { PasswordlessPerson } from './sign-in/passwordless-sign-ups.js';
 export type { ReAuthentication } from './sign-in/re-authentication.js';
 export type { SecondFactor, SecondFactorProof, TakenBack } from './sign-in/second-factor.js';
 export type { SignInAttempt } from './sign-in/sign-in-attempt.js';
 export type { CompletionOrder, SignInCompletion } from './sign-in/sign-in-completion.js';
 export type { SignInGate } from './sign-in/sign-in-gate.js';
 export type { SignInMethod } from './sign-in/sign-in-method.js';
-export type { VerifiedPerson } from './sign-in/verified-sign-ups.js';

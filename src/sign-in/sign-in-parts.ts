@@ -4,11 +4,11 @@ import { LoginFailures } from './login-failures.js';
 import { LoginLimiter } from './login-limiter.js';
 import { MailboxProofs } from './mailbox-proofs.js';
 import { PasswordProof } from './password-proof.js';
+import { PasswordlessSignUps } from './passwordless-sign-ups.js';
 import { ReAuthentications } from './re-authentications.js';
 import { SecondFactors } from './second-factors.js';
 import { SignInService } from './sign-in.service.js';
 import { SignInMethods } from './sign-in-methods.js';
-import { VerifiedSignUps } from './verified-sign-ups.js';
 
 /** The services of the sign-in, by name. */
 export interface SignInParts {
@@ -29,7 +29,7 @@ export interface SignInParts {
   /** Gives an account to the person who proves access to its mailbox. */
   readonly mailboxProofs: MailboxProofs;
   /** Signs up people without a password. */
-  readonly verifiedSignUps: VerifiedSignUps;
+  readonly passwordlessSignUps: PasswordlessSignUps;
 }
 
 /** The services that a class takes in its constructor. */
@@ -45,7 +45,7 @@ type LowerParts = Omit<
     KernelOf<typeof PasswordProof> &
     KernelOf<typeof Freshness> &
     KernelOf<typeof MailboxProofs> &
-    KernelOf<typeof VerifiedSignUps>,
+    KernelOf<typeof PasswordlessSignUps>,
   keyof SignInParts
 > & {
   readonly journal: ConstructorParameters<typeof LoginFailures>[0];
@@ -73,6 +73,6 @@ export function createSignInParts(lower: LowerParts): SignInParts {
     freshness: new Freshness({ ...lower, ...proofs }),
     reAuthentications: new ReAuthentications([passwordProof]),
     mailboxProofs: new MailboxProofs({ ...lower, ...proofs }),
-    verifiedSignUps: new VerifiedSignUps({ ...lower, ...proofs }),
+    passwordlessSignUps: new PasswordlessSignUps({ ...lower, ...proofs }),
   };
 }

@@ -30,7 +30,14 @@ export class MagicLinkRequests {
   constructor(
     private readonly kernel: Pick<
       AuthKernel,
-      'users' | 'accounts' | 'emailOwnership' | 'verifiedSignUps' | 'mailLimiter' | 'mails' | 'backgroundJobs' | 'clock'
+      | 'users'
+      | 'accounts'
+      | 'emailOwnership'
+      | 'passwordlessSignUps'
+      | 'mailLimiter'
+      | 'mails'
+      | 'backgroundJobs'
+      | 'clock'
     > & {
       readonly magicLinkStore: MagicLinkStore;
       readonly mailedCodes: MailedCodes;
@@ -80,10 +87,10 @@ export class MagicLinkRequests {
     em: EntityManager,
   ): Promise<keyof typeof MAGIC_LINK_MAILS | undefined> {
     if (owner) return owner.isActive ? 'magic-link' : undefined;
-    const { verifiedSignUps, emailOwnership, magicLinkSettings } = this.kernel;
+    const { passwordlessSignUps, emailOwnership, magicLinkSettings } = this.kernel;
     // The text of a stranger could name several mailboxes.
     if (!isNewEmail(email)) return undefined;
-    if (!verifiedSignUps.isOpen || (await emailOwnership.isTaken(email, em))) return undefined;
+    if (!passwordlessSignUps.isOpen || (await emailOwnership.isTaken(email, em))) return undefined;
     return magicLinkSettings.magicLinkSignUp ? 'magic-link-sign-up' : 'magic-link-no-account';
   }
 }

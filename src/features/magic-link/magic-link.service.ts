@@ -47,7 +47,7 @@ export class MagicLinkService {
       | 'emailOwnership'
       | 'sessionEndings'
       | 'mailboxProofs'
-      | 'verifiedSignUps'
+      | 'passwordlessSignUps'
       | 'signIn'
       | 'mailLimiter'
       | 'journal'
@@ -149,15 +149,15 @@ export class MagicLinkService {
 
   /** The first half of a sign-in. Its result is the second half, for a transaction. */
   async #begin(link: MailedSignIn, account: PasswordOwner | undefined, client: SessionClient) {
-    const { signIn, verifiedSignUps, magicLinkSettings } = this.kernel;
+    const { signIn, passwordlessSignUps, magicLinkSettings } = this.kernel;
     if (account && !isSameAccount(link, account)) return undefined;
     if (account) {
       // The mail proves the address.
       const begun = await signIn.begin({ user: { ...account, emailVerified: true }, amr: AMR, client });
       return (use: Use, em: EntityManager) => this.#signInUser(link, account, { begun, use }, em);
     }
-    if (link.user !== null || !magicLinkSettings.magicLinkSignUp || !verifiedSignUps.isOpen) return undefined;
-    const begun = await verifiedSignUps.begin({ email: link.email }, { amr: AMR, client });
+    if (link.user !== null || !magicLinkSettings.magicLinkSignUp || !passwordlessSignUps.isOpen) return undefined;
+    const begun = await passwordlessSignUps.begin({ email: link.email }, { amr: AMR, client });
     return (use: Use, em: EntityManager) => this.#signUp(link, { begun, use }, em);
   }
 
@@ -181,7 +181,7 @@ export class MagicLinkService {
   ): Promise<SignInDecision | undefined> {
     await this.kernel.emailOwnership.lock(email, em); // before the row of the request, as everywhere
     if (!(await use(em))) return undefined;
-    return begun.decide(await this.kernel.verifiedSignUps.create({ email }, 'magic-link', em), em);
+    return begun.decide(await this.kernel.passwordlessSignUps.create({ email }, 'magic-link', em), em);
   }
 }
 

@@ -17,7 +17,7 @@ export class SocialLookup {
   constructor(
     private readonly kernel: Pick<
       AuthKernel,
-      'database' | 'users' | 'accounts' | 'emailOwnership' | 'verifiedSignUps' | 'settings'
+      'database' | 'users' | 'accounts' | 'emailOwnership' | 'passwordlessSignUps' | 'settings'
     > & { readonly socialAccounts: SocialAccounts },
   ) {}
 
@@ -29,14 +29,14 @@ export class SocialLookup {
    */
   async find(identity: ProviderIdentity, em?: EntityManager): Promise<FoundOwner> {
     if (!em) return this.kernel.database.transaction((own) => this.find(identity, own));
-    const { users, socialAccounts, verifiedSignUps } = this.kernel;
+    const { users, socialAccounts, passwordlessSignUps } = this.kernel;
     const id = await socialAccounts.ownerOf(identity, em);
     const connected = id === undefined ? undefined : await users.findById(id, em);
     if (connected) return { decision: { action: 'sign-in' }, user: connected };
     const { email, isEmailVerified, isEmailTrusted } = identity;
     const holder = email === undefined ? undefined : await users.findByEmail(email, em);
     const owner = email === undefined ? 'nobody' : await this.#ownerOf(email, holder, em);
-    const { isOpen: isSignUpOpen } = verifiedSignUps;
+    const { isOpen: isSignUpOpen } = passwordlessSignUps;
     const decision = decideLinking({ isConnected: false, isEmailVerified, isEmailTrusted, owner, isSignUpOpen });
     const isHolder = 'action' in decision && decision.action !== 'sign-up';
     return { decision, ...(isHolder && { user: holder }) };

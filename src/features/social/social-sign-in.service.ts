@@ -32,7 +32,7 @@ export class SocialSignInService {
       | 'database'
       | 'users'
       | 'signIn'
-      | 'verifiedSignUps'
+      | 'passwordlessSignUps'
       | 'mailboxProofs'
       | 'emailOwnership'
       | 'sessionEndings'
@@ -136,7 +136,7 @@ export class SocialSignInService {
     const { amr } = identity;
     if (!user) {
       await this.#countSignUp(identity, client);
-      return this.kernel.verifiedSignUps.begin(personOf(identity), { amr, client });
+      return this.kernel.passwordlessSignUps.begin(personOf(identity), { amr, client });
     }
     const isNew = !('action' in decision && decision.action === 'sign-in');
     const completion = { name: COMPLETION, data: this.kernel.socialCompletion.dataOf(identity, isNew) };
@@ -181,8 +181,8 @@ export class SocialSignInService {
     client: SessionClient,
     em: EntityManager,
   ): Promise<PasswordOwner | undefined> {
-    const { verifiedSignUps, socialCompletion, settings, mails } = this.kernel;
-    const created = await verifiedSignUps.create(personOf(identity), identity.provider, em);
+    const { passwordlessSignUps, socialCompletion, settings, mails } = this.kernel;
+    const created = await passwordlessSignUps.create(personOf(identity), identity.provider, em);
     if (!(await socialCompletion.connectNew(created.id, identity, em))) throw new FactsChanged();
     if (created.emailVerified) return created;
     await mails.sendLink('email-verification', created.id, created.email, em, client);

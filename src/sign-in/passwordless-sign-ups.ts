@@ -15,7 +15,7 @@ import type { SignInService } from './sign-in.service.js';
 import type { SignInAttempt } from './sign-in-attempt.js';
 
 /** A person who signs up without a password. */
-export interface VerifiedPerson {
+export interface PasswordlessPerson {
   readonly email: string;
   readonly firstName?: string;
   readonly lastName?: string;
@@ -29,7 +29,7 @@ export interface VerifiedPerson {
 }
 
 /** Signs up people without a password, after they have opened a mailed link or signed in at a provider. */
-export class VerifiedSignUps {
+export class PasswordlessSignUps {
   constructor(
     protected readonly kernel: {
       readonly hooks: AuthHooks;
@@ -53,7 +53,7 @@ export class VerifiedSignUps {
    *
    * @throws what the hooks throw
    */
-  async begin(person: VerifiedPerson, attempt: Omit<SignInAttempt, 'user' | 'em'>): Promise<BegunSignIn> {
+  async begin(person: PasswordlessPerson, attempt: Omit<SignInAttempt, 'user' | 'em'>): Promise<BegunSignIn> {
     const { email, firstName, lastName, fields } = person;
     const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
     await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(attempt.client) ?? {} });
@@ -66,7 +66,7 @@ export class VerifiedSignUps {
    * @param method how the person signed up, for the event, such as `magic-link`
    * @throws email_already_registered if the address is taken (`EmailOwnership`)
    */
-  async create(person: VerifiedPerson, method: string, em: EntityManager): Promise<BaseUser> {
+  async create(person: PasswordlessPerson, method: string, em: EntityManager): Promise<BaseUser> {
     const { emailOwnership, signUps, userCreation, journal } = this.kernel;
     if (!(await emailOwnership.claim(person.email, em))) throw authError('email_already_registered');
     const isProved = person.isProved ?? true;
@@ -78,7 +78,7 @@ export class VerifiedSignUps {
     return created;
   }
 
-  #newUserOf({ email, firstName, lastName, fields, isProved = true }: VerifiedPerson): NewUser {
+  #newUserOf({ email, firstName, lastName, fields, isProved = true }: PasswordlessPerson): NewUser {
     const emailVerified = isProved || this.kernel.settings.emailVerification === 'none'; // no mail will confirm it then
     const account = { passwordHash: null, role: Role.USER, emailVerified };
     return { email, ...account, fields: { firstName, lastName, added: fields } };
