@@ -39,12 +39,18 @@ export class PasswordlessSignUps {
       readonly signUps: PendingSignUps;
       readonly journal: Journal;
       readonly settings: Settings;
+      /** The app's switches of groups of endpoints. */
+      readonly routes: Readonly<Record<string, boolean>>;
     },
   ) {}
 
-  /** Whether people may sign up. If not, only invitations create users (ADMIN_MANAGED_REGISTRATION). */
+  /**
+   * Whether people may sign up. They may not under ADMIN_MANAGED_REGISTRATION, and if the app has switched off the
+   * routes of the registration.
+   */
   get isOpen(): boolean {
-    return !this.kernel.settings.adminManagedRegistration;
+    const { settings, routes } = this.kernel;
+    return !settings.adminManagedRegistration && routes['registration'] !== false;
   }
 
   /**

@@ -150,11 +150,11 @@ describe('a new account of a provider', () => {
     expect([(await client.refresh()).status, (await app.client().login(email)).status]).toEqual([200, 200]);
   });
 
-  test('creates no user where people cannot sign up, but still signs in those who are there', async () => {
-    const closed = await createSocialApp(
-      { providers: [trusted(good, 'good')] },
-      { invitations: true, adminManagedRegistration: true },
-    );
+  test.each([
+    ['only invitations create users', { invitations: true, adminManagedRegistration: true }, {}],
+    ['the app has switched sign-up off', {}, { registration: false }],
+  ])('creates no user where %s, but still signs in those who are there', async (_where, settings, routes) => {
+    const closed = await createSocialApp({ providers: [trusted(good, 'good')] }, settings, { auth: { routes } });
     expect(await signIn(closed, 'good', {})).toMatchObject(refused('sign_up_not_allowed'));
     expect(await userOf(closed)).toBeUndefined();
     await createPerson(closed, { email });
