@@ -1,9 +1,9 @@
 import { AuthClient } from '/client/index.js';
+import { magicLinkMethods } from '/client/magic-link.js';
 import { mailMethods } from '/client/mail-methods.js';
 import { socialMethods } from '/client/social.js';
 import { stepUp } from '/client/step-up.js';
 import { memoryStore } from '/client/store.js';
-import { magicLinkMethods } from '/features/magic-link/magic-link.client.js';
 import { mfaMethods } from '/features/totp/totp.client.js';
 import { AccessPanel } from './access-panel.js';
 import { AccountPanel } from './account-panel.js';
@@ -62,10 +62,10 @@ function update() {
 }
 
 client.subscribe(update);
-const refusal = await client.finishSignIn().then(
-  () => undefined,
-  (error) => error,
-);
+const refusal = await client
+  .finishSignIn()
+  .then(() => client.finishLink())
+  .catch((error) => error);
 await client.restore().catch((error) => showOutcome(byId('account-outcome'), error));
 update();
 if (refusal) await otherWays.showRefusal(refusal).catch((error) => showOutcome(byId('account-outcome'), error));

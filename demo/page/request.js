@@ -4,7 +4,7 @@ import { errorOf } from '/client/index.js';
  * @typedef {import('/client/index.js').AuthClient<{ permissions?: readonly string[] }>
  *   & ReturnType<typeof import('/client/mail-methods.js').mailMethods>
  *   & ReturnType<typeof import('/features/totp/totp.client.js').mfaMethods>
- *   & ReturnType<typeof import('/features/magic-link/magic-link.client.js').magicLinkMethods>
+ *   & ReturnType<typeof import('/client/magic-link.js').magicLinkMethods>
  *   & ReturnType<typeof import('/client/social.js').socialMethods>
  *   & ReturnType<ReturnType<typeof import('/client/step-up.js').stepUp>>} Client
  */

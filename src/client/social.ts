@@ -1,6 +1,6 @@
 import type { ClientCalls } from '../client-calls.js';
 import { socialCalls } from '../features/social/social.client.js';
-import { AuthError } from './auth-error.js';
+import { refusalIn } from './refusal-in-url.js';
 
 /** Where the browser goes after the sign-in. */
 export interface ReturnOptions {
@@ -21,9 +21,6 @@ interface Page {
 
 /** The key of the mark that this tab has begun a sign-in. */
 const MARK = 'jwt-allauth sign-in';
-
-/** The parameters that the server adds to `returnTo`. */
-const ADDED = ['code', 'error', 'challenge', 'methods', 'expires_in'];
 
 /** The methods of the module `jwt-allauth/social`: `new AuthClient().extend(socialMethods)`. */
 export const socialMethods = (client: ClientCalls) => {
@@ -65,26 +62,18 @@ export const socialMethods = (client: ClientCalls) => {
      *
      * @returns whether a sign-in or a connection has begun in this tab. If the user has cancelled it with the back
      * button, the result is true as well: `state` says whether the user is signed in
-     * @throws AuthError with the server's code; `second_factor_required` has the `challenge`, as for `login`. The
-     * status is 503 for `provider_unavailable`, and 401 for any other code of the URL
+     * @throws AuthError with code and status of the server; `second_factor_required` has the `challenge`, as for
+     * `login`
      */
     finishSignIn: async (): Promise<boolean> => {
       // A link of somebody else must not sign the user in to another account.
       if (!page.sessionStorage.getItem(MARK)) return false;
       page.sessionStorage.removeItem(MARK);
-      const { hash, searchParams } = new URL(page.location.href);
-      const parameters = new URLSearchParams(hash.slice(1));
-      const [code, error, challenge, methods, expiresIn] = ADDED.map((name) => parameters.get(name) ?? undefined);
-      const refusal = error ?? searchParams.get('error');
+      const { href } = page.location;
+      const refusal = refusalIn(href);
+      const code = new URLSearchParams(new URL(href).hash.slice(1)).get('code');
       if (code || refusal) page.history.replaceState(page.history.state, '', here());
-      if (refusal) {
-        const status = refusal === 'provider_unavailable' ? 503 : 401;
-        throw new AuthError(refusal, status, `The sign-in was refused: ${refusal}.`, {
-          challenge,
-          methods: methods?.split(','),
-          expiresIn: expiresIn === undefined ? undefined : Number(expiresIn),
-        });
-      }
+      if (refusal) throw refusal;
       await (code ? calls.exchange(code) : client.refresh());
       return true;
     },

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AuthClient } from '../../src/client/index.js';
+import { magicLinkMethods } from '../../src/client/magic-link.js';
 import { memoryStore } from '../../src/client/store.js';
-import { magicLinkMethods } from '../../src/features/magic-link/magic-link.client.js';
 import { mfaMethods } from '../../src/features/totp/totp.client.js';
 import { failure } from '../support/client-apps.js';
 import { ClientNetwork } from '../support/client-network.js';
@@ -66,5 +66,37 @@ describe.each([
     expect([methods, state()]).toEqual([['totp', 'recovery_code'], 'unknown']);
     await client.mfa.verify({ challenge, code: next() });
     expect(state()).toMatchObject({ sub: person.id, amr: ['mail', 'otp', 'mfa'] });
+  });
+});
+
+describe('finishLink, on the page that the built-in page leads to', () => {
+  const client = new AuthClient({ url: 'https://app.example.com/auth' }).extend(magicLinkMethods);
+  const replaced: unknown[][] = [];
+  beforeEach(() => {
+    replaced.splice(0);
+    vi.stubGlobal('history', { state: 'kept', replaceState: (...args: unknown[]) => replaced.push(args) });
+  });
+  afterEach(() => vi.unstubAllGlobals());
+  const open = (added: string) => {
+    vi.stubGlobal('location', { href: `https://app.example.com/welcome?tab=2${added}` });
+    return client.finishLink();
+  };
+
+  test('rejects with the challenge of the fragment, and removes it', async () => {
+    const members = { challenge: 'c', methods: 'totp,recovery_code', expires_in: '300' };
+    const fragment = new URLSearchParams({ error: 'second_factor_required', status: '401', ...members });
+    const { code, status, challenge, methods, expiresIn } = await failure(open(`#${fragment}`));
+    expect({ code, status, challenge, methods, expiresIn }).toEqual({
+      code: 'second_factor_required',
+      status: 401,
+      challenge: 'c',
+      methods: ['totp', 'recovery_code'],
+      expiresIn: 300,
+    });
+    expect(replaced).toEqual([['kept', '', 'https://app.example.com/welcome?tab=2']]);
+  });
+
+  test.each(['', '#section', '&error=of_the_app'])('does nothing without a challenge: %j', async (added) => {
+    expect([await open(added), replaced]).toEqual([undefined, []]);
   });
 });

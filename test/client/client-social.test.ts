@@ -108,13 +108,13 @@ describe('finishSignIn', () => {
   test('rejects with the error of the query, and removes it', async () => {
     const client = newClient();
     client.signInWith('google');
-    tab.open(`${PAGE}&error=email_already_registered`);
+    tab.open(`${PAGE}&error=email_already_registered#status=409`);
     const error = await failure(client.finishSignIn());
     expect(error).toBeInstanceOf(AuthError);
     const { code, status, message, challenge, isTemporary } = error;
     expect({ code, status, message, challenge, isTemporary }).toEqual({
       code: 'email_already_registered',
-      status: 401,
+      status: 409,
       message: 'The sign-in was refused: email_already_registered.',
       challenge: undefined,
       isTemporary: false,
@@ -125,15 +125,16 @@ describe('finishSignIn', () => {
   test('says that a retry may help if the provider does not answer', async () => {
     const client = newClient();
     client.signInWith('google');
-    tab.open(`${PAGE}&error=provider_unavailable`);
-    expect(await failure(client.finishSignIn())).toMatchObject({ status: 503, isTemporary: true });
+    tab.open(`${PAGE}&error=provider_unavailable#status=503&retry_after=5`);
+    expect(await failure(client.finishSignIn())).toMatchObject({ status: 503, isTemporary: true, retryAfter: 5 });
+    expect(tab.replaced).toEqual([['kept', '', PAGE]]);
   });
 
   test.each([true, false])('rejects with a challenge as `login` does (cookie: %s)', async (isCookie) => {
     const client = newClient(isCookie);
     client.signInWith('google');
     const members = { challenge: CHALLENGE, methods: 'totp,recovery_code', expires_in: '300' };
-    tab.open(`${PAGE}#${new URLSearchParams({ error: 'second_factor_required', ...members })}`);
+    tab.open(`${PAGE}#${new URLSearchParams({ error: 'second_factor_required', status: '401', ...members })}`);
     const byProvider = await failure(client.finishSignIn());
     server.routes['POST /auth/login'] = () =>
       problem('second_factor_required', { ...members, methods: ['totp', 'recovery_code'], expires_in: 300 });

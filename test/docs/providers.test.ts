@@ -1,11 +1,12 @@
 import { parseEnv } from 'node:util';
+import { transform } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { socialMethods } from '../../src/client/social.js';
 import { memoryStore } from '../../src/client/store.js';
-import { socialModule } from '../../src/features/social/index.js';
+import { createSocialModule, type SocialOptions, socialModule } from '../../src/features/social/index.js';
 import { decideLinking } from '../../src/features/social/linking-decision.js';
 import { startTestProvider } from '../../src/features/social/testing/index.js';
-import { settingsFromEnv } from '../../src/index.js';
+import { JwtAllauthError, settingsFromEnv } from '../../src/index.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { pages } from '../support/manual.js';
@@ -116,6 +117,39 @@ describe('the page on providers', () => {
     const { origin, searchParams } = new URL(location ?? '');
     expect([status, origin]).toEqual([303, provider.issuer]);
     expect(searchParams.get('redirect_uri')).toBe('http://accounts.test/auth/social/google/callback');
+    await app.close();
+    await provider.close();
+  });
+
+  test('has a hook that refuses people who are not of the company, and writes their names in capitals', async () => {
+    const provider = await startTestProvider();
+    let mapProfile: SocialOptions['mapProfile'];
+    const modules: Readonly<Record<string, object>> = {
+      'jwt-allauth': { JwtAllauthError },
+      'jwt-allauth/social': {
+        createSocialModule: (options: SocialOptions) => {
+          ({ mapProfile } = options);
+          return createSocialModule(options);
+        },
+      },
+    };
+    // Of the sources, whose class of errors the app below has.
+    const { code } = await transform(blockWith('ts', 'src/mapped-profile.ts'), { loader: 'ts', format: 'cjs' });
+    new Function('require', 'module', code)((name: string) => modules[name], {});
+    const app = await createSocialApp({ providers: [trusted(provider)], ...(mapProfile && { mapProfile }) });
+    const signIn = async (email: string) => {
+      provider.signInAs({ email, claims: { family_name: 'Lovelace' } });
+      const { location, query, fragment } = await new SocialBrowser(app).signIn();
+      return { page: location?.split(/[?#]/)[0], query, fragment };
+    };
+    expect(await signIn('eve@example.org')).toEqual({
+      page: 'http://accounts.test/',
+      query: { error: 'not_of_the_company' },
+      fragment: { status: '403' },
+    });
+    expect(await signIn('ada@example.com')).toEqual({ page: 'http://accounts.test/', query: {}, fragment: {} });
+    const { rows } = await app.database.pool.query('select email, last_name from app_user');
+    expect(rows).toEqual([{ email: 'ada@example.com', last_name: 'LOVELACE' }]);
     await app.close();
     await provider.close();
   });

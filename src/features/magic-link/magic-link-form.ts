@@ -4,6 +4,7 @@ import type { LinkParts } from '../../http/controller-parts.js';
 import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
 import type { OneTimeCookie } from '../../http/one-time-cookie.js';
 import { redirect } from '../../http/pages/page-response.js';
+import { withRefusal } from '../../http/redirect-urls.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import { isChallenge } from '../../sign-in/challenge.js';
 import type { MagicLinkService } from './magic-link.service.js';
@@ -75,7 +76,7 @@ export class MagicLinkForm {
       if (!isChallenge(error)) throw error;
       if (doneUrl === undefined) return this.#send(response, 200, 'magic-link-done', { needsSecondFactor: true });
       this.#cookie.clear(response);
-      return redirect(response, withChallenge(doneUrl, error.toJSON() as { readonly challenge?: unknown }));
+      return redirect(response, withRefusal(doneUrl, error));
     }
     this.#cookie.clear(response);
     return doneUrl === undefined ? this.#send(response, 200, 'magic-link-done') : redirect(response, doneUrl);
@@ -100,11 +101,4 @@ export class MagicLinkForm {
   #send(response: HttpResponse, status: number, name: string, data = {}): HttpResponse {
     return this.parts.pages.send(response, status, name, data);
   }
-}
-
-/** The app's page, with the challenge in its fragment, which no server and no referrer sees. */
-function withChallenge(url: string, { challenge }: { readonly challenge?: unknown }): string {
-  const target = new URL(url);
-  target.hash = String(new URLSearchParams({ error: 'second_factor_required', challenge: String(challenge) }));
-  return target.href;
 }

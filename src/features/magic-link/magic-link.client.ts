@@ -6,8 +6,8 @@ export interface MagicLinkRequest {
   readonly request: string;
 }
 
-/** The methods of the module `jwt-allauth/magic-link`: `new AuthClient().extend(magicLinkMethods)`. */
-export const magicLinkMethods = ({ call }: ClientCalls) => ({
+/** The endpoints of the module `jwt-allauth/magic-link`, for browsers and native apps. */
+export const magicLinkCalls = ({ call }: ClientCalls) => ({
   /** Mails a link and a code to sign in. The answer does not reveal whether the address has an account. */
   magicLink: (email: string) => call<MagicLinkRequest>('POST', '/magic-link', { body: { email } }),
 

@@ -79,17 +79,3 @@ function isBelow(path: string, allowed: string): boolean {
   const prefix = allowed.replace(/\/$/, '');
   return path === allowed || path === prefix || path.startsWith(`${prefix}/`);
 }
-
-/** Adds the code of an error to the query of a URL. */
-export function withError(returnTo: string, code: string): string {
-  const url = new URL(returnTo);
-  url.searchParams.set('error', code);
-  return url.href;
-}
-
-/** Puts parameters into the fragment of a URL, which browsers do not send to servers. */
-export function withFragment(returnTo: string, parameters: Readonly<Record<string, string>>): string {
-  const url = new URL(returnTo);
-  url.hash = new URLSearchParams(parameters).toString();
-  return url.href;
-}

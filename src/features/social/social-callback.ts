@@ -3,12 +3,12 @@ import { clientOf, type HttpResponse } from '../../http/http-message.js';
 import { loggableError } from '../../http/loggable-error.js';
 import { redirect } from '../../http/pages/page-response.js';
 import { toProblem } from '../../http/problem-details.js';
+import { withFragment, withRefusal } from '../../http/redirect-urls.js';
 import type { RefreshTokenTransport } from '../../http/refresh-token-transport.js';
 import type { AuthKernel } from '../../kernel.js';
 import { isChallenge } from '../../sign-in/challenge.js';
 import { causesInWords } from './provider-errors.js';
 import { answerParameters, formParameters, queryOf, type RequestWithUrl } from './provider-parameters.js';
-import { withError, withFragment } from './return-urls.js';
 import type { SocialBrowsers } from './social-browsers.js';
 import type { SocialFlowService } from './social-flow.service.js';
 import type { PendingFlow } from './social-states.js';
@@ -94,11 +94,7 @@ export class SocialCallback {
     error: unknown,
     request: RequestWithUrl,
   ) {
-    if (isChallenge(error)) {
-      const { challenge, methods, expires_in } = error.toJSON() as unknown as Readonly<Record<string, unknown>>;
-      const fragment = { challenge: String(challenge), methods: String(methods), expires_in: String(expires_in) };
-      return withFragment(returnTo, { error: error.code, ...fragment });
-    }
+    if (isChallenge(error)) return withRefusal(returnTo, error);
     const problem = toProblem(error);
     const { logger, telemetry } = this.kernel;
     if (problem.code.startsWith('provider_')) {
@@ -108,6 +104,6 @@ export class SocialCallback {
       logger.error({ provider, code: problem.code, error: logged }, 'sign-in with a provider failed');
     }
     if (problem.httpCode === 401 || problem.httpCode === 403) telemetry.countRefusal(problem);
-    return withError(returnTo, problem.code);
+    return withRefusal(returnTo, problem);
   }
 }

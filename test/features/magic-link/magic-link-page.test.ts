@@ -119,8 +119,11 @@ describe('a challenge', () => {
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([303, 'no-store']);
     expect([...answer.cookies.keys()]).toEqual([COOKIE]);
     const [target, fragment] = answer.location?.split('#') ?? [];
-    const { error, challenge = '' } = Object.fromEntries(new URLSearchParams(fragment));
-    expect([target, error]).toEqual([DONE, 'second_factor_required']);
+    const { challenge = '', ...members } = Object.fromEntries(new URLSearchParams(fragment));
+    expect([target, members]).toEqual([
+      DONE,
+      { error: 'second_factor_required', status: '401', methods: 'totp,recovery_code', expires_in: '300' },
+    ]);
     expect((await verify(app.client(), { challenge, code: next() })).status).toBe(200);
   });
 

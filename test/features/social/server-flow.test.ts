@@ -160,7 +160,11 @@ describe('a sign-in with a provider', () => {
   ])('is refused for %s', async (_what, tamper) => {
     issuer.tamper = tamper as TinyIssuer['tamper'];
     const back = await new Browser(app).signIn(issuer);
-    expect([back.status, back.location, back.cookies.size]).toEqual([303, `${HOME}?error=provider_refused`, 0]);
+    expect([back.status, back.location, back.cookies.size]).toEqual([
+      303,
+      `${HOME}?error=provider_refused#status=401`,
+      0,
+    ]);
     expect(await accounts()).toEqual([]);
   });
 
@@ -168,10 +172,10 @@ describe('a sign-in with a provider', () => {
     const browser = new Browser(app);
     const start = await browser.open('/auth/social/tiny?returnTo=/a?b=c');
     const wrong = issuer.authorize(start.location ?? '').replace(/iss=[^&]+/, 'iss=http%3A%2F%2F127.0.0.1%3A1');
-    expect((await browser.open(wrong)).location).toBe(`${HOME}a?b=c&error=provider_refused`);
+    expect((await browser.open(wrong)).location).toBe(`${HOME}a?b=c&error=provider_refused#status=401`);
     const again = await browser.open('/auth/social/tiny');
     const denied = issuer.authorize(again.location ?? '').replace(/code=[^&]+/, 'error=access_denied');
-    expect((await browser.open(denied)).location).toBe(`${HOME}?error=provider_refused`);
+    expect((await browser.open(denied)).location).toBe(`${HOME}?error=provider_refused#status=401`);
     expect(app.log.at(-1)).toMatchObject({ provider: 'tiny', causes: expect.arrayContaining(['access_denied']) });
   });
 
@@ -183,7 +187,9 @@ describe('a sign-in with a provider', () => {
 
   test('answers provider_unavailable when the provider answers with an error, at any step', async () => {
     issuer.instead = (path) => (path === '/token' ? { status: 500 } : undefined);
-    expect((await new Browser(app).signIn(issuer)).location).toBe(`${HOME}?error=provider_unavailable`);
+    expect((await new Browser(app).signIn(issuer)).location).toBe(
+      `${HOME}?error=provider_unavailable#status=503&retry_after=5`,
+    );
   });
 });
 

@@ -135,10 +135,10 @@ describe('Microsoft', () => {
 
   test('has the issuer of the tenant, and only xms_edov verifies an address', async () => {
     world.claims = { iss, tid: TENANT, sub, email: `${sub}@example.com`, email_verified: true };
-    expect(await signIn('microsoft')).toBe(`${HOME}?error=provider_email_not_verified`);
+    expect(await signIn('microsoft')).toBe(`${HOME}?error=provider_email_not_verified#status=403`);
     for (const edov of [false, 0, '0', 'no', null]) {
       world.claims['xms_edov'] = edov;
-      expect(await signIn('microsoft')).toBe(`${HOME}?error=provider_email_not_verified`);
+      expect(await signIn('microsoft')).toBe(`${HOME}?error=provider_email_not_verified#status=403`);
     }
     world.claims['xms_edov'] = '1';
     expect(await signIn('microsoft')).toBe(HOME);
@@ -149,7 +149,7 @@ describe('Microsoft', () => {
     const other = '99999999-2222-4333-8444-555555555555';
     for (const claims of [{ tid: other }, { tid: undefined }, { tid: TENANT, iss: 'https://evil.example' }]) {
       world.claims = { iss, sub, email: `${sub}@example.com`, xms_edov: true, ...claims };
-      expect(await signIn('microsoft')).toBe(`${HOME}?error=provider_refused`);
+      expect(await signIn('microsoft')).toBe(`${HOME}?error=provider_refused#status=401`);
     }
     expect(await stored()).toEqual([]);
   });
@@ -253,16 +253,17 @@ describe('GitHub', () => {
       { id: 1 },
       [{ email: 'a@example.com', primary: true, verified: false }],
       'provider_email_not_verified',
+      403,
     ],
-    ['no primary address', { id: 2 }, [{ email: 'a@example.com', verified: true }], 'provider_email_not_verified'],
-    ['no addresses', { id: 3 }, {}, 'provider_email_not_verified'],
-    ['a login in place of a number', { id: 'ada' }, [], 'provider_refused'],
-    ['nothing', null, [], 'provider_refused'],
-    ['no answer', undefined, [], 'provider_refused'],
-  ])('is refused with %s', async (_what, user, list, code) => {
+    ['no primary address', { id: 2 }, [{ email: 'a@example.com', verified: true }], 'provider_email_not_verified', 403],
+    ['no addresses', { id: 3 }, {}, 'provider_email_not_verified', 403],
+    ['a login in place of a number', { id: 'ada' }, [], 'provider_refused', 401],
+    ['nothing', null, [], 'provider_refused', 401],
+    ['no answer', undefined, [], 'provider_refused', 401],
+  ])('is refused with %s', async (_what, user, list, code, status) => {
     world.github = { 'https://api.github.com/user': user, [emails]: list };
     if (user === null) world.github['https://api.github.com/user'] = [];
-    expect(await signIn('github')).toBe(`${HOME}?error=${code}`);
+    expect(await signIn('github')).toBe(`${HOME}?error=${code}#status=${status}`);
   });
 
   test('has no native sign-in', async () => {

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { isReturnUrlRule, ReturnUrls, withError, withFragment } from '../../../src/features/social/return-urls.js';
+import { authError } from '../../../src/error-table.js';
+import { isReturnUrlRule, ReturnUrls } from '../../../src/features/social/return-urls.js';
+import { withFragment, withRefusal } from '../../../src/http/redirect-urls.js';
+import { secondFactorRequired } from '../../../src/sign-in/challenge.js';
 
 const RULES = ['https://app.example.com/in', 'https://other.example.com:8443', 'com.example.app://signed-in'];
 const urls = new ReturnUrls('https://app.example.com/base/auth', RULES);
@@ -94,8 +97,17 @@ describe('the URLs to return to', () => {
   });
 
   test('get an error into the query and secrets into the fragment', () => {
-    expect(withError('https://app.example.com/in?a=b&error=old', 'new')).toBe(
-      'https://app.example.com/in?a=b&error=new',
+    const late = authError('too_many_requests', { retryAfter: 60 });
+    expect(withRefusal('https://app.example.com/in?a=b&error=old', late)).toBe(
+      'https://app.example.com/in?a=b&error=too_many_requests#status=429&retry_after=60',
+    );
+    expect(withRefusal('com.example.app://in', authError('email_already_registered'))).toBe(
+      'com.example.app://in?error=email_already_registered#status=409',
+    );
+    const challenge = secondFactorRequired({ challenge: 'c', methods: ['totp', 'recovery_code'], expires_in: 300 });
+    expect(withRefusal('https://app.example.com/in?a=b', challenge)).toBe(
+      'https://app.example.com/in?a=b#error=second_factor_required&status=401&challenge=c' +
+        '&methods=totp%2Crecovery_code&expires_in=300',
     );
     expect(withFragment('https://app.example.com/in?a=b', { code: 'a b' })).toBe(
       'https://app.example.com/in?a=b#code=a+b',

@@ -67,7 +67,7 @@ test('a stranger who came first with a provider loses session and account when t
   expect((await owner.get('/auth/user')).body).toMatchObject({ id, emailVerified: true });
   expect([(await stranger.refresh()).status, await linked()]).toEqual([401, []]);
   expect(disconnected).toEqual([{ user: id, provider: 'poor', by: 'mailbox-owner' }]);
-  expect((await signInAt('poor')).location).toBe(`${HOME}?error=email_already_registered`);
+  expect((await signInAt('poor')).location).toBe(`${HOME}?error=email_already_registered#status=409`);
   expect((await signInAt('good')).location).toBe(HOME);
   expect(await linked()).toEqual(['good']);
 });
@@ -84,13 +84,13 @@ test('a stranger who came first with a password and connected an account loses b
   expect([(await stranger.refresh()).status, (await app.client().login(email)).status]).toEqual([401, 401]);
   expect(await linked()).toEqual([]);
   const again = await signInAt('poor', { sub: `stranger-${email}` });
-  expect(again.location).toBe(`${HOME}?error=email_already_registered`);
+  expect(again.location).toBe(`${HOME}?error=email_already_registered#status=409`);
 });
 
 test('an owner who came first by mail is found by a trusted provider only', async () => {
   const owner = await signInByMail();
   const { id } = (await owner.get('/auth/user')).body;
-  expect((await signInAt('poor')).location).toBe(`${HOME}?error=email_already_registered`);
+  expect((await signInAt('poor')).location).toBe(`${HOME}?error=email_already_registered#status=409`);
   const { browser } = await signInAt('good');
   expect((await (await browser.client()).get('/auth/user')).body).toMatchObject({ id });
   expect(await linked()).toEqual(['good']);

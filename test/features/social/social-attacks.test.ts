@@ -119,7 +119,7 @@ describe('the answer of a provider', () => {
     const mixed = new URL(first);
     mixed.searchParams.set('code', second.searchParams.get('code') ?? '');
     // The code was issued for another verifier and nonce.
-    expect((await browser.open(mixed.href)).location).toBe(`${HOME}one?error=provider_refused`);
+    expect((await browser.open(mixed.href)).location).toBe(`${HOME}one?error=provider_refused#status=401`);
     expect((await browser.open(second.href)).location).toMatch(/^http:\/\/accounts\.test\/two/);
   });
 });

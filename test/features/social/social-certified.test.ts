@@ -115,7 +115,7 @@ test('a certified provider refuses a client with a wrong secret, and the app say
   const misconfigured = await createSocialApp({ providers: [provider] });
   const browser = new SocialBrowser(misconfigured);
   const landing = await browser.open(await visit(await browser.start('op')));
-  expect(landing.location).toBe(`${HOME}?error=provider_refused`);
+  expect(landing.location).toBe(`${HOME}?error=provider_refused#status=401`);
   expect(JSON.stringify(misconfigured.log)).toContain('WWW-Authenticate');
   await misconfigured.close();
 });

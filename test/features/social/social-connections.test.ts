@@ -131,7 +131,7 @@ describe('connecting an account of a provider', () => {
     expect([twice.status, twice.body.code]).toEqual([409, 'provider_already_connected']);
     const begun = await connect(browser, second.client, 'test', { returnTo: '/in' });
     const landing = await finish(browser, begun.body.url);
-    expect(landing.location).toBe(`${HOME}in?error=provider_already_connected`);
+    expect(landing.location).toBe(`${HOME}in?error=provider_already_connected#status=409`);
     expect([await linked(first), await linked(second)]).toEqual([['test'], []]);
   });
 

@@ -66,7 +66,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     provider.fault = fault;
     const browser = new SocialBrowser(app);
     const landing = await browser.signIn();
-    expect([landing.status, landing.location]).toEqual([303, `${HOME}?error=provider_refused`]);
+    expect([landing.status, landing.location]).toEqual([303, `${HOME}?error=provider_refused#status=401`]);
     expect(browser.jar.all.map(({ name }) => name)).toEqual(['social_browser']);
     expect(await traces(user)).toEqual([0, 0]);
     expect(logged()).toMatchObject([{ level: 'warn', provider: 'test', code: 'provider_refused' }]);
@@ -82,7 +82,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     liar.fault = 'another issuer in the metadata';
     const ofLiar = await createSocialApp({ providers: [trusted(liar)] });
     const { status, location } = await new SocialBrowser(ofLiar).signIn();
-    expect([status, location]).toEqual([303, `${HOME}?error=provider_refused`]);
+    expect([status, location]).toEqual([303, `${HOME}?error=provider_refused#status=401`]);
     await ofLiar.close();
     await liar.close();
   });
@@ -102,7 +102,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
 
     const again = await browser.visit(await browser.start('test'));
     again.searchParams.set('iss', other.issuer);
-    expect((await browser.open(again.href)).location).toBe(`${HOME}?error=provider_refused`);
+    expect((await browser.open(again.href)).location).toBe(`${HOME}?error=provider_refused#status=401`);
     expect(await traces(user)).toEqual([0, 0]);
   });
 
@@ -114,7 +114,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
     const user = somebody();
     provider.rotateKey(false);
-    expect((await new SocialBrowser(app).signIn()).location).toBe(`${HOME}?error=provider_refused`);
+    expect((await new SocialBrowser(app).signIn()).location).toBe(`${HOME}?error=provider_refused#status=401`);
     expect(await traces(user)).toEqual([0, 0]);
     provider.rotateKey();
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
@@ -125,28 +125,28 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     const browser = new SocialBrowser(app);
     const { location, query } = await browser.signIn('test', { returnTo: '/welcome?a=b' });
     expect([location, query]).toEqual([
-      `${HOME}welcome?a=b&error=provider_refused`,
+      `${HOME}welcome?a=b&error=provider_refused#status=401`,
       { a: 'b', error: 'provider_refused' },
     ]);
     const state = (await browser.start()).searchParams.get('state') ?? '';
     const hostile = new URLSearchParams({ error: '<script>', error_description: '"><b>', error_uri: 'javascript:1' });
     const answer = await browser.open(`/auth/social/test/callback?${hostile}&state=${state}&iss=${provider.issuer}`);
-    expect(answer.location).toBe(`${HOME}?error=provider_refused`);
+    expect(answer.location).toBe(`${HOME}?error=provider_refused#status=401`);
     expect(JSON.stringify(app.log)).not.toContain('script>');
   });
 });
 
 describe('a provider that is out of order', () => {
-  const UNAVAILABLE = `${HOME}?error=provider_unavailable`;
+  const UNAVAILABLE = `${HOME}?error=provider_unavailable#status=503&retry_after=5`;
 
   test.each<[string, Breakdown, RegExp]>([
-    ['/token', '500', /provider_unavailable$/],
-    ['/token', 'broken JSON', /provider_(refused|unavailable)$/],
-    ['/token', 'a page', /provider_(refused|unavailable)$/],
-    ['/token', 'reset', /provider_unavailable$/],
-    ['/token', 'redirect', /provider_(refused|unavailable)$/],
-    ['/userinfo', '500', /provider_unavailable$/],
-    ['/userinfo', 'broken JSON', /provider_(refused|unavailable)$/],
+    ['/token', '500', /=provider_unavailable#status=503&retry_after=5$/],
+    ['/token', 'broken JSON', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
+    ['/token', 'a page', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
+    ['/token', 'reset', /=provider_unavailable#status=503&retry_after=5$/],
+    ['/token', 'redirect', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
+    ['/userinfo', '500', /=provider_unavailable#status=503&retry_after=5$/],
+    ['/userinfo', 'broken JSON', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
   ])('at %s (%s) signs nobody in, and answers no 500', async (path, breakdown, error) => {
     const user = somebody();
     provider.isProfileInUserInfo = true;
@@ -175,7 +175,10 @@ describe('a provider that is out of order', () => {
       endless.broken.set(path, 'endless');
       const ofEndless = await createSocialApp({ providers: [trusted(endless)] });
       const { status, location } = await new SocialBrowser(ofEndless).signIn();
-      expect([status, location]).toEqual([303, expect.stringMatching(/\?error=provider_(refused|unavailable)$/)]);
+      expect([status, location]).toEqual([
+        303,
+        expect.stringMatching(/\?error=provider_(refused#status=401|unavailable#.*)$/),
+      ]);
       expect(endless.bytesSent).toBeLessThan(16 * 1024 * 1024);
       await ofEndless.close();
       await endless.close();
@@ -191,11 +194,17 @@ describe('a provider that is out of order', () => {
     somebody();
     expect((await new SocialBrowser(ofDown).signIn('test')).location).toBe(HOME);
     const start = await new SocialBrowser(ofDown).open('/auth/social/down?returnTo=/in');
-    expect([start.status, start.location]).toEqual([303, `${HOME}in?error=provider_unavailable`]);
+    expect([start.status, start.location]).toEqual([
+      303,
+      `${HOME}in?error=provider_unavailable#status=503&retry_after=5`,
+    ]);
     await ofDown.signedUp('ada@example.com');
     expect((await ofDown.client().login('ada@example.com')).status).toBe(200);
-    const answer = await ofDown.client().send('POST', '/auth/social/down/token', { idToken: 'a.b.c', nonce: 'n' });
-    expect(answer.status).toBe(401);
+    const token = (idToken: string) => ofDown.client().send('POST', '/auth/social/down/token', { idToken, nonce: 'n' });
+    expect((await token('a.b.c')).status).toBe(401);
+    const claims = Buffer.from(JSON.stringify({ aud: entry.clientId, nonce: 'n' })).toString('base64url');
+    const unavailable = await token(`e30.${claims}.x`);
+    expect([unavailable.body.code, unavailable.headers.get('retry-after')]).toEqual(['provider_unavailable', '5']);
     // It comes back, without a restart of the app.
     const up = await new MisbehavingProvider().listen(Number(port));
     Object.assign(up.client, { id: entry.clientId, secret: entry.clientSecret });

@@ -47,7 +47,10 @@ async function signIn(
   return { browser, location: landing.location, isSignedIn, error: landing.query['error'] };
 }
 
-const refused = (error: string) => ({ location: `${HOME}?error=${error}`, isSignedIn: false });
+const refused = (error: 'sign_up_not_allowed' | 'provider_email_not_verified' | `email_${string}`) => {
+  const statuses: Readonly<Record<string, number>> = { email_not_verified: 401, email_already_registered: 409 };
+  return { location: `${HOME}?error=${error}#status=${statuses[error] ?? 403}`, isSignedIn: false };
+};
 const SIGNED_IN = { location: HOME, isSignedIn: true, error: undefined };
 
 const userOf = async (at: MailApp) => {

@@ -46,7 +46,12 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     const landing = await browser.signIn('test', { returnTo: '/in' });
     const { challenge = '', ...others } = landing.fragment;
     expect([landing.status, landing.location?.split('#')[0], landing.query]).toEqual([303, `${HOME}in`, {}]);
-    expect(others).toEqual({ error: 'second_factor_required', methods: 'totp,recovery_code', expires_in: '300' });
+    expect(others).toEqual({
+      error: 'second_factor_required',
+      status: '401',
+      methods: 'totp,recovery_code',
+      expires_in: '300',
+    });
     expect(challenge).toMatch(/^[\w-]{43}$/);
     expect(browser.jar.all.map(({ name }) => name)).toEqual(['social_browser']);
     return challenge;
