@@ -1,7 +1,7 @@
 import { ErrorCode, JwtAllauthError, type JwtAllauthErrorOptions, type RefusalReason } from './error.js';
 
-/** Status and default sentence of an error. */
-export interface ErrorRow extends Pick<JwtAllauthErrorOptions, 'status' | 'detail'> {
+/** Status, default sentence and headers of an error. Each 503 has `retryAfter`. */
+export interface ErrorRow extends Pick<JwtAllauthErrorOptions, 'status' | 'detail' | 'retryAfter' | 'isAboutToken'> {
   /**
    * The code that is sent, if it differs from the name in the table: two modules may send the same code with different
    * statuses. Default: the name.
@@ -42,15 +42,28 @@ export const ERRORS: ErrorTable<ErrorCode> = {
     detail: 'The refresh token was used before. The session has been ended; sign in again.',
   },
   [ErrorCode.SessionExpired]: { status: 401, detail: 'The session has expired; sign in again.' },
-  [ErrorCode.IncorrectCredentials]: { status: 401, detail: 'The credentials are not correct.' },
-  [ErrorCode.NoActiveAccount]: { status: 401, detail: 'The account is not active.' },
+  [ErrorCode.IncorrectCredentials]: {
+    status: 401,
+    detail: 'The credentials are not correct.',
+    isAboutToken: false,
+  },
+  [ErrorCode.NoActiveAccount]: { status: 401, detail: 'The account is not active.', isAboutToken: false },
   [ErrorCode.EmailNotVerified]: {
     status: 401,
     detail: 'The e-mail address is not confirmed yet; open the link in the mail, or request a new one.',
+    isAboutToken: false,
   },
-  [ErrorCode.SecondFactorRequired]: { status: 401, detail: 'A second factor is required; answer the challenge.' },
-  [ErrorCode.ChallengeNotValid]: { status: 401, detail: 'The challenge is not valid any more; sign in again.' },
-  [ErrorCode.ReauthenticationRequired]: { status: 401, detail: 'Authenticate again to do this.' },
+  [ErrorCode.SecondFactorRequired]: {
+    status: 401,
+    detail: 'A second factor is required; answer the challenge.',
+    isAboutToken: false,
+  },
+  [ErrorCode.ChallengeNotValid]: {
+    status: 401,
+    detail: 'The challenge is not valid any more; sign in again.',
+    isAboutToken: false,
+  },
+  [ErrorCode.ReauthenticationRequired]: { status: 401, detail: 'Authenticate again to do this.', isAboutToken: false },
   [ErrorCode.PermissionDenied]: { status: 403, detail: 'You are not allowed to do this.' },
   [ErrorCode.CsrfFailed]: { status: 403, detail: 'The request comes from an origin that is not trusted.' },
   [ErrorCode.NotFound]: { status: 404, detail: 'The requested URL does not exist.' },
@@ -67,7 +80,7 @@ export const ERRORS: ErrorTable<ErrorCode> = {
   [ErrorCode.ClaimNotSerializable]: { status: 500, detail: 'A claim has a value that JSON cannot represent.' },
   [ErrorCode.TokenTooLarge]: { status: 500, detail: 'The refresh token is too large for a cookie.' },
   [ErrorCode.ControllerRefused]: { status: 500, detail: 'A controller cannot be served as it is.' },
-  [ErrorCode.ServiceUnavailable]: { status: 503, detail: 'The service is not available right now.' },
+  [ErrorCode.ServiceUnavailable]: { status: 503, detail: 'The service is not available right now.', retryAfter: 5 },
 };
 
 /** Makes an error of the library. */
@@ -89,5 +102,5 @@ export function reauthenticationRequired(maxAge: number): JwtAllauthError {
 
 /** 503: the database or another dependency is unreachable or overloaded. The client can retry the same request. */
 export function serviceUnavailable(cause?: unknown): JwtAllauthError {
-  return authError('service_unavailable', { retryAfter: 5, cause });
+  return authError('service_unavailable', { cause });
 }

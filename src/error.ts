@@ -112,6 +112,11 @@ export interface JwtAllauthErrorOptions {
   readonly reason?: RefusalReason;
   /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
   readonly stepUp?: StepUp;
+  /**
+   * For a 401: whether it refuses the access token of the request. If so, `WWW-Authenticate` has
+   * `error="invalid_token"` (RFC 6750 §3.1). Default: true.
+   */
+  readonly isAboutToken?: boolean;
   readonly cause?: unknown;
   /** Additional members of the problem details (RFC 9457 §3.2), which are sent. May replace `type` and `title`. */
   readonly members?: Readonly<Record<string, unknown>>;
@@ -133,6 +138,8 @@ export class JwtAllauthError extends Error {
   readonly reason?: RefusalReason;
   /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
   readonly stepUp?: StepUp;
+  /** For a 401: whether it refuses the access token of the request. */
+  readonly isAboutToken: boolean;
   readonly #members: Readonly<Record<string, unknown>> | undefined;
 
   /**
@@ -142,7 +149,7 @@ export class JwtAllauthError extends Error {
    */
   constructor(
     readonly code: string,
-    { status, detail, errors, retryAfter, reason, stepUp, cause, members }: JwtAllauthErrorOptions,
+    { status, detail, errors, retryAfter, reason, stepUp, isAboutToken, cause, members }: JwtAllauthErrorOptions,
   ) {
     super(detail, { cause });
     this.name = 'JwtAllauthError';
@@ -152,6 +159,7 @@ export class JwtAllauthError extends Error {
     this.retryAfter = retryAfter;
     this.reason = reason;
     this.stepUp = stepUp;
+    this.isAboutToken = isAboutToken ?? true;
     this.#members = members;
   }
 

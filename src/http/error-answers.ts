@@ -1,5 +1,5 @@
 import { bearerToken } from '../authentication/request-authentication.js';
-import { ErrorCode, type JwtAllauthError, type StepUp } from '../error.js';
+import type { JwtAllauthError, StepUp } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import { isChallenge } from '../sign-in/challenge.js';
@@ -41,20 +41,12 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
   response.status(problem.httpCode).end(JSON.stringify(problem));
 }
 
-/** Errors with status 401 that are not about the access token of the request. */
-const NOT_ABOUT_TOKEN: readonly string[] = [
-  ErrorCode.IncorrectCredentials,
-  ErrorCode.SecondFactorRequired,
-  ErrorCode.ChallengeNotValid,
-  ErrorCode.ReauthenticationRequired,
-];
-
 /** The `WWW-Authenticate` header. It has an `error` for a step-up (RFC 9470) and if a token was sent (RFC 6750 §3). */
-function bearerChallenge({ code, detail, stepUp }: JwtAllauthError, request: HttpRequest): string {
+function bearerChallenge({ isAboutToken, detail, stepUp }: JwtAllauthError, request: HttpRequest): string {
   // The detail may come from the app: it must not end the quoted string.
   const description = `error_description="${detail.replace(/[^\x20-\x7e]|["\\]/g, '')}"`;
   if (stepUp) return `Bearer error="insufficient_user_authentication", ${requirementOf(stepUp)}, ${description}`;
-  if (bearerToken(request) === undefined || NOT_ABOUT_TOKEN.includes(code)) return 'Bearer';
+  if (bearerToken(request) === undefined || !isAboutToken) return 'Bearer';
   return `Bearer error="invalid_token", ${description}`;
 }
 

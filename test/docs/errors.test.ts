@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ERRORS, type ErrorRow } from '../../src/error-table.js';
+import { ERRORS, type ErrorRow, type ErrorTable } from '../../src/error-table.js';
 import { pages } from '../support/manual.js';
 import { pageWithModules, SHIPPED_MODULES } from '../support/shipped-modules.js';
 import { createTestApp } from '../support/test-app.js';
@@ -14,6 +14,18 @@ test('the tables of errors have each code once, with its status, cause and advic
   const expected = Object.entries<ErrorRow>(all).map(([name, { code = name, status }]) => [code, status]);
   expect(documented.sort()).toEqual(expected.sort());
   for (const [, code, , cause] of rows) expect(cause?.length, code).toBeGreaterThan(10);
+});
+
+test('every 503 has a Retry-After, and a 401 of a module is not about the access token', () => {
+  const rowsOf = (tables: readonly (ErrorTable | undefined)[]) =>
+    tables.flatMap((table) => Object.entries(table ?? {}));
+  const ofModules = rowsOf(SHIPPED_MODULES.map(({ errors }) => errors));
+  const unavailable = [...rowsOf([ERRORS]), ...ofModules].filter(([, { status }]) => status === 503);
+  expect(unavailable.map(([code]) => code)).toContain('provider_unavailable');
+  for (const [code, { retryAfter }] of unavailable) expect(retryAfter, code).toBeGreaterThan(0);
+  const refusals = ofModules.filter(([, { status }]) => status === 401);
+  expect(refusals.map(([code]) => code)).toContain('mailed_code_not_valid');
+  for (const [code, { isAboutToken }] of refusals) expect(isAboutToken, code).toBe(false);
 });
 
 test('the reasons in the log are those in the source', () => {

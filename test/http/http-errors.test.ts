@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FailingController, SECRET_DETAIL, THROWN } from '../support/failing.controller.js';
+import { createMagicLinkApp } from '../support/magic-link-app.js';
 import { expectProblemDetails, fieldsOf } from '../support/problem-details.js';
 import { secrets } from '../support/secrets.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import type { Answer } from '../support/test-client.js';
+import { type Answer, PASSWORD } from '../support/test-client.js';
 
+const UNKNOWN = 'x'.repeat(43);
 const MARKER = 'MARKER9f3a';
 
 describe.each([4, 5] as const)('an error of the app on Express %i', (express) => {
@@ -208,6 +210,19 @@ describe('the challenge of a 401', () => {
     const answer = await app.client().send(method, path, undefined, headers);
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe(challenge);
+  });
+
+  test.each([
+    ['a wrong password', 'POST /auth/login', { email: 'nobody@example.com', password: PASSWORD }],
+    ['an unknown challenge', 'POST /auth/mfa/verify', { challenge: UNKNOWN, code: '123456' }],
+    ['a wrong mailed code', 'POST /auth/magic-link/verify', { request: UNKNOWN, code: '123456' }],
+  ])('of %s says nothing about the token that was sent', async (_, request, body) => {
+    const modular = await createMagicLinkApp();
+    const [method = '', path = ''] = request.split(' ');
+    const { access } = await modular.signedUp();
+    const answer = await modular.client().send(method, path, body, { authorization: `Bearer ${access}` });
+    await modular.close();
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
   });
 
   test("cannot be broken by the app's error message", async () => {

@@ -6,6 +6,7 @@ export const MAGIC_LINK_ERRORS = {
     code: 'code_not_valid',
     status: 401,
     detail: 'The code is not valid: it is wrong, was used, or has expired. Ask for a new mail after three tries.',
+    isAboutToken: false,
   },
 } as const;
 

@@ -4,10 +4,10 @@ import { errorsOf } from '../../error-table.js';
 export const SOCIAL_ERRORS = {
   provider_not_found: { status: 404, detail: 'This provider does not exist here.' },
   provider_account_not_found: { status: 404, detail: 'You have no such account of a provider.' },
-  provider_refused: { status: 401, detail: 'The provider did not confirm who you are.' },
+  provider_refused: { status: 401, detail: 'The provider did not confirm who you are.', isAboutToken: false },
   provider_email_not_verified: { status: 403, detail: 'The provider has not verified your e-mail address.' },
   provider_already_connected: { status: 409, detail: 'An account of this provider is connected already.' },
-  provider_unavailable: { status: 503, detail: 'The provider does not answer right now.' },
+  provider_unavailable: { status: 503, detail: 'The provider does not answer right now.', retryAfter: 5 },
   return_url_not_allowed: { status: 400, detail: 'The sign-in may not return to this URL.' },
   sign_up_not_allowed: { status: 403, detail: 'You cannot create an account here.' },
 } as const;
