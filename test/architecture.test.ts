@@ -28,6 +28,7 @@ const LAYERS = [
 /** The entry points: what other packages import. */
 const ENTRIES = [
   'client/index.ts',
+  'features/passkeys/testing/index.ts',
   'features/social/testing/index.ts',
   'index.ts',
   'module-kit.ts',

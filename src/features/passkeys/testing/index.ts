@@ -1,0 +1,16 @@
+// The entry point `jwt-allauth/passkeys/testing`, for tests of an app.
+
+export type {
+  PasskeyAssertion,
+  PasskeyCreationOptions,
+  PasskeyRegistration,
+  PasskeyRequestOptions,
+  PasskeyTransport,
+} from './passkey-json.js';
+export type { PasskeyAlgorithm } from './passkey-key.js';
+export {
+  type Forgery,
+  SoftwareAuthenticator,
+  type SoftwareAuthenticatorOptions,
+  type StoredPasskey,
+} from './software-authenticator.js';
