@@ -142,7 +142,7 @@ describe('the sources', () => {
     for (const { path } of files) expect(layerOf(path), path).toBeGreaterThanOrEqual(0);
   });
 
-  test('import only folders that come before their own in that order', () => {
+  test('import only folders that come before their own in the order of dependencies', () => {
     const against = files.flatMap((file) =>
       importedBy(file)
         .filter((path) => layerOf(path) > layerOf(file.path))

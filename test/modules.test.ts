@@ -213,27 +213,27 @@ describe('a start is refused', () => {
   test.each<[what: string, AuthModule[], RegExp]>([
     ['with two modules of one name', [module({}), module({})], /^module own: two modules have this name/],
     [
-      'with a module that is called as one of ours',
+      'with a module that has the name of a module of the library',
       [module({ name: 'account' })],
       /^module account: two modules have this name/,
     ],
     [
-      'with the name of routes of ours',
+      'with routes that have a name of the library',
       [module({ routes: ['sessions'] })],
       /^module own: the routes sessions exist already/,
     ],
     [
-      'with an error code of ours',
+      'with an error code of the library',
       [module({ errors: { csrf_failed: { status: 400, detail: '' } } })],
       /^module own: the error csrf_failed exists already/,
     ],
     [
-      'with a mail of ours',
+      'with a mail of the library',
       [module({ mails: { invitation: { subject: '', title: '', before: '', after: '' } } })],
       /^module own: the mail invitation exists already/,
     ],
     [
-      'with a setting of ours',
+      'with a setting of the library',
       [
         module({
           settings: class {
@@ -244,12 +244,12 @@ describe('a start is refused', () => {
       /^module own: the setting issuer exists already/,
     ],
     [
-      'with a migration that is called as that of another module',
+      'with a migration that has the name of another one',
       [notesModule, module({ migrations: notesModule.migrations ?? [] })],
       /^module own: the migration Notes_1 exists already/,
     ],
     [
-      'with a sweep that would replace one of ours',
+      'with a sweep of the library',
       [module({ create: () => ({ sweeps: { sessions: {} as TableSweep } }) })],
       /^module own: the sweep sessions exists already/,
     ],

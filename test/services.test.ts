@@ -26,8 +26,8 @@ const start = (services: (new (...args: never[]) => object)[], container = Conta
   });
 
 test.each([
-  ['extends nothing of ours', [Nothing], 'services: Nothing extends no service of jwt-allauth'],
-  ['is a service of ours itself', [LoginService], 'services: LoginService extends no service of jwt-allauth'],
+  ['extends no service of the library', [Nothing], 'services: Nothing extends no service of jwt-allauth'],
+  ['is a service of the library itself', [LoginService], 'services: LoginService extends no service of jwt-allauth'],
   ['is one of two for the same service', [OwnLogin, OtherLogin], 'services: several classes extend LoginService'],
 ])('a start is refused with a service that %s', async (_, services, message) => {
   await expect(start(services)).rejects.toThrow(new TypeError(message));

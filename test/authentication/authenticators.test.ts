@@ -191,7 +191,7 @@ describe('a request without an access token of the library', () => {
   });
 
   test.each(Object.keys(ODD))(
-    'is never let in by %s of an authenticator: 500, and the action does not run',
+    'gets 500, and the action does not run, if the result of an authenticator is: %s',
     async (odd) => {
       app.log.splice(0);
       for (const path of ['/who', '/who/maybe']) {

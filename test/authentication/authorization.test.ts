@@ -51,14 +51,14 @@ const EVERYBODY = [-1, 0, 1, 300, 699, 700, 701, 899, 900, 901, 999, 1000, 1001]
 describe('@Authorized with roles', () => {
   test.each([
     ['without a role lets everybody in who is signed in', 'GET /guarded/anybody', EVERYBODY],
-    ['with an empty list does the same', 'GET /guarded/no-rules', EVERYBODY],
+    ['with an empty list lets everybody in who is signed in', 'GET /guarded/no-rules', EVERYBODY],
     [
       'with a role lets that role, superusers and staff in, and no other number',
       'POST /guarded/publish',
       [700, 900, 1000],
     ],
     ['with USER in a list is not for everybody', 'GET /guarded/users', [0, 900, 1000]],
-    ['with several roles wants any of them', 'GET /guarded/any-of-two', [300, 700, 900, 1000]],
+    ['with several roles lets users with any of them in', 'GET /guarded/any-of-two', [300, 700, 900, 1000]],
     ['with STAFF lets superusers in too', 'GET /guarded/staff', [900, 1000]],
     ['on a controller and on its action joins the roles', 'GET /desk/either', [300, 700, 900, 1000]],
   ])('%s', (_, request, passing) => expectRoles(request, passing));
@@ -136,7 +136,7 @@ describe('@Authorized and a caller who is not signed in', () => {
     ['the scheme alone', { authorization: 'Bearer' }],
     ['the scheme and blanks', { authorization: 'Bearer   ' }],
     ['no scheme', { authorization: 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln' }],
-    ['a scheme that only begins like ours', { authorization: 'Bearers a.b.c' }],
+    ['a scheme that only begins with Bearer', { authorization: 'Bearers a.b.c' }],
     ['no blank behind the scheme', { authorization: 'Bearer:a.b.c' }],
   ])('with %s gets 401 not_authenticated, never 403', async (_, headers) => {
     for (const path of PATHS) {

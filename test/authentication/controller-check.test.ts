@@ -100,7 +100,7 @@ describe('a start is refused for a controller that', () => {
     expect(refusalOf(Crude).detail).toMatch(/Crude extends Crud and inherits list/);
   });
 
-  test('comes after valid controllers', () => {
+  test('inherits routed actions and comes after a valid controller in the list', () => {
     @JsonController('/last')
     class Last extends Base {}
     expect(refusalOf(Base, Last).detail).toContain('Last extends Base');
@@ -121,8 +121,8 @@ describe('a start is refused for a controller that', () => {
     ['a list in a list', [[700]], /role numbers and predicates/],
     ['role 0 outside of a list', 0, /role 0 .* write @Authorized\(\[0\]\)/],
     ['role -0 outside of a list', -0, /role 0 .* write @Authorized\(\[0\]\)/],
-    ['what Number() makes of a missing variable', Number(undefined), /.+/],
-    ['the same in a list', [700, Number('x')], /.+/],
+    ['NaN, which Number() makes of a missing variable', Number(undefined), /.+/],
+    ['NaN in a list', [700, Number('x')], /.+/],
   ])('is guarded by %s, on an action or on the class', (_, rules, complaint) => {
     @JsonController('/guarded')
     class ByAction {
@@ -178,10 +178,10 @@ describe('a start is refused for a controller that', () => {
   });
 });
 
-describe('a start is refused for an action that declares the user without @LoadUser, and would get the principal:', () => {
+describe('a start is refused for an action that has no @LoadUser but declares its user as an entity', () => {
   const advice = /without @LoadUser.*add @LoadUser\(\), or declare a Principal/;
 
-  test("the app's user entity, the base of all users, and another user entity", () => {
+  test('of the app, of the library, or as the base class of all users', () => {
     @JsonController('/own')
     class OfTheApp {
       @Authorized()
@@ -211,7 +211,7 @@ describe('a start is refused for an action that declares the user without @LoadU
     expect(refusalOf(Ready).detail).toMatch(/^Ready\.show declares @CurrentUser\(\) as User/);
   });
 
-  test('also when another action of the controller has @LoadUser', () => {
+  test('even when another action of the controller has @LoadUser', () => {
     @JsonController('/mixed')
     class Mixed {
       @Authorized()

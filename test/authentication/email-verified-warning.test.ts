@@ -32,7 +32,7 @@ class Third {
   show() {}
 }
 
-test('EmailVerified under EMAIL_VERIFICATION none logs one warning, with its places', async () => {
+test('EmailVerified logs one warning under EMAIL_VERIFICATION none, which names the controllers and actions that use it', async () => {
   const app = await createTestApp({ controllers: [First, Second, Third] });
   expect(app.log.map(({ level, controllers }) => [level, [...(controllers as string[])].sort()])).toEqual([
     ['warn', ['First.both', 'First.gated', 'Second']],

@@ -114,7 +114,7 @@ describe.each([FlushMode.COMMIT, FlushMode.AUTO, FlushMode.ALWAYS])('an app whos
     expect(await notes()).toEqual(['Note 1', 'Note 2']);
   });
 
-  test('writes its changes to the relations that @LoadUser loaded with its own flush', async () => {
+  test('writes, with its own flush, its changes to the relations that @LoadUser loaded', async () => {
     const body = { firstName: '', team: 'Renamed', notes: ['Rewritten'], isManaged: true };
     expect(await ada.get('/relations/changed')).toMatchObject({ status: 200, body });
     expect(await teams()).toEqual(['Renamed']);

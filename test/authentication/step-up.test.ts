@@ -120,7 +120,7 @@ async function signedIn({ age = 0, amr = ['pwd'], role = EDITOR }: { age?: numbe
 }
 
 describe('Fresh', () => {
-  test('lets in a proof of exactly that age, and none that is older', async () => {
+  test('accepts a proof of exactly the allowed age, and refuses an older one', async () => {
     const client = await signedIn({ age: 600 });
     expect((await client.send('POST', '/step-up/fresh', undefined, client.bearer)).body).toEqual({ ran: 'fresh' });
     app.clock.advance(1);
@@ -134,7 +134,7 @@ describe('Fresh', () => {
     expectStale(await client.send('POST', '/step-up/fresh', undefined, client.bearer));
   });
 
-  test('accepts a proof of a server whose clock is a minute ahead, and none that is further in the future', async () => {
+  test('accepts a proof of a server whose clock is a minute ahead, and refuses one that is further in the future', async () => {
     for (const [age, status] of [
       [-60, 200],
       [-61, 401],
@@ -174,7 +174,7 @@ describe('SecondFactor', () => {
   });
 });
 
-describe('both', () => {
+describe('Fresh and SecondFactor', () => {
   test('compose with roles and other predicates, on a method and on its controller', async () => {
     const mfa = { amr: ['pwd', 'otp', 'mfa'] };
     const right = await signedIn(mfa);
@@ -187,13 +187,13 @@ describe('both', () => {
     expectNoFactor(await (await signedIn({})).get('/desk-of-members?member=yes'));
   });
 
-  test('ask nothing of a caller who lacks the role', async () => {
+  test('do not ask a caller who lacks the role for another proof: 403', async () => {
     const client = await signedIn({ role: 0, age: 9000 });
     expectProblemDetails(await client.get('/step-up/all'), 403, 'permission_denied');
     expectProblemDetails(await client.get('/desk-of-members?member=yes'), 403, 'permission_denied');
   });
 
-  test('need an access token, and no query', async () => {
+  test('need an access token, and send no query', async () => {
     const [client, stale] = [await signedIn({ amr: ['pwd', 'mfa'] }), await signedIn({ age: 9000 })];
     expectProblemDetails(await app.client().get('/step-up/all'), 401, 'not_authenticated');
     const queries = await countQueries(app.orm, async () => {
@@ -224,7 +224,7 @@ describe('both', () => {
     }
   });
 
-  test('work where a principal outlives its request: the age is that of the moment', async () => {
+  test('check the age of the proof at each call, also for a principal that outlives its request', async () => {
     const client = await signedIn({ age: 590 });
     const principal = await app.auth.authenticate(client.access);
     const request = {} as never;

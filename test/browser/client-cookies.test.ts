@@ -204,7 +204,7 @@ test.each<[string, SettingsInput, SettingsInput, string]>([
     { olderCookieDomains: ['app.localhost'] },
     'refresh_token app.localhost',
   ],
-])('a refresh cookie that %s keeps everybody signed in, and becomes one cookie', async (_, older, newer, identity) => {
+])('a user stays signed in, with one cookie, when the refresh cookie %s', async (_, older, newer, identity) => {
   await start(older);
   let page = await openTab();
   await result(page, `register(${CREDENTIALS})`);

@@ -257,7 +257,7 @@ describe('tabs of one browser', () => {
       await tab.waitForFunction('window.client');
     });
 
-    test('wait for the cookie of its answer, so that it cannot replace a later cookie', async () => {
+    test('wait until the cookie of that refresh has arrived, so that it cannot replace a later cookie', async () => {
       const asked = Promise.all([ask(tab), ask(other)]);
       await other.waitForFunction('navigator.locks.query().then(({ held, pending }) => held[0] && pending[0])');
       expect(pending).toBe(1);
@@ -271,7 +271,7 @@ describe('tabs of one browser', () => {
       expect(app.events).toEqual([]);
     });
 
-    test('sign in as another user only after its cookie has arrived', async () => {
+    test('sign in as another user only after the cookie of that refresh has arrived', async () => {
       await app.signedUp('other@example.com');
       const signed = signIn(tab, 'other@example.com');
       await until(async () => (await tab.evaluate('navigator.locks.query().then(({ held }) => held.length)')) === 1);
@@ -284,7 +284,7 @@ describe('tabs of one browser', () => {
       expect(app.events).toEqual([]);
     });
 
-    test('get the same successor if its answer does not arrive', async () => {
+    test('get the same successor if the answer to that refresh does not arrive', async () => {
       expect(await Promise.all([ask(tab), ask(other)])).toEqual([200, 200]);
       const second = await cookie();
       expect(second).not.toBe(first);
@@ -297,7 +297,7 @@ describe('tabs of one browser', () => {
     });
   });
 
-  test('get a new token by a second try, and no further one until the first try is answered', async () => {
+  test('retry a refresh without an answer, and do not refresh again until the first request is answered', async () => {
     await app.signedUp(EMAIL);
     const tab = await openTab();
     await signIn(tab);
@@ -324,7 +324,7 @@ describe('tabs of one browser', () => {
     expect(app.events).toHaveLength(1);
   });
 
-  test('do not wait for each other when the tab with the newest token wants another', async () => {
+  test('do not wait for each other when the tab with the newest token refreshes again', async () => {
     await app.signedUp(EMAIL);
     const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
     await signIn(first);
@@ -337,7 +337,7 @@ describe('tabs of one browser', () => {
     expect(states[0]).toBe(states[1]);
   });
 
-  test('get no token from a page of another origin, and give theirs to none', async () => {
+  test('do not exchange tokens with a page of another origin', async () => {
     await app.signedUp(EMAIL);
     const tab = await openTab();
     await signIn(tab);

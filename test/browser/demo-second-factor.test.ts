@@ -202,7 +202,7 @@ test('a visitor sets up a second factor by typing, and gets ten recovery codes o
   expect(renewed.filter((each) => !codes.includes(each))).toHaveLength(10);
 });
 
-test('a sign-in with a second factor needs the code, in one tab for all, or a recovery code', async () => {
+test('a sign-in with a second factor needs a code or a recovery code; one answer signs in every tab', async () => {
   const { page, email, secret, codes } = await memberWithFactor();
   await button(page, 'Sign out').click();
   await enter(page, 'Sign in', email);
@@ -259,7 +259,7 @@ test('a sign-in with a second factor needs the code, in one tab for all, or a re
   expect(await cookies(page)).toEqual([]);
 });
 
-test('an action that needs a newer proof asks for it, and goes on after it; so does the removal of the factor', async () => {
+test('an action that needs a newer proof, and the removal of the factor, ask for the proof and then continue', async () => {
   const { page, email, secret, codes } = await memberWithFactor();
   const session = () => page.locator('#claims tr:has(th:text-is("session")) code').innerText();
   const before = [await session(), await cookies(page)];

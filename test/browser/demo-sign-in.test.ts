@@ -168,7 +168,7 @@ test('a visitor who cancels, or whose address is not verified, sees why, and the
   expect(await page.locator('#account-outcome').innerText()).toBe('');
 });
 
-test('a second factor is asked for after the provider, and the challenge is in no address', async () => {
+test('a sign-in with the provider asks for the second factor, and no URL contains the challenge', async () => {
   const email = newAddress();
   const page = await visit();
   await button(page, SIGN_IN).click();
@@ -231,7 +231,7 @@ test('a visitor signs in by mail, with the code on the same page or with the lin
   await proved(other, 'mail');
 });
 
-test('a second factor is asked for after the code of a mail', async () => {
+test('a sign-in with the code of a mail asks for the second factor', async () => {
   const email = newAddress();
   const page = await visit();
   await button(page, SIGN_IN).click();
@@ -250,7 +250,7 @@ test('a second factor is asked for after the code of a mail', async () => {
   await proved(page, 'mail, otp, mfa');
 });
 
-test('a link of somebody else with a code does not sign in, and its answer of the provider neither', async () => {
+test('neither a link with a code of another person nor a callback of another person signs a visitor in', async () => {
   const start = await fetch(`${demo.url}/auth/social/local`, { redirect: 'manual' });
   const at = new URL(start.headers.get('location') ?? '');
   at.searchParams.set('user_email', newAddress());
@@ -265,7 +265,7 @@ test('a link of somebody else with a code does not sign in, and its answer of th
   faults.splice(0);
 });
 
-test('if tokens travel in bodies, the code of the fragment signs in, and leaves the address bar', async () => {
+test('if tokens travel in bodies, the code in the fragment signs in, and is removed from the address bar', async () => {
   const bodies = await demoWith({ JWT_ALLAUTH_REFRESH_TOKEN_AS_COOKIE: 'false' });
   const email = newAddress();
   const page = await visit(bodies);

@@ -97,7 +97,7 @@ test('a page that keeps the refresh token itself needs the header Auth-Transport
   expect(await app.liveSessions()).toBe(0);
 });
 
-test('the lines without that header keep a page from asking for a refresh token', async () => {
+test('CORS lines without the header Auth-Transport keep a page from requesting a refresh token', async () => {
   await start('https://app.test', { refreshTokenTransport: 'both' });
   const page = await open('https://app.test', '?store');
   expect(await result(page, `register(${CREDENTIALS})`)).toEqual({ code: 'network_error' });

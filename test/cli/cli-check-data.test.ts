@@ -216,7 +216,7 @@ describe('check, about the index on addresses', () => {
   test.each([
     ['is no constraint', 'create unique index on app_user (email)'],
     ['includes other columns', 'create unique index on app_user (email) include (role)'],
-    ['stands beside others', 'create unique index on app_user (email); create unique index on app_user (lower(email))'],
+    ['is one of several', 'create unique index on app_user (email); create unique index on app_user (lower(email))'],
   ])('accepts one that %s', async (_what, change) => {
     await changed(`${none}; ${change}`, `${clear}; ${UNIQUE}`, async () => expect(await findings()).toEqual({}));
   });
@@ -294,7 +294,7 @@ describe('check, about hashes', () => {
 });
 
 describe('check, about confirmed addresses', () => {
-  test('warns under EMAIL_VERIFICATION none, says what to do, and accepts the result and other modes', async () => {
+  test('warns under EMAIL_VERIFICATION none, with the SQL that marks them as unconfirmed, and not in another mode', async () => {
     expect((await app.client().register('ada@example.com')).status).toBe(201);
     const found = await findings();
     expect(found).toEqual({ verification: warning(/^1 user has an address that is marked as confirmed, but/) });

@@ -63,7 +63,7 @@ const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'h
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
 describe('check', () => {
-  test('finds no fault in a correct setup, prints a line for each check, and ends with 0', async () => {
+  test('finds no fault in a correct setup, prints a line for each check, and ends with exit code 0', async () => {
     const { code, stdout, stderr } = await run();
     expect([code, stderr]).toEqual([0, '']);
     const lines = stdout.split('\n').slice(0, -1);
@@ -105,7 +105,7 @@ describe('check', () => {
     ['REFRESH_TOKEN', './nowhere.js#Own', 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names the module \.\/nowhere\.js/],
     ['REFRESH_TOKEN', `${ORM}#AppUser`, 'settings', /JWT_ALLAUTH_REFRESH_TOKEN names AppUser, but .* exports/],
     ['USER_ATTRIBUTES', '{"plan":"plan"}', 'project', /USER_ATTRIBUTES names "plan", which AppUser does not have/],
-  ])('fails for a %s that otherwise only a start would find', async (setting, value, name, found) => {
+  ])('fails for a wrong %s, which otherwise only a start would detect', async (setting, value, name, found) => {
     const { ok, byName } = await findings({ [`JWT_ALLAUTH_${setting}`]: value });
     expect([ok, Object.keys(byName), byName[name].status]).toEqual([false, NAMES, 'failed']);
     const others = Object.entries(byName).filter(([other]) => other !== name);
@@ -251,7 +251,7 @@ describe('check', () => {
   });
 });
 
-describe('check looks at the encryption keys:', () => {
+describe('check, about encryption keys', () => {
   const other = 'f3Zk9Qw1LmXb7Rt5Yc2Hn8Vd0Sg4Je6Ua_PoIiTyKqE';
   const found = async (more: Record<string, string | undefined>) => {
     secrets.add(more['JWT_ALLAUTH_SECRET_KEY'], more['JWT_ALLAUTH_ENCRYPTION_KEYS']);
@@ -259,7 +259,7 @@ describe('check looks at the encryption keys:', () => {
     return [ok, byName['encryption-keys'].status, byName['encryption-keys'].message];
   };
 
-  test('one that is derived from the signing key causes a warning in development', async () => {
+  test('warns in development about a key that is derived from the signing key', async () => {
     const development = { NODE_ENV: 'development', JWT_ALLAUTH_ENCRYPTION_KEYS: undefined };
     expect(await found(development)).toEqual([true, 'warning', expect.stringMatching(/ENCRYPTION_KEYS is not set/)]);
   });
@@ -280,16 +280,16 @@ describe('check looks at the encryption keys:', () => {
       /^encryption key 2 also signs or verifies tokens/,
     ],
     [
-      'a text',
+      'a readable text',
       { JWT_ALLAUTH_ENCRYPTION_KEYS: Buffer.from('correct horse battery staple xyz').toString('base64url') },
       /a text/,
     ],
-    ['one byte again and again', { JWT_ALLAUTH_ENCRYPTION_KEYS: 'fe'.repeat(32) }, /repetitions or sequences/],
-  ])('%s causes a warning, and is not shown', async (_, more, message) => {
+    ['a repeated byte', { JWT_ALLAUTH_ENCRYPTION_KEYS: 'fe'.repeat(32) }, /repetitions or sequences/],
+  ])('warns about %s, and does not show the key', async (_, more, message) => {
     expect(await found(more)).toEqual([true, 'warning', expect.stringMatching(message)]);
   });
 
-  test('random ones are accepted', async () => {
+  test('accepts random keys', async () => {
     expect((await found({ JWT_ALLAUTH_ENCRYPTION_KEYS: `${other},${ENCRYPTION_KEY}` })).slice(0, 2)).toEqual([
       true,
       'ok',
@@ -363,7 +363,7 @@ describe('a secret', () => {
   });
 });
 
-test('an RSA key of 2048 bits causes a warning, a new one and an EC key do not', async () => {
+test('an RSA key of 2048 bits causes a warning, and the keys of generate-keys do not', async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
   const settings = (algorithm: string, key: unknown) => Object.assign(new Settings(), { algorithm, privateKey: key });

@@ -53,7 +53,7 @@ describe('a command of a module of the app', () => {
     expect(group.stdout).toMatch(/list .*Lists the notes/);
   });
 
-  test('refuses wrong arguments with 2, and an unknown user with 1', async () => {
+  test('refuses wrong arguments with exit code 2, and an unknown user with exit code 1', async () => {
     const missing = await run('notes', 'list');
     expect([missing.code, missing.stdout]).toEqual([2, '']);
     expect(missing.stderr).toMatch(/required option '--user <id or e-mail>' not specified/);
@@ -64,7 +64,7 @@ describe('a command of a module of the app', () => {
 });
 
 describe('an unknown command', () => {
-  test('is refused with 2 if no module has it, also without an app', async () => {
+  test('is refused with exit code 2 if no module has it, also without an app', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-cli-'));
     const without = await runInProcess(['mfa', 'reset'], {}, directory);
     expect([without.code, without.stdout]).toEqual([2, '']);
@@ -79,14 +79,14 @@ describe('an unknown command', () => {
     await rm(directory, { recursive: true });
   });
 
-  test('is refused with 1 if the app that it names cannot be loaded', async () => {
+  test('is refused with exit code 1 if the app that it names cannot be loaded', async () => {
     const { code, stderr } = await runInProcess(['mfa', 'reset', '--orm', './nowhere.js']);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^jwt-allauth: --orm names .*nowhere\.js/)]);
     const env = await runInProcess(['mfa', 'reset', '--env', './nowhere.env']);
     expect(env).toMatchObject({ code: 1, stderr: expect.stringMatching(/--env names the file/) });
   });
 
-  test('is refused with 1 if a module has a command of the library', async () => {
+  test('is refused with exit code 1 if a module has a command of the library', async () => {
     const { code, stderr } = await runInProcess(['session', '--orm', `${SOURCE_ORM}#withPurging`], {
       DATABASE_URL: 'postgresql://127.0.0.1/none',
     });
@@ -184,7 +184,7 @@ describe('mfa reset', () => {
     expect(await run('--user', claimsOf(client.access).sub)).toEqual(again);
   });
 
-  test('finds no user, and asks for one', async () => {
+  test('is refused for an unknown user, and without --user', async () => {
     const unknown = { code: 1, stdout: '', stderr: 'jwt-allauth: there is no user with this id\n' };
     expect(await run('--user', randomUUID())).toEqual(unknown);
     expect(await run()).toMatchObject({ code: 2, stderr: expect.stringMatching(/required option '--user/) });

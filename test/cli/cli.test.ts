@@ -76,7 +76,7 @@ test.each([
   [['--help'], 0],
   [['purg'], 2],
   [['purge', '--orm', '@app/nowhere'], 1],
-])('the process of "%s" ends with %i', async (args, expected) => {
+])('the process of "%s" ends with exit code %i', async (args, expected) => {
   const { code, stdout, stderr } = await runCli(args, {}, directory);
   expect([code, stdout === '', stderr === '']).toEqual([expected, expected > 0, expected === 0]);
 });
@@ -85,7 +85,7 @@ test.each([
   ['EROFS', 'read-only file system'],
   ['42P01', 'The database returned an error: read-only file system; `jwt-allauth check` may show why'],
 ])(
-  'an error with the code %s is described by its message, and only as one of the database if it is one',
+  'an error with the code %s is described by its message, and as a database error only if the code is an SQLSTATE',
   (code, text) => {
     expect(describeError(Object.assign(new Error('read-only file system'), { code }))).toBe(text);
   },
@@ -103,7 +103,7 @@ describe('an invalid command line', () => {
     ['sessions list', /required option '--user <id or e-mail>' not specified/],
     ['sessions revoke --session x', /required option '--user/],
     ['generate-keys --algorithm none', /Allowed choices are HS256, .*ES512/],
-  ])('"%s" ends with 2 and prints the reason on standard error', async (args, complaint) => {
+  ])('"%s" ends with exit code 2 and prints the reason on standard error', async (args, complaint) => {
     const { code, stdout, stderr } = await runInProcess(args.split(' ').filter(Boolean));
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(complaint);
@@ -187,7 +187,7 @@ describe('the app', () => {
       (url) => Object.assign(url, { password: 'another-password' }),
       /^jwt-allauth: The database returned an error: password authentication failed.*\n$/,
     ],
-  ])('with a database that %s ends with 1 and one sentence', async (_, change, complaint) => {
+  ])('with a database that %s ends with exit code 1 and one sentence', async (_, change, complaint) => {
     const url = new URL(app.database.url);
     change(url);
     for (const command of [['purge'], ['sessions', 'revoke', '--user', 'ada@example.com']]) {

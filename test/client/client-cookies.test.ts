@@ -58,7 +58,7 @@ describe('the cookie of a client', () => {
     expect(await apps.newClient().restore()).toEqual({ status: 'signed-out', reason: undefined });
   });
 
-  test('of a visitor without one is asked for once, and nothing is removed', async () => {
+  test('that a visitor does not have causes one refresh and no removal', async () => {
     openPage();
     expect(await apps.newClient().restore()).toEqual({ status: 'signed-out', reason: undefined });
     await app.signedUp('meanwhile@example.com'); // longer than a request takes
@@ -147,7 +147,7 @@ describe('the cookie of a client', () => {
     expect(apps.refreshes()).toEqual(Array(4).fill('POST /auth/refresh -'));
   });
 
-  test('that does not come back with the first refresh is reported as the reason', async () => {
+  test('that is missing at the first refresh is reported as the reason of the sign-out', async () => {
     const client = apps.newClient();
     await client.register(ADA);
     network.cookies.clear();

@@ -56,7 +56,7 @@ describe('a sign-in that needs a second factor', () => {
     expect(server.log.map(({ request }) => request)).not.toContain('POST /auth/refresh');
   });
 
-  test('has no challenge if the error is another one', async () => {
+  test('rejects without a challenge if it fails with another error', async () => {
     server.routes['POST /auth/login'] = () => problem('incorrect_credentials');
     const { code, challenge, methods, expiresIn, errors, retryAfter } = await failure(client.login(ADA));
     const none = [undefined, undefined, undefined, [], undefined];

@@ -86,7 +86,7 @@ describe('reauthenticate', () => {
     expect(client.state).toMatchObject({ claims: { session: 's2' } });
   });
 
-  test('has a request for a code by mail', async () => {
+  test('can request a code by mail', async () => {
     server.routes['POST /auth/reauthenticate/code'] = () => ({
       status: 202,
       body: { detail: 'A mail is on its way.' },
@@ -107,7 +107,7 @@ describe('a request that needs a newer or stronger proof', () => {
       { code: 'second_factor_required', maxAge: undefined },
     ],
     [
-      'a proof, but the page may not read the header',
+      'a proof whose header the page may not read',
       problem('reauthentication_required'),
       { code: 'reauthentication_required', maxAge: undefined },
     ],
@@ -117,7 +117,7 @@ describe('a request that needs a newer or stronger proof', () => {
       { code: 'reauthentication_required', maxAge: 0 },
     ],
     [
-      'a proof of another server',
+      'a proof for another server',
       { status: 401, body: '<html>', headers: { 'WWW-Authenticate': `${RFC_9470}, max_age="60"` } },
       { code: 'unexpected_answer', maxAge: 60 },
     ],
@@ -138,7 +138,7 @@ describe('a request that needs a newer or stronger proof', () => {
     ]);
   });
 
-  test('asks for methods too, also for those that sign out', async () => {
+  test('asks the app also if it is a method of the client, even one that signs out', async () => {
     server.routes['GET /auth/sessions'] = guarded(tooOld);
     expect(await client.sessions()).toEqual({ isPaid: true });
     await client.deleteUser({ password: ADA.password });
@@ -169,7 +169,7 @@ describe('a request that needs a newer or stronger proof', () => {
     expect((await pay()).status).toBe(200);
   });
 
-  test('goes to the caller without `stepUp`: the token is not renewed, and nobody is signed out', async () => {
+  test('returns the answer to the caller of an app without `stepUp`: no token is renewed, and no user is signed out', async () => {
     const plain = server.newClient(memoryStore());
     await plain.login(ADA);
     for (const refusal of [tooOld, { status: 401, body: '', headers: { 'WWW-Authenticate': RFC_9470 } }]) {
@@ -181,21 +181,21 @@ describe('a request that needs a newer or stronger proof', () => {
     expect(plain.state).toMatchObject({ status: 'signed-in', claims: { jti: '2' } });
   });
 
-  test('does not end the session if a refresh is answered so', async () => {
+  test('does not end the session if it is a refresh', async () => {
     server.routes['POST /auth/refresh'] = () => tooOld;
     expect(await failure(client.refresh())).toMatchObject({ code: 'reauthentication_required' });
     expect(client.state).toMatchObject({ claims: { jti: '1' } });
     expect(await store.get()).toBe('refresh 1');
   });
 
-  test('goes to the caller if the repeated request is refused again', async () => {
+  test('returns the answer to the caller if the repeated request is refused again', async () => {
     server.routes['POST /payout'] = () => tooOld;
     expect((await pay()).status).toBe(401);
     expect(server.requests).toEqual(['POST /payout 1', 'POST /auth/reauthenticate 1', 'POST /payout 2']);
     expect(ask).toHaveBeenCalledTimes(1);
   });
 
-  test('renews a refused token first, and then asks', async () => {
+  test('renews a refused token first, and then asks the app', async () => {
     server.routes['POST /payout'] = ({ jti }) =>
       jti === '1' ? problem('token_not_valid') : jti === '2' ? tooOld : { body: {} };
     expect((await pay()).status).toBe(200);
@@ -214,7 +214,7 @@ describe('a request that needs a newer or stronger proof', () => {
     expect(server.requests).toEqual(['POST /payout 1', 'POST /auth/refresh', 'POST /payout 2']);
   });
 
-  test('shares the question with parallel requests, and a later answer does not ask again', async () => {
+  test('asks the app once for parallel requests, even if the answer to one of them is late', async () => {
     const { promise: proved, resolve: prove } = Promise.withResolvers<void>();
     const { promise: late, resolve: answerLate } = Promise.withResolvers<void>();
     const answer = ask.getMockImplementation();
@@ -259,7 +259,7 @@ describe('a request that needs a newer or stronger proof', () => {
     expect(ask).not.toHaveBeenCalled();
   });
 
-  test('does not ask if the proof itself is refused, so that nothing waits for itself', async () => {
+  test('does not ask the app again if the request with the proof is refused, which would be a deadlock', async () => {
     server.routes['POST /auth/reauthenticate'] = () => problem('second_factor_required');
     expect(await failure(pay())).toMatchObject({ code: 'second_factor_required' });
     expect(ask).toHaveBeenCalledTimes(1);

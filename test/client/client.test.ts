@@ -60,7 +60,7 @@ describe.each([
     expect(apps.refreshes()).toEqual(store ? [] : ['POST /auth/refresh 204']); // of an anonymous visitor
   });
 
-  test('survives the loss of the answer to a refresh, before, during and after the answer', async () => {
+  test('stays signed in when the request of a refresh, its answer, or a part of its answer is lost', async () => {
     await client.register({ email: EMAIL, password: PASSWORD });
     for (const mishap of ['lost', 'answer lost', 'answer cut'] as const) {
       network.fails('/auth/refresh', mishap);
@@ -265,7 +265,7 @@ describe('the renewal of the access token', () => {
       vi.restoreAllMocks();
     });
 
-    test('is sent a second time in parallel, and no other caller starts until both are answered', async () => {
+    test('is sent a second time in parallel, and no other renewal starts until both requests are answered', async () => {
       const refreshed = client.refresh();
       await lose(1, 5);
       await vi.waitFor(() => expect(answers).toHaveLength(2));
@@ -300,7 +300,7 @@ describe('the renewal of the access token', () => {
     });
   });
 
-  test("stops waiting when the caller's signal says so", async () => {
+  test("stops waiting when the caller's signal is aborted", async () => {
     app.clock.advance('11m');
     moveClientClock(11 * MINUTE);
     network.pause = () => new Promise(() => {});
@@ -409,10 +409,10 @@ describe('the renewal of the access token', () => {
   const WAIT = JSON.stringify({ code: 'too_many_requests', detail: 'Wait.' });
 
   test.each<[string, string, number, string, Partial<AuthError>]>([
-    ['seconds of our server', WAIT, 429, '7', { code: 'too_many_requests', retryAfter: 7, isTemporary: false }],
-    ['seconds of a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isTemporary: true }],
-    ['a date says nothing', WAIT, 429, 'Wed, 21 Oct 2026 07:28:00 GMT', { retryAfter: undefined }],
-    ['an empty header says nothing', WAIT, 429, '', { retryAfter: undefined }],
+    ['seconds from the library', WAIT, 429, '7', { code: 'too_many_requests', retryAfter: 7, isTemporary: false }],
+    ['seconds from a proxy', '<html>', 503, '120', { code: 'unexpected_answer', retryAfter: 120, isTemporary: true }],
+    ['unknown for a date', WAIT, 429, 'Wed, 21 Oct 2026 07:28:00 GMT', { retryAfter: undefined }],
+    ['unknown for an empty header', WAIT, 429, '', { retryAfter: undefined }],
   ])('reports how long to wait: %s', async (_, body, status, after, expected) => {
     const answer = new Response(body, { status, headers: { 'Retry-After': after } });
     const other = new AuthClient({ url: app.url, fetch: async () => answer });
@@ -492,7 +492,7 @@ describe('two clients', () => {
     expect(await app.liveSessions()).toBe(1);
   });
 
-  test('both sign out when a client signs out that did not know who is signed in', async () => {
+  test('both sign out, even if the one that calls logout did not know which user is signed in', async () => {
     const store = sharedStore();
     await start({ refreshTokenAsCookie: false }, store);
     await client.register({ email: EMAIL, password: PASSWORD });
@@ -508,7 +508,7 @@ describe('two clients', () => {
     expect(await app.liveSessions()).toBe(0);
   });
 
-  test('do not wait for a client whose wrong password changed nothing', async () => {
+  test('do not wait for each other after a request with a wrong password, which changes no token', async () => {
     const { other } = await startTwo();
     const { promise, resolve: answer } = Promise.withResolvers<void>();
     network.pause = (path) => (path === '/auth/password/change' ? promise : undefined);
@@ -523,7 +523,7 @@ describe('two clients', () => {
     expect(performance.now() - started).toBeLessThan(4000); // a wait for a lock that no other client releases takes 5 s
   });
 
-  test('do not wait forever for the sign-out of one', async () => {
+  test('do not wait forever when the sign-out of one of them gets no answer', async () => {
     const { other } = await startTwo();
     const patience = new AbortController();
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(patience.signal);
@@ -610,7 +610,7 @@ describe('a request of one user', () => {
     expect(await app.liveSessions()).toBe(3);
   });
 
-  test('is not sent as another user who owns the refresh token by then', async () => {
+  test('is not sent if the refresh token in the store belongs to another user by then', async () => {
     const other = await app.signedUp('other@example.com');
     await store.set(other.refreshToken);
     app.clock.advance('11m');

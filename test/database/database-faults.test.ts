@@ -78,7 +78,7 @@ describe('a rotation', () => {
   });
 
   test.each<Fault>(['lost after', 'lost inside'])(
-    'whose answer was %s is completed by the retry: the client gets the same successor',
+    'is completed by a retry after the fault "%s": the client gets the same successor',
     async (fault) => {
       const { client } = await createOwner(app);
       const presented = claimsOf(client.refreshToken).jti;
@@ -112,7 +112,7 @@ describe('a rotation', () => {
   });
 
   test.each<Fault>(['lost before', 'lost after', 'lost inside'])(
-    'that is retried within the grace revokes nothing when reading its row is %s',
+    'that is retried within the grace revokes nothing if reading its row fails with the fault "%s"',
     async (fault) => {
       const { client } = await createOwner(app);
       const retry = client.copy();
@@ -137,7 +137,7 @@ describe('a detected replay', () => {
   }
 
   test.each<Fault>(['lost after', 'lost inside'])(
-    'stays revoked when the answer to its revocation was %s: no token of the session works',
+    'ends the session despite the fault "%s" at its revocation: no token of the session works',
     async (fault) => {
       const { client, thief } = await stolen();
       await expectFault(fault, REVOKE, () => thief.refresh());
@@ -179,16 +179,19 @@ describe('a registration', () => {
     ['lost after', OPEN],
     ['lost inside', OPEN],
     ['lost before', 'commit\0'],
-  ])('%s its %s leaves neither a user nor a session, and works when sent again', async (fault, statement) => {
-    const email = newEmail();
-    await expectFault(fault, statement, () => app.client().register(email));
-    expect(await stateOf(email)).toEqual({ users: 0, sessions: [] });
-    expect((await app.client().register(email)).status).toBe(201);
-    expect(await stateOf(email)).toEqual({ users: 1, sessions: [true] });
-  });
+  ])(
+    'with the fault "%s" at "%s" leaves neither a user nor a session, and works when sent again',
+    async (fault, statement) => {
+      const email = newEmail();
+      await expectFault(fault, statement, () => app.client().register(email));
+      expect(await stateOf(email)).toEqual({ users: 0, sessions: [] });
+      expect((await app.client().register(email)).status).toBe(201);
+      expect(await stateOf(email)).toEqual({ users: 1, sessions: [true] });
+    },
+  );
 
   test.each<Fault>(['lost after', 'lost inside'])(
-    'whose commit was %s has created both the user and the session: signing in works',
+    'with the fault "%s" at its commit has created both the user and the session: signing in works',
     async (fault) => {
       const email = newEmail();
       await expectFault(fault, 'commit\0', () => app.client().register(email));
@@ -208,7 +211,7 @@ describe('a login', () => {
     ['lost after', OPEN, 1],
     ['lost inside', OPEN, 1],
   ])(
-    '%s its %s opens a session completely or not at all, and does not count as a failed attempt',
+    'with the fault "%s" at "%s" opens a session completely or not at all, and does not count as a failed attempt',
     async (fault, statement, opened) => {
       const email = newEmail();
       const client = app.client();
@@ -237,7 +240,7 @@ describe('a password change', () => {
     ['lost before', OPEN],
     ['lost after', OPEN],
     ['lost before', 'commit\0'],
-  ])('%s its %s changes nothing', async (fault, statement) => {
+  ])('with the fault "%s" at "%s" changes nothing', async (fault, statement) => {
     const email = newEmail();
     const client = app.client();
     await client.register(email);
@@ -249,18 +252,21 @@ describe('a password change', () => {
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test.each<Fault>(['lost after', 'lost inside'])('whose commit was %s changes everything', async (fault) => {
-    const email = newEmail();
-    const client = app.client();
-    await client.register(email);
-    await expectFault(fault, 'commit\0', () => change(client));
-    expect((await rowsOf(client)).map(({ enabled }) => enabled).sort()).toEqual([false, true]);
-    const answer = await client.refresh();
-    expect([answer.status, answer.body.code]).toEqual([401, 'token_not_valid']);
-    expect(await outcome(email, NEW_PASSWORD)).toBe(200);
-    expect(await outcome(email, PASSWORD)).toBe(401);
-    expect(await liveOf(client)).toBe(2);
-  });
+  test.each<Fault>(['lost after', 'lost inside'])(
+    'with the fault "%s" at its commit changes everything',
+    async (fault) => {
+      const email = newEmail();
+      const client = app.client();
+      await client.register(email);
+      await expectFault(fault, 'commit\0', () => change(client));
+      expect((await rowsOf(client)).map(({ enabled }) => enabled).sort()).toEqual([false, true]);
+      const answer = await client.refresh();
+      expect([answer.status, answer.body.code]).toEqual([401, 'token_not_valid']);
+      expect(await outcome(email, NEW_PASSWORD)).toBe(200);
+      expect(await outcome(email, PASSWORD)).toBe(401);
+      expect(await liveOf(client)).toBe(2);
+    },
+  );
 });
 
 describe('a logout', () => {
@@ -272,12 +278,15 @@ describe('a logout', () => {
     ['lost after', REVOKE, 'logoutAll', 1],
     ['lost before', 'commit\0', 'logoutAll', 1],
     ['lost after', 'commit\0', 'logoutAll', 0],
-  ])('%s its %s (%s) leaves the cookie, and is completed when sent again', async (fault, statement, how, live) => {
-    const { client } = await createOwner(app);
-    await expectFault(fault, statement, () => client[how]());
-    expect(await liveOf(client)).toBe(live);
-    // Signing out everywhere needs a live session, which the first request may have ended.
-    expect((await client[how]()).status).toBe(how === 'logoutAll' && live === 0 ? 401 : 204);
-    expect(await liveOf(client)).toBe(0);
-  });
+  ])(
+    'with the fault "%s" at "%s" (%s) leaves the cookie, and is completed when sent again',
+    async (fault, statement, how, live) => {
+      const { client } = await createOwner(app);
+      await expectFault(fault, statement, () => client[how]());
+      expect(await liveOf(client)).toBe(live);
+      // Signing out everywhere needs a live session, which the first request may have ended.
+      expect((await client[how]()).status).toBe(how === 'logoutAll' && live === 0 ? 401 : 204);
+      expect(await liveOf(client)).toBe(0);
+    },
+  );
 });

@@ -120,7 +120,7 @@ describe('the shipped migrations', () => {
     ]);
   });
 
-  test('mark users who were invited and never came in, and treat all others as in use', async () => {
+  test('mark invited users who never accepted the invitation, and treat all others as in use', async () => {
     const orm = await migratedBy(AppUser);
     const earlier = authMigrations()
       .map(({ name }) => name)

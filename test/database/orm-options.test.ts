@@ -82,10 +82,10 @@ const OPTIONS: [string, Options, (typeof Citizen | typeof EagerCitizen)?][] = [
   ],
   ['a cache of every result', { resultCache: { global: 600_000 } }],
   ['no identity map', { disableIdentityMap: true }],
-  ['no identity map, and a relation that always comes along', { disableIdentityMap: true }, EagerCitizen],
+  ['no identity map, and an eager relation', { disableIdentityMap: true }, EagerCitizen],
   ['a query for each relation', { loadStrategy: LoadStrategy.SELECT_IN }],
   ['joins', { loadStrategy: LoadStrategy.JOINED, populateWhere: PopulateHint.INFER }],
-  ['a relation that always comes along', { loadStrategy: LoadStrategy.SELECT_IN }, EagerCitizen],
+  ['an eager relation', { loadStrategy: LoadStrategy.SELECT_IN }, EagerCitizen],
   ['a flush before every query', { flushMode: FlushMode.ALWAYS }],
   ['a schema of its own', { schema: 'staff' }],
 ];

@@ -52,7 +52,7 @@ describe('the tables of methods', () => {
     }),
   );
 
-  test('have every method of the client and of those to add, once', () => {
+  test('have every method of the client and of its optional parts, once', () => {
     const { mfa, ...client } = newClient();
     const methods = [...Object.getOwnPropertyNames(AuthClient.prototype), ...Object.keys(client)];
     const expected = methods.filter((name) => !['constructor', 'state', 'reasonsToRepeat'].includes(name));
@@ -99,7 +99,7 @@ test('the table of errors has each code that the client adds', () => {
   expect(rowsOf('Errors').map(([code]) => code)).toEqual(codes);
 });
 
-test('a retry may help where the page says so', () => {
+test('`isTemporary` is true for the errors for which the page says it', () => {
   const isTemporary = (code: string, status: number) => new AuthError(code, status, '').isTemporary;
   expect([isTemporary('network_error', 0), isTemporary('store_failed', 0), isTemporary('x', 503)]).toEqual([
     true,

@@ -199,12 +199,12 @@ describe('docs/deploying.md, from its first step to its last', () => {
 
   test.each([
     [
-      'closes the WebSockets when the server accepts no new ones, and ends with 0',
+      'closes the WebSockets after the server has stopped accepting connections, and ends with exit code 0',
       'console.log(server.listening); socket.end();',
       'false\n',
       0,
     ],
-    ['ends with 1 after its limit if a WebSocket stays open', '', '', 1],
+    ['ends with exit code 1 after its time limit if a WebSocket stays open', '', '', 1],
   ])('%s', async (_what, closeSockets, said, code) => {
     const program = `
       import { createServer } from 'node:http';

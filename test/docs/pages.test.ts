@@ -85,10 +85,14 @@ describe.each([...pages])('%s', (path, text) => {
 
 const settings = Object.keys(new Settings()).map((name) => variableOf(name).replace('JWT_ALLAUTH_', ''));
 
-test.each([...pages])('%s says that the variables of settings have a prefix, if it leaves it out', (path, text) => {
-  const short = settings.filter((name) => name.includes('_') && new RegExp(`(?<![\\w/#])${name}(?!\\w)`).test(text));
-  if (short.length > 0 && path !== 'CONTRIBUTING.md') expect(text, short.join()).toMatch(/begins? with `JWT_ALLAUTH_`/);
-});
+test.each([...pages])(
+  '%s says that setting variables have a prefix, if it writes them without the prefix',
+  (path, text) => {
+    const short = settings.filter((name) => name.includes('_') && new RegExp(`(?<![\\w/#])${name}(?!\\w)`).test(text));
+    if (short.length > 0 && path !== 'CONTRIBUTING.md')
+      expect(text, short.join()).toMatch(/begins? with `JWT_ALLAUTH_`/);
+  },
+);
 
 test('no example drops tables that MikroORM does not know', () => {
   const updates = blocks.flatMap(({ text }) => text.match(/schema\.update\(.*?\)/g) ?? []);

@@ -92,7 +92,7 @@ describe('the app of the README, built from an empty folder', () => {
     expect(others).toEqual({ DATABASE_URL: database.url, NODE_ENV: 'development' });
   });
 
-  test('keeps the tables of others', async () => {
+  test('keeps tables that do not belong to it', async () => {
     expect((await database.pool.query('select id from orders')).rows).toEqual([{ id: 1 }]);
   });
 
@@ -135,7 +135,7 @@ describe('the app of the README, built from an empty folder', () => {
     expect(manual).toContain(`\nDATABASE_URL=${url}\n`);
   });
 
-  test('makes a user with an old hash, who signs in by the check for such hashes', async () => {
+  test('creates a user with a hash of an older system, who can sign in', async () => {
     const program = `
       import { startTestApp } from './start-test-app.js';
       import { useContainer } from 'routing-controllers';

@@ -64,9 +64,9 @@ const lateMiddleware: RequestHandler = (request, response, next) => {
 };
 
 const MOMENTS: [when: string, headers: object][] = [
-  ['before we look at it', {}],
-  ['while the app does something before us', { 'X-Late': 'yes' }],
-  ['while the app, which has read the body, does something before us', { 'X-Late': 'read' }],
+  ['before the library reads it', {}],
+  ['while a middleware of the app runs before the library', { 'X-Late': 'yes' }],
+  ['while a middleware of the app, which has read the body, runs before the library', { 'X-Late': 'read' }],
 ];
 
 describe.each([4, 5] as const)('a client that sends a request and disconnects at once, on Express %i', (express) => {

@@ -36,7 +36,7 @@ const OPTIONS: [what: string, server: AppServerOptions][] = [
   ['has no class-transformer and no validation', { classTransformer: false, validation: false }],
   ['requires every parameter', { defaults: { paramOptions: { required: true } } }],
   ['answers 404 for null and undefined', { defaults: { nullResultCode: 404, undefinedResultCode: 404 } }],
-  ['develops', { development: true }],
+  ['runs in development', { development: true }],
   ['overrides messages of errors', { errorOverridingMap: { Error: { message: 'x' } } }],
 ];
 
@@ -49,7 +49,7 @@ describe.each(['cookie', 'body'])('in %s mode', (mode) => {
     });
     afterAll(() => app.close());
 
-    test('lets users sign up, in, on and out', async () => {
+    test('lets users sign up, sign in, refresh and sign out', async () => {
       const client = app.client();
       const bodies = mode === 'cookie' ? ['access'] : ['access', 'refresh'];
       const opened = [await client.register('user@example.com'), await client.login('user@example.com')];

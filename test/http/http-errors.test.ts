@@ -86,7 +86,7 @@ describe.each([4, 5] as const)('an error of the app on Express %i', (express) =>
   });
 
   test.each([
-    ['without words', '/throws/wordless', 404, 'not_found'],
+    ['without a message', '/throws/wordless', 404, 'not_found'],
     ['of an action that answers nothing', '/nothing', 404, 'not_found'],
     ['with only a status', '/throws/status', 400, 'bad_request'],
   ])("%s gets the library's message", async (_, path, status, code) => {

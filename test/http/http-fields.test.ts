@@ -53,11 +53,11 @@ describe('an e-mail address', () => {
     ['of an IP address', `${MARKER}@127.0.0.1`],
     ['with a name around it', `${MARKER} <x@example.com>`],
     ['with two dots', `${MARKER}..x@example.com`],
-    ['with a dot at its begin', `.${MARKER}@example.com`],
+    ['with a dot at its start', `.${MARKER}@example.com`],
     ['with a comma', `${MARKER},x@example.com`],
     ['with a quote', `${MARKER}"@example.com`],
     ['with a hyphen before the domain', `${MARKER}@-example.com`],
-    ['with half a character', `${MARKER}\ud800@example.com`],
+    ['with a lone surrogate', `${MARKER}\ud800@example.com`],
     ['with a local part of 65 characters', `${MARKER.padEnd(65, 'x')}@example.com`],
   ];
 
@@ -70,7 +70,7 @@ describe('an e-mail address', () => {
   );
 
   test.each([
-    ['with another meaning for capitals', `${'İ'.repeat(30)}@${'İ'.repeat(60)}.${'İ'.repeat(60)}.com`],
+    ['with capitals whose lower case is longer', `${'İ'.repeat(30)}@${'İ'.repeat(60)}.${'İ'.repeat(60)}.com`],
     ['with joined characters that its normal form takes apart', `x@${`${'\u0958'.repeat(30)}.`.repeat(5)}com`],
     ['with variation selectors that a count of characters leaves out', `x@${`${'a\uFE0F'.repeat(15)}.`.repeat(9)}com`],
   ])('%s is stored or refused, but never causes a server error', async (_, email) => {
@@ -141,11 +141,11 @@ describe.each(['firstName', 'lastName'])('%s', (field) => {
   });
 
   test.each([
-    ['of nothing', ''],
+    ['that is empty', ''],
     ['of 150 characters', 'x'.repeat(150)],
     ['of 150 characters outside of the first plane', '😀'.repeat(150)],
     ['in another script', '夏目 漱石'],
-    ['written from the right', 'عمر الخيام'],
+    ['written from right to left', 'عمر الخيام'],
     ['with an apostrophe and a quote', `O'Brien "Bob"`],
     ['that looks like markup', '<script>alert(1)</script>'],
     ['that looks like SQL', "'; drop table app_user; --"],

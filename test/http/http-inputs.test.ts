@@ -9,10 +9,10 @@ const MARKER = 'MARKER9f3a';
 
 /** The app's own options; none may change which input the library's routes accept. */
 const SERVERS = [
-  { title: 'an app as it comes', server: {} },
+  { title: 'an app with default options', server: {} },
   { title: 'an app without class-transformer and validation', server: { classTransformer: false, validation: false } },
   {
-    title: 'an app with a validation that lets nearly everything through',
+    title: 'an app with a lenient validation',
     server: {
       validation: { skipMissingProperties: true, whitelist: false, forbidNonWhitelisted: false, groups: ['none'] },
       plainToClassTransformOptions: { strategy: 'excludeAll' as const },

@@ -48,7 +48,7 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     ['another kind of JSON', 'application/vnd.api+json', json],
     ['a type that only begins like JSON', 'application/jsonp', json],
     ['two types', 'text/plain, application/json', json],
-    ['a type that is none', 'json', json],
+    ['a malformed type', 'json', json],
     ['JSON in a charset that is not Unicode', `${JSON_TYPE}; charset=iso-8859-1`, json],
   ])('as %s is 415', async (_, type, body) => {
     const answer = await sendInVain(endpoint, { headers: type ? { 'content-type': type } : {}, body });
@@ -70,7 +70,7 @@ describe.each(ENDPOINTS)('the body of $name', (endpoint) => {
     ['with a trailing comma', `{"email": "${MARKER}",}`],
     ['with a comment', `{"email": "${MARKER}" /* */}`],
     ['with a control character', `{"email": "${MARKER}\u0000"}`],
-    ['nothing but blanks', '   '],
+    ['only blanks', '   '],
     ['behind a byte order mark and garbage', `\uFEFF${MARKER}`],
     ['cut off between chunks', ['{"email":', ` "${MARKER}`]],
     ['bytes that are no text', Buffer.from([0x7b, 0xff, 0xfe, 0x00])],

@@ -176,10 +176,10 @@ describe('fields of the app at a sign-up', () => {
     ['a list with too much in it', { tags: ['a', 'b', 'c', 'd'] }, 'tags', /no more than 3/],
     ['a list of objects', { tags: [{}] }, 'tags', 'must be a plain value or a list of them'],
     ['an object', { company: { length: 3 } }, 'company', 'must be a plain value or a list of them'],
-    ['a list in a field of ours', { firstName: ['Ada'] }, 'firstName', 'must be a plain value'],
+    ['a list in a field of the library', { firstName: ['Ada'] }, 'firstName', 'must be a plain value'],
     ['one that is for the profile only', { newsletter: true }, 'newsletter', 'is not a known field'],
     ['NUL, which no column takes', { company: 'a\0b' }, 'company', 'must be well-formed text without NUL'],
-    ['half a character in a list', { tags: ['a', '\ud83d'] }, 'tags', 'must be well-formed text without NUL'],
+    ['a lone surrogate in a list', { tags: ['a', '\ud83d'] }, 'tags', 'must be well-formed text without NUL'],
     ['null where the column takes none', { tags: null }, 'tags', 'must not be null'],
     ['the role', { role: 1000 }, 'role', 'is not a known field'],
   ])('are refused with %s, and no user is created', async (_what, changes, field, message) => {

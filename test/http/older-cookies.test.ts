@@ -55,7 +55,7 @@ const changes: [title: string, before: SettingsInput, after: SettingsInput][] = 
     { development: false, refreshTokenCookieSameSite: 'none', refreshTokenCookiePartitioned: true },
   ],
   [
-    'the cookie is partitioned no more',
+    'the cookie is not partitioned any more',
     { development: false, refreshTokenCookieSameSite: 'none', refreshTokenCookiePartitioned: true },
     { development: false, refreshTokenCookieSameSite: 'none' },
   ],

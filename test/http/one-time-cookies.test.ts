@@ -23,7 +23,7 @@ test('in production a one-time cookie is bound to its host, and a cookie without
   await app.close();
 });
 
-test('routePrefix is refused if PUBLIC_URL lacks it', async () => {
+test('a routePrefix that PUBLIC_URL does not contain is refused', async () => {
   const options = { server: { routePrefix: '/api' } };
   await expect(createMailApp({}, options)).rejects.toThrow(/publicUrl must end with/);
 });

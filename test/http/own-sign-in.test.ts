@@ -89,7 +89,7 @@ test('a sign-in with a ticket sets the cookie like a login, is not cached, and e
   expectProblemDetails(await signIn('used'), 401, 'not_authenticated');
 });
 
-test('it returns a body if the setting or the request says so, and then ignores cookies', async () => {
+test('a sign-in with a ticket returns a body if the setting or the request asks for it, and then ignores cookies', async () => {
   await start({ settings: { refreshTokenTransport: 'both' } });
   const before = await app.signedUp();
   const byHeader = await signIn(await ticket(), { 'auth-transport': 'body', ...before.cookieHeader });

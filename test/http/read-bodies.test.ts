@@ -43,7 +43,7 @@ describe.each([4, 5] as const)('on Express %i', (version) => {
 
     const login = (request: RawRequest) => rawRequest(`${app.url}/auth/login`, { headers: JSON_TYPE, ...request });
 
-    test('users sign up, in, on and out', async () => {
+    test('users sign up, sign in, refresh and sign out', async () => {
       const client = app.client();
       expect((await client.register(EMAIL)).status).toBe(201);
       expect((await client.login(EMAIL)).status).toBe(200);

@@ -46,7 +46,7 @@ describe('the EntityManager of a request', () => {
     fork.mockRestore();
   });
 
-  test('is one for the whole request, another for the next, and none of another ORM name', async () => {
+  test('is the same for a whole request, is new for the next one, and does not exist under another ORM name', async () => {
     for (let request = 0; request < 2; request++) {
       expect(await client.get('/context/loaded')).toMatchObject({ status: 200, body: { isOther: false } });
     }

@@ -24,7 +24,7 @@ afterEach(() => app?.close());
 
 const documented = () => operationsOf(documentOf(app)).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
 
-test.each(Object.keys(ENDPOINTS))('%s: only its endpoints are removed', async (name) => {
+test.each(Object.keys(ENDPOINTS))('the switch %s removes only its endpoints', async (name) => {
   app = await createMailApp({ emailVerification: 'optional' }, {});
   const all = documented();
   const { database } = app;
@@ -51,7 +51,7 @@ test.each(Object.keys(ENDPOINTS))('%s: only its endpoints are removed', async (n
   app = first; // its database is dropped with it
 });
 
-test('true removes nothing, and several names can be combined', async () => {
+test('a switch that is true removes nothing, and several switches can be combined', async () => {
   const routes = { registration: false, accountDeletion: false, login: true };
   app = await createMailApp({}, { auth: { routes } });
   expect(documented()).toEqual(expect.arrayContaining(['POST /auth/login', 'GET /auth/user']));
@@ -75,6 +75,6 @@ test.each<[routes: object, message: string]>([
   [{ __proto__: null, constructor: false }, 'routes: there is no "constructor"'],
   [{ login: 0 }, 'routes: login must be true or false'],
   [{ login: undefined }, 'routes: login must be true or false'],
-])('%j is refused at start', async (routes, message) => {
+])('the switches %j are refused at start', async (routes, message) => {
   await expect(createTestApp({ auth: { routes: routes as RouteSwitches } })).rejects.toThrow(message);
 });

@@ -86,9 +86,12 @@ describe('a refusal', () => {
     [554, '5.7.1 message refused', 1],
     [552, 'too much mail data', 1],
     [550, '5.1.1 user unknown', 0],
-  ])('of the content of a mail: %i %s', async (code, text, arriving) => {
-    expect(await arrivingAfter(sink.refuseDataWith, code, text)).toBe(arriving);
-  });
+  ])(
+    'of the content of a mail is temporary, unless its text says that the recipient does not exist: %i %s',
+    async (code, text, arriving) => {
+      expect(await arrivingAfter(sink.refuseDataWith, code, text)).toBe(arriving);
+    },
+  );
 });
 
 describe('a mail server without TLS', () => {

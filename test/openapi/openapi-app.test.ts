@@ -48,7 +48,7 @@ describe("the document of the app's own routes", () => {
     expect(own).toEqual(['Line', 'LoginInput', 'Order', 'ProfileInput', 'Unruled']);
   });
 
-  test('requires a token where @Authorized or @CurrentUser does, and has the answer without one', () => {
+  test('requires a token where @Authorized or @CurrentUser does, and describes the answer to a request without one', () => {
     const bearer = [{ bearerAuth: [] }];
     expect(operation('post', '/orders')).toMatchObject({ security: bearer });
     expect(codes('post', '/orders', 401)).toBe('"not_authenticated","token_not_valid"');

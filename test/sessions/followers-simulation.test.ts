@@ -29,8 +29,8 @@ const CLIENTS: readonly Client[] = [
   { name: 'at a desk, three tabs without locks', rotations: 24, repeated: 1, moved: 0.0005, bound: 0 },
   { name: 'a laptop that changes networks, answers lost', rotations: 24, repeated: 0.02, moved: 0.5, bound: 2 },
   { name: 'a phone on a train, two hours a day', rotations: 4, repeated: 0.05, moved: 0.2, bound: 1 },
-  { name: 'the same, one answer in five lost', rotations: 4, repeated: 0.2, moved: 0.2, bound: 15 },
-  { name: 'the same with tokens of five minutes', rotations: 24, repeated: 0.05, moved: 0.2, bound: 2 },
+  { name: 'a phone on a train, one answer in five lost', rotations: 4, repeated: 0.2, moved: 0.2, bound: 15 },
+  { name: 'a phone on a train, tokens of five minutes', rotations: 24, repeated: 0.05, moved: 0.2, bound: 2 },
   { name: 'two tabs without locks on a train', rotations: 4, repeated: 1, moved: 0.02, bound: 3 },
 ];
 

@@ -146,7 +146,7 @@ describe.each([
     ['a Map', { value: new Map() }],
     ['NaN', { value: Number.NaN }],
     ['NUL', { value: 'a\0b' }],
-    ['half a character', { value: ['\ud83d'] }],
+    ['a lone surrogate', { value: ['\ud83d'] }],
     ['NUL in a name', { value: { 'a\0b': 1 } }],
   ])('a claim with %s is refused, and no session is opened', async (_what, claims) => {
     const { id, live } = await createOwner(app);

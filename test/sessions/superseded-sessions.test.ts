@@ -118,7 +118,7 @@ describe('a signed-in browser that signs in again', () => {
       },
     ],
     [
-      'our form of a reset',
+      "the library's form of a reset",
       {},
       async ({ jar }) => {
         await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });

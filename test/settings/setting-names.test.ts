@@ -111,7 +111,7 @@ describe('a fault uses the name of the variable or of the property, as it was gi
       expect(log).toEqual([expect.stringMatching(/^JWT_ALLAUTH_ENCRYPTION_KEYS is not set: /)]);
     });
 
-    test('and the settings of the library hide every key after a spread', async () => {
+    test('and spread settings show no key either', async () => {
       const key = 'sesame'.repeat(8);
       const spread = { ...fromEnv({ JWT_ALLAUTH_SECRET_KEY: key }), refreshToken: RefreshToken };
       const auth = await create(spread);

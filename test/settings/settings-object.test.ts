@@ -133,7 +133,7 @@ describe('the refresh cookie', () => {
     ['without Secure in production', { ...production, refreshTokenCookieSecure: false }, 'refreshTokenCookieSecure'],
     ['that scripts can read in production', { refreshTokenCookieHttpOnly: false }, 'refreshTokenCookieHttpOnly'],
     [
-      'for every site, though not Secure',
+      'with SameSite=None but without Secure',
       { ...development, refreshTokenCookieSameSite: 'none' },
       'refreshTokenCookieSameSite',
     ],
@@ -157,9 +157,9 @@ describe('the refresh cookie', () => {
   test.each<[what: string, input: Record<string, unknown>]>([
     ['without Secure in development', { ...development, refreshTokenCookieSecure: false }],
     ['that scripts can read in development', { ...development, refreshTokenCookieHttpOnly: false }],
-    ['for every site with Secure', { refreshTokenCookieSameSite: 'none' }],
+    ['with SameSite=None and Secure', { refreshTokenCookieSameSite: 'none' }],
     [
-      'for every site in development with Secure',
+      'with SameSite=None and Secure in development',
       { ...development, refreshTokenCookieSecure: true, refreshTokenCookieSameSite: 'none' },
     ],
     ['__Host- where its rules hold', { refreshTokenCookieName: '__Host-t' }],

@@ -57,7 +57,7 @@ describe('work that belongs to a sign-in', () => {
     expect(await pinsOf(person)).toEqual(['p1']);
   });
 
-  test('that refuses leaves no session and no trace, and the challenge stays', async () => {
+  test('that throws leaves no session and no data, and the challenge stays valid', async () => {
     duringCompletion = async () => {
       throw authError('permission_denied');
     };
@@ -87,7 +87,7 @@ describe('work that belongs to a sign-in', () => {
     expect([await pinsOf(person), await person.live()]).toEqual([[], []]);
   });
 
-  test('needs a transaction and a module that does it', async () => {
+  test('throws without a transaction, and without a module that does it', async () => {
     const person = await createPerson(app);
     const { signIn: withoutTransaction, user } = await begin(person);
     await expect(withoutTransaction.complete(user)).rejects.toThrow(TypeError);
@@ -102,7 +102,7 @@ describe('an admitted sign-in', () => {
     return kernel().database.transaction((em) => begun.admit(user, em));
   };
 
-  test('has done its work and opened no session, and its epoch opens one later', async () => {
+  test('has done its work and opened no session, and a later sign-in with its credential epoch opens one', async () => {
     const person = await createPerson(app);
     const admission = await admit(person);
     if (!('admitted' in admission)) throw new Error('it was challenged');
@@ -122,7 +122,7 @@ describe('an admitted sign-in', () => {
     expect(await person.live()).toEqual([]);
   });
 
-  test('of a user with a second factor is a challenge, and has done nothing', async () => {
+  test('of a user with a second factor returns a challenge, and does no work', async () => {
     const person = await createPerson(app);
     await codesOf(app.auth).give(person.id, ['c1']);
     expect(await admit(person)).toHaveProperty('challenge');

@@ -322,7 +322,7 @@ describe('the hooks of an app that confirms addresses', () => {
   });
 
   test.each([
-    ['ours', refuse],
+    ['jwt-allauth', refuse],
     ['routing-controllers', () => Promise.reject(new HttpError(403, 'Nobody comes in today.'))],
     ['http-errors', () => Promise.reject(Object.assign(new Error('Nobody'), { status: 403, expose: true }))],
   ])(

@@ -12,7 +12,7 @@ describe('sixty guesses at the same moment', () => {
     // The pair, the network and the account; a network that the owner has used has its own counter as well.
     ['one server', 1, 'ada@example.com', 4],
     ['two servers on one database', 2, 'ada@example.com', 4],
-    ['two servers, at an account that nobody has', 2, 'nobody@example.com', 3],
+    ['two servers, for an unknown account', 2, 'nobody@example.com', 3],
   ])('get exactly ten checks of the password on %s', async (_what, servers, email, counters) => {
     const { CountingHasher, counts } = countingHasher();
     const options = { settings: { loginRateLimit: DEFAULT_LIMITS }, auth: { services: [CountingHasher] } };

@@ -77,7 +77,7 @@ describe.each(CHANGES)('a right answer and %s', (_what, prepare) => {
     app = hooked;
   });
 
-  test.each([true, false])('let no session live on that the factor has opened, answer first: %s', async (isFirst) => {
+  test.each([true, false])('leave no session that the factor has opened (answer first: %s)', async (isFirst) => {
     for (let round = 0; round < 3; round++) {
       const [id = ''] = await createFactorOwners(app, 1);
       const challenge = await challengeFor(app, id);

@@ -75,7 +75,7 @@ const stateOf = async ({ id, live, challenges }: Person) => ({
 });
 
 describe('a sign-in of a user with a second factor', () => {
-  test('is answered with a challenge as a whole: no cookie, no session, one row without its text', async () => {
+  test('is answered with a challenge only: no cookie, no session, and a row that does not contain the challenge', async () => {
     const { email, live, challenges } = await owner();
     const answer = await app.client().login(email);
     expect([answer.status, answer.body]).toEqual([
@@ -116,7 +116,7 @@ describe('a sign-in of a user with a second factor', () => {
     expect(await person.live()).toHaveLength(1);
   });
 
-  test('keeps claims and amr of its first half, and its auth_time is the instant of the second one', async () => {
+  test('keeps the claims and amr of its first step, and has the time of its second step as auth_time', async () => {
     const { id } = await owner();
     const signIn = () => app.auth.signIn({ id }, { method: ['ticket', 'otp'], claims: { tenant: 'acme' } });
     const challenge = await challengeBy(signIn);
@@ -135,7 +135,7 @@ describe('a sign-in of a user with a second factor', () => {
     expect([tenant, others.amr]).toEqual([undefined, ['x', 'otp', 'mfa']]);
   });
 
-  test('revokes the session of the cookie that it replaces at its second half only', async () => {
+  test('revokes the session of the cookie that it replaces only at its second step', async () => {
     const { id, email, live } = await createPerson(app);
     const browser = app.client();
     await browser.login(email);
@@ -167,7 +167,7 @@ describe('a sign-in of a user with a second factor', () => {
     expectProblem(await app.client().login(email), 401, 'incorrect_credentials');
   });
 
-  test('that a hook or a gate refuses is refused as such, without a challenge', async () => {
+  test('that a hook or a gate refuses gets that error, without a challenge', async () => {
     const { email, challenges } = await owner();
     for (const decide of [setHook, setGate]) {
       decide(refuse);
@@ -185,7 +185,7 @@ describe('a sign-in of a user with a second factor', () => {
     expect(await challenges()).toEqual([]);
   });
 
-  test('is refused if this app lacks the module of the only one, and asked for another one if there is one', async () => {
+  test('is refused if the app lacks the module of the only factor, and asks for another factor if there is one', async () => {
     const { id, email, challenges } = await createPerson(app);
     const own = (factors: string) =>
       query('update auth_account set second_factors = $2 where user_id = $1', [id, factors]);
@@ -198,7 +198,7 @@ describe('a sign-in of a user with a second factor', () => {
   });
 });
 
-describe('a challenge is not valid', () => {
+describe('a challenge', () => {
   const sql =
     (statement: string) =>
     async ({ id }: Person) =>
@@ -238,7 +238,7 @@ describe('a challenge is not valid', () => {
     ],
     ['when the user is deleted', sql('delete from app_user where id = $1')],
     ['after a change of the password by the app', sql('update app_user set password_hash = null where id = $1')],
-  ])('%s', async (_what, end) => {
+  ])('is not valid %s', async (_what, end) => {
     const person = await owner();
     const challenge = await person.login();
     await end(person, challenge);
@@ -248,7 +248,7 @@ describe('a challenge is not valid', () => {
     expect(await stateOf(person)).toEqual(before);
   });
 
-  test('not before: four wrong answers and all but one of the seconds leave it valid', async () => {
+  test('stays valid after four wrong answers and until its last second', async () => {
     const { login, live } = await owner();
     const challenge = await login();
     for (let wrong = 0; wrong < 4; wrong++) expectProblem(await verify(challenge, 'wrong'), 400, 'code_wrong');
@@ -257,7 +257,7 @@ describe('a challenge is not valid', () => {
     expect(await live()).toHaveLength(1);
   });
 
-  test('alone: the other challenges of the user stay valid', async () => {
+  test('stays valid when another challenge of the user is answered', async () => {
     const { login, live } = await owner();
     const [first, second] = [await login(), await login()];
     expect((await verify(first, 'first')).status).toBe(200);
@@ -265,7 +265,7 @@ describe('a challenge is not valid', () => {
     expect(await live()).toHaveLength(2);
   });
 
-  test('and is deleted by purge once it has expired', async () => {
+  test('is deleted by purge once it has expired', async () => {
     await query('delete from auth_challenge');
     const [old, young] = [await owner(), await owner()];
     await old.login();
@@ -278,7 +278,7 @@ describe('a challenge is not valid', () => {
 });
 
 describe('wrong answers', () => {
-  test('count for the user over all challenges and methods, and then no answer is looked at', async () => {
+  test('are counted for the user over all challenges and methods, and after ten no answer is checked', async () => {
     const person = await owner();
     const other = await owner();
     for (const method of ['codes', 'codes_backup']) {
@@ -319,7 +319,7 @@ describe('wrong answers', () => {
     expectProblem(await verify(await person.login(), 'first'), 429, 'too_many_requests');
   });
 
-  test('to one challenge are looked at five times, also in parallel', async () => {
+  test('to one challenge are checked five times, also in parallel', async () => {
     const person = await owner();
     const challenge = await person.login();
     const answers = await Promise.all(Array.from({ length: 8 }, () => verify(challenge, 'wrong')));
@@ -328,7 +328,7 @@ describe('wrong answers', () => {
     expect((await person.challenges()).map(({ attempts }) => attempts)).toEqual([5]);
   });
 
-  test('do not count a right answer, and a right answer does not reset the count', async () => {
+  test('are counted without right answers, which do not reset the count', async () => {
     const person = await owner();
     await codesOf(app.auth).give(
       person.id,
@@ -342,7 +342,7 @@ describe('wrong answers', () => {
     expectProblem(await verify(await person.ticket(), 'first'), 429, 'too_many_requests');
   });
 
-  test('cannot be counted by a stranger without the password', async () => {
+  test('cannot be added by a stranger without the password', async () => {
     const { login, email } = await owner();
     const challenge = await login();
     const before = await query('select * from auth_counter order by key');
@@ -353,7 +353,7 @@ describe('wrong answers', () => {
     expect(await query('select * from auth_counter order by key')).toEqual(before);
   });
 
-  test('do not include an answer by a method that the challenge has not', async () => {
+  test('do not include an answer by a method that the challenge does not allow', async () => {
     const person = await owner();
     const challenge = await person.login();
     const before = await stateOf(person);
@@ -367,7 +367,7 @@ describe('nothing is used up or counted', () => {
   test.each([
     ['the hook of the app', setHook],
     ['a gate', setGate],
-  ])('if %s refuses the second half, however often', async (_by, decide) => {
+  ])('if %s refuses the second step, however often', async (_by, decide) => {
     const person = await owner();
     const challenge = await person.login();
     const before = await stateOf(person);
@@ -406,7 +406,7 @@ describe('nothing is used up or counted', () => {
   });
 });
 
-test('where every user must have a second factor, one without sets it up at the sign-in', async () => {
+test('where every user must have a second factor, a user without one sets it up at the sign-in', async () => {
   const strict = await createTestApp(options(true));
   const { id, email, live } = await createPerson(strict);
   const login = async () => (await strict.client().login(email)).body;
@@ -426,7 +426,7 @@ test('where every user must have a second factor, one without sets it up at the 
   await strict.close();
 });
 
-test('an address that is not confirmed is refused as such, and never with a challenge', async () => {
+test('an address that is not confirmed gets email_not_verified, and never a challenge', async () => {
   const app = await createMailApp({ emailVerification: 'mandatory' }, options(true));
   const { id, email, challenges } = await createPerson(app, { emailVerified: false });
   const refusals = async () => {
@@ -446,7 +446,7 @@ test('an address that is not confirmed is refused as such, and never with a chal
 });
 
 test.each([['mfa'], [['pwd', 'mfa']], [[['mfa']]]])(
-  'an app cannot name the method %j: it comes from modules',
+  'an app cannot pass the method %j, which only modules may add',
   async (method) => {
     const { id, live } = await createPerson(app);
     const before = await live();

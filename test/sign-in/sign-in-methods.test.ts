@@ -24,19 +24,19 @@ const isOneLeft = ({ id }: Person, of: TestApp) =>
     (error) => error.code,
   );
 
-describe('a way to sign in is left for a user', () => {
+describe('the check that a user can still sign in', () => {
   const LAST = 'last_sign_in_method';
   test.each([
-    ['with a password', {}, false, true],
-    ['without a password, with a pin', { passwordHash: null }, true, true],
-    ['without a password and a pin, whose address no mail can reach', { passwordHash: null }, false, LAST],
+    ['passes with a password', {}, false, true],
+    ['passes without a password, with a pin', { passwordHash: null }, true, true],
+    ['fails without a password and a pin, where no mail can reset the password', { passwordHash: null }, false, LAST],
   ])('%s', async (_, account, hasPin, expected) => {
     const person = await createPerson(app, account);
     if (hasPin) await give(person, app);
     expect(await isOneLeft(person, app)).toBe(expected);
   });
 
-  test('only by methods whose routes the app has', async () => {
+  test('does not count methods whose routes the app has switched off', async () => {
     const person = await createPerson(withoutRoutes, { passwordHash: null });
     await give(person, withoutRoutes);
     expect(await isOneLeft(person, withoutRoutes)).toBe(LAST);
@@ -77,7 +77,7 @@ describe('the proof of a mailbox', () => {
     return inTransaction(app, async (em) => user && kernelOf(app.auth).mailboxProofs.accept(user, em));
   };
 
-  test('takes an account back whose address nobody had proved: password, sessions and pins go', async () => {
+  test('takes back an account whose address was never proved: it removes password, sessions and pins', async () => {
     const person = await createPerson(app, { emailVerified: false });
     await give(person, app);
     await app.client().login(person.email);

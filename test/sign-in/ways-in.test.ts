@@ -270,7 +270,7 @@ describe.each([
     expect(claimsOf((await app.auth.sessions.open({ id })).access).amr).toEqual([]);
   });
 
-  test('can be walked through each route that issues tokens', () => {
+  test('is tested at each route that issues tokens', () => {
     const issuing = [...apps.values()].flatMap(({ auth }) =>
       libraryRoutes(auth.controllers)
         .filter(({ description }) => description.isIssuingTokens)

@@ -58,9 +58,15 @@ const ALGORITHMS: readonly Forgery[] = [
   ...['none', 'None', 'NONE', 'nOnE', '', null].map(unsigned),
   ['alg none that keeps the signature', ({ live }) => `${parts(live, { alg: 'none' })}.${live.signature}`],
   ['alg missing, unsigned', ({ live }) => `${parts(live, { alg: undefined })}.`],
-  ['alg none, signed with our secret', ({ live }) => withHeader(live, { alg: 'none' })],
-  ['HS512 with our secret', ({ live }) => sign({ ...live.header, alg: 'HS512' }, live.claims, undefined, 'sha512')],
-  ['HS384 with our secret', ({ live }) => sign({ ...live.header, alg: 'HS384' }, live.claims, undefined, 'sha384')],
+  ["alg none, signed with the app's secret", ({ live }) => withHeader(live, { alg: 'none' })],
+  [
+    "HS512 with the app's secret",
+    ({ live }) => sign({ ...live.header, alg: 'HS512' }, live.claims, undefined, 'sha512'),
+  ],
+  [
+    "HS384 with the app's secret",
+    ({ live }) => sign({ ...live.header, alg: 'HS384' }, live.claims, undefined, 'sha384'),
+  ],
   ['HS512 in the header of an HS256 signature', ({ live }) => withHeader(live, { alg: 'HS512' })],
   ['alg in small letters', ({ live }) => withHeader(live, { alg: 'hs256' })],
   ['alg as an array', ({ live }) => withHeader(live, { alg: ['HS256'] })],

@@ -53,7 +53,7 @@ async function start(options: Partial<TestAppOptions<Writer>> = {}): Promise<Tes
   });
 }
 
-test('a user is signed in as old and as strong as the test says', async () => {
+test('a test can sign in a user with any methods and any time of authentication', async () => {
   const app = await start();
   onTestFinished(() => app.close());
   const user = await app.createUser();

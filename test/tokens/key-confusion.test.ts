@@ -110,7 +110,7 @@ const FORGERIES: [string, Forge][] = [
       signWith('RS256', forgerPem, { ...header, jwk: forger.publicKey.export({ format: 'jwk' }) }, claims),
   ],
   [
-    'the right key with its own jwk beside it',
+    'the right key with its own jwk in the header',
     (header, claims) =>
       signWith(
         'RS256',

@@ -126,7 +126,7 @@ test('at most 20 requests run at once; a further password is accepted', async ()
   expect(await policy.faults(BREACHED, {})).toEqual([FAULT]);
 });
 
-test('it is off unless the app lists it', async () => {
+test('the check is off unless the app lists it', async () => {
   const plain = await createTestApp();
   expect((await plain.client().register('ada@example.com', BREACHED)).status).toBe(201);
   expect(asked).toEqual([]);

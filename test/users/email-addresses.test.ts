@@ -32,7 +32,7 @@ const NO_ADDRESSES: readonly (readonly [what: string, email: string])[] = [
   ['a zero-width joiner', 'ada\u200d@example.com'],
   ['a word joiner', 'ad\u2060a@example.com'],
   ['a soft hyphen', 'ada@exam\u00adple.com'],
-  ['a mark that turns the direction', '\u202eada@example.com'],
+  ['a mark that changes the text direction', '\u202eada@example.com'],
   ['a byte order mark', 'a\ufeffda@example.com'],
   ['a Hangul filler', 'ada\u3164@example.com'],
   ['a variation selector', 'ada\ufe0f@example.com'],

@@ -52,7 +52,7 @@ describe('the queue of hashes', () => {
     expect((await orderOf([a, a, a, b, b, c])).started).toEqual([0, 3, 5, 1, 4, 2]);
   });
 
-  test('serves sign-ins first, and a sign-up after four of them', async () => {
+  test('serves sign-ins before sign-ups, but one sign-up after every four sign-ins', async () => {
     const { started } = await orderOf([signUp(a), signUp(b), a, b, c, a, b, c]);
     expect(started).toEqual([2, 3, 4, 5, 0, 6, 7, 1]);
   });
@@ -63,18 +63,18 @@ describe('the queue of hashes', () => {
     expect(started).toEqual([2, 7, 3, 4, 5]);
   });
 
-  test('drops the newest sign-up of the network with most of them for a sign-in', async () => {
+  test('when it is full, drops for a sign-in the newest sign-up of the network with the most sign-ups', async () => {
     const bounds = { ...BOUNDS, waiting: 5 };
     expect((await orderOf([signUp(a), signUp(b), signUp(a), signUp(a), signUp(c), b], bounds)).refused).toEqual([3]);
   });
 
-  test('drops the newest of the heaviest network if no sign-up waits, and the newcomer among equal ones', async () => {
+  test('drops the newest request of the largest network if no sign-up waits, and the new one among equal networks', async () => {
     const bounds = { ...BOUNDS, waiting: 4 };
     expect((await orderOf([a, a, a, b, c], bounds)).refused).toEqual([2]);
     expect((await orderOf([a, a, b, b, c, c], bounds)).refused).toEqual([1, 5]);
   });
 
-  test('of equal networks that had a turn, drops the newest of the one whose turn was last', async () => {
+  test('among equal networks that had a turn, drops the newest request of the one that had the last turn', async () => {
     const queue = controlled({ ...BOUNDS, parallel: 1, waiting: 3 });
     for (const [id, work] of [a, b, c].entries()) queue.submit(id, work);
     for (let turn = 0; turn < 3; turn++) await queue.endOne();
@@ -88,7 +88,7 @@ describe('the queue of hashes', () => {
     expect(queue.refused).toEqual([21, 40]);
   });
 
-  test('a network with one request waits for one turn of each other, however many requests these add later', async () => {
+  test('lets a network with one request wait for one turn of each other network, however many requests those add', async () => {
     const queue = controlled({ ...BOUNDS, parallel: 1 });
     queue.submit(-1);
     for (let id = 0; id < 4; id++) queue.submit(id, a);

@@ -123,12 +123,12 @@ test.each<[what: string, verify: (hash: string, password: string) => unknown]>([
   expect(JSON.stringify(app.log)).not.toMatch(/scrypt|long sentence/);
 });
 
-test.each([1, 'yes', {}, null, undefined])('a result of %j does not count as true', async (answer) => {
+test.each([1, 'yes', {}, null, undefined])('a check that returns %j refuses the password', async (answer) => {
   await appWith({ verify: () => answer as never }, scryptHash(OLD));
   expectProblem(await app.client().login(EMAIL, OLD), 401, 'incorrect_credentials');
 });
 
-test('it is never called for argon2id, for a user without a password, or for an unknown address', async () => {
+test('the check is never called for argon2id, for a user without a password, or for an unknown address', async () => {
   const { legacyPasswords, asked } = scryptPasswords();
   app = await createTestApp({ auth: { legacyPasswords } });
   await app.signedUp(EMAIL);

@@ -78,7 +78,7 @@ const WRITES: [string, () => Promise<unknown>][] = [
   ['a deactivation', () => app.auth.deactivation.deactivate(1)],
 ];
 
-describe('of a user with a version and onUpdate', () => {
+describe('for a user with a version and onUpdate', () => {
   beforeEach(() => setUp(Versioned));
 
   test.each(WRITES)('%s raises the version once and calls onUpdate', async (_what, write) => {

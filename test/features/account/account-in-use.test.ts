@@ -19,7 +19,7 @@ const remove = (password = PASSWORD) => ada.send('DELETE', '/auth/user', { passw
 test.each([
   ['that restricts', 'references app_user on delete restrict'],
   ['without a rule', 'references app_user'],
-  ['that is looked at when the transaction ends', 'references app_user deferrable initially deferred'],
+  ['that is checked when the transaction ends', 'references app_user deferrable initially deferred'],
 ])('an account to which a foreign key points %s is kept, with its sessions', async (_what, reference) => {
   await app.database.pool.query(`create table invoice (owner uuid constraint invoice_owner ${reference}, note text)`);
   await app.database.pool.query(`insert into invoice select id, 'a private note' from app_user`);

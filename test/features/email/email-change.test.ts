@@ -73,7 +73,7 @@ test('a new password cancels a change that is not confirmed', async () => {
   expect(await emails()).toEqual(['ada@example.com']);
 });
 
-test('an address that is signed up with at the moment of the change belongs to the first', async () => {
+test('a change fails if another user takes the address at the moment when the link is opened', async () => {
   await change('countess@example.com');
   const link = await app.linkTo('countess@example.com');
   const other = await app.database.pool.connect();

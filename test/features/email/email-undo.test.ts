@@ -106,7 +106,7 @@ describe('a thief cannot prevent the undo', () => {
     expect((await user()).email).toBe(OWN);
   });
 
-  test('with further changes, nor use the undo links of these', async () => {
+  test('with further changes of the address, whose undo links stop working', async () => {
     await moveTo(THIEF);
     for (const email of ['second@example.com', 'third@example.com', 'fourth@example.com', 'fifth@example.com']) {
       await moveTo(email);
@@ -118,7 +118,7 @@ describe('a thief cannot prevent the undo', () => {
     expect((await user()).email).toBe(OWN);
   });
 
-  test('with an undo of the last step', async () => {
+  test('by undoing only the last of two changes', async () => {
     await moveTo(THIEF);
     await moveTo('second@example.com');
     expect((await undo(await undoLink(THIEF, 3))).status).toBe(200);
@@ -154,7 +154,7 @@ test('an unconfirmed old address is notified, and gets no link', async () => {
   expect((await app.client().register(OWN)).status).toBe(201); // the address cannot be claimed
 });
 
-test('another site cannot press the button, and a link opened there gives it no key', async () => {
+test('another site cannot submit the undo form, and the form does not work without the cookie', async () => {
   await moveTo(THIEF);
   const cookie = cookieOf(await app.open(await undoLink(OWN)), 'email_undo_access_token');
   const foreign = await app.open(FORM, { method: 'POST', headers: { cookie, origin: 'https://evil.example' } });

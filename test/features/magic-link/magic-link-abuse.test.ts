@@ -27,7 +27,7 @@ describe('a stranger who asks for mails to the address of somebody else', () => 
     expect((await app.verify({ request: body.request, code })).status).toBe(200);
   });
 
-  test('reaches the limit of the mailbox over all networks, at four times that of one', async () => {
+  test('is limited over all networks to four times the limit of one network', async () => {
     app = await createMagicLinkApp({ mailRateLimit: '2/1h/account' }, BEHIND_PROXY);
     const { email } = await createPerson(app);
     const answers: number[] = [];
@@ -50,7 +50,7 @@ describe('a stranger who asks for mails to the address of somebody else', () => 
 });
 
 describe('wrong codes for an address', () => {
-  test('are looked at twenty times a day over all requests, and a link works then', async () => {
+  test('are checked at most twenty times a day over all requests, and a link still works afterwards', async () => {
     app = await createMagicLinkApp();
     const { email } = await createPerson(app);
     for (let looked = 0; looked < 20; looked++) {
@@ -84,7 +84,7 @@ describe('wrong codes for an address', () => {
     expect(counters.rows).toEqual([{ count: 3 }]);
   });
 
-  test('are events, with the user; a right code is none, and leaves no counter', async () => {
+  test('emit events with the user; a right code emits none and counts nothing', async () => {
     app = await createMagicLinkApp();
     const { id, email } = await createPerson(app);
     const failed: unknown[] = [];
@@ -133,7 +133,7 @@ describe('the table', () => {
 test.each([
   [true, undefined],
   [false, 'last_sign_in_method'],
-])('a confirmed address counts as a way to sign in (confirmed: %s)', async (emailVerified, refusal) => {
+])('only a confirmed address counts as a way to sign in (confirmed: %s)', async (emailVerified, refusal) => {
   const orm = { entities: entitiesWith(magicLinkModule, codesModule()) };
   app = await createMagicLinkApp({}, { orm, auth: { routes: { passwordReset: false } } });
   const { id } = await createPerson(app, { emailVerified, passwordHash: null });

@@ -89,7 +89,7 @@ describe('under EMAIL_VERIFICATION=none', () => {
   });
 });
 
-describe('a mail that was written before', () => {
+describe('a mailed link and its code', () => {
   const cases: [string, (id: string) => Promise<unknown>][] = [
     ['a password reset', async () => reset()],
     [
@@ -127,7 +127,7 @@ describe('a mail that was written before', () => {
     return app.client().send('POST', '/auth/password/reset/set-new', body, { cookie });
   }
 
-  test.each(cases)('is void after this: %s', async (_what, change) => {
+  test.each(cases)('are void after this event: %s', async (_what, change) => {
     app = await createMagicLinkApp();
     const { id } = await createPerson(app, { email: ADA });
     const { request, code, link } = await app.mailed(ADA);
@@ -139,7 +139,7 @@ describe('a mail that was written before', () => {
     expect(await app.liveSessions()).toBe(before);
   });
 
-  test('a password reset of another user stays usable', async () => {
+  test('stay valid after a password change of another user', async () => {
     app = await createMagicLinkApp();
     await createPerson(app, { email: ADA });
     const { request, code } = await app.mailed(ADA);
@@ -208,7 +208,7 @@ describe('an unknown address', () => {
     expect(await users()).toMatchObject([{ password_hash: null }]);
   });
 
-  test('that a stranger signs up with while the mail is on its way is taken back by it', async () => {
+  test('is taken back by the mailed code if a stranger has signed up with it in the meantime', async () => {
     app = await createMagicLinkApp({ magicLinkSignUp: true, emailVerification: 'optional' });
     const { request, code } = await app.mailed(ADA);
     const stranger = await app.signedUp(ADA);
@@ -261,7 +261,7 @@ describe('an unknown address', () => {
     expect(claimsOf(answer.body.access).amr).toEqual(['mail', 'otp', 'mfa']);
   });
 
-  test('that the page signs up gets no account if a second factor must follow, until the code is used', async () => {
+  test('gets no account on the built-in page if a second factor must follow, but by the code in the app', async () => {
     app = await createMagicLinkApp({ magicLinkSignUp: true, mfaMode: 'required' });
     const { request, code, link } = await app.mailed(ADA);
     const page = await app.press(await app.cookieOf(link));
@@ -270,7 +270,7 @@ describe('an unknown address', () => {
     expect((await app.verify({ request, code })).body.methods).toEqual(['totp_setup']);
   });
 
-  test('that is the former address of somebody is not given away, nor named in a mail', async () => {
+  test('that another user had before a change gets no mail with an offer to sign up', async () => {
     app = await createMagicLinkApp({ magicLinkSignUp: true, emailVerification: 'optional' });
     const owner = await app.signedUp(ADA);
     await app.open(await app.linkTo(ADA));

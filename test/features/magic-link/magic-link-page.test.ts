@@ -23,7 +23,7 @@ describe('the built-in page', () => {
   });
   afterAll(() => app.close());
 
-  test('has one button, which signs the browser in without a script, and says whom', async () => {
+  test('has one button, which signs the browser in without a script, and shows the address of the user', async () => {
     const { email, id, live } = await createPerson(app);
     const { link, request, code } = await app.mailed(email);
     const page = await app.open(link);
@@ -50,7 +50,7 @@ describe('the built-in page', () => {
     expect((await app.verify({ request, code })).status).toBe(401);
   });
 
-  test('is not shown for a key that is unknown or has no form of one, and needs its cookie', async () => {
+  test('is not shown for an unknown or malformed key, and its form needs the cookie', async () => {
     for (const key of ['x', 'x'.repeat(43), '%00', 'sign-in', 'verify']) {
       const page = await app.open(`${app.url}/auth/magic-link/${key}`);
       expect([key, page.status, page.cookies.size]).toEqual([key, 400, 0]);
@@ -60,7 +60,7 @@ describe('the built-in page', () => {
     expect([page.status, page.html]).toEqual([400, expect.stringContaining('This link cannot be used')]);
   });
 
-  test('says in words that a second factor follows, and leaves the code for the app, which can ask for it', async () => {
+  test('says that a second factor follows, and does not use up the code, with which the app can ask for the factor', async () => {
     const { email, id, next, live } = await withFactor(app);
     const { link, request, code } = await app.mailed(email);
     const cookie = await app.cookieOf(link);
@@ -93,7 +93,7 @@ describe('a challenge', () => {
   });
   afterAll(() => app.close());
 
-  test('uses link and code up: who abandons it asks for a new mail', async () => {
+  test('uses up the link and the code: a user who abandons it needs a new mail', async () => {
     const { email, live, next } = await withFactor(app);
     const first = await app.mailed(email);
     const cookie = await app.cookieOf(first.link);
@@ -127,7 +127,7 @@ describe('a challenge', () => {
     expect((await verify(app.client(), { challenge, code: next() })).status).toBe(200);
   });
 
-  test('is none for a user without a second factor, whom the page leads to the app', async () => {
+  test('is not created for a user without a second factor: the page leads to the app', async () => {
     const { email, live } = await createPerson(app);
     const answer = await app.press(await app.cookieOf((await app.mailed(email)).link));
     expect([answer.status, answer.location]).toEqual([303, DONE]);

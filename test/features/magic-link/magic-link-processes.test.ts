@@ -64,7 +64,7 @@ test(`of a link, its code and a second click at once, one signs in, ${ROUNDS} ti
   }
 });
 
-test('of thirty guesses at once on two servers, three are looked at, and the right code is refused then', async () => {
+test('of thirty parallel guesses on two servers, three are checked, and then the right code is refused', async () => {
   const users = await createMailboxes(app, BATCH);
   const mailed = await createMailedSignIns(app, users);
   for (const [at, each] of mailed.entries()) {

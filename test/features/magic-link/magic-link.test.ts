@@ -32,7 +32,7 @@ describe.each([
     expect((await client.refresh()).status).toBe(200);
   }
 
-  test('a code signs in with the request of the browser that asked, once, and its link with it', async () => {
+  test('a code signs in once, with the request of the browser that asked for it, and uses up its link', async () => {
     const { id, email, live } = await createPerson(app);
     const { request, code, link } = await app.mailed(email);
     const cookie = await app.cookieOf(link);
@@ -44,7 +44,7 @@ describe.each([
     expect(await live()).toEqual([claimsOf(answer.body.access).session]);
   });
 
-  test('a link sets a one-time cookie, which signs in once, and voids the code and the pages of others', async () => {
+  test('a link sets a one-time cookie, which signs in once, and voids the code and all other opened pages', async () => {
     const { id, email, live } = await createPerson(app);
     const { request, code, link } = await app.mailed(email);
     const opened = await app.open(link);
@@ -75,7 +75,7 @@ describe.each([
     expect([(await app.open(link)).status, await live()]).toEqual([400, []]);
   });
 
-  test('two wrong codes leave the third, and the link', async () => {
+  test('after two wrong codes, the right code and the link still work', async () => {
     const { id, email } = await createPerson(app);
     const first = await app.mailed(email);
     for (const by of [1, 2])
@@ -86,7 +86,7 @@ describe.each([
     await expectSignedIn(await app.signIn(await app.cookieOf(second.link)), id);
   });
 
-  test('a code is worth nothing with the request of another browser, or with none', async () => {
+  test('a code does not work with the request of another browser, or without a request', async () => {
     const { id, email } = await createPerson(app);
     const stranger = await app.mailed((await createPerson(app)).email);
     const { request, code } = await app.mailed(email);
@@ -110,7 +110,7 @@ describe.each([
     await expectSignedIn(await app.verify({ request: newer.request, code: newer.code }), id);
   });
 
-  test('a scanner that opens the link before its reader uses nothing up, with GET, HEAD and twice', async () => {
+  test('a mail scanner that opens the link with GET and HEAD, even twice, does not use it up', async () => {
     const { id, email, live } = await createPerson(app);
     const { request, code, link } = await app.mailed(email);
     for (const method of ['GET', 'HEAD', 'GET', 'HEAD']) expect((await app.open(link, { method })).status).toBe(200);
@@ -184,7 +184,7 @@ describe('the answer to a request', () => {
     }
   });
 
-  test('has a clock of its own: a mail that another server writes late does not supersede a newer one', async () => {
+  test('is given to an older request that is processed late, but no mail is sent and the newer mail stays valid', async () => {
     app = await createMagicLinkApp();
     const { email } = await createPerson(app);
     const { request, code } = await app.mailed(email);

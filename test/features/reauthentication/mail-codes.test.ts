@@ -131,7 +131,7 @@ describe('a code by mail', () => {
     expect(failures).toEqual([...wrong, ['too_many_requests', user]]);
   });
 
-  test('is stored as a hash that the code alone does not give', async () => {
+  test('is stored as a hash, which cannot be computed from the code alone', async () => {
     const { client, email } = await passwordless();
     await request(client);
     const code = (await codeIn(email)).replace('-', '');
@@ -198,7 +198,7 @@ describe('a user without a password', () => {
     expect((await send(fresh)).status).toBe(status);
   });
 
-  test('is not a user who omits it: that one gets validation_failed', async () => {
+  test('is not confused with a user who omits the password, who gets validation_failed', async () => {
     const client = await app.signedUp();
     for (const [send, field] of [
       [change, 'password'],

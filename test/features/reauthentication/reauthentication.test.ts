@@ -77,7 +77,7 @@ async function eventsOf(name: string, work: () => Promise<unknown>): Promise<obj
 }
 
 describe('POST /reauthenticate with the password', () => {
-  test('makes the same session fresh, with a new access token alone', async () => {
+  test('makes the same session fresh, and returns only a new access token', async () => {
     const client = await stale();
     const before = { ...openToken(client.access).claims };
     expectProblemDetails(await client.get('/guarded/fresh'), 401, 'reauthentication_required');
@@ -108,7 +108,7 @@ describe('POST /reauthenticate with the password', () => {
     expectProblemDetails(await client.get('/auth/fresh'), 401, 'reauthentication_required');
   });
 
-  test('refuses a wrong one, counts it for the session, and reports it', async () => {
+  test('refuses a wrong password, counts it for the session, and reports it', async () => {
     const [client, other] = [await stale(), await app.signedUp()];
     const row = await rowOf(client);
     const failures = await eventsOf('login.failed', async () => {
@@ -127,7 +127,7 @@ describe('POST /reauthenticate with the password', () => {
     expect((await reauthenticate(other, { password: PASSWORD })).status).toBe(200);
   });
 
-  test('refuses the access token of an ended session, without a guess', async () => {
+  test('refuses the access token of an ended session, and counts no guess', async () => {
     const client = await app.signedUp();
     await client.copy().logout();
     for (let guess = 0; guess < 5; guess++) {
@@ -170,7 +170,7 @@ describe('POST /reauthenticate with the password', () => {
   });
 });
 
-test('an older access token and the password get no methods that were proved in the session since', async () => {
+test('a password with an older access token gets no methods that the session has proved since then', async () => {
   const client = await app.signedUp();
   const thief = client.copy();
   expect((await reauthenticate(client, { code: CODE })).status).toBe(200);
@@ -231,7 +231,7 @@ describe('the body of POST /reauthenticate', () => {
 });
 
 describe('a user with a second factor', () => {
-  test('is fresh only by proving it: other proofs are not looked at', async () => {
+  test('becomes fresh only with the second factor: other proofs are not checked', async () => {
     const client = await app.signedUp();
     await addFactor(client);
     expect((await client.get('/guarded/fresh')).status).toBe(200); // the claims of the token are new enough
@@ -317,7 +317,7 @@ describe('a proof in parallel with', () => {
     }
   });
 
-  test('a first credential change, which makes the row of the account, changes nothing', async () => {
+  test('a first credential change, which creates the account row, changes nothing', async () => {
     const client = await stale();
     await app.database.pool.query('delete from auth_account where user_id = $1', [idOf(client)]);
     expectProblemDetails(await during(client, () => addFactor(client)), 401, 'incorrect_credentials');
@@ -360,7 +360,7 @@ describe.each([
     await expectBoth(client, jti);
   });
 
-  test('loses nothing if the proof is first: the rotation has it in its tokens', async () => {
+  test('loses nothing if the proof is first: the tokens of the rotation include it', async () => {
     const client = await stale(own);
     const row = { table: 'auth_session', id: sessionOf(client) };
     const { jti } = await rowOf(client, own);

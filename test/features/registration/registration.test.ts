@@ -64,10 +64,10 @@ describe('registration', () => {
   });
 
   test.each([
-    ['no names', {}, '', ''],
+    ['a body without names', {}, '', ''],
     ['a first name only', { firstName: 'Ada' }, 'Ada', ''],
     ['a last name only', { lastName: 'Lovelace' }, '', 'Lovelace'],
-  ])('%s can be given', async (_what, names, firstName, lastName) => {
+  ])('accepts %s', async (_what, names, firstName, lastName) => {
     expect((await app.client().register('names@example.com', PASSWORD, names)).status).toBe(201);
     expect(await usersOf(app)).toMatchObject([{ first_name: firstName, last_name: lastName }]);
   });

@@ -30,7 +30,7 @@ test('a connected account signs its user in, whatever the address', () => {
 const fresh = { isConnected: false } as const;
 const verified = { ...fresh, isEmailVerified: true } as const;
 
-test('an address that the provider has not verified leads nowhere', () => {
+test('an address that the provider has not verified is refused', () => {
   expect(outcomes({ ...fresh, isEmailVerified: false })).toEqual(['provider_email_not_verified']);
 });
 
@@ -39,7 +39,7 @@ test('a free address makes a new user, if people may sign up, whether or not the
   expect(outcomes({ ...verified, owner: 'nobody', isSignUpOpen: false })).toEqual(['sign_up_not_allowed']);
 });
 
-test("somebody's address is connected only if the owner has proved it and the provider is trusted", () => {
+test('the address of an existing user is connected only if the user has proved it and the provider is trusted', () => {
   const trusted = { ...verified, isEmailTrusted: true };
   expect(outcomes({ ...trusted, owner: 'confirmed' })).toEqual(['connect']);
   expect(outcomes({ ...trusted, owner: 'invited' })).toEqual(['accept-invitation']);

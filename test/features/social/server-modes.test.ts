@@ -27,7 +27,7 @@ const users = async (of: MailApp) =>
   (await of.database.pool.query('select email_verified from app_user where email = $1', [email])).rows;
 
 describe('under EMAIL_VERIFICATION=none, where every address counts as confirmed', () => {
-  test('nobody gets into an account by its address: the other one may have signed up with a foreign address', async () => {
+  test('an account of a provider is not connected by its address: another person may have signed up with it', async () => {
     await app.signedUp(email);
     for (const provider of ['tiny', 'other']) {
       const { location } = await new Browser(app).signIn(issuer, `/auth/social/${provider}`);
@@ -57,13 +57,13 @@ describe('a sign-up with a provider', () => {
     return locations;
   };
 
-  test('counts as a sign-up, and its mail as a mail', async () => {
+  test('counts for the limit of sign-ups, and its mail for the limit of mails', async () => {
     const refused = expect.stringMatching(/\/\?error=too_many_requests#status=429&retry_after=\d+$/);
     expect(await limited({ registrationRateLimit: '2/1h/ip' })).toEqual([HOME, HOME, refused]);
     expect(await limited({ mailRateLimit: '1/1h/ip' })).toEqual([HOME, refused, refused]);
   });
 
-  test('of an untrusted provider gets a mail that confirms the address, and no session before where that is mandatory', async () => {
+  test('of an untrusted provider sends a mail to confirm the address, and opens no session before if that is mandatory', async () => {
     const strict = await createSocialApp({ providers: tinyProviders(issuer) }, { emailVerification: 'mandatory' });
     const browser = new Browser(strict);
     const back = await browser.signIn(issuer, '/auth/social/other');

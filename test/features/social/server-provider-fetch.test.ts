@@ -75,7 +75,7 @@ describe('the keys', () => {
     expect((await provider.send(KEYS, {})).status).toBe(200);
   });
 
-  test('are kept for less than five minutes, and look a minute older, so that an unknown one is looked for', () => {
+  test('are cached for less than five minutes, and count as a minute older, so that an unknown key id causes a download', () => {
     const uat = now / 1000;
     const jwks = { keys: [{ kid: 'one' }] };
     provider.keep({ jwks, uat }, undefined);

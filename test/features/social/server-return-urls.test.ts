@@ -86,17 +86,17 @@ describe('the URLs to return to', () => {
     expect(resolve(returnTo)).toBe('return_url_not_allowed');
   });
 
-  test('are by default all paths of the origin of PUBLIC_URL, and its root without a wish', () => {
+  test('are by default all paths of the origin of PUBLIC_URL, and its root without a `returnTo`', () => {
     expect(resolve(undefined, byDefault)).toBe('https://app.example.com/');
     expect(resolve('/anything?a=b', byDefault)).toBe('https://app.example.com/anything?a=b');
     expect(resolve('https://other.example.com:8443/', byDefault)).toBe('return_url_not_allowed');
   });
 
-  test('begin with the first rule, if the root of PUBLIC_URL is not among them', () => {
+  test('have the first rule as the default, if the root of PUBLIC_URL is not allowed', () => {
     expect(resolve(undefined)).toBe('https://app.example.com/in');
   });
 
-  test('get an error into the query and secrets into the fragment', () => {
+  test('get an error in the query and secrets in the fragment', () => {
     const late = authError('too_many_requests', { retryAfter: 60 });
     expect(withRefusal('https://app.example.com/in?a=b&error=old', late)).toBe(
       'https://app.example.com/in?a=b&error=too_many_requests#status=429&retry_after=60',

@@ -54,7 +54,7 @@ describe('SOCIAL_PROVIDERS', () => {
     expect(fault).toMatch(/acme must have https URLs/);
   });
 
-  test('must not repeat an id, also not one in code', async () => {
+  test('must not repeat an id, nor the id of a provider in code', async () => {
     const twice = { socialProviders: [provider, { ...provider, clientId: 'd' }] };
     await expect(createSocialApp({}, twice)).rejects.toThrow('two providers with the id acme');
     const inCode = { providers: [openIdProvider({ ...provider })] };

@@ -35,7 +35,7 @@ async function expectDeadEnd(browser: SocialBrowser, url: string): Promise<void>
 }
 
 describe('the answer of a provider', () => {
-  test('opened in another browser signs nobody in (login CSRF), and the own browser can still use it', async () => {
+  test('works only in the browser that began the sign-in (login CSRF), even after another browser has opened it', async () => {
     const attacker = new SocialBrowser(app);
     const callback = (await attacker.visit(await attacker.start())).href;
     const victim = new SocialBrowser(app);
@@ -46,7 +46,7 @@ describe('the answer of a provider', () => {
     expect((await attacker.open(callback)).location).toBe(HOME);
   });
 
-  test('is good once, also if two requests come at the same time', async () => {
+  test('works once, also if several requests come at the same time', async () => {
     const browser = new SocialBrowser(app);
     const callback = (await browser.visit(await browser.start())).href;
     const answers = await Promise.all(Array.from({ length: 8 }, () => browser.open(callback)));
@@ -55,7 +55,7 @@ describe('the answer of a provider', () => {
     expect(await app.database.pool.query('select 1 from auth_session where enabled')).toMatchObject({ rowCount: 2 });
   });
 
-  test('with an unknown, foreign, double or missing state is a dead end', async () => {
+  test('with an unknown, changed or missing state ends on an error page', async () => {
     const browser = new SocialBrowser(app);
     const callback = await browser.visit(await browser.start());
     const state = callback.searchParams.get('state') ?? '';
@@ -78,21 +78,21 @@ describe('the answer of a provider', () => {
     expect((await browser.open(callback.href)).location).toBe(HOME);
   });
 
-  test('at the path of another provider is a dead end, and uses the state up', async () => {
+  test('at the path of another provider ends on an error page, and uses the state up', async () => {
     const browser = new SocialBrowser(app);
     const callback = (await browser.visit(await browser.start())).href;
     await expectDeadEnd(browser, callback.replace('/social/test/', '/social/other/'));
     await expectDeadEnd(browser, callback);
   });
 
-  test('that comes after ten minutes is a dead end', async () => {
+  test('that comes after ten minutes ends on an error page', async () => {
     const browser = new SocialBrowser(app);
     const callback = (await browser.visit(await browser.start())).href;
     app.clock.advance(601);
     await expectDeadEnd(browser, callback);
   });
 
-  test('as a form from another site reaches the browser that began it, and no other', async () => {
+  test('as a form post from another site works only in the browser that began the sign-in', async () => {
     const browser = new SocialBrowser(app);
     const callback = await browser.visit(await browser.start());
     const body = callback.searchParams;
@@ -133,7 +133,7 @@ describe('the start of a sign-in', () => {
     );
   });
 
-  test('counts per client address', async () => {
+  test('is limited for each client address', async () => {
     const limited = await createSocialApp({ providers: [trusted(provider)] }, { socialRateLimit: '3/15m/ip' });
     const starts = [];
     for (let each = 0; each < 4; each++) starts.push((await limited.open(`${limited.url}/auth/social/test`)).status);
@@ -191,7 +191,7 @@ describe('a `returnTo`', () => {
   ];
 
   test.each(TRICKS.map((trick) => [JSON.stringify(trick).slice(0, 50), trick]))(
-    'like %s stays here or is refused',
+    'like %s leads to the own origin or is refused',
     async (_, trick) => {
       const answer = await start(`returnTo=${encodeURIComponent(trick)}`);
       if (answer.status !== 303) {
@@ -216,7 +216,7 @@ describe('a `returnTo`', () => {
     expect((await browser.open((await browser.visit(new URL(landing.location ?? ''))).href)).location).toBe(HOME);
   });
 
-  test('is the one of the start: the provider and the callback cannot change it', async () => {
+  test('is fixed at the start: neither the provider nor the callback can change it', async () => {
     const browser = new SocialBrowser(app);
     const callback = await browser.visit(await browser.start('test', { returnTo: '/in' }));
     expect(callback.searchParams.has('returnTo')).toBe(false);

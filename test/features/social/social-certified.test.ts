@@ -110,7 +110,7 @@ test('a certified provider signs its user in, again and again, with PKCE and an 
   expect(await linksOf(app)).toEqual([{ provider: 'op', sub: ADA.sub, user: ADA.email }]);
 });
 
-test('a certified provider refuses a client with a wrong secret, and the app says so', async () => {
+test('a certified provider refuses a client with a wrong secret, and the app logs the reason', async () => {
   const provider = openIdProvider({ id: 'op', issuer, ...CLIENT, clientSecret: 'wrong' });
   const misconfigured = await createSocialApp({ providers: [provider] });
   const browser = new SocialBrowser(misconfigured);

@@ -193,7 +193,7 @@ describe('disconnecting an account of a provider', () => {
     client.send('DELETE', `/auth/social/accounts/${id}`, undefined, client.bearer);
   const idOf = async (client: TestClient) => (await client.get('/auth/social/accounts')).body[0]?.id as string;
 
-  test('removes it, and it leads nowhere afterwards', async () => {
+  test('removes it, and it does not sign in that user afterwards', async () => {
     const person = await owner();
     const browser = new SocialBrowser(app);
     await finish(browser, (await connect(browser, person.client)).body.url);

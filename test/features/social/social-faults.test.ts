@@ -77,7 +77,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     expect(await traces(user)).toEqual([1, 1]);
   });
 
-  test('with an issuer in its metadata that is not the configured one, gets no visitor', async () => {
+  test('with an issuer in its metadata that is not the configured one is not used', async () => {
     const liar = await new MisbehavingProvider().listen();
     liar.fault = 'another issuer in the metadata';
     const ofLiar = await createSocialApp({ providers: [trusted(liar)] });
@@ -106,7 +106,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     expect(await traces(user)).toEqual([0, 0]);
   });
 
-  test('that signs with a new key is believed at once if it publishes it, and only then', async () => {
+  test('that signs with a new key is accepted at once if it publishes the key, and only then', async () => {
     somebody();
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
     provider.rotateKey();
@@ -120,7 +120,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
   });
 
-  test('that says `access_denied`, or anything else, gets its visitor back to the app', async () => {
+  test('that answers `access_denied` or any other error sends the visitor back to the app', async () => {
     provider.deny();
     const browser = new SocialBrowser(app);
     const { location, query } = await browser.signIn('test', { returnTo: '/welcome?a=b' });
@@ -136,7 +136,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
   });
 });
 
-describe('a provider that is out of order', () => {
+describe('a provider that fails', () => {
   const UNAVAILABLE = `${HOME}?error=provider_unavailable#status=503&retry_after=5`;
 
   test.each<[string, Breakdown, RegExp]>([
@@ -159,7 +159,7 @@ describe('a provider that is out of order', () => {
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
   });
 
-  test('and does not answer at all is given up after five seconds', async () => {
+  test('and never answers is abandoned after five seconds', async () => {
     somebody();
     provider.broken.set('/token', 'silent');
     const start = performance.now();
@@ -185,7 +185,7 @@ describe('a provider that is out of order', () => {
     },
   );
 
-  test('at the start breaks neither the start of the app, nor other providers, nor the sign-in with a password', async () => {
+  test('when the app starts breaks neither the start, nor other providers, nor the sign-in with a password', async () => {
     const down = await new MisbehavingProvider().listen();
     const entry = trusted(down, 'down');
     const { port } = new URL(down.issuer);

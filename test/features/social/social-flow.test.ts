@@ -72,14 +72,14 @@ describe.each(['cookie', 'body'])('a sign-in with a provider, with the refresh t
     expect((await client.refresh()).status).toBe(200);
   });
 
-  test('sends a visitor with a wrong provider or returnTo nowhere', async () => {
+  test('refuses an unknown provider and a returnTo that is not allowed', async () => {
     const app = appOf(mode);
     expectProblem(await app.client().send('GET', '/auth/social/nowhere'), 404, 'provider_not_found');
     const bad = await app.client().send('GET', '/auth/social/test?returnTo=https://evil.example');
     expectProblem(bad, 400, 'return_url_not_allowed');
   });
 
-  test('by a native app is good once, for the right nonce and audience', async () => {
+  test('with an ID token of a native app works once, for the right nonce and audience', async () => {
     const app = appOf(mode);
     const user = somebody();
     const native = (idToken: string, nonce = 'n', id = 'test') =>
@@ -110,7 +110,7 @@ describe('a code for tokens in bodies', () => {
     return { code: fragment['code'] ?? '', email };
   }
 
-  test('is good once and for a minute', async () => {
+  test('works once, and for one minute', async () => {
     const { code } = await newCode();
     const answers = await Promise.all([exchange(code), exchange(code), exchange(code)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
@@ -136,7 +136,7 @@ describe('a code for tokens in bodies', () => {
     }
   });
 
-  test('is what a request asks for where both transports are allowed', async () => {
+  test('is sent if the request asks for it and both transports are allowed', async () => {
     const app = appOf('both');
     somebody();
     const byCookie = new SocialBrowser(app);
@@ -151,7 +151,7 @@ describe('a code for tokens in bodies', () => {
 });
 
 describe('the `mfa` of a provider', () => {
-  test('counts where the app trusts it for that, and otherwise not', async () => {
+  test('counts only if the app trusts the provider for it', async () => {
     const app = appOf('cookie');
     somebody({ amr: ['pwd', 'mfa'] });
     for (const [id, amr] of [
@@ -165,7 +165,7 @@ describe('the `mfa` of a provider', () => {
   });
 });
 
-describe('what a provider has said', () => {
+describe('what a provider has sent', () => {
   test('is kept only encrypted, and its code, state and verifier appear in no log, event or table', async () => {
     const app = appOf('cookie');
     const { email } = somebody();

@@ -64,7 +64,7 @@ const linked = async (at: MailApp) =>
   (await linksOf(at)).filter(({ user }) => user === email).map(({ provider }) => provider);
 
 describe('an account of a provider that is connected', () => {
-  test('signs its user in by its sub, whatever its address has become', async () => {
+  test('signs its user in by its sub, even after its address has changed', async () => {
     await signIn(app, 'good', {});
     const { id } = await userOf(app);
     const sub = `good-${email}`;
@@ -156,7 +156,7 @@ describe('a new account of a provider', () => {
   test.each([
     ['only invitations create users', { invitations: true, adminManagedRegistration: true }, {}],
     ['the app has switched sign-up off', {}, { registration: false }],
-  ])('creates no user where %s, but still signs in those who are there', async (_where, settings, routes) => {
+  ])('creates no user where %s, but still signs in existing users', async (_where, settings, routes) => {
     const closed = await createSocialApp({ providers: [trusted(good, 'good')] }, settings, { auth: { routes } });
     expect(await signIn(closed, 'good', {})).toMatchObject(refused('sign_up_not_allowed'));
     expect(await userOf(closed)).toBeUndefined();
@@ -184,7 +184,7 @@ describe('a new account of a provider', () => {
   });
 });
 
-describe('somebody who got to an address first', () => {
+describe('a stranger who took an address first', () => {
   test('by a sign-up that was never confirmed loses it, with password, link and pending sign-in', async () => {
     expect((await strict.client().register(email)).status).toBe(201);
     const link = await strict.linkTo(email);

@@ -70,7 +70,7 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     expect(events).toMatchObject([{ user: person.id, provider: 'test' }]);
   });
 
-  test('who gives the sign-in up leaves no connection behind, and neither does a challenge that has expired', async () => {
+  test('who abandons the sign-in leaves no connection, and an expired challenge leaves none either', async () => {
     const person = await owner();
     const challenge = await challenged();
     app.clock.advance(301);
@@ -81,7 +81,7 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     expect([await linked(person), await person.live()]).toEqual([0, []]);
   });
 
-  test('is asked each time, with the account connected', async () => {
+  test('is asked for the factor at each sign-in, also after the account is connected', async () => {
     const person = await owner();
     await verify(app.client(), { challenge: await challenged(), code: person.factor.next() });
     await app.auth.sessions.revokeAll(person.id);
@@ -91,7 +91,7 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     expect(await linked(person)).toBe(1);
   });
 
-  test('is not asked if the app trusts the provider for that, and the provider has asked', async () => {
+  test('is not asked for the factor if the provider has checked one and the app trusts it for that', async () => {
     const person = await owner(['pwd', 'mfa']);
     await challenged(); // `test` is not trusted for it
     const browser = new SocialBrowser(app);

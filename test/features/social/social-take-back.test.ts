@@ -145,7 +145,7 @@ test('an address that only looks like one of a user after its normalisation is a
   expect((await linksOf(app)).map(({ sub }) => sub)).toEqual(['kate', 'kate-2']);
 });
 
-test('the mail that asks to confirm an address says when somebody signed up with it', async () => {
+test('the mail that asks to confirm an address has the time of the sign-up', async () => {
   await start();
   await signIn(evil, { sub: 'attacker', email: VICTIM });
   const [mail] = await app.mailsTo(VICTIM);

@@ -100,7 +100,7 @@ describe('the provider for tests', () => {
     expect(Object.fromEntries((await visit(url)).searchParams)).toEqual(expected);
   });
 
-  test('shows a page where the visitor says who it is, until a test chooses', async () => {
+  test('shows a page where the visitor enters a name and an address, unless the test has chosen the user', async () => {
     const config = await discover();
     const { url, checks } = await begin(config, { state: 'of the "app" <&>' });
     const html = await (await fetch(url)).text();
@@ -133,7 +133,7 @@ describe('the provider for tests', () => {
     expect(of.sub).toBe('ada-1');
   });
 
-  test('starts again on a port of its choice, and refuses one that is in use', async () => {
+  test('can be started again on a given port, and refuses a port that is in use', async () => {
     const port = Number(new URL(provider.issuer).port);
     await expect(startTestProvider({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await provider.close();

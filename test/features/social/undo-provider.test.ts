@@ -17,7 +17,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-test('an account that is connected before a new address is confirmed voids its link: an undo would keep it', async () => {
+test('connecting an account of a provider voids the link that confirms a new address: an undo would keep the account', async () => {
   provider.signInAs({ sub: 'thief', email: 'thief@provider.example' });
   const person = await createPerson(app);
   const client = app.client();

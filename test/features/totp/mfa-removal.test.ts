@@ -204,7 +204,7 @@ describe('with MFA_MODE=required', () => {
     expectProblem(over, 401, 'challenge_not_valid');
   });
 
-  test('the set-up of a sign-in answers no challenge of another kind', async () => {
+  test('a challenge that requires a set-up cannot be answered with a code or a recovery code', async () => {
     await strict.client().register('kind@example.com');
     const challenge = await challenged(strict, 'kind@example.com');
     const code = { challenge, code: '000000' };
@@ -213,7 +213,7 @@ describe('with MFA_MODE=required', () => {
     expectProblem(await verify(strict.client(), recoveryCode), 401, 'challenge_not_valid');
   });
 
-  test('of two set-ups for two challenges at the same moment, one is right', async () => {
+  test('of two set-ups for two challenges at the same moment, one succeeds', async () => {
     await strict.client().register('two@example.com');
     const challenges = [await challenged(strict, 'two@example.com'), await challenged(strict, 'two@example.com')];
     const { body } = await strict.client().send('POST', '/auth/mfa/totp/setup', { challenge: challenges[0] });
@@ -224,7 +224,7 @@ describe('with MFA_MODE=required', () => {
     expect(both.map(({ status }) => status).sort()).toEqual([200, 401]);
   });
 
-  test('the other sessions of the user end when the factor is set up, unless the request says not to', async () => {
+  test('the other sessions of the user end when the factor is set up, unless the request keeps them', async () => {
     const lenient = await createTotpApp({}, { database: strict.database });
     for (const revokeOthers of [true, false]) {
       const address = `older-${revokeOthers}@example.com`;

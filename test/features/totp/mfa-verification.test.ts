@@ -32,7 +32,7 @@ const sessionCount = async () =>
   (await app.database.pool.query('select 1 from auth_session where user_id = $1', [sub()])).rows.length;
 
 describe('a right answer', () => {
-  test('signs in: a cookie, an access token, and amr that says how', async () => {
+  test('signs in with a cookie, an access token, and the methods in amr', async () => {
     app.clock.advance(60);
     const challenge = await challenged(app, email);
     const client = app.client();
@@ -46,7 +46,7 @@ describe('a right answer', () => {
     expect(failures).toEqual([]);
   });
 
-  test('may have spaces, and one step of difference', async () => {
+  test('may have spaces, and may be one time step early or late', async () => {
     for (const drift of [-1, 1]) {
       app.clock.advance(120);
       const challenge = await challenged(app, email);
@@ -85,7 +85,7 @@ describe('a right answer', () => {
     ]);
   });
 
-  test('is not possible by recovery code when all are used, and the challenge says so', async () => {
+  test('is not possible by recovery code when all are used, and the challenge does not list that method', async () => {
     for (const recoveryCode of enrolment.recoveryCodes) {
       const challenge = await challenged(app, email);
       expect((await verify(app.client(), { challenge, recoveryCode })).status).toBe(200);
@@ -114,7 +114,7 @@ describe('a right answer', () => {
 });
 
 describe('a wrong answer', () => {
-  test('is refused without a token, a cookie or a session, and is an event', async () => {
+  test('is refused without a token, a cookie or a session, and emits an event', async () => {
     const challenge = await challenged(app, email);
     const before = await sessionCount();
     for (const code of ['000000', 'abcdef', '', enrolment.recoveryCodes[0] ?? ''])
@@ -145,7 +145,7 @@ describe('a wrong answer', () => {
     expectProblem(await verify(app.client(), { challenge, recoveryCode }), 400, 'code_not_valid');
   });
 
-  test('counts five times for a challenge, and then a right one is refused and stays usable', async () => {
+  test('is counted for its challenge: after five, a right answer is refused and not used up', async () => {
     const challenge = await challenged(app, email);
     for (let i = 0; i < 5; i++)
       expectProblem(await verify(app.client(), { challenge, code: '000000' }), 400, 'code_not_valid');
@@ -154,7 +154,7 @@ describe('a wrong answer', () => {
     expect((await verify(app.client(), { challenge: await challenged(app, email), code })).status).toBe(200);
   });
 
-  test('counts ten times for a user, over challenges and methods; a right answer is not looked at any more', async () => {
+  test('is counted for its user over challenges and methods: after ten, a right answer is not checked', async () => {
     const wrong = [{ code: '000000' }, { recoveryCode: '00000-00000' }];
     for (let i = 0; i < 10; i++) {
       const challenge = await challenged(app, email);
@@ -187,7 +187,7 @@ describe('a wrong answer', () => {
 });
 
 describe('a request', () => {
-  test('has a challenge and one answer, in JSON', async () => {
+  test('must have a challenge and exactly one answer, in JSON', async () => {
     const challenge = await challenged(app, email);
     const send = (body: unknown, type = 'application/json') =>
       app.client().send('POST', '/auth/mfa/verify', body, { 'content-type': type });

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 
 describe('an access token that is older than the proof of the second factor', () => {
-  test('gets no session with the factor by a password change, which ends in a challenge', async () => {
+  test('gets no session with the factor by a password change, which is answered with a challenge', async () => {
     const thief = owner.copy();
     await enrol(app, owner);
     const answer = await thief.changePassword(PASSWORD, NEW);
@@ -32,7 +32,7 @@ describe('an access token that is older than the proof of the second factor', ()
     expectProblem(await owner.refresh(), 401, 'token_not_valid');
   });
 
-  test('gets no fresh session either', async () => {
+  test('gets no fresh session by a password change either', async () => {
     const enrolment = await enrol(app, owner);
     await verify(owner, { challenge: await challenged(app, email), code: enrolment.next() });
     const [thief, { auth_time: before }] = [owner.copy(), claimsOf(owner.access)];
@@ -48,7 +48,7 @@ describe('an access token that is older than the proof of the second factor', ()
   });
 });
 
-test('a sign-in of a server whose clock was wrong is not fresh until then, and a new proof makes it fresh', async () => {
+test('a sign-in at a server whose clock was a day ahead is not fresh, and a new proof makes the session fresh', async () => {
   app.clock.advance(86_400);
   await owner.login(email);
   app.clock.advance(-86_400);
@@ -61,7 +61,7 @@ test('a sign-in of a server whose clock was wrong is not fresh until then, and a
   expect((await setUp()).status).toBe(200);
 });
 
-test('a server without the module signs no owner of a factor in, and says so in its log', async () => {
+test('a server without the module refuses a user with the factor, and logs the reason', async () => {
   await enrol(app, owner);
   const other = await createTestApp({ database: app.database });
   other.clock.advance((app.clock.now() - other.clock.now()) / 1000);

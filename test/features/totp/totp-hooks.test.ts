@@ -45,7 +45,7 @@ const query = async (sql: string, values: unknown[] = []) => (await app.database
 const eventsOf = async (event: string) =>
   query('select details from auth_audit_event where event = $1 and user_id = $2', [event, claimsOf(owner.access).sub]);
 
-test('beforeSignIn runs after no wrong answer, which is counted and recorded once', async () => {
+test('beforeSignIn does not run after a wrong answer, which is counted and recorded once', async () => {
   expectProblem(await verify(app.client(), { challenge, code: '000000' }), 400, 'code_not_valid');
   expectProblem(await verify(app.client(), { challenge, recoveryCode: 'aaaaa-aaaaa' }), 400, 'code_not_valid');
   expect(seen).toEqual([]);
@@ -73,7 +73,7 @@ test('a right answer that beforeSignIn refuses is not used up', async () => {
   expect((await verify(app.client(), { challenge, code })).status).toBe(200);
 });
 
-test('beforeSignIn runs at a set-up that a sign-in requires only after the right first code', async () => {
+test('if a sign-in requires a set-up, beforeSignIn runs only after the right first code', async () => {
   const body = { email, password: 'a sentence of some length' };
   const answer = await strict.client().send('POST', '/auth/registration', body);
   const by = { challenge: answer.body.challenge };

@@ -104,7 +104,7 @@ describe.each([
     test.each([
       ['first', 'tokens'],
       ['second', 'challenge_not_valid'],
-    ])(`let no session live on that the code has opened, the code %s, ${count} times`, async (at, outcome) => {
+    ])(`leave no session that the code has opened, with the code %s, ${count} times`, async (at, outcome) => {
       await inBatches(count, async (owners) => {
         const ready = async (owner: TotpOwner): Promise<Round> => {
           const challenge = await challengeFor(app, owner.id);

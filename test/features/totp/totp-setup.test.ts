@@ -19,8 +19,8 @@ const live = async (client: { access: string }) => {
   return (await app.database.pool.query(sql, [claimsOf(client.access).sub])).rows[0].live;
 };
 
-describe('the state', () => {
-  test('of a user without a factor, with one, and of an anonymous request', async () => {
+describe('GET /mfa', () => {
+  test('shows whether a user has a factor, and refuses an anonymous request', async () => {
     const client = await app.signedUp(email());
     const none = { mode: 'optional', totp: false, recoveryCodesLeft: 0, passkeys: 0 };
     const answer = await client.get('/auth/mfa');
@@ -137,7 +137,7 @@ describe('a confirmation', () => {
     }
   });
 
-  test('takes an hour at most', async () => {
+  test('is refused an hour after the set-up', async () => {
     const client = await app.signedUp(email());
     const { body } = await client.send('POST', '/auth/mfa/totp/setup', {}, client.bearer);
     app.clock.advance(3600);
@@ -202,7 +202,7 @@ describe('a confirmation', () => {
     expect(failed).toEqual(Array(10).fill({ user, method: 'totp_setup', ip: '127.0.0.1' }));
   });
 
-  test('of two at the same moment, one is right', async () => {
+  test('succeeds for one of two requests at the same moment', async () => {
     const client = await app.signedUp(email());
     const { body } = await client.send('POST', '/auth/mfa/totp/setup', {}, client.bearer);
     const code = totpCode(body.secret, app.clock.now());
@@ -230,7 +230,7 @@ describe('a confirmation', () => {
   });
 });
 
-test('the challenge of a user who has an app does not set up another one', async () => {
+test('a challenge of a user with an authenticator app cannot set up another one', async () => {
   const address = email();
   await enrol(app, await app.signedUp(address));
   const challenge = await challenged(app, address);
