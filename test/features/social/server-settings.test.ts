@@ -71,6 +71,8 @@ describe('a provider in code', () => {
       [google({ ...client, id: 'exchange' }), 'provider exchange: an id must be'],
       [google({ ...client, clientId: '' }), 'google needs a clientId'],
       [github({ ...client, url: 'http://github.example.com' }), 'github must have https URLs'],
+      [github({ ...client, url: 'https://name@github.example.com' }), 'github must have https URLs'],
+      [github({ ...client, url: 'https://:secret@github.example.com' }), 'github must have https URLs'],
     ] as const) {
       await expect(createSocialApp({ providers: [wrong] })).rejects.toThrow(fault);
     }
