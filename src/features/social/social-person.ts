@@ -1,8 +1,8 @@
-import type { VerifiedPerson } from '../../sign-in/verified-sign-ups.js';
+import type { PasswordlessPerson } from '../../sign-in/passwordless-sign-ups.js';
 import type { ProviderIdentity } from './social-identity.js';
 
 /** The person to sign up with an account. The app's hook may have chosen the names. */
-export function personOf(identity: ProviderIdentity): VerifiedPerson {
+export function personOf(identity: ProviderIdentity): PasswordlessPerson {
   const { email = '', firstName, lastName, fields, isEmailTrusted } = identity;
   return { email, firstName, lastName, ...namesIn(fields), fields: withoutNames(fields), isProved: isEmailTrusted };
 }

@@ -167,7 +167,10 @@ test.each([
 
 test('a name of spaces takes no time', () => {
   expect(namesOf(`Ada${' '.repeat(1_000_000)}Lovelace`)).toEqual({ firstName: 'Ada', lastName: undefined });
-  expect(namesOf(`  Ada  King  Lovelace ${' '.repeat(1_000_000)}`)).toEqual({ firstName: 'Ada', lastName: 'King  Lovelace' });
+  expect(namesOf(`  Ada  King  Lovelace ${' '.repeat(1_000_000)}`)).toEqual({
+    firstName: 'Ada',
+    lastName: 'King  Lovelace',
+  });
 });
 
 describe('GitLab', () => {

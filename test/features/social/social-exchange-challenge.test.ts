@@ -60,7 +60,13 @@ describe('a code for tokens that a client has bound to itself with a challenge',
 
   test('is not offered for a challenge of another form, or for two', async () => {
     const challenge = s256(newVerifier());
-    for (const query of ['=', `=${challenge}=`, `=${challenge.slice(1)}`, `=${challenge}&exchange_challenge=x`, '=%00']) {
+    for (const query of [
+      '=',
+      `=${challenge}=`,
+      `=${challenge.slice(1)}`,
+      `=${challenge}&exchange_challenge=x`,
+      '=%00',
+    ]) {
       const start = `/auth/social/test?transport=body&exchange_challenge${query}`;
       expectProblem(await app.client().send('GET', start), 400, 'bad_request');
     }
@@ -83,5 +89,9 @@ test('the redirect to a provider has its own fragment: browsers would add that o
   expect(Object.keys(landing.fragment)).toEqual(['code']);
   // The browser follows, and keeps the fragment if the next address has none (RFC 9110 §10.2.2).
   const next = await browser.open(landing.location?.split('#')[0] ?? '');
-  expect([next.status, next.location?.startsWith(provider.issuer), next.location?.split('#')[1]]).toEqual([303, true, '']);
+  expect([next.status, next.location?.startsWith(provider.issuer), next.location?.split('#')[1]]).toEqual([
+    303,
+    true,
+    '',
+  ]);
 });
