@@ -180,7 +180,7 @@ describe('finishSignIn', () => {
     expect([byProvider.challenge, tab.replaced]).toEqual([CHALLENGE, [['kept', '', PAGE]]]);
   });
 
-  test('ignores the address of a page that a link of somebody else has opened', async () => {
+  test('ignores a code or an error in the URL if this tab has not started a sign-in', async () => {
     const client = newClient(false);
     for (const href of [`${PAGE}#code=stolen`, `${PAGE}&error=provider_refused`, PAGE]) {
       tab.open(href);

@@ -83,7 +83,7 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     app.clock.advance(301);
     const late = await verify(app.client(), { challenge, code: person.factor.next() });
     expect([late.body.code, await linked(person), events]).toEqual(['challenge_not_valid', 0, []]);
-    // The provider's account still leads to nobody without the factor.
+    // A sign-in with the provider still needs the factor, and opens no session.
     await challenged();
     expect([await linked(person), await person.live()]).toEqual([0, []]);
   });
