@@ -8,7 +8,7 @@ import {
 } from '../../../src/features/social/index.js';
 import { settingsFromEnv } from '../../../src/index.js';
 import { SECRET } from '../../support/test-app.js';
-import { createSocialApp } from './social-app.js';
+import { createSocialApp } from './tiny-issuer-app.js';
 
 const provider = { id: 'acme', issuer: 'https://id.example.com', clientId: 'c', clientSecret: 'very secret words' };
 

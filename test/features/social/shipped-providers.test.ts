@@ -5,7 +5,7 @@ import { apple, github, gitlab, google, microsoft } from '../../../src/features/
 import { namesOf } from '../../../src/features/social/providers/open-id-profile.js';
 import type { MailApp } from '../../support/mail-app.js';
 import { createPerson } from '../../support/person.js';
-import { Browser, createSocialApp, HOME } from './social-app.js';
+import { Browser, createSocialApp, HOME } from './tiny-issuer-app.js';
 
 const TENANT = '11111111-2222-4333-8444-555555555555';
 const appleKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
