@@ -124,7 +124,7 @@ describe('Google', () => {
   });
 });
 
-describe('an address that Google has verified once, and does not host', () => {
+describe('an address that Google has verified', () => {
   const google = (email: string, more: object = {}) => {
     world.claims = { iss: 'https://accounts.google.com', sub, email, email_verified: true, ...more };
     return signIn('google');
@@ -137,7 +137,7 @@ describe('an address that Google has verified once, and does not host', () => {
     ['GoogleMail.com', {}, true],
     ['example.com', { hd: 'example.com' }, true],
     ['example.com', { hd: '' }, false],
-  ])('is not trusted: of %s with %j: %s', async (domain, more, isTrusted) => {
+  ])('of %s with the claims %j is trusted only if Google hosts it (trusted: %s)', async (domain, more, isTrusted) => {
     // Somebody else has the mailbox now, and has confirmed it here.
     const email = `mailbox-${count}@${domain.toLowerCase()}`;
     await createPerson(app, { email });
@@ -146,7 +146,7 @@ describe('an address that Google has verified once, and does not host', () => {
     expect((await stored()).map(({ email }) => email)).toEqual(isTrusted ? [email] : []);
   });
 
-  test('is not confirmed for a new user', async () => {
+  test('is not confirmed for a new user if Google does not host it', async () => {
     expect(await google(`${sub}@example.com`)).toBe(HOME);
     expect(await stored()).toMatchObject([{ email: `${sub}@example.com`, verified: false }]);
   });
@@ -155,7 +155,7 @@ describe('an address that Google has verified once, and does not host', () => {
 test.each([
   [true, HOME],
   [false, `${HOME}?error=email_already_registered`],
-])('an app that sets trustEmail of Google to %s means all addresses', async (trustEmail, end) => {
+])('the setting trustEmail=%s of Google applies to all addresses', async (trustEmail, end) => {
   const own = await createSocialApp({ providers: [google({ ...client, trustEmail })], fetch: answer });
   browser = new Browser(own);
   const email = `mailbox-${count}@${trustEmail ? 'example' : 'gmail'}.com`;
@@ -165,7 +165,7 @@ test.each([
   await own.close();
 });
 
-test('a name of spaces takes no time', () => {
+test('a name with a million spaces is split quickly', () => {
   expect(namesOf(`Ada${' '.repeat(1_000_000)}Lovelace`)).toEqual({ firstName: 'Ada', lastName: undefined });
   expect(namesOf(`  Ada  King  Lovelace ${' '.repeat(1_000_000)}`)).toEqual({
     firstName: 'Ada',
