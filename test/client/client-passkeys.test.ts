@@ -221,7 +221,7 @@ describe('the other dialogs', () => {
     expect(client.state).toBe(state);
   });
 
-  test('have no password and no dialog for a list, a new name and a removal', async () => {
+  test('do not open for a list, a new name and a removal', async () => {
     await client.login({ email: 'ada@example.com', password: 'x' });
     server.routes['GET /auth/passkeys'] = () => ({ body: [PASSKEY] });
     server.routes['PATCH /auth/passkeys/p1'] = () => ({ body: { ...PASSKEY, name: 'Key' } });
@@ -270,7 +270,7 @@ describe('a refusal', () => {
     expect(client.state.status).toBe('unknown');
   });
 
-  test('of a browser that returns no credential is one as well', async () => {
+  test('of a browser that returns no credential has the code passkey_not_available', async () => {
     enrol();
     browser.wrap = () => null;
     expect(await failure(client.passkeys.signIn())).toMatchObject({ code: 'passkey_not_available' });
@@ -285,7 +285,7 @@ describe('a refusal', () => {
     expect(browser.log).toEqual(['get']);
   });
 
-  test('comes without a request in a browser without passkeys', async () => {
+  test('in a browser without passkeys comes before any request', async () => {
     browser.close();
     expect([client.passkeys.isSupported, await client.passkeys.isAutofillSupported()]).toEqual([false, false]);
     for (const dialog of [
@@ -374,7 +374,7 @@ describe('autofill', () => {
     expect(server.requests.filter((each) => each === 'POST /auth/passkeys/login')).toHaveLength(1);
   });
 
-  test('is ended while its options are on their way', async () => {
+  test('is ended by a dialog also while its options are requested', async () => {
     const first = failure(client.passkeys.signIn({ autofill: true }));
     const second = client.passkeys.signIn();
     expect(await first).toMatchObject({ code: 'passkey_cancelled' });
@@ -425,7 +425,7 @@ describe('autofill', () => {
       expect(count).toBe(4);
     });
 
-    test('asks for none while the page is hidden, and at once when it is shown', async () => {
+    test('requests no challenge while the page is hidden, and one at once when it is shown', async () => {
       await begin();
       document.hidden = true;
       await advance(900);
