@@ -90,6 +90,11 @@ const SAMPLES: readonly (readonly [kind: RegExp, good: readonly string[], bad: r
   [/^list of domains$/, ['example.com,app.example.com'], ['https://example.com']],
   [/^list of paths$/, ['/auth,/api'], ['auth']],
   [/^list of origins$/, ['https://app.example.com,capacitor://localhost'], ['https://app.example.com/path']],
+  [
+    /^list of web origins$/,
+    ['https://app.example.com', `http://localhost:3000,android:apk-key-hash:${'A'.repeat(43)}`],
+    ['https://app.example.com/path', 'android:apk-key-hash:short'],
+  ],
   [/^limits$/, ['off', '5/1h/account,50/1h/ip,3/1m/account+ip'], ['5', '5/1h', '5/1h/user']],
   [/^limits with the scope `ip`$/, ['off', '5/1h/ip,50/1d/ip'], ['5/1h/account']],
   [/^limits with the scope `account`$/, ['5/1h/account,50/1d/account'], ['off', '5/1h/ip']],

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { magicLinkModule } from '../../src/features/magic-link/index.js';
+import { passkeysModule } from '../../src/features/passkeys/index.js';
 import { createSocialModule } from '../../src/features/social/index.js';
 import { startTestProvider } from '../../src/features/social/testing/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
@@ -10,6 +11,7 @@ import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
 import { mailedTo } from '../support/magic-link-app.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
+import { createPasskeyOwner, login, requestOptions } from '../support/passkeys-app.js';
 import { challengeBy, createPerson, type Person } from '../support/person.js';
 import { claimsOf } from '../support/race.js';
 import { SocialBrowser, trusted } from '../support/social-app.js';
@@ -25,6 +27,7 @@ afterAll(() => provider.close());
 const OPTIONAL_MODULES = {
   totp: totpModule,
   'magic-link': magicLinkModule,
+  passkeys: passkeysModule,
   social: createSocialModule({ providers: [trusted(provider)] }),
 } as const satisfies Record<string, AuthModule>;
 
@@ -161,6 +164,16 @@ const WAYS_IN: Readonly<Record<string, WayIn>> = {
     walk: async (app, person) => {
       const { fragment } = await finishProvider(app, person);
       return app.client().send('POST', '/auth/social/exchange', { code: fragment['challenge'] });
+    },
+  },
+  // A passkey is both factors. Here it belongs to another user, who has no second factor of another kind.
+  signInWithPasskey: {
+    end: 'answer',
+    walk: async (app, person) => {
+      const other = await createPasskeyOwner(app);
+      const challenge = await person.ticket();
+      const credential = other.authenticator.get(await requestOptions(app.client()));
+      return login(app.client(), { challenge, credential });
     },
   },
   // Not a way in: it continues a session, and cannot add `mfa` to it.

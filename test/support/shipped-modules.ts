@@ -1,4 +1,5 @@
 import { magicLinkModule } from '../../src/features/magic-link/index.js';
+import { passkeysModule } from '../../src/features/passkeys/index.js';
 import { socialModule } from '../../src/features/social/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
 import type { AuthModule } from '../../src/module-kit.js';
@@ -9,6 +10,7 @@ import { pages } from './manual.js';
 export const OPTIONAL_MODULES: readonly AuthModule[] = [
   totpModule as AuthModule,
   magicLinkModule as AuthModule,
+  passkeysModule as AuthModule,
   socialModule as AuthModule,
 ];
 
@@ -16,7 +18,7 @@ export const OPTIONAL_MODULES: readonly AuthModule[] = [
 export const SHIPPED_MODULES: readonly AuthModule[] = [...STANDARD_MODULES, ...OPTIONAL_MODULES];
 
 /** The pages of optional modules, without `.md`. */
-export const MODULE_PAGES: readonly string[] = ['second-factor', 'magic-link', 'providers'];
+export const MODULE_PAGES: readonly string[] = ['second-factor', 'magic-link', 'passkeys', 'providers'];
 
 /** A page of `docs/`, followed by the pages of optional modules, whose tables continue those of the page. */
 export function pageWithModules(name: string): string {

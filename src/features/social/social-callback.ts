@@ -42,18 +42,15 @@ export class SocialCallback {
   async start(
     request: RequestWithUrl,
     response: HttpResponse,
-    flow: Pick<PendingFlow, 'provider' | 'transport' | 'exchangeChallenge'>,
+    { provider, transport }: Pick<PendingFlow, 'provider' | 'transport'>,
   ): Promise<HttpResponse> {
     const { socialFlow, socialBrowsers } = this.kernel;
-    const { provider } = flow;
     const [returnTo, ...others] = queryOf(request).getAll('returnTo');
     const asked = others.length > 0 ? null : returnTo; // null is refused
     const url = await socialFlow.check(provider, asked, clientOf(request));
     const browser = socialBrowsers.mark(request, response);
     try {
-      const location = await socialFlow.begin({ ...flow, returnTo: url, browser });
-      // With an empty fragment. Otherwise browsers add the fragment of this request, which may be a code for tokens.
-      return redirect(response, `${location}#`);
+      return redirect(response, await socialFlow.begin({ provider, returnTo: url, transport, browser }));
     } catch (error) {
       return redirect(response, this.#failure({ provider, returnTo: url }, error, request));
     }

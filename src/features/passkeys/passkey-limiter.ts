@@ -1,0 +1,27 @@
+import type { AuthKernel } from '../../kernel.js';
+import { throwIfOver } from '../../limits/event-counters.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import type { PasskeysSettings } from './passkeys.settings.js';
+
+/** What is counted: each has counters of its own. */
+export type PasskeyRequest = 'options' | 'login';
+
+/** Limits the requests of a client network that have no session, over all servers (PASSKEY_RATE_LIMIT). */
+export class PasskeyLimiter {
+  constructor(
+    private readonly kernel: Pick<AuthKernel, 'eventCounters' | 'clientNetworks'> & {
+      readonly passkeysSettings: PasskeysSettings;
+    },
+  ) {}
+
+  /** Counts a request. Clients without an address are not counted. @throws too_many_requests */
+  async count(request: PasskeyRequest, { ip }: SessionClient): Promise<void> {
+    const { eventCounters, clientNetworks, passkeysSettings } = this.kernel;
+    const network = clientNetworks.of(ip);
+    if (network === undefined) return;
+    for (const limit of passkeysSettings.passkeyRateLimit.toSorted((one, other) => one.seconds - other.seconds)) {
+      const name = [`passkey ${request}`, limit.seconds, network];
+      throwIfOver(await eventCounters.count(name, limit.seconds), limit);
+    }
+  }
+}

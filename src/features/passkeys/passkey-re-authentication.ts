@@ -1,0 +1,56 @@
+import { authError } from '../../error-table.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import type { SessionReference } from '../../sessions/session.service.js';
+import type { ReAuthentication } from '../../sign-in/re-authentication.js';
+import { amrOf, type PasskeyAssertions } from './passkey-assertions.js';
+import { CREDENTIAL } from './passkey-descriptions.js';
+import { isRefusedPasskey, passkeyError } from './passkey-errors.js';
+import { reauthenticationOf } from './passkey-sign-in.service.js';
+
+/** Re-authentication of a signed-in user by the `credential` that a passkey has signed. */
+export class PasskeyReAuthentication implements ReAuthentication<object> {
+  readonly member = 'credential';
+  /** Without the kind of the key, which only the passkey knows: that of a key that can be copied. */
+  readonly amr = amrOf(undefined);
+  readonly schema = CREDENTIAL;
+
+  constructor(
+    private readonly kernel: Pick<
+      AuthKernel,
+      'database' | 'users' | 'sessions' | 'sessionEndings' | 'secondFactors'
+    > & {
+      readonly passkeyAssertions: PasskeyAssertions;
+    },
+  ) {}
+
+  /** Whether a value is an object. `check` looks at its members. */
+  isProof(value: unknown): boolean {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  }
+
+  /**
+   * Uses the signature up. Wrong ones are counted with the wrong answers to challenges.
+   *
+   * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended
+   */
+  async check(caller: SessionReference, proof: object, _client: SessionClient): Promise<void> {
+    const { database, users, sessions, sessionEndings, secondFactors, passkeyAssertions } = this.kernel;
+    await sessions.assertLive(caller);
+    const user = users.keyOf(caller.sub);
+    const assertion = await passkeyAssertions.check(proof, reauthenticationOf(caller), { needsHandle: false });
+    try {
+      await passkeyAssertions.run(assertion, (use) =>
+        secondFactors.attempt(user, () =>
+          database.transaction(async (em) => {
+            await sessionEndings.lockUser(user, em);
+            if (String(assertion?.passkey.user) !== String(user)) throw passkeyError('passkey_refused');
+            await use(em);
+          }),
+        ),
+      );
+    } catch (error) {
+      throw isRefusedPasskey(error) ? authError('incorrect_credentials') : error;
+    }
+  }
+}

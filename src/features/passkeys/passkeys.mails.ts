@@ -1,0 +1,40 @@
+import type { MailWords } from '../../mail/mail-words.js';
+
+const RESET = 'If it was not you, set a new password at once:';
+const CONTACT = 'If it was not you, set a new password at once, and contact us.';
+
+/** The mails of this feature. */
+export const PASSKEY_MAILS = {
+  'passkey-added': {
+    subject: 'A passkey was added to your account',
+    title: 'A passkey was added to your account',
+    before: 'A passkey was added to your account at <%= it.app %>. It can be used to sign in.',
+    hint: RESET,
+    after: 'If it was not you, set a new password at once, then sign in and remove the passkey from your account.',
+  },
+  'passkey-removed': {
+    subject: 'A passkey was removed from your account',
+    title: 'A passkey was removed from your account',
+    before: 'A passkey was removed from your account at <%= it.app %>. It cannot be used to sign in any more.',
+    hint: RESET,
+    after: CONTACT,
+  },
+  'passkey-disabled': {
+    subject: 'A passkey of your account was disabled',
+    title: 'A passkey of your account was disabled',
+    before:
+      'Somebody has signed in at <%= it.app %> with what may be a copy of one of your passkeys. The sign-in was ' +
+      'refused, and the passkey does not work any more. Remove it from your account, and add a new one.',
+    hint: 'If you cannot sign in any more, set a new password:',
+    after: 'If you use the passkey on one device only, and have not copied it, contact us.',
+  },
+  'passkeys-kept': {
+    subject: 'Your passkeys still work',
+    title: 'Your passkeys still work',
+    before:
+      'The password of your account at <%= it.app %> was set by mail. The passkeys of the account still work. Remove ' +
+      'those that you do not know from your account.',
+    hint: RESET,
+    after: CONTACT,
+  },
+} as const satisfies Record<string, MailWords>;

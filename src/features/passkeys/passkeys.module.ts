@@ -1,0 +1,85 @@
+import { Table } from '../../database/table.js';
+import { TableSweep } from '../../database/table-sweep.js';
+import type { AuthModule } from '../../module.js';
+import {
+  createPasskeyEntity,
+  createUsedPasskeyChallengeEntity,
+  USED_PASSKEY_CHALLENGE_ENTITY,
+} from './passkey.entity.js';
+import { PasskeyAssertions } from './passkey-assertions.js';
+import { CHALLENGE_SECONDS, PasskeyChallenges } from './passkey-challenges.js';
+import { PasskeyCreation } from './passkey-creation.js';
+import { PASSKEY_ERRORS } from './passkey-errors.js';
+import { passkeyFactor } from './passkey-factor.js';
+import { PasskeyLimiter } from './passkey-limiter.js';
+import { createPasskeyLoginController } from './passkey-login.controller.js';
+import { PasskeyReAuthentication } from './passkey-re-authentication.js';
+import { PasskeyRegistrationService } from './passkey-registration.service.js';
+import { PasskeySignInService } from './passkey-sign-in.service.js';
+import { PasskeyStore } from './passkey-store.js';
+import { PasskeyVerifier } from './passkey-verifier.js';
+import { createPasskeysController } from './passkeys.controller.js';
+import { PASSKEY_MAILS } from './passkeys.mails.js';
+import { CreatePasskeys } from './passkeys.migration.js';
+import { PasskeysService } from './passkeys.service.js';
+import { PasskeysSettings } from './passkeys.settings.js';
+import { relyingPartyOf } from './relying-party.js';
+import './passkey-events.js';
+
+declare module '../../jwt-allauth.js' {
+  interface JwtAllauth {
+    /** The passkeys of users, with the module `jwt-allauth/passkeys`. */
+    readonly passkeys: PasskeysService;
+  }
+}
+
+/** Sign-in with passkeys (WebAuthn level 3). They are also a second factor, and make a session fresh. */
+export const passkeysModule: AuthModule<PasskeysSettings> = {
+  name: 'passkeys',
+  settings: PasskeysSettings,
+  errors: PASSKEY_ERRORS,
+  mails: PASSKEY_MAILS,
+  entities: (user) => [createPasskeyEntity(user), createUsedPasskeyChallengeEntity()],
+  migrations: [{ name: 'JwtAllauth_20261201_passkeys', class: CreatePasskeys }],
+  create(kernel, passkeysSettings) {
+    const { make, database, orm, http, settings } = kernel;
+    const stores = {
+      ...{ ...kernel, passkeysSettings, relyingParty: relyingPartyOf(settings, passkeysSettings) },
+      passkeyChallenges: new PasskeyChallenges(kernel),
+      passkeyStore: new PasskeyStore(kernel),
+    };
+    const parts = {
+      ...stores,
+      passkeyLimiter: new PasskeyLimiter(stores),
+      passkeyVerifier: new PasskeyVerifier(stores),
+      passkeys: make(PasskeysService, stores),
+    };
+    const own = {
+      ...parts,
+      passkeyCreation: new PasskeyCreation(parts),
+      passkeyAssertions: new PasskeyAssertions(parts),
+    };
+    const { passkeys } = own;
+    const used = Table.named(orm, USED_PASSKEY_CHALLENGE_ENTITY);
+    return {
+      controllers: [
+        createPasskeyLoginController(make(PasskeySignInService, own), http),
+        createPasskeysController(passkeys, make(PasskeyRegistrationService, own), http.prefix),
+      ],
+      secondFactors: [passkeyFactor(own)],
+      signInMethods: [
+        {
+          name: 'passkey',
+          isUsableBy: (user, em) => passkeys.isUsableBy(user, em),
+          removeAtReset: (user, em) => passkeys.removeAtReset(user, em),
+        },
+      ],
+      reAuthentications: [new PasskeyReAuthentication(own)],
+      // Kept longer than they are good: the clocks of servers differ.
+      sweeps: {
+        usedPasskeyChallenges: new TableSweep(database, used, { since: 'expiresAt', secondsKept: CHALLENGE_SECONDS }),
+      },
+      api: { passkeys },
+    };
+  },
+};
