@@ -19,8 +19,32 @@ interface Page {
   };
 }
 
+/** How a sign-in begins. */
+export interface SignInOptions extends ReturnOptions {
+  /**
+   * Binds the code to this client: the S256 of a random verifier (RFC 7636 §4.2), which `social.exchange` then needs.
+   * For native apps: `signInWith` makes one itself.
+   */
+  readonly challenge?: string;
+}
+
 /** The key of the mark that this tab has begun a sign-in. */
 const MARK = 'jwt-allauth sign-in';
+
+/** The mark of a tab whose sign-in needs no verifier. Any other mark is the verifier. */
+const NO_VERIFIER = '1';
+
+/** Makes a verifier, and its challenge. Without TLS, browsers cannot compute it. */
+async function createVerifier(): Promise<{ readonly verifier?: string; readonly challenge?: string }> {
+  if (!globalThis.crypto?.subtle) return {};
+  const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
+  return { verifier, challenge: base64url(new Uint8Array(hash)) };
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (each) => ({ '+': '-', '/': '_' })[each] ?? '');
+}
 
 /** The methods of the module `jwt-allauth/social`: `new AuthClient().extend(socialMethods)`. */
 export const socialMethods = (client: ClientCalls) => {
@@ -35,26 +59,34 @@ export const socialMethods = (client: ClientCalls) => {
     return url.href;
   };
 
-  const go = (url: string) => {
-    page.sessionStorage.setItem(MARK, '1');
+  const go = (url: string, mark = NO_VERIFIER) => {
+    page.sessionStorage.setItem(MARK, mark);
     page.location.assign(url);
   };
+
+  const transport = () => client.request('GET', '/social/providers', {}).headers.get('Auth-Transport');
 
   /**
    * The URL that begins a sign-in, for the browser of a native app, which must give `returnTo`. Afterwards, pass the
    * `code` of the fragment to `social.exchange`.
    */
-  const signInUrl = (provider: string, { returnTo = here() }: ReturnOptions = {}): string => {
-    const { url, headers } = client.request('GET', `/social/${provider}`, {});
-    const transport = headers.get('Auth-Transport');
-    return `${url}?returnTo=${encodeURIComponent(returnTo)}${transport ? `&transport=${transport}` : ''}`;
+  const signInUrl = (provider: string, { returnTo = here(), challenge }: SignInOptions = {}): string => {
+    const { url } = client.request('GET', `/social/${provider}`, {});
+    const parameters = { transport: transport(), exchange_challenge: challenge };
+    const given = Object.entries(parameters).map(([name, value]) => (value ? `&${name}=${value}` : ''));
+    return `${url}?returnTo=${encodeURIComponent(returnTo)}${given.join('')}`;
   };
 
   return {
     signInUrl,
 
     /** Leaves the page for the provider. The page to which the browser returns calls `finishSignIn`. */
-    signInWith: (provider: string, options?: ReturnOptions): void => go(signInUrl(provider, options)),
+    signInWith: async (provider: string, options?: ReturnOptions): Promise<void> => {
+      if (transport() !== 'body') return go(signInUrl(provider, options));
+      const url = signInUrl(provider, options); // of the page as it is now
+      const { verifier, challenge } = await createVerifier();
+      go(challenge ? `${url}&exchange_challenge=${challenge}` : url, verifier);
+    },
 
     /**
      * Completes what `signInWith` or `social.connect` began in this tab. Call it when the page starts, before
@@ -67,14 +99,16 @@ export const socialMethods = (client: ClientCalls) => {
      */
     finishSignIn: async (): Promise<boolean> => {
       // A link of somebody else must not sign the user in to another account.
-      if (!page.sessionStorage.getItem(MARK)) return false;
+      const mark = page.sessionStorage.getItem(MARK);
+      if (!mark) return false;
       page.sessionStorage.removeItem(MARK);
       const { href } = page.location;
       const refusal = refusalIn(href);
       const code = new URLSearchParams(new URL(href).hash.slice(1)).get('code');
       if (code || refusal) page.history.replaceState(page.history.state, '', here());
       if (refusal) throw refusal;
-      await (code ? calls.exchange(code) : client.refresh());
+      const verifier = mark === NO_VERIFIER ? undefined : mark;
+      await (code ? calls.exchange(code, verifier) : client.refresh());
       return true;
     },
 

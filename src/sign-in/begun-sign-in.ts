@@ -20,8 +20,8 @@ interface Challenged {
 /** The result of a sign-in: tokens or a challenge. */
 export type SignInDecision = { readonly tokens: Tokens } | Challenged;
 
-/** The result of `BegunSignIn.admit`: the user who may have a session, or a challenge. */
-export type SignInAdmission = { readonly admitted: PasswordOwner } | Challenged;
+/** The result of `BegunSignIn.admit`: the user who may have a session with these `amr`, or a challenge. */
+export type SignInAdmission = { readonly admitted: PasswordOwner; readonly amr: readonly string[] } | Challenged;
 
 /** The tokens of a decision. @throws the challenge, if it is one */
 export function tokensOf(decision: SignInDecision): Tokens {
@@ -69,7 +69,7 @@ export class BegunSignIn {
 
   /**
    * Like `decide`, but opens no session: for a client that gets its session later, with a code. The caller stores the
-   * credential epoch of the result, and later signs the user in with it.
+   * credential epoch and the `amr` of the result, and later signs the user in with them.
    *
    * @param em the transaction that stores the code
    * @throws what `decide` throws
@@ -78,7 +78,8 @@ export class BegunSignIn {
     const passed = await this.#pass(user, em);
     if ('challenge' in passed) return passed;
     const { owner, checked } = passed;
-    return { admitted: { ...checked, credentialEpoch: checked.credentialEpoch ?? owner.credentialEpoch } };
+    const admitted = { ...checked, credentialEpoch: checked.credentialEpoch ?? owner.credentialEpoch };
+    return { admitted, amr: this.attempt.amr };
   }
 
   async #pass(

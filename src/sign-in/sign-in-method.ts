@@ -18,9 +18,9 @@ export interface SignInMethod {
    */
   removeSince?(user: UserId, since: Date, em: EntityManager): Promise<void>;
   /**
-   * Removes what somebody else may have set up for it, when the user sets a new password by mail. It is called in the
-   * transaction of `em`, which has locked the user's row, also for a user with a confirmed address: a mail scanner may
-   * have confirmed the sign-up of a stranger.
+   * Removes what somebody else may have set up for it, when the user sets a new password by mail, or undoes a change of
+   * the address, after which a new password follows. It is called in the transaction of `em`, which has locked the
+   * user's row, also for a user with a confirmed address: a mail scanner may have confirmed the sign-up of a stranger.
    */
   removeAtReset?(user: UserId, em: EntityManager): Promise<void>;
 }

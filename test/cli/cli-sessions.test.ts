@@ -108,7 +108,7 @@ test.each([
   [randomUUID(), 'there is no user with this id'],
   ['17', 'there is no user with this id'],
   ["' or true --", 'there is no user with this id'],
-])('%s finds no user, and no session ends', async (user, complaint) => {
+])('--user %s finds no user, and ends no session', async (user, complaint) => {
   for (const command of ['list', 'revoke']) {
     const expected = { code: 1, stdout: '', stderr: `jwt-allauth: ${complaint}\n` };
     expect(await run(command, '--user', user)).toEqual(expected);

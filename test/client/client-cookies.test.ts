@@ -42,7 +42,7 @@ describe('the cookie of a client', () => {
     return resolve;
   }
 
-  test('that is of no use is removed once, when a refresh is finally refused', async () => {
+  test('that is not valid any more is removed once, when a refresh is finally refused', async () => {
     const client = apps.newClient();
     await client.register(ADA);
     await app.database.pool.query('delete from auth_session');

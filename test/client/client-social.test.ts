@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AuthClient, AuthError } from '../../src/client/index.js';
 import { socialMethods } from '../../src/client/social.js';
@@ -8,6 +9,7 @@ import { problem, StubAuthServer } from '../support/stub-auth-server.js';
 const AUTH = `${StubAuthServer.URL}/auth`;
 const PAGE = 'https://app.example.com/welcome?tab=2';
 const CHALLENGE = 'c'.repeat(43);
+const s256 = (verifier = '') => createHash('sha256').update(verifier).digest('base64url');
 
 /** What a browser keeps of one tab, from page to page. */
 class StubTab {
@@ -58,29 +60,51 @@ afterEach(() => {
 });
 
 describe('signInWith', () => {
-  test('goes to the server, and back to the present page without what the server has added to it', () => {
+  test('goes to the server, and back to the present page without what the server has added to it', async () => {
     const client = newClient();
     tab.open(`${PAGE}&error=provider_refused#code=x`);
-    client.signInWith('google');
+    await client.signInWith('google');
     expect(tab.assigned).toEqual([`${AUTH}/social/google?returnTo=${encodeURIComponent(PAGE)}`]);
     expect(server.log).toEqual([]);
   });
 
-  test('goes back to another page if the app says so, and asks for a code if tokens travel in bodies', () => {
+  test('goes back to another page if the app says so, and asks for a code if tokens travel in bodies', async () => {
     const client = newClient(false);
-    client.signInWith('google', { returnTo: 'https://app.example.com/a?b=c' });
+    await client.signInWith('google', { returnTo: 'https://app.example.com/a?b=c' });
     const returnTo = encodeURIComponent('https://app.example.com/a?b=c');
-    expect(tab.assigned).toEqual([`${AUTH}/social/google?returnTo=${returnTo}&transport=body`]);
-    expect(client.signInUrl('google', { returnTo: 'myapp://home' })).toBe(
-      `${AUTH}/social/google?returnTo=${encodeURIComponent('myapp://home')}&transport=body`,
-    );
+    const start = `${AUTH}/social/google?returnTo=${returnTo}&transport=body`;
+    expect(tab.assigned).toEqual([`${start}&exchange_challenge=${s256([...tab.kept.values()][0])}`]);
+  });
+
+  test('makes another verifier each time, and none where the browser cannot compute its challenge', async () => {
+    const client = newClient(false);
+    await client.signInWith('google');
+    const [one] = tab.kept.values();
+    await client.signInWith('google');
+    const [two] = tab.kept.values();
+    expect([one, two]).toEqual([expect.stringMatching(/^[\w-]{43}$/), expect.stringMatching(/^[\w-]{43}$/)]);
+    expect(one).not.toBe(two);
+    vi.stubGlobal('crypto', {});
+    await client.signInWith('google');
+    expect(tab.assigned[2]).toBe(`${AUTH}/social/google?returnTo=${encodeURIComponent(PAGE)}&transport=body`);
+  });
+});
+
+describe('signInUrl', () => {
+  test('is for the browser of a native app, which may bind the code to itself', () => {
+    const client = newClient(false);
+    const start = `${AUTH}/social/google?returnTo=${encodeURIComponent('myapp://home')}&transport=body`;
+    expect(client.signInUrl('google', { returnTo: 'myapp://home' })).toBe(start);
+    const challenge = 's'.repeat(43);
+    const bound = client.signInUrl('google', { returnTo: 'myapp://home', challenge });
+    expect(bound).toBe(`${start}&exchange_challenge=${challenge}`);
   });
 });
 
 describe('finishSignIn', () => {
   test('takes the new session of the cookie, and leaves the address as it is', async () => {
     const client = newClient();
-    client.signInWith('google');
+    await client.signInWith('google');
     tab.open(PAGE);
     expect(await client.finishSignIn()).toBe(true);
     expect(client.state.status).toBe('signed-in');
@@ -92,7 +116,8 @@ describe('finishSignIn', () => {
 
   test('exchanges the code of the fragment, and removes it from the address before the request', async () => {
     const client = newClient(false);
-    client.signInWith('google');
+    await client.signInWith('google');
+    const [verifier] = tab.kept.values();
     tab.open(`${PAGE}#code=abc`);
     server.routes['POST /auth/social/exchange'] = () => {
       expect(tab.replaced).toEqual([['kept', '', PAGE]]);
@@ -101,13 +126,24 @@ describe('finishSignIn', () => {
     expect(await client.finishSignIn()).toBe(true);
     expect(client.state).toMatchObject({ status: 'signed-in', claims: { sub: '7' } });
     expect(server.log.map(({ request, body }) => [request, body])).toEqual([
-      ['POST /auth/social/exchange', { code: 'abc' }],
+      ['POST /auth/social/exchange', { code: 'abc', verifier }],
     ]);
+    expect([...tab.kept]).toEqual([]);
+  });
+
+  test('sends no verifier if the sign-in has begun without one', async () => {
+    const client = newClient(false);
+    vi.stubGlobal('crypto', {});
+    await client.signInWith('google');
+    tab.open(`${PAGE}#code=abc`);
+    server.routes['POST /auth/social/exchange'] = () => server.opens('7');
+    expect(await client.finishSignIn()).toBe(true);
+    expect(server.log.map(({ body }) => body)).toEqual([{ code: 'abc' }]);
   });
 
   test('rejects with the error of the query, and removes it', async () => {
     const client = newClient();
-    client.signInWith('google');
+    await client.signInWith('google');
     tab.open(`${PAGE}&error=email_already_registered#status=409`);
     const error = await failure(client.finishSignIn());
     expect(error).toBeInstanceOf(AuthError);
@@ -124,7 +160,7 @@ describe('finishSignIn', () => {
 
   test('says that a retry may help if the provider does not answer', async () => {
     const client = newClient();
-    client.signInWith('google');
+    await client.signInWith('google');
     tab.open(`${PAGE}&error=provider_unavailable#status=503&retry_after=5`);
     expect(await failure(client.finishSignIn())).toMatchObject({ status: 503, isTemporary: true, retryAfter: 5 });
     expect(tab.replaced).toEqual([['kept', '', PAGE]]);
@@ -132,7 +168,7 @@ describe('finishSignIn', () => {
 
   test.each([true, false])('rejects with a challenge as `login` does (cookie: %s)', async (isCookie) => {
     const client = newClient(isCookie);
-    client.signInWith('google');
+    await client.signInWith('google');
     const members = { challenge: CHALLENGE, methods: 'totp,recovery_code', expires_in: '300' };
     tab.open(`${PAGE}#${new URLSearchParams({ error: 'second_factor_required', status: '401', ...members })}`);
     const byProvider = await failure(client.finishSignIn());
@@ -144,7 +180,7 @@ describe('finishSignIn', () => {
     expect([byProvider.challenge, tab.replaced]).toEqual([CHALLENGE, [['kept', '', PAGE]]]);
   });
 
-  test('ignores the address of a page that a link of somebody else has opened', async () => {
+  test('ignores a code or an error in the URL if this tab has not started a sign-in', async () => {
     const client = newClient(false);
     for (const href of [`${PAGE}#code=stolen`, `${PAGE}&error=provider_refused`, PAGE]) {
       tab.open(href);

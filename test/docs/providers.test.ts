@@ -121,7 +121,7 @@ describe('the page on providers', () => {
     await provider.close();
   });
 
-  test('has a hook that refuses people who are not of the company, and writes their names in capitals', async () => {
+  test('has a hook that refuses people from outside the company, and writes the names of new users in capitals', async () => {
     const provider = await startTestProvider();
     let mapProfile: SocialOptions['mapProfile'];
     const modules: Readonly<Record<string, object>> = {
@@ -133,7 +133,7 @@ describe('the page on providers', () => {
         },
       },
     };
-    // Of the sources, whose class of errors the app below has.
+    // Uses the modules of the sources, because the app below checks their class of errors.
     const { code } = await transform(blockWith('ts', 'src/mapped-profile.ts'), { loader: 'ts', format: 'cjs' });
     new Function('require', 'module', code)((name: string) => modules[name], {});
     const app = await createSocialApp({ providers: [trusted(provider)], ...(mapProfile && { mapProfile }) });

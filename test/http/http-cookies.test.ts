@@ -101,7 +101,7 @@ describe.each<Variant>([
     others: ['__Host-refresh_token=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=None'],
   },
   {
-    title: 'with older domains and paths, of which it has one still',
+    title: 'with older domains and paths, one of which is still in use',
     settings: {
       refreshTokenCookieDomain: 'example.com',
       olderCookieDomains: ['.Example.com', 'a.test'],

@@ -165,15 +165,18 @@ describe("the app's templates", () => {
     ['done.page', '<% if ( %>', PageTemplates],
     ['link-failed.page', '<%= it.nothing.here %>', PageTemplates],
     ['layout.page', '<%= it.nothing.here %>', PageTemplates],
-  ])('that cannot be used stop the start, by name: %s with %j', async (name, template, Templates) => {
-    const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
-    await writeFile(join(directory, `${name}.eta`), template);
-    const own = settings({ templatesDir: directory });
-    const start = () => (Templates === MailTemplates ? new MailTemplates(own, WORDS) : new PageTemplates(own));
-    expect(start).toThrow(SettingsError);
-    expect(start).toThrow(`templatesDir has ${name}.eta, which cannot be used: `);
-    await rm(directory, { recursive: true });
-  });
+  ])(
+    'that cannot be used stop the start with an error that names them: %s with %j',
+    async (name, template, Templates) => {
+      const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));
+      await writeFile(join(directory, `${name}.eta`), template);
+      const own = settings({ templatesDir: directory });
+      const start = () => (Templates === MailTemplates ? new MailTemplates(own, WORDS) : new PageTemplates(own));
+      expect(start).toThrow(SettingsError);
+      expect(start).toThrow(`templatesDir has ${name}.eta, which cannot be used: `);
+      await rm(directory, { recursive: true });
+    },
+  );
 
   test('may begin with a byte order mark', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-templates-'));

@@ -68,7 +68,7 @@ describe('an encrypted text', () => {
 describe('the derived keys', () => {
   const hex = (keys: EncryptionKeys, purpose = 'a') => keys.hashKey(purpose).export().toString('hex');
 
-  test('of hashes are the same in any order of the keys, and differ by purpose and key', () => {
+  test('for hashes are the same in any order of the keys, and differ by purpose and key', () => {
     const orders = [
       [first, second, third],
       [third, first, second],
@@ -83,7 +83,7 @@ describe('the derived keys', () => {
     expect(new Set([...all, first.toString('hex'), second.toString('hex')]).size).toBe(5);
   });
 
-  test('of marks are those of each key, in their order', () => {
+  test('for marks are one for each key, in their order', () => {
     const marks = (...keys: [Buffer, ...Buffer[]]) =>
       new EncryptionKeys(keys).markKeys('a').map((key) => key.export().toString('hex'));
     expect(marks(first, second)).toEqual([...marks(first), ...marks(second)]);

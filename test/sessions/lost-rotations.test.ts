@@ -76,7 +76,7 @@ describe.each([false, true])('a database that has lost rotations, with an audit 
     expect(app.events.filter(({ reuse }) => reuse === 'lost-response')).toHaveLength(7);
   });
 
-  test('detects a thief who uses a token between the two when the owner refreshes', async () => {
+  test('detects a thief who has used an older one of the lost tokens, when the owner refreshes', async () => {
     const stored = await row();
     const [, between] = await rotate(2);
     await restore(stored);

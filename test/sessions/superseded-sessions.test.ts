@@ -156,7 +156,7 @@ describe('a signed-in browser that signs in again', () => {
     expect((await grace.post('/auth/refresh')).status).toBe(200);
   });
 
-  test('keeps its session if the sign-in fails, is foreign, or opens no session', async () => {
+  test('keeps its session if the sign-in fails, comes from a foreign origin, or opens no session', async () => {
     await start();
     const grace = await app.signedUp('grace@example.com');
     const post = (path: string, body: object, headers = {}) =>

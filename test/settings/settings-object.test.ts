@@ -47,7 +47,7 @@ describe('settings as an object', () => {
     expect(typed.accessTokenLifetime).toBe(60);
   });
 
-  test('the token class can be given itself', () => {
+  test('the token class can be passed instead of its path', () => {
     class Own extends RefreshToken {}
     expect(resolve({ refreshToken: Own }).refreshToken).toBe(Own);
   });

@@ -122,7 +122,7 @@ describe('the limit per account', () => {
     await app.close();
   });
 
-  test('at the owner’s address the limit of the pair still applies', async () => {
+  test('at the owner’s address the limit per account and address still applies', async () => {
     const app = await appWith('3/15m/account+ip,3/1h/account');
     await app.signedUp('ada@example.com');
     expect((await login(app, '198.51.100.1', 'ada@example.com', PASSWORD)).status).toBe(200);

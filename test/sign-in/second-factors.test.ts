@@ -311,7 +311,7 @@ describe('wrong answers', () => {
     const codes = (await Promise.all(guesses)).map(({ body }) => body.code);
     expect(codes.filter((code) => code === 'code_wrong').length).toBeLessThanOrEqual(10);
     expect((await person.challenges()).every(({ attempts }) => attempts <= 5)).toBe(true);
-    // Each guess that was looked at counts, and no other one.
+    // Each guess that was checked counts, and no other one.
     const looked = codes.filter((code) => code === 'code_wrong').length;
     const last = [];
     for (let guess = looked; guess < 10; guess++) last.push((await verify(await person.login(), 'wrong')).body.code);

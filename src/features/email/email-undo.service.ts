@@ -75,9 +75,9 @@ export class EmailUndoService {
 
   /**
    * Restores the old address as a confirmed one, revokes every session and every pending link except older undo links,
-   * and removes the password, which a thief knows, and methods to sign in that are newer than the change: all in one
-   * transaction. Older ones stay. A second factor stays if the user had one at the change, even if it was replaced
-   * later: access to the old mailbox alone must not remove it.
+   * and removes the password, which a thief knows, the methods to sign in that a new password replaces, and others that
+   * are newer than the change: all in one transaction. A second factor stays if the user had one at the change, even if
+   * it was replaced later: access to the old mailbox alone must not remove it.
    *
    * @param keys of several keys, the first valid one is used
    * @returns a key to set a new password; undefined if no key is valid, or if another account has the address now
@@ -103,6 +103,8 @@ export class EmailUndoService {
     // A new second factor or provider voids the link to the new address. So none was added between request and change.
     const since = new Date(expiresAt - LIFETIME_SECONDS * 1000);
     await this.kernel.signInMethods.removeSince(user, { since, hadSecondFactor }, em);
+    // As the new password does. Until it is set, a thief could sign in with a provider older than the change.
+    await this.kernel.signInMethods.removeAtReset(user, em);
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(user, em);

@@ -46,8 +46,12 @@ export class InvitationService {
       throw authError('permission_denied', { detail: 'You are not allowed to invite a user with this role.' });
     }
     await this.kernel.mailLimiter.countMail('invitation', invitation.email);
+    const create = () => this.kernel.database.transaction((em) => this.#invite(invitation, em));
     try {
-      await this.kernel.database.transaction((em) => this.#invite(invitation, em));
+      await create().catch((error) => {
+        if (!isUniqueViolation(error)) throw error;
+        return create(); // the other user is visible now, or was deleted since
+      });
     } catch (error) {
       // A unique constraint of the app may be violated as well. The address is the reason if a user has it now.
       if (isUniqueViolation(error) && (await this.kernel.users.findByEmail(invitation.email))) {

@@ -145,9 +145,14 @@ export class RegistrationService {
     try {
       return await create(false);
     } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+    }
+    try {
+      return await create(true); // the other user is visible now, or was deleted since
+    } catch (error) {
       // The app's entity may have other unique columns. Only a taken address becomes an error of the library.
       if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email))) throw error;
-      return create(true); // the other user is visible now
+      throw authError('email_already_registered');
     }
   }
 

@@ -38,7 +38,7 @@ export class ProviderIdentities {
    * @throws provider_refused, provider_unavailable, and what the app's hook throws
    */
   async of(provider: SocialProvider, answer: VerifiedAnswer): Promise<ProviderIdentity> {
-    const { sub, email, emailVerified, firstName, lastName } = await provider.profileOf(answer);
+    const { sub, email, emailVerified, isEmailHosted, firstName, lastName } = await provider.profileOf(answer);
     if (typeof sub !== 'string' || !SUB.test(sub)) throw socialError('provider_refused');
     const { issuer, claims, tokens } = answer;
     const address = addressOf(email);
@@ -55,7 +55,7 @@ export class ProviderIdentities {
     const isMfa = provider.trustMfa && Array.isArray(claims['amr']) && claims['amr'].includes('mfa');
     return {
       ...account,
-      isEmailTrusted: provider.trustEmail,
+      isEmailTrusted: provider.trustEmail && isEmailHosted !== false,
       amr: isMfa ? ['fed', 'mfa'] : ['fed'],
       fields,
       ...(this.kernel.keepTokens && tokens && { tokens: this.#sealTokens(account, tokens) }),

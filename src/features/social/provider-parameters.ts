@@ -1,3 +1,4 @@
+import { authError } from '../../error-table.js';
 import type { HttpRequest } from '../../http/http-message.js';
 import type { ProviderAnswer } from './social-provider.js';
 
@@ -11,6 +12,17 @@ const PARAMETERS: Readonly<Record<string, number>> = { code: 4096, state: 128, i
 export function queryOf({ originalUrl }: RequestWithUrl): URLSearchParams {
   // Not parsed as a URL: the target of a request can be absolute, with a host or port that no URL has.
   return new URLSearchParams(originalUrl.split(/\?(.*)/s)[1]);
+}
+
+/** The form of an S256 challenge (RFC 7636 §4.2). */
+const CHALLENGE = /^[\w-]{43}$/;
+
+/** The challenge with which a client begins a sign-in. @throws bad_request if it has another form, or comes twice */
+export function exchangeChallengeOf(query: URLSearchParams): string | undefined {
+  const [challenge, ...others] = query.getAll('exchange_challenge');
+  if (challenge === undefined) return undefined;
+  if (others.length === 0 && CHALLENGE.test(challenge)) return challenge;
+  throw authError('bad_request', { detail: 'exchange_challenge must be an S256 challenge, in base64url.' });
 }
 
 /**

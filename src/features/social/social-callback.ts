@@ -42,15 +42,18 @@ export class SocialCallback {
   async start(
     request: RequestWithUrl,
     response: HttpResponse,
-    { provider, transport }: Pick<PendingFlow, 'provider' | 'transport'>,
+    flow: Pick<PendingFlow, 'provider' | 'transport' | 'exchangeChallenge'>,
   ): Promise<HttpResponse> {
     const { socialFlow, socialBrowsers } = this.kernel;
+    const { provider } = flow;
     const [returnTo, ...others] = queryOf(request).getAll('returnTo');
     const asked = others.length > 0 ? null : returnTo; // null is refused
     const url = await socialFlow.check(provider, asked, clientOf(request));
     const browser = socialBrowsers.mark(request, response);
     try {
-      return redirect(response, await socialFlow.begin({ provider, returnTo: url, transport, browser }));
+      const location = await socialFlow.begin({ ...flow, returnTo: url, browser });
+      // With an empty fragment. Otherwise browsers add the fragment of this request, which may be a code for tokens.
+      return redirect(response, `${location}#`);
     } catch (error) {
       return redirect(response, this.#failure({ provider, returnTo: url }, error, request));
     }

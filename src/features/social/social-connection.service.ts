@@ -126,9 +126,9 @@ export class SocialConnectionService {
   }
 
   /**
-   * Disconnects all accounts, with a notice, when the user sets a new password by mail: a stranger may have connected
-   * one. A trusted provider with the same address is connected again at its next sign-in. Call it in a transaction that
-   * has locked the user's row.
+   * Disconnects all accounts, with a notice, when the user sets a new password by mail or undoes a change of the
+   * address: a stranger may have connected one. A trusted provider with the same address is connected again at its next
+   * sign-in. Call it in a transaction that has locked the user's row.
    */
   async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
     if (!(await this.#removeSince(user, new Date(0), em))) return;

@@ -12,6 +12,7 @@ const instant: JsonSchema = { ...text, format: 'date-time' };
 export const START_QUERY = {
   returnTo: 'Where the browser goes afterwards: a path of PUBLIC_URL, or a URL that SOCIAL_RETURN_URLS allows.',
   transport: 'How the refresh token travels, if the settings allow both: `cookie` (default) or `body`.',
+  exchange_challenge: 'Binds the code for `POST /social/exchange` to its client: the S256 of a verifier (RFC 7636).',
 } as const;
 
 /** The query parameters of a provider's answer. */
@@ -33,6 +34,7 @@ export const ANSWER_FORM: JsonSchema = {
 /** Schemas of the fields of requests. */
 export const FIELDS = {
   code: { ...text, description: 'The `code` in the fragment of the URL. It can be used once, for a minute.' },
+  verifier: { ...text, description: 'The text whose S256 is the `exchange_challenge` of the sign-in, if it has one.' },
   idToken: { ...text, description: "The provider's ID token. It can be used once." },
   nonce: { ...text, description: 'The `nonce` of the ID token, or the text of which it is the SHA-256.' },
   returnTo: { ...text, description: START_QUERY.returnTo },

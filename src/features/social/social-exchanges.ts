@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Table } from '../../database/table.js';
 import type { AuthKernel } from '../../kernel.js';
@@ -18,7 +19,18 @@ export interface AdmittedSignIn {
   readonly authTime: number;
 }
 
-/** Stores the codes with which clients fetch their sessions. Each can be used once, for a minute. */
+/** What a client sends to fetch its session. */
+export interface ExchangeProof {
+  readonly code: string;
+  /** The text whose S256 is the challenge with which the sign-in has begun. Undefined if there was none. */
+  readonly verifier?: string;
+}
+
+/**
+ * Stores the codes with which clients fetch their sessions. Each can be used once, for a minute. A code can be bound to
+ * the client that has begun the sign-in, as with PKCE (RFC 7636): then it needs a verifier. A code without a challenge
+ * works without a verifier only, so that a client with one never takes the code of somebody else's sign-in.
+ */
 export class SocialExchanges {
   readonly #sql: ReturnType<typeof statements>;
 
@@ -26,32 +38,46 @@ export class SocialExchanges {
     this.#sql = statements(Table.named(kernel.orm, SOCIAL_EXCHANGE_ENTITY));
   }
 
-  /** Makes a code, in the transaction that admits the sign-in. */
-  async issue({ user, credentialEpoch, amr }: Omit<AdmittedSignIn, 'authTime'>, em: EntityManager): Promise<string> {
+  /**
+   * Makes a code, in the transaction that admits the sign-in.
+   *
+   * @param challenge the S256 of the client's verifier, in base64url
+   */
+  async issue(
+    { user, credentialEpoch, amr }: Omit<AdmittedSignIn, 'authTime'>,
+    challenge: string | undefined,
+    em: EntityManager,
+  ): Promise<string> {
     const code = createRandomKey();
     const now = this.kernel.clock.now();
     const expiresAt = new Date(now + CODE_SECONDS * 1000);
-    const parameters = [hashOfRandomKey(code), user, credentialEpoch, amr, new Date(now), expiresAt];
+    const parameters = [hashOfRandomKey(code), user, credentialEpoch, amr, new Date(now), expiresAt, challenge ?? null];
     await this.kernel.database.query(this.#sql.insert, parameters, em);
     return code;
   }
 
   /** Finds the sign-in of a code, without using it. */
-  async find(code: string): Promise<AdmittedSignIn | undefined> {
-    return this.#read(this.#sql.find, code);
+  async find(proof: ExchangeProof): Promise<AdmittedSignIn | undefined> {
+    return this.#read(this.#sql.find, proof);
   }
 
   /** Uses a code up. Of two parallel calls, one gets it. */
-  async take(code: string, em: EntityManager): Promise<AdmittedSignIn | undefined> {
-    return this.#read(this.#sql.take, code, em);
+  async take(proof: ExchangeProof, em: EntityManager): Promise<AdmittedSignIn | undefined> {
+    return this.#read(this.#sql.take, proof, em);
   }
 
-  async #read(sql: string, code: string, em?: EntityManager): Promise<AdmittedSignIn | undefined> {
+  async #read(sql: string, { code, verifier }: ExchangeProof, em?: EntityManager): Promise<AdmittedSignIn | undefined> {
     if (!isRandomKey(code)) return undefined;
-    const parameters = [hashOfRandomKey(code), new Date(this.kernel.clock.now())];
+    const challenge = verifier === undefined ? null : s256(verifier);
+    const parameters = [hashOfRandomKey(code), new Date(this.kernel.clock.now()), challenge];
     const [row] = await this.kernel.database.query<AdmittedSignIn>(sql, parameters, em);
     return row;
   }
+}
+
+/** The challenge of a verifier (RFC 7636 §4.2). */
+function s256(verifier: string): string {
+  return createHash('sha256').update(verifier).digest('base64url');
 }
 
 function statements(exchange: Table) {
@@ -63,14 +89,17 @@ function statements(exchange: Table) {
     amr: exchange.column('amr'),
     authTime: exchange.column('authTime'),
     expiresAt: exchange.column('expiresAt'),
+    challenge: exchange.column('challenge'),
   };
+  const isValid = `${c.hash} = $1 and ${c.expiresAt} > $2 and ${c.challenge} is not distinct from $3`;
   const row = `${c.user} as "user", ${c.credentialEpoch} as "credentialEpoch", ${c.amr} as "amr",
       floor(extract(epoch from ${c.authTime}))::float8 as "authTime"`;
   return {
     insert: `
-      insert into ${name} (${c.hash}, ${c.user}, ${c.credentialEpoch}, ${c.amr}, ${c.authTime}, ${c.expiresAt})
-      values ($1, $2, $3, $4::text[], $5, $6)`,
-    find: `select ${row} from ${name} where ${c.hash} = $1 and ${c.expiresAt} > $2`,
-    take: `delete from ${name} where ${c.hash} = $1 and ${c.expiresAt} > $2 returning ${row}`,
+      insert into ${name} (${c.hash}, ${c.user}, ${c.credentialEpoch}, ${c.amr}, ${c.authTime}, ${c.expiresAt},
+        ${c.challenge})
+      values ($1, $2, $3, $4::text[], $5, $6, $7)`,
+    find: `select ${row} from ${name} where ${isValid}`,
+    take: `delete from ${name} where ${isValid} returning ${row}`,
   };
 }

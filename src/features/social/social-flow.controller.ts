@@ -6,7 +6,7 @@ import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import { acceptParsedForm, formBody, parseForm } from '../../http/form-body.js';
 import type { HttpResponse } from '../../http/http-message.js';
 import { errorsAsPages } from '../../http/pages/errors-as-pages.js';
-import { queryOf, type RequestWithUrl } from './provider-parameters.js';
+import { exchangeChallengeOf, queryOf, type RequestWithUrl } from './provider-parameters.js';
 import type { SocialCallback } from './social-callback.js';
 import { ANSWER_FORM, ANSWER_QUERY, BROWSER, PROVIDER, SOCIAL_TAG, START_QUERY } from './social-descriptions.js';
 import type { SocialFlowService } from './social-flow.service.js';
@@ -50,10 +50,12 @@ export function createSocialFlowController(
       isLimited: true,
     })
     async start(@Param('provider') provider: string, @Req() request: RequestWithUrl, @Res() response: HttpResponse) {
-      const asked = queryOf(request).get('transport');
+      const query = queryOf(request);
+      const asked = query.get('transport');
       const headers = asked === null ? request.headers : { 'auth-transport': asked };
       const transport = transportOf({ ...request, headers }, settings);
-      return socialCallback.start(request, response, { provider, transport });
+      const exchangeChallenge = exchangeChallengeOf(query);
+      return socialCallback.start(request, response, { provider, transport, exchangeChallenge });
     }
 
     @Get('/social/:provider/callback')

@@ -1,29 +1,23 @@
-import type { AuthTransport } from '../../http/auth-transport.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { TokenClaims } from '../../tokens/claims.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { expectedClaims } from './native-id-token.js';
-import { ProviderClient } from './provider-client.js';
+import { type FlowSecrets, ProviderClient } from './provider-client.js';
 import type { ProviderIdentities } from './provider-identities.js';
 import { unsignedName } from './provider-parameters.js';
 import type { ReturnUrls } from './return-urls.js';
 import type { SocialConnectionService } from './social-connection.service.js';
 import { socialError } from './social-errors.js';
+import type { ExchangeProof } from './social-exchanges.js';
 import type { SocialLimiter } from './social-limiter.js';
 import type { SocialProviders } from './social-providers.js';
 import type { SocialSignInService } from './social-sign-in.service.js';
 import type { PendingFlow, SocialStates } from './social-states.js';
 import type { UsedIdTokens } from './used-id-tokens.js';
 
-/** What a browser asks for when a sign-in begins. */
-export interface FlowRequest {
-  /** The id of the provider. */
-  readonly provider: string;
-  /** Where the browser goes afterwards, after the check of the allowed URLs. */
-  readonly returnTo: string;
-  /** How the refresh token travels. */
-  readonly transport: AuthTransport;
+/** What a browser asks for when a sign-in begins. `returnTo` is checked already. */
+export interface FlowRequest extends Omit<PendingFlow, keyof FlowSecrets | 'connecting'> {
   /** The value of the browser's cookie. */
   readonly browser: string;
 }
@@ -81,19 +75,13 @@ export class SocialFlowService {
    * @throws provider_not_found, provider_unavailable, provider_refused
    */
   async begin(request: FlowRequest, connecting?: PendingFlow['connecting']): Promise<string> {
-    const { provider, returnTo, transport, browser } = request;
+    const { browser, ...asked } = request;
+    const { provider } = asked;
     const secrets = { state: this.kernel.socialStates.create(), ...ProviderClient.secrets() };
     const client = this.kernel.socialProviders.get(provider);
     const url = await client.authorizationUrl(this.kernel.callbackUrl(provider), secrets);
     const { state, nonce, codeVerifier } = secrets;
-    await this.kernel.socialStates.add(state, browser, {
-      provider,
-      returnTo,
-      transport,
-      nonce,
-      codeVerifier,
-      connecting,
-    });
+    await this.kernel.socialStates.add(state, browser, { ...asked, nonce, codeVerifier, connecting });
     return url;
   }
 
@@ -142,14 +130,14 @@ export class SocialFlowService {
       await socialConnection.connect(flow.connecting, identity);
       return {};
     }
-    if (flow.transport === 'body') return { code: await socialSignIn.admit(identity, client) };
+    if (flow.transport === 'body') return { code: await socialSignIn.admit(identity, client, flow.exchangeChallenge) };
     return { tokens: await socialSignIn.signIn(identity, client) };
   }
 
   /** Opens the session of a code. @throws token_not_valid, too_many_requests, and what gates throw */
-  async exchange(code: string, client: SessionClient): Promise<Tokens> {
+  async exchange(proof: ExchangeProof, client: SessionClient): Promise<Tokens> {
     await this.kernel.socialLimiter.count('token', client);
-    return this.kernel.socialSignIn.exchange(code, client);
+    return this.kernel.socialSignIn.exchange(proof, client);
   }
 
   /**

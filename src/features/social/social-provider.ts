@@ -5,6 +5,8 @@ export interface ProviderProfile {
   readonly email?: string;
   /** Whether the provider says that the account's owner reads this mailbox. */
   readonly emailVerified: boolean;
+  /** False: `trustEmail` does not apply, because the mailbox is not at the provider and may have another owner now. */
+  readonly isEmailHosted?: boolean;
   readonly firstName?: string;
   readonly lastName?: string;
 }

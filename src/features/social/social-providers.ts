@@ -107,8 +107,8 @@ function hrefsOf({ server }: SocialProvider): string[] {
   return [issuer, ...Object.values(endpoints).sort()].map((url) => new URL(url).href);
 }
 
-function isAllowed({ protocol, hostname, search, hash, username }: URL, isDevelopment: boolean): boolean {
-  if (search || hash || username) return false;
+function isAllowed({ protocol, hostname, search, hash, username, password }: URL, isDevelopment: boolean): boolean {
+  if (search || hash || username || password) return false;
   return protocol === 'https:' || (protocol === 'http:' && isDevelopment && LOOPBACK.includes(hostname));
 }
 

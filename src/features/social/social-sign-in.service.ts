@@ -10,10 +10,11 @@ import type { PasswordOwner } from '../../users/user.service.js';
 import type { SocialAccounts } from './social-accounts.js';
 import { COMPLETION, type SocialCompletion } from './social-completion.js';
 import { socialError } from './social-errors.js';
-import type { SocialExchanges } from './social-exchanges.js';
+import type { ExchangeProof, SocialExchanges } from './social-exchanges.js';
 import type { ProviderIdentity } from './social-identity.js';
 import type { SocialLimiter } from './social-limiter.js';
 import type { FoundOwner, SocialLookup } from './social-lookup.js';
+import { personOf } from './social-person.js';
 
 /** How many times a sign-in is decided at most: again after each time that a parallel request has changed the facts. */
 const MAX_ATTEMPTS = 4;
@@ -63,30 +64,38 @@ export class SocialSignInService {
     });
   }
 
-  /** Like `signIn`, but opens no session. @returns the code with which the client fetches it (`exchange`) */
-  async admit(identity: ProviderIdentity, client: SessionClient): Promise<string> {
+  /**
+   * Like `signIn`, but opens no session.
+   *
+   * @param challenge binds the code to its client (`SocialExchanges`)
+   * @returns the code with which the client fetches the session (`exchange`)
+   */
+  async admit(identity: ProviderIdentity, client: SessionClient, challenge?: string): Promise<string> {
     return this.kernel.telemetry.measure('social', async () => {
-      const outcome = await this.#decide(identity, client, (begun, user, em) => this.#admit(identity, begun, user, em));
+      const outcome = await this.#decide(identity, client, (begun, user, em) =>
+        this.#admit(begun, user, challenge, em),
+      );
       if (typeof outcome !== 'string') throw outcome.challenge;
       return outcome;
     });
   }
 
-  async #admit({ amr }: ProviderIdentity, begun: BegunSignIn, user: PasswordOwner, em: EntityManager) {
+  async #admit(begun: BegunSignIn, user: PasswordOwner, challenge: string | undefined, em: EntityManager) {
     const admission = await begun.admit(user, em);
     if ('challenge' in admission) return admission;
     const { id, credentialEpoch = 0 } = admission.admitted;
-    return this.kernel.socialExchanges.issue({ user: id, credentialEpoch, amr }, em);
+    return this.kernel.socialExchanges.issue({ user: id, credentialEpoch, amr: admission.amr }, challenge, em);
   }
 
   /**
    * Opens the session of a code.
    *
-   * @throws token_not_valid for an unknown, used or expired code, and if the user's credentials have changed meanwhile
+   * @throws token_not_valid for an unknown, used or expired code, for a verifier that does not belong to it, and if the
+   * user's credentials have changed meanwhile
    */
-  async exchange(code: string, client: SessionClient): Promise<Tokens> {
+  async exchange(proof: ExchangeProof, client: SessionClient): Promise<Tokens> {
     const { database, users, signIn, socialExchanges } = this.kernel;
-    const found = await socialExchanges.find(code);
+    const found = await socialExchanges.find(proof);
     const account = found && (await users.findById(found.user));
     if (!found || !account) throw authError('token_not_valid', { reason: 'one-time-key' });
     const { credentialEpoch, amr, authTime } = found;
@@ -94,7 +103,7 @@ export class SocialSignInService {
     const begun = await signIn.begin({ user, amr, authTime, client });
     const decision = await database
       .transaction(async (em) => {
-        if (!(await socialExchanges.take(code, em))) throw authError('token_not_valid', { reason: 'one-time-key' });
+        if (!(await socialExchanges.take(proof, em))) throw authError('token_not_valid', { reason: 'one-time-key' });
         return begun.decide(user, em);
       })
       .catch((error: unknown) => {
@@ -133,12 +142,15 @@ export class SocialSignInService {
   }
 
   async #begin({ decision, user }: FoundOwner, identity: ProviderIdentity, client: SessionClient) {
-    const { amr } = identity;
+    const action = 'action' in decision ? decision.action : undefined;
+    // A second factor at the provider counts from the next sign-in on: who has only got hold of the mailbox could make
+    // an account there, with a second factor of its own.
+    const amr = action === 'connect' ? identity.amr.filter((method) => method !== 'mfa') : identity.amr;
     if (!user) {
       await this.#countSignUp(identity, client);
       return this.kernel.passwordlessSignUps.begin(personOf(identity), { amr, client });
     }
-    const isNew = !('action' in decision && decision.action === 'sign-in');
+    const isNew = action !== 'sign-in';
     const completion = { name: COMPLETION, data: this.kernel.socialCompletion.dataOf(identity, isNew) };
     // An invitation is accepted in the transaction, which proves the address.
     const emailVerified = isNew || user.emailVerified;
@@ -188,21 +200,6 @@ export class SocialSignInService {
     await mails.sendLink('email-verification', created.id, created.email, em, client);
     return settings.emailVerification === 'mandatory' ? undefined : created;
   }
-}
-
-function personOf({ email = '', firstName, lastName, fields, isEmailTrusted }: ProviderIdentity) {
-  return { email, firstName, lastName, ...namesIn(fields), fields: withoutNames(fields), isProved: isEmailTrusted };
-}
-
-const NAMES = ['firstName', 'lastName'];
-
-/** The names that the app's hook has chosen. */
-function namesIn(fields: ProviderIdentity['fields'] = {}): { readonly firstName?: string; readonly lastName?: string } {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => NAMES.includes(name)));
-}
-
-function withoutNames(fields: ProviderIdentity['fields'] = {}): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !NAMES.includes(name)));
 }
 
 function refusalOf(code: 'provider_email_not_verified' | 'email_already_registered' | 'sign_up_not_allowed') {

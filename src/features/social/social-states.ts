@@ -25,6 +25,8 @@ export interface PendingFlow {
   readonly returnTo: string;
   /** How the refresh token travels. */
   readonly transport: AuthTransport;
+  /** Binds the code of a sign-in to its client (`SocialExchanges`). */
+  readonly exchangeChallenge?: string;
   /** Set if the account is to be connected to this user. */
   readonly connecting?: Connecting;
 }

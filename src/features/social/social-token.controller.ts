@@ -11,7 +11,7 @@ import { SocialExchangeInput } from './social-exchange.input.js';
 import type { SocialFlowService } from './social-flow.service.js';
 import { SocialTokenInput } from './social-token.input.js';
 
-const { code, idToken, nonce } = FIELDS;
+const { code, verifier, idToken, nonce } = FIELDS;
 
 /** The routes that answer with tokens, for native apps and for apps that keep tokens themselves. */
 export function createSocialTokenController(
@@ -25,7 +25,7 @@ export function createSocialTokenController(
       id: 'exchangeProviderCode',
       tag: SOCIAL_TAG,
       summary: 'Exchange the code of a sign-in for tokens',
-      body: { input: SocialExchangeInput, fields: { code } },
+      body: { input: SocialExchangeInput, fields: { code, verifier } },
       answers: { 200: tokenAnswer('Signed in.', settings) },
       errors: ['token_not_valid'],
       isLimited: true,
@@ -38,7 +38,7 @@ export function createSocialTokenController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const input = validateInput(SocialExchangeInput, body);
-      const tokens = await socialFlow.exchange(input.code, transport.clientOf(request));
+      const tokens = await socialFlow.exchange(input, transport.clientOf(request));
       return transport.signIn(request, response, tokens);
     }
 

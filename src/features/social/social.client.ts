@@ -27,8 +27,13 @@ export const socialCalls = ({ call }: ClientCalls) => ({
   /** Removes an account. It needs a recent proof: see `stepUp`. */
   disconnect: (id: string) => call<void>('DELETE', `/social/accounts/${id}`, { isBearer: true }),
 
-  /** Signs in with the code of the fragment, for native apps. In a browser use `finishSignIn`. */
-  exchange: (code: string) => call<void>('POST', '/social/exchange', { body: { code }, effect: 'sign-in' }),
+  /**
+   * Signs in with the code of the fragment, for native apps. In a browser use `finishSignIn`.
+   *
+   * @param verifier the text whose S256 is the `challenge` that `signInUrl` got
+   */
+  exchange: (code: string, verifier?: string) =>
+    call<void>('POST', '/social/exchange', { body: { code, verifier }, effect: 'sign-in' }),
 
   /** Signs in with an ID token that a native app got from an SDK of the provider. */
   signInWithToken: (provider: string, token: { readonly idToken: string; readonly nonce: string }) =>

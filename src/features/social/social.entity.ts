@@ -62,6 +62,8 @@ export function createSocialExchangeEntity(user: () => EntityClass<BaseUser>): E
       amr: p.array(),
       authTime: p.datetime(3),
       expiresAt: p.datetime(3),
+      /** The S256 of the client's verifier, in base64url. Null: the code needs none. */
+      challenge: p.string().length(43).nullable(),
     },
   });
 }

@@ -27,6 +27,7 @@ import { SOCIAL_PAGES, SocialCallback } from './social-callback.js';
 import { COMPLETION, SocialCompletion } from './social-completion.js';
 import { SocialConnectionService } from './social-connection.service.js';
 import { SOCIAL_ERRORS } from './social-errors.js';
+import { AddExchangeChallenge } from './social-exchange-challenge.migration.js';
 import { SocialExchanges } from './social-exchanges.js';
 import { createSocialFlowController } from './social-flow.controller.js';
 import { SocialFlowService } from './social-flow.service.js';
@@ -78,7 +79,10 @@ export function createSocialModule(options: SocialOptions = {}): AuthModule<Soci
       createSocialExchangeEntity(user),
       createSocialUsedTokenEntity(),
     ],
-    migrations: [{ name: 'JwtAllauth_20261201_social', class: CreateSocial }],
+    migrations: [
+      { name: 'JwtAllauth_20261201_social', class: CreateSocial },
+      { name: 'JwtAllauth_20261202_social_exchange_challenge', class: AddExchangeChallenge },
+    ],
     create: (kernel, settings) => createParts(kernel, settings, options),
   };
 }

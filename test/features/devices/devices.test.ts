@@ -177,10 +177,10 @@ describe('the sessions of a user', () => {
   });
 
   test.each([
-    ["somebody else's", async () => sessionOf((await createOwner(app)).client)],
-    ['one that does not exist', async () => NOWHERE],
-    ['something that is no id', async () => "1' or true --"],
-  ])('%s is not found, and nothing ends', async (_what, id) => {
+    ['the session of another user', async () => sessionOf((await createOwner(app)).client)],
+    ['an unknown session', async () => NOWHERE],
+    ['a text that is no id', async () => "1' or true --"],
+  ])('%s is not found, and no session ends', async (_what, id) => {
     const { client } = await createOwner(app);
     const other = await id();
     const before = await app.liveSessions();

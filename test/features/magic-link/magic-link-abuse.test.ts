@@ -58,7 +58,7 @@ describe('wrong codes for an address', () => {
       expectProblem(await app.verify({ request, code: wrong(code) }), 401, 'code_not_valid');
     }
     const { request, code, link } = await app.mailed(email);
-    // Not looked at: neither is it counted for the request, whose link must stay usable.
+    // The code is not checked, and not counted for the request, whose link must stay usable.
     for (let i = 0; i < 5; i++) expectProblem(await app.verify({ request, code }), 401, 'code_not_valid');
     expect((await app.signIn(await app.cookieOf(link))).status).toBe(200);
 

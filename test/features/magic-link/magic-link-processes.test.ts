@@ -88,7 +88,7 @@ test('of a link and a code that sign up at once, one creates the user', async ()
   expect(rows.map(({ email }) => email).sort()).toEqual([...emails].sort());
 });
 
-test('a sign-in that races a sign-up with a password for the same address takes it back, or comes first', async () => {
+test('a mailed sign-in in parallel with a sign-up for the same address comes first, or takes the address back', async () => {
   for (let round = 0; round < BATCH; round++) {
     const email = `${crypto.randomUUID()}@example.com`;
     const [mailed] = await createMailedSignIns(app, [{ id: null, email }]);

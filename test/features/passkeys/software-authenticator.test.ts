@@ -311,7 +311,7 @@ test.each<[Parameters<typeof encodeCbor>[0], string]>([
   expect(encodeCbor(value).toString('hex')).toBe(expected);
 });
 
-test('CBOR refuses what would need another form', () => {
+test('the CBOR encoder refuses byte strings of 64 KiB and more', () => {
   expect(encodeCbor(new Uint8Array(65_535)).length).toBe(65_538);
   expect(() => encodeCbor(new Uint8Array(65_536))).toThrow(RangeError);
 });

@@ -181,3 +181,45 @@ describe('registration of users with a column of the app', () => {
     expectProblem(answer, 409, 'email_already_registered');
   });
 });
+
+describe('an address that was taken at the moment of the INSERT, and whose user is deleted at once', () => {
+  const pool = () => app.database.pool;
+
+  /** Another request inserts a user with the address first. It deletes the user when the INSERT has failed. */
+  class RacedUsers extends UserCreationService {
+    /** For each of the next INSERTs, whether the other user is deleted. */
+    static races: boolean[] = [];
+
+    override async create(newUser: NewUser, em: EntityManager): Promise<BaseUser> {
+      const isDeleted = RacedUsers.races.shift();
+      if (isDeleted === undefined) return super.create(newUser, em);
+      await pool().query(
+        `insert into app_user (id, email, first_name, last_name, role, is_active, email_verified)
+         values (gen_random_uuid(), $1, '', '', 0, true, true)`,
+        [newUser.email],
+      );
+      try {
+        return await super.create(newUser, em);
+      } catch (error) {
+        if (isDeleted) await pool().query('delete from app_user where email = $1', [newUser.email]);
+        throw error;
+      }
+    }
+  }
+
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await createTestApp({ auth: { services: [RacedUsers] } });
+  });
+  afterAll(() => app.close());
+
+  test('is free: the person is signed up', async () => {
+    RacedUsers.races = [true];
+    expect((await app.client().register('freed@example.com')).status).toBe(201);
+  });
+
+  test('is taken if the second INSERT meets another user', async () => {
+    RacedUsers.races = [true, false];
+    expectProblem(await app.client().register('taken@example.com'), 409, 'email_already_registered');
+  });
+});

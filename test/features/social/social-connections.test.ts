@@ -159,7 +159,7 @@ describe('connecting an account of a provider', () => {
         return email;
       },
       ({ id }: Person) => app.database.pool.query('update app_user set is_active = false where id = $1', [id]),
-      // Another credential was added: the session goes on, and what began before does not.
+      // Another credential was added: the session continues, and a connection that began before is refused.
       async ({ client }: Person & { client: TestClient }) => enrol(app, client, { revokeOthers: false }),
     ]) {
       const person = await owner();

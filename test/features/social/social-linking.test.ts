@@ -198,7 +198,7 @@ describe('a stranger who took an address first', () => {
     ]);
   });
 
-  test('by a sign-up in use keeps it until the owner proves the mailbox, and then loses everything', async () => {
+  test('by an unconfirmed account in use keeps it until the owner proves the mailbox, and then loses everything', async () => {
     const attacker = await app.signedUp(email);
     expect(await signIn(app, 'good', {})).toMatchObject(refused('email_already_registered'));
     await app.client().send('POST', '/auth/password/reset', { email });

@@ -57,6 +57,13 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     return challenge;
   }
 
+  /** Connects the account of the visitor, with the second factor. */
+  async function connect(id: string, { factor }: { readonly factor: Enrolment }): Promise<void> {
+    const { fragment } = await new SocialBrowser(app).signIn(id);
+    const answer = await verify(app.client(), { challenge: fragment['challenge'] ?? '', code: factor.next() });
+    expect(answer.status).toBe(200);
+  }
+
   test('gets a challenge, and the account is connected only when it is answered', async () => {
     const person = await owner();
     const challenge = await challenged();
@@ -76,7 +83,7 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
     app.clock.advance(301);
     const late = await verify(app.client(), { challenge, code: person.factor.next() });
     expect([late.body.code, await linked(person), events]).toEqual(['challenge_not_valid', 0, []]);
-    // The provider's account still leads to nobody without the factor.
+    // A sign-in with the provider still needs the factor, and opens no session.
     await challenged();
     expect([await linked(person), await person.live()]).toEqual([0, []]);
   });
@@ -94,12 +101,22 @@ describe.each(['cookie', 'body'] as const)('a user with a second factor, with th
   test('is not asked for the factor if the provider has checked one and the app trusts it for that', async () => {
     const person = await owner(['pwd', 'mfa']);
     await challenged(); // `test` is not trusted for it
+    await connect('strong', person);
     const browser = new SocialBrowser(app);
     const client = await browser.client(await browser.signIn('strong'));
     expect(claimsOf(client.access)).toMatchObject({ sub: person.id, amr: ['fed', 'mfa'] });
     const without = await owner(['pwd']);
     expect((await new SocialBrowser(app).signIn('strong')).fragment).toMatchObject({ error: 'second_factor_required' });
     expect(await without.live()).toEqual([]);
+  });
+
+  test('is asked before an account is connected, whatever the provider says: the mailbox may be in other hands', async () => {
+    const person = await owner(['pwd', 'mfa']);
+    const { fragment } = await new SocialBrowser(app).signIn('strong');
+    expect([fragment['error'], await linked(person), await person.live()]).toEqual(['second_factor_required', 0, []]);
+    const body = { idToken: provider.idToken({ nonce: 'n', amr: ['pwd', 'mfa'] }), nonce: 'n' };
+    const native = await app.client().send('POST', '/auth/social/strong/token', body);
+    expect([native.body.code, await linked(person), await person.live()]).toEqual(['second_factor_required', 0, []]);
   });
 
   test('gets a challenge for an ID token of a native app, too', async () => {

@@ -58,7 +58,7 @@ describe('the provider for tests', () => {
     expect(await oidc.fetchUserInfo(config, tokens.access_token, 'ada-1')).toEqual(about);
   });
 
-  test('requires PKCE, the right secret, and each code once at its own redirect URI', async () => {
+  test('requires PKCE and the right secret, and accepts each code once, at its own redirect URI', async () => {
     const config = await discover();
     provider.signInAs(ADA);
     const { url, checks } = await begin(config);

@@ -160,7 +160,7 @@ describe('a wrong answer', () => {
       const challenge = await challenged(app, email);
       expectProblem(await verify(app.client(), { challenge, ...wrong[i % 2] }), 400, 'code_not_valid');
     }
-    const challenge = await challenged(app, email); // the password still works, and a new challenge buys nothing
+    const challenge = await challenged(app, email); // the password still works, but a new challenge does not help
     const [recoveryCode = ''] = enrolment.recoveryCodes;
     const code = totpCode(enrolment.secret, app.clock.now() + 30_000);
     for (const answer of [{ code }, { recoveryCode }]) {

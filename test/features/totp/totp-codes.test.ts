@@ -75,7 +75,7 @@ describe('recovery codes', () => {
     for (const code of codes.flat()) expect(code).toMatch(/^[0-9a-hjkmnp-tv-z]{5}-[0-9a-hjkmnp-tv-z]{5}$/);
   });
 
-  test('are read in any case, with or without dash, and with the letters that people mistake', () => {
+  test('are read in any case, with or without the dash, and with letters that look like digits', () => {
     const hash = hashOfRecoveryCode('01abc-defgh', RFC_SECRET);
     expect(hash).toMatch(/^[\w-]{43}$/);
     for (const code of ['01ABC-DEFGH', '01abcdefgh', ' 01abc defgh ', 'OIabc-defgh', 'olabc-defgh']) {
@@ -86,7 +86,7 @@ describe('recovery codes', () => {
     }
   });
 
-  test('have hashes that need the secret of the user', () => {
+  test('have hashes that cannot be computed without the secret of the user', () => {
     const others = [createTotpSecret(), createTotpSecret()].map((secret) => hashOfRecoveryCode('01abc-defgh', secret));
     expect(new Set([...others, hashOfRecoveryCode('01abc-defgh', RFC_SECRET)]).size).toBe(3);
   });

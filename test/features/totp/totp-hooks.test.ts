@@ -88,7 +88,7 @@ test('if a sign-in requires a set-up, beforeSignIn runs only after the right fir
     challenge: (await strict.client().send('POST', '/auth/login', body)).body.challenge,
     recoveryCode: confirmed.recoveryCodes[0],
   });
-  expect(verified.status).toBe(200); // the codes of the answer are those of the commit
+  expect(verified.status).toBe(200); // the recovery codes in the answer are the stored ones
 });
 
 test('a failing hook shows neither code nor challenge of the request in the log', async () => {

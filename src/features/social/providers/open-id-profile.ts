@@ -12,9 +12,13 @@ export function isTrue(value: unknown): boolean {
   return value === true || value === 'true';
 }
 
+/** Maximum length of a name that is split: the time grows with the square of the spaces in it. */
+const MAX_NAME_LENGTH = 400;
+
 /** First and last name from one text, where a provider has no separate ones. */
 export function namesOf(name: unknown): Pick<ProviderProfile, 'firstName' | 'lastName'> {
-  const [, firstName, lastName] = /^\s*(\S+)(?:\s+(.*\S))?\s*$/s.exec(textOf(name) ?? '') ?? [];
+  const text = textOf(name)?.trim().slice(0, MAX_NAME_LENGTH) ?? '';
+  const [, firstName, lastName] = /^(\S+)(?:\s+(.*\S))?\s*$/s.exec(text) ?? [];
   return { firstName, lastName };
 }
 

@@ -34,3 +34,30 @@ test('connecting an account of a provider voids the link that confirms a new add
   const { rows } = await app.database.pool.query('select email from app_user where id = $1', [person.id]);
   expect(rows).toEqual([{ email: person.email }]);
 });
+
+test('an undo disconnects the account of a thief at once, before the owner has set a new password', async () => {
+  provider.signInAs({ sub: 'early-thief', email: 'early@provider.example' });
+  const person = await createPerson(app);
+  const thief = app.client();
+  await thief.login(person.email);
+  const connecting = new SocialBrowser(app);
+  const headers = { ...thief.bearer, 'content-type': 'application/json' };
+  const answer = await connecting.open('/auth/social/test/connect', { method: 'POST', body: '{}', headers });
+  await connecting.open((await connecting.visit(new URL(JSON.parse(answer.html).url))).href);
+  app.clock.advance(1);
+  const change = { email: 'early@example.com', password: PASSWORD };
+  expect((await thief.send('POST', '/auth/email/change', change, thief.bearer)).status).toBe(202);
+  await app.open(await app.linkTo('early@example.com'));
+  const mails = await app.mailsTo(person.email, 3);
+  const link = /http:\/\/accounts\.test\/\S*undo\S*/.exec(mails.map(({ text }) => text).join('\n'))?.[0] ?? '';
+  const opened = await app.open(link);
+  const cookie = opened.cookies.get('email_undo_access_token')?.split(';')[0] ?? '';
+  const undone = await app.open(opened.location ?? '', { method: 'POST', headers: { cookie } });
+  expect(undone.cookies.has('password_reset_access_token')).toBe(true);
+
+  const browser = new SocialBrowser(app);
+  await browser.signIn();
+  const { body } = await (await browser.client()).get('/auth/user');
+  expect(body.email).not.toBe(person.email);
+  expect((await linksOf(app)).filter(({ user }) => user === person.email)).toEqual([]);
+});

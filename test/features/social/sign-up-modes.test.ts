@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { causesInWords } from '../../../src/features/social/provider-errors.js';
 import { socialError } from '../../../src/features/social/social-errors.js';
 import type { MailApp } from '../../support/mail-app.js';
-import { Browser, createSocialApp, HOME, tinyProviders } from './social-app.js';
 import { startTinyIssuer, type TinyIssuer } from './tiny-issuer.js';
+import { Browser, createSocialApp, HOME, tinyProviders } from './tiny-issuer-app.js';
 
 let issuer: TinyIssuer;
 let app: MailApp;

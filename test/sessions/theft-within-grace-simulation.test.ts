@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-/** The rule that `followers.test.ts` tests in the app: the third followed generation in a row ends the session. */
+/** The rule that `theft-within-grace.test.ts` tests in the app: the third followed generation in a row ends the session. */
 class Rule {
   #inARow = 0;
 

@@ -2,8 +2,10 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { apple, github, gitlab, google, microsoft } from '../../../src/features/social/index.js';
+import { namesOf } from '../../../src/features/social/providers/open-id-profile.js';
 import type { MailApp } from '../../support/mail-app.js';
-import { Browser, createSocialApp, HOME } from './social-app.js';
+import { createPerson } from '../../support/person.js';
+import { Browser, createSocialApp, HOME } from './tiny-issuer-app.js';
 
 const TENANT = '11111111-2222-4333-8444-555555555555';
 const appleKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -119,6 +121,55 @@ describe('Google', () => {
         last: '',
       },
     ]);
+  });
+});
+
+describe('an address that Google has verified', () => {
+  const google = (email: string, more: object = {}) => {
+    world.claims = { iss: 'https://accounts.google.com', sub, email, email_verified: true, ...more };
+    return signIn('google');
+  };
+
+  test.each([
+    ['example.com', {}, false],
+    ['gmail.com.example', {}, false],
+    ['gmail.com', {}, true],
+    ['GoogleMail.com', {}, true],
+    ['example.com', { hd: 'example.com' }, true],
+    ['example.com', { hd: '' }, false],
+  ])('of %s with the claims %j is trusted only if Google hosts it (trusted: %s)', async (domain, more, isTrusted) => {
+    // Somebody else has the mailbox now, and has confirmed it here.
+    const email = `mailbox-${count}@${domain.toLowerCase()}`;
+    await createPerson(app, { email });
+    const end = await google(`mailbox-${count}@${domain}`, more);
+    expect(end).toBe(isTrusted ? HOME : `${HOME}?error=email_already_registered`);
+    expect((await stored()).map(({ email }) => email)).toEqual(isTrusted ? [email] : []);
+  });
+
+  test('is not confirmed for a new user if Google does not host it', async () => {
+    expect(await google(`${sub}@example.com`)).toBe(HOME);
+    expect(await stored()).toMatchObject([{ email: `${sub}@example.com`, verified: false }]);
+  });
+});
+
+test.each([
+  [true, HOME],
+  [false, `${HOME}?error=email_already_registered`],
+])('the setting trustEmail=%s of Google applies to all addresses', async (trustEmail, end) => {
+  const own = await createSocialApp({ providers: [google({ ...client, trustEmail })], fetch: answer });
+  browser = new Browser(own);
+  const email = `mailbox-${count}@${trustEmail ? 'example' : 'gmail'}.com`;
+  await createPerson(own, { email });
+  world.claims = { iss: 'https://accounts.google.com', sub, email, email_verified: true };
+  expect(await signIn('google')).toBe(end);
+  await own.close();
+});
+
+test('a name with a million spaces is split quickly', () => {
+  expect(namesOf(`Ada${' '.repeat(1_000_000)}Lovelace`)).toEqual({ firstName: 'Ada', lastName: undefined });
+  expect(namesOf(`  Ada  King  Lovelace ${' '.repeat(1_000_000)}`)).toEqual({
+    firstName: 'Ada',
+    lastName: 'King  Lovelace',
   });
 });
 

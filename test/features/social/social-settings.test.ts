@@ -8,7 +8,7 @@ import {
 } from '../../../src/features/social/index.js';
 import { settingsFromEnv } from '../../../src/index.js';
 import { SECRET } from '../../support/test-app.js';
-import { createSocialApp } from './social-app.js';
+import { createSocialApp } from './tiny-issuer-app.js';
 
 const provider = { id: 'acme', issuer: 'https://id.example.com', clientId: 'c', clientSecret: 'very secret words' };
 
@@ -71,6 +71,8 @@ describe('a provider in code', () => {
       [google({ ...client, id: 'exchange' }), 'provider exchange: an id must be'],
       [google({ ...client, clientId: '' }), 'google needs a clientId'],
       [github({ ...client, url: 'http://github.example.com' }), 'github must have https URLs'],
+      [github({ ...client, url: 'https://name@github.example.com' }), 'github must have https URLs'],
+      [github({ ...client, url: 'https://:secret@github.example.com' }), 'github must have https URLs'],
     ] as const) {
       await expect(createSocialApp({ providers: [wrong] })).rejects.toThrow(fault);
     }

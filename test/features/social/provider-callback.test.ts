@@ -1,8 +1,8 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { MailApp } from '../../support/mail-app.js';
-import { Browser, createSocialApp, HOME, tinyProviders } from './social-app.js';
 import { startTinyIssuer, type TinyIssuer } from './tiny-issuer.js';
+import { Browser, createSocialApp, HOME, tinyProviders } from './tiny-issuer-app.js';
 
 let issuer: TinyIssuer;
 let app: MailApp;

@@ -1,0 +1,65 @@
+// What older browsers lack: WebAuthn level 3 converts options and answers from and to JSON, level 2 does not.
+
+/** A credential, as `navigator.credentials` returns it. */
+export interface BrowserCredential {
+  readonly id: string;
+  readonly rawId: ArrayBuffer;
+  readonly type: string;
+  readonly authenticatorAttachment?: string | null;
+  readonly response: Readonly<Record<string, unknown>> & { getTransports?(): string[] };
+  getClientExtensionResults(): object;
+  toJSON?(): object;
+}
+
+/** Options with an id, a challenge or other bytes, in base64url in JSON. */
+interface Descriptor {
+  readonly id: string;
+}
+interface JsonOptions {
+  readonly challenge: string;
+  readonly user?: Descriptor;
+  readonly excludeCredentials?: readonly Descriptor[];
+  readonly allowCredentials?: readonly Descriptor[];
+}
+
+const toBytes = (text: string) =>
+  Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (character) => character.charCodeAt(0));
+
+const toText = (bytes: ArrayBuffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_')
+    .replace(/=/g, '');
+
+const withBytes = <Item extends Descriptor>(item: Item) => ({ ...item, id: toBytes(item.id) });
+
+/** The options for `navigator.credentials`, from the JSON of the server. */
+export function optionsFromJson(options: JsonOptions): object {
+  const { challenge, user, excludeCredentials, allowCredentials } = options;
+  return {
+    ...options,
+    challenge: toBytes(challenge),
+    ...(user && { user: withBytes(user) }),
+    excludeCredentials: excludeCredentials?.map(withBytes),
+    allowCredentials: allowCredentials?.map(withBytes),
+  };
+}
+
+/** The JSON for the server, from a credential. */
+export function credentialToJson(credential: BrowserCredential): object {
+  try {
+    // Credentials of some password managers do not have it, or have it and it throws.
+    return (credential as Required<BrowserCredential>).toJSON();
+  } catch {}
+  const { id, rawId, type, authenticatorAttachment, response } = credential;
+  const members = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'];
+  const bytes = members.flatMap((name) => (response[name] ? [[name, toText(response[name] as ArrayBuffer)]] : []));
+  return {
+    id,
+    rawId: toText(rawId),
+    type,
+    authenticatorAttachment: authenticatorAttachment ?? undefined,
+    clientExtensionResults: credential.getClientExtensionResults(),
+    response: { ...Object.fromEntries(bytes), transports: response.getTransports?.() },
+  };
+}
