@@ -31,7 +31,10 @@ export interface SignInOptions extends ReturnOptions {
 /** The key of the mark that this tab has begun a sign-in. */
 const MARK = 'jwt-allauth sign-in';
 
-/** The mark of a tab whose sign-in needs no verifier. Any other mark is the verifier. */
+/** The mark of a tab to which no code returns: with a cookie, and after the connection of an account. */
+const NO_CODE = '0';
+
+/** The mark of a tab whose code needs no verifier. Any other mark is the verifier. */
 const NO_VERIFIER = '1';
 
 /** Makes a verifier, and its challenge. Without TLS, browsers cannot compute it. */
@@ -59,7 +62,7 @@ export const socialMethods = (client: ClientCalls) => {
     return url.href;
   };
 
-  const go = (url: string, mark = NO_VERIFIER) => {
+  const go = (url: string, mark: string) => {
     page.sessionStorage.setItem(MARK, mark);
     page.location.assign(url);
   };
@@ -82,9 +85,9 @@ export const socialMethods = (client: ClientCalls) => {
 
     /** Leaves the page for the provider. The page to which the browser returns calls `finishSignIn`. */
     signInWith: async (provider: string, options?: ReturnOptions): Promise<void> => {
-      if (transport() !== 'body') return go(signInUrl(provider, options));
+      if (transport() !== 'body') return go(signInUrl(provider, options), NO_CODE);
       const url = signInUrl(provider, options); // of the page as it is now
-      const { verifier, challenge } = await createVerifier();
+      const { verifier = NO_VERIFIER, challenge } = await createVerifier();
       go(challenge ? `${url}&exchange_challenge=${challenge}` : url, verifier);
     },
 
@@ -108,7 +111,8 @@ export const socialMethods = (client: ClientCalls) => {
       if (code || refusal) page.history.replaceState(page.history.state, '', here());
       if (refusal) throw refusal;
       const verifier = mark === NO_VERIFIER ? undefined : mark;
-      await (code ? calls.exchange(code, verifier) : client.refresh());
+      // A code that this tab does not wait for is somebody else's.
+      await (code && mark !== NO_CODE ? calls.exchange(code, verifier) : client.refresh());
       return true;
     },
 
@@ -122,7 +126,7 @@ export const socialMethods = (client: ClientCalls) => {
           isBearer: true,
           credentials: 'include',
         });
-        go(url);
+        go(url, NO_CODE);
       },
     },
   };

@@ -141,6 +141,24 @@ describe('finishSignIn', () => {
     expect(server.log.map(({ body }) => body)).toEqual([{ code: 'abc' }]);
   });
 
+  test('ignores a code that its sign-in does not end with: the tokens are in a cookie', async () => {
+    const client = newClient();
+    await client.signInWith('google');
+    tab.open(`${PAGE}#code=foreign`);
+    expect(await client.finishSignIn()).toBe(true);
+    expect([server.requests, tab.replaced]).toEqual([['POST /auth/refresh'], [['kept', '', PAGE]]]);
+  });
+
+  test('ignores a code after the connection of an account', async () => {
+    const client = newClient(false);
+    await client.login({ email: 'ada@example.com', password: 'x' });
+    server.routes['POST /auth/social/google/connect'] = () => ({ body: { url: 'https://provider.example/x' } });
+    await client.social.connect('google');
+    tab.open(`${PAGE}#code=foreign`);
+    expect(await client.finishSignIn()).toBe(true);
+    expect(server.requests.filter((request) => request.includes('exchange'))).toEqual([]);
+  });
+
   test('rejects with the error of the query, and removes it', async () => {
     const client = newClient();
     await client.signInWith('google');

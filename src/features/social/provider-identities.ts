@@ -48,6 +48,7 @@ export class ProviderIdentities {
       sub,
       ...(address !== undefined && { email: address }),
       isEmailVerified: address !== undefined && emailVerified === true,
+      isEmailTrusted: provider.trustEmail && isEmailHosted !== false,
       firstName: nameOf(firstName),
       lastName: nameOf(lastName),
     };
@@ -55,7 +56,6 @@ export class ProviderIdentities {
     const isMfa = provider.trustMfa && Array.isArray(claims['amr']) && claims['amr'].includes('mfa');
     return {
       ...account,
-      isEmailTrusted: provider.trustEmail && isEmailHosted !== false,
       amr: isMfa ? ['fed', 'mfa'] : ['fed'],
       fields,
       ...(this.kernel.keepTokens && tokens && { tokens: this.#sealTokens(account, tokens) }),

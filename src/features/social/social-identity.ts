@@ -8,6 +8,7 @@ export interface ProviderIdentity {
   /** Normalised. Undefined if the provider named no address, or one that no user may have. */
   readonly email?: string;
   readonly isEmailVerified: boolean;
+  /** Whether the provider is trusted for this address (`trustEmail`): it is no proof of a mailbox otherwise. */
   readonly isEmailTrusted: boolean;
   readonly firstName?: string;
   readonly lastName?: string;
@@ -20,7 +21,7 @@ export interface ProviderIdentity {
 }
 
 /** What the app's code may do with an account before it signs in. See `SocialOptions.mapProfile`. */
-export interface MappedProfile extends Omit<ProviderIdentity, 'amr' | 'fields' | 'tokens' | 'isEmailTrusted'> {
+export interface MappedProfile extends Omit<ProviderIdentity, 'amr' | 'fields' | 'tokens'> {
   /** The claims of the ID token. Empty for a provider without ID tokens. */
   readonly claims: Readonly<Record<string, unknown>>;
 }

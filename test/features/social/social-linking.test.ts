@@ -166,9 +166,11 @@ describe('a new account of a provider', () => {
   });
 
   test('is refused by the hook of the app, which also fills fields of a new user', async () => {
+    const trust: unknown[] = [];
     const hooked = await createSocialApp({
-      providers: [trusted(good, 'good')],
-      mapProfile: ({ email: address, claims }) => {
+      providers: [trusted(good, 'good'), trusted(good, 'doubted', { trustEmail: false })],
+      mapProfile: ({ email: address, claims, isEmailVerified, isEmailTrusted }) => {
+        trust.push([isEmailVerified, isEmailTrusted]);
         if (address?.startsWith('banned')) throw Object.assign(new Error('no'), { httpCode: 403, code: 'banned' });
         return { firstName: String(claims['nickname']).slice(0, 20) };
       },
@@ -180,6 +182,12 @@ describe('a new account of a provider', () => {
     email = `banned-${email}`;
     expect((await signIn(hooked, 'good', {})).isSignedIn).toBe(false);
     expect(await userOf(hooked)).toBeUndefined();
+    await signIn(hooked, 'doubted', {});
+    expect(trust).toEqual([
+      [true, true],
+      [true, true],
+      [true, false],
+    ]);
     await hooked.close();
   });
 });
