@@ -182,7 +182,7 @@ describe('a new account of a provider', () => {
     email = `banned-${email}`;
     expect((await signIn(hooked, 'good', {})).isSignedIn).toBe(false);
     expect(await userOf(hooked)).toBeUndefined();
-    await signIn(hooked, 'doubted', {});
+    await new SocialBrowser(hooked).signIn('doubted');
     expect(trust).toEqual([
       [true, true],
       [true, true],
