@@ -37,6 +37,28 @@ test('an owner takes back an address with which another person signed up, and th
   ]);
 });
 
+test('a thief who changes the password voids the reset link; without hash and sessions the owner gets a link that works', async () => {
+  app = await createMailApp({ emailVerification: 'none' });
+  const thief = await app.signedUp('victim@example.com');
+  await askReset('victim@example.com');
+  const [first] = await app.mailsTo('victim@example.com');
+  const change = { oldPassword: PASSWORD, newPassword: 'a sentence that the thief has chosen' };
+  expect((await thief.send('POST', '/auth/password/change', change, thief.bearer)).status).toBe(200);
+  expect(await reset(/http:\S+/.exec(first?.text ?? '')?.[0] ?? '')).toBe(401);
+
+  const [{ id }] = await users();
+  await app.database.pool.query('update app_user set password_hash = null where id = $1', [id]);
+  await app.auth.sessions.revokeAll(id);
+  expect((await app.client().login('victim@example.com', change.newPassword)).status).toBe(401);
+  await askReset('victim@example.com');
+  const isReset = (mail: { subject?: string }) => mail.subject === 'Set a new password';
+  const links = (await app.mailsTo('victim@example.com', 3))
+    .filter(isReset)
+    .map(({ text }) => /http:\S+/.exec(text ?? '')?.[0]);
+  expect(links).toHaveLength(2);
+  expect(await reset(links[1] ?? '')).toBe(200);
+});
+
 test('a deactivated account is neither replaced nor mailed', async () => {
   app = await createMailApp({ emailVerification: 'mandatory' });
   await signUp('ada@example.com');
