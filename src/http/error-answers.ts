@@ -4,7 +4,7 @@ import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
 import { isChallenge } from '../sign-in/challenge.js';
 import type { HttpRequest, HttpResponse } from './http-message.js';
-import { loggableError } from './loggable-error.js';
+import { errorFields } from './loggable-error.js';
 import { hasErrorsAsPages } from './pages/errors-as-pages.js';
 import type { LinkPages } from './pages/link-pages.js';
 
@@ -55,20 +55,7 @@ function requirementOf(stepUp: StepUp): string {
   return 'maxAge' in stepUp ? `max_age="${stepUp.maxAge}"` : `acr_values="${stepUp.acrValues}"`;
 }
 
-/**
- * Logs an error with status 5xx. `err` is the error itself if it contains no secret. For a thrown value that is not an
- * Error, only its type is logged.
- */
+/** Logs an error with status 5xx. */
 function report(error: unknown, { code, cause }: JwtAllauthError, request: HttpRequest, logger: Logger): void {
-  const reason = cause ?? error;
-  logger.error(
-    { code, ...(reason instanceof Error ? fieldsOf(reason, request) : { error: typeof reason }) },
-    'request failed',
-  );
-}
-
-function fieldsOf(reason: Error, request: HttpRequest): object {
-  const loggable = loggableError(reason, request);
-  const frames = loggable.stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
-  return { error: loggable.name, reason: loggable.message.split('\n')[0], stack: frames?.join('\n'), err: loggable };
+  logger.error({ code, ...errorFields(cause ?? error, request) }, 'request failed');
 }

@@ -21,9 +21,27 @@ export function loggableError(error: Error, request: RequestWithSecrets): Error 
   if (!isDatabaseError(error) && !containsSecret(error, secrets)) return error;
   const copy = new Error(redact(error.message.split('\n')[0] ?? '', secrets));
   copy.name = error.name;
-  const frames = error.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')) ?? [];
-  copy.stack = [`${copy.name}: ${copy.message}`, ...frames].join('\n');
+  copy.stack = [`${copy.name}: ${copy.message}`, ...(framesOf(error) ?? [])].join('\n');
   return copy;
+}
+
+/**
+ * The fields of a log line about an error: name, message, stack, and the error itself as `err`, without secrets. For a
+ * thrown value that is not an Error, only its type.
+ */
+export function errorFields(error: unknown, request: RequestWithSecrets): object {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const loggable = loggableError(error, request);
+  return {
+    error: loggable.name,
+    reason: loggable.message.split('\n')[0],
+    stack: framesOf(loggable)?.join('\n'),
+    err: loggable,
+  };
+}
+
+function framesOf({ stack }: Error): string[] | undefined {
+  return stack?.split('\n').filter((line) => line.trimStart().startsWith('at '));
 }
 
 /** Whether a logger that prints the properties and causes of an error would print a secret. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { socialError } from './social-errors.js';
+import { providerRefused } from './social-errors.js';
 import type { SocialProvider } from './social-provider.js';
 
 /** Maximum length of an ID token. */
@@ -23,7 +23,8 @@ export function expectedClaims(idToken: string, nonce: string, provider: SocialP
   const { aud, nonce: claimed } = readUnverified(idToken);
   const accepted = [provider.clientId, ...provider.nativeClientIds];
   const audience = accepted.find((clientId) => [aud].flat().includes(clientId));
-  if (audience === undefined || nonce === '') throw socialError('provider_refused');
+  if (audience === undefined) throw providerRefused('the ID token has an `aud` that is no client id of the provider');
+  if (nonce === '') throw providerRefused('the request has an empty nonce');
   const hash = createHash('sha256').update(nonce).digest();
   const hashes = [hash.toString('hex'), hash.toString('base64url')];
   return { audience, nonce: hashes.find((each) => each === claimed) ?? nonce };
@@ -37,5 +38,5 @@ function readUnverified(idToken: string): Readonly<Record<string, unknown>> {
   } catch {
     // The error below says the same.
   }
-  throw socialError('provider_refused');
+  throw providerRefused('the ID token is not a JWT');
 }

@@ -4,7 +4,7 @@ import type { ExpectedClaims } from './native-id-token.js';
 import { OpenIdConfigurations } from './open-id-configurations.js';
 import { toSocialError } from './provider-errors.js';
 import { type Fetch, ProviderFetch } from './provider-fetch.js';
-import { socialError } from './social-errors.js';
+import { providerRefused } from './social-errors.js';
 import { isOpenId, type ProviderAnswer, type SocialProvider } from './social-provider.js';
 
 /** The parameters of an authorization request that the callback checks. */
@@ -128,7 +128,7 @@ export class ProviderClient {
         translated(async () => {
           const get = ['GET', undefined, headers()] as const;
           const response = await openid.fetchProtectedResource(config, accessToken, new URL(url), ...get);
-          if (!response.ok) throw socialError('provider_refused');
+          if (!response.ok) throw providerRefused(`the API answered ${response.status}`);
           return response.json();
         }),
     };

@@ -4,7 +4,7 @@ import type { AuthKernel } from '../../kernel.js';
 import type { Seal } from '../../secrets/seal.js';
 import { ProviderAddressInput } from './provider-address.input.js';
 import type { ProviderTokens, VerifiedAnswer } from './provider-client.js';
-import { socialError } from './social-errors.js';
+import { providerRefused } from './social-errors.js';
 import type { MapProfile, NewUserValues, ProviderIdentity } from './social-identity.js';
 import type { SocialProvider } from './social-provider.js';
 
@@ -22,7 +22,7 @@ export class ProviderIdentities {
   readonly #seal: Seal;
 
   constructor(
-    private readonly kernel: Pick<AuthKernel, 'encryption'> & {
+    private readonly kernel: Pick<AuthKernel, 'encryption' | 'orm' | 'users'> & {
       /** The app's hook. */
       readonly mapProfile?: MapProfile;
       /** Whether the provider's tokens are kept. */
@@ -39,7 +39,7 @@ export class ProviderIdentities {
    */
   async of(provider: SocialProvider, answer: VerifiedAnswer): Promise<ProviderIdentity> {
     const { sub, email, emailVerified, isEmailHosted, firstName, lastName } = await provider.profileOf(answer);
-    if (typeof sub !== 'string' || !SUB.test(sub)) throw socialError('provider_refused');
+    if (typeof sub !== 'string' || !SUB.test(sub)) throw providerRefused('the account has no valid `sub`');
     const { issuer, claims, tokens } = answer;
     const address = addressOf(email);
     const account = {
@@ -52,7 +52,7 @@ export class ProviderIdentities {
       firstName: nameOf(firstName),
       lastName: nameOf(lastName),
     };
-    const fields = assertUnguarded((await this.kernel.mapProfile?.({ ...account, claims })) ?? {});
+    const fields = this.#assertWritable((await this.kernel.mapProfile?.({ ...account, claims })) ?? {});
     const isMfa = provider.trustMfa && Array.isArray(claims['amr']) && claims['amr'].includes('mfa');
     return {
       ...account,
@@ -60,6 +60,17 @@ export class ProviderIdentities {
       fields,
       ...(this.kernel.keepTokens && tokens && { tokens: this.#sealTokens(account, tokens) }),
     };
+  }
+
+  /** @throws TypeError for a property that only the library may write, or that the user's entity does not have */
+  #assertWritable(values: NewUserValues): NewUserValues {
+    const { orm, users } = this.kernel;
+    const { className, properties } = orm.getMetadata().get(users.entity);
+    for (const name of Object.keys(values)) {
+      if (GUARDED.includes(name)) throw new TypeError(`mapProfile: only the library may write "${name}" of a user`);
+      if (!Object.hasOwn(properties, name)) throw new TypeError(`mapProfile: ${className} has no property "${name}"`);
+    }
+    return values;
   }
 
   #sealTokens(account: Pick<ProviderIdentity, 'issuer' | 'sub'>, tokens: ProviderTokens): string {
@@ -102,11 +113,4 @@ function nameOf(name: unknown): string | undefined {
     .replace(/\p{Cc}/gu, ' ')
     .trim();
   return [...visible].slice(0, MAX_NAME_LENGTH).join('') || undefined;
-}
-
-/** @throws TypeError for a property that only the library may write */
-function assertUnguarded(values: NewUserValues): NewUserValues {
-  const guarded = GUARDED.find((name) => Object.hasOwn(values, name));
-  if (guarded) throw new TypeError(`mapProfile: only the library may write the property "${guarded}" of a user`);
-  return values;
 }

@@ -1,3 +1,4 @@
+import type { JwtAllauthError } from '../../error.js';
 import { socialError } from './social-errors.js';
 
 /** Maximum length of a `returnTo`. */
@@ -32,8 +33,13 @@ export class ReturnUrls {
   /**
    * @param publicUrl relative URLs are resolved against its origin, which is the default
    * @param allowed SOCIAL_RETURN_URLS. Empty: every path of the origin of `publicUrl`
+   * @param setting the name of SOCIAL_RETURN_URLS, for the log
    */
-  constructor(publicUrl: string, allowed: readonly string[]) {
+  constructor(
+    publicUrl: string,
+    allowed: readonly string[],
+    private readonly setting = 'SOCIAL_RETURN_URLS',
+  ) {
     this.#base = new URL('/', publicUrl);
     this.#allowed = allowed.length > 0 ? allowed.map((url) => new URL(url)) : [this.#base];
   }
@@ -51,8 +57,14 @@ export class ReturnUrls {
       return (first ?? this.#base).href;
     }
     const url = this.#parse(returnTo);
-    if (!url || !this.#isAllowed(url)) throw socialError('return_url_not_allowed');
+    if (!url || !this.#isAllowed(url)) throw this.#refusal(returnTo);
     return url.href;
+  }
+
+  #refusal(returnTo: unknown): JwtAllauthError {
+    const url = withoutData(returnTo);
+    const why = url.endsWith('#…') ? `returnTo has a fragment: ${url}` : `${this.setting} does not allow ${url}`;
+    return socialError('return_url_not_allowed', { cause: new Error(why) });
   }
 
   #parse(returnTo: unknown): URL | undefined {
@@ -68,6 +80,12 @@ export class ReturnUrls {
     if (username || password || hash || ENCODED_SEPARATOR.test(pathname)) return false;
     return this.#allowed.some((allowed) => isSameOrigin(url, allowed) && isBelow(pathname, allowed.pathname));
   }
+}
+
+/** A URL for the log: its query, its fragment and its credentials may contain secrets. */
+function withoutData(url: unknown): string {
+  if (typeof url !== 'string') return typeof url;
+  return url.replace(/(?<=[?#]).*/s, '…').replace(/(?<=\/\/)[^/]*@/, '…@');
 }
 
 /** Compares scheme, host and port. `URL.origin` is `null` for the schemes of apps. */

@@ -1,15 +1,14 @@
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { clientOf, type HttpResponse } from '../../http/http-message.js';
-import { loggableError } from '../../http/loggable-error.js';
 import { redirect } from '../../http/pages/page-response.js';
 import { toProblem } from '../../http/problem-details.js';
 import { withFragment, withRefusal } from '../../http/redirect-urls.js';
 import type { RefreshTokenTransport } from '../../http/refresh-token-transport.js';
 import type { AuthKernel } from '../../kernel.js';
 import { isChallenge } from '../../sign-in/challenge.js';
-import { causesInWords } from './provider-errors.js';
 import { answerParameters, formParameters, queryOf, type RequestWithUrl } from './provider-parameters.js';
 import type { SocialBrowsers } from './social-browsers.js';
+import type { SocialFailures } from './social-failures.js';
 import type { SocialFlowService } from './social-flow.service.js';
 import type { PendingFlow } from './social-states.js';
 
@@ -28,7 +27,8 @@ export class SocialCallback {
   readonly #transport: RefreshTokenTransport;
 
   constructor(
-    private readonly kernel: Pick<AuthKernel, 'logger' | 'telemetry'> & {
+    private readonly kernel: Pick<AuthKernel, 'telemetry'> & {
+      readonly socialFailures: SocialFailures;
       readonly socialFlow: SocialFlowService;
       readonly socialBrowsers: SocialBrowsers;
       readonly callbackUrl: (provider: string) => string;
@@ -99,13 +99,8 @@ export class SocialCallback {
   ) {
     if (isChallenge(error)) return withRefusal(returnTo, error);
     const problem = toProblem(error);
-    const { logger, telemetry } = this.kernel;
-    if (problem.code.startsWith('provider_')) {
-      logger.warn({ provider, code: problem.code, causes: causesInWords(error) }, 'sign-in with a provider failed');
-    } else if (problem.httpCode >= 500) {
-      const logged = error instanceof Error ? loggableError(error, request) : undefined;
-      logger.error({ provider, code: problem.code, error: logged }, 'sign-in with a provider failed');
-    }
+    const { socialFailures, telemetry } = this.kernel;
+    socialFailures.log(provider, error, request);
     if (problem.httpCode === 401 || problem.httpCode === 403) telemetry.countRefusal(problem);
     return withRefusal(returnTo, problem);
   }

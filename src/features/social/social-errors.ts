@@ -14,3 +14,6 @@ export const SOCIAL_ERRORS = {
 
 /** Makes an error of this feature. */
 export const socialError = errorsOf(SOCIAL_ERRORS);
+
+/** A refusal with its cause for the log, which is a constant text: no claim and no token. */
+export const providerRefused = (why: string) => socialError('provider_refused', { cause: new Error(why) });

@@ -8,8 +8,9 @@ import type { ProviderIdentities } from './provider-identities.js';
 import { unsignedName } from './provider-parameters.js';
 import type { ReturnUrls } from './return-urls.js';
 import type { SocialConnectionService } from './social-connection.service.js';
-import { socialError } from './social-errors.js';
+import { providerRefused } from './social-errors.js';
 import type { ExchangeProof } from './social-exchanges.js';
+import type { SocialFailures } from './social-failures.js';
 import type { SocialLimiter } from './social-limiter.js';
 import type { SocialProviders } from './social-providers.js';
 import type { SocialSignInService } from './social-sign-in.service.js';
@@ -35,6 +36,7 @@ export class SocialFlowService {
       readonly socialProviders: SocialProviders;
       readonly socialStates: SocialStates;
       readonly socialLimiter: SocialLimiter;
+      readonly socialFailures: SocialFailures;
       readonly providerIdentities: ProviderIdentities;
       readonly socialSignIn: SocialSignInService;
       readonly socialConnection: SocialConnectionService;
@@ -63,9 +65,8 @@ export class SocialFlowService {
    */
   async check(provider: string, returnTo: unknown, client: SessionClient): Promise<string> {
     this.kernel.socialProviders.get(provider);
-    const url = this.kernel.returnUrls.resolve(returnTo);
-    await this.kernel.socialLimiter.count('start', client);
-    return url;
+    await this.kernel.socialLimiter.count('start', client); // first, because a refusal is logged
+    return this.#logged(provider, async () => this.kernel.returnUrls.resolve(returnTo));
   }
 
   /**
@@ -92,7 +93,10 @@ export class SocialFlowService {
    * `begin` throws
    */
   async beginConnection(claims: TokenClaims, request: FlowRequest): Promise<string> {
-    return this.begin(request, await this.kernel.socialConnection.begin(claims, request.provider));
+    const { provider } = request;
+    return this.#logged(provider, async () => {
+      return this.begin(request, await this.kernel.socialConnection.begin(claims, provider));
+    });
   }
 
   /**
@@ -154,9 +158,21 @@ export class SocialFlowService {
     const { socialProviders, socialLimiter, providerIdentities, socialSignIn, usedIdTokens } = this.kernel;
     const protocol = socialProviders.getOpenId(provider);
     await socialLimiter.count('token', client);
-    const expected = expectedClaims(idToken, nonce, protocol.provider);
-    const verified = await protocol.verify(idToken, expected);
-    if (!(await usedIdTokens.use(idToken, verified.exp))) throw socialError('provider_refused');
-    return socialSignIn.signIn(await providerIdentities.of(protocol.provider, verified), client);
+    return this.#logged(provider, async () => {
+      const expected = expectedClaims(idToken, nonce, protocol.provider);
+      const verified = await protocol.verify(idToken, expected);
+      if (!(await usedIdTokens.use(idToken, verified.exp))) throw providerRefused('the ID token was used before');
+      return socialSignIn.signIn(await providerIdentities.of(protocol.provider, verified), client);
+    });
+  }
+
+  /** Logs why the work was refused. */
+  async #logged<T>(provider: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.kernel.socialFailures.logRefusal(provider, error);
+      throw error;
+    }
   }
 }

@@ -26,7 +26,7 @@ export interface MappedProfile extends Omit<ProviderIdentity, 'amr' | 'fields' |
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Values of the user's properties. Those that only the library may write are refused. */
+/** Values of properties of the user's entity. Any other name, and what only the library may write, is refused. */
 export type NewUserValues = Readonly<Record<string, unknown>>;
 
 /** The app's hook. It may refuse the account by throwing the app's own error. */

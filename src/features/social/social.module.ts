@@ -29,6 +29,7 @@ import { SocialConnectionService } from './social-connection.service.js';
 import { SOCIAL_ERRORS } from './social-errors.js';
 import { AddExchangeChallenge } from './social-exchange-challenge.migration.js';
 import { SocialExchanges } from './social-exchanges.js';
+import { SocialFailures } from './social-failures.js';
 import { createSocialFlowController } from './social-flow.controller.js';
 import { SocialFlowService } from './social-flow.service.js';
 import type { MapProfile } from './social-identity.js';
@@ -143,15 +144,18 @@ function createControllers(
   links: LinkParts,
 ) {
   const callbackUrl = (provider: string) => links.url(`/social/${provider}/callback`);
+  const { socialReturnUrls } = parts.socialSettings;
+  const socialFailures = new SocialFailures(parts);
   const socialFlow = parts.make(SocialFlowService, {
     ...parts,
+    socialFailures,
     socialStates: new SocialStates(parts),
     usedIdTokens: new UsedIdTokens(parts),
-    returnUrls: new ReturnUrls(links.url(''), parts.socialSettings.socialReturnUrls),
+    returnUrls: new ReturnUrls(links.url(''), socialReturnUrls, namesOf(parts.settings)('socialReturnUrls')),
     callbackUrl,
   });
   const socialBrowsers = new SocialBrowsers(links.cookie(BROWSER_COOKIE));
-  const own = { ...parts, socialFlow, socialBrowsers, callbackUrl };
+  const own = { ...parts, socialFlow, socialFailures, socialBrowsers, callbackUrl };
   const { http } = parts;
   return [
     // Before the routes of a provider: `accounts` is no provider.

@@ -142,7 +142,7 @@ describe('an address that Google has verified', () => {
     const email = `mailbox-${count}@${domain.toLowerCase()}`;
     await createPerson(app, { email });
     const end = await google(`mailbox-${count}@${domain}`, more);
-    expect(end).toBe(isTrusted ? HOME : `${HOME}?error=email_already_registered`);
+    expect(end).toBe(isTrusted ? HOME : `${HOME}?error=email_already_registered#status=409`);
     expect((await stored()).map(({ email }) => email)).toEqual(isTrusted ? [email] : []);
   });
 
@@ -154,7 +154,7 @@ describe('an address that Google has verified', () => {
 
 test.each([
   [true, HOME],
-  [false, `${HOME}?error=email_already_registered`],
+  [false, `${HOME}?error=email_already_registered#status=409`],
 ])('the setting trustEmail=%s of Google applies to all addresses', async (trustEmail, end) => {
   const own = await createSocialApp({ providers: [google({ ...client, trustEmail })], fetch: answer });
   browser = new Browser(own);
