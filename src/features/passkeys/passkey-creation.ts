@@ -6,8 +6,9 @@ import type { UserId } from '../../users/base-user.entity.js';
 import { CHALLENGE_SECONDS, type PasskeyCeremony, type PasskeyChallenges } from './passkey-challenges.js';
 import { passkeyError } from './passkey-errors.js';
 import { defaultPasskeyName } from './passkey-names.js';
+import { ALGORITHMS } from './passkey-public-key.js';
 import type { Passkey, PasskeyReference, PasskeyStore } from './passkey-store.js';
-import { ALGORITHMS, type PasskeyVerifier, type VerifiedRegistration } from './passkey-verifier.js';
+import type { PasskeyVerifier, VerifiedRegistration } from './passkey-verifier.js';
 import type { RelyingParty } from './relying-party.js';
 
 /** Maximum number of passkeys of a user. */

@@ -7,14 +7,9 @@ import {
 import { decodeAttestationObject, isoCBOR } from '@simplewebauthn/server/helpers';
 import { MAX_CREDENTIAL_ID_LENGTH } from './passkey.entity.js';
 import type { OpenedChallenge, PasskeyCeremony, PasskeyChallenges } from './passkey-challenges.js';
+import { ALGORITHMS, assertUsablePublicKey } from './passkey-public-key.js';
 import type { NewPasskey, PasskeyUse, StoredPasskey } from './passkey-store.js';
 import type { RelyingParty } from './relying-party.js';
-
-/** The algorithms of passkeys (COSE): ES256, EdDSA and RS256. */
-export const ALGORITHMS = [-7, -8, -257];
-
-/** Maximum length of a public key. An RSA key of 8192 bits is shorter. */
-const MAX_PUBLIC_KEY_BYTES = 1100;
 
 /** The values of `transports` that are stored (WebAuthn level 3 §5.8.4). Browsers ignore others. */
 const TRANSPORTS: readonly string[] = ['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb'];
@@ -61,7 +56,8 @@ export class PasskeyVerifier {
       });
       const { id, publicKey, counter, transports = [] } = made?.credential ?? {};
       if (!made || !id || !publicKey || counter === undefined) return undefined;
-      if (id.length > MAX_CREDENTIAL_ID_LENGTH || publicKey.length > MAX_PUBLIC_KEY_BYTES) return undefined;
+      if (id.length > MAX_CREDENTIAL_ID_LENGTH) return undefined;
+      assertUsablePublicKey(publicKey);
       return {
         passkey: {
           credentialId: id,
