@@ -10,12 +10,13 @@ const MAIN = fileURLToPath(new URL('../../dist/test/support/server-main.js', imp
  * A second server of the same app in its own process, as behind a load balancer.
  *
  * @param more `hasFactors`: it has the second factors of `codes.module.ts` and of `jwt-allauth/totp`. `hasMagicLinks`: it
- * has `codes.module.ts` and `jwt-allauth/magic-link`. `hasProviders`: it has `jwt-allauth/social`
+ * has `codes.module.ts` and `jwt-allauth/magic-link`. `hasProviders`: it has `jwt-allauth/social`. `hasPasskeys`: it has
+ * `jwt-allauth/passkeys` and `jwt-allauth/totp`
  */
 export async function startServerProcess(
   databaseUrl: string,
   settings: SettingsInput,
-  more: { readonly hasFactors?: boolean; readonly hasMagicLinks?: boolean; readonly hasProviders?: boolean } = {},
+  more: Partial<Record<'hasFactors' | 'hasMagicLinks' | 'hasProviders' | 'hasPasskeys', boolean>> = {},
 ) {
   const child = fork(MAIN, [JSON.stringify({ databaseUrl, settings, ...more })], { silent: true });
   for (const stream of [child.stdout, child.stderr]) {

@@ -126,17 +126,14 @@ describe('a sign-in is refused, with one answer, no trace and nothing used up, f
     await expectRefused(owner.authenticator.get(await options(), { userHandle }));
   });
 
-  test.each(['signature', 'authenticatorData', 'clientDataJSON'])(
-    '%s that is cut off or changed',
-    async (member) => {
-      for (const change of [
-        (bytes: Buffer) => bytes.subarray(0, -1),
-        (bytes: Buffer) => bytes.subarray(0, 20),
-          (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])]),
-      ])
-        await expectRefused(withBytes(owner.authenticator.get(await options()) as never, member, change));
-    },
-  );
+  test.each(['signature', 'authenticatorData', 'clientDataJSON'])('%s that is cut off or changed', async (member) => {
+    for (const change of [
+      (bytes: Buffer) => bytes.subarray(0, -1),
+      (bytes: Buffer) => bytes.subarray(0, 20),
+      (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])]),
+    ])
+      await expectRefused(withBytes(owner.authenticator.get(await options()) as never, member, change));
+  });
 
   test('extensions that are announced, and missing or cut off', async () => {
     for (const more of [[], [0xa1], [0xa1, 0x63], [0xbf], [0x5b, 255, 255, 255, 255, 255, 255, 255, 255]]) {
@@ -293,11 +290,39 @@ describe('a new passkey is refused, with one answer and no trace, for', () => {
     await expectRefused(await made({ publicKey: encodeCbor('no key') }));
     const [x, y] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]; // no point of the curve
     const key = (members: [number, number | Buffer][]) => encodeCbor(new Map<number, number | Buffer>(members));
-    await expectRefused(await made({ publicKey: key([[1, 2], [3, -7], [-1, 1], [-2, x], [-3, y]]) }));
-    await expectRefused(await made({ publicKey: key([[1, 1], [3, -8], [-1, 6], [-2, x.subarray(1)]]) }));
+    await expectRefused(
+      await made({
+        publicKey: key([
+          [1, 2],
+          [3, -7],
+          [-1, 1],
+          [-2, x],
+          [-3, y],
+        ]),
+      }),
+    );
+    await expectRefused(
+      await made({
+        publicKey: key([
+          [1, 1],
+          [3, -8],
+          [-1, 6],
+          [-2, x.subarray(1)],
+        ]),
+      }),
+    );
     const exponent = Buffer.from('010001', 'hex');
     for (const bytes of [127, 1200])
-      await expectRefused(await made({ publicKey: key([[1, 3], [3, -257], [-1, Buffer.alloc(bytes, 255)], [-2, exponent]]) }));
+      await expectRefused(
+        await made({
+          publicKey: key([
+            [1, 3],
+            [3, -257],
+            [-1, Buffer.alloc(bytes, 255)],
+            [-2, exponent],
+          ]),
+        }),
+      );
   });
 
   test('an id of the credential that is empty or longer than 1023 bytes', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { passkeysModule } from '../../../src/features/passkeys/index.js';
 import { PasskeysSettings } from '../../../src/features/passkeys/passkeys.settings.js';
 import { relyingPartyOf } from '../../../src/features/passkeys/relying-party.js';
 import { type SettingsInput, settingsFromEnv } from '../../../src/index.js';
-import { passkeysModule } from '../../../src/features/passkeys/index.js';
 import { resolveSettings } from '../../../src/settings/settings.js';
 import { ENCRYPTION_KEY } from '../../support/encryption-key.js';
 import { PUBLIC_URL } from '../../support/mail-app.js';
@@ -37,7 +37,12 @@ describe('the domain and the origins of passkeys', () => {
       {},
       {
         publicUrl: 'https://example.com',
-        trustedOrigins: ['https://www.example.com', 'https://example.org', 'https://notexample.com', 'capacitor://localhost'],
+        trustedOrigins: [
+          'https://www.example.com',
+          'https://example.org',
+          'https://notexample.com',
+          'capacitor://localhost',
+        ],
       },
       { id: 'example.com', name: 'example.com', origins: ['https://example.com', 'https://www.example.com'] },
     ],
