@@ -30,8 +30,8 @@ export class BreachedPasswords extends PasswordPolicy {
   readonly #warnings = new WarningLimit(this.kernel.clock);
   #requests = 0;
 
-  override async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
-    const faults = await super.faults(password, owner);
+  override async remoteFaults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
+    const faults = await super.remoteFaults(password, owner);
     if (faults.length > 0 || !(await this.#isBreached(password))) return faults;
     return ['is known from a data breach of another site; use a password that you use nowhere else'];
   }

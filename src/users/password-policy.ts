@@ -71,7 +71,15 @@ export class PasswordPolicy {
   }
 
   /**
-   * Checks the password in a field of a request. Returns `errors` for `validation_failed`, or an empty list if the
+   * Like `faults`, for rules that need a request to another server. Called only if `faults` found nothing, and after
+   * the request was counted in its rate limit or has proved who sends it. Default: an empty list.
+   */
+  async remoteFaults(_password: string, _owner: PasswordOwnerFacts): Promise<readonly string[]> {
+    return [];
+  }
+
+  /**
+   * Checks the password in a field of a request, without requests to other servers (`remoteFaults`). Returns `errors` for `validation_failed`, or an empty list if the
    * password is allowed. A value that is not a string also gives an empty list: the rules of the field refuse it.
    */
   async fieldErrors(field: string, password: unknown, owner: PasswordOwnerFacts): Promise<FieldError[]> {
@@ -79,10 +87,22 @@ export class PasswordPolicy {
     return messages.length === 0 ? [] : [{ field, messages: [...messages] }];
   }
 
-  /** @throws validation_failed for `field`, unless the password is allowed */
+  /** @throws validation_failed for `field`, unless `faults` and `remoteFaults` allow the password */
   async assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
+    await this.assertLocally(field, password, owner);
+    await this.assertRemotely(field, password, owner);
+  }
+
+  /** The first half of `assertAllowed`. @throws validation_failed for `field`, unless `faults` allows the password */
+  async assertLocally(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
     const errors = await this.fieldErrors(field, password, owner);
     if (errors.length > 0) throw authError('validation_failed', { errors });
+  }
+
+  /** The second half of `assertAllowed`. @throws validation_failed for `field`, unless `remoteFaults` allows it */
+  async assertRemotely(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
+    const messages = await this.remoteFaults(password, owner);
+    if (messages.length > 0) throw authError('validation_failed', { errors: [{ field, messages: [...messages] }] });
   }
 
   /** The first fault that is found. Undefined if there is none. */

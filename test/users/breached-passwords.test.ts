@@ -80,6 +80,24 @@ test('no request is sent for a password that the other rules refuse', async () =
   expect(asked).toEqual([]);
 });
 
+test('no request is sent for a body that is invalid, nor for a sign-up over the limit', async () => {
+  const wrong = { email: 'no address', password: BREACHED };
+  expectProblem(await app.client().send('POST', '/auth/registration', wrong), 400, 'validation_failed');
+  expect(asked).toEqual([]);
+  await app.close();
+  app = await createTestApp({ settings: { registrationRateLimit: '1/1h/ip' }, auth: { services: [LocalBreaches] } });
+  expectProblem(await signUp(BREACHED), 400, 'validation_failed');
+  expectProblem(await signUp(BREACHED), 429, 'too_many_requests');
+  expect(asked).toHaveLength(1);
+});
+
+test('no request is sent for a password change with a wrong old password', async () => {
+  const client = await app.signedUp('ada@example.com');
+  asked = [];
+  expectProblem(await client.changePassword('wrong horse battery', BREACHED), 401, 'incorrect_credentials');
+  expect(asked).toEqual([]);
+});
+
 test('a password change checks as well, and the old password stays', async () => {
   const client = await app.signedUp('ada@example.com');
   const refused = await client.changePassword(PASSWORD, BREACHED);
@@ -116,14 +134,14 @@ test('at most 20 requests run at once; a further password is accepted', async ()
     logger: { info() {}, warn() {}, error() {} },
     clock: app.clock,
   });
-  const held = Array.from({ length: 20 }, () => policy.faults(BREACHED, {}));
+  const held = Array.from({ length: 20 }, () => policy.remoteFaults(BREACHED, {}));
   await until(() => waiting.length === 20);
-  expect(await policy.faults(BREACHED, {})).toEqual([]);
+  expect(await policy.remoteFaults(BREACHED, {})).toEqual([]);
   expect(asked).toHaveLength(20);
   for (const [index, response] of waiting.entries()) range(asked[index] as IncomingMessage, response);
   expect(await Promise.all(held)).toEqual(held.map(() => [FAULT]));
   answer = range;
-  expect(await policy.faults(BREACHED, {})).toEqual([FAULT]);
+  expect(await policy.remoteFaults(BREACHED, {})).toEqual([FAULT]);
 });
 
 test('the check is off unless the app lists it', async () => {
