@@ -70,6 +70,7 @@ export const ERRORS: ErrorTable<ErrorCode> = {
   [ErrorCode.SessionNotFound]: { status: 404, detail: 'You have no such session.' },
   [ErrorCode.Conflict]: { status: 409, detail: 'The request conflicts with existing data.' },
   [ErrorCode.EmailAlreadyRegistered]: { status: 409, detail: 'An account with this e-mail address exists already.' },
+  [ErrorCode.FieldAlreadyTaken]: { status: 409, detail: 'Another account has this value already; see errors.' },
   [ErrorCode.LastSignInMethod]: { status: 409, detail: 'This is your last way to sign in; add another one first.' },
   [ErrorCode.PayloadTooLarge]: { status: 413, detail: 'The body is too large.' },
   [ErrorCode.UnsupportedMediaType]: { status: 415, detail: 'The body must be application/json.' },

@@ -25,6 +25,7 @@ export const ErrorCode = {
   SessionNotFound: 'session_not_found',
   Conflict: 'conflict',
   EmailAlreadyRegistered: 'email_already_registered',
+  FieldAlreadyTaken: 'field_already_taken',
   LastSignInMethod: 'last_sign_in_method',
   PayloadTooLarge: 'payload_too_large',
   UnsupportedMediaType: 'unsupported_media_type',

@@ -51,6 +51,11 @@ export class InputFields {
     return (appInput as (new () => T) | undefined) ?? base;
   }
 
+  /** Whether the app adds fields. */
+  get isExtended(): boolean {
+    return this.#properties.length > 0;
+  }
+
   /** The fields that are returned to the user. */
   get shown(): ShownField[] {
     const input = this.#appInput;

@@ -6,9 +6,11 @@ import {
   ReferenceKind,
 } from '@mikro-orm/core';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { isUniqueViolation, violatedConstraint } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
-import { tokenNotValid } from '../error-table.js';
+import { violatedColumns } from '../database/violated-columns.js';
+import { authError, tokenNotValid } from '../error-table.js';
 import { ACCOUNT_ENTITY } from './account.entity.js';
 import { assertUserEntity } from './assert-user-entity.js';
 import type { BaseUser, UserId } from './base-user.entity.js';
@@ -187,6 +189,24 @@ export class UserService<U extends BaseUser = BaseUser> {
   /** Deactivates a user. False: there is no such active user. */
   async deactivate(id: UserId, em: EntityManager): Promise<boolean> {
     return this.#writes.update(id, { isActive: true } as Partial<U>, { isActive: false } as Partial<U>, em);
+  }
+
+  /**
+   * The error for an insert or an update that failed because another user has a value that must be unique:
+   * field_already_taken with the names of the fields. Any other error is returned as it is, also for a value that was
+   * not given, because the client could not change it.
+   *
+   * @param given the given values, by property
+   */
+  refusalOf(error: unknown, given: object): unknown {
+    if (!isUniqueViolation(error) || violatedConstraint(error).table !== this.meta.tableName) return error;
+    const columns = violatedColumns(error);
+    const properties = this.meta.properties as Readonly<Record<string, EntityProperty>>;
+    const names = Object.keys(given).filter((name) => columns.includes(properties[name]?.fieldNames?.[0] ?? ''));
+    if (names.length === 0) return error;
+    const errors = names.map((field) => ({ field, messages: ['is taken already'] }));
+    const detail = `Another account has the same ${names.join(' and ')} already.`;
+    return authError('field_already_taken', { detail, errors, cause: error });
   }
 
   /** Deletes a user. False: there is no such user. */

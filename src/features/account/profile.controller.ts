@@ -1,5 +1,6 @@
 import { Body, CurrentUser, Get, Patch } from 'routing-controllers';
 import { SessionPrincipal } from '../../authentication/session-principal.js';
+import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
@@ -57,6 +58,7 @@ export function createProfileController(
       summary: 'Change your profile',
       body: { input: type, name: ProfileInput.name },
       answers: { 200: { description: 'The changed profile.', json } },
+      errors: inputs.profile.isExtended ? [ErrorCode.FieldAlreadyTaken] : [],
     })
     async update(
       @CurrentUser() principal: SessionPrincipal,

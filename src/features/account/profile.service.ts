@@ -19,14 +19,20 @@ export class ProfileService {
   }
 
   /**
-   * Changes the given properties and keeps the others. @throws token_not_valid if `sub` is not the id of an active user
+   * Changes the given properties and keeps the others.
+   *
+   * @throws token_not_valid if `sub` is not the id of an active user
+   * @throws field_already_taken if another user has a value that must be unique
    */
   async update(sub: string, { firstName, lastName, fields }: ProfileChanges): Promise<BaseUser> {
-    return this.kernel.database.transaction(async (em) => {
+    const change = this.kernel.database.transaction(async (em) => {
       const user = await this.kernel.users.getActive(em, sub);
       user.firstName = firstName ?? user.firstName;
       user.lastName = lastName ?? user.lastName;
       return Object.assign(user, fields);
+    });
+    return change.catch((error) => {
+      throw this.kernel.users.refusalOf(error, { firstName, lastName, ...fields });
     });
   }
 }

@@ -110,6 +110,7 @@ export class EmailVerificationService {
    * the link first.
    *
    * @returns undefined if the key is not valid, or if another account has the address now
+   * @throws field_already_taken: the sign-up is kept
    * @throws too_many_requests, service_unavailable
    */
   async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {
@@ -126,7 +127,8 @@ export class EmailVerificationService {
     } catch (error) {
       // Another sign-up got the address at this moment. But the app's entity may have other unique columns.
       if (!isUniqueViolation(error)) throw error;
-      if (signUp && !(await this.kernel.users.findByEmail(signUp.email))) throw error;
+      if (signUp && !(await this.kernel.users.findByEmail(signUp.email)))
+        throw this.kernel.users.refusalOf(error, { ...signUp.fields, ...signUp.fields.added });
     }
     return (await this.kernel.oneTimeKeys.find(key, ['email-verified'])) && {};
   }

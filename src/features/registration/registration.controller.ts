@@ -37,7 +37,7 @@ export function createRegistrationController(
   class RegistrationController {
     @Post('/registration')
     @HttpCode(201)
-    @DescribeRoute(registrationDescription({ settings, secondFactors }, type))
+    @DescribeRoute(registrationDescription({ settings, secondFactors }, type, fields.isExtended))
     async register(
       @Body({ type, required: false }) body: unknown,
       @Req() request: HttpRequest,
@@ -61,6 +61,7 @@ export function createRegistrationController(
 function registrationDescription(
   { settings, secondFactors }: Pick<ControllerParts, 'settings' | 'secondFactors'>,
   input: new () => RegistrationInput,
+  isExtended: boolean,
 ): RouteDescription {
   const { emailVerification, preventEnumeration, registrationRateLimit } = settings;
   const isMandatory = emailVerification === 'mandatory';
@@ -75,7 +76,10 @@ function registrationDescription(
     summary: 'Sign up',
     body: { input, name: RegistrationInput.name, fields: { password: newPasswordSchema(settings) } },
     answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
-    errors: isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered],
+    errors: [
+      ...(isMandatory && preventEnumeration ? [] : [ErrorCode.EmailAlreadyRegistered]),
+      ...(isExtended && !isMandatory ? [ErrorCode.FieldAlreadyTaken] : []),
+    ],
     isLimited: emailVerification !== 'none' || registrationRateLimit.length > 0,
     isIssuingTokens: !isMandatory,
     ...(!isMandatory && { secondFactors }),

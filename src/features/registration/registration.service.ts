@@ -73,8 +73,8 @@ export class RegistrationService {
    * pending sign-up instead and mails a link. With PREVENT_ENUMERATION, an address that has an account gets the same
    * answer, and a notice in place of the link.
    *
-   * @throws validation_failed, email_already_registered, too_many_requests, service_unavailable, and errors of
-   * hooks
+   * @throws validation_failed, email_already_registered, field_already_taken, too_many_requests, service_unavailable,
+   * and errors of hooks
    * @throws second_factor_required if the user was created and a gate requires a second factor
    */
   async register(registration: Registration): Promise<SignUp> {
@@ -151,8 +151,9 @@ export class RegistrationService {
     try {
       return await create(true); // the other user is visible now, or was deleted since
     } catch (error) {
-      // The app's entity may have other unique columns. Only a taken address becomes an error of the library.
-      if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email))) throw error;
+      // The app's entity may have other unique columns.
+      if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email)))
+        throw this.kernel.users.refusalOf(error, givenBy(newUser));
       throw authError('email_already_registered');
     }
   }
@@ -176,4 +177,9 @@ export class RegistrationService {
     const emailVerified = this.kernel.settings.emailVerification === 'none'; // no mail will confirm it then
     return { email, passwordHash, role: Role.USER, emailVerified, fields: { firstName, lastName, added } };
   }
+}
+
+/** The values of the app's fields and the names, by property. */
+function givenBy({ firstName, lastName, fields }: HashedRegistration): object {
+  return { firstName, lastName, ...fields };
 }

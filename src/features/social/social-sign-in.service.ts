@@ -56,7 +56,8 @@ export class SocialSignInService {
    *
    * @throws provider_email_not_verified, email_already_registered, sign_up_not_allowed, second_factor_required (the
    * challenge), no_active_account, email_not_verified (also for a new user), too_many_requests (sign-ups and their
-   * mails), conflict (the facts keep changing), what `SocialCompletion.complete` throws, and what hooks and gates throw
+   * mails), conflict (the facts keep changing),
+   * field_already_taken (of the values of the app's hook), what `SocialCompletion.complete` throws, and what hooks and gates throw
    */
   async signIn(identity: ProviderIdentity, client: SessionClient): Promise<Tokens> {
     return this.kernel.telemetry.measure('social', async () => {
@@ -121,7 +122,9 @@ export class SocialSignInService {
         // A unique column of the app's entity may be violated as well. That repeats.
         const isRace = error instanceof FactsChanged || isUniqueViolation(error);
         if (!isRace) throw error;
-        if (attempt >= MAX_ATTEMPTS) throw error instanceof FactsChanged ? authError('conflict') : error;
+        if (attempt < MAX_ATTEMPTS) continue;
+        if (error instanceof FactsChanged) throw authError('conflict');
+        throw this.kernel.users.refusalOf(error, { ...identity.fields });
       }
     }
   }
