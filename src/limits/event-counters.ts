@@ -1,7 +1,9 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../error-table.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import { keyedHash } from '../secrets/keyed-hash.js';
+import type { RateLimit } from '../settings/rate-limit.js';
 import type { Count, Counters } from './counters.js';
 
 /** Counts events under names. The table contains only keyed hashes of the names. */
@@ -22,8 +24,20 @@ export class EventCounters {
    * @param seconds how long after its first event a counter is reset
    */
   async count(name: readonly unknown[], seconds: number, em?: EntityManager): Promise<Count> {
-    const key = createHmac('sha256', this.#key).update(JSON.stringify(name)).digest('base64url');
-    return this.#counters.count(key, seconds, em);
+    return this.#counters.count(keyedHash(this.#key, name), seconds, em);
+  }
+
+  /**
+   * Counts one event of a client network under each limit, before the event is processed.
+   *
+   * @param network undefined: the client's address is not known, and nothing is counted
+   * @throws too_many_requests
+   */
+  async countOf(network: string | undefined, name: string, limits: readonly RateLimit[]): Promise<void> {
+    if (network === undefined) return;
+    // Shortest limit first: an event that it refuses does not count towards the longer ones.
+    for (const limit of limits.toSorted((one, other) => one.seconds - other.seconds))
+      throwIfOver(await this.count([name, limit.seconds, network], limit.seconds), limit);
   }
 }
 

@@ -1,8 +1,9 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import { keyedHash } from '../secrets/keyed-hash.js';
 import type { Settings } from '../settings/settings.js';
 import type { UserId } from '../users/base-user.entity.js';
 import { clientNetwork } from './client-network.js';
@@ -45,7 +46,7 @@ export class KnownNetworks {
     const network = clientNetwork(ip);
     if (network === undefined) return undefined;
     const parts = [String(owner?.id ?? ''), owner?.passwordHash ?? '', network];
-    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
+    return keyedHash(this.#key, parts);
   }
 
   /** Remembers the network from which a session was opened. Writes at most once a day for each network of a user. */

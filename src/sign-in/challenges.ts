@@ -1,4 +1,4 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Database } from '../database/database.js';
@@ -6,6 +6,7 @@ import { Table } from '../database/table.js';
 import type { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import { keyedHash } from '../secrets/keyed-hash.js';
 import { createRandomKey, hashOfRandomKey, isRandomKey } from '../secrets/random-key.js';
 import type { SessionOwner } from '../sessions/session-store.js';
 import type { Settings } from '../settings/settings.js';
@@ -158,9 +159,7 @@ export class Challenges {
   }
 
   #hash({ email, passwordHash }: Pick<PasswordOwner, 'email' | 'passwordHash'>): string {
-    return createHmac('sha256', this.#key)
-      .update(JSON.stringify([email, passwordHash ?? null]))
-      .digest('base64url');
+    return keyedHash(this.#key, [email, passwordHash ?? null]);
   }
 }
 

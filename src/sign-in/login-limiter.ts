@@ -1,9 +1,10 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { ErrorCode, JwtAllauthError } from '../error.js';
 import { authError, serviceUnavailable } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import { keyedHash } from '../secrets/keyed-hash.js';
 import type { ClientNetworks } from '../sessions/client-networks.js';
 import type { KnownNetworks, KnownOwner } from '../sessions/known-networks.js';
 import { limitsWithoutAddress, type RateLimit } from '../settings/rate-limit.js';
@@ -197,7 +198,7 @@ export class LoginLimiter {
 
   /** A keyed hash, so that addresses cannot be read or guessed from the table. */
   #hash(parts: readonly unknown[]): string {
-    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
+    return keyedHash(this.#key, parts);
   }
 }
 

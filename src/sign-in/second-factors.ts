@@ -1,8 +1,9 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { authError } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import { keyedHash } from '../secrets/keyed-hash.js';
 import type { SessionOwner } from '../sessions/session-store.js';
 import type { RateLimit } from '../settings/rate-limit.js';
 import type { UserId } from '../users/base-user.entity.js';
@@ -123,6 +124,6 @@ export class SecondFactors {
   }
 
   #hash(parts: readonly unknown[]): string {
-    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
+    return keyedHash(this.#key, parts);
   }
 }

@@ -9,6 +9,7 @@ import { ReAuthentications } from './re-authentications.js';
 import { SecondFactors } from './second-factors.js';
 import { SignInService } from './sign-in.service.js';
 import { SignInMethods } from './sign-in-methods.js';
+import { SignUpLimiter } from './sign-up-limiter.js';
 
 /** The services of the sign-in, by name. */
 export interface SignInParts {
@@ -28,6 +29,8 @@ export interface SignInParts {
   readonly signInMethods: SignInMethods;
   /** Gives an account to the person who proves access to its mailbox. */
   readonly mailboxProofs: MailboxProofs;
+  /** Limits sign-ups (REGISTRATION_RATE_LIMIT). */
+  readonly signUpLimiter: SignUpLimiter;
   /** Signs up people without a password. */
   readonly passwordlessSignUps: PasswordlessSignUps;
 }
@@ -45,6 +48,7 @@ type LowerParts = Omit<
     KernelOf<typeof PasswordProof> &
     KernelOf<typeof Freshness> &
     KernelOf<typeof MailboxProofs> &
+    KernelOf<typeof SignUpLimiter> &
     KernelOf<typeof PasswordlessSignUps>,
   keyof SignInParts
 > & {
@@ -72,6 +76,7 @@ export function createSignInParts(lower: LowerParts): SignInParts {
     ...proofs,
     freshness: new Freshness({ ...lower, ...proofs }),
     reAuthentications: new ReAuthentications([passwordProof]),
+    signUpLimiter: new SignUpLimiter(lower),
     mailboxProofs: new MailboxProofs({ ...lower, ...proofs }),
     passwordlessSignUps: new PasswordlessSignUps({ ...lower, ...proofs }),
   };

@@ -1,6 +1,7 @@
-import { createHmac, type KeyObject, randomInt, timingSafeEqual } from 'node:crypto';
+import { type KeyObject, randomInt, timingSafeEqual } from 'node:crypto';
 import type { AuthKernel } from '../../kernel.js';
 import type { LimitedCounter } from '../../limits/counters.js';
+import { keyedHash } from '../../secrets/keyed-hash.js';
 import { createRandomKey, hashOfRandomKey, isRandomKey } from '../../secrets/random-key.js';
 import type { MagicLinkStore, MailedSignIn } from './magic-link-store.js';
 
@@ -78,16 +79,12 @@ export class MailedCodes {
   }
 
   #hashOf(requestHash: string, code: string): string {
-    return hash(this.#codeKey, [requestHash, code]);
+    return keyedHash(this.#codeKey, [requestHash, code]);
   }
 
   #counterOf(email: string): LimitedCounter {
-    return { key: hash(this.#limitKey, [email]), limit: WRONG_CODES_A_DAY };
+    return { key: keyedHash(this.#limitKey, [email]), limit: WRONG_CODES_A_DAY };
   }
-}
-
-function hash(key: KeyObject, parts: readonly string[]): string {
-  return createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url');
 }
 
 /** A code as a person typed it, without spaces and dashes. */

@@ -1,7 +1,8 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
 import { createCode, formatCode, normalizeCode } from '../../secrets/crockford-code.js';
+import { keyedHash } from '../../secrets/keyed-hash.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
 import type { AccountOfSession } from '../../sessions/session-store.js';
@@ -95,9 +96,7 @@ export class MailCodes implements ReAuthentication {
 
   /** A code is bound to its session, and to the credentials of its user. */
   #keyOf(code: string, { session }: SessionReference, { credentialEpoch }: AccountOfSession): string {
-    return createHmac('sha256', this.#key)
-      .update(JSON.stringify([session, credentialEpoch, code]))
-      .digest('base64url');
+    return keyedHash(this.#key, [session, credentialEpoch, code]);
   }
 }
 

@@ -2,7 +2,6 @@ import type { AuthModule } from '../../module.js';
 import { createRegistrationController } from './registration.controller.js';
 import { REGISTRATION_MAILS } from './registration.mails.js';
 import { RegistrationService } from './registration.service.js';
-import { SignUpLimiter } from './sign-up-limiter.js';
 
 /** Sign-up, unless users can only be invited. */
 export const registrationModule: AuthModule = {
@@ -10,9 +9,8 @@ export const registrationModule: AuthModule = {
   routes: ['registration'],
   mails: REGISTRATION_MAILS,
   create(kernel) {
-    const { make, settings, eventCounters, clientNetworks, http } = kernel;
-    const signUpLimiter = new SignUpLimiter(eventCounters, settings, clientNetworks);
-    const registration = make(RegistrationService, { ...kernel, signUpLimiter });
+    const { make, settings, http } = kernel;
+    const registration = make(RegistrationService, kernel);
     if (settings.adminManagedRegistration) return {};
     return { controllers: [createRegistrationController({ ...kernel, registration }, http)] };
   },

@@ -13,7 +13,6 @@ import type { BaseUser } from '../../users/base-user.entity.js';
 import { normalizeEmail } from '../../users/email.js';
 import { Role } from '../../users/role.js';
 import type { NewUser } from '../../users/user-creation.service.js';
-import type { SignUpLimiter } from './sign-up-limiter.js';
 
 /**
  * Minimum time between the hash and the answer, in milliseconds, if the answer must not reveal whether the address has
@@ -65,7 +64,8 @@ export class RegistrationService {
       | 'settings'
       | 'telemetry'
       | 'passwordPolicy'
-    > & { readonly signUpLimiter: SignUpLimiter },
+      | 'signUpLimiter'
+    >,
   ) {}
 
   /**

@@ -12,7 +12,6 @@ import { COMPLETION, type SocialCompletion } from './social-completion.js';
 import { socialError } from './social-errors.js';
 import type { ExchangeProof, SocialExchanges } from './social-exchanges.js';
 import type { ProviderIdentity } from './social-identity.js';
-import type { SocialLimiter } from './social-limiter.js';
 import type { FoundOwner, SocialLookup } from './social-lookup.js';
 import { personOf } from './social-person.js';
 
@@ -40,13 +39,13 @@ export class SocialSignInService {
       | 'settings'
       | 'mails'
       | 'mailLimiter'
+      | 'signUpLimiter'
       | 'telemetry'
     > & {
       readonly socialAccounts: SocialAccounts;
       readonly socialLookup: SocialLookup;
       readonly socialExchanges: SocialExchanges;
       readonly socialCompletion: SocialCompletion;
-      readonly socialLimiter: SocialLimiter;
     },
   ) {}
 
@@ -162,8 +161,8 @@ export class SocialSignInService {
 
   /** A sign-up whose address is not proved is also counted as the mail that it causes. @throws too_many_requests */
   async #countSignUp({ email = '', isEmailTrusted }: ProviderIdentity, client: SessionClient): Promise<void> {
-    const { socialLimiter, mailLimiter, settings } = this.kernel;
-    await socialLimiter.countSignUp(client);
+    const { signUpLimiter, mailLimiter, settings } = this.kernel;
+    await signUpLimiter.count(client);
     const isMailed = !isEmailTrusted && settings.emailVerification !== 'none';
     if (isMailed) await mailLimiter.countMail('registration', email, client);
   }
