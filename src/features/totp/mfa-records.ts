@@ -25,11 +25,11 @@ export class MfaRecords {
 
   /**
    * Runs an attempt, and records `mfa.failed` if it throws `code_not_valid`. It is recorded outside of the attempt's
-   * transaction, which is rolled back. The attempt calls `isAbout` before it checks the answer.
+   * transaction, which is rolled back. The attempt calls `setUser` before it checks the answer.
    */
   async watch<T>(
     { method, client: { ip } }: { readonly method: string; readonly client: SessionClient },
-    attempt: (isAbout: (user: UserId) => void) => Promise<T>,
+    attempt: (setUser: (user: UserId) => void) => Promise<T>,
   ): Promise<T> {
     let user: UserId | undefined;
     try {

@@ -30,9 +30,9 @@ export class MfaVerificationService {
    */
   async verify({ challenge, method, code }: ChallengeAnswer, client: SessionClient): Promise<Tokens> {
     const { signIn, totpProofs, mfaRecords } = this.kernel;
-    return mfaRecords.watch({ method, client }, (isAbout) => {
+    return mfaRecords.watch({ method, client }, (setUser) => {
       const verify = async (user: UserId, em: EntityManager) => {
-        isAbout(user);
+        setUser(user);
         await totpProofs.use(user, { method, code }, em);
       };
       return signIn.answer(challenge, { method, amr: AMR[method], verify }, client);

@@ -41,8 +41,8 @@ export class TotpReAuthentication implements ReAuthentication {
       await totpProofs.use(user, { method, code: proof }, em);
     };
     try {
-      await mfaRecords.watch({ method, client }, (isAbout) => {
-        isAbout(user);
+      await mfaRecords.watch({ method, client }, (setUser) => {
+        setUser(user);
         return secondFactors.attempt(user, () => database.transaction(use));
       });
     } catch (error) {

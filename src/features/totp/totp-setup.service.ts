@@ -118,8 +118,8 @@ export class TotpSetupService {
     await this.kernel.freshness.assert(claims);
     const user = this.kernel.users.keyOf(claims.sub);
     const { database, secondFactors, mfaRecords } = this.kernel;
-    return mfaRecords.watch({ method: SETUP_METHOD, client }, (isAbout) => {
-      isAbout(user);
+    return mfaRecords.watch({ method: SETUP_METHOD, client }, (setUser) => {
+      setUser(user);
       return secondFactors.attempt(user, () => database.transaction((em) => this.#confirm(claims, confirmation, em)));
     });
   }
@@ -153,9 +153,9 @@ export class TotpSetupService {
     client: SessionClient,
   ): Promise<{ readonly tokens: Tokens; readonly recoveryCodes: readonly string[] }> {
     let recoveryCodes: readonly string[] = [];
-    const tokens = await this.kernel.mfaRecords.watch({ method: SETUP_METHOD, client }, (isAbout) => {
+    const tokens = await this.kernel.mfaRecords.watch({ method: SETUP_METHOD, client }, (setUser) => {
       const verify = async (user: UserId, em: EntityManager) => {
-        isAbout(user);
+        setUser(user);
         recoveryCodes = await this.#enable(user, code, em);
         if (revokeOthers) await this.kernel.sessions.revokeAll(user, { em, reason: 'factor-change' });
       };
