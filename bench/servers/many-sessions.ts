@@ -35,7 +35,8 @@ export async function addSessions(count: number, users: readonly BaseUser[], tok
   const worth = { amr: [], authTime: openedAt, claims: {} };
   for (const { id, user, jti } of rows) {
     const session = { id, jti, openedAt, issuedAt: openedAt, expiresAt, ...worth };
-    refresh.push((await tokens.issue(owner.get(user) as BaseUser, session)).refresh);
+    const prepared = await tokens.prepare(owner.get(user) as BaseUser, { session });
+    refresh.push(tokens.sign(prepared, session).refresh);
   }
   return refresh;
 }

@@ -81,18 +81,10 @@ export class TokenFactory {
   }
 
   /**
-   * Makes the tokens of a session.
+   * The first half of making the tokens of a session: runs the app's code, which may take long. `sign` is the second.
    *
    * @param user as just read from the database
-   * @throws reserved_claim if the app's class adds a reserved claim; claim_not_serializable for a value that is not
-   * JSON
-   * @throws token_too_large if the refresh token is too large for a cookie
    */
-  async issue(user: BaseUser, session: TokenSession): Promise<Tokens> {
-    return this.sign(await this.prepare(user, { session }), session);
-  }
-
-  /** The part of `issue` that runs the app's code and may take long. @param user as just read from the database */
   async prepare(user: BaseUser, { session, client }: TokenContext = {}): Promise<PreparedTokens> {
     const preparedAt = toSeconds(this.kernel.clock.now());
     const owner = this.relations.length > 0 ? await reloadWithRelations(user, this.relations) : user;
@@ -122,7 +114,12 @@ export class TokenFactory {
     return this.#signBoth({ refresh, preparedAt: session.issuedAt }, session);
   }
 
-  /** Signs prepared tokens for a session. @throws reserved_claim, claim_not_serializable, token_too_large */
+  /**
+   * Signs prepared tokens for a session.
+   *
+   * @throws reserved_claim if the app's class added a reserved claim; claim_not_serializable for a value that is not
+   * JSON; token_too_large if the refresh token is too large for a cookie
+   */
   sign(prepared: PreparedTokens, session: TokenSession): Tokens {
     const tokens = this.#signBoth(prepared, session);
     const { length } = tokens.refresh;
