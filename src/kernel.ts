@@ -214,7 +214,7 @@ function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): Encr
 async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKernelOptions): Promise<UserParts> {
   const { orm, settings, database, make, logger } = base;
   const userMeta = entityMetadata(orm.getMetadata(), SESSION_ENTITY).properties['user']?.targetMeta as EntityMetadata;
-  const tokenClass = await resolveTokenClass(settings.refreshToken, process.cwd());
+  const tokenClass = await resolveTokenClass(settings, process.cwd());
   const users = make(UserService, database, orm, userMeta as never);
   const counters = new Counters(base);
   prepareStrengthEstimate();
@@ -231,7 +231,7 @@ async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKern
     signUpBrowsers: new SignUpBrowsers(base),
     hasher: make(PasswordHasher, { legacyPasswords, logger }),
     passwordPolicy: make(PasswordPolicy, base),
-    tokens: make(TokenFactory, base, tokenClass, relationsOf(settings.userAttributes, userMeta)),
+    tokens: make(TokenFactory, base, tokenClass, relationsOf(settings, userMeta)),
     oneTimeKeys: new OneTimeKeys({ ...base, users }),
     counters,
     eventCounters: new EventCounters({ ...base, counters }),

@@ -63,7 +63,7 @@ async function checkSettings(modules: readonly AuthModule[]): Promise<{ checks: 
   let settings: Settings | undefined;
   try {
     settings = settingsFromEnv(process.env, modules);
-    await resolveTokenClass(settings.refreshToken, process.cwd());
+    await resolveTokenClass(settings, process.cwd());
     const usable: Finding = { name, status: 'ok', message: 'all settings are valid' };
     return { checks: [usable, ...checkKeys(settings), ...settingWarnings(settings)], settings };
   } catch (error) {
@@ -126,7 +126,7 @@ function checkEntities(orm: MikroORM, settings: Settings | undefined): Finding {
   const name = 'project';
   try {
     assertUserEntity(user, orm.config.getSchema(true));
-    if (settings) relationsOf(settings.userAttributes, user); // throws if a path does not exist
+    if (settings) relationsOf(settings, user); // throws if a path does not exist
     return { name, status: 'ok', message: `the ORM knows ${user.className} and the entities of the library` };
   } catch (error) {
     return { name, status: 'failed', message: faultsOf(error) };

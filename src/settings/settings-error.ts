@@ -3,10 +3,7 @@ import { ERRORS } from '../error-table.js';
 
 /** Why the value of a setting is unusable. The message never shows the value of a secret setting. */
 export interface SettingFault {
-  /**
-   * The environment variable; the property if the settings came as an object. Faults that only the class of
-   * REFRESH_TOKEN or the user entity shows always have the variable.
-   */
+  /** The environment variable; the property if its value came as an object. */
   readonly setting: string;
   readonly message: string;
 }
@@ -17,5 +14,7 @@ export class SettingsError extends JwtAllauthError {
     const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);
     super('invalid_settings', { ...ERRORS.invalid_settings, detail: `The settings cannot be used:${lines.join('')}` });
     this.name = 'SettingsError';
+    // Node prints the properties of an uncaught error after its message, which has all faults already.
+    for (const property of ['faults', 'detail']) Object.defineProperty(this, property, { enumerable: false });
   }
 }

@@ -1,7 +1,7 @@
 import { loadExport } from '../settings/module-export.js';
+import { namesOf } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 import { SettingsError } from '../settings/settings-error.js';
-import { variableOf } from '../settings/settings-from-env.js';
 import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
 
 /**
@@ -10,22 +10,21 @@ import { RefreshToken, type RefreshTokenClass } from './refresh-token.js';
  * @throws SettingsError that says what was found instead
  */
 export async function resolveTokenClass(
-  setting: Settings['refreshToken'],
+  settings: Pick<Settings, 'refreshToken'>,
   directory: string,
 ): Promise<RefreshTokenClass> {
-  if (setting === undefined) return RefreshToken;
-  if (typeof setting !== 'string') return asTokenClass(setting, setting.name);
-  const { name, value } = await loadExport(setting, directory, fault);
-  return asTokenClass(value, name);
+  const { refreshToken: given } = settings;
+  const setting = namesOf(settings)('refreshToken');
+  const fault = (message: string) => new SettingsError([{ setting, message }]);
+  if (given === undefined) return RefreshToken;
+  if (typeof given !== 'string') return asTokenClass(given, given.name, fault);
+  const { name, value } = await loadExport(given, directory, fault);
+  return asTokenClass(value, name, fault);
 }
 
-function asTokenClass(candidate: unknown, name: string): RefreshTokenClass {
+function asTokenClass(candidate: unknown, name: string, fault: (message: string) => SettingsError): RefreshTokenClass {
   if (candidate === RefreshToken || (typeof candidate === 'function' && candidate.prototype instanceof RefreshToken)) {
     return candidate as RefreshTokenClass;
   }
   throw fault(`names ${name}, which is a ${typeof candidate} and not a class that extends RefreshToken of jwt-allauth`);
-}
-
-function fault(message: string): SettingsError {
-  return new SettingsError([{ setting: variableOf('refreshToken'), message }]);
 }

@@ -1,9 +1,8 @@
 import { type EntityMetadata, type EntityProperty, JsonType, Reference, ReferenceKind } from '@mikro-orm/core';
+import { namesOf } from '../settings/setting-names.js';
+import type { Settings } from '../settings/settings.js';
 import { type SettingFault, SettingsError } from '../settings/settings-error.js';
-import { variableOf } from '../settings/settings-from-env.js';
 import { RESERVED_CLAIMS } from './claims.js';
-
-type Attributes = Readonly<Record<string, string>>;
 
 /** Reads the value at a dotted path of the user. Null if a part of the path is missing. A bigint becomes a string. */
 export function readAttribute(user: object, path: string): unknown {
@@ -21,11 +20,11 @@ export function readAttribute(user: object, path: string): unknown {
  * @returns the relations that must be loaded: those of which a path reads more than the key
  * @throws SettingsError with all reserved claims and all paths that lead to a hidden value or to no single value
  */
-export function relationsOf(attributes: Attributes, user: EntityMetadata): string[] {
+export function relationsOf(settings: Pick<Settings, 'userAttributes'>, user: EntityMetadata): string[] {
   const faults: SettingFault[] = [];
   const relations = new Set<string>();
-  const setting = variableOf('userAttributes');
-  for (const [claim, path] of Object.entries(attributes)) {
+  const setting = namesOf(settings)('userAttributes');
+  for (const [claim, path] of Object.entries(settings.userAttributes)) {
     if ((RESERVED_CLAIMS as readonly string[]).includes(claim)) {
       faults.push({ setting, message: `names the reserved claim "${claim}"` });
     }

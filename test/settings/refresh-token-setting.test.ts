@@ -18,8 +18,8 @@ beforeAll(async () => {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'jwt-allauth-token-')));
   Object.assign(globalThis, { [BRIDGE]: RefreshToken });
   const base = `const RefreshToken = globalThis[${JSON.stringify(BRIDGE)}];\n`;
-  const installed = join(directory, 'node_modules', '@app', 'tokens');
-  await mkdir(installed, { recursive: true });
+  for (const name of ['tokens', 'modern'])
+    await mkdir(join(directory, 'node_modules', '@app', name), { recursive: true });
   const files = {
     'package.json': '{ "type": "module" }',
     'good.js': `${base}export class Own extends RefreshToken {}\nexport default class extends Own {}\nexport { Own as $t_1 };`,
@@ -34,6 +34,13 @@ beforeAll(async () => {
     'imports-missing.js': 'import "../nowhere.js";',
     'node_modules/@app/tokens/package.json': '{ "name": "@app/tokens", "type": "module", "exports": "./index.js" }',
     'node_modules/@app/tokens/index.js': `${base}export class Own extends RefreshToken {}`,
+    'node_modules/@app/modern/package.json': JSON.stringify({
+      name: '@app/modern',
+      type: 'module',
+      exports: { '.': { import: './index.js' }, './broken': { import: './broken.js' } },
+    }),
+    'node_modules/@app/modern/index.js': `${base}export class Own extends RefreshToken {}`,
+    'node_modules/@app/modern/broken.js': 'throw new Error("no connection to the key store");',
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
   await symlink(join(directory, 'good.js'), join(directory, 'link.js'));
@@ -43,35 +50,42 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+const resolve = (refreshToken: string | undefined, from: string) => resolveTokenClass({ refreshToken }, from);
 const refusal = async (specifier: unknown): Promise<SettingsError> => {
-  const outcome = await resolveTokenClass(specifier as string, directory).catch((error: unknown) => error);
+  const outcome = await resolve(specifier as string, directory).catch((error: unknown) => error);
   if (outcome instanceof SettingsError) return outcome;
   throw new Error(`expected a SettingsError, got ${String(outcome)}`);
 };
 
 describe('REFRESH_TOKEN', () => {
-  test.each(['./good.js#Own', './good.js#$t_1', './link.js#Own', '@app/tokens#Own', './same.js#RefreshToken'])(
-    '%s names a class, resolved from the working directory',
-    async (specifier) => {
-      const found = await resolveTokenClass(specifier, directory);
-      expect(found === RefreshToken || found.prototype instanceof RefreshToken).toBe(true);
-    },
-  );
+  test.each([
+    './good.js#Own',
+    './good.js#$t_1',
+    './link.js#Own',
+    '@app/tokens#Own',
+    '@app/modern#Own', // exports only for `import`
+    './same.js#RefreshToken',
+  ])('%s names a class, resolved from the working directory', async (specifier) => {
+    const found = await resolve(specifier, directory);
+    expect(found === RefreshToken || found.prototype instanceof RefreshToken).toBe(true);
+  });
 
   test('can name a default export and an absolute path', async () => {
     const { default: byDefault } = await import(pathToFileURL(join(directory, 'good.js')).href);
-    expect(await resolveTokenClass('./good.js#default', directory)).toBe(byDefault);
-    expect(await resolveTokenClass(`${join(directory, 'good.js')}#default`, '/elsewhere')).toBe(byDefault);
+    expect(await resolve('./good.js#default', directory)).toBe(byDefault);
+    expect(await resolve(`${join(directory, 'good.js')}#default`, '/elsewhere')).toBe(byDefault);
   });
 
   test("defaults to the library's class", async () => {
-    expect(await resolveTokenClass(undefined, directory)).toBe(RefreshToken);
+    expect(await resolve(undefined, directory)).toBe(RefreshToken);
   });
 
   test.each<[specifier: string, found: RegExp]>([
     ['./nowhere.js#Own', /names the module \.\/nowhere\.js, which cannot be loaded/],
     ['@app/nowhere#Own', /names the module @app\/nowhere, which is not installed/],
     ['@app/tokens/deep.js#Own', /names the module @app\/tokens\/deep\.js, which cannot be resolved: ERR_PACKAGE_PATH/],
+    ['@app/modern/deep.js#Own', /names the module @app\/modern\/deep\.js, which cannot be resolved: ERR_PACKAGE_PATH/],
+    ['@app/modern/broken#Own', /names the module @app\/modern\/broken, which cannot be loaded: no connection/],
     ['./good.js#Nobody', /names Nobody, but \.\/good\.js exports .*Own/],
     ['./good.js', /names no export, but \.\/good\.js exports .*Own/],
     ['./empty.js#Own', /names Own, but \.\/empty\.js exports nothing/],
@@ -90,7 +104,7 @@ describe('REFRESH_TOKEN', () => {
   ])('%s stops the start with the name of the setting and the value that was found', async (specifier, found) => {
     const { faults, code } = await refusal(specifier);
     expect(code).toBe('invalid_settings');
-    expect(faults).toEqual([{ setting: 'JWT_ALLAUTH_REFRESH_TOKEN', message: expect.stringMatching(found) }]);
+    expect(faults).toEqual([{ setting: 'refreshToken', message: expect.stringMatching(found) }]);
   });
 
   test.each([
@@ -101,9 +115,7 @@ describe('REFRESH_TOKEN', () => {
     ],
     ['a function', () => {}, /not a class that extends RefreshToken/],
   ])('given as %s it stops the start as well', async (_, value, found) => {
-    expect((await refusal(value)).faults).toEqual([
-      { setting: 'JWT_ALLAUTH_REFRESH_TOKEN', message: expect.stringMatching(found) },
-    ]);
+    expect((await refusal(value)).faults).toEqual([{ setting: 'refreshToken', message: expect.stringMatching(found) }]);
   });
 
   test('is checked when the app starts, not at the first sign-in', async () => {

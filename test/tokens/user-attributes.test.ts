@@ -174,7 +174,7 @@ describe('USER_ATTRIBUTES', () => {
     const outcome = await starting.catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(SettingsError);
     const { faults } = outcome as SettingsError;
-    expect(faults.map(({ setting }) => setting)).toEqual(named.map(() => 'JWT_ALLAUTH_USER_ATTRIBUTES'));
+    expect(faults.map(({ setting }) => setting)).toEqual(named.map(() => 'userAttributes'));
     for (const [index, name] of named.entries()) expect(faults[index]?.message).toContain(`"${name}"`);
   });
 });
