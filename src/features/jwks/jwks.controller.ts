@@ -23,7 +23,7 @@ export function createJwksController({ keys }: { readonly keys: KeyRing }, { pre
       id: 'keys',
       tag: 'Sign-in',
       summary: 'Get the public keys of the tokens',
-      description: 'The set is empty if the tokens are signed with a secret.',
+      description: 'The keys that verify tokens, older ones as well. The set is empty if all of them are secrets.',
       answers: {
         200: {
           description: 'A JWK set (RFC 7517).',
