@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startTestPostgres } from '../../src/testing/index.js';
+import { removeStaleFolders } from './stale-folders.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -24,6 +25,7 @@ const ROOM_BYTES = 4 * 2 ** 30;
 
 /** A database server and a folder, with compiled code among others, for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  for (const folder of [tmpdir(), MEMORY]) removeStaleFolders(folder);
   const shared = mkdtempSync(join(tmpdir(), 'jwt-allauth-run-'));
   process.env['NODE_COMPILE_CACHE'] = join(shared, 'node');
   project.provide('sharedFolder', shared);
