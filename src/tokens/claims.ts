@@ -1,8 +1,8 @@
 import { authError } from '../error-table.js';
 
 /**
- * Names that the app's own claims cannot have: the claims that the library sets, and `nbf`, which is checked when a
- * token is verified. A custom claim with such a name is refused when a token is made.
+ * Names that the app's own claims cannot have: the claims that the library sets, `nbf`, which is checked when a token
+ * is verified, and `cnf`, which names the key of a token (RFC 7800). A custom claim with such a name is refused when a token is made.
  */
 export const RESERVED_CLAIMS = [
   'sub',
@@ -19,6 +19,7 @@ export const RESERVED_CLAIMS = [
   'email_verified',
   'amr',
   'auth_time',
+  'cnf',
 ] as const;
 
 /** The kind of a token: the value of its claim `token_type`. */

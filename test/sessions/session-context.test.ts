@@ -126,6 +126,7 @@ describe.each([
     ['session', 'reserved_claim'],
     ['amr', 'reserved_claim'],
     ['auth_time', 'reserved_claim'],
+    ['cnf', 'reserved_claim'],
     ['role', 'reserved_claim'],
   ])('a claim %s is refused with %s, and no session is opened', async (name, code) => {
     const { id, live } = await createOwner(app);

@@ -21,6 +21,7 @@ const RESERVED = [
   'email_verified',
   'amr',
   'auth_time',
+  'cnf',
 ];
 
 /** Claims that `UnrulyToken` adds, and what its `forUser` returns instead of the token. */
