@@ -27,7 +27,7 @@ export function addGenerateKeys(program: Command): void {
       'Creates a key pair or a secret, and an encryption key; writes them to files and prints their variables.',
     )
     .addOption(new Option('--algorithm <name>', 'signing algorithm').choices(ALGORITHMS).default('ES256'))
-    .option('--out <folder>', 'folder for the files', '.')
+    .option('--out <folder>', 'folder for the files; git ignores it if the command creates it', 'keys')
     .option('--force', 'overwrite the files of the signing key: tokens signed with the old key become invalid')
     .action(run);
 }
@@ -42,9 +42,7 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
           { path: pathOf('private-key.pem'), text: signing.privateKey, isSecret: true },
           { path: pathOf('public-key.pem'), text: signing.publicKey, isSecret: false },
         ];
-  await mkdir(out, { recursive: true }).catch((error) => {
-    throw new CommandError(`${resolve(out)} cannot be created as a folder: ${error.code ?? errorReason(error)}`);
-  });
+  await createFolder(out);
   const encryption: KeyFile = { path: pathOf('encryption-key'), text: generateEncryptionKey(), isSecret: true };
   // Not even --force replaces this file, because everything encrypted with its key would be lost.
   const isKept = (await lstat(encryption.path).catch(() => undefined)) !== undefined;
@@ -60,6 +58,17 @@ async function run({ algorithm, out, force }: Options): Promise<void> {
   if (isKept) process.stderr.write(`kept ${encryption.path}, which already exists\n`);
   const keys = `JWT_ALLAUTH_ENCRYPTION_KEYS="$(cat ${quote(encryption.path)})"`;
   process.stdout.write(`JWT_ALLAUTH_ALGORITHM=${algorithm}\n${variable}\n${keys}\n`);
+}
+
+/** Creates the folder, unless it exists, with a file that makes git ignore all that is in it. */
+async function createFolder(path: string): Promise<void> {
+  try {
+    const created = await mkdir(path, { recursive: true });
+    if (created !== undefined) await writeFile(join(path, '.gitignore'), '*\n');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? errorReason(error);
+    throw new CommandError(`${resolve(path)} cannot be created as a folder: ${reason}`);
+  }
 }
 
 /** Writes all files, first under temporary names. If one of these cannot be written, the existing files stay. */

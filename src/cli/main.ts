@@ -1,17 +1,13 @@
 #!/usr/bin/env node
-import 'reflect-metadata';
-import { runCommandLine } from './command-line.js';
+import { readFileSync } from 'node:fs';
+import { nodeVersionFault } from './node-version.js';
 
-/** Time for the app's own modules to let the process end, in milliseconds. */
-const EXIT_DELAY_MS = 1000;
-
-// If the reader of a pipe such as `head` closes it early, the command still runs to its end.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+const { engines } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+const fault = nodeVersionFault(process.versions.node, engines.node);
+if (fault === undefined) {
+  const { run } = await import('./run.js');
+  await run();
+} else {
+  process.stderr.write(`jwt-allauth: ${fault}\n`);
+  process.exitCode = 1;
 }
-
-process.exitCode = await runCommandLine(process.argv.slice(2));
-// Resources that a module of the app left open must not keep a scheduled command running.
-setTimeout(() => process.exit(), EXIT_DELAY_MS).unref();

@@ -17,7 +17,8 @@ afterEach(async () => {
   secrets.assertNoneShown();
 });
 
-const run = (...args: string[]) => runInProcess(['generate-keys', ...args], {}, directory);
+const runPlain = (...args: string[]) => runInProcess(['generate-keys', ...args], {}, directory);
+const run = (...args: string[]) => runPlain(...(args.includes('--out') ? [] : ['--out', '.']), ...args);
 const read = (name: string) => readFile(join(directory, name), 'utf8');
 const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777;
 
@@ -62,6 +63,15 @@ describe('generate-keys', () => {
       expect(stdout + stderr).not.toContain('PRIVATE KEY-----');
     },
   );
+
+  test('writes to the folder `keys` by default, which git ignores', async () => {
+    const { code } = await runPlain();
+    watch(await read('keys/private-key.pem'));
+    expect([code, await readdir(directory)]).toEqual([0, ['keys']]);
+    execFileSync('git', ['init', '--quiet'], { cwd: directory });
+    const status = execFileSync('git', ['status', '--porcelain', '--untracked-files=all'], { cwd: directory });
+    expect(String(status)).toBe('');
+  });
 
   test('creates the output folder', async () => {
     const { code } = await run('--out', 'keys/of/the app');
