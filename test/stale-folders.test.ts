@@ -29,7 +29,7 @@ test('a run removes the folders of killed runs, but none that is new, in use or 
   const script = ['-e', 'process.stdout.write("."); setInterval(() => {}, 1000)'];
   const users = [
     spawn(process.execPath, script, { cwd: join(parent, 'jwt-allauth-used-a1B2c3') }),
-    spawn(process.execPath, [...script, `--data=${join(parent, 'jwt-allauth-named-a1B2c3')}`]),
+    spawn(process.execPath, [...script, '--', `--data=${join(parent, 'jwt-allauth-named-a1B2c3')}`]),
   ];
   await Promise.all(users.map(({ stdout }) => once(stdout, 'data')));
   removeStaleFolders(parent);

@@ -140,7 +140,8 @@ test('every status and code in the tables of the manual is in the document', () 
 
 test('every code of an error that is answered is in the document of some route', () => {
   const own: string[] = [ErrorCode.InvalidSettings, ErrorCode.ControllerRefused]; // at start-up
-  const ofApps: string[] = [ErrorCode.NotFound, ErrorCode.Conflict]; // of the app's own routes
+  // Of the app's own routes, and of its fields.
+  const ofApps: string[] = [ErrorCode.NotFound, ErrorCode.Conflict, ErrorCode.FieldAlreadyTaken];
   const all = JSON.stringify(described);
   const missing = Object.values(ErrorCode).filter((code) => !all.includes(`"${code}"`));
   expect(missing.sort()).toEqual([...own, ...ofApps].sort());

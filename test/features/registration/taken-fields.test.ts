@@ -12,6 +12,7 @@ import {
   UserCreationService,
 } from '../../../src/index.js';
 import type { AuthModule } from '../../../src/module-kit.js';
+import { documentOf, operationsOf } from '../../support/documented-app.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { createMailApp, type MailApp } from '../../support/mail-app.js';
 import { SocialBrowser, trusted } from '../../support/social-app.js';
@@ -68,6 +69,13 @@ test.each(['none', 'optional'] as const)(
     expectProblem(refused, 409, 'field_already_taken');
     expect(refused.body).toMatchObject({ detail: 'Another account has the same nickname already.', errors: TAKEN });
     expect(JSON.stringify(refused.body)).not.toContain('countess');
+    const errors = operationsOf(documentOf(app)).filter(({ operation }) =>
+      JSON.stringify(operation.responses['409'] ?? '').includes('"field_already_taken"'),
+    );
+    expect(errors.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'post /auth/registration',
+      'patch /auth/user',
+    ]);
     // The address counts first: somebody signs up for the second time.
     expectProblem(await signUp('ada', 'countess'), 409, 'email_already_registered');
     expect([await emails(), app.log.filter(({ level }) => level === 'error')]).toEqual([['ada@example.com'], []]);
