@@ -79,8 +79,9 @@ export class PasswordPolicy {
   }
 
   /**
-   * Checks the password in a field of a request, without requests to other servers (`remoteFaults`). Returns `errors` for `validation_failed`, or an empty list if the
-   * password is allowed. A value that is not a string also gives an empty list: the rules of the field refuse it.
+   * Checks the password in a field of a request, without requests to other servers (`remoteFaults`). Returns `errors`
+   * for `validation_failed`, or an empty list if the password is allowed. A value that is not a string also gives an
+   * empty list: the rules of the field refuse it.
    */
   async fieldErrors(field: string, password: unknown, owner: PasswordOwnerFacts): Promise<FieldError[]> {
     const messages = typeof password === 'string' ? await this.faults(password, owner) : [];
