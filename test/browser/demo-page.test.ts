@@ -1,56 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { freePort } from '../../src/testing/free-port.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
-import { launchChromium } from './chromium.js';
+import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { LOOK, WELL } from './demo-look.js';
-import { type DemoProcess, startDemo } from './demo-process.js';
+import type { DemoProcess } from './demo-process.js';
+import { useDemos } from './demos.js';
 
 const PASSWORD = 'a sentence that is long enough';
 const STAFF_PASSWORD = 'the staff of the demo';
 const JWT = /[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
 
-let directory: string;
-let database: TestDatabase;
-let browser: Browser;
-const running: DemoProcess[] = [];
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-page-'));
-  database = await createTestDatabase();
-  browser = await launchChromium('demo.test', 1);
-});
-afterAll(async () => {
-  await browser.close();
-  await Promise.all(running.splice(0).map((demo) => demo.stop()));
-  await database.drop();
-  await rm(directory, { recursive: true, force: true });
-});
-
-/** Starts the demo as its user does, with some other settings. */
-async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> {
-  const port = String(await freePort());
-  const own = { DATABASE_URL: database.url, DEMO_DATA: directory, DEMO_STAFF_PASSWORD: STAFF_PASSWORD, PORT: port };
-  const demo = await startDemo(directory, { ...own, ...env });
-  running.push(demo);
-  return demo;
-}
-
-/** The browser contexts of a test, each with its own profile. */
-let contexts: BrowserContext[];
-/** What a page must not do: errors on its console, requests to other servers, tokens in answers to the thief. */
-let faults: string[];
-beforeEach(() => {
-  contexts = [];
-  faults = [];
-});
-afterEach(async () => {
-  for (const context of contexts) await context.close();
-  expect(faults).toEqual([]);
-});
+const { demoWith, newContext, faults } = useDemos(STAFF_PASSWORD);
 
 async function openIn(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
@@ -72,8 +30,7 @@ async function openIn(context: BrowserContext, url: string): Promise<Page> {
 }
 
 async function visit({ url }: DemoProcess, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options);
-  contexts.push(context);
+  const context = await newContext(options);
   return openIn(context, url);
 }
 
@@ -383,7 +340,7 @@ describe('the page of the demo', () => {
     );
     expect(await page.evaluate('window.ran')).toBeUndefined();
     expect(faults).toEqual([expect.stringContaining('Content Security Policy')]);
-    faults = [];
+    faults.splice(0);
   });
 
   describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
@@ -507,8 +464,7 @@ describe('the first screen', () => {
   const focusedId = (page: Page) => page.evaluate('document.activeElement.id');
 
   test('causes no error on the console of a first visitor, and no refusal by the server', async () => {
-    const context = await browser.newContext();
-    contexts.push(context);
+    const context = await newContext();
     const page = await context.newPage();
     const messages: string[] = [];
     const answers: [string, number][] = [];

@@ -1,56 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { totpCode } from '../../src/features/totp/totp-testing.js';
-import { freePort } from '../../src/testing/free-port.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
-import { launchChromium } from './chromium.js';
 import { LOOK, WELL } from './demo-look.js';
-import { type DemoProcess, startDemo } from './demo-process.js';
+import type { DemoProcess } from './demo-process.js';
+import { useDemos } from './demos.js';
 
 const PASSWORD = 'a sentence that is long enough';
 const STEP_SECONDS = 30;
 const ON = /^A sign-in asks for a code of your authenticator app; (\d+) recovery codes? left\.$/;
 const OFF = 'A sign-in asks for no second factor.';
 
-let directory: string;
-let database: TestDatabase;
-let browser: Browser;
+const { demoWith, newContext, faults } = useDemos(PASSWORD);
 let demo: DemoProcess;
-const running: DemoProcess[] = [];
-
-async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> {
-  const own = { DATABASE_URL: database.url, DEMO_DATA: directory, DEMO_STAFF_PASSWORD: PASSWORD };
-  const started = await startDemo(directory, { ...own, PORT: String(await freePort()), ...env });
-  running.push(started);
-  return started;
-}
-
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-factor-'));
-  database = await createTestDatabase();
-  browser = await launchChromium('demo.test', 1);
   demo = await demoWith();
-});
-afterAll(async () => {
-  await browser.close();
-  await Promise.all(running.splice(0).map((each) => each.stop()));
-  await database.drop();
-  await rm(directory, { recursive: true, force: true });
-});
-
-/** What a page must not do: errors on its console, and requests to other servers. */
-let faults: string[];
-let contexts: BrowserContext[];
-beforeEach(() => {
-  faults = [];
-  contexts = [];
-});
-afterEach(async () => {
-  for (const context of contexts) await context.close();
-  expect(faults).toEqual([]);
 });
 
 async function openIn(context: BrowserContext, { url } = demo): Promise<Page> {
@@ -71,8 +34,7 @@ async function openIn(context: BrowserContext, { url } = demo): Promise<Page> {
 
 /** A page in a new browser context, with a clock that can be advanced. */
 async function visit(from = demo, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'], ...options });
-  contexts.push(context);
+  const context = await newContext({ permissions: ['clipboard-read', 'clipboard-write'], ...options });
   await context.clock.install({ time: Date.now() + ahead });
   return openIn(context, from);
 }

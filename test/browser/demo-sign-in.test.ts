@@ -1,60 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { BrowserContext, Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { totpCode } from '../../src/features/totp/totp-testing.js';
-import { freePort } from '../../src/testing/free-port.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
-import { launchChromium } from './chromium.js';
 import { LOOK, WELL } from './demo-look.js';
-import { type DemoProcess, startDemo } from './demo-process.js';
+import type { DemoProcess } from './demo-process.js';
+import { useDemos } from './demos.js';
 
 const PASSWORD = 'a sentence that is long enough';
 const PROVIDER = 'the local provider';
 const SIGN_IN = `Sign in with ${PROVIDER}`;
 
-let directory: string;
-let database: TestDatabase;
-let browser: Browser;
+const { demoWith, newContext, faults, query } = useDemos(PASSWORD);
 let demo: DemoProcess;
-const running: DemoProcess[] = [];
-
-async function demoWith(env: Record<string, string> = {}): Promise<DemoProcess> {
-  const own = { DATABASE_URL: database.url, DEMO_DATA: directory, DEMO_STAFF_PASSWORD: PASSWORD };
-  const started = await startDemo(directory, { ...own, PORT: String(await freePort()), ...env });
-  running.push(started);
-  return started;
-}
-
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-sign-in-'));
-  database = await createTestDatabase();
-  browser = await launchChromium('demo.test', 1);
   demo = await demoWith();
-});
-afterAll(async () => {
-  await browser.close();
-  await Promise.all(running.splice(0).map((each) => each.stop()));
-  await database.drop();
-  await rm(directory, { recursive: true, force: true });
-});
-
-/** What a page must not do: errors on its console. */
-let faults: string[];
-let contexts: BrowserContext[];
-beforeEach(() => {
-  faults = [];
-  contexts = [];
-});
-afterEach(async () => {
-  for (const context of contexts) await context.close();
-  expect(faults).toEqual([]);
 });
 
 async function visit({ url } = demo, context?: BrowserContext): Promise<Page> {
-  const own = context ?? (await browser.newContext());
-  if (!context) contexts.push(own);
+  const own = context ?? (await newContext());
   const page = await own.newPage();
   page.on('console', (message) => {
     const isRefusal = /status of (400|401|403|409)/.test(message.text());
@@ -148,7 +110,7 @@ test('a visitor signs in with the local provider, and the next time with one pre
   await button(page, SIGN_IN).click();
   await beAt(page, email, 'Another name');
   await signedIn(page, email);
-  const { rows } = await database.pool.query('select first_name from demo_user where email = $1', [email]);
+  const { rows } = await query('select first_name from demo_user where email = $1', [email]);
   expect(rows).toEqual([{ first_name: 'Ada' }]);
 });
 
@@ -277,12 +239,11 @@ test('if tokens travel in bodies, the code in the fragment signs in, and is remo
 });
 
 test.each(['light', 'dark'] as const)('the new forms look right on the narrowest phone (%s)', async (colorScheme) => {
-  const context = await browser.newContext({
+  const context = await newContext({
     viewport: { width: 320, height: 800 },
     colorScheme,
     reducedMotion: 'reduce',
   });
-  contexts.push(context);
   const page = await visit(demo, context);
   await button(page, SIGN_IN).waitFor();
   expect(await page.evaluate(LOOK)).toEqual(WELL(colorScheme));
