@@ -11,7 +11,7 @@ export function refusalIn(href: string): AuthError | undefined {
   const number = (name: string) => Number(text(name)) || undefined;
   const code = text('error') ?? searchParams.get('error');
   if (!code) return undefined;
-  return new AuthError(code, number('status') ?? 401, `The sign-in was refused: ${code}.`, {
+  return new AuthError(code, number('status') ?? 401, 'The sign-in did not work.', {
     challenge: text('challenge'),
     methods: text('methods')?.split(','),
     expiresIn: number('expires_in'),

@@ -1,5 +1,6 @@
 import type { ClientCalls } from '../client-calls.js';
 import { socialCalls } from '../features/social/social.client.js';
+import { AuthError } from './auth-error.js';
 import { refusalIn } from './refusal-in-url.js';
 
 /** Where the browser goes after the sign-in. */
@@ -67,6 +68,12 @@ export const socialMethods = (client: ClientCalls) => {
     page.location.assign(url);
   };
 
+  /** Finds out whether a user is signed in all the same, and then rejects. */
+  const fail = async (error: unknown): Promise<never> => {
+    if (client.state.status === 'unknown') await client.refresh().catch(() => {});
+    throw error;
+  };
+
   const transport = () => client.request('GET', '/social/providers', {}).headers.get('Auth-Transport');
 
   /**
@@ -96,9 +103,9 @@ export const socialMethods = (client: ClientCalls) => {
      * `restore`. It removes what the server has added to the URL.
      *
      * @returns whether a sign-in or a connection has begun in this tab. If the user has cancelled it with the back
-     * button, the result is true as well: `state` says whether the user is signed in
+     * button, the result is true as well. `state` says whether the user is signed in, also after an error
      * @throws AuthError with code and status of the server; `second_factor_required` has the `challenge`, as for
-     * `login`
+     * `login`. `cookie_not_kept` if the server has signed the user in, but the browser sends no cookie
      */
     finishSignIn: async (): Promise<boolean> => {
       // A link of somebody else must not sign the user in to another account.
@@ -107,12 +114,17 @@ export const socialMethods = (client: ClientCalls) => {
       page.sessionStorage.removeItem(MARK);
       const { href } = page.location;
       const refusal = refusalIn(href);
-      const code = new URLSearchParams(new URL(href).hash.slice(1)).get('code');
-      if (code || refusal) page.history.replaceState(page.history.state, '', here());
-      if (refusal) throw refusal;
+      const parameters = new URLSearchParams(new URL(href).hash.slice(1));
+      const code = parameters.get('code');
+      const isSignedIn = parameters.get('status') === '200'; // the server adds it for pages of another origin
+      if (code || refusal || isSignedIn) page.history.replaceState(page.history.state, '', here());
+      if (refusal) return fail(refusal);
       const verifier = mark === NO_VERIFIER ? undefined : mark;
       // A code that this tab does not wait for is somebody else's.
-      await (code && mark !== NO_CODE ? calls.exchange(code, verifier) : client.refresh());
+      if (code && mark !== NO_CODE) await calls.exchange(code, verifier).catch(fail);
+      else await client.refresh();
+      if (isSignedIn && client.state.status === 'signed-out')
+        throw new AuthError('cookie_not_kept', 400, 'The browser did not store the cookie.');
       return true;
     },
 

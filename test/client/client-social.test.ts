@@ -169,11 +169,48 @@ describe('finishSignIn', () => {
     expect({ code, status, message, challenge, isTemporary }).toEqual({
       code: 'email_already_registered',
       status: 409,
-      message: 'The sign-in was refused: email_already_registered.',
+      message: 'The sign-in did not work.',
       challenge: undefined,
       isTemporary: false,
     });
-    expect([tab.replaced, server.log]).toEqual([[['kept', '', PAGE]], []]);
+    expect(tab.replaced).toEqual([['kept', '', PAGE]]);
+  });
+
+  test.each([
+    ['a refusal', true, `${PAGE}&error=provider_refused#status=401`],
+    ['a challenge', true, `${PAGE}#error=second_factor_required&status=401&challenge=${CHALLENGE}`],
+    ['a code that is not valid', false, `${PAGE}#code=used`],
+  ])('knows after %s whether a user is signed in', async (_, isCookie, href) => {
+    for (const [answer, status] of [
+      [() => ({ body: server.tokens() }), 'signed-in'],
+      [() => ({ status: 204 }), 'signed-out'],
+      [() => problem('refresh_token_reused'), 'signed-out'],
+      [() => ({ status: 500, body: { code: 'internal_error', detail: 'No.' } }), 'unknown'],
+    ] as const) {
+      const client = newClient(isCookie);
+      await client.signInWith('google');
+      tab.open(href);
+      server.routes['POST /auth/social/exchange'] = () => problem('token_not_valid');
+      server.routes['POST /auth/refresh'] = answer;
+      const { code } = await failure(client.finishSignIn());
+      expect(code).toBe(/code=/.test(href) ? 'token_not_valid' : /error=(\w+)/.exec(href)?.[1]);
+      expect(client.state.status).toBe(isCookie ? status : 'signed-out'); // without a stored token
+    }
+  });
+
+  test('takes the session of another origin, or says that the browser has not kept its cookie', async () => {
+    for (const [answer, result] of [
+      [() => ({ body: server.tokens() }), [true, 'signed-in']],
+      [() => ({ status: 204 }), ['cookie_not_kept', 'signed-out']],
+    ] as const) {
+      const client = newClient();
+      await client.signInWith('google');
+      tab.open(`${PAGE}#status=200`);
+      server.routes['POST /auth/refresh'] = answer;
+      const outcome = await client.finishSignIn().catch(({ code }: AuthError) => code);
+      expect([outcome, client.state.status]).toEqual(result);
+      expect(tab.replaced).toEqual([['kept', '', PAGE]]);
+    }
   });
 
   test('says that a retry may help if the provider does not answer', async () => {

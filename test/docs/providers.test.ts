@@ -3,13 +3,20 @@ import { transform } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { socialMethods } from '../../src/client/social.js';
 import { memoryStore } from '../../src/client/store.js';
-import { createSocialModule, type SocialOptions, socialModule } from '../../src/features/social/index.js';
+import { providersFault } from '../../src/features/social/configured-provider.js';
+import {
+  createSocialModule,
+  openIdProvider,
+  type SocialOptions,
+  socialModule,
+} from '../../src/features/social/index.js';
 import { decideLinking } from '../../src/features/social/linking-decision.js';
 import { startTestProvider } from '../../src/features/social/testing/index.js';
 import { JwtAllauthError, settingsFromEnv } from '../../src/index.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { pages } from '../support/manual.js';
+import { secrets } from '../support/secrets.js';
 import { createSocialApp, SocialBrowser, trusted } from '../support/social-app.js';
 import { problem, StubAuthServer } from '../support/stub-auth-server.js';
 import { SECRET } from '../support/test-app.js';
@@ -49,7 +56,7 @@ describe('the client of the manual', async () => {
     };
     expect(await comeBack('https://app.example.com/#error=second_factor_required&challenge=c')).toBe('c');
     expect(await comeBack('https://app.example.com/?error=provider_refused')).toBeUndefined();
-    expect([show.mock.calls, auth.state.status]).toEqual([[['provider_refused']], 'unknown']);
+    expect([show.mock.calls, auth.state.status]).toEqual([[['provider_refused']], 'signed-in']);
     expect(await comeBack('https://app.example.com/')).toBeUndefined();
     expect(auth.state.status).toBe('signed-in');
     const url = 'https://app.example.com/auth/social/google?returnTo=https%3A%2F%2Fapp.example.com%2F';
@@ -94,7 +101,103 @@ describe('the table of methods', () => {
   });
 });
 
+describe('the page on providers in code', () => {
+  const text = pages.get('docs/providers-code.md') ?? '';
+
+  test('says which options JSON has', () => {
+    const rows = [...text.matchAll(/^\| `(\w+)` \| [^|]* \| (yes|no) \|/gm)].map(([, name = '', isIn]) => [name, isIn]);
+    const entry = { id: 'corp', issuer: 'https://login.example.com', clientId: 'app' };
+    const options = openIdProvider(entry);
+    const known = Object.keys({ ...options, issuer: 1 });
+    const inCode = known.filter((name) => !['server', 'isFormPost', 'profileOf'].includes(name));
+    expect(rows.map(([name]) => name).sort()).toEqual(inCode.sort());
+    const values: Readonly<Record<string, unknown>> = { trustEmail: true, scopes: ['openid'] };
+    for (const [name = '', isIn] of rows) {
+      const given = { [name]: values[name] ?? 'https', ...entry };
+      const fault = providersFault([given]);
+      expect([name, fault]).toEqual([name, isIn === 'yes' ? undefined : `number 1 has the unknown member "${name}"`]);
+    }
+  });
+
+  test('names what mapProfile gets, and what it must not return', async () => {
+    const provider = await startTestProvider();
+    const seen: object[] = [];
+    let returned: Readonly<Record<string, unknown>> = {};
+    const mapProfile: SocialOptions['mapProfile'] = (profile) => {
+      seen.push(profile);
+      return returned;
+    };
+    const app = await createSocialApp({ providers: [trusted(provider)], mapProfile });
+    provider.signInAs({ email: 'ada@example.com', name: 'Ada Lovelace' });
+    await new SocialBrowser(app).signIn();
+    const [, table = ''] = /Its argument has:([\s\S]*?)\nReturn/.exec(text) ?? [];
+    const named = [...table.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, names = '']) => names.match(/\w+/g) ?? []);
+    expect(named.sort()).toEqual(Object.keys(seen[0] ?? {}).sort());
+    const [, forbidden = ''] = /You cannot return ([\s\S]*?), or a property/.exec(text) ?? [];
+    const names = forbidden.match(/\w+/g) ?? [];
+    expect(names).toHaveLength(6);
+    for (const name of [...names, 'noProperty']) {
+      returned = { [name]: 'x' };
+      expect((await new SocialBrowser(app).signIn()).query, name).toEqual({ error: 'internal_error' });
+      const line = app.log.findLast(({ level }) => level === 'error');
+      expect(line?.['reason']).toContain(`"${name}"`);
+    }
+    returned = { lastName: 'King' };
+    expect((await new SocialBrowser(app).signIn()).query).toEqual({});
+    const { rows } = await app.database.pool.query('select last_name from app_user');
+    expect(rows).toEqual([{ last_name: 'Lovelace' }]); // a user who exists keeps the old values
+    await app.close();
+    await provider.close();
+  });
+
+  test('keeps tokens that the app reads', async () => {
+    const provider = await startTestProvider();
+    const app = await createSocialApp({ providers: [trusted(provider, 'google')], keepTokens: true });
+    provider.signInAs({ email: 'ada@example.com' });
+    await new SocialBrowser(app).signIn('google');
+    const { accessTokenOf, calendarModule } = await importSnippet('src/kept-tokens.ts');
+    const [{ id }] = (await app.database.pool.query('select id from app_user')).rows;
+    const token = await accessTokenOf(app.auth as never, id);
+    secrets.add(token);
+    expect(token).toMatch(/^[\w-]{32}$/);
+    expect(calendarModule('id', 'secret').name).toBe('social');
+    await app.close();
+    await provider.close();
+  });
+});
+
 describe('the page on providers', () => {
+  test('says that a disconnected account of a trusted provider is connected again at its next sign-in', async () => {
+    const provider = await startTestProvider();
+    const app = await createSocialApp({ providers: [trusted(provider)] });
+    const client = await app.signedUp('ada@example.com');
+    await app.database.pool.query('update app_user set email_verified = true');
+    provider.signInAs({ email: 'ada@example.com' });
+    const connect = async () => {
+      expect((await new SocialBrowser(app).signIn()).query).toEqual({});
+      return (await client.get('/auth/social/accounts')).body as { id: string }[];
+    };
+    const [first] = await connect();
+    const removed = await client.send('DELETE', `/auth/social/accounts/${first?.id}`, undefined, client.bearer);
+    expect([removed.status, (await client.get('/auth/social/accounts')).body]).toEqual([204, []]);
+    expect(await connect()).toHaveLength(1);
+    await app.close();
+    await provider.close();
+  });
+
+  test('says that a sign-up that waits loses its link and its password', async () => {
+    const provider = await startTestProvider();
+    const app = await createSocialApp({ providers: [trusted(provider)] }, { emailVerification: 'mandatory' });
+    await app.client().register('ada@example.com');
+    const link = await app.linkTo('ada@example.com');
+    provider.signInAs({ email: 'ada@example.com' });
+    expect((await new SocialBrowser(app).signIn()).query).toEqual({});
+    expect((await app.open(link)).status).toBe(400);
+    expect((await app.client().login('ada@example.com')).body.code).toBe('incorrect_credentials');
+    await app.close();
+    await provider.close();
+  });
+
   const text = pages.get('docs/providers.md') ?? '';
 
   test('has a list of providers that is accepted, and URLs to return to', () => {

@@ -38,7 +38,7 @@ export class ProviderIdentities {
    * @throws provider_refused, provider_unavailable, and what the app's hook throws
    */
   async of(provider: SocialProvider, answer: VerifiedAnswer): Promise<ProviderIdentity> {
-    const { sub, email, emailVerified, isEmailHosted, firstName, lastName } = await provider.profileOf(answer);
+    const { sub, email, isEmailVerified, isEmailHosted, firstName, lastName } = await provider.profileOf(answer);
     if (typeof sub !== 'string' || !SUB.test(sub)) throw providerRefused('the account has no valid `sub`');
     const { issuer, claims, tokens } = answer;
     const address = addressOf(email);
@@ -47,7 +47,7 @@ export class ProviderIdentities {
       issuer,
       sub,
       ...(address !== undefined && { email: address }),
-      isEmailVerified: address !== undefined && emailVerified === true,
+      isEmailVerified: address !== undefined && isEmailVerified === true,
       isEmailTrusted: provider.trustEmail && isEmailHosted !== false,
       firstName: nameOf(firstName),
       lastName: nameOf(lastName),

@@ -88,7 +88,10 @@ export class SocialCallback {
     const client = flow.transport === 'cookie' ? this.#transport.clientOf(request) : clientOf(request);
     const { tokens, code } = await this.kernel.socialFlow.complete(flow, answer, client);
     if (tokens) await this.#transport.signInByCookie(request, response, tokens);
-    return code === undefined ? flow.returnTo : withFragment(flow.returnTo, { code });
+    if (code !== undefined) return withFragment(flow.returnTo, { code });
+    // A page of another origin cannot know otherwise that its browser has refused the cookie.
+    const isElsewhere = new URL(flow.returnTo).origin !== new URL(this.kernel.callbackUrl(flow.provider)).origin;
+    return tokens && isElsewhere ? withFragment(flow.returnTo, { status: '200' }) : flow.returnTo;
   }
 
   /** The URL of the app that says why a sign-in failed. Logs what the app's user cannot see. */

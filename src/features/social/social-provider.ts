@@ -4,7 +4,7 @@ export interface ProviderProfile {
   readonly sub: string;
   readonly email?: string;
   /** Whether the provider says that the account's owner reads this mailbox. */
-  readonly emailVerified: boolean;
+  readonly isEmailVerified: boolean;
   /** False: `trustEmail` does not apply, because the mailbox is not at the provider and may have another owner now. */
   readonly isEmailHosted?: boolean;
   readonly firstName?: string;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
+import { followSignIn, startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import type { MailApp } from '../../support/mail-app.js';
 import { createPerson } from '../../support/person.js';
@@ -147,6 +147,43 @@ describe('a code for tokens in bodies', () => {
     const client = await byBody.client(landing);
     expect(client.refreshToken.split('.')).toHaveLength(3);
     expect((await app.client().send('GET', '/auth/social/test?transport=pigeon')).status).toBe(400);
+  });
+});
+
+describe('a page of another origin', () => {
+  test('gets the status of a sign-in by cookie, because its browser may refuse the cookie', async () => {
+    const socialReturnUrls = 'http://pages.test,myapp://home,http://accounts.test/in';
+    const app = await createSocialApp({ providers: [trusted(provider)] }, { socialReturnUrls });
+    for (const [returnTo, end] of [
+      ['http://pages.test/a?b=c', 'http://pages.test/a?b=c#status=200'],
+      ['myapp://home', 'myapp://home#status=200'],
+      ['/in', `${HOME}in`],
+      [`${HOME}in?b=c`, `${HOME}in?b=c`],
+    ] as const) {
+      somebody();
+      expect((await new SocialBrowser(app).signIn('test', { returnTo })).location).toBe(end);
+    }
+    await app.close();
+  });
+});
+
+describe('a test that follows a sign-in', () => {
+  test('gets the last URL and the cookies, also of a browser that had cookies before', async () => {
+    const app = appOf('cookie');
+    const start = `${app.url}/auth/social/test?returnTo=/welcome`;
+    somebody();
+    const { url, cookie } = await followSignIn(start, 'theme=dark');
+    secrets.add(/refresh_token=([^;]+)/.exec(cookie)?.[1]);
+    expect([url.href, cookie]).toEqual([
+      `${HOME}welcome`,
+      expect.stringMatching(/^theme=dark; social_browser=[^; ]+; refresh_token=[^; ]+$/),
+    ]);
+    const refreshed = await fetch(`${app.url}/auth/refresh`, { method: 'POST', headers: { cookie } });
+    expect(refreshed.status).toBe(200);
+    provider.deny();
+    expect((await followSignIn(start)).url.href).toBe(`${HOME}welcome?error=provider_refused#status=401`);
+    const unknown = `${app.url}/auth/social/nowhere`;
+    await expect(followSignIn(unknown)).rejects.toThrow('/auth/social/nowhere answered 404, no redirect');
   });
 });
 

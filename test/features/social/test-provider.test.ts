@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { providersFault } from '../../../src/features/social/configured-provider.js';
 import { startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
 
 const ADA = { sub: 'ada-1', email: 'ada@example.com', name: 'Ada Lovelace', amr: ['pwd', 'mfa'] };
@@ -131,6 +132,23 @@ describe('the provider for tests', () => {
     expect(payload).toMatchObject({ email: 'eve@example.com', email_verified: false, nonce: 'n', locale: 'en' });
     const { payload: of } = await jwtVerify(provider.idToken({}, ADA), keys);
     expect(of.sub).toBe('ada-1');
+  });
+
+  test('has a new secret at each start, or the one that the app keeps in its settings', async () => {
+    const [one, two] = await Promise.all([startTestProvider(), startTestProvider()]);
+    const again = await startTestProvider({ clientSecret: 'kept' });
+    const secretsOf = [one, two, again].map((each) => each.settings({ id: 'x' }).clientSecret);
+    expect(new Set(secretsOf).size).toBe(3);
+    expect(again.settings({ id: 'x' })).toMatchObject({ clientId: 'test-client', clientSecret: 'kept' });
+    for (const each of [one, two, again]) await each.close();
+  });
+
+  test('has settings only of members that a provider in the environment may have', () => {
+    // @ts-expect-error trustMfa is for providers in code
+    const entry = provider.settings({ id: 'x', trustMfa: true });
+    expect(providersFault([entry])).toBe('number 1 has the unknown member "trustMfa"');
+    const all = { name: 'Own', scopes: ['openid'], trustEmail: true };
+    expect(providersFault([provider.settings({ id: 'x', ...all })])).toBeUndefined();
   });
 
   test('can be started again on a given port, and refuses a port that is in use', async () => {

@@ -34,7 +34,7 @@ async function profileOf(answer: ProviderAnswer, apiUrl: string): Promise<Provid
   return {
     sub: typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : '', // an empty one is refused
     email: textOf(primary?.email),
-    emailVerified: primary?.verified === true,
+    isEmailVerified: primary?.verified === true,
     ...namesOf(user?.['name']),
   };
 }

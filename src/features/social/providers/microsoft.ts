@@ -25,7 +25,7 @@ export function microsoft({ tenant = 'common', ...options }: MicrosoftOptions): 
 
 async function profileOf(answer: ProviderAnswer): Promise<ProviderProfile> {
   const edov = answer.claims['xms_edov'];
-  const emailVerified = isTrue(edov) || edov === 1 || edov === '1';
+  const isEmailVerified = isTrue(edov) || edov === 1 || edov === '1';
   // The UserInfo endpoint does not say whether an address is verified.
-  return { ...(await openIdProfile({ ...answer, userInfo: async () => undefined })), emailVerified };
+  return { ...(await openIdProfile({ ...answer, userInfo: async () => undefined })), isEmailVerified };
 }

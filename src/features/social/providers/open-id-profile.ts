@@ -43,7 +43,7 @@ export async function openIdProfile(answer: ProviderAnswer): Promise<ProviderPro
   return {
     sub: String(claims['sub']),
     email: textOf(source['email']),
-    emailVerified: isTrue(source['email_verified']),
+    isEmailVerified: isTrue(source['email_verified']),
     ...namesOfClaims({ ...more, ...claims }),
   };
 }

@@ -1,5 +1,6 @@
 // The entry point `jwt-allauth/social/testing`.
 
+export { type FollowedSignIn, followSignIn } from './follow-sign-in.js';
 export {
   startTestProvider,
   TestProvider,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import type { ConfiguredProvider } from '../configured-provider.js';
 import { AuthorizationCodes, type Grant } from './authorization-codes.js';
 import { ClientCredentials } from './client-credentials.js';
 import { providerMetadata } from './provider-metadata.js';
@@ -17,14 +18,13 @@ export interface TestProviderOptions {
   readonly name?: string;
   /** Default: any free port. */
   readonly port?: number;
+  /** Letters and digits. Give it together with `port` to keep the settings of an app the same. Default: random. */
+  readonly clientSecret?: string;
 }
 
 /** An entry of JWT_ALLAUTH_SOCIAL_PROVIDERS. */
-export interface TestProviderSettings {
-  readonly id: string;
+export interface TestProviderSettings extends ConfiguredProvider {
   readonly name: string;
-  readonly issuer: string;
-  readonly clientId: string;
   readonly clientSecret: string;
 }
 
@@ -43,7 +43,7 @@ type Parameters = Readonly<Record<string, string>>;
  * each redirect URI. Never deploy it: everybody who reaches it can be any of its users.
  */
 export class TestProvider {
-  readonly client = new ClientCredentials();
+  readonly client: ClientCredentials;
   /** Says when ID tokens are issued, in milliseconds. Give it the clock of an app whose clock is moved. */
   clock: { now(): number } = Date;
   protected key = new SigningKey();
@@ -53,7 +53,11 @@ export class TestProvider {
   #user: TestProviderUser | 'deny' | undefined;
   #issuer = '';
 
-  constructor(readonly name = 'Test provider') {
+  constructor(
+    readonly name = 'Test provider',
+    clientSecret?: string,
+  ) {
+    this.client = new ClientCredentials(clientSecret);
     this.#server = createServer((request, response) => {
       this.handle(request, response).catch(() => response.destroy());
     });
@@ -83,8 +87,8 @@ export class TestProvider {
     this.#user = 'deny';
   }
 
-  /** The entry of JWT_ALLAUTH_SOCIAL_PROVIDERS for this provider, with your own members, such as `trustEmail`. */
-  settings<More extends object>(more: More & { readonly id: string }): TestProviderSettings & More {
+  /** The entry of JWT_ALLAUTH_SOCIAL_PROVIDERS for this provider, with other members of it, such as `trustEmail`. */
+  settings(more: Partial<ConfiguredProvider> & { readonly id: string }): TestProviderSettings {
     const { name, issuer, client } = this;
     return { name, issuer, clientId: client.id, clientSecret: client.secret, ...more };
   }
@@ -208,6 +212,6 @@ export class TestProvider {
  *
  * @throws if the port is in use
  */
-export function startTestProvider({ name, port }: TestProviderOptions = {}): Promise<TestProvider> {
-  return new TestProvider(name).listen(port);
+export function startTestProvider({ name, port, clientSecret }: TestProviderOptions = {}): Promise<TestProvider> {
+  return new TestProvider(name, clientSecret).listen(port);
 }
