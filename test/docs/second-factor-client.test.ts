@@ -79,6 +79,31 @@ describe('the step-up of the manual', () => {
     expect(server.log.find(({ request }) => request.endsWith('/reauthenticate'))?.body).toEqual(proof);
   });
 
+  test('asks a user without a password for the code of a mail', async () => {
+    server.routes['GET /auth/mfa'] = () => ({ body: { totp: false } });
+    server.routes['POST /auth/reauthenticate/code'] = () => ({ status: 204 });
+    askFor.mockResolvedValueOnce('').mockResolvedValueOnce('654321');
+    expect((await auth.fetch(PAYOUT)).status).toBe(200);
+    expect(askFor.mock.calls.map(([what]) => what)).toEqual(['password', 'mailCode']);
+    const proofs = server.log.filter(({ request }) => request.includes('/reauthenticate'));
+    expect(proofs.map(({ body }) => body)).toEqual(['', { mailCode: '654321' }]);
+  });
+
+  test.each([
+    [true, ['']],
+    [false, ['', undefined]],
+    [false, ['', '']],
+  ])('gives up without a code (%s, %j)', async (totp, answers) => {
+    server.routes['GET /auth/mfa'] = () => ({ body: { totp } });
+    server.routes['POST /auth/reauthenticate/code'] = () => ({ status: 204 });
+    for (const answer of answers) askFor.mockResolvedValueOnce(answer);
+    expect((await auth.fetch(PAYOUT)).status).toBe(401);
+    expect([askFor.mock.calls.length, server.requests.includes('POST /auth/reauthenticate 1')]).toEqual([
+      answers.length,
+      false,
+    ]);
+  });
+
   test('gives the answer to the caller if the user closes the dialog', async () => {
     askFor.mockResolvedValue(undefined);
     expect((await auth.fetch(PAYOUT)).status).toBe(401);

@@ -332,6 +332,8 @@ describe('the app of the README, built from an empty folder', () => {
     ['social-client', 'auth', 'providerButtons', 'startPage'],
     ['providers', 'authEntities', 'migrations', 'settings'],
     ['mapped-profile', 'companyModule'],
+    ['kept-tokens', 'accessTokenOf', 'calendarModule'],
+    ['auth-modules', 'authEntities', 'migrations', 'settings'],
     ['second-factor', 'authEntities', 'migrations', 'settings'],
     ['magic-link', 'authEntities', 'migrations', 'settings'],
     ['mail-sign-in', 'createAuth', 'signInByMail'],
