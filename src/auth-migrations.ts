@@ -11,6 +11,7 @@ import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
 import { AddUndoFactors } from './tokens/undo-factors.migration.js';
 import { ACCOUNT_ENTITY } from './users/account.entity.js';
 import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
+import { AddSignUpCompletions } from './users/sign-up-completions.migration.js';
 
 /** Creates the tables of sessions and of rate limit counters. The app's user table must exist. */
 class CreateAuthTables extends AuthMigration {
@@ -274,6 +275,7 @@ const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261130_c_second_factors', class: AddSecondFactors },
   { name: 'JwtAllauth_20261130_d_sign_in_completions', class: AddSignInCompletions },
   { name: 'JwtAllauth_20261130_e_undo_factors', class: AddUndoFactors },
+  { name: 'JwtAllauth_20261130_f_sign_up_completions', class: AddSignUpCompletions },
 ];
 
 /**

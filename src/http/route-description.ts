@@ -49,8 +49,10 @@ export interface RefinedInput {
   readonly input: InputClass;
   /** The name of the schema without `Auth`. Default: the name of the class. */
   readonly name?: string;
-  /** Schemas of fields, which replace those derived from the rules. */
+  /** Schemas of fields. They replace those derived from the rules, or are of fields that the class does not have. */
   readonly fields?: Readonly<Record<string, JsonSchema>>;
+  /** Fields of the class that this route does not accept. */
+  readonly without?: readonly string[];
   /** Fields that the rules make optional, but that this route requires. */
   readonly required?: readonly string[];
 }

@@ -37,16 +37,36 @@ export async function validateWholeInput<T extends object>(
   body: unknown,
   others: (input: T) => Promise<readonly FieldError[]> = async () => [],
 ): Promise<T> {
-  const { input, libraryInput, faults } = readInput(type, body);
-  const errors = [
-    ...(libraryInput ? validateSync(libraryInput, VALIDATION) : []),
-    ...(await validate(input, VALIDATION)),
-  ];
-  const all = faultsOf(faults, errors);
+  const read = readInput(type, body);
+  const all = faultsOf(read.faults, await errorsOf(read));
+  const { input } = read;
   if (all.length === 0) return input;
   const wrong = new Set(all.map(({ field }) => field));
   const more = await others(input);
   throw refused([...all, ...more.filter(({ field }) => !wrong.has(field))]);
+}
+
+/**
+ * Like `validateWholeInput`, for a route that does not need some fields of an input: a body must not have them.
+ *
+ * @param without the names of these fields. The result does not have them
+ * @throws validation_failed like `validateInput`
+ */
+export async function validateInputWithout<T extends object, Field extends keyof T & string>(
+  type: new () => T,
+  without: readonly Field[],
+  body: unknown,
+): Promise<Omit<T, Field>> {
+  const read = readInput(type, body, without);
+  const errors = (await errorsOf(read)).filter(({ property }) => !without.includes(property as Field));
+  const all = faultsOf(read.faults, errors);
+  if (all.length > 0) throw refused(all);
+  return read.input;
+}
+
+async function errorsOf<T extends object>({ input, libraryInput }: ReadInput<T>): Promise<ValidationError[]> {
+  const ofLibrary = libraryInput ? validateSync(libraryInput, VALIDATION) : [];
+  return [...ofLibrary, ...(await validate(input, VALIDATION))];
 }
 
 const VALIDATION = { forbidUnknownValues: true, validationError: { target: false, value: false } } as const;
@@ -75,13 +95,17 @@ interface ReadInput<T extends object> {
   readonly faults: FieldError[];
 }
 
-function readInput<T extends object>(type: new () => T, body: unknown = {}): ReadInput<T> {
+function readInput<T extends object>(
+  type: new () => T,
+  body: unknown = {},
+  without: readonly string[] = [],
+): ReadInput<T> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw notAnObject();
   }
   // Field names are checked before an object is created from the body, because `__proto__` would be a field like any
   // other and nesting has no limit.
-  const known = fieldsOf(type);
+  const known = fieldsOf(type).filter((field) => !without.includes(field));
   const base = libraryClassOf(type);
   const libraryFieldNames = base ? fieldsOf(base) : [];
   const plain: [string, unknown][] = [];

@@ -18,15 +18,15 @@ const FIELDS: Readonly<Record<string, JsonSchema>> = {
 };
 
 /** The schema of an input of the library; unknown fields are refused. */
-export function inputSchema({ input, fields = {}, required = [] }: RefinedInput): JsonSchema {
+export function inputSchema({ input, fields = {}, without = [], required = [] }: RefinedInput): JsonSchema {
   const { properties = {}, required: always = [] } = targetConstructorToSchema(input, {
     classValidatorMetadataStorage: getMetadataStorage(), // its default is the storage at import time
   });
-  const refined = Object.entries(properties).map(([field, schema]) => [
-    field,
-    fields[field] ?? FIELDS[field] ?? toJsonSchema(schema as JsonSchema),
-  ]);
-  const needed = [...new Set([...always, ...required])];
+  const isAccepted = (field: string) => !without.includes(field);
+  const refined = Object.entries({ ...properties, ...fields })
+    .filter(([field]) => isAccepted(field))
+    .map(([field, schema]) => [field, fields[field] ?? FIELDS[field] ?? toJsonSchema(schema as JsonSchema)]);
+  const needed = [...new Set([...always, ...required])].filter(isAccepted);
   return {
     type: 'object',
     properties: Object.fromEntries(refined),

@@ -3,6 +3,7 @@ import { authError } from '../error-table.js';
 import type { EmailOwnership } from '../mail/email-ownership.js';
 import type { Journal } from '../observability/journal.js';
 import type { AuthHooks } from '../sessions/auth-hooks.js';
+import type { SessionClient } from '../sessions/client-device.js';
 import type { Settings } from '../settings/settings.js';
 import { requestClientOf } from '../tokens/session-context.js';
 import type { BaseUser } from '../users/base-user.entity.js';
@@ -60,10 +61,14 @@ export class PasswordlessSignUps {
    * @throws what the hooks throw
    */
   async begin(person: PasswordlessPerson, attempt: Omit<SignInAttempt, 'user' | 'em'>): Promise<BegunSignIn> {
-    const { email, firstName, lastName, fields } = person;
-    const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
-    await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(attempt.client) ?? {} });
+    await this.callHook(person, attempt.client);
     return this.kernel.signIn.beginSignUp(attempt, () => this.kernel.userCreation.preview(this.#newUserOf(person)));
+  }
+
+  /** Calls the app's `beforeSignUp`, outside of a transaction. @throws what the hook throws */
+  async callHook({ email, firstName, lastName, fields }: PasswordlessPerson, client?: SessionClient): Promise<void> {
+    const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
+    await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(client) ?? {} });
   }
 
   /**

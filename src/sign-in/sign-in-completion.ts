@@ -9,7 +9,7 @@ export interface CompletionOrder {
 
 /**
  * Does the work, such as storing the link to a provider's account. It runs in the transaction that admits the sign-in,
- * after the gates and the second factor. The transaction holds a lock on the user's row. If the work throws, the
- * sign-in is refused.
+ * after the gates and the second factor, or in the transaction that creates the user of a confirmed sign-up. The
+ * transaction holds a lock on the user's row. If the work throws, the sign-in or the confirmation is refused.
  */
 export type SignInCompletion = (user: UserId, data: CompletionOrder['data'], em: EntityManager) => Promise<void>;

@@ -10,6 +10,7 @@ import { SecondFactors } from './second-factors.js';
 import { SignInService } from './sign-in.service.js';
 import { SignInMethods } from './sign-in-methods.js';
 import { SignUpLimiter } from './sign-up-limiter.js';
+import { UnconfirmedSignUps } from './unconfirmed-sign-ups.js';
 
 /** The services of the sign-in, by name. */
 export interface SignInParts {
@@ -33,6 +34,8 @@ export interface SignInParts {
   readonly signUpLimiter: SignUpLimiter;
   /** Signs up people without a password. */
   readonly passwordlessSignUps: PasswordlessSignUps;
+  /** Stores sign-ups that a mailed link must confirm first. */
+  readonly unconfirmedSignUps: UnconfirmedSignUps;
 }
 
 /** The services that a class takes in its constructor. */
@@ -49,7 +52,8 @@ type LowerParts = Omit<
     KernelOf<typeof Freshness> &
     KernelOf<typeof MailboxProofs> &
     KernelOf<typeof SignUpLimiter> &
-    KernelOf<typeof PasswordlessSignUps>,
+    KernelOf<typeof PasswordlessSignUps> &
+    KernelOf<typeof UnconfirmedSignUps>,
   keyof SignInParts
 > & {
   readonly journal: ConstructorParameters<typeof LoginFailures>[0];
@@ -79,5 +83,6 @@ export function createSignInParts(lower: LowerParts): SignInParts {
     signUpLimiter: new SignUpLimiter(lower),
     mailboxProofs: new MailboxProofs({ ...lower, ...proofs }),
     passwordlessSignUps: new PasswordlessSignUps({ ...lower, ...proofs }),
+    unconfirmedSignUps: new UnconfirmedSignUps(lower),
   };
 }

@@ -8,7 +8,7 @@ import type { SessionEndings } from '../sessions/session-endings.js';
 import type { Settings } from '../settings/settings.js';
 import { requestClientOf } from '../tokens/session-context.js';
 import type { Tokens } from '../tokens/tokens.js';
-import type { BaseUser } from '../users/base-user.entity.js';
+import type { BaseUser, UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import { ActivityGate } from './activity-gate.js';
 import { BegunSignIn, tokensOf } from './begun-sign-in.js';
@@ -17,7 +17,7 @@ import { isRefusal } from './refusal.js';
 import type { SecondFactorProof } from './second-factor.js';
 import type { SecondFactors } from './second-factors.js';
 import type { AppSignIn, SignInAttempt } from './sign-in-attempt.js';
-import type { SignInCompletion } from './sign-in-completion.js';
+import type { CompletionOrder, SignInCompletion } from './sign-in-completion.js';
 import type { SignInGate } from './sign-in-gate.js';
 import { VerifiedAddressGate } from './verified-address-gate.js';
 
@@ -60,6 +60,16 @@ export class SignInService {
   addCompletion(name: string, completion: SignInCompletion): void {
     if (this.#completions.has(name)) throw new TypeError(`the completion ${name} exists already`);
     this.#completions.set(name, completion);
+  }
+
+  /**
+   * Does the work of a module for the new user of a confirmed sign-up (`PendingSignUp.completion`), in the transaction
+   * that inserts the user. Does nothing if the app does not have the module any more.
+   *
+   * @throws what the work throws
+   */
+  async completeSignUp(user: UserId, { name, data }: CompletionOrder, em: EntityManager): Promise<void> {
+    await this.#completions.get(name)?.(user, data, em);
   }
 
   /**

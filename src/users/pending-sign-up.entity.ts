@@ -17,10 +17,12 @@ export function createPendingSignUpEntity(): EntitySchema {
       id: p.bigint().primary().autoincrement(),
       /** Normalised (`normalizeEmail`). */
       email: p.string().length(254),
-      /** In PHC string format. */
-      passwordHash: p.text(),
+      /** In PHC string format. Null: the sign-up has no password. */
+      passwordHash: p.text().nullable(),
       /** The other fields of the sign-up. */
       fields: p.json<object>(),
+      /** Work of a module that is done when the sign-up is confirmed (`SignInCompletion`). Null: none. */
+      completion: p.json<object>().nullable(),
       /** SHA-256 of the mailed key, in base64url. Null: the sign-up cannot be confirmed. */
       keyHash: p.string().length(43).nullable().unique(),
       /** When the key of the latest mail expires. Null: together with the sign-up. */

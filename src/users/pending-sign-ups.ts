@@ -24,9 +24,15 @@ const SALT_BYTES = 16;
 export interface PendingSignUp {
   readonly id: string;
   readonly email: string;
-  readonly passwordHash: string;
+  /** Null: the user will have no password. */
+  readonly passwordHash: string | null;
   /** The other fields of the sign-up. */
   readonly fields: NewUserFields;
+  /**
+   * Work of a module that is done for the new user (`ModuleParts.completions`): its name, and data that JSON can
+   * represent.
+   */
+  readonly completion?: { readonly name: string; readonly data: Readonly<Record<string, unknown>> } | null;
 }
 
 /** An unconfirmed sign-up that can still be confirmed, if need be with a new key. */
@@ -69,14 +75,15 @@ export class PendingSignUps {
    * @returns the id
    */
   async add(
-    { email, passwordHash, fields }: Omit<PendingSignUp, 'id'>,
+    { email, passwordHash, fields, completion }: Omit<PendingSignUp, 'id'>,
     { at, from }: SignUpOrigin,
     key: string | undefined,
     em: EntityManager,
   ): Promise<string> {
     const address = normalizeEmail(email);
     const hash = key === undefined ? null : hashOfRandomKey(key);
-    const parameters = [address, passwordHash, toJson(fields), hash, this.#expiry, at ?? null, from ?? null];
+    const work = completion ? toJson(completion) : null;
+    const parameters = [address, passwordHash, toJson(fields), hash, this.#expiry, at ?? null, from ?? null, work];
     const [row] = await this.kernel.database.query<{ id: string }>(this.#sql.insert, parameters, em);
     await this.kernel.database.query(this.#sql.trim, [address], em);
     return String(row?.id);
@@ -156,7 +163,7 @@ function toJson(value: object): string {
 
 function statements(signUp: Table) {
   const { name } = signUp;
-  const [id, email, passwordHash, fields, keyHash, expiresAt, keyExpiresAt, createdAt, signedUpFrom] = [
+  const [id, email, passwordHash, fields, keyHash, expiresAt, keyExpiresAt, createdAt, signedUpFrom, completion] = [
     'id',
     'email',
     'passwordHash',
@@ -166,18 +173,21 @@ function statements(signUp: Table) {
     'keyExpiresAt',
     'createdAt',
     'signedUpFrom',
+    'completion',
   ].map((property) => signUp.column(property));
   const keyEnd = `coalesce(${keyExpiresAt}, ${expiresAt})`;
   return {
     insert: `
       insert into ${name} (
-        ${email}, ${passwordHash}, ${fields}, ${keyHash}, ${expiresAt}, ${keyExpiresAt}, ${createdAt}, ${signedUpFrom})
-      values ($1, $2, $3::jsonb, $4, $5, $5, $6, $7) returning ${id} as "id"`,
+        ${email}, ${passwordHash}, ${fields}, ${keyHash}, ${expiresAt}, ${keyExpiresAt}, ${createdAt}, ${signedUpFrom},
+        ${completion})
+      values ($1, $2, $3::jsonb, $4, $5, $5, $6, $7, $8::jsonb) returning ${id} as "id"`,
     trim: `
       delete from ${name} where ${email} = $1
         and ${id} <= (select ${id} from ${name} where ${email} = $1 order by ${id} desc offset ${MAX_KEPT} limit 1)`,
     find: `
-      select ${id} as "id", ${email} as "email", ${passwordHash} as "passwordHash", ${fields} as "fields"
+      select ${id} as "id", ${email} as "email", ${passwordHash} as "passwordHash", ${fields} as "fields",
+        ${completion} as "completion"
       from ${name} where ${keyHash} = $1 and ${keyEnd} > $2`,
     claim: `delete from ${name} where ${id} = $1 and ${keyHash} = $2 and ${keyEnd} > $3 returning 1`,
     void: `update ${name} set ${keyHash} = null where ${email} = $1 and ${keyHash} is not null`,
@@ -190,7 +200,8 @@ function statements(signUp: Table) {
       where ${email} = $1 and ${expiresAt} > $2 and ${keyHash} is not null
       order by ${id} desc limit ${MAX_KEPT}`,
     hashes: `
-      select ${passwordHash} as "hash" from ${name} where ${email} = $1 and ${expiresAt} > $2
+      select ${passwordHash} as "hash" from ${name}
+      where ${email} = $1 and ${expiresAt} > $2 and ${passwordHash} is not null
       order by ${id} desc limit ${MAX_KEPT}`,
   };
 }

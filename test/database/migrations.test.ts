@@ -186,6 +186,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261130_c_second_factors',
       'JwtAllauth_20261130_d_sign_in_completions',
       'JwtAllauth_20261130_e_undo_factors',
+      'JwtAllauth_20261130_f_sign_up_completions',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });

@@ -115,3 +115,15 @@ export async function rowsOf({ database: { pool } }: TestApp): Promise<string> {
   const { rows } = await pool.query(`select concat_ws(' ', ${tables.map(hash).join(', ')}) as rows`);
   return rows[0].rows;
 }
+
+/** The same response with another id of the credential, in the members and in the authenticator data. */
+export function withCredentialId<T extends { id: string; response: { attestationObject: string } }>(
+  credential: T,
+  id: string,
+): T {
+  const bytes = Buffer.from(credential.response.attestationObject, 'base64url');
+  const own = Buffer.from(credential.id, 'base64url');
+  Buffer.from(id, 'base64url').copy(bytes, bytes.indexOf(own));
+  const response = { ...credential.response, attestationObject: bytes.toString('base64url') };
+  return { ...credential, id, rawId: id, response };
+}

@@ -148,7 +148,10 @@ export class EmailVerificationService {
     if (!isFree || !(await this.kernel.signUps.claim(signUp, key, em))) return undefined;
     const user = await this.kernel.userCreation.create(newUserOf(signUp), em);
     const { id, email } = user;
-    await this.kernel.journal.record([['user.registered', { user: String(id), method: 'password' }]], em);
+    const { completion } = signUp;
+    const method = completion?.name ?? 'password';
+    await this.kernel.journal.record([['user.registered', { user: String(id), method }]], em);
+    if (completion) await this.kernel.signIn.completeSignUp(id, completion, em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);
     await this.kernel.journal.record([['email.verified', { user: String(id) }]], em);
     const isOwn = this.kernel.signUpBrowsers.isKnown(marks, signUp.id);

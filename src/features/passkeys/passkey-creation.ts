@@ -7,7 +7,7 @@ import { CHALLENGE_SECONDS, type PasskeyCeremony, type PasskeyChallenges } from 
 import { passkeyError } from './passkey-errors.js';
 import { defaultPasskeyName } from './passkey-names.js';
 import { ALGORITHMS } from './passkey-public-key.js';
-import type { Passkey, PasskeyReference, PasskeyStore } from './passkey-store.js';
+import type { NewPasskey, Passkey, PasskeyReference, PasskeyStore } from './passkey-store.js';
 import type { PasskeyVerifier, VerifiedRegistration } from './passkey-verifier.js';
 import type { RelyingParty } from './relying-party.js';
 
@@ -83,19 +83,36 @@ export class PasskeyCreation {
    *
    * @throws passkey_not_valid if the challenge was used before; too_many_passkeys, passkey_already_registered
    */
-  async add(
-    user: UserId,
+  async add(user: UserId, made: VerifiedRegistration, details: PasskeyDetails, em: EntityManager): Promise<Passkey> {
+    await this.use(made, em);
+    const count = (await this.kernel.passkeyStore.list(user, em)).length;
+    if (count >= MAX_PASSKEYS) throw passkeyError('too_many_passkeys');
+    return this.insert(user, this.newPasskey(made, details), em);
+  }
+
+  /** Uses the challenge up. @throws passkey_not_valid if it was used before */
+  async use({ challenge }: VerifiedRegistration, em: EntityManager): Promise<void> {
+    if (!(await this.kernel.passkeyChallenges.use(challenge, em))) throw passkeyError('passkey_not_valid');
+  }
+
+  /** The passkey to insert. */
+  newPasskey(
     { passkey, challenge }: VerifiedRegistration,
     { name, client, isAddressProved }: PasskeyDetails,
-    em: EntityManager,
-  ): Promise<Passkey> {
-    const { passkeyChallenges, passkeyStore, accounts, oneTimeKeys, journal, settings } = this.kernel;
-    if (!(await passkeyChallenges.use(challenge, em))) throw passkeyError('passkey_not_valid');
-    const count = (await passkeyStore.list(user, em)).length;
-    if (count >= MAX_PASSKEYS) throw passkeyError('too_many_passkeys');
+  ): NewPasskey {
     const userHandle = challenge.data.toString('base64url');
-    const given = { userHandle, isAddressProved, name: name ?? defaultPasskeyName(passkey.aaguid, client, settings) };
-    const added = await passkeyStore.insert(user, { ...passkey, ...given }, em);
+    const given = name ?? defaultPasskeyName(passkey.aaguid, client, this.kernel.settings);
+    return { ...passkey, userHandle, isAddressProved, name: given };
+  }
+
+  /**
+   * Adds a passkey to a user without passkeys, or after the same checks as `add`.
+   *
+   * @throws passkey_already_registered
+   */
+  async insert(user: UserId, passkey: NewPasskey, em: EntityManager): Promise<Passkey> {
+    const { passkeyStore, accounts, oneTimeKeys, journal } = this.kernel;
+    const added = await passkeyStore.insert(user, passkey, em);
     if (!added) throw passkeyError('passkey_already_registered');
     await accounts.setSecondFactor(user, 'passkey', true, em);
     await oneTimeKeys.revokeAll(user, em);

@@ -4,7 +4,7 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import type { PasskeysSettings } from './passkeys.settings.js';
 
 /** What is counted: each has counters of its own. */
-export type PasskeyRequest = 'options' | 'login';
+export type PasskeyRequest = 'options' | 'login' | 'sign-up';
 
 /** Limits the requests of a client network that have no session, over all servers (PASSKEY_RATE_LIMIT). */
 export class PasskeyLimiter {

@@ -16,6 +16,8 @@ import { createPasskeyLoginController } from './passkey-login.controller.js';
 import { PasskeyReAuthentication } from './passkey-re-authentication.js';
 import { PasskeyRegistrationService } from './passkey-registration.service.js';
 import { PasskeySignInService } from './passkey-sign-in.service.js';
+import { createPasskeySignUpController } from './passkey-sign-up.controller.js';
+import { PasskeySignUpService } from './passkey-sign-up.service.js';
 import { PasskeyStore } from './passkey-store.js';
 import { PasskeyVerifier } from './passkey-verifier.js';
 import { createPasskeysController } from './passkeys.controller.js';
@@ -23,6 +25,7 @@ import { PASSKEY_MAILS } from './passkeys.mails.js';
 import { CreatePasskeys } from './passkeys.migration.js';
 import { PasskeysService } from './passkeys.service.js';
 import { PasskeysSettings } from './passkeys.settings.js';
+import { COMPLETION, passkeyIn } from './pending-passkey.js';
 import { relyingPartyOf } from './relying-party.js';
 import './passkey-events.js';
 
@@ -42,7 +45,7 @@ export const passkeysModule: AuthModule<PasskeysSettings> = {
   entities: (user) => [createPasskeyEntity(user), createUsedPasskeyChallengeEntity()],
   migrations: [{ name: 'JwtAllauth_20261201_passkeys', class: CreatePasskeys }],
   create(kernel, passkeysSettings) {
-    const { make, database, orm, http, settings } = kernel;
+    const { make, database, orm, http, settings, passwordlessSignUps } = kernel;
     const stores = {
       ...{ ...kernel, passkeysSettings, relyingParty: relyingPartyOf(settings, passkeysSettings) },
       passkeyChallenges: new PasskeyChallenges(kernel),
@@ -65,6 +68,9 @@ export const passkeysModule: AuthModule<PasskeysSettings> = {
       controllers: [
         createPasskeyLoginController(make(PasskeySignInService, own), http),
         createPasskeysController(passkeys, make(PasskeyRegistrationService, own), http.prefix),
+        ...(passwordlessSignUps.isOpen
+          ? [createPasskeySignUpController({ ...kernel, passkeySignUp: make(PasskeySignUpService, own) }, http)]
+          : []),
       ],
       secondFactors: [passkeyFactor(own)],
       signInMethods: [
@@ -74,6 +80,11 @@ export const passkeysModule: AuthModule<PasskeysSettings> = {
           removeAtReset: (user, em) => passkeys.removeAtReset(user, em),
         },
       ],
+      completions: {
+        [COMPLETION]: async (user, data, em) => {
+          await own.passkeyCreation.insert(user, passkeyIn(data), em);
+        },
+      },
       reAuthentications: [new PasskeyReAuthentication(own)],
       // Kept longer than they are good: the clocks of servers differ.
       sweeps: {

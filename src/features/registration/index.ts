@@ -1,4 +1,4 @@
-export { RegistrationInput } from './registration.input.js';
+export { RegistrationInput } from '../../http/registration.input.js';
 export {
   type Registration,
   RegistrationService,

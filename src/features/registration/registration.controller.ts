@@ -7,11 +7,11 @@ import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-m
 import type { InputFields } from '../../http/input-fields.js';
 import { DETAIL, newPasswordSchema } from '../../http/json-schema.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
+import { RegistrationInput } from '../../http/registration.input.js';
 import type { RouteDescription } from '../../http/route-description.js';
 import { tokenAnswer } from '../../http/token-answers.js';
 import { validateWholeInput } from '../../http/validate-input.js';
 import type { PasswordPolicy } from '../../users/password-policy.js';
-import { RegistrationInput } from './registration.input.js';
 import type { RegistrationService } from './registration.service.js';
 
 interface RegistrationParts {

@@ -1,9 +1,7 @@
-import { setTimeout } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
-import { createRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientNetwork } from '../../sessions/client-network.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
@@ -13,12 +11,6 @@ import type { BaseUser } from '../../users/base-user.entity.js';
 import { normalizeEmail } from '../../users/email.js';
 import { Role } from '../../users/role.js';
 import type { NewUser } from '../../users/user-creation.service.js';
-
-/**
- * Minimum time between the hash and the answer, in milliseconds, if the answer must not reveal whether the address has
- * an account. Storing a sign-up takes one or two milliseconds longer than storing a notice. Both take much less.
- */
-const MIN_ANSWER_MS = 100;
 
 /** The input of a sign-up. */
 export interface Registration extends SessionClient {
@@ -55,7 +47,7 @@ export class RegistrationService {
       | 'hasher'
       | 'emailOwnership'
       | 'signUps'
-      | 'signUpBrowsers'
+      | 'unconfirmedSignUps'
       | 'mailLimiter'
       | 'mails'
       | 'signIn'
@@ -83,7 +75,7 @@ export class RegistrationService {
 
   async #register({ password, ...person }: Registration): Promise<SignUp> {
     const { email } = person;
-    const { emailVerification, preventEnumeration } = this.kernel.settings;
+    const { emailVerification } = this.kernel.settings;
     const isMandatory = emailVerification === 'mandatory';
     await this.kernel.passwordPolicy.assertLocally('password', password, person);
     // Counted before MAIL_RATE_LIMIT: a refused sign-up must not use up the limit of a mailbox.
@@ -95,37 +87,15 @@ export class RegistrationService {
     const work = { network: clientNetwork(person.ip), isSignUp: true };
     const salt = isMandatory ? this.kernel.signUps.saltFor(email) : undefined;
     const passwordHash = await this.kernel.hasher.hash(password, { ...work, salt });
-    const newUser = { ...person, passwordHash };
-    if (!isMandatory) return this.#createUser(newUser);
-    const pending = this.kernel.database.transaction((em) => this.#addPending(newUser, em));
-    if (!preventEnumeration) return pending;
-    const [signUp] = await Promise.all([pending, setTimeout(MIN_ANSWER_MS)]);
-    return signUp;
+    if (!isMandatory) return this.#createUser({ ...person, passwordHash });
+    const { firstName, lastName, fields: added, ...client } = person;
+    const signUp = { email, passwordHash, fields: { firstName, lastName, added } };
+    return { mark: await this.kernel.unconfirmedSignUps.add(signUp, client) };
   }
 
   async #callHook({ email, firstName, lastName, fields, ...client }: Omit<Registration, 'password'>): Promise<void> {
     const user = { ...fields, email: normalizeEmail(email), firstName, lastName };
     await this.kernel.hooks.beforeSignUp?.({ user, client: requestClientOf(client) ?? {} });
-  }
-
-  /** Stores a pending sign-up. @throws email_already_registered unless PREVENT_ENUMERATION is on */
-  async #addPending(newUser: HashedRegistration, em: EntityManager): Promise<SignUp> {
-    const { email, passwordHash, firstName, lastName, fields } = newUser;
-    await this.kernel.emailOwnership.lock(email, em);
-    const isTaken = await this.kernel.emailOwnership.isTaken(email, em);
-    if (isTaken && !this.kernel.settings.preventEnumeration) throw authError('email_already_registered');
-    const key = isTaken ? undefined : createRandomKey();
-    const origin = this.kernel.mails.originOf(newUser);
-    const person = { email, passwordHash, fields: { firstName, lastName, added: fields } };
-    const id = await this.kernel.signUps.add(person, origin, key, em);
-    if (key) await this.kernel.mails.sendSignUpLink(key, normalizeEmail(email), origin, em);
-    else await this.#notifyOwner(email, em);
-    return { mark: this.kernel.signUpBrowsers.mark(id) };
-  }
-
-  async #notifyOwner(email: string, em: EntityManager): Promise<void> {
-    const owner = await this.kernel.users.findByEmail(email, em);
-    if (owner?.isActive) await this.kernel.mails.sendNotice('account-exists', owner.email, em);
   }
 
   async #createUser(newUser: HashedRegistration): Promise<SignUp> {

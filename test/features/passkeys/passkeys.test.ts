@@ -11,6 +11,7 @@ import {
   register,
   rowsOf,
   sessionFor,
+  withCredentialId,
 } from '../../support/passkeys-app.js';
 import { createPerson } from '../../support/person.js';
 
@@ -274,15 +275,3 @@ describe('a passkey', () => {
     expect(await passkeyRows(app, id)).toEqual([]);
   });
 });
-
-/** The same response with another id of the credential, in the members and in the authenticator data. */
-function withCredentialId<T extends { id: string; response: { attestationObject: string } }>(
-  credential: T,
-  id: string,
-): T {
-  const bytes = Buffer.from(credential.response.attestationObject, 'base64url');
-  const own = Buffer.from(credential.id, 'base64url');
-  Buffer.from(id, 'base64url').copy(bytes, bytes.indexOf(own));
-  const response = { ...credential.response, attestationObject: bytes.toString('base64url') };
-  return { ...credential, id, rawId: id, response };
-}

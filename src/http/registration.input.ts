@@ -1,4 +1,4 @@
-import { NewEmail, Password, PersonName } from '../../http/field.decorator.js';
+import { NewEmail, Password, PersonName } from './field.decorator.js';
 
 /** The body of a sign-up. To add fields, extend this class: `createJwtAllauth({ inputs })`. */
 export class RegistrationInput {
