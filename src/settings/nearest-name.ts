@@ -13,3 +13,9 @@ export function suggestionFor(name: string, known: readonly string[], nameOf = (
   const nearest = closestMatch(name, known, { maxDistance: MAX_EDITS });
   return nearest === undefined ? '' : `; the nearest name is ${nameOf(nearest)}`;
 }
+
+/** The error message about an unknown setting: it suggests the nearest one, or says that a module may be missing. */
+export function unknownSetting(name: string, known: readonly string[], nameOf?: (each: string) => string): string {
+  const hint = suggestionFor(name, known, nameOf) || '; if it belongs to a module, add the module to `modules`';
+  return `is not a setting${hint}`;
+}

@@ -1,4 +1,4 @@
-import { suggestionFor } from './nearest-name.js';
+import { unknownSetting } from './nearest-name.js';
 import { resolveSettings, type Settings, type SettingsInput, type SettingsOwner, settingNames } from './settings.js';
 import { type SettingFault, SettingsError } from './settings-error.js';
 
@@ -30,8 +30,7 @@ export function settingsFromEnv(
     if (!variable.startsWith(PREFIX) || value === undefined) continue;
     const property = properties.get(variable);
     if (!property) {
-      const hint = suggestionFor(variable, [...properties.keys()]);
-      faults.push({ setting: variable, message: `is not a setting${hint}` });
+      faults.push({ setting: variable, message: unknownSetting(variable, [...properties.keys()]) });
     } else if (value.trim() === '') {
       faults.push({ setting: variable, message: 'is empty; set a value, or unset the variable to use the default' });
     } else {

@@ -4,7 +4,7 @@ import { type ValidationError, validateSync } from 'class-validator';
 import { AccountSettings } from './account-settings.js';
 import { withTransport } from './cookie-settings.js';
 import { resolveKeys } from './key-rules.js';
-import { suggestionFor } from './nearest-name.js';
+import { unknownSetting } from './nearest-name.js';
 import { isListOfLimits, parseRateLimits, type RateLimit } from './rate-limit.js';
 import { type NameOf, namesOf, rememberNames, withNames } from './setting-names.js';
 import {
@@ -211,7 +211,7 @@ function toFault(
 ): SettingFault {
   const message = known.includes(property)
     ? Object.values(constraints).join('; ')
-    : `is not a setting${suggestionFor(property, known, nameOf)}`;
+    : unknownSetting(property, known, nameOf);
   return faultOf(property, message, nameOf);
 }
 

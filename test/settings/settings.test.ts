@@ -283,10 +283,10 @@ describe('settingsFromEnv', () => {
     },
   );
 
-  test('a name that is like none of the settings gets no hint', () => {
+  test('a name that is like none of the settings gets the hint that its module may be missing', () => {
     expect(faultOf(() => read({}, { JWT_ALLAUTH_SOCIAL_LOGIN_URL: 'a value' }))).toEqual({
       setting: 'JWT_ALLAUTH_SOCIAL_LOGIN_URL',
-      message: 'is not a setting',
+      message: 'is not a setting; if it belongs to a module, add the module to `modules`',
     });
   });
 
