@@ -6,7 +6,10 @@ import type { UserId } from '../users/base-user.entity.js';
 export interface TakenBack {
   /** `new Date(0)`: since its sign-up. */
   readonly since: Date;
-  /** Whether the user had a second factor then. The mailbox alone must not remove it, even if it was replaced later. */
+  /**
+   * Whether sign-ins of the user needed a second factor then. The mailbox alone must not remove it, even if it was
+   * replaced later.
+   */
   readonly hadSecondFactor: boolean;
 }
 
@@ -33,7 +36,8 @@ export interface SecondFactor {
   /**
    * Removes what was set up at a time or later, in the transaction of `em`, which holds a lock on the user's row: the
    * owner of the mailbox takes the account back, and somebody else may have set it up. Does nothing if the user does
-   * not have the factor, or has an older one. The factor itself stays if `hadSecondFactor`.
+   * not have the factor, or has an older one. The factor itself stays if `hadSecondFactor`. A factor that is a way to
+   * sign in as well, and that no sign-in asks for, is removed in any case.
    */
   removeSince(user: UserId, takenBack: TakenBack, em: EntityManager): Promise<void>;
 }

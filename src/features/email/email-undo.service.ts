@@ -37,6 +37,7 @@ export class EmailUndoService {
       | 'sessions'
       | 'journal'
       | 'signInMethods'
+      | 'secondFactors'
       | 'settings'
     >,
   ) {}
@@ -53,7 +54,9 @@ export class EmailUndoService {
     const purpose = isProved ? await this.kernel.oneTimeKeys.freeUndoPurpose(user, em) : undefined;
     const key = purpose && createRandomKey();
     if (key) {
-      const hadSecondFactor = (await this.kernel.sessions.ownerOf(user, em)).secondFactors.length > 0;
+      const owner = await this.kernel.sessions.ownerOf(user, em);
+      // A passkey that no sign-in asks for protects nothing. It must not keep the second factor of a thief.
+      const hadSecondFactor = this.kernel.secondFactors.isAskedOf(owner.secondFactors);
       const what = { purpose, user, email: from, hadSecondFactor };
       await this.kernel.oneTimeKeys.remember(key, what, LIFETIME_SECONDS, em);
     }

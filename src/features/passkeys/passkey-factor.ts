@@ -1,4 +1,5 @@
 import type { SecondFactor } from '../../sign-in/second-factor.js';
+import type { SecondFactors } from '../../sign-in/second-factors.js';
 import type { PasskeyStore } from './passkey-store.js';
 import type { PasskeysService } from './passkeys.service.js';
 
@@ -9,7 +10,9 @@ import type { PasskeysService } from './passkeys.service.js';
 export function passkeyFactor({
   passkeyStore,
   passkeys,
+  secondFactors,
 }: {
+  readonly secondFactors: SecondFactors;
   readonly passkeyStore: PasskeyStore;
   readonly passkeys: PasskeysService;
 }): SecondFactor {
@@ -20,7 +23,12 @@ export function passkeyFactor({
     limits: [],
     methodsOf: async (user, em) => ((await passkeyStore.countUsable(user, em)) > 0 ? ['passkey'] : []),
     countOf: (user) => passkeyStore.countUsable(user),
-    // Also if the user had a second factor then: a newer passkey is a way to sign in for somebody else.
-    removeSince: (user, { since }, em) => passkeys.removeSince(user, since, em),
+    // Also older ones: a thief could add one before the change of the address that the owner undoes, and would sign in
+    // with it, also before the new password is set. If every user must have a second factor, older ones stay: access to
+    // the mailbox alone must not remove it. A newer one goes even if the user had a second factor then.
+    removeSince: (user, { since }, em) => {
+      const isFactor = secondFactors.isAskedOf(['passkey']);
+      return passkeys.removeSince(user, isFactor ? since : new Date(0), em);
+    },
   };
 }

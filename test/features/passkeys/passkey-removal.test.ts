@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { magicLinkModule } from '../../../src/features/magic-link/index.js';
 import { createSocialModule } from '../../../src/features/social/index.js';
 import { startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
+import type { SettingsInput } from '../../../src/index.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { mailedTo } from '../../support/magic-link-app.js';
 import type { MailApp } from '../../support/mail-app.js';
@@ -104,8 +105,8 @@ describe('the last way to sign in cannot be removed, and a passkey can if there 
 });
 
 describe('the owner of the mailbox takes an account back', () => {
-  const start = async (emailVerification: 'none' | 'optional' = 'optional') => {
-    app = await createPasskeysApp({ emailVerification, auditLog: true }, { modules: modules() });
+  const start = async (emailVerification: 'none' | 'optional' = 'optional', more: SettingsInput = {}) => {
+    app = await createPasskeysApp({ emailVerification, auditLog: true, ...more }, { modules: modules() });
   };
   const removals = async (user: string) => {
     const sql = `select details from auth_audit_event where user_id = $1 and event = 'passkey.removed'`;
@@ -179,32 +180,44 @@ describe('the owner of the mailbox takes an account back', () => {
   });
 
   test.each([
-    ['a password only', false],
-    ['a second factor', true],
-  ])(
-    'by the undo of a change: a passkey of the thief goes, an older one of the owner stays (%s)',
-    async (_what, has) => {
-      await start();
-      const person = await createPerson(app);
-      const session = await sessionFor(app, person.id, ['pwd', 'otp', 'mfa']);
-      const older = await addPasskey(session);
-      if (has) await enrol(app, session, { revokeOthers: false });
-      app.clock.advance(60);
-      const thief = 'thief@example.com';
-      const body = { email: thief, password: PASSWORD };
-      expect((await session.send('POST', '/auth/email/change', body, session.bearer)).status).toBe(202);
-      expect((await app.open(await linkOf(thief, 'Confirm your new e-mail address'))).status).toBe(200);
-      app.clock.advance(1);
-      const newer = await addPasskey(session);
-      const opened = await app.open(await linkOf(person.email, 'Your e-mail address was changed'));
-      const cookie = opened.cookies.get('email_undo_access_token')?.split(';')[0] ?? '';
-      const done = await app.open(`${app.url}/auth/email/undo-form`, { method: 'POST', headers: { cookie } });
-      expect(done.status).toBe(200);
-      expect((await passkeyRows(app, person.id)).map(({ id }) => id)).toEqual([older.id]);
-      expect((await signIn(app.client(), newer.authenticator)).status).toBe(401);
-      expect((await signIn(app.client(), older.authenticator)).status).toBe(200);
-    },
-  );
+    ['all passkeys go, and an authenticator app of the thief', 'optional', false, [], []],
+    ['all passkeys go, and an older authenticator app stays', 'optional', true, [], ['totp']],
+    [
+      'a newer passkey goes, and older factors stay, if every user must have one',
+      'required',
+      false,
+      ['older'],
+      ['passkey', 'totp'],
+    ],
+  ] as const)('by the undo of a change: %s', async (_what, mfaMode, hasApp, passkeys, factors) => {
+    await start('optional', { mfaMode });
+    const person = await createPerson(app);
+    const session = await sessionFor(app, person.id, ['pwd', 'otp', 'mfa']);
+    // Of the owner or of a thief: nobody knows.
+    const older = await addPasskey(session);
+    if (hasApp) await enrol(app, session, { revokeOthers: false });
+    app.clock.advance(60);
+    const thief = 'thief@example.com';
+    const body = { email: thief, password: PASSWORD };
+    expect((await session.send('POST', '/auth/email/change', body, session.bearer)).status).toBe(202);
+    expect((await app.open(await linkOf(thief, 'Confirm your new e-mail address'))).status).toBe(200);
+    app.clock.advance(1);
+    const newer = await addPasskey(session);
+    if (!hasApp) await enrol(app, session, { revokeOthers: false });
+    const opened = await app.open(await linkOf(person.email, 'Your e-mail address was changed'));
+    const cookie = opened.cookies.get('email_undo_access_token')?.split(';')[0] ?? '';
+    const done = await app.open(`${app.url}/auth/email/undo-form`, { method: 'POST', headers: { cookie } });
+    expect(done.status).toBe(200);
+
+    const rows = await passkeyRows(app, person.id);
+    const nameOf = (id: string) => (id === older.id ? 'older' : 'newer');
+    expect(rows.map(({ id }) => nameOf(id))).toEqual(passkeys);
+    const sql = 'select second_factors from auth_account where user_id = $1';
+    const [{ second_factors: left }] = (await app.database.pool.query(sql, [person.id])).rows;
+    expect(left.toSorted()).toEqual(factors);
+    expect((await signIn(app.client(), newer.authenticator)).status).toBe(401);
+    expect((await signIn(app.client(), older.authenticator)).status).toBe(passkeys.length > 0 ? 200 : 401);
+  });
 
   test('a new passkey voids mailed links, such as one to another address', async () => {
     await start();
