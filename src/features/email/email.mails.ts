@@ -12,14 +12,14 @@ export const EMAIL_MAILS = {
     action: 'Confirm address',
     after:
       'The link works for <%= it.expiresIn %>. If you did not sign up, or not at that time, do not open it: it would ' +
-      'confirm a password that someone else chose. You do not need to do anything.',
+      'let someone else sign in with your address. You do not need to do anything.',
   },
   'several-sign-ups': {
     subject: 'Several sign-ups are waiting for confirmation',
     title: 'Several sign-ups are waiting for confirmation',
     before:
       'Someone asked at <%= it.app %> for another link to confirm this address. There are several sign-ups with it, ' +
-      'and someone else may have made one, with a password that you do not know. So this mail has no link.',
+      'and someone else may have made one. So this mail has no link.',
     after:
       'If you asked for it, open the mail of your own sign-up: it says when you signed up. Or ask again in the ' +
       'browser in which you signed up, or sign up again. If it was not you, you do not need to do anything.',
