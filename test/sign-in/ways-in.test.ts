@@ -11,7 +11,8 @@ import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
 import { mailedTo } from '../support/magic-link-app.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
-import { createPasskeyOwner, login, requestOptions } from '../support/passkeys-app.js';
+import { sendSignUp, signUpOptions } from '../support/passkey-sign-ups.js';
+import { createPasskeyOwner, login, newAuthenticator, requestOptions } from '../support/passkeys-app.js';
 import { challengeBy, createPerson, type Person } from '../support/person.js';
 import { claimsOf } from '../support/race.js';
 import { SocialBrowser, trusted } from '../support/social-app.js';
@@ -174,6 +175,19 @@ const WAYS_IN: Readonly<Record<string, WayIn>> = {
       const challenge = await person.ticket();
       const credential = other.authenticator.get(await requestOptions(app.client()));
       return login(app.client(), { challenge, credential });
+    },
+  },
+  // A new passkey is both factors of a new user. A taken address gets nothing, also if it was free before.
+  signUpWithPasskey: {
+    end: 'answer',
+    walk: async (app, { id, email, ticket }) => {
+      const client = app.client();
+      const rename = (to: string) => app.database.pool.query('update app_user set email = $2 where id = $1', [id, to]);
+      await ticket();
+      await rename(`before-${email}`);
+      const credential = newAuthenticator().create(await signUpOptions(client, { email }));
+      await rename(email);
+      return sendSignUp(client, { email, credential });
     },
   },
   // Not a way in: it continues a session, and cannot add `mfa` to it.
