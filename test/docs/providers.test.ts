@@ -193,7 +193,7 @@ describe('the page on providers', () => {
     provider.signInAs({ email: 'ada@example.com' });
     expect((await new SocialBrowser(app).signIn()).query).toEqual({});
     expect((await app.open(link)).status).toBe(400);
-    expect((await app.client().login('ada@example.com')).body.code).toBe('incorrect_credentials');
+    expect((await app.client().login('ada@example.com')).body.code).toBe('email_not_verified');
     await app.close();
     await provider.close();
   });
