@@ -1,11 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Database } from '../database/database.js';
 import { authError } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import { keyedHash } from '../secrets/keyed-hash.js';
 import type { SessionOwner } from '../sessions/session-store.js';
 import type { RateLimit } from '../settings/rate-limit.js';
+import type { Accounts } from '../users/accounts.js';
 import type { UserId } from '../users/base-user.entity.js';
 import type { Challenges } from './challenges.js';
 import { isRefusal } from './refusal.js';
@@ -23,6 +25,8 @@ export class SecondFactors {
       readonly counters: Counters;
       readonly encryption: EncryptionKeys;
       readonly challenges: Challenges;
+      readonly accounts: Accounts;
+      readonly database: Database;
     },
   ) {
     this.#key = kernel.encryption.hashKey('second factor limits');
@@ -65,7 +69,9 @@ export class SecondFactors {
    * Passes a sign-in that has a second factor or needs none. Otherwise stores a challenge, in the transaction of the
    * attempt.
    *
-   * @throws second_factor_required with the challenge; an Error if this app has no module of the user's factors
+   * @throws second_factor_required with the challenge; an Error if this app has no module of the user's factors, or if
+   * the account state names only factors whose credentials are not stored; incorrect_credentials if the factors have
+   * changed meanwhile
    */
   async assertProved(attempt: SignInAttempt, owner: SessionOwner): Promise<void> {
     if (attempt.amr.includes('mfa')) return;
@@ -73,10 +79,19 @@ export class SecondFactors {
       const owned = this.#factors.filter(({ name }) => owner.secondFactors.includes(name));
       if (owned.length === 0) throw new Error(`no module of this app can ask for ${owner.secondFactors.join(' or ')}`);
       const methods = await Promise.all(owned.map((factor) => factor.methodsOf(attempt.user.id, attempt.em)));
+      if (methods.flat().length === 0) throw await this.#refusalWithoutMethods(attempt, owner);
       throw await this.kernel.challenges.issue(attempt, owner, methods.flat());
     }
     const setup = this.#factors.flatMap(({ setupMethod = [] }) => setupMethod);
     if (setup.length > 0) throw await this.kernel.challenges.issue(attempt, owner, setup);
+  }
+
+  /** The refusal of a sign-in that must be asked for a second factor, which the user cannot have any more. */
+  async #refusalWithoutMethods({ user, em }: SignInAttempt, { secondFactors }: SessionOwner): Promise<Error> {
+    const { accounts, database } = this.kernel;
+    const current = await accounts.secondFactorsOf(user.id, em ?? database.fork());
+    if (secondFactors.some((name) => !current.includes(name))) return authError('incorrect_credentials');
+    return new Error(`the account has the second factor ${secondFactors.join(' and ')}, but no credentials of it`);
   }
 
   /**

@@ -52,6 +52,12 @@ export class Accounts {
     await this.kernel.database.query(this.#sql.setFactor, [user, name, has ? [name] : []], em);
   }
 
+  /** The names of the second factors that a user has. */
+  async secondFactorsOf(user: UserId, em: EntityManager): Promise<string[]> {
+    const [row] = await this.kernel.database.query<{ names: string[] }>(this.#sql.factors, [user], em);
+    return row?.names ?? [];
+  }
+
   /** Whether the state of a user is `invited`. The invitation may have expired. */
   async isInvited(user: UserId, em: EntityManager): Promise<boolean> {
     return (await this.kernel.database.query(this.#sql.invited, [user], em)).length > 0;
@@ -88,6 +94,7 @@ function statements(account: Table, user: Table) {
       select ${id}, 'in_use', 1, $3::text[] from owner
       on conflict (${a.user}) do update set ${a.state} = 'in_use', ${a.epoch} = a.${a.epoch} + 1,
         ${a.factors} = array_remove(a.${a.factors}, $2::text) || $3::text[]`,
+    factors: `select ${a.factors} as "names" from ${account.name} where ${a.user} = $1`,
     invited,
     expired: `${invited} and ${a.expiresAt} <= $2`,
   };

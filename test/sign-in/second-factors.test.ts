@@ -426,6 +426,39 @@ test('where every user must have a second factor, a user without one sets it up 
   await strict.close();
 });
 
+test('a sign-in without any method for its second factor is a fault, or a refusal if the factor is just removed', async () => {
+  const lost: AuthModule = {
+    name: 'lost',
+    create: () => ({
+      secondFactors: [
+        {
+          ...{ name: 'lost', isAlwaysAsked: true, limits: [], removeSince: async () => {} },
+          methodsOf: async (user) => {
+            await atChallenge(String(user));
+            return [];
+          },
+        },
+      ],
+    }),
+  };
+  const lossy = await createTestApp({ orm: { entities: entitiesWith(lost) } });
+  const { id, email, challenges, live } = await createPerson(lossy);
+  const set = (factors: string) =>
+    lossy.database.pool.query(
+      `insert into auth_account (user_id, state, credential_epoch, second_factors) values ($1, 'in_use', 1, $2)
+       on conflict (user_id) do update set credential_epoch = auth_account.credential_epoch + 1, second_factors = $2`,
+      [id, factors],
+    );
+  await set('{lost}');
+  expectProblem(await lossy.client().login(email), 500, 'internal_error');
+  expect(JSON.stringify(lossy.log)).toContain('the account has the second factor lost, but no credentials of it');
+  atChallenge = async () => void (await set('{}'));
+  expectProblem(await lossy.client().login(email), 401, 'incorrect_credentials');
+  expect([await challenges(), await live()]).toEqual([[], []]);
+  expect((await lossy.client().login(email)).status).toBe(200);
+  await lossy.close();
+});
+
 test('an address that is not confirmed gets email_not_verified, and never a challenge', async () => {
   const app = await createMailApp({ emailVerification: 'mandatory' }, options(true));
   const { id, email, challenges } = await createPerson(app, { emailVerified: false });

@@ -1,4 +1,5 @@
 import { type EntityClass, MikroORM } from '@mikro-orm/postgresql';
+import { passkeysModule } from '../../src/features/passkeys/index.js';
 import { totpModule } from '../../src/features/totp/index.js';
 import { type BaseUser, createAuthEntities } from '../../src/index.js';
 import type { AuthModule } from '../../src/module-kit.js';
@@ -30,6 +31,7 @@ const withModule = (module: AuthModule) => () => ({
 });
 export const withNotes = withModule(notesModule);
 export const withTotp = withModule(totpModule as AuthModule);
+export const withPasskeys = withModule(passkeysModule as AuthModule);
 export const withPurging = withModule(purging);
 export const promised = Promise.resolve(options);
 export const make = () => options;

@@ -1,6 +1,6 @@
 // The entry point `jwt-allauth/passkeys`.
 
-export type { PasskeyAdded, PasskeyDisabled, PasskeyRemoved } from './passkey-events.js';
+export type { PasskeyAdded, PasskeyDisabled, PasskeyFailed, PasskeyFault, PasskeyRemoved } from './passkey-events.js';
 export { type NewPasskeyResponse, PasskeyRegistrationService } from './passkey-registration.service.js';
 export { type PasskeyPrompt, PasskeySignInService } from './passkey-sign-in.service.js';
 export { type PasskeyPerson, type PasskeySignUp, PasskeySignUpService } from './passkey-sign-up.service.js';

@@ -1,27 +1,36 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
+import type { SessionClient } from '../../sessions/client-device.js';
+import { clientAddress } from '../../sessions/client-network.js';
+import type { UserId } from '../../users/base-user.entity.js';
 import type { PasskeyCeremony, PasskeyChallenges } from './passkey-challenges.js';
-import { passkeyError } from './passkey-errors.js';
+import { isRefusedPasskey, passkeyError } from './passkey-errors.js';
+import type { PasskeyFault } from './passkey-events.js';
 import type { PasskeyStore, StoredPasskey } from './passkey-store.js';
 import type { PasskeyVerifier, VerifiedAssertion } from './passkey-verifier.js';
 import type { PasskeysService } from './passkeys.service.js';
 
-/** A right signature, and the passkey that has made it. */
-export interface PasskeyAssertion extends VerifiedAssertion {
-  readonly passkey: StoredPasskey;
+/** A response of a passkey, and what its check has found. */
+export interface CheckedResponse extends Pick<PasskeyCeremony, 'purpose'> {
+  /** The passkey that the response names. Undefined: the app has no such passkey. */
+  readonly passkey?: StoredPasskey;
+  /** The right signature. Undefined: the response is refused. */
+  readonly assertion?: VerifiedAssertion;
+  /** Why it is refused. */
+  readonly fault?: PasskeyFault;
 }
 
 /**
- * Uses a signature up, in a transaction that has locked the user's row.
+ * Uses a response up for a user, in a transaction that has locked the user's row.
  *
- * @throws passkey_not_valid if there is no right signature, or if it was used before
+ * @throws passkey_not_valid if it is refused, if it was used before, or if the passkey belongs to another user
  */
-export type UseAssertion = (em: EntityManager) => Promise<void>;
+export type UseResponse = (user: UserId, em: EntityManager) => Promise<void>;
 
-/** Checks signatures of passkeys and uses them up. */
+/** Checks the responses of passkeys, uses them up, and records the refused ones. */
 export class PasskeyAssertions {
   constructor(
-    private readonly kernel: Pick<AuthKernel, 'database'> & {
+    private readonly kernel: Pick<AuthKernel, 'journal'> & {
       readonly passkeyStore: PasskeyStore;
       readonly passkeyVerifier: PasskeyVerifier;
       readonly passkeyChallenges: PasskeyChallenges;
@@ -30,7 +39,7 @@ export class PasskeyAssertions {
   ) {}
 
   /**
-   * Checks a signature, without a lock. Undefined: the passkey is unknown or disabled, or the response is not valid.
+   * Checks a response, without a lock.
    *
    * @param needsHandle whether the response must have the id of the user that the authenticator stores. It always must
    * have no other
@@ -39,38 +48,80 @@ export class PasskeyAssertions {
     credential: unknown,
     ceremony: PasskeyCeremony,
     { needsHandle }: { readonly needsHandle: boolean },
-  ): Promise<PasskeyAssertion | undefined> {
+  ): Promise<CheckedResponse> {
+    const { purpose } = ceremony;
     const { id } = (credential ?? {}) as { readonly id?: unknown };
-    if (typeof id !== 'string' || !/^[\w-]+$/.test(id)) return undefined;
-    const passkey = await this.kernel.passkeyStore.find(id);
-    if (!passkey || passkey.isDisabled) return undefined;
-    const made = await this.kernel.passkeyVerifier.assertion(credential, passkey, ceremony);
-    const { userHandle = needsHandle ? undefined : passkey.userHandle } = made ?? {};
-    return made && userHandle === passkey.userHandle ? { ...made, passkey } : undefined;
+    const isId = typeof id === 'string' && /^[\w-]+$/.test(id);
+    const passkey = isId ? await this.kernel.passkeyStore.find(id) : undefined;
+    if (!passkey) return { purpose, fault: 'unknown' };
+    if (passkey.isDisabled) return { purpose, passkey, fault: 'disabled' };
+    const assertion = await this.kernel.passkeyVerifier.assertion(credential, passkey, ceremony);
+    const { userHandle = needsHandle ? undefined : passkey.userHandle } = assertion ?? {};
+    if (assertion && userHandle === passkey.userHandle) return { purpose, passkey, assertion };
+    return { purpose, passkey, fault: this.#hasChallenge(credential, ceremony) ? 'response' : 'challenge' };
+  }
+
+  /** Whether a response has a challenge that may be used. */
+  #hasChallenge(credential: unknown, ceremony: PasskeyCeremony): boolean {
+    try {
+      const { response } = credential as { readonly response: { readonly clientDataJSON: string } };
+      const { challenge } = JSON.parse(Buffer.from(response.clientDataJSON, 'base64url').toString());
+      return this.kernel.passkeyChallenges.open(challenge, ceremony) !== undefined;
+    } catch {
+      return true; // the response has no challenge, and that is its fault
+    }
   }
 
   /**
-   * Runs work that uses a signature. If the counter of the passkey has not grown, `use` throws, and the passkey is
-   * disabled afterwards, in a transaction that the failed work cannot roll back. A signature that was used before
-   * disables nothing.
+   * Runs work that uses a response up. If the response is refused, this is recorded after the failed work, in a
+   * transaction that it cannot roll back. If the counter has not grown, the passkey is disabled as well. A response
+   * that was used before disables nothing.
    *
-   * @param assertion undefined: `use` throws
+   * @throws what `work` throws
    */
-  async run<T>(assertion: PasskeyAssertion | undefined, work: (use: UseAssertion) => Promise<T>): Promise<T> {
-    const { passkeyStore, passkeyChallenges, passkeys } = this.kernel;
-    let hasCounterFault = false;
-    const use: UseAssertion = async (em) => {
-      const isFirstUse = assertion && (await passkeyChallenges.use(assertion.challenge, em));
-      if (!isFirstUse) throw passkeyError('passkey_refused');
-      hasCounterFault = !(await passkeyStore.use(assertion.passkey, assertion, em));
-      if (hasCounterFault) throw passkeyError('passkey_refused');
+  async run<T>(response: CheckedResponse, client: SessionClient, work: (use: UseResponse) => Promise<T>): Promise<T> {
+    const { passkey, assertion } = response;
+    let { fault } = response;
+    let user = passkey?.user;
+    const use: UseResponse = async (expected, em) => {
+      user = expected;
+      fault = (await this.#use(response, expected, em)) ?? fault;
+      if (fault) throw passkeyError('passkey_refused');
     };
     try {
       return await work(use);
     } catch (error) {
-      if (assertion && hasCounterFault) await passkeys.disable(assertion.passkey, assertion.counter);
+      if (!isRefusedPasskey(error)) throw error;
+      if (passkey && assertion && fault === 'counter') {
+        const isDisabledNow = await this.kernel.passkeys.disable(passkey, assertion.counter);
+        fault = isDisabledNow ? 'counter' : 'disabled';
+      }
+      if (user !== undefined && fault) await this.#record(response, { user: String(user), reason: fault }, client);
       throw error;
     }
+  }
+
+  /** Uses a response up for a user. @returns why that is refused */
+  async #use(
+    { passkey, assertion, fault }: CheckedResponse,
+    user: UserId,
+    em: EntityManager,
+  ): Promise<PasskeyFault | undefined> {
+    const { passkeyStore, passkeyChallenges } = this.kernel;
+    if (passkey && String(passkey.user) !== String(user)) return 'foreign';
+    if (!passkey || !assertion) return fault ?? 'response';
+    if (!(await passkeyChallenges.use(assertion.challenge, em))) return 'replay';
+    return (await passkeyStore.use(passkey, assertion, em)) ? undefined : 'counter';
+  }
+
+  async #record(
+    { passkey, purpose }: CheckedResponse,
+    { user, reason }: { readonly user: string; readonly reason: PasskeyFault },
+    { ip }: SessionClient,
+  ): Promise<void> {
+    const own = passkey && reason !== 'foreign' && { passkey: passkey.id };
+    const failure = { user, ...own, purpose, reason, ip: clientAddress(ip) };
+    await this.kernel.journal.record([['passkey.failed', failure]]);
   }
 }
 

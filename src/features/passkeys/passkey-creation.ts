@@ -102,7 +102,7 @@ export class PasskeyCreation {
   ): NewPasskey {
     const userHandle = challenge.data.toString('base64url');
     const given = name ?? defaultPasskeyName(passkey.aaguid, client, this.kernel.settings);
-    return { ...passkey, userHandle, isAddressProved, name: given };
+    return { ...passkey, userHandle, isAddressProved, rpId: this.kernel.relyingParty.id, name: given };
   }
 
   /**

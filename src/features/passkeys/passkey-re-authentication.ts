@@ -5,7 +5,7 @@ import type { SessionReference } from '../../sessions/session.service.js';
 import type { ReAuthentication } from '../../sign-in/re-authentication.js';
 import { amrOf, type PasskeyAssertions } from './passkey-assertions.js';
 import { CREDENTIAL } from './passkey-descriptions.js';
-import { isRefusedPasskey, passkeyError } from './passkey-errors.js';
+import { isRefusedPasskey } from './passkey-errors.js';
 import { reauthenticationOf } from './passkey-sign-in.service.js';
 
 /** Re-authentication of a signed-in user by the `credential` that a passkey has signed. */
@@ -34,18 +34,17 @@ export class PasskeyReAuthentication implements ReAuthentication<object> {
    *
    * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended
    */
-  async check(caller: SessionReference, proof: object, _client: SessionClient): Promise<void> {
+  async check(caller: SessionReference, proof: object, client: SessionClient): Promise<void> {
     const { database, users, sessions, sessionEndings, secondFactors, passkeyAssertions } = this.kernel;
     await sessions.assertLive(caller);
     const user = users.keyOf(caller.sub);
-    const assertion = await passkeyAssertions.check(proof, reauthenticationOf(caller), { needsHandle: false });
+    const response = await passkeyAssertions.check(proof, reauthenticationOf(caller), { needsHandle: false });
     try {
-      await passkeyAssertions.run(assertion, (use) =>
+      await passkeyAssertions.run(response, client, (use) =>
         secondFactors.attempt(user, () =>
           database.transaction(async (em) => {
             await sessionEndings.lockUser(user, em);
-            if (String(assertion?.passkey.user) !== String(user)) throw passkeyError('passkey_refused');
-            await use(em);
+            await use(user, em);
           }),
         ),
       );

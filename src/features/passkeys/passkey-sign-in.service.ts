@@ -81,18 +81,19 @@ export class PasskeySignInService {
   async signIn(credential: unknown, client: SessionClient): Promise<Tokens> {
     const { users, sessionEndings, signIn, hooks, database, passkeyAssertions, passkeyLimiter } = this.kernel;
     await passkeyLimiter.count('login', client);
-    const assertion = await passkeyAssertions.check(credential, LOGIN, { needsHandle: true });
-    const user = assertion && (await users.findById(assertion.passkey.user));
-    if (!user) throw passkeyError('passkey_refused');
-    return passkeyAssertions.run(assertion, async (use) => {
+    const response = await passkeyAssertions.check(credential, LOGIN, { needsHandle: true });
+    return passkeyAssertions.run(response, client, async (use) => {
+      const { passkey, fault } = response;
+      const user = passkey && !fault && (await users.findById(passkey.user));
+      if (!user) throw passkeyError('passkey_refused');
       const useUp = async (em: EntityManager) => {
         await sessionEndings.lockUser(user.id, em);
-        await use(em);
+        await use(user.id, em);
       };
       // The hook must not run for a signature that was used before, and must run without a lock.
       if (hooks.beforeSignIn) await database.rehearse(useUp);
       const account = { ...user, passwordHash: undefined };
-      const begun = await signIn.begin({ user: account, amr: amrOf(assertion.passkey), client });
+      const begun = await signIn.begin({ user: account, amr: amrOf(passkey), client });
       const decision = await database.transaction(async (em) => {
         await useUp(em);
         const current = await users.findById(user.id, em);
@@ -114,15 +115,10 @@ export class PasskeySignInService {
   async answer(challenge: string, credential: unknown, client: SessionClient): Promise<Tokens> {
     const { signIn, passkeyAssertions, passkeyLimiter } = this.kernel;
     await passkeyLimiter.count('login', client);
-    const assertion = await passkeyAssertions.check(credential, answerOf(challenge), { needsHandle: false });
-    return passkeyAssertions.run(assertion, (use) => {
-      const verify = async (user: UserId, em: EntityManager) => {
-        // The passkey of another user signs nobody in here.
-        if (!assertion || String(assertion.passkey.user) !== String(user)) throw passkeyError('passkey_refused');
-        await use(em);
-      };
-      return signIn.answer(challenge, { method: 'passkey', amr: amrOf(assertion?.passkey), verify }, client);
-    });
+    const response = await passkeyAssertions.check(credential, answerOf(challenge), { needsHandle: false });
+    return passkeyAssertions.run(response, client, (verify) =>
+      signIn.answer(challenge, { method: 'passkey', amr: amrOf(response.passkey), verify }, client),
+    );
   }
 }
 

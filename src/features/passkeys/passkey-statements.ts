@@ -22,6 +22,7 @@ export function passkeyStatements(passkey: Table) {
     isBackedUp: passkey.column('isBackedUp'),
     isAddressProved: passkey.column('isAddressProved'),
     createdAt: passkey.column('createdAt'),
+    rpId: passkey.column('rpId'),
     lastUsedAt: passkey.column('lastUsedAt'),
     disabledAt: passkey.column('disabledAt'),
   };
@@ -45,8 +46,8 @@ export function passkeyStatements(passkey: Table) {
     insert: `
       insert into ${name} (${c.id}, ${c.user}, ${c.credentialId}, ${c.userHandle}, ${c.publicKey}, ${c.counter},
         ${c.transports}, ${c.aaguid}, ${c.name}, ${c.isBackupEligible}, ${c.isBackedUp}, ${c.isAddressProved},
-        ${c.createdAt})
-      values ($1, $2, $3, $4, $5, $6, $7::text[], $8, $9, $10, $11, $12, $13)
+        ${c.createdAt}, ${c.rpId})
+      values ($1, $2, $3, $4, $5, $6, $7::text[], $8, $9, $10, $11, $12, $13, $14)
       on conflict (${c.credentialId}) do nothing returning ${shown}`,
     rename: `update ${name} set ${c.name} = $3 where ${one} returning ${shown}`,
     use: `

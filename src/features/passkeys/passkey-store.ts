@@ -44,6 +44,8 @@ export interface NewPasskey extends Omit<StoredPasskey, 'id' | 'user' | 'isDisab
   readonly name: string;
   readonly isBackedUp: boolean;
   readonly isAddressProved: boolean;
+  /** The domain for which it was made. */
+  readonly rpId: string;
 }
 
 /** The result of a use of a passkey. */
@@ -91,10 +93,10 @@ export class PasskeyStore {
   /** Adds a passkey to a user. Undefined: it is registered already, for this user or another one. */
   async insert(user: UserId, passkey: NewPasskey, em: EntityManager): Promise<Passkey | undefined> {
     const { credentialId, userHandle, publicKey, counter, transports, aaguid, name } = passkey;
-    const { isBackupEligible, isBackedUp, isAddressProved } = passkey;
+    const { isBackupEligible, isBackedUp, isAddressProved, rpId } = passkey;
     const parameters = [
       ...[randomUUID(), user, credentialId, userHandle, Buffer.from(publicKey), counter, transports, aaguid, name],
-      ...[isBackupEligible, isBackedUp, isAddressProved, this.#now],
+      ...[isBackupEligible, isBackedUp, isAddressProved, this.#now, rpId],
     ];
     const [row] = await this.kernel.database.query<PasskeyRow>(this.#sql.insert, parameters, em);
     return row && toPasskey(row);

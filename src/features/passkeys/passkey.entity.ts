@@ -37,6 +37,8 @@ export function createPasskeyEntity(user: () => EntityClass<BaseUser>): EntitySc
       isBackedUp: p.boolean(),
       /** Whether the address of the user was proved when it was added. If not, a password reset removes it. */
       isAddressProved: p.boolean(),
+      /** The domain for which it was made (RP ID). For another one, browsers do not offer it. */
+      rpId: p.string().length(253),
       createdAt: p.datetime(3),
       lastUsedAt: p.datetime(3).nullable(),
       /** When its counter went back. */

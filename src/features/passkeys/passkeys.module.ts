@@ -8,6 +8,9 @@ import {
 } from './passkey.entity.js';
 import { PasskeyAssertions } from './passkey-assertions.js';
 import { CHALLENGE_SECONDS, PasskeyChallenges } from './passkey-challenges.js';
+import { passkeyAccountsCheck, passkeyDomainCheck } from './passkey-checks.js';
+import { passkeysResetCommand } from './passkey-command.js';
+import { PasskeyConsistency } from './passkey-consistency.js';
 import { PasskeyCreation } from './passkey-creation.js';
 import { PASSKEY_ERRORS } from './passkey-errors.js';
 import { passkeyFactor } from './passkey-factor.js';
@@ -44,12 +47,16 @@ export const passkeysModule: AuthModule<PasskeysSettings> = {
   mails: PASSKEY_MAILS,
   entities: (user) => [createPasskeyEntity(user), createUsedPasskeyChallengeEntity()],
   migrations: [{ name: 'JwtAllauth_20261201_passkeys', class: CreatePasskeys }],
+  commands: [passkeysResetCommand],
+  checks: [passkeyDomainCheck, passkeyAccountsCheck],
   create(kernel, passkeysSettings) {
     const { make, database, orm, http, settings, passwordlessSignUps } = kernel;
+    const relyingParty = relyingPartyOf(settings, passkeysSettings);
     const stores = {
-      ...{ ...kernel, passkeysSettings, relyingParty: relyingPartyOf(settings, passkeysSettings) },
+      ...{ ...kernel, passkeysSettings, relyingParty },
       passkeyChallenges: new PasskeyChallenges(kernel),
       passkeyStore: new PasskeyStore(kernel),
+      passkeyConsistency: new PasskeyConsistency({ ...kernel, relyingParty }),
     };
     const parts = {
       ...stores,

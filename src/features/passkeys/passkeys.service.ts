@@ -4,6 +4,7 @@ import type { TokenClaims } from '../../tokens/claims.js';
 import type { UserId } from '../../users/base-user.entity.js';
 import type { PasswordOwner } from '../../users/user.service.js';
 import { isUuid } from '../../users/user-key.js';
+import type { InconsistentUsers, PasskeyConsistency, PasskeysOfDomain } from './passkey-consistency.js';
 import { passkeyError } from './passkey-errors.js';
 import type { PasskeyRemoved } from './passkey-events.js';
 import type { Passkey, PasskeyStore, StoredPasskey } from './passkey-store.js';
@@ -25,7 +26,7 @@ export class PasskeysService {
       | 'freshness'
       | 'mails'
       | 'journal'
-    > & { readonly passkeyStore: PasskeyStore },
+    > & { readonly passkeyStore: PasskeyStore; readonly passkeyConsistency: PasskeyConsistency },
   ) {}
 
   /** The passkeys of a user, oldest first. */
@@ -105,18 +106,50 @@ export class PasskeysService {
   }
 
   /**
-   * Disables a passkey whose counter has not grown: there may be a copy of it. Does nothing if it was removed or
-   * disabled meanwhile.
+   * Removes all passkeys of a user who has lost them, and ends all sessions of the user. For an operator: check first
+   * that the request comes from the user.
+   *
+   * @returns false if the user has none
    */
-  async disable(passkey: StoredPasskey, counter: number): Promise<void> {
+  async reset(user: UserId): Promise<boolean> {
+    const { database, accounts, sessions, sessionEndings, passkeyStore } = this.kernel;
+    return database.transaction(async (em) => {
+      await sessionEndings.lockUser(user, em);
+      const removed = await passkeyStore.removeSince(user, new Date(0), em);
+      const hadFactor = (await accounts.secondFactorsOf(user, em)).includes('passkey');
+      if (removed.length > 0) await this.#recordRemoval(user, removed, 'operator', em);
+      else if (hadFactor) await this.#recordChange(user, em);
+      else return false;
+      await sessions.revokeAll(user, { em, reason: 'factor-change' });
+      return true;
+    });
+  }
+
+  /** How many passkeys can be used, by the domain for which they were made (RP ID). */
+  async countByDomain(): Promise<PasskeysOfDomain[]> {
+    return this.kernel.passkeyConsistency.countByDomain();
+  }
+
+  /** Users whose account state differs from their passkeys, because the tables were changed without the library. */
+  async inconsistentUsers(): Promise<InconsistentUsers> {
+    return this.kernel.passkeyConsistency.inconsistentUsers();
+  }
+
+  /**
+   * Disables a passkey whose counter has not grown: there may be a copy of it.
+   *
+   * @returns false if it was removed or disabled meanwhile
+   */
+  async disable(passkey: StoredPasskey, counter: number): Promise<boolean> {
     const { database, sessionEndings, passkeyStore, journal } = this.kernel;
     const { user, id } = passkey;
-    await database.transaction(async (em) => {
+    return database.transaction(async (em) => {
       await sessionEndings.lockUser(user, em);
-      if (!(await passkeyStore.disable(passkey, counter, em))) return;
+      if (!(await passkeyStore.disable(passkey, counter, em))) return false;
       await this.#recordChange(user, em);
       await journal.record([['passkey.disabled', { user: String(user), passkey: id }]], em);
       await this.#notify('passkey-disabled', user, em);
+      return true;
     });
   }
 
