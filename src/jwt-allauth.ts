@@ -88,10 +88,7 @@ export interface JwtAllauthOptions {
    * names, and `GET /user` returns them.
    */
   readonly inputs?: AppInputs;
-  /**
-   * Switches routes off, as in `{ registration: false }`. They answer 404 and are not in the OpenAPI document. Without
-   * `registration` nobody can sign up, also not by a mailed link or with a provider.
-   */
+  /** Switches routes off, as in `{ registration: false }`. They answer 404 and are not in the OpenAPI document. */
   readonly routes?: RouteSwitches;
   /** Default: the system's clock. */
   readonly clock?: Clock;
@@ -183,8 +180,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
   const pages = Object.assign({}, ...modules.map((module) => module.pages));
   const { mailer, legacyPasswords, hooks, inputs } = options;
   const byApp = { mailer, legacyPasswords, hooks, inputs };
-  const own = { prefix, routes, mailWords, pages };
-  const parts = { orm, settings, services, logger, container, clock, ...own, ...byApp };
+  const parts = { orm, settings, services, logger, container, clock, prefix, mailWords, pages, ...byApp };
   const kernel = await createAuthKernel(parts);
   const features = await createFeatures(kernel, modules, routes);
   const purge = kernel.make(PurgeService, { sweeps: sweepsOf(kernel, modules, features), clock });

@@ -9,7 +9,6 @@ import { isDatabaseUnavailable } from './database/unavailability.js';
 import { type ControllerParts, createControllerParts } from './http/controller-parts.js';
 import { InputFields, type InputUse } from './http/input-fields.js';
 import type { InputClass } from './http/route-description.js';
-import type { RouteSwitches } from './http/route-switches.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
 import { AccountMails } from './mail/account-mails.js';
@@ -77,8 +76,6 @@ export interface AuthKernelOptions {
   readonly clock: Clock;
   /** Path prefix of the auth controllers. */
   readonly prefix: string;
-  /** The groups of endpoints that the app has switched off. */
-  readonly routes: RouteSwitches;
   /** The texts of the mails of all modules, by name of the mail. */
   readonly mailWords: Readonly<Record<string, MailWords>>;
   /** The bodies of the pages of all modules, by name of the page. */
@@ -101,8 +98,6 @@ interface Foundation {
   readonly clock: Clock;
   /** Path prefix of the auth controllers. */
   readonly prefix: string;
-  /** The groups of endpoints that the app has switched off. */
-  readonly routes: RouteSwitches;
   /** The app's hooks before a sign-up, a sign-in and a refresh. */
   readonly hooks: AuthHooks;
   /** Makes a service, or the app's subclass of it, and registers it in the app's container. */
@@ -181,7 +176,7 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
 }
 
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
-  const { orm, settings, logger, clock, prefix, routes, hooks = {} } = options;
+  const { orm, settings, logger, clock, prefix, hooks = {} } = options;
   const make = serviceMaker(options.services, options.container);
   const database = new Database(orm);
   await database.usePool().catch((error) => {
@@ -195,8 +190,7 @@ async function createFoundation(options: AuthKernelOptions): Promise<Foundation>
   const encryption = encryptionKeys(settings, keys, logger);
   const journal = new Journal({ database, orm, events, settings, clock });
   return {
-    ...{ orm, settings, logger, clock, prefix, routes, hooks, make, database, keys, encryption, telemetry, events },
-    journal,
+    ...{ orm, settings, logger, clock, prefix, hooks, make, database, keys, encryption, telemetry, events, journal },
     // Printing a service must not print the whole library and the app's ORM.
     ...{ [inspect.custom]: () => 'AuthKernel {}' },
   };

@@ -40,18 +40,12 @@ export class PasswordlessSignUps {
       readonly signUps: PendingSignUps;
       readonly journal: Journal;
       readonly settings: Settings;
-      /** The app's switches of groups of endpoints. */
-      readonly routes: Readonly<Record<string, boolean>>;
     },
   ) {}
 
-  /**
-   * Whether people may sign up. They may not under ADMIN_MANAGED_REGISTRATION, and if the app has switched off the
-   * routes of the registration.
-   */
+  /** Whether people may sign up. If not, only invitations create users (ADMIN_MANAGED_REGISTRATION). */
   get isOpen(): boolean {
-    const { settings, routes } = this.kernel;
-    return !settings.adminManagedRegistration && routes['registration'] !== false;
+    return !this.kernel.settings.adminManagedRegistration;
   }
 
   /**

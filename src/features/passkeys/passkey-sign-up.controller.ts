@@ -34,7 +34,7 @@ export function createPasskeySignUpController(
   const read = (body: unknown) => validateInputWithout(type, WITHOUT_PASSWORD, body);
   const descriptions = descriptionsOf({ settings, secondFactors }, type, fields.isExtended);
 
-  @AuthController(prefix, { name: 'registration', originGuard, isJsonOnly: true })
+  @AuthController(prefix, { name: 'passkeySignUp', originGuard, isJsonOnly: true })
   class PasskeySignUpController {
     @Post('/passkeys/sign-up/options')
     @DescribeRoute(descriptions.options)

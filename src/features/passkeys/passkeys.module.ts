@@ -44,6 +44,7 @@ export const passkeysModule: AuthModule<PasskeysSettings> = {
   name: 'passkeys',
   settings: PasskeysSettings,
   errors: PASSKEY_ERRORS,
+  routes: ['passkeySignUp'],
   mails: PASSKEY_MAILS,
   entities: (user) => [createPasskeyEntity(user), createUsedPasskeyChallengeEntity()],
   migrations: [{ name: 'JwtAllauth_20261201_passkeys', class: CreatePasskeys }],

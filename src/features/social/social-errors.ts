@@ -9,7 +9,7 @@ export const SOCIAL_ERRORS = {
   provider_already_connected: { status: 409, detail: 'An account of this provider is connected already.' },
   provider_unavailable: { status: 503, detail: 'The provider does not answer right now.', retryAfter: 5 },
   return_url_not_allowed: { status: 400, detail: 'The sign-in may not return to this URL.' },
-  sign_up_not_allowed: { status: 403, detail: 'You cannot create an account here.' },
+  sign_up_not_allowed: { status: 403, detail: 'New accounts are created by invitation only.' },
 } as const;
 
 /** Makes an error of this feature. */

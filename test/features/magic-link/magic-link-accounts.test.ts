@@ -4,7 +4,6 @@ import { expectProblem } from '../../support/expect-problem.js';
 import { createMagicLinkApp, type MagicLinkApp, mailedTo } from '../../support/magic-link-app.js';
 import { createPerson } from '../../support/person.js';
 import { claimsOf } from '../../support/race.js';
-import type { TestAppOptions } from '../../support/test-app.js';
 import { PASSWORD } from '../../support/test-client.js';
 import { enrol } from '../../support/totp-app.js';
 
@@ -150,23 +149,16 @@ describe('a mailed link and its code', () => {
 });
 
 describe('an unknown address', () => {
-  test.each<[string, SettingsInput, string[], TestAppOptions?]>([
+  test.each<[string, SettingsInput, string[]]>([
     ['a notice where people may sign up', {}, ['You have no account at accounts.test']],
-    ['nothing where the app has switched sign-up off', {}, [], { auth: { routes: { registration: false } } }],
-    [
-      'nothing there either if magic links may sign up',
-      { magicLinkSignUp: true },
-      [],
-      { auth: { routes: { registration: false } } },
-    ],
     ['nothing where only invitations create users', { adminManagedRegistration: true, invitations: true }, []],
     [
       'nothing there either if magic links may sign up',
       { adminManagedRegistration: true, invitations: true, magicLinkSignUp: true },
       [],
     ],
-  ])('gets %s, and no account', async (_what, settings, subjects, options) => {
-    app = await createMagicLinkApp(settings, options);
+  ])('gets %s, and no account', async (_what, settings, subjects) => {
+    app = await createMagicLinkApp(settings);
     const { status, body } = await app.ask(ADA);
     expect([status, Object.keys(body)]).toEqual([202, ['request']]);
     await app.settled();

@@ -143,7 +143,7 @@ describe('the fields of a sign-up with a passkey', () => {
 describe('a sign-up with a passkey', () => {
   test.each([
     ['ADMIN_MANAGED_REGISTRATION', { adminManagedRegistration: true, invitations: true }, {}],
-    ['routes without the registration', {}, { routes: { registration: false } }],
+    ['its routes switched off', {}, { routes: { passkeySignUp: false } }],
   ])('does not exist with %s', async (_what, settings, auth) => {
     await start(settings, { auth });
     for (const path of ['/auth/passkeys/sign-up/options', '/auth/passkeys/sign-up'])
