@@ -46,7 +46,7 @@ export async function autofilled(getOptions: () => Promise<PasskeyOptions>, sign
     try {
       return await showDialog('get', options, round.signal, 'conditional');
     } catch (error) {
-      if (!next || signal.aborted) throw error;
+      if (!next) throw error;
       options = next;
     } finally {
       clearTimeout(timer);

@@ -109,6 +109,7 @@ describe.each([
         clientDataJSON: expect.stringMatching(/^[\w-]+$/),
         attestationObject: expect.stringMatching(/^[\w-]+$/),
         transports: ['internal', 'hybrid'],
+        ...(isNew && { publicKeyAlgorithm: -7 }), // only from the browser's own conversion
       }),
     };
     expect(sent().slice(1)).toEqual([
@@ -449,6 +450,18 @@ describe('autofill', () => {
       expect([browser.log.length, browser.options['challenge']]).toEqual([2, 'AAA1']);
       pick();
       await signedIn;
+    });
+
+    test('asks for none after the sign-in', async () => {
+      const { signedIn } = await begin();
+      document.hidden = true;
+      await advance(240);
+      pick();
+      await signedIn;
+      document.hidden = false;
+      document.dispatchEvent(new Event('visibilitychange'));
+      await advance(900);
+      expect([count, browser.log.length]).toEqual([1, 1]);
     });
 
     test('stops when it is ended', async () => {
