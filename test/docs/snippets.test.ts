@@ -242,9 +242,9 @@ describe('the app of the README, built from an empty folder', () => {
   });
 
   test('has its own passing tests, with the embedded database', async () => {
-    const files = ['dist/profile.test.js', 'dist/provider.test.js'];
+    const files = ['dist/profile.test.js', 'dist/provider.test.js', 'dist/passkeys.test.js'];
     const { stdout } = await run(process.execPath, ['--test', ...files], { cwd: directory });
-    expect(stdout).toMatch(/pass 3\n[\s\S]*fail 0\n/);
+    expect(stdout).toMatch(/pass 4\n[\s\S]*fail 0\n/);
   });
 
   test('has tests for Vitest that pass on one database server for all', async () => {
@@ -337,6 +337,11 @@ describe('the app of the README, built from an empty folder', () => {
     ['second-factor', 'authEntities', 'migrations', 'settings'],
     ['magic-link', 'authEntities', 'migrations', 'settings'],
     ['mail-sign-in', 'createAuth', 'signInByMail'],
+    ['passkeys', 'authEntities', 'migrations', 'settings'],
+    ['passkey-client', 'createAuth', 'signInWithPasskey', 'suggestPasskeys'],
+    ['passkey-answer', 'passkeyButton'],
+    ['passkey-step-up', 'createAuth'],
+    ['passkey-panel', 'addPasskey', 'passkeyLines'],
     ['visits/visits.command', 'addVisitCommand'],
     ['badges/badges.module', 'badgesModule'],
     ['badges/badges.service', 'BadgesService'],
@@ -372,7 +377,7 @@ test('the page on the quick start lists what every user has', () => {
 });
 
 test('the page on the demo has the lines that the demo prints', () => {
-  expect(blocks.map(({ text }) => text.trim())).toContain(terminalWalkthrough('http://127.0.0.1:3000', true));
+  expect(blocks.map(({ text }) => text.trim())).toContain(terminalWalkthrough('http://localhost:3000', true));
 });
 
 test('no snippet of the manual updates the schema without `safe`, which would drop the tables of others', () => {
