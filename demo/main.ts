@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type SettingsInput, settingsFromEnv } from 'jwt-allauth';
@@ -31,7 +32,7 @@ async function main(): Promise<void> {
   const host = env.HOST || '127.0.0.1';
   const isDevelopment = env.NODE_ENV === 'development';
   const defaults = isDevelopment ? await developmentDefaults(urlOf(host, port), port) : {};
-  const settings = await readSettings({ ...defaults, ...env }, directory);
+  const settings = await readSettings(withPasskeyDomain({ ...defaults, ...env }, port), directory);
 
   const orm = await openDatabase(env.DATABASE_URL || (await startOwnPostgres(directory)).url, env).catch((error) => {
     throw new Error(`The database${env.DATABASE_URL ? ' of DATABASE_URL' : ''} cannot be used: ${reasonOf(error)}`);
@@ -50,7 +51,9 @@ async function main(): Promise<void> {
   console.log(terminalWalkthrough(url, settings.refreshTokenAsCookie !== false));
 }
 
+/** Browsers make passkeys for `localhost`, and for no IP address. */
 function urlOf(host: string, port: number): string {
+  if (host === '127.0.0.1') return `http://localhost:${port}`;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
@@ -69,10 +72,20 @@ async function developmentDefaults(url: string, port: number): Promise<NodeJS.Pr
     JWT_ALLAUTH_COLLECT_USER_AGENT: 'true',
     JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME: '1m',
     JWT_ALLAUTH_TOTP_ISSUER: 'jwt-allauth demo',
+    JWT_ALLAUTH_PASSKEY_RP_NAME: 'jwt-allauth demo',
     JWT_ALLAUTH_MAGIC_LINK_SIGN_UP: 'true',
     JWT_ALLAUTH_MAGIC_LINK_DONE_REDIRECT: url,
     JWT_ALLAUTH_SOCIAL_PROVIDERS: JSON.stringify([provider.settings({ id: 'local', trustEmail: true })]),
   };
+}
+
+/** Without a URL that has a domain, passkeys work on this machine only, and the demo can start all the same. */
+function withPasskeyDomain(env: NodeJS.ProcessEnv, port: number): NodeJS.ProcessEnv {
+  const { hostname = '127.0.0.1' } = URL.parse(env.JWT_ALLAUTH_PUBLIC_URL ?? '') ?? {};
+  const hasDomain = isIP(hostname.replace(/[[\]]/g, '')) === 0;
+  if (hasDomain || env.JWT_ALLAUTH_PASSKEY_RP_ID) return env;
+  const origins = env.JWT_ALLAUTH_PASSKEY_ORIGINS || `http://localhost:${port}`;
+  return { ...env, JWT_ALLAUTH_PASSKEY_RP_ID: 'localhost', JWT_ALLAUTH_PASSKEY_ORIGINS: origins };
 }
 
 async function readSettings(env: NodeJS.ProcessEnv, directory: string): Promise<SettingsInput> {

@@ -30,6 +30,13 @@ function setHeaders(response: Response): void {
  * Serves the demo's page at `/`, the library's browser client, and the settings that the page needs at `/demo.json`.
  */
 export function servePage(app: Express, settings: Settings & Partial<ModuleSettings>, isDevelopment: boolean): void {
+  const passkeyDomain = settings.passkeyRpId ?? URL.parse(settings.publicUrl ?? '')?.hostname;
+  app.get('/', (request, response, next) => {
+    // Browsers make passkeys for a domain, and not for an IP address.
+    const [, port] = /^127\.0\.0\.1(:\d+)$/.exec(request.headers.host ?? '') ?? [];
+    if (!port || passkeyDomain !== 'localhost') return next();
+    response.redirect(`http://localhost${port}${request.url}`);
+  });
   app.get('/demo.json', (_request, response) => {
     setHeaders(response);
     response.json({
@@ -39,6 +46,7 @@ export function servePage(app: Express, settings: Settings & Partial<ModuleSetti
       graceSeconds: settings.refreshReuseGrace,
       mfaMode: settings.mfaMode,
       publicUrl: settings.publicUrl,
+      passkeyDomain,
       hasProviders: (settings.socialProviders ?? []).length > 0,
     });
   });

@@ -90,7 +90,7 @@ describe('the demo with its own PostgreSQL', () => {
     const port = String(await freePort());
     const first = start({ PORT: port });
     const url = await first.ready;
-    expect(url).toBe(`http://127.0.0.1:${port}`);
+    expect(url).toBe(`http://localhost:${port}`);
 
     const lines = first.output.slice(first.output.indexOf('# sign up'));
     const { stdout } = await run('bash', ['-c', lines], { cwd: directory });

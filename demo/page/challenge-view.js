@@ -23,11 +23,18 @@ export class ChallengeView {
    */
   constructor(client, authenticator, account) {
     this.account = account;
-    this.#proof = new ProofForm(this.#form, account.outcome, authenticator, async (proof) => {
-      await this.#orEnd(client.mfa.verify({ challenge: this.#challenge, .../** @type {{ code: string }} */ (proof) }));
-      const { recoveryCodesLeft } = 'recoveryCode' in proof ? await client.mfa.status() : {};
-      const left = recoveryCodesLeft === undefined ? '' : ` ${recoveryCodesLeft} recovery codes are left.`;
-      account.signedIn(`You are signed in with two factors.${left}`);
+    this.#proof = new ProofForm(this.#form, account.outcome, authenticator, {
+      send: async (proof) => {
+        const code = /** @type {{ code: string }} */ (proof);
+        await this.#orEnd(client.mfa.verify({ challenge: this.#challenge, ...code }));
+        const { recoveryCodesLeft } = 'recoveryCode' in proof ? await client.mfa.status() : {};
+        const left = recoveryCodesLeft === undefined ? '' : ` ${recoveryCodesLeft} recovery codes are left.`;
+        account.signedIn(`You are signed in with two factors.${left}`);
+      },
+      usePasskey: async () => {
+        await this.#orEnd(client.passkeys.answer(this.#challenge));
+        return 'You are signed in with two factors.';
+      },
     });
     this.#setUp = new TotpSetUp(
       byId('challenge-set-up'),

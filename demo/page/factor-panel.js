@@ -14,6 +14,8 @@ const METHODS = {
   recovery: 'a recovery code',
   mail: 'a link or code by mail',
   fed: 'an account of a provider',
+  hwk: 'a passkey of one device',
+  swk: 'a passkey',
 };
 
 /** The second factor of the user, and what the sign-in of this session is worth. */

@@ -1,6 +1,7 @@
 import { AuthClient } from '/client/index.js';
 import { magicLinkMethods } from '/client/magic-link.js';
 import { mailMethods } from '/client/mail-methods.js';
+import { passkeyMethods } from '/client/passkeys.js';
 import { socialMethods } from '/client/social.js';
 import { stepUp } from '/client/step-up.js';
 import { memoryStore } from '/client/store.js';
@@ -15,6 +16,8 @@ import { FactorPanel } from './factor-panel.js';
 import { IntroPanel } from './intro-panel.js';
 import { OtherWays } from './other-ways.js';
 import { showOutcome } from './outcome.js';
+import { PasskeyList } from './passkey-list.js';
+import { PasskeySignIn } from './passkey-sign-in.js';
 import { StaffPanel } from './staff-panel.js';
 import { StepUpDialog } from './step-up-dialog.js';
 import { TheftPanel } from './theft-panel.js';
@@ -32,6 +35,7 @@ const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() })
   .extend(mfaMethods)
   .extend(magicLinkMethods)
   .extend(socialMethods)
+  .extend(passkeyMethods)
   .extend(stepUp((required) => dialog.ask(required, client)));
 
 const factor = new FactorPanel(client, authenticator);
@@ -44,7 +48,9 @@ const otherWays = new OtherWays(client, account, settings);
 const providers = settings.hasProviders ? await client.social.providers() : [];
 otherWays.addProviders(client, providers, settings.publicUrl);
 const connected = new ConnectedAccounts(client, providers);
-const panels = [theft, intro, account, access, devices, factor, connected, new StaffPanel(client)];
+const passkeySignIn = new PasskeySignIn(client, settings);
+const passkeys = [passkeySignIn, new PasskeyList(client, passkeySignIn.canBeUsed)];
+const panels = [theft, intro, account, access, devices, factor, connected, ...passkeys, new StaffPanel(client)];
 
 /** @type {string | undefined} the session that is shown */
 let shown;

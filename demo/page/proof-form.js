@@ -1,10 +1,12 @@
 import { setText } from './dom.js';
 import { clearErrors, onSubmit } from './field-errors.js';
-import { showOutcome } from './outcome.js';
+import { onPress, showOutcome } from './outcome.js';
+import { inWords } from './passkey-sign-in.js';
 
 /** @typedef {import('./authenticator.js').DemoAuthenticator} DemoAuthenticator */
 /** @typedef {'password' | 'totp' | 'recovery_code'} Method */
 /** @typedef {{ password: string } | { code: string } | { recoveryCode: string }} Proof */
+/** @typedef {{ readonly send: (proof: Proof) => Promise<void>, readonly usePasskey: () => Promise<string> }} Ways */
 
 /** How a form asks for the proof of each method of the server. */
 const METHODS = {
@@ -25,13 +27,17 @@ const METHODS = {
   },
 };
 
-/** A form with one field for a proof of identity. A button switches to another method, if there is one. */
+/**
+ * A form with one field for a proof of identity. A button switches to another method, if there is one. A second button
+ * proves with a passkey, which needs no field.
+ */
 export class ProofForm {
   #form;
   #place;
   #label;
   #input;
   #other;
+  #passkey;
   #helper;
   /** @type {readonly Method[]} */
   #methods = [];
@@ -39,20 +45,27 @@ export class ProofForm {
   #method = 'password';
 
   /**
-   * @param {HTMLFormElement} form with the members `proof`, a field, and `other`, a button
+   * @param {HTMLFormElement} form with a field, and the buttons `data-other` and `data-passkey`
    * @param {HTMLElement} place a live region for errors
    * @param {DemoAuthenticator} authenticator
-   * @param {(proof: Proof) => Promise<void>} send
+   * @param {Ways} ways
    */
-  constructor(form, place, authenticator, send) {
+  constructor(form, place, authenticator, { send, usePasskey }) {
     this.#form = form;
     this.#place = place;
     this.#label = /** @type {HTMLLabelElement} */ (form.querySelector('label'));
     this.#input = /** @type {HTMLInputElement} */ (form.querySelector('input'));
     this.#other = /** @type {HTMLButtonElement} */ (form.querySelector('[data-other]'));
+    this.#passkey = /** @type {HTMLButtonElement} */ (form.querySelector('[data-passkey]'));
     this.#helper = /** @type {HTMLElement} */ (form.querySelector('[data-helper]'));
     authenticator.addTo(this.#helper);
     this.#other.addEventListener('click', () => this.#choose(this.#otherMethod ?? this.#method));
+    onPress(this.#passkey, place, async () => {
+      clearErrors(form);
+      return usePasskey().catch((error) => {
+        throw inWords(error);
+      });
+    });
     onSubmit(form, place, async () => {
       const { member } = METHODS[this.#method];
       const isCode = this.#method === 'totp';
@@ -68,7 +81,12 @@ export class ProofForm {
    */
   ask(methods) {
     this.#methods = methods.filter((each) => each in METHODS).map((each) => /** @type {Method} */ (each));
+    const hasPasskey = methods.includes('passkey');
+    const isField = this.#methods.length > 0 || !hasPasskey;
+    this.#passkey.hidden = !hasPasskey;
+    for (const part of this.#form.querySelectorAll('.field, [type=submit]')) part.toggleAttribute('hidden', !isField);
     this.#choose(this.#methods[0] ?? 'password');
+    if (!isField) this.#passkey.focus();
   }
 
   /** Removes what the user has entered, and the errors. */

@@ -6,6 +6,7 @@ import { errorOf } from '/client/index.js';
  *   & ReturnType<typeof import('/features/totp/totp.client.js').mfaMethods>
  *   & ReturnType<typeof import('/client/magic-link.js').magicLinkMethods>
  *   & ReturnType<typeof import('/client/social.js').socialMethods>
+ *   & ReturnType<typeof import('/client/passkeys.js').passkeyMethods>
  *   & ReturnType<ReturnType<typeof import('/client/step-up.js').stepUp>>} Client
  */
 

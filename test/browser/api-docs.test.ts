@@ -21,7 +21,9 @@ let url: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   orm = await openDatabase(database.url, { DEMO_STAFF_PASSWORD: 'the staff of the demo' });
-  const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true, refreshToken: RefreshToken };
+  const keys = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, refreshToken: RefreshToken };
+  const passkeys = { passkeyRpId: 'localhost', passkeyOrigins: 'http://localhost' };
+  const settings = { ...keys, ...passkeys, development: true };
   server = await startServer(orm, settings, { port: 0, host: '127.0.0.1', isDevelopment: false });
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   browser = await launchChromium('docs.test', 1);

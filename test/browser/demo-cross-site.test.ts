@@ -66,7 +66,7 @@ test('the browser keeps the refresh token with the attributes of the cookie', as
     {
       name: 'refresh_token',
       value: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
-      domain: '127.0.0.1',
+      domain: 'localhost',
       path: '/',
       httpOnly: true,
       secure: false, // the demo is served without TLS, in development
@@ -81,8 +81,8 @@ test('the browser keeps the refresh token with the attributes of the cookie', as
 });
 
 describe.each([
-  ['another site', 'localhost'],
-  ['another origin of the same site, to which the cookie is sent', '127.0.0.1'],
+  ['another site', '127.0.0.1'],
+  ['another origin of the same site, to which the cookie is sent', 'localhost'],
 ])('a page of %s', (_, host) => {
   let page: Page;
   /** The status of each answer of the demo to this page. */
