@@ -101,9 +101,11 @@ test('a visitor signs up with a passkey and without a password, and signs in wit
   await signedIn(page, email);
   await proved(page, 'hwk, user, mfa');
   await signOut(page, authenticator);
+  await authenticator.setPresent(false);
   await form.getByLabel('E-mail').fill(email);
   await form.getByRole('button').click();
   await page.locator('.field-error').getByText('email_already_registered').waitFor();
+  await authenticator.setPresent(true);
   await button(page, SIGN_IN).click();
   await signedIn(page, email);
 });
