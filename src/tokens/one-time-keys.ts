@@ -51,7 +51,7 @@ export interface OneTimeKey {
 export interface UndoKey extends OneTimeKey {
   /** In milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** Whether the user had a second factor when the address was changed. */
+  /** Whether sign-ins of the user needed a second factor when the address was changed. */
   readonly hadSecondFactor: boolean;
 }
 
