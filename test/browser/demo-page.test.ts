@@ -311,13 +311,14 @@ describe('the page of the demo', () => {
     await page.getByText(`Signed in as ${email}`).waitFor();
     expect(await focused()).toEqual(['account-title', expect.any(String)]);
     await page.locator('#device-list button').waitFor();
+    await page.locator('#add-passkey').waitFor();
     const order: unknown[] = [];
-    for (let step = 0; step < 6; step++) {
+    for (let step = 0; step < 8; step++) {
       await page.keyboard.press('Tab');
       order.push(((await focused()) as string[])[0]);
     }
-    const connect = 'Connect the local provider';
-    expect(order).toEqual(['sign-out', 'sign-out-everywhere', connect, 'Revoke', 'end-others', 'refresh-now']);
+    const account = ['sign-out', 'sign-out-everywhere', 'Connect the local provider', 'passkey-name', 'Add a passkey'];
+    expect(order).toEqual([...account, 'Revoke', 'end-others', 'refresh-now']);
     await page.locator('#theft-title').focus();
     order.splice(0);
     for (let step = 0; step < 4; step++) {
