@@ -28,8 +28,8 @@ export interface PasskeyDetails {
   /** Default: the name of its password manager or device. */
   readonly name?: string;
   readonly client: SessionClient;
-  /** Whether the address of the user is proved. If not, a password reset removes the passkey. */
-  readonly isAddressProved: boolean;
+  /** The address of the user, if it is proved. If not, null: a password reset removes the passkey. */
+  readonly provedEmail: string | null;
 }
 
 /** Makes passkeys: the options of the ceremony, the check of its response, and the record. */
@@ -96,13 +96,10 @@ export class PasskeyCreation {
   }
 
   /** The passkey to insert. */
-  newPasskey(
-    { passkey, challenge }: VerifiedRegistration,
-    { name, client, isAddressProved }: PasskeyDetails,
-  ): NewPasskey {
+  newPasskey({ passkey, challenge }: VerifiedRegistration, { name, client, provedEmail }: PasskeyDetails): NewPasskey {
     const userHandle = challenge.data.toString('base64url');
     const given = name ?? defaultPasskeyName(passkey.aaguid, client, this.kernel.settings);
-    return { ...passkey, userHandle, isAddressProved, rpId: this.kernel.relyingParty.id, name: given };
+    return { ...passkey, userHandle, provedEmail, rpId: this.kernel.relyingParty.id, name: given };
   }
 
   /**

@@ -62,8 +62,9 @@ export class PasskeyRegistrationService {
       if (current.credentialEpoch !== credentialEpoch) throw passkeyError('passkey_not_valid');
       const user = await users.findById(id, em);
       if (!user) throw tokenNotValid('no-active-user');
-      const isAddressProved = user.emailVerified && settings.emailVerification !== 'none';
-      const added = await passkeyCreation.add(id, made, { name: response.name, client, isAddressProved }, em);
+      const isProved = user.emailVerified && settings.emailVerification !== 'none';
+      const details = { name: response.name, client, provedEmail: isProved ? user.email : null };
+      const added = await passkeyCreation.add(id, made, details, em);
       await mails.sendNotice('passkey-added', user.email, em);
       return added;
     });

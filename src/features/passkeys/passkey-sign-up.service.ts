@@ -31,7 +31,7 @@ export interface PasskeySignUp {
 }
 
 /** A reset of the password removes the passkey: a stranger may have signed up with the address. */
-const UNPROVED = { isAddressProved: false } as const;
+const UNPROVED = { provedEmail: null } as const;
 
 /** Signs up users with a passkey and without a password, under the same rules as a sign-up with a password. */
 export class PasskeySignUpService {

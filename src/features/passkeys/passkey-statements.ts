@@ -20,7 +20,7 @@ export function passkeyStatements(passkey: Table) {
     name: passkey.column('name'),
     isBackupEligible: passkey.column('isBackupEligible'),
     isBackedUp: passkey.column('isBackedUp'),
-    isAddressProved: passkey.column('isAddressProved'),
+    provedEmail: passkey.column('provedEmail'),
     createdAt: passkey.column('createdAt'),
     rpId: passkey.column('rpId'),
     lastUsedAt: passkey.column('lastUsedAt'),
@@ -45,7 +45,7 @@ export function passkeyStatements(passkey: Table) {
       select count(*)::float8 as "count" from ${name} where ${c.user} = $1 and ${c.disabledAt} is null`,
     insert: `
       insert into ${name} (${c.id}, ${c.user}, ${c.credentialId}, ${c.userHandle}, ${c.publicKey}, ${c.counter},
-        ${c.transports}, ${c.aaguid}, ${c.name}, ${c.isBackupEligible}, ${c.isBackedUp}, ${c.isAddressProved},
+        ${c.transports}, ${c.aaguid}, ${c.name}, ${c.isBackupEligible}, ${c.isBackedUp}, ${c.provedEmail},
         ${c.createdAt}, ${c.rpId})
       values ($1, $2, $3, $4, $5, $6, $7::text[], $8, $9, $10, $11, $12, $13, $14)
       on conflict (${c.credentialId}) do nothing returning ${shown}`,
@@ -60,6 +60,6 @@ export function passkeyStatements(passkey: Table) {
     removeSince: `
       delete from ${name} where ${c.user} = $1 and ${c.createdAt} >= $2 returning ${c.id} as "id"`,
     removeUnproved: `
-      delete from ${name} where ${c.user} = $1 and not ${c.isAddressProved} returning ${c.id} as "id"`,
+      delete from ${name} where ${c.user} = $1 and ${c.provedEmail} is distinct from $2 returning ${c.id} as "id"`,
   };
 }

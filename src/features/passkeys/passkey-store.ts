@@ -43,7 +43,8 @@ export interface NewPasskey extends Omit<StoredPasskey, 'id' | 'user' | 'isDisab
   readonly aaguid: string;
   readonly name: string;
   readonly isBackedUp: boolean;
-  readonly isAddressProved: boolean;
+  /** The address of the user, if it is proved. */
+  readonly provedEmail: string | null;
   /** The domain for which it was made. */
   readonly rpId: string;
 }
@@ -93,10 +94,10 @@ export class PasskeyStore {
   /** Adds a passkey to a user. Undefined: it is registered already, for this user or another one. */
   async insert(user: UserId, passkey: NewPasskey, em: EntityManager): Promise<Passkey | undefined> {
     const { credentialId, userHandle, publicKey, counter, transports, aaguid, name } = passkey;
-    const { isBackupEligible, isBackedUp, isAddressProved, rpId } = passkey;
+    const { isBackupEligible, isBackedUp, provedEmail, rpId } = passkey;
     const parameters = [
       ...[randomUUID(), user, credentialId, userHandle, Buffer.from(publicKey), counter, transports, aaguid, name],
-      ...[isBackupEligible, isBackedUp, isAddressProved, this.#now, rpId],
+      ...[isBackupEligible, isBackedUp, provedEmail, this.#now, rpId],
     ];
     const [row] = await this.kernel.database.query<PasskeyRow>(this.#sql.insert, parameters, em);
     return row && toPasskey(row);
@@ -133,9 +134,9 @@ export class PasskeyStore {
     return this.#idsOf(this.#sql.removeSince, [user, since], em);
   }
 
-  /** Removes the passkeys that were added before the address of the user was proved. @returns their ids */
-  async removeUnproved(user: UserId, em: EntityManager): Promise<string[]> {
-    return this.#idsOf(this.#sql.removeUnproved, [user], em);
+  /** Removes the passkeys that were added before this address of the user was proved. @returns their ids */
+  async removeUnproved(user: UserId, email: string, em: EntityManager): Promise<string[]> {
+    return this.#idsOf(this.#sql.removeUnproved, [user, email], em);
   }
 
   async #idsOf(sql: string, parameters: readonly unknown[], em: EntityManager): Promise<string[]> {

@@ -16,7 +16,7 @@ const TRANSPORTS: readonly string[] = ['ble', 'cable', 'hybrid', 'internal', 'nf
 
 /** A passkey that was made in a ceremony, without what only the caller knows. */
 export interface VerifiedRegistration {
-  readonly passkey: Omit<NewPasskey, 'name' | 'userHandle' | 'isAddressProved' | 'rpId'>;
+  readonly passkey: Omit<NewPasskey, 'name' | 'userHandle' | 'provedEmail' | 'rpId'>;
   readonly challenge: OpenedChallenge;
 }
 

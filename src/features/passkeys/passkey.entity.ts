@@ -35,8 +35,11 @@ export function createPasskeyEntity(user: () => EntityClass<BaseUser>): EntitySc
       /** Whether the passkey can be on several devices, and whether it was when it was last used. */
       isBackupEligible: p.boolean(),
       isBackedUp: p.boolean(),
-      /** Whether the address of the user was proved when it was added. If not, a password reset removes it. */
-      isAddressProved: p.boolean(),
+      /**
+       * The address of the user that was proved when it was added. Null: none was. A password reset by another address
+       * removes it.
+       */
+      provedEmail: p.string().length(254).nullable(),
       /** The domain for which it was made (RP ID). For another one, browsers do not offer it. */
       rpId: p.string().length(253),
       createdAt: p.datetime(3),

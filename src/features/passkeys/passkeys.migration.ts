@@ -20,7 +20,7 @@ export class CreatePasskeys extends AuthMigration {
         ${passkey.column('name')} varchar(64) not null,
         ${passkey.column('isBackupEligible')} boolean not null,
         ${passkey.column('isBackedUp')} boolean not null,
-        ${passkey.column('isAddressProved')} boolean not null,
+        ${passkey.column('provedEmail')} varchar(254) null,
         ${passkey.column('rpId')} varchar(253) not null,
         ${passkey.column('createdAt')} timestamptz(3) not null,
         ${passkey.column('lastUsedAt')} timestamptz(3) null,

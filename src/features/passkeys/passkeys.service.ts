@@ -92,15 +92,16 @@ export class PasskeysService {
   }
 
   /**
-   * Removes the passkeys that were added before the address was proved, when the user sets a new password by mail: a
-   * stranger may have signed up with the address. The others stay, because somebody who forgot a password keeps the
+   * Removes the passkeys that were added before the present address was proved, when the user sets a new password by
+   * mail: a stranger may have signed up with the address, or changed to it. The others stay, because somebody who forgot a password keeps the
    * passkeys, and a mail says so. All stay if every user must have a second factor, because access to the mailbox alone
    * must not remove it. Call it in a transaction that has locked the user's row.
    */
   async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
-    const { passkeyStore, secondFactors } = this.kernel;
+    const { passkeyStore, secondFactors, users } = this.kernel;
     const isFactor = secondFactors.isAskedOf(['passkey']);
-    const removed = isFactor ? [] : await passkeyStore.removeUnproved(user, em);
+    const account = isFactor ? undefined : await users.findById(user, em);
+    const removed = account ? await passkeyStore.removeUnproved(user, account.email, em) : [];
     await this.#recordRemoval(user, removed, 'mailbox-owner', em);
     if ((await passkeyStore.countUsable(user, em)) > 0) await this.#notify('passkeys-kept', user, em);
   }

@@ -162,6 +162,20 @@ describe('the owner of the mailbox takes an account back', () => {
     expect((await signIn(app.client(), owner.authenticator)).status).toBe(200);
   });
 
+  test('by a password reset: the passkeys of a stranger who has changed to the address go', async () => {
+    await start();
+    const stranger = await createPasskeyOwner(app);
+    const session = await sessionFor(app, stranger.id, ['pwd', 'mfa']);
+    const email = 'victim@example.com';
+    const body = { email, password: PASSWORD };
+    expect((await session.send('POST', '/auth/email/change', body, session.bearer)).status).toBe(202);
+    expect((await app.open(await linkOf(email, 'Confirm your new e-mail address'))).status).toBe(200);
+    expect((await signIn(app.client(), stranger.authenticator)).status).toBe(200);
+    expect(await reset(email)).toBe(200);
+    expect(await passkeyRows(app, stranger.id)).toEqual([]);
+    expect((await signIn(app.client(), stranger.authenticator)).status).toBe(401);
+  });
+
   test('by a magic link: the passkey of a stranger who never confirmed the address goes', async () => {
     await start();
     const email = 'victim@example.com';

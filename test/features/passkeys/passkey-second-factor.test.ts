@@ -173,7 +173,7 @@ describe('where every user must have a second factor', () => {
 
   test('it stays at a password reset, also if it was added before the address was proved', async () => {
     const owner = await createPasskeyOwner(required);
-    await required.database.pool.query('update auth_passkey set is_address_proved = false');
+    await required.database.pool.query('update auth_passkey set proved_email = null');
     await required.client().send('POST', '/auth/password/reset', { email: owner.email });
     const opened = await required.open(await required.linkTo(owner.email, 2));
     const cookie = opened.cookies.get('password_reset_access_token')?.split(';')[0] ?? '';

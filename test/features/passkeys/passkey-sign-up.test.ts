@@ -54,7 +54,7 @@ describe.each(['none', 'optional'] as const)('under EMAIL_VERIFICATION=%s', (ema
       {
         credential_id: authenticator.passkeys[0]?.id,
         user_handle: authenticator.passkeys[0]?.userHandle,
-        is_address_proved: false,
+        proved_email: null,
       },
     ]);
     expect(authenticator.passkeys).toMatchObject([{ userName: ADA }]);
@@ -108,7 +108,7 @@ describe('under EMAIL_VERIFICATION=mandatory', () => {
       ...{ password_hash: null, email_verified: true },
     });
     expect(await passkeyRows(app, user.id)).toMatchObject([
-      { credential_id: authenticator.passkeys[0]?.id, name: 'Passkey', counter: '0', is_address_proved: false },
+      { credential_id: authenticator.passkeys[0]?.id, name: 'Passkey', counter: '0', proved_email: null },
     ]);
     const [passkey] = await app.auth.passkeys.list(user.id);
     expect(await events()).toEqual([
@@ -168,7 +168,7 @@ describe('under EMAIL_VERIFICATION=mandatory', () => {
     const { rows } = await app.database.pool.query(
       'select email, key_hash is null as is_void, password_hash, completion from auth_pending_sign_up order by id',
     );
-    const completion = { name: 'passkey', data: expect.objectContaining({ isAddressProved: false }) };
+    const completion = { name: 'passkey', data: expect.objectContaining({ provedEmail: null }) };
     expect(rows).toEqual([
       { email: 'grace@example.com', is_void: false, password_hash: null, completion },
       { email: ADA, is_void: true, password_hash: null, completion },

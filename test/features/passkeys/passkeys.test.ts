@@ -86,7 +86,7 @@ describe('a new passkey', () => {
           transports: ['hybrid', 'internal'],
           is_backup_eligible: true,
           is_backed_up: true,
-          is_address_proved: true,
+          proved_email: email,
           disabled_at: null,
         },
       ]);
