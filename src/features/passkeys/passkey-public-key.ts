@@ -30,9 +30,9 @@ function jwkOf(cose: ReturnType<typeof decodeCredentialPublicKey>): JsonWebKey {
     if (!(bytes instanceof Uint8Array)) throw new Error(`the member ${label} of the key is missing`);
     return Buffer.from(bytes).toString('base64url');
   };
-  const algorithm = members.get(3);
-  if (algorithm === ES256) return { kty: 'EC', crv: 'P-256', x: text(-2), y: text(-3) };
-  if (algorithm === EDDSA) return { kty: 'OKP', crv: 'Ed25519', x: text(-2) };
-  if (algorithm === RS256) return { kty: 'RSA', n: text(-1), e: text(-2) };
-  throw new Error('the algorithm of the key is not supported');
+  const [type, algorithm, curve] = [1, 3, -1].map((label) => members.get(label));
+  if (algorithm === ES256 && type === 2 && curve === 1) return { kty: 'EC', crv: 'P-256', x: text(-2), y: text(-3) };
+  if (algorithm === EDDSA && type === 1 && curve === 6) return { kty: 'OKP', crv: 'Ed25519', x: text(-2) };
+  if (algorithm === RS256 && type === 3) return { kty: 'RSA', n: text(-1), e: text(-2) };
+  throw new Error('the key is of no supported algorithm, type and curve');
 }

@@ -283,9 +283,17 @@ describe('a new passkey is refused, with one answer and no trace, for', () => {
     return { ...forged, id: text, rawId: text };
   }
 
-  test('a key of another algorithm, without an algorithm, that is no key, or of a bad length', async () => {
+  test('a key of another algorithm, type or curve, without an algorithm, that is no key, or of a bad length', async () => {
     const { cose } = new PasskeyKey('ES256');
-    await expectRefused(await made({ publicKey: Buffer.from(cose.toString('hex').replace('0326', '0328'), 'hex') }));
+    for (const [member, other] of [
+      ['0326', '0328'], // algorithm
+      ['010203', '010103'], // type
+      ['2001', '2002'], // curve
+    ] as const) {
+      const publicKey = Buffer.from(cose.toString('hex').replace(member, other), 'hex');
+      expect(publicKey).not.toEqual(cose);
+      await expectRefused(await made({ publicKey }));
+    }
     await expectRefused(await made({ publicKey: encodeCbor(new Map([[1, 2]])) }));
     await expectRefused(await made({ publicKey: encodeCbor('no key') }));
     const [x, y] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]; // no point of the curve

@@ -221,8 +221,8 @@ describe('a sign-up with a passkey', () => {
     const credential = newAuthenticator().create(await signUpOptions(client, { email: ADA }));
     await app.database.pool.query(
       `insert into auth_passkey (id, user_id, credential_id, user_handle, public_key, counter, transports, aaguid, name,
-        is_backup_eligible, is_backed_up, proved_email, created_at)
-      values (gen_random_uuid(), $1, $2, 'x', '', 0, '{}', gen_random_uuid(), 'x', true, true, null, now())`,
+        is_backup_eligible, is_backed_up, proved_email, rp_id, created_at)
+      values (gen_random_uuid(), $1, $2, 'x', '', 0, '{}', gen_random_uuid(), 'x', true, true, null, 'app.test', now())`,
       [id, credential.id],
     );
     return { client, credential };
