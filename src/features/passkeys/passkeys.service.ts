@@ -93,9 +93,9 @@ export class PasskeysService {
 
   /**
    * Removes the passkeys that were added before the present address was proved, when the user sets a new password by
-   * mail: a stranger may have signed up with the address, or changed to it. The others stay, because somebody who forgot a password keeps the
-   * passkeys, and a mail says so. All stay if every user must have a second factor, because access to the mailbox alone
-   * must not remove it. Call it in a transaction that has locked the user's row.
+   * mail: a stranger may have signed up with the address, or changed to it. The others stay, because somebody who
+   * forgot a password keeps the passkeys, and a mail says so. All stay if every user must have a second factor, because
+   * access to the mailbox alone must not remove it. Call it in a transaction that has locked the user's row.
    */
   async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
     const { passkeyStore, secondFactors, users } = this.kernel;
