@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { nodeVersionFault } from './node-version.js';
 
-const { engines } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-const fault = nodeVersionFault(process.versions.node, engines.node);
+const fault = nodeVersionFault(process.versions.node);
 if (fault === undefined) {
   const { run } = await import('./run.js');
   await run();
