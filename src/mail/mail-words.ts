@@ -13,6 +13,12 @@ export interface MailWords {
 /** The `hint` of notices whose reader may have forgotten the password. */
 export const FORGOTTEN = 'If you forgot your password, ask for a new one here:';
 
+/** The `hint` of notices about a change that somebody else may have made. */
+export const NEW_PASSWORD = 'You can set a new password here:';
+
+/** The `after` of the same notices. */
+export const NOT_YOUR_CHANGE = 'If it was not you, set a new password at once, and contact us.';
+
 /** A sentence for a reader who did not request the mail. */
 export const NOT_YOU = 'If you did not request this, you can ignore this mail.';
 

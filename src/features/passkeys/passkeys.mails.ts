@@ -1,7 +1,4 @@
-import type { MailWords } from '../../mail/mail-words.js';
-
-const RESET = 'If it was not you, set a new password at once:';
-const CONTACT = 'If it was not you, set a new password at once, and contact us.';
+import { type MailWords, NEW_PASSWORD, NOT_YOUR_CHANGE } from '../../mail/mail-words.js';
 
 /** The mails of this feature. */
 export const PASSKEY_MAILS = {
@@ -9,22 +6,22 @@ export const PASSKEY_MAILS = {
     subject: 'A passkey was added to your account',
     title: 'A passkey was added to your account',
     before: 'A passkey was added to your account at <%= it.app %>. It can be used to sign in.',
-    hint: RESET,
+    hint: NEW_PASSWORD,
     after: 'If it was not you, set a new password at once, then sign in and remove the passkey from your account.',
   },
   'passkey-removed': {
     subject: 'A passkey was removed from your account',
     title: 'A passkey was removed from your account',
     before: 'A passkey was removed from your account at <%= it.app %>. It cannot be used to sign in any more.',
-    hint: RESET,
-    after: CONTACT,
+    hint: NEW_PASSWORD,
+    after: NOT_YOUR_CHANGE,
   },
   'passkey-disabled': {
     subject: 'A passkey of your account was disabled',
     title: 'A passkey of your account was disabled',
     before:
-      'Somebody has signed in at <%= it.app %> with what may be a copy of one of your passkeys. The sign-in was ' +
-      'refused, and the passkey does not work any more. Remove it from your account, and add a new one.',
+      'Somebody has used what may be a copy of one of your passkeys at <%= it.app %>. It was refused, and the ' +
+      'passkey does not work any more. Remove it from your account, and add a new one.',
     hint: 'If you cannot sign in any more, set a new password:',
     after: 'If you use the passkey on one device only, and have not copied it, contact us.',
   },
@@ -34,7 +31,7 @@ export const PASSKEY_MAILS = {
     before:
       'The password of your account at <%= it.app %> was set by mail. The passkeys of the account still work. Remove ' +
       'those that you do not know from your account.',
-    hint: RESET,
-    after: CONTACT,
+    hint: NEW_PASSWORD,
+    after: NOT_YOUR_CHANGE,
   },
 } as const satisfies Record<string, MailWords>;

@@ -1,7 +1,4 @@
-import type { MailWords } from '../../mail/mail-words.js';
-
-const RESET = 'If it was not you, set a new password at once:';
-const CONTACT = 'If it was not you, set a new password at once, and contact us.';
+import { type MailWords, NEW_PASSWORD, NOT_YOUR_CHANGE } from '../../mail/mail-words.js';
 
 /** The mails of this feature. */
 export const SOCIAL_MAILS = {
@@ -9,14 +6,14 @@ export const SOCIAL_MAILS = {
     subject: 'Your account has a new way to sign in',
     title: 'Your account has a new way to sign in',
     before: 'An account of a provider was connected to your account at <%= it.app %>. It can be used to sign in.',
-    hint: RESET,
-    after: CONTACT,
+    hint: NEW_PASSWORD,
+    after: NOT_YOUR_CHANGE,
   },
   'provider-disconnected': {
     subject: 'A way to sign in was removed from your account',
     title: 'A way to sign in was removed from your account',
     before: 'An account of a provider was disconnected from your account at <%= it.app %>.',
-    hint: RESET,
-    after: CONTACT,
+    hint: NEW_PASSWORD,
+    after: NOT_YOUR_CHANGE,
   },
 } as const satisfies Record<string, MailWords>;
