@@ -58,7 +58,10 @@ export interface ModuleParts {
   readonly secondFactors?: readonly SecondFactor[];
   /** Methods to sign in. A user cannot remove the last one that works. */
   readonly signInMethods?: readonly SignInMethod[];
-  /** Work that is done when a sign-in is admitted (`SignInAttempt.completion`), by name. */
+  /**
+   * Work that is done when a sign-in is admitted (`SignInAttempt.completion`), or when a sign-up is confirmed
+   * (`PendingSignUp.completion`), by name.
+   */
   readonly completions?: Readonly<Record<string, SignInCompletion>>;
   /** Methods by which a signed-in user authenticates again (`POST /reauthenticate`). Each has a member of its own. */
   readonly reAuthentications?: readonly ReAuthentication<never>[];

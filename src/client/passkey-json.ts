@@ -11,10 +11,12 @@ export interface BrowserCredential {
   toJSON?(): object;
 }
 
-/** Options with an id, a challenge or other bytes, in base64url in JSON. */
+/** A credential or a user in the options. The id is bytes, in base64url in JSON. */
 interface Descriptor {
   readonly id: string;
 }
+
+/** The options of the server as JSON. The challenge is bytes as well. */
 interface JsonOptions {
   readonly challenge: string;
   readonly user?: Descriptor;

@@ -18,8 +18,8 @@ export interface PasskeySignInOptions {
 /**
  * The methods of the module `jwt-allauth/passkeys`, as `auth.passkeys`: `new AuthClient().extend(passkeyMethods)`.
  *
- * Each method that opens a dialog ends the request to the browser before it, that of the autofill as well: browsers
- * allow one at a time. It rejects with an AuthError: one of the server, or a `PasskeyRefusal`.
+ * Browsers allow one request for a passkey at a time. So each method that makes one ends the request before it, also
+ * that of `signIn({ autofill: true })`. It rejects with an AuthError: one of the server, or a `PasskeyRefusal`.
  */
 export const passkeyMethods = (client: ClientCalls) => {
   const calls = passkeyCalls(client);

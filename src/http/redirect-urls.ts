@@ -10,8 +10,8 @@ export function withFragment(target: string, parameters: Readonly<Record<string,
 
 /**
  * The URL of the app's page that learns why a sign-in was refused. The code is in the query (`error`). Status and
- * seconds to wait are in the fragment (`status`, `retry_after`). Of a challenge everything is in the fragment, with the
- * members of the JSON answer: `error`, `status`, `challenge`, `methods` (separated by commas) and `expires_in`.
+ * seconds to wait are in the fragment (`status`, `retry_after`). A challenge is in the fragment alone, with the members
+ * of the JSON answer: `error`, `status`, `challenge`, `methods` (separated by commas) and `expires_in`.
  */
 export function withRefusal(target: string, problem: JwtAllauthError): string {
   const { code, httpCode, retryAfter } = problem;

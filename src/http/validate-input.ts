@@ -3,6 +3,7 @@ import { getMetadataStorage, type ValidationError, validate, validateSync } from
 import type { FieldError, JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 import { isLibraryInput } from './field.decorator.js';
+import { isJsonObject } from './json-object.js';
 import { notAnObject } from './read-body.js';
 
 /** Maximum length of a field name in an error. */
@@ -100,9 +101,7 @@ function readInput<T extends object>(
   body: unknown = {},
   without: readonly string[] = [],
 ): ReadInput<T> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw notAnObject();
-  }
+  if (!isJsonObject(body)) throw notAnObject();
   // Field names are checked before an object is created from the body, because `__proto__` would be a field like any
   // other and nesting has no limit.
   const known = fieldsOf(type).filter((field) => !without.includes(field));

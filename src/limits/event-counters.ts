@@ -28,14 +28,14 @@ export class EventCounters {
   }
 
   /**
-   * Counts one event of a client network under each limit, before the event is processed.
+   * Counts one request of a client network under each limit, before it is processed.
    *
    * @param network undefined: the client's address is not known, and nothing is counted
    * @throws too_many_requests
    */
-  async countOf(network: string | undefined, name: string, limits: readonly RateLimit[]): Promise<void> {
+  async countRequest(network: string | undefined, name: string, limits: readonly RateLimit[]): Promise<void> {
     if (network === undefined) return;
-    // Shortest limit first: an event that it refuses does not count towards the longer ones.
+    // Shortest limit first: a request that it refuses does not count towards the longer ones.
     for (const limit of limits.toSorted((one, other) => one.seconds - other.seconds))
       throwIfOver(await this.count([name, limit.seconds, network], limit.seconds), limit);
   }

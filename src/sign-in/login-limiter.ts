@@ -43,7 +43,10 @@ class Refusal {
 export class LoginLimiter {
   /** Minimum time of a refusal, in milliseconds. It hides whether the password was checked. */
   protected readonly refusalMilliseconds: number = 300;
-  /** Makes the keyed hashes of accounts and networks. With another key, all counters are reset. */
+  /**
+   * Makes the keyed hashes of accounts and networks, so that addresses cannot be read or guessed from the table. With
+   * another key, all counters are reset.
+   */
   readonly #key: KeyObject;
   readonly #turns = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
@@ -188,17 +191,12 @@ export class LoginLimiter {
   }
 
   #countersOf(limits: readonly RateLimit[], subject: readonly string[]): LimitedCounter[] {
-    return limits.map((limit) => ({ limit, key: this.#hash([...subject, limit.scope, limit.seconds]) }));
+    return limits.map((limit) => ({ limit, key: keyedHash(this.#key, [...subject, limit.scope, limit.seconds]) }));
   }
 
   #keyOf({ email, ip }: LoginAttempt, scope: RateLimit['scope'], purpose: number | 'turn'): string {
     const parts = { account: normalizeEmail(email), ip: this.kernel.clientNetworks.of(ip) };
-    return this.#hash([purpose, scope.split('+').map((part) => [part, parts[part as keyof typeof parts]])]);
-  }
-
-  /** A keyed hash, so that addresses cannot be read or guessed from the table. */
-  #hash(parts: readonly unknown[]): string {
-    return keyedHash(this.#key, parts);
+    return keyedHash(this.#key, [purpose, scope.split('+').map((part) => [part, parts[part as keyof typeof parts]])]);
   }
 }
 

@@ -29,7 +29,7 @@ export interface PasswordlessPerson {
   readonly isProved?: boolean;
 }
 
-/** Signs up people without a password, after they have opened a mailed link or signed in at a provider. */
+/** Signs up people without a password: with a mailed link, an account of a provider, or a passkey. */
 export class PasswordlessSignUps {
   constructor(
     protected readonly kernel: {

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { Database } from '../database/database.js';
 import { authError } from '../error-table.js';
 import type { Counters, LimitedCounter } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
@@ -26,7 +25,6 @@ export class SecondFactors {
       readonly encryption: EncryptionKeys;
       readonly challenges: Challenges;
       readonly accounts: Accounts;
-      readonly database: Database;
     },
   ) {
     this.#key = kernel.encryption.hashKey('second factor limits');
@@ -88,8 +86,7 @@ export class SecondFactors {
 
   /** The refusal of a sign-in that must be asked for a second factor, which the user cannot have any more. */
   async #refusalWithoutMethods({ user, em }: SignInAttempt, { secondFactors }: SessionOwner): Promise<Error> {
-    const { accounts, database } = this.kernel;
-    const current = await accounts.secondFactorsOf(user.id, em ?? database.fork());
+    const current = await this.kernel.accounts.secondFactorsOf(user.id, em);
     if (secondFactors.some((name) => !current.includes(name))) return authError('incorrect_credentials');
     return new Error(`the account has the second factor ${secondFactors.join(' and ')}, but no credentials of it`);
   }
@@ -133,12 +130,8 @@ export class SecondFactors {
 
   #countersOf(user: UserId): LimitedCounter[] {
     const limits = this.#factors.flatMap((factor) => factor.limits);
-    const keyOf = ({ count, seconds }: RateLimit) => this.#hash([String(user), count, seconds]);
+    const keyOf = ({ count, seconds }: RateLimit) => keyedHash(this.#key, [String(user), count, seconds]);
     // Second factors with the same limit share its counter.
     return [...new Map(limits.map((limit) => [keyOf(limit), limit]))].map(([key, limit]) => ({ key, limit }));
-  }
-
-  #hash(parts: readonly unknown[]): string {
-    return keyedHash(this.#key, parts);
   }
 }

@@ -20,6 +20,6 @@ export class SignUpLimiter {
    */
   async count({ ip }: SessionClient): Promise<void> {
     const { eventCounters, settings, clientNetworks } = this.kernel;
-    await eventCounters.countOf(clientNetworks.of(ip), 'sign-up', settings.registrationRateLimit);
+    await eventCounters.countRequest(clientNetworks.of(ip), 'sign-up', settings.registrationRateLimit);
   }
 }

@@ -53,7 +53,7 @@ export class Accounts {
   }
 
   /** The names of the second factors that a user has. */
-  async secondFactorsOf(user: UserId, em: EntityManager): Promise<string[]> {
+  async secondFactorsOf(user: UserId, em?: EntityManager): Promise<string[]> {
     const [row] = await this.kernel.database.query<{ names: string[] }>(this.#sql.factors, [user], em);
     return row?.names ?? [];
   }

@@ -90,18 +90,18 @@ export class PasswordPolicy {
 
   /** @throws validation_failed for `field`, unless `faults` and `remoteFaults` allow the password */
   async assertAllowed(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
-    await this.assertLocally(field, password, owner);
-    await this.assertRemotely(field, password, owner);
+    await this.assertLocalRules(field, password, owner);
+    await this.assertRemoteRules(field, password, owner);
   }
 
   /** The first half of `assertAllowed`. @throws validation_failed for `field`, unless `faults` allows the password */
-  async assertLocally(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
+  async assertLocalRules(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
     const errors = await this.fieldErrors(field, password, owner);
     if (errors.length > 0) throw authError('validation_failed', { errors });
   }
 
   /** The second half of `assertAllowed`. @throws validation_failed for `field`, unless `remoteFaults` allows it */
-  async assertRemotely(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
+  async assertRemoteRules(field: string, password: string, owner: PasswordOwnerFacts): Promise<void> {
     const messages = await this.remoteFaults(password, owner);
     if (messages.length > 0) throw authError('validation_failed', { errors: [{ field, messages: [...messages] }] });
   }

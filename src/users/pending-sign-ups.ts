@@ -161,20 +161,23 @@ function toJson(value: object): string {
   return JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each));
 }
 
+const PROPERTIES = [
+  'id',
+  'email',
+  'passwordHash',
+  'fields',
+  'keyHash',
+  'expiresAt',
+  'keyExpiresAt',
+  'createdAt',
+  'signedUpFrom',
+  'completion',
+] as const;
+
 function statements(signUp: Table) {
   const { name } = signUp;
-  const [id, email, passwordHash, fields, keyHash, expiresAt, keyExpiresAt, createdAt, signedUpFrom, completion] = [
-    'id',
-    'email',
-    'passwordHash',
-    'fields',
-    'keyHash',
-    'expiresAt',
-    'keyExpiresAt',
-    'createdAt',
-    'signedUpFrom',
-    'completion',
-  ].map((property) => signUp.column(property));
+  const [id, email, passwordHash, fields, keyHash, expiresAt, keyExpiresAt, createdAt, signedUpFrom, completion] =
+    PROPERTIES.map((property) => signUp.column(property));
   const keyEnd = `coalesce(${keyExpiresAt}, ${expiresAt})`;
   return {
     insert: `

@@ -55,7 +55,7 @@ export class EmailUndoService {
     const key = purpose && createRandomKey();
     if (key) {
       const owner = await this.kernel.sessions.ownerOf(user, em);
-      // A passkey that no sign-in asks for protects nothing. It must not keep the second factor of a thief.
+      // A factor that no sign-in asks for protects nothing. It must not keep the second factor of a thief.
       const hadSecondFactor = this.kernel.secondFactors.isAskedOf(owner.secondFactors);
       const what = { purpose, user, email: from, hadSecondFactor };
       await this.kernel.oneTimeKeys.remember(key, what, LIFETIME_SECONDS, em);

@@ -41,8 +41,8 @@ export class PasskeyAssertions {
   /**
    * Checks a response, without a lock.
    *
-   * @param needsHandle whether the response must have the id of the user that the authenticator stores. It always must
-   * have no other
+   * @param needsHandle whether the response must have the id of the user that the authenticator stores (user handle).
+   * If it has one, it must be the right one in any case
    */
   async check(
     credential: unknown,
@@ -56,19 +56,20 @@ export class PasskeyAssertions {
     if (!passkey) return { purpose, fault: 'unknown' };
     if (passkey.isDisabled) return { purpose, passkey, fault: 'disabled' };
     const assertion = await this.kernel.passkeyVerifier.assertion(credential, passkey, ceremony);
-    const { userHandle = needsHandle ? undefined : passkey.userHandle } = assertion ?? {};
-    if (assertion && userHandle === passkey.userHandle) return { purpose, passkey, assertion };
-    return { purpose, passkey, fault: this.#hasChallenge(credential, ceremony) ? 'response' : 'challenge' };
+    const userHandle = assertion?.userHandle;
+    const isHandleRight = userHandle === undefined ? !needsHandle : userHandle === passkey.userHandle;
+    if (assertion && isHandleRight) return { purpose, passkey, assertion };
+    return { purpose, passkey, fault: this.#faultOf(credential, ceremony) };
   }
 
-  /** Whether a response has a challenge that may be used. */
-  #hasChallenge(credential: unknown, ceremony: PasskeyCeremony): boolean {
+  /** Why a response is refused that the verifier has not accepted: because of its challenge, or of anything else. */
+  #faultOf(credential: unknown, ceremony: PasskeyCeremony): 'challenge' | 'response' {
     try {
       const { response } = credential as { readonly response: { readonly clientDataJSON: string } };
       const { challenge } = JSON.parse(Buffer.from(response.clientDataJSON, 'base64url').toString());
-      return this.kernel.passkeyChallenges.open(challenge, ceremony) !== undefined;
+      return this.kernel.passkeyChallenges.open(challenge, ceremony) ? 'response' : 'challenge';
     } catch {
-      return true; // the response has no challenge, and that is its fault
+      return 'response'; // it has no challenge that could be read
     }
   }
 

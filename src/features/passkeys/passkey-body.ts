@@ -1,4 +1,5 @@
 import { authError } from '../../error-table.js';
+import { isJsonObject } from '../../http/json-object.js';
 import { validateInput } from '../../http/validate-input.js';
 
 /** A body without its `credential`, and the credential, which the verification checks. */
@@ -15,9 +16,7 @@ export function readCredential<T extends object>(type: new () => T, body: unknow
 
 /** Separates the `credential` of a body from its other fields. @throws validation_failed if it is no object */
 export function splitCredential(body: unknown): { readonly credential: object; readonly rest: object } {
-  const isObject = (value: unknown): value is object =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
-  const { credential, ...rest } = (isObject(body) ? body : {}) as { readonly credential?: unknown };
-  if (isObject(credential)) return { credential, rest };
+  const { credential, ...rest } = (isJsonObject(body) ? body : {}) as { readonly credential?: unknown };
+  if (isJsonObject(credential)) return { credential, rest };
   throw authError('validation_failed', { errors: [{ field: 'credential', messages: ['must be an object'] }] });
 }

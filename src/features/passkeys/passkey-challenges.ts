@@ -75,6 +75,6 @@ export class PasskeyChallenges {
 }
 
 function macOf(key: KeyObject, { purpose, boundTo }: PasskeyCeremony, content: Buffer): Buffer {
-  const binding = JSON.stringify([purpose, ...boundTo]); // has no NUL, which ends it
+  const binding = JSON.stringify([purpose, ...boundTo]); // JSON has no NUL, so that the NUL below marks its end
   return createHmac('sha256', key).update(`${binding}\0`).update(content).digest();
 }

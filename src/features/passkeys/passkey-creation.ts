@@ -3,6 +3,7 @@ import { generateRegistrationOptions, type PublicKeyCredentialCreationOptionsJSO
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { UserId } from '../../users/base-user.entity.js';
+import { bytesOf, descriptorsOf } from './ceremony-options.js';
 import { CHALLENGE_SECONDS, type PasskeyCeremony, type PasskeyChallenges } from './passkey-challenges.js';
 import { passkeyError } from './passkey-errors.js';
 import { defaultPasskeyName } from './passkey-names.js';
@@ -32,6 +33,11 @@ export interface PasskeyDetails {
   readonly provedEmail: string | null;
 }
 
+/** A passkey to add. */
+export interface MadePasskey extends PasskeyDetails {
+  readonly made: VerifiedRegistration;
+}
+
 /** Makes passkeys: the options of the ceremony, the check of its response, and the record. */
 export class PasskeyCreation {
   constructor(
@@ -49,7 +55,7 @@ export class PasskeyCreation {
     ceremony: PasskeyCeremony,
   ): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const { relyingParty, passkeyChallenges } = this.kernel;
-    const userID = new Uint8Array(Buffer.from(userHandle, 'base64url'));
+    const userID = bytesOf(userHandle);
     // The challenge keeps the handle, which the response of the authenticator does not have.
     const challenge = passkeyChallenges.create(ceremony, userID);
     return generateRegistrationOptions({
@@ -58,13 +64,10 @@ export class PasskeyCreation {
       userName: email,
       userDisplayName: email,
       userID,
-      challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
+      challenge: bytesOf(challenge),
       timeout: CHALLENGE_SECONDS * 1000,
       attestationType: 'none',
-      excludeCredentials: passkeys.map(({ credentialId, transports }) => ({
-        id: credentialId,
-        transports: [...transports] as never,
-      })),
+      excludeCredentials: descriptorsOf(passkeys),
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
       supportedAlgorithmIDs: ALGORITHMS,
     });
@@ -83,7 +86,7 @@ export class PasskeyCreation {
    *
    * @throws passkey_not_valid if the challenge was used before; too_many_passkeys, passkey_already_registered
    */
-  async add(user: UserId, made: VerifiedRegistration, details: PasskeyDetails, em: EntityManager): Promise<Passkey> {
+  async add(user: UserId, { made, ...details }: MadePasskey, em: EntityManager): Promise<Passkey> {
     await this.use(made, em);
     const count = (await this.kernel.passkeyStore.list(user, em)).length;
     if (count >= MAX_PASSKEYS) throw passkeyError('too_many_passkeys');

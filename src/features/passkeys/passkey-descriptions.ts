@@ -48,9 +48,6 @@ export const PASSKEY_LOGIN: NamedSchema = {
   },
 };
 
-/** The fields of the input of a sign-up that one with a passkey does not have. */
-export const WITHOUT_PASSWORD = ['password'] as const;
-
 /** A passkey. */
 export const PASSKEY: NamedSchema = {
   name: 'AuthPasskey',

@@ -1,5 +1,4 @@
 import type { AuthKernel } from '../../kernel.js';
-import { throwIfOver } from '../../limits/event-counters.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { PasskeysSettings } from './passkeys.settings.js';
 
@@ -17,11 +16,6 @@ export class PasskeyLimiter {
   /** Counts a request. Clients without an address are not counted. @throws too_many_requests */
   async count(request: PasskeyRequest, { ip }: SessionClient): Promise<void> {
     const { eventCounters, clientNetworks, passkeysSettings } = this.kernel;
-    const network = clientNetworks.of(ip);
-    if (network === undefined) return;
-    for (const limit of passkeysSettings.passkeyRateLimit.toSorted((one, other) => one.seconds - other.seconds)) {
-      const name = [`passkey ${request}`, limit.seconds, network];
-      throwIfOver(await eventCounters.count(name, limit.seconds), limit);
-    }
+    await eventCounters.countRequest(clientNetworks.of(ip), `passkey ${request}`, passkeysSettings.passkeyRateLimit);
   }
 }

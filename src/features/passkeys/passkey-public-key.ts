@@ -5,7 +5,7 @@ import { decodeCredentialPublicKey } from '@simplewebauthn/server/helpers';
 const [ES256, EDDSA, RS256] = [-7, -8, -257];
 
 /** Their numbers, for the options of a ceremony. The first one is preferred. */
-export const ALGORITHMS = [ES256, EDDSA, RS256] as number[];
+export const ALGORITHMS = [ES256, EDDSA, RS256];
 
 /** Minimum and maximum length of an RSA key. A signature by a longer key takes long to check. */
 const [MIN_RSA_BITS, MAX_RSA_BITS] = [2048, 8192];

@@ -1,4 +1,5 @@
 import { authError } from '../../error-table.js';
+import { isJsonObject } from '../../http/json-object.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { SessionReference } from '../../sessions/session.service.js';
@@ -11,7 +12,7 @@ import { reauthenticationOf } from './passkey-sign-in.service.js';
 /** Re-authentication of a signed-in user by the `credential` that a passkey has signed. */
 export class PasskeyReAuthentication implements ReAuthentication<object> {
   readonly member = 'credential';
-  /** Without the kind of the key, which only the passkey knows: that of a key that can be copied. */
+  /** The passkey is not known here. So it counts as one that can be copied (`swk`). */
   readonly amr = amrOf(undefined);
   readonly schema = CREDENTIAL;
 
@@ -26,7 +27,7 @@ export class PasskeyReAuthentication implements ReAuthentication<object> {
 
   /** Whether a value is an object. `check` looks at its members. */
   isProof(value: unknown): boolean {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isJsonObject(value);
   }
 
   /**

@@ -63,8 +63,8 @@ export class PasskeyRegistrationService {
       const user = await users.findById(id, em);
       if (!user) throw tokenNotValid('no-active-user');
       const isProved = user.emailVerified && settings.emailVerification !== 'none';
-      const details = { name: response.name, client, provedEmail: isProved ? user.email : null };
-      const added = await passkeyCreation.add(id, made, details, em);
+      const passkey = { made, name: response.name, client, provedEmail: isProved ? user.email : null };
+      const added = await passkeyCreation.add(id, passkey, em);
       await mails.sendNotice('passkey-added', user.email, em);
       return added;
     });

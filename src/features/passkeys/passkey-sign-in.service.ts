@@ -8,6 +8,7 @@ import { tokensOf } from '../../sign-in/begun-sign-in.js';
 import type { TokenClaims } from '../../tokens/claims.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { UserId } from '../../users/base-user.entity.js';
+import { bytesOf, descriptorsOf } from './ceremony-options.js';
 import { amrOf, type PasskeyAssertions } from './passkey-assertions.js';
 import { CHALLENGE_SECONDS, type PasskeyCeremony, type PasskeyChallenges } from './passkey-challenges.js';
 import { passkeyError } from './passkey-errors.js';
@@ -44,7 +45,10 @@ export class PasskeySignInService {
    *
    * @throws too_many_requests; challenge_not_valid; token_not_valid if the caller's session has ended
    */
-  async options({ challenge, caller }: PasskeyPrompt, client: SessionClient) {
+  async options(
+    { challenge, caller }: PasskeyPrompt,
+    client: SessionClient,
+  ): Promise<PublicKeyCredentialRequestOptionsJSON> {
     const { sessions, users, passkeyLimiter } = this.kernel;
     if (challenge === undefined && caller) {
       await sessions.assertLive(caller);
@@ -62,12 +66,10 @@ export class PasskeySignInService {
     const passkeys = user === undefined ? [] : await passkeyStore.references(user);
     return generateAuthenticationOptions({
       rpID: relyingParty.id,
-      challenge: new Uint8Array(Buffer.from(passkeyChallenges.create(ceremony), 'base64url')),
+      challenge: bytesOf(passkeyChallenges.create(ceremony)),
       timeout: CHALLENGE_SECONDS * 1000,
       userVerification: 'required',
-      allowCredentials: passkeys
-        .filter(({ isDisabled }) => !isDisabled)
-        .map(({ credentialId, transports }) => ({ id: credentialId, transports: [...transports] as never })),
+      allowCredentials: descriptorsOf(passkeys.filter(({ isDisabled }) => !isDisabled)),
     });
   }
 

@@ -13,8 +13,11 @@ import type { RouteDescription } from '../../http/route-description.js';
 import { tokenAnswer } from '../../http/token-answers.js';
 import { validateInputWithout } from '../../http/validate-input.js';
 import { splitCredential } from './passkey-body.js';
-import { CREATION_OPTIONS, CREDENTIAL, PASSKEY_TAG, WITHOUT_PASSWORD } from './passkey-descriptions.js';
+import { CREATION_OPTIONS, CREDENTIAL, PASSKEY_TAG } from './passkey-descriptions.js';
 import type { PasskeySignUpService } from './passkey-sign-up.service.js';
+
+/** The fields of `RegistrationInput` that this sign-up does not have. */
+const WITHOUT_PASSWORD = ['password'] as const;
 
 interface SignUpParts {
   readonly passkeySignUp: PasskeySignUpService;
@@ -103,8 +106,11 @@ function descriptionsOf(
       tag: PASSKEY_TAG,
       summary: 'Sign up with a passkey',
       body: {
-        ...{ input, name: 'PasskeySignUp', without: WITHOUT_PASSWORD },
-        ...{ fields: { credential: CREDENTIAL }, required: ['credential'] },
+        input,
+        name: 'PasskeySignUp',
+        without: WITHOUT_PASSWORD,
+        fields: { credential: CREDENTIAL },
+        required: ['credential'],
       },
       answers: { 201: isMandatory ? mailed : tokenAnswer('Signed up and signed in.', settings) },
       errors: ['passkey_not_valid', 'passkey_already_registered', ...taken, ...fieldTaken],

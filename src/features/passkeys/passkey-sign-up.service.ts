@@ -121,7 +121,7 @@ export class PasskeySignUpService {
   ): Promise<BaseUser> {
     const { mails, passkeyCreation, passwordlessSignUps, settings } = this.kernel;
     const user = await passwordlessSignUps.create(newUser, 'passkey', em);
-    await passkeyCreation.add(user.id, made, { client, ...UNPROVED }, em);
+    await passkeyCreation.add(user.id, { made, client, ...UNPROVED }, em);
     if (settings.emailVerification === 'optional')
       await mails.sendLink('email-verification', user.id, user.email, em, client);
     return user;

@@ -5,10 +5,8 @@ export type PasskeyStatements = ReturnType<typeof passkeyStatements>;
 
 const milliseconds = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
-/** The statements of `PasskeyStore`. `$1` is the user in all but `find` and `insert`. */
-export function passkeyStatements(passkey: Table) {
-  const { name } = passkey;
-  const c = {
+function columnsOf(passkey: Table) {
+  return {
     id: passkey.column('id'),
     user: passkey.column('user'),
     credentialId: passkey.column('credentialId'),
@@ -26,6 +24,12 @@ export function passkeyStatements(passkey: Table) {
     lastUsedAt: passkey.column('lastUsedAt'),
     disabledAt: passkey.column('disabledAt'),
   };
+}
+
+/** The statements of `PasskeyStore`. `$1` is the user in all but `find` and `insert`. */
+export function passkeyStatements(passkey: Table) {
+  const { name } = passkey;
+  const c = columnsOf(passkey);
   const reference = `${c.credentialId} as "credentialId", ${c.userHandle} as "userHandle",
       ${c.transports} as "transports", ${c.disabledAt} is not null as "isDisabled"`;
   const shown = `${c.id} as "id", ${c.name} as "name", ${milliseconds(c.createdAt)} as "createdAt",

@@ -14,7 +14,7 @@ export interface Passkey {
   readonly createdAt: string;
   /** Null if it was never used. */
   readonly lastUsedAt: string | null;
-  /** Whether the user's other devices have it as well. */
+  /** Whether it is on several devices, or in a backup. */
   readonly isBackedUp: boolean;
   /** Whether the server accepts it no longer, because a copy of it may exist. */
   readonly isDisabled: boolean;
@@ -27,8 +27,8 @@ export interface PasskeyOptions {
   readonly timeout?: number;
 }
 
-/** Whose passkeys the server lists in its options: those of the user of a challenge, or of the signed-in user. */
-export interface PasskeyOwner {
+/** What the options are for: the answer of a challenge, or a proof of the signed-in user. Neither: a sign-in. */
+export interface PasskeyOptionsRequest {
   readonly challenge?: string | undefined;
   readonly isBearer?: boolean;
 }
@@ -38,7 +38,7 @@ export type PasskeyAccount = { readonly email: string } & Names;
 
 /** The endpoints of the module `jwt-allauth/passkeys`, without the dialogs of a browser. */
 export const passkeyCalls = ({ call }: ClientCalls) => ({
-  loginOptions: ({ challenge, isBearer = false }: PasskeyOwner) =>
+  loginOptions: ({ challenge, isBearer = false }: PasskeyOptionsRequest) =>
     call<PasskeyOptions>('POST', '/passkeys/login/options', { body: { challenge }, isBearer }),
 
   login: (body: { readonly credential: object; readonly challenge?: string | undefined }) =>

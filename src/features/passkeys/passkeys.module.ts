@@ -1,6 +1,7 @@
 import { Table } from '../../database/table.js';
 import { TableSweep } from '../../database/table-sweep.js';
-import type { AuthModule } from '../../module.js';
+import type { AuthKernel } from '../../kernel.js';
+import type { AuthModule, ModuleParts } from '../../module.js';
 import {
   createPasskeyEntity,
   createUsedPasskeyChallengeEntity,
@@ -50,55 +51,64 @@ export const passkeysModule: AuthModule<PasskeysSettings> = {
   migrations: [{ name: 'JwtAllauth_20261201_passkeys', class: CreatePasskeys }],
   commands: [passkeysResetCommand],
   checks: [passkeyDomainCheck, passkeyAccountsCheck],
-  create(kernel, passkeysSettings) {
-    const { make, database, orm, http, settings, passwordlessSignUps } = kernel;
-    const relyingParty = relyingPartyOf(settings, passkeysSettings);
-    const stores = {
-      ...{ ...kernel, passkeysSettings, relyingParty },
-      passkeyChallenges: new PasskeyChallenges(kernel),
-      passkeyStore: new PasskeyStore(kernel),
-      passkeyConsistency: new PasskeyConsistency({ ...kernel, relyingParty }),
-    };
-    const parts = {
-      ...stores,
-      passkeyLimiter: new PasskeyLimiter(stores),
-      passkeyVerifier: new PasskeyVerifier(stores),
-      passkeys: make(PasskeysService, stores),
-    };
-    const own = {
-      ...parts,
-      passkeyCreation: new PasskeyCreation(parts),
-      passkeyAssertions: new PasskeyAssertions(parts),
-    };
-    const { passkeys } = own;
-    const used = Table.named(orm, USED_PASSKEY_CHALLENGE_ENTITY);
-    return {
-      controllers: [
-        createPasskeyLoginController(make(PasskeySignInService, own), http),
-        createPasskeysController(passkeys, make(PasskeyRegistrationService, own), http.prefix),
-        ...(passwordlessSignUps.isOpen
-          ? [createPasskeySignUpController({ ...kernel, passkeySignUp: make(PasskeySignUpService, own) }, http)]
-          : []),
-      ],
-      secondFactors: [passkeyFactor(own)],
-      signInMethods: [
-        {
-          name: 'passkey',
-          isUsableBy: (user, em) => passkeys.isUsableBy(user, em),
-          removeAtReset: (user, em) => passkeys.removeAtReset(user, em),
-        },
-      ],
-      completions: {
-        [COMPLETION]: async (user, data, em) => {
-          await own.passkeyCreation.insert(user, passkeyIn(data), em);
-        },
-      },
-      reAuthentications: [new PasskeyReAuthentication(own)],
-      // Kept longer than they are good: the clocks of servers differ.
-      sweeps: {
-        usedPasskeyChallenges: new TableSweep(database, used, { since: 'expiresAt', secondsKept: CHALLENGE_SECONDS }),
-      },
-      api: { passkeys },
-    };
-  },
+  create: createParts,
 };
+
+function createParts(kernel: AuthKernel, passkeysSettings: PasskeysSettings): ModuleParts {
+  const { make, database, orm, http, passwordlessSignUps } = kernel;
+  const services = createServices(kernel, passkeysSettings);
+  const { passkeys, passkeyCreation } = services;
+  const used = Table.named(orm, USED_PASSKEY_CHALLENGE_ENTITY);
+  return {
+    controllers: [
+      createPasskeyLoginController(make(PasskeySignInService, services), http),
+      createPasskeysController(passkeys, make(PasskeyRegistrationService, services), http.prefix),
+      ...(passwordlessSignUps.isOpen
+        ? [createPasskeySignUpController({ ...kernel, passkeySignUp: make(PasskeySignUpService, services) }, http)]
+        : []),
+    ],
+    secondFactors: [passkeyFactor(services)],
+    signInMethods: [
+      {
+        name: 'passkey',
+        isUsableBy: (user, em) => passkeys.isUsableBy(user, em),
+        removeAtReset: (user, em) => passkeys.removeAtReset(user, em),
+      },
+    ],
+    completions: {
+      [COMPLETION]: async (user, data, em) => {
+        await passkeyCreation.insert(user, passkeyIn(data), em);
+      },
+    },
+    reAuthentications: [new PasskeyReAuthentication(services)],
+    // Kept longer than they are good: the clocks of servers differ.
+    sweeps: {
+      usedPasskeyChallenges: new TableSweep(database, used, { since: 'expiresAt', secondsKept: CHALLENGE_SECONDS }),
+    },
+    api: { passkeys },
+  };
+}
+
+/** The services of the library and of this module, for the parts above. */
+function createServices(kernel: AuthKernel, passkeysSettings: PasskeysSettings) {
+  const relyingParty = relyingPartyOf(kernel.settings, passkeysSettings);
+  const base = {
+    ...kernel,
+    passkeysSettings,
+    relyingParty,
+    passkeyChallenges: new PasskeyChallenges(kernel),
+    passkeyStore: new PasskeyStore(kernel),
+    passkeyConsistency: new PasskeyConsistency({ ...kernel, relyingParty }),
+  };
+  const parts = {
+    ...base,
+    passkeyLimiter: new PasskeyLimiter(base),
+    passkeyVerifier: new PasskeyVerifier(base),
+    passkeys: kernel.make(PasskeysService, base),
+  };
+  return {
+    ...parts,
+    passkeyCreation: new PasskeyCreation(parts),
+    passkeyAssertions: new PasskeyAssertions(parts),
+  };
+}

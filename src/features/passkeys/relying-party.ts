@@ -27,7 +27,7 @@ export function relyingPartyOf(settings: Settings, own: PasskeysSettings): Relyi
   };
   if (id === undefined) throw fault('passkeyRpId', 'is required without {publicUrl}: passkeys are made for a domain');
   if (!isRpId(id))
-    throw fault('passkeyRpId', `is required: passkeys are made for a domain, and the host of {publicUrl} is none`);
+    throw fault('passkeyRpId', 'is required: passkeys are made for a domain, and {publicUrl} has no domain');
   const foreign = own.passkeyOrigins.find((origin) => isWeb(origin) && !isWithin(origin, id));
   if (foreign !== undefined) throw fault('passkeyOrigins', `has ${foreign}, which is neither ${id} nor below it`);
   const usual = [...(publicUrl ? [publicUrl.origin] : []), ...settings.trustedOrigins];

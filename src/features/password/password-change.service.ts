@@ -74,7 +74,7 @@ export class PasswordChangeService {
     if (faults.length > 0) throw authError('validation_failed', { errors: faults });
     const isProved = this.kernel.settings.oldPasswordFieldEnabled && Boolean(user.passwordHash);
     if (isProved) await this.kernel.passwordProof.checkFor(caller, user, oldPassword ?? '', client);
-    await this.kernel.passwordPolicy.assertRemotely('newPassword', newPassword, user);
+    await this.kernel.passwordPolicy.assertRemoteRules('newPassword', newPassword, user);
     const signIn = await this.#begin(user, { ...this.#worthOf(caller, context), isProved }, client);
     const next = await this.kernel.hasher.hash(newPassword, { network: clientNetwork(client.ip) });
     return tokensOf(await this.kernel.database.transaction((em) => this.#replace(caller, user, next, signIn, em)));

@@ -1,5 +1,6 @@
 import type { FieldError } from '../../error.js';
 import { authError } from '../../error-table.js';
+import { isJsonObject } from '../../http/json-object.js';
 import type { JsonSchema, NamedSchema } from '../../http/json-schema.js';
 import { notAnObject } from '../../http/read-body.js';
 import type { ReAuthentications } from '../../sign-in/re-authentications.js';
@@ -11,7 +12,7 @@ export class ReauthenticationBody {
 
   /** The only proof in a body. @throws validation_failed, with no submitted value */
   read(body: unknown = {}): Reauthentication {
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) throw notAnObject();
+    if (!isJsonObject(body)) throw notAnObject();
     const [first, ...others] = Object.entries(body);
     const members = this.reAuthentications.all.map(({ member }) => member);
     if (!first || others.length > 0) {

@@ -77,10 +77,10 @@ export class RegistrationService {
     const { email } = person;
     const { emailVerification } = this.kernel.settings;
     const isMandatory = emailVerification === 'mandatory';
-    await this.kernel.passwordPolicy.assertLocally('password', password, person);
+    await this.kernel.passwordPolicy.assertLocalRules('password', password, person);
     // Counted before MAIL_RATE_LIMIT: a refused sign-up must not use up the limit of a mailbox.
     await this.kernel.signUpLimiter.count(person);
-    await this.kernel.passwordPolicy.assertRemotely('password', password, person);
+    await this.kernel.passwordPolicy.assertRemoteRules('password', password, person);
     await this.#callHook(person);
     if (emailVerification !== 'none')
       await this.kernel.mailLimiter.countMail('registration', email, person, { isNetworkFirst: true });

@@ -16,6 +16,6 @@ export class SocialLimiter {
   /** Counts a request (SOCIAL_RATE_LIMIT). Clients without an address are not counted. @throws too_many_requests */
   async count(request: SocialRequest, { ip }: SessionClient): Promise<void> {
     const { eventCounters, clientNetworks, socialSettings } = this.kernel;
-    await eventCounters.countOf(clientNetworks.of(ip), `social ${request}`, socialSettings.socialRateLimit);
+    await eventCounters.countRequest(clientNetworks.of(ip), `social ${request}`, socialSettings.socialRateLimit);
   }
 }

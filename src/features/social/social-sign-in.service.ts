@@ -55,9 +55,8 @@ export class SocialSignInService {
    *
    * @throws provider_email_not_verified, email_already_registered, sign_up_not_allowed, second_factor_required (the
    * challenge), no_active_account, email_not_verified (also for a new user), too_many_requests (sign-ups and their
-   * mails), conflict (the facts keep changing),
-   * field_already_taken (of the values of the app's hook), what `SocialCompletion.complete` throws, and what hooks and
-   * gates throw
+   * mails), conflict (the facts keep changing), field_already_taken (of the values of the app's hook), what
+   * `SocialCompletion.complete` throws, and what hooks and gates throw
    */
   async signIn(identity: ProviderIdentity, client: SessionClient): Promise<Tokens> {
     return this.kernel.telemetry.measure('social', async () => {

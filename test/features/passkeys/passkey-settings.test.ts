@@ -76,13 +76,13 @@ describe('the domain and the origins of passkeys', () => {
       'an IP address',
       {},
       { publicUrl: 'http://127.0.0.1:3000' },
-      'passkeyRpId is required: passkeys are made for a domain, and the host of publicUrl is none',
+      'passkeyRpId is required: passkeys are made for a domain, and publicUrl has no domain',
     ],
     [
       'an IPv6 address',
       {},
       { publicUrl: 'http://[::1]:3000' },
-      'passkeyRpId is required: passkeys are made for a domain, and the host of publicUrl is none',
+      'passkeyRpId is required: passkeys are made for a domain, and publicUrl has no domain',
     ],
     [
       'a foreign origin',

@@ -21,7 +21,7 @@ export function encodeCbor(value: CborValue): Buffer {
 }
 
 /** The major type with its argument, in the shortest form (RFC 8949 §4.2.1). */
-function head(majorType: number | undefined = 0, argument: number): Buffer {
+function head(majorType: number, argument: number): Buffer {
   const type = majorType << 5;
   if (argument < 24) return Buffer.from([type | argument]);
   if (argument <= 0xff) return Buffer.from([type | 24, argument]);

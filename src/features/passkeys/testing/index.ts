@@ -12,5 +12,5 @@ export {
   type Forgery,
   SoftwareAuthenticator,
   type SoftwareAuthenticatorOptions,
-  type StoredPasskey,
+  type SoftwarePasskey,
 } from './software-authenticator.js';

@@ -28,7 +28,7 @@ export interface SoftwareAuthenticatorOptions {
 }
 
 /** A passkey in an authenticator. */
-export interface StoredPasskey {
+export interface SoftwarePasskey {
   /** In base64url. */
   readonly id: string;
   readonly rpId: string;
@@ -55,7 +55,7 @@ export interface Forgery extends Partial<AuthenticatorFlags> {
   readonly clientData?: Readonly<Record<string, unknown>>;
 }
 
-type Entry = StoredPasskey & { readonly key: PasskeyKey };
+type Entry = SoftwarePasskey & { readonly key: PasskeyKey };
 
 /**
  * A browser together with an authenticator, for tests over HTTP: it answers the options of the server with the JSON
@@ -79,7 +79,7 @@ export class SoftwareAuthenticator {
   }
 
   /** Its passkeys, oldest first. */
-  get passkeys(): readonly StoredPasskey[] {
+  get passkeys(): readonly SoftwarePasskey[] {
     return this.#entries;
   }
 
