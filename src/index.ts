@@ -88,7 +88,7 @@ export { SignInService } from './sign-in/sign-in.service.js';
 export type { AppSignIn, SignInAttempt } from './sign-in/sign-in-attempt.js';
 export type { CompletionOrder, SignInCompletion } from './sign-in/sign-in-completion.js';
 export type { SignInGate } from './sign-in/sign-in-gate.js';
-export type { SignInMethod } from './sign-in/sign-in-method.js';
+export type { MailedReset, SignInMethod } from './sign-in/sign-in-method.js';
 export type { CustomClaims, TokenClaims, TokenType } from './tokens/claims.js';
 export { type ForUserOptions, RefreshToken, type RefreshTokenClass } from './tokens/refresh-token.js';
 export type { RequestClient, SessionContext } from './tokens/session-context.js';

@@ -33,4 +33,4 @@ export type { SecondFactor, SecondFactorProof, TakenBack } from './sign-in/secon
 export type { SignInAttempt } from './sign-in/sign-in-attempt.js';
 export type { CompletionOrder, SignInCompletion } from './sign-in/sign-in-completion.js';
 export type { SignInGate } from './sign-in/sign-in-gate.js';
-export type { SignInMethod } from './sign-in/sign-in-method.js';
+export type { MailedReset, SignInMethod } from './sign-in/sign-in-method.js';

@@ -2,6 +2,12 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { UserId } from '../users/base-user.entity.js';
 import type { PasswordOwner } from '../users/user.service.js';
 
+/** Why `SignInMethod.removeAtReset` is called. */
+export interface MailedReset {
+  /** True: the same transaction sets the new password. False: the user undoes a change of the address. */
+  readonly isPasswordSet: boolean;
+}
+
 /** A method to sign in, which the library or a module has (`ModuleParts.signInMethods`). */
 export interface SignInMethod {
   /** Its name, such as `password`, `mail` or `provider`. */
@@ -22,5 +28,5 @@ export interface SignInMethod {
    * the address, after which a new password follows. It is called in the transaction of `em`, which has locked the
    * user's row, also for a user with a confirmed address: a mail scanner may have confirmed the sign-up of a stranger.
    */
-  removeAtReset?(user: UserId, em: EntityManager): Promise<void>;
+  removeAtReset?(user: UserId, em: EntityManager, reset: MailedReset): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import type { TakenBack } from './second-factor.js';
 import type { SecondFactors } from './second-factors.js';
-import type { SignInMethod } from './sign-in-method.js';
+import type { MailedReset, SignInMethod } from './sign-in-method.js';
 
 /** The methods to sign in of an app. The password is one of them; modules add others. */
 export class SignInMethods {
@@ -49,9 +49,9 @@ export class SignInMethods {
    * removes. The second factors of a confirmed address stay: access to the mailbox alone must not remove them. Call it
    * in a transaction that has locked the user's row.
    */
-  async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
+  async removeAtReset(user: UserId, em: EntityManager, reset: MailedReset): Promise<void> {
     await this.removeUnproved(user, em);
-    for (const method of this.#methods) await method.removeAtReset?.(user, em);
+    for (const method of this.#methods) await method.removeAtReset?.(user, em, reset);
   }
 
   /**

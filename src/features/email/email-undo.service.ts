@@ -107,7 +107,7 @@ export class EmailUndoService {
     const since = new Date(expiresAt - LIFETIME_SECONDS * 1000);
     await this.kernel.signInMethods.removeSince(user, { since, hadSecondFactor }, em);
     // As the new password does. Until it is set, a thief could sign in with a provider older than the change.
-    await this.kernel.signInMethods.removeAtReset(user, em);
+    await this.kernel.signInMethods.removeAtReset(user, em, { isPasswordSet: false });
     await this.kernel.accounts.recordCredentialChange(user, em);
     await this.kernel.sessions.revokeAll(user, { em, reason: 'password-change' });
     await this.kernel.oneTimeKeys.revokeAll(user, em);

@@ -72,7 +72,7 @@ function createParts(kernel: AuthKernel, passkeysSettings: PasskeysSettings): Mo
       {
         name: 'passkey',
         isUsableBy: (user, em) => passkeys.isUsableBy(user, em),
-        removeAtReset: (user, em) => passkeys.removeAtReset(user, em),
+        removeAtReset: (user, em, reset) => passkeys.removeAtReset(user, em, reset),
       },
     ],
     completions: {

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuthKernel } from '../../kernel.js';
+import type { MailedReset } from '../../sign-in/sign-in-method.js';
 import type { TokenClaims } from '../../tokens/claims.js';
 import type { UserId } from '../../users/base-user.entity.js';
 import type { PasswordOwner } from '../../users/user.service.js';
@@ -93,17 +94,18 @@ export class PasskeysService {
 
   /**
    * Removes the passkeys that were added before the present address was proved, when the user sets a new password by
-   * mail: a stranger may have signed up with the address, or changed to it. The others stay, because somebody who
-   * forgot a password keeps the passkeys, and a mail says so. All stay if every user must have a second factor, because
-   * access to the mailbox alone must not remove it. Call it in a transaction that has locked the user's row.
+   * mail or undoes a change of the address: a stranger may have signed up with the address, or changed to it. The
+   * others stay, because somebody who forgot a password keeps the passkeys. A mail says so when the password is set.
+   * All stay if every user must have a second factor, because access to the mailbox alone must not remove it. Call it
+   * in a transaction that has locked the user's row.
    */
-  async removeAtReset(user: UserId, em: EntityManager): Promise<void> {
+  async removeAtReset(user: UserId, em: EntityManager, { isPasswordSet }: MailedReset): Promise<void> {
     const { passkeyStore, secondFactors, users } = this.kernel;
     const isFactor = secondFactors.isAskedOf(['passkey']);
     const account = isFactor ? undefined : await users.findById(user, em);
     const removed = account ? await passkeyStore.removeUnproved(user, account.email, em) : [];
     await this.#recordRemoval(user, removed, 'mailbox-owner', em);
-    if ((await passkeyStore.countUsable(user, em)) > 0) await this.#notify('passkeys-kept', user, em);
+    if (isPasswordSet && (await passkeyStore.countUsable(user, em)) > 0) await this.#notify('passkeys-kept', user, em);
   }
 
   /**

@@ -107,7 +107,7 @@ export class PasswordByMailService {
     em: EntityManager,
   ): Promise<SignInDecision> {
     const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES[purpose], em);
-    if (claimed) await this.kernel.signInMethods.removeAtReset(claimed.user, em);
+    if (claimed) await this.kernel.signInMethods.removeAtReset(claimed.user, em, { isPasswordSet: true });
     if (!claimed || !(await this.kernel.users.setPassword(claimed.user, passwordHash, em)))
       throw tokenNotValid('one-time-key');
     const { user: id, email } = claimed;

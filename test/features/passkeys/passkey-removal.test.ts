@@ -125,11 +125,29 @@ describe('the owner of the mailbox takes an account back', () => {
     }
   }
 
-  async function reset(email: string): Promise<number> {
+  async function setPassword(email: string) {
     await app.client().send('POST', '/auth/password/reset', { email });
     const { cookies } = await app.open(await linkOf(email, 'Set a new password'));
     const cookie = cookies.get('password_reset_access_token')?.split(';')[0] ?? '';
-    return (await app.client().send('POST', '/auth/password/reset/set-new', { newPassword: NEW }, { cookie })).status;
+    return app.client().send('POST', '/auth/password/reset/set-new', { newPassword: NEW }, { cookie });
+  }
+  const reset = async (email: string) => (await setPassword(email)).status;
+
+  /** Changes the address to that of a thief, a minute after what was set up before. */
+  async function changeAddress(session: TestClient) {
+    app.clock.advance(60);
+    const thief = 'thief@example.com';
+    const body = { email: thief, password: PASSWORD };
+    expect((await session.send('POST', '/auth/email/change', body, session.bearer)).status).toBe(202);
+    expect((await app.open(await linkOf(thief, 'Confirm your new e-mail address'))).status).toBe(200);
+    app.clock.advance(1);
+  }
+
+  async function undo(email: string) {
+    const opened = await app.open(await linkOf(email, 'Your e-mail address was changed'));
+    const cookie = opened.cookies.get('email_undo_access_token')?.split(';')[0] ?? '';
+    const done = await app.open(`${app.url}/auth/email/undo-form`, { method: 'POST', headers: { cookie } });
+    expect(done.status).toBe(200);
   }
 
   test.each([
@@ -210,18 +228,10 @@ describe('the owner of the mailbox takes an account back', () => {
     // Of the owner or of a thief: nobody knows.
     const older = await addPasskey(session);
     if (hasApp) await enrol(app, session, { revokeOthers: false });
-    app.clock.advance(60);
-    const thief = 'thief@example.com';
-    const body = { email: thief, password: PASSWORD };
-    expect((await session.send('POST', '/auth/email/change', body, session.bearer)).status).toBe(202);
-    expect((await app.open(await linkOf(thief, 'Confirm your new e-mail address'))).status).toBe(200);
-    app.clock.advance(1);
+    await changeAddress(session);
     const newer = await addPasskey(session);
     if (!hasApp) await enrol(app, session, { revokeOthers: false });
-    const opened = await app.open(await linkOf(person.email, 'Your e-mail address was changed'));
-    const cookie = opened.cookies.get('email_undo_access_token')?.split(';')[0] ?? '';
-    const done = await app.open(`${app.url}/auth/email/undo-form`, { method: 'POST', headers: { cookie } });
-    expect(done.status).toBe(200);
+    await undo(person.email);
 
     const rows = await passkeyRows(app, person.id);
     const nameOf = (id: string) => (id === older.id ? 'older' : 'newer');
@@ -231,6 +241,30 @@ describe('the owner of the mailbox takes an account back', () => {
     expect(left.toSorted()).toEqual(factors);
     expect((await signIn(app.client(), newer.authenticator)).status).toBe(401);
     expect((await signIn(app.client(), older.authenticator)).status).toBe(passkeys.length > 0 ? 200 : 401);
+  });
+
+  test.each([
+    ['a newer passkey stays if it has replaced the last second factor', false, 1, ['passkey']],
+    ['a newer passkey goes if an authenticator app is left', true, 0, ['totp', 'recovery_code']],
+  ])('by the undo of a change, if every user must have a second factor: %s', async (_what, hasApp, left, methods) => {
+    await start('optional', { mfaMode: 'required' });
+    const person = await createPerson(app);
+    const session = await sessionFor(app, person.id, ['pwd', 'otp', 'mfa']);
+    const older = await addPasskey(session);
+    if (hasApp) await enrol(app, session, { revokeOthers: false });
+    await changeAddress(session);
+    const newer = await addPasskey(session);
+    expect((await remove(session, older.id)).status).toBe(204);
+    await undo(person.email);
+
+    expect((await passkeyRows(app, person.id)).map(({ id }) => id)).toEqual([newer.id].slice(0, left));
+    const answer = await setPassword(person.email);
+    expectProblem(answer, 401, 'second_factor_required');
+    expect(answer.body.methods).toEqual(methods);
+    await app.mailCount();
+    // Once, for the new password, and not for the undo.
+    const kept = subjectsTo(person.email).filter((subject) => subject === 'Your passkeys still work');
+    expect(kept).toHaveLength(left);
   });
 
   test('a new passkey voids mailed links, such as one to another address', async () => {
