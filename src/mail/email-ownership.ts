@@ -1,8 +1,9 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
-import { isForeignKeyViolation } from '../database/constraint-violation.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
+import { authError } from '../error-table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
 import { ACCOUNT_ENTITY } from '../users/account.entity.js';
@@ -67,6 +68,29 @@ export class EmailOwnership {
     if (unaccepted.length > 0) await this.#deleteUnaccepted(email, em);
     if ((await this.kernel.database.query(this.#sql.owner, [normalizeEmail(email)], em)).length > 0) return false;
     return !(await this.isReservedByUndo(email, em, user));
+  }
+
+  /**
+   * Runs a transaction that inserts a user. If another user has got the address at that moment, runs it once more: the
+   * other user is visible then, or was deleted since.
+   *
+   * @param given the given values of names and of the app's fields, by property
+   * @throws email_already_registered, field_already_taken, and what `create` throws
+   */
+  async insert<T>(email: string, given: object, create: (isRetry: boolean) => Promise<T>): Promise<T> {
+    const { users } = this.kernel;
+    try {
+      return await create(false);
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+    }
+    try {
+      return await create(true);
+    } catch (error) {
+      // The app's entity may have other unique columns.
+      if (!isUniqueViolation(error) || !(await users.findByEmail(email))) throw users.refusalOf(error, given);
+      throw authError('email_already_registered');
+    }
   }
 
   async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {

@@ -36,7 +36,7 @@ export class UnconfirmedSignUps {
    * Stores a sign-up and mails its link. With PREVENT_ENUMERATION, an address that has an account gets the same result,
    * in the same time, and a notice in place of the link.
    *
-   * @param before work in the same transaction. If it throws, nothing is stored
+   * @param before work in the same transaction, which has locked the address. If it throws, nothing is stored
    * @returns the mark that identifies the browser when it requests another link (`SignUpBrowsers`)
    * @throws email_already_registered without PREVENT_ENUMERATION; what `before` throws
    */
@@ -45,8 +45,10 @@ export class UnconfirmedSignUps {
     client: SessionClient,
     before: (em: EntityManager) => Promise<void> = async () => {},
   ): Promise<string> {
-    const { database, settings } = this.kernel;
+    const { database, emailOwnership, settings } = this.kernel;
     const stored = database.transaction(async (em) => {
+      // First of all locks, as everywhere. In another order, two requests could wait for each other.
+      await emailOwnership.lock(signUp.email, em);
       await before(em);
       return this.#store(signUp, client, em);
     });
@@ -58,7 +60,6 @@ export class UnconfirmedSignUps {
   async #store(signUp: Omit<PendingSignUp, 'id'>, client: SessionClient, em: EntityManager): Promise<string> {
     const { emailOwnership, settings, mails, signUps, signUpBrowsers } = this.kernel;
     const { email } = signUp;
-    await emailOwnership.lock(email, em);
     const isTaken = await emailOwnership.isTaken(email, em);
     if (isTaken && !settings.preventEnumeration) throw authError('email_already_registered');
     const key = isTaken ? undefined : createRandomKey();

@@ -110,7 +110,8 @@ export class EmailVerificationService {
    * the link first.
    *
    * @returns undefined if the key is not valid, or if another account has the address now
-   * @throws field_already_taken: the sign-up is kept
+   * @throws field_already_taken, and what the completion of the sign-up throws, such as passkey_already_registered: the
+   * sign-up is kept
    * @throws too_many_requests, service_unavailable
    */
   async confirm(key: string, client: Visitor): Promise<Confirmation | undefined> {

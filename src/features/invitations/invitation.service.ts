@@ -1,5 +1,4 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isUniqueViolation } from '../../database/constraint-violation.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionReference } from '../../sessions/session.service.js';
@@ -47,18 +46,7 @@ export class InvitationService {
     }
     await this.kernel.mailLimiter.countMail('invitation', invitation.email);
     const create = () => this.kernel.database.transaction((em) => this.#invite(invitation, em));
-    try {
-      await create().catch((error) => {
-        if (!isUniqueViolation(error)) throw error;
-        return create(); // the other user is visible now, or was deleted since
-      });
-    } catch (error) {
-      // A unique constraint of the app may be violated as well. The address is the reason if a user has it now.
-      if (isUniqueViolation(error) && (await this.kernel.users.findByEmail(invitation.email))) {
-        throw authError('email_already_registered');
-      }
-      throw error;
-    }
+    await this.kernel.emailOwnership.insert(invitation.email, {}, create);
   }
 
   async #invite(invitation: Invitation, em: EntityManager): Promise<void> {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/server';
-import { isUniqueViolation } from '../../database/constraint-violation.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
@@ -39,7 +38,6 @@ export class PasskeySignUpService {
     protected readonly kernel: Pick<
       AuthKernel,
       | 'database'
-      | 'users'
       | 'emailOwnership'
       | 'passwordlessSignUps'
       | 'unconfirmedSignUps'
@@ -56,13 +54,15 @@ export class PasskeySignUpService {
   ) {}
 
   /**
-   * The options of the ceremony. The response is accepted for five minutes, for the same address. They count as a
-   * sign-up, and are refused for a taken address if a sign-up would reveal it: the browser then makes no passkey.
+   * The options of the ceremony. The response is accepted for five minutes, for the same address. They count as options
+   * and as a sign-up, and are refused for a taken address if a sign-up would reveal it: the browser then makes no
+   * passkey.
    *
    * @throws too_many_requests, email_already_registered
    */
   async options(email: string, client: SessionClient): Promise<PublicKeyCredentialCreationOptionsJSON> {
-    const { database, emailOwnership, passkeyCreation, signUpLimiter } = this.kernel;
+    const { database, emailOwnership, passkeyCreation, passkeyLimiter, signUpLimiter } = this.kernel;
+    await passkeyLimiter.count('options', client); // REGISTRATION_RATE_LIMIT may be off
     await signUpLimiter.count(client);
     const isTaken = !this.#isSecret && (await database.transaction((em) => emailOwnership.isTaken(email, em)));
     if (isTaken) throw authError('email_already_registered');
@@ -87,7 +87,8 @@ export class PasskeySignUpService {
    * @throws second_factor_required if the user was created and a gate requires a second factor
    */
   async signUp(person: PasskeyPerson, credential: unknown, client: SessionClient): Promise<PasskeySignUp> {
-    const { database, hooks, passkeyCreation, passkeyLimiter, passwordlessSignUps, settings } = this.kernel;
+    const { database, emailOwnership, hooks, passkeyCreation, passkeyLimiter } = this.kernel;
+    const { passwordlessSignUps, settings } = this.kernel;
     await passkeyLimiter.count('sign-up', client);
     const made = await passkeyCreation.verify(credential, ceremonyOf(person.email));
     // Hooks must not run for a response that was used before, and must run without a lock.
@@ -98,7 +99,8 @@ export class PasskeySignUpService {
     await this.#countMail(person.email, client);
     const create = () =>
       database.transaction(async (em) => begun.decide(await this.#create(newUser, made, client, em), em));
-    return { tokens: tokensOf(await this.#orTaken(person, create)) };
+    const { email, firstName, lastName, fields } = person;
+    return { tokens: tokensOf(await emailOwnership.insert(email, { firstName, lastName, ...fields }, create)) };
   }
 
   /** Stores a pending sign-up. Its link adds the passkey to the new user. */
@@ -125,19 +127,6 @@ export class PasskeySignUpService {
     if (settings.emailVerification === 'optional')
       await mails.sendLink('email-verification', user.id, user.email, em, client);
     return user;
-  }
-
-  /** A sign-up with a password takes no lock on the address. If it comes first, the unique index refuses this one. */
-  async #orTaken<T>({ email, firstName, lastName, fields }: PasskeyPerson, create: () => Promise<T>): Promise<T> {
-    try {
-      return await create();
-    } catch (error) {
-      const { users } = this.kernel;
-      // The app's entity may have other unique columns.
-      if (!isUniqueViolation(error) || !(await users.findByEmail(email)))
-        throw users.refusalOf(error, { firstName, lastName, ...fields });
-      throw authError('email_already_registered');
-    }
   }
 
   async #countMail(email: string, client: SessionClient): Promise<void> {

@@ -1,5 +1,4 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isUniqueViolation } from '../../database/constraint-violation.js';
 import { authError } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
 import type { SessionClient } from '../../sessions/client-device.js';
@@ -43,7 +42,6 @@ export class RegistrationService {
       AuthKernel,
       | 'userCreation'
       | 'database'
-      | 'users'
       | 'hasher'
       | 'emailOwnership'
       | 'signUps'
@@ -113,19 +111,8 @@ export class RegistrationService {
         const user = await this.#create(newUser, isRetry, em);
         return signIn.decide(user, em);
       });
-    try {
-      return await create(false);
-    } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
-    }
-    try {
-      return await create(true); // the other user is visible now, or was deleted since
-    } catch (error) {
-      // The app's entity may have other unique columns.
-      if (!isUniqueViolation(error) || !(await this.kernel.users.findByEmail(newUser.email)))
-        throw this.kernel.users.refusalOf(error, givenBy(newUser));
-      throw authError('email_already_registered');
-    }
+    const { email, firstName, lastName, fields } = newUser;
+    return this.kernel.emailOwnership.insert(email, { firstName, lastName, ...fields }, create);
   }
 
   async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<BaseUser> {
@@ -147,9 +134,4 @@ export class RegistrationService {
     const emailVerified = this.kernel.settings.emailVerification === 'none'; // no mail will confirm it then
     return { email, passwordHash, role: Role.USER, emailVerified, fields: { firstName, lastName, added } };
   }
-}
-
-/** The values of the app's fields and the names, by property. */
-function givenBy({ firstName, lastName, fields }: HashedRegistration): object {
-  return { firstName, lastName, ...fields };
 }

@@ -1,4 +1,6 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type BaseUser, type NewUser, UserCreationService } from '../../../src/index.js';
 import { ENCRYPTION_KEY } from '../../support/encryption-key.js';
 import { type MailApp, PUBLIC_URL } from '../../support/mail-app.js';
 import { sendSignUp, signUpOptions, userWith } from '../../support/passkey-sign-ups.js';
@@ -48,9 +50,28 @@ const codesOf = (answers: readonly { status: number; body: { code?: string } }[]
   answers.map(({ status, body }) => [status, body.code]).sort();
 const count = async (sql: string, ...values: unknown[]) => (await app.database.pool.query(sql, values)).rowCount;
 
+/** Another request inserts a user with the address first. It deletes the user when the INSERT has failed. */
+class RacedUsers extends UserCreationService {
+  /** For each of the next INSERTs, whether the other user is deleted. */
+  static races: boolean[] = [];
+
+  override async create(newUser: NewUser, em: EntityManager): Promise<BaseUser> {
+    const isDeleted = RacedUsers.races.shift();
+    if (isDeleted === undefined) return super.create(newUser, em);
+    await app.database.pool.query(INSERT_USER, [newUser.email]);
+    try {
+      return await super.create(newUser, em);
+    } catch (error) {
+      if (isDeleted) await app.database.pool.query('delete from app_user where email = $1', [newUser.email]);
+      throw error;
+    }
+  }
+}
+const INSERT_USER = `insert into app_user (id, email, permissions) values (gen_random_uuid(), $1, '[]')`;
+
 describe('two sign-ups at once', () => {
   beforeAll(async () => {
-    app = await createPasskeysApp({ registrationRateLimit: 'off' });
+    app = await createPasskeysApp({ registrationRateLimit: 'off' }, { auth: { services: [RacedUsers] } });
   });
   afterAll(() => app.close());
 
@@ -70,9 +91,18 @@ describe('two sign-ups at once', () => {
     ['rollback', 201],
   ])('of which one has a password wait for it: after its %s, the one with a passkey gets %i', async (end, status) => {
     const body = await prepare();
-    const sql = `insert into app_user (id, email, permissions) values (gen_random_uuid(), $1, '[]')`;
-    const [answer] = await whileLocked(sql, [email], () => [send(body)], end);
+    const [answer] = await whileLocked(INSERT_USER, [email], () => [send(body)], end);
     expect(answer?.status).toBe(status);
+    expect(await count('select 1 from app_user where email = $1', email)).toBe(1);
+  });
+
+  test.each([
+    ['is signed up if that user is deleted at once', [true], 201, undefined],
+    ['is refused if the second INSERT meets another user', [true, false], 409, 'email_already_registered'],
+  ])('of which one has a password comes first: the person %s', async (_what, races, status, code) => {
+    const body = await prepare();
+    RacedUsers.races = [...races];
+    expect(codesOf([await send(body)])).toEqual([[status, code]]);
     expect(await count('select 1 from app_user where email = $1', email)).toBe(1);
   });
 
@@ -101,6 +131,14 @@ describe('two sign-ups at once under EMAIL_VERIFICATION=mandatory', () => {
     app = await createPasskeysApp({ registrationRateLimit: 'off', emailVerification: 'mandatory' });
   });
   afterAll(() => app.close());
+
+  test('lock the address first: one that waits for it has not used its response', async () => {
+    const body = await prepare();
+    const used = `select from pg_locks where relation = 'auth_used_passkey_challenge'::regclass`;
+    const assertUnused = `do $$ begin assert not exists (${used}); end $$`;
+    const [answer] = await whileLocked(LOCK_ADDRESS, [email], () => [send(body)], `${assertUnused}; commit`);
+    expect(answer?.status).toBe(201);
+  });
 
   test('with one response store one sign-up, with one mail', async () => {
     const body = await prepare();
