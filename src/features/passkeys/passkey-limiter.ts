@@ -3,9 +3,12 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import type { PasskeysSettings } from './passkeys.settings.js';
 
 /** What is counted: each has counters of its own. */
-export type PasskeyRequest = 'options' | 'login' | 'sign-up';
+export type PasskeyRequest = 'options' | 'login' | 'sign-up' | 'reauthentication';
 
-/** Limits the requests of a client network that have no session, over all servers (PASSKEY_RATE_LIMIT). */
+/**
+ * Limits the requests of a client network that have no session, and its re-authentications, over all servers
+ * (PASSKEY_RATE_LIMIT).
+ */
 export class PasskeyLimiter {
   constructor(
     private readonly kernel: Pick<AuthKernel, 'eventCounters' | 'clientNetworks'> & {

@@ -33,7 +33,7 @@ export function createPasskeyLoginController(
       answers: {
         200: { description: 'The JSON for `PublicKeyCredential.parseRequestOptionsFromJSON`.', json: REQUEST_OPTIONS },
       },
-      errors: ['challenge_not_valid'],
+      errors: ['challenge_not_valid', 'passkey_not_found'],
       isLimited: true,
     })
     async options(

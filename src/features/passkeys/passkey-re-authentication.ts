@@ -7,6 +7,7 @@ import type { ReAuthentication } from '../../sign-in/re-authentication.js';
 import { amrOf, type PasskeyAssertions } from './passkey-assertions.js';
 import { CREDENTIAL } from './passkey-descriptions.js';
 import { isRefusedPasskey } from './passkey-errors.js';
+import type { PasskeyLimiter } from './passkey-limiter.js';
 import { reauthenticationOf } from './passkey-sign-in.service.js';
 
 /** Re-authentication of a signed-in user by the `credential` that a passkey has signed. */
@@ -22,6 +23,7 @@ export class PasskeyReAuthentication implements ReAuthentication<object> {
       'database' | 'users' | 'sessions' | 'sessionEndings' | 'secondFactors'
     > & {
       readonly passkeyAssertions: PasskeyAssertions;
+      readonly passkeyLimiter: PasskeyLimiter;
     },
   ) {}
 
@@ -31,12 +33,14 @@ export class PasskeyReAuthentication implements ReAuthentication<object> {
   }
 
   /**
-   * Uses the signature up. Wrong ones are counted with the wrong answers to challenges.
+   * Uses the signature up. Each is counted for the client network (PASSKEY_RATE_LIMIT). Wrong ones are also counted
+   * with the wrong answers to challenges, if another factor limits these.
    *
    * @throws incorrect_credentials, too_many_requests; token_not_valid if the caller's session has ended
    */
   async check(caller: SessionReference, proof: object, client: SessionClient): Promise<void> {
-    const { database, users, sessions, sessionEndings, secondFactors, passkeyAssertions } = this.kernel;
+    const { database, users, sessions, sessionEndings, secondFactors, passkeyAssertions, passkeyLimiter } = this.kernel;
+    await passkeyLimiter.count('reauthentication', client);
     await sessions.assertLive(caller);
     const user = users.keyOf(caller.sub);
     const response = await passkeyAssertions.check(proof, reauthenticationOf(caller), { needsHandle: false });

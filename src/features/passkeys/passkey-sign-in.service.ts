@@ -43,7 +43,8 @@ export class PasskeySignInService {
    * The options for `PublicKeyCredential.parseRequestOptionsFromJSON`, for five minutes. For a sign-in of anybody they
    * name no passkey. With a challenge or a caller, they name those of the user.
    *
-   * @throws too_many_requests; challenge_not_valid; token_not_valid if the caller's session has ended
+   * @throws too_many_requests; challenge_not_valid; passkey_not_found if the user has none that can be used;
+   * token_not_valid if the caller's session has ended
    */
   async options(
     { challenge, caller }: PasskeyPrompt,
@@ -64,12 +65,15 @@ export class PasskeySignInService {
   async #options(ceremony: PasskeyCeremony, user?: UserId): Promise<PublicKeyCredentialRequestOptionsJSON> {
     const { relyingParty, passkeyChallenges, passkeyStore } = this.kernel;
     const passkeys = user === undefined ? [] : await passkeyStore.references(user);
+    const usable = passkeys.filter(({ isDisabled }) => !isDisabled);
+    // Without a list, the browser would offer the passkeys of any account.
+    if (user !== undefined && usable.length === 0) throw passkeyError('passkey_not_found');
     return generateAuthenticationOptions({
       rpID: relyingParty.id,
       challenge: bytesOf(passkeyChallenges.create(ceremony)),
       timeout: CHALLENGE_SECONDS * 1000,
       userVerification: 'required',
-      allowCredentials: descriptorsOf(passkeys.filter(({ isDisabled }) => !isDisabled)),
+      allowCredentials: descriptorsOf(usable),
     });
   }
 
@@ -110,7 +114,8 @@ export class PasskeySignInService {
   }
 
   /**
-   * Completes a sign-in that waits for a second factor. A wrong answer counts for the user and for the challenge.
+   * Completes a sign-in that waits for a second factor. A wrong answer counts for the challenge, and for the user if
+   * another factor has limits of wrong answers.
    *
    * @throws challenge_not_valid, passkey_not_valid, too_many_requests, and what a hook or a gate throws
    */

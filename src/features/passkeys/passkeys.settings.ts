@@ -39,7 +39,9 @@ export class PasskeysSettings {
   )
   passkeyOrigins: readonly string[] = [];
 
-  /** Limits of requests without a session, for each client address. An empty list: no limit. */
+  /**
+   * Limits of requests without a session, and of re-authentications, for each client address. An empty list: no limit.
+   */
   @Transform(({ value }) => parseRateLimits(value))
   @must(
     'must be off or limits such as 300/15m/ip',

@@ -11,7 +11,6 @@ import {
   rowsOf,
   signIn,
 } from '../../support/passkeys-app.js';
-import { createPerson } from '../../support/person.js';
 import { claimsOf } from '../../support/race.js';
 
 let app: MailApp;
@@ -241,8 +240,8 @@ test('the limit of requests without a session counts options and sign-ins apart,
   expectProblem(await tries('192.0.2.1'), 429, 'too_many_requests');
   expect((await options('192.0.2.2')).status).toBe(200);
   expect((await tries('192.0.2.2')).status).toBe(401);
-  const person = await createPerson(limited);
-  const { access } = await limited.auth.sessions.open({ id: person.id });
+  const owner = await createPasskeyOwner(limited);
+  const { access } = await limited.auth.sessions.open({ id: owner.id });
   const bearer = { ...from('192.0.2.1'), authorization: `Bearer ${access}` };
   expect((await limited.client().send('POST', '/auth/passkeys/login/options', {}, bearer)).status).toBe(200);
   limited.clock.advance(60);

@@ -262,7 +262,28 @@ describe('a signed-in user', () => {
     const options = await requestOptions(client, {}, client.bearer);
     expectProblem(await prove(client, owner.authenticator.get(options, { counter: 2 })), 401, 'incorrect_credentials');
     expect(await passkeyRows(app, owner.id)).toMatchObject([{ disabled_at: expect.any(Date) }]);
-    expect((await requestOptions(client, {}, client.bearer)).allowCredentials).toEqual([]);
+    const refused = await client.send('POST', '/auth/passkeys/login/options', {}, client.bearer);
+    expectProblem(refused, 404, 'passkey_not_found');
+  });
+
+  test('gets no options without a passkey: the browser would offer those of other accounts', async () => {
+    const client = await sessionFor(app, (await createPerson(app)).id);
+    const refused = await client.send('POST', '/auth/passkeys/login/options', {}, client.bearer);
+    expectProblem(refused, 404, 'passkey_not_found');
+  });
+
+  test('has a limit of signatures for the network, and sign-ins do not count for it', async () => {
+    const limited = await createPasskeysApp({ passkeyRateLimit: '2/15m/ip' });
+    const owner = await createPasskeyOwner(limited);
+    const client = await sessionFor(limited, owner.id);
+    for (const [status, code] of [
+      [401, 'incorrect_credentials'],
+      [401, 'incorrect_credentials'],
+      [429, 'too_many_requests'],
+    ] as const)
+      expectProblem(await prove(client, {}), status, code);
+    expect((await signIn(limited.client(), owner.authenticator)).status).toBe(200);
+    await limited.close();
   });
 });
 

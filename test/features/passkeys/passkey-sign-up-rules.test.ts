@@ -165,6 +165,17 @@ describe('a sign-up with a passkey', () => {
     },
   );
 
+  test('counts its options, also if the app does not limit sign-ups', async () => {
+    await start({ passkeyRateLimit: '2/15m/ip', registrationRateLimit: 'off' });
+    await createPerson(app, { email: ADA });
+    for (const [status, email] of [
+      [200, 'grace@example.com'],
+      [409, ADA],
+      [429, ADA],
+    ] as const)
+      expect((await askOptions(app.client(), { email })).status).toBe(status);
+  });
+
   test('counts its responses, so that nobody lets the server check signatures without a limit', async () => {
     await start({ passkeyRateLimit: '2/15m/ip' });
     const credential = {};
