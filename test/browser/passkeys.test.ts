@@ -220,6 +220,7 @@ test('a user has a passkey on each of two authenticators, and not two on one', a
   const { page, authenticator: phone, sub } = await owner();
   const key = await VirtualAuthenticator.addTo(page, { transport: 'usb' });
   await phone.setPresent(false);
+  app.clock.advance('1s'); // the oldest comes first in the list
   expect(await result(page, `passkeys.add('Key')`)).toMatchObject({ name: 'Key' });
   expect((await passkeys(page)).map(({ name }) => name)).toEqual(['Laptop', 'Key']);
   const [[first], [second]] = [await phone.credentials(), await key.credentials()];
