@@ -11,6 +11,7 @@ import { hasPgbench, PGBENCH_TABLE } from './pgbench.js';
 import { plot } from './plot.js';
 import { about, type Measured, page, sectionOf, text } from './report.js';
 import type { Section } from './section.js';
+import { ServerProcess } from './server-process.js';
 import { accountEnumeration } from './studies/account-enumeration.js';
 import { crossing } from './studies/crossing.js';
 import { eventLoop } from './studies/event-loop.js';
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
     }
     if (values.json) console.log(JSON.stringify(sections, undefined, 2));
   } finally {
+    await ServerProcess.stopAll(); // those that a failed part has left running
     await postgres.stop();
     await rm(directory, { recursive: true, force: true });
   }

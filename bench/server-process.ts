@@ -6,13 +6,27 @@ import type { Traffic, Usage } from './servers/serve.js';
 
 /** A measured server in a process of its own. */
 export class ServerProcess {
+  /** The servers that have started and not ended. */
+  static readonly #running = new Set<ServerProcess>();
+  readonly #ended: Promise<unknown>;
+
   private constructor(
     private readonly child: ChildProcess,
     readonly origin: string,
     readonly traffic: Traffic,
-  ) {}
+  ) {
+    ServerProcess.#running.add(this);
+    this.#ended = new Promise((resolve) => child.once('exit', resolve)).finally(() =>
+      ServerProcess.#running.delete(this),
+    );
+  }
 
-  /** @param directory a folder to which PostgreSQL can write, for servers that load their data from there */
+  /**
+   * Starts a server and waits until it listens.
+   *
+   * @param directory a folder to which PostgreSQL can write, for servers that load their data from there
+   * @throws if the server ends first
+   */
   static async start(
     file: string,
     variant: string,
@@ -44,16 +58,23 @@ export class ServerProcess {
     return new ServerProcess(child, `http://127.0.0.1:${message.port}`, message.traffic);
   }
 
-  async usage(): Promise<Usage> {
-    const answer = once(this.child, 'message');
-    this.child.send('usage');
-    return (await answer)[0];
+  /** Stops all running servers. A server that is left would keep the process of the benchmark alive. */
+  static async stopAll(): Promise<void> {
+    await Promise.all([...ServerProcess.#running].map((server) => server.stop()));
   }
 
+  /** @throws if the server ends before it answers */
+  async usage(): Promise<Usage> {
+    const answer = once(this.child, 'message');
+    const failed = this.#ended.then(() => Promise.reject(new Error('The server has ended.')));
+    this.child.send('usage');
+    return (await Promise.race([answer, failed]))[0];
+  }
+
+  /** Stops the server, unless it has ended already. */
   async stop(): Promise<void> {
-    const ended = once(this.child, 'exit');
-    this.child.disconnect();
-    await ended;
+    if (this.child.connected) this.child.disconnect();
+    await this.#ended;
   }
 }
 

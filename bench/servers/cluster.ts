@@ -10,6 +10,7 @@ const workers: Worker[] = [];
 let first: unknown;
 while (workers.length < Number(processes)) {
   const worker = cluster.fork({ BENCH_VARIANT: 'HS256' });
+  worker.once('exit', (code) => process.exit(code || 1)); // the others end when this process does
   const [message] = await once(worker, 'message'); // the first one creates the tables, so the others wait for it
   first ??= message;
   workers.push(worker);
