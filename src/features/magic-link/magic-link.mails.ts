@@ -1,7 +1,7 @@
 import { type MailWords, NOT_YOU } from '../../mail/mail-words.js';
 
 const CODE = 'Or enter this code where you asked for this mail: <%= it.code %>';
-const LIMITS = 'Link and code work once, for <%= it.expiresIn %>. Give the code to nobody.';
+const LIMITS = 'Link and code work once, for <%= it.expiresIn %>. Do not give the code to anyone.';
 
 /** The mails of this feature. */
 export const MAGIC_LINK_MAILS = {

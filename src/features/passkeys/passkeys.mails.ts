@@ -20,8 +20,8 @@ export const PASSKEY_MAILS = {
     subject: 'A passkey of your account was disabled',
     title: 'A passkey of your account was disabled',
     before:
-      'Somebody has used what may be a copy of one of your passkeys at <%= it.app %>. It was refused, and the ' +
-      'passkey does not work any more. Remove it from your account, and add a new one.',
+      'A possible copy of one of your passkeys was used at <%= it.app %>. This was refused, and the passkey does not ' +
+      'work any more. Remove the passkey from your account, and add a new one.',
     hint: 'If you cannot sign in any more, set a new password:',
     after: 'If you use the passkey on one device only, and have not copied it, contact us.',
   },

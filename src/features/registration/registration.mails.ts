@@ -9,6 +9,6 @@ export const REGISTRATION_MAILS = {
       'Someone tried to sign up at <%= it.app %> with this address, but it already has an account. ' +
       'If it was you, sign in.',
     hint: FORGOTTEN,
-    after: 'If it was not you, you do not need to do anything: no one was signed in.',
+    after: 'If it was not you, you do not need to do anything. Nothing has changed.',
   },
 } as const satisfies Record<string, MailWords>;

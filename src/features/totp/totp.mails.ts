@@ -32,7 +32,7 @@ export const TOTP_MAILS = {
     title: 'Your recovery codes were removed',
     before:
       'The change of the address of your account at <%= it.app %> was undone. Your recovery codes are newer than ' +
-      'that change, and somebody else may have made them. So they do not work any more. Sign in with your ' +
+      'that change, and someone else may have made them. So they do not work any more. Sign in with your ' +
       'authenticator app, and get new ones in your account.',
     hint: NEW_PASSWORD,
     after: NOT_YOUR_CHANGE,

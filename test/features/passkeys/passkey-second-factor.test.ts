@@ -272,6 +272,18 @@ describe('a signed-in user', () => {
     expectProblem(refused, 404, 'passkey_not_found');
   });
 
+  test('with a passkey and without a password gets no code by mail, until the passkey is removed', async () => {
+    const owner = await createPasskeyOwner(app);
+    await app.database.pool.query('update app_user set password_hash = null where id = $1', [owner.id]);
+    const askForCode = async () => {
+      const client = await sessionFor(app, owner.id);
+      return client.send('POST', '/auth/reauthenticate/code', undefined, client.bearer);
+    };
+    expectProblem(await askForCode(), 409, 'mail_code_not_available');
+    await app.auth.passkeys.reset(owner.id);
+    expect((await askForCode()).status).toBe(202);
+  });
+
   test('has a limit of signatures for the network, and sign-ins do not count for it', async () => {
     const limited = await createPasskeysApp({ passkeyRateLimit: '2/15m/ip' });
     const owner = await createPasskeyOwner(limited);
