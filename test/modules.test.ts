@@ -7,6 +7,7 @@ import { memoryStore } from '../src/client/store.js';
 import { authMigrations, createAuthEntities, createJwtAllauth, settingsFromEnv } from '../src/index.js';
 import { type AuthModule, authError, type TableSweep } from '../src/module-kit.js';
 import { createOpenApiDocument } from '../src/openapi/index.js';
+import { resolveSettings } from '../src/settings/settings.js';
 import { ownContainer } from './support/containers.js';
 import { ENCRYPTION_KEY } from './support/encryption-key.js';
 import { expectProblem } from './support/expect-problem.js';
@@ -179,6 +180,20 @@ test('without the module its routes do not exist, and its settings are refused b
   expect(await owner.get('/auth/notes')).toMatchObject({ status: 404, body: { code: 'not_found' } });
   await app.close();
   await expect(createMailApp({ notesLimit: 1 })).rejects.toThrow(/notesLimit is not a setting/);
+});
+
+test('a module in the settings that the entities lack is named as such, with its variables', async () => {
+  const env = { NODE_ENV: 'test', JWT_ALLAUTH_SECRET_KEY: SECRET, JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY };
+  const settings = { ...settingsFromEnv(env, [notesModule]), acessTokenLifetime: 60 };
+  const unknown = 'is of a module that the ORM does not know: pass the same `modules` to createAuthEntities';
+  expect(() => resolveSettings(settings)).toThrow(
+    [
+      'The settings cannot be used:',
+      `  JWT_ALLAUTH_NOTES_LIMIT ${unknown}`,
+      `  JWT_ALLAUTH_NOTES_DAYS ${unknown}`,
+      '  acessTokenLifetime is not a setting; the nearest name is JWT_ALLAUTH_ACCESS_TOKEN_LIFETIME',
+    ].join('\n'),
+  );
 });
 
 test('the settings of a module come from the environment, with defaults and rules', () => {

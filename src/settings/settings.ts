@@ -108,6 +108,9 @@ export class Settings extends AccountSettings {
 /** The names of the library's own settings, without those of modules. */
 const CORE_NAMES: readonly string[] = Object.keys(new Settings());
 
+/** The message about a setting that `settingsFromEnv` knew, because it got a module that the ORM does not know. */
+const OF_UNKNOWN_MODULE = 'is of a module that the ORM does not know: pass the same `modules` to createAuthEntities';
+
 /** The part of a module that concerns settings. */
 export interface SettingsOwner {
   readonly name: string;
@@ -167,7 +170,9 @@ export function resolveSettings(
   const known = [...CORE_NAMES, ...owners.flatMap(({ names }) => names)];
   const errors = parts.flatMap((part) => part.errors);
   const keyFaults = keys.faults.map(({ setting, message }) => faultOf(setting, message, nameOf));
-  const faults = [...errors.map((error) => toFault(error, known, nameOf)), ...keyFaults];
+  const isFromSource = (name: string) => namesOf(input)(name) !== name;
+  const unknown = (name: string) => (isFromSource(name) ? OF_UNKNOWN_MODULE : unknownSetting(name, known, nameOf));
+  const faults = [...errors.map((error) => toFault(error, known, { nameOf, unknown })), ...keyFaults];
   if (faults.length > 0) throw new SettingsError(faults);
   const settings = Object.assign(...(parts.map((part) => part.settings) as [Settings, ...object[]])) as Settings;
   rememberNames(settings, nameOf);
@@ -207,11 +212,9 @@ function validate(type: new () => object, input: object) {
 function toFault(
   { property, constraints = {} }: ValidationError,
   known: readonly string[],
-  nameOf: NameOf,
+  { nameOf, unknown }: { readonly nameOf: NameOf; readonly unknown: (property: string) => string },
 ): SettingFault {
-  const message = known.includes(property)
-    ? Object.values(constraints).join('; ')
-    : unknownSetting(property, known, nameOf);
+  const message = known.includes(property) ? Object.values(constraints).join('; ') : unknown(property);
   return faultOf(property, message, nameOf);
 }
 
