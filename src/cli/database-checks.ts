@@ -99,7 +99,9 @@ export class DatabaseChecks {
     const missing = found.flatMap(({ missing }) => missing ?? []);
     const faults = [...missingTables(missing), ...found.flatMap(({ fault }) => fault ?? [])];
     if (faults.length === 0) return { name, status: 'ok', message: 'all tables and columns of the library exist' };
-    return { name, status: 'failed', message: `${faults.join('; ')}: run your migrations, including the library's` };
+    const modules = modulesOf(this.orm).length > 0 ? ' and those of its modules, `authMigrations(modules)`' : '';
+    const remedy = `run your migrations, including the library's${modules}`;
+    return { name, status: 'failed', message: `${faults.join('; ')}: ${remedy}` };
   }
 
   /** The tables that the library and the app's modules need, with the columns that they use. */
