@@ -23,6 +23,13 @@ export type PasskeyRefusal =
   /** The browser has no passkeys, or cannot use them on this page; see `cause`. */
   | 'passkey_not_available';
 
+/** The sentences for people. */
+const MESSAGES: Readonly<Record<PasskeyRefusal, string>> = {
+  passkey_cancelled: 'No passkey was used.',
+  passkey_already_registered: 'You have this passkey already.',
+  passkey_not_available: 'Passkeys do not work in this browser or on this page.',
+};
+
 /** The names of the browser's exceptions that a user may cause (WebAuthn level 3 §5.1.3 and §5.1.4). */
 const CODES: Readonly<Record<string, PasskeyRefusal>> = {
   AbortError: 'passkey_cancelled',
@@ -42,7 +49,7 @@ export const isAutofillSupported = async (): Promise<boolean> =>
 /** The error for an exception of the browser; without one, for a browser that has no passkeys. */
 export function refusal(cause?: { readonly name: string }): AuthError {
   const code = CODES[cause?.name ?? ''] ?? 'passkey_not_available';
-  return new AuthError(code, 400, `The browser used no passkey: ${code}.`, { cause });
+  return new AuthError(code, 400, MESSAGES[code], { cause });
 }
 
 /**

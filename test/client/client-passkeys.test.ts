@@ -239,6 +239,12 @@ describe('the other dialogs', () => {
   });
 });
 
+const MESSAGES: Record<string, string> = {
+  passkey_cancelled: 'No passkey was used.',
+  passkey_already_registered: 'You have this passkey already.',
+  passkey_not_available: 'Passkeys do not work in this browser or on this page.',
+};
+
 describe('a refusal', () => {
   test.each([
     ['NotAllowedError', 'passkey_cancelled'],
@@ -260,7 +266,7 @@ describe('a refusal', () => {
     ]) {
       const error = await failure(dialog());
       expect(error).toMatchObject({ name: 'AuthError', code, status: 400, isTemporary: false, cause });
-      expect(error.message).toBe(`The browser used no passkey: ${code}.`);
+      expect(error.message).toBe(MESSAGES[code]);
     }
     expect(sent().map(([request]) => request)).toEqual([
       'POST /login/options',
