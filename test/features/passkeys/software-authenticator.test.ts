@@ -55,6 +55,18 @@ async function register(authenticator: SoftwareAuthenticator): Promise<WebAuthnC
   return registrationInfo?.credential as WebAuthnCredential;
 }
 
+test('an error of the server in place of its options is named', () => {
+  const given = (answer: unknown) => [
+    () => authenticatorWith().create(answer as never),
+    () => authenticatorWith().get(answer as never),
+  ];
+  for (const dialog of given({ status: 404, code: 'not_found' }))
+    expect(dialog).toThrow(/^(create|get) needs the options of the server, but got the error 404 not_found$/);
+  const [create, get] = given(undefined);
+  expect(create).toThrow('create needs the options of the server, but got a value without rp');
+  expect(get).toThrow('get needs the options of the server, but got a value without challenge');
+});
+
 describe('a registration', () => {
   test.each(Object.keys(ALGORITHMS) as PasskeyAlgorithm[])('with %s is what a browser sends', async (algorithm) => {
     const aaguid = 'ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4';

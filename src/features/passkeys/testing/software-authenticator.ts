@@ -94,9 +94,10 @@ export class SoftwareAuthenticator {
    *
    * @param options the server's, such as from `POST /passkeys/registration/options`
    * @throws DOMException as a browser: `InvalidStateError` if it has one of `excludeCredentials`, `NotSupportedError`
-   * if its algorithm is not accepted, `SecurityError` if the page may not use the RP id
+   * if its algorithm is not accepted, `SecurityError` if the page may not use the RP id; TypeError without options
    */
   create(options: PasskeyCreationOptions, forged: Forgery = {}): PasskeyRegistration {
+    assertOptions('create', options, 'rp');
     const { algorithm, aaguid, transports } = this.#options;
     const rpId = this.#assertRpId(options.rp.id);
     const excluded = options.excludeCredentials?.map(({ id }) => id) ?? [];
@@ -130,9 +131,10 @@ export class SoftwareAuthenticator {
    * @param options the server's, such as from `POST /passkeys/login/options`
    * @param forged with `passkey`, the id of the passkey to use
    * @throws DOMException as a browser: `NotAllowedError` if it has no passkey that matches, `SecurityError` if the page
-   * may not use the RP id
+   * may not use the RP id; TypeError without options
    */
   get(options: PasskeyRequestOptions, forged: Forgery & { readonly passkey?: string } = {}): PasskeyAssertion {
+    assertOptions('get', options, 'challenge');
     const rpId = this.#assertRpId(options.rpId);
     const allowed = options.allowCredentials?.length ? options.allowCredentials.map(({ id }) => id) : undefined;
     const { passkey } = forged;
@@ -188,4 +190,12 @@ export class SoftwareAuthenticator {
       clientExtensionResults: {},
     };
   }
+}
+
+/** Refuses what is no options, such as an error of the server. @throws TypeError with the error's status and code */
+function assertOptions(method: string, options: unknown, member: string): void {
+  if (typeof options === 'object' && options !== null && member in options) return;
+  const { status, code } = (options ?? {}) as { readonly status?: unknown; readonly code?: unknown };
+  const given = code === undefined ? `a value without ${member}` : `the error ${status} ${code}`;
+  throw new TypeError(`${method} needs the options of the server, but got ${given}`);
 }
