@@ -5,6 +5,9 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
 import { decodeAttestationObject, isoCBOR } from '@simplewebauthn/server/helpers';
+import type { AuthKernel } from '../../kernel.js';
+import { WarningLimit } from '../../observability/warning-limit.js';
+import { namesOf, withNames } from '../../settings/setting-names.js';
 import { MAX_CREDENTIAL_ID_LENGTH } from './passkey.entity.js';
 import type { OpenedChallenge, PasskeyCeremony, PasskeyChallenges } from './passkey-challenges.js';
 import { ALGORITHMS, assertUsablePublicKey } from './passkey-public-key.js';
@@ -27,6 +30,14 @@ export interface VerifiedAssertion extends PasskeyUse {
   readonly userHandle?: string;
 }
 
+/** The log message of a response from an origin that is not allowed, with the setting for an origin of the app. */
+const FOREIGN_ORIGIN_MESSAGE =
+  'passkey refused, because its page or app is not allowed; if it is part of your app, ' +
+  'list all origins of the app in {passkeyOrigins}';
+
+/** Maximum number of characters of an origin in a log entry. */
+const MAX_LOGGED_LENGTH = 200;
+
 /** What a response must have. */
 interface Expected {
   readonly expectedChallenge: (challenge: string) => boolean;
@@ -37,18 +48,25 @@ interface Expected {
 
 /**
  * Checks the responses of authenticators (WebAuthn level 3 §7). It returns undefined for every response that is not
- * valid: all faults look the same to a client.
+ * valid: all faults look the same to a client. The log has origins that are not allowed, at most once a minute each.
  */
 export class PasskeyVerifier {
+  readonly #warnings: WarningLimit;
+
   constructor(
-    private readonly kernel: { readonly passkeyChallenges: PasskeyChallenges; readonly relyingParty: RelyingParty },
-  ) {}
+    private readonly kernel: Pick<AuthKernel, 'clock' | 'logger' | 'settings'> & {
+      readonly passkeyChallenges: PasskeyChallenges;
+      readonly relyingParty: RelyingParty;
+    },
+  ) {
+    this.#warnings = new WarningLimit(kernel.clock);
+  }
 
   /** Checks a new passkey. */
   async registration(credential: unknown, ceremony: PasskeyCeremony): Promise<VerifiedRegistration | undefined> {
-    return this.#verify(ceremony, async (expected) => {
+    return this.#verify(credential, ceremony, async (expected) => {
       const response = withoutAttestation(credential as RegistrationResponseJSON);
-      this.#assertOwnPage(response.response.clientDataJSON);
+      this.#assertOwnPage(response);
       const { registrationInfo: made } = await verifyRegistrationResponse({
         response,
         ...expected,
@@ -78,9 +96,9 @@ export class PasskeyVerifier {
     passkey: StoredPasskey,
     ceremony: PasskeyCeremony,
   ): Promise<VerifiedAssertion | undefined> {
-    return this.#verify(ceremony, async (expected) => {
+    return this.#verify(credential, ceremony, async (expected) => {
       const response = credential as AuthenticationResponseJSON;
-      this.#assertOwnPage(response.response.clientDataJSON);
+      this.#assertOwnPage(response);
       const { verified, authenticationInfo: made } = await verifyAuthenticationResponse({
         response,
         ...expected,
@@ -96,6 +114,7 @@ export class PasskeyVerifier {
 
   /** Runs a check whose result is used only with a challenge of the ceremony. */
   async #verify<T extends object>(
+    credential: unknown,
     ceremony: PasskeyCeremony,
     check: (expected: Expected) => Promise<T | undefined>,
   ): Promise<(T & { readonly challenge: OpenedChallenge }) | undefined> {
@@ -108,6 +127,7 @@ export class PasskeyVerifier {
       const result = await check(this.#expected(isExpected));
       return result && challenge && { ...result, challenge };
     } catch {
+      this.#warnOfOrigin(credential);
       return undefined; // every fault of a response is thrown as an error
     }
   }
@@ -118,10 +138,44 @@ export class PasskeyVerifier {
   }
 
   /** Refuses a response that was made in a frame of another site's page. @throws Error */
-  #assertOwnPage(clientDataJSON: string): void {
-    const { crossOrigin, topOrigin } = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString());
+  #assertOwnPage(credential: object): void {
+    const { crossOrigin, topOrigin } = clientDataOf(credential);
     if (!crossOrigin && topOrigin === undefined) return;
-    if (!this.kernel.relyingParty.origins.includes(topOrigin)) throw new Error('the page belongs to another site');
+    if (!this.#isAllowed(topOrigin)) throw new Error('the page belongs to another site');
+  }
+
+  /** Warns if the page or app of a refused response is not allowed, so that the operator finds a missing setting. */
+  #warnOfOrigin(credential: unknown): void {
+    const { logger, settings, relyingParty } = this.kernel;
+    const foreign = originsIn(credential).find((origin) => !this.#isAllowed(origin));
+    const shown = foreign?.slice(0, MAX_LOGGED_LENGTH);
+    const admitted = shown === undefined ? undefined : this.#warnings.admit(shown);
+    if (!admitted) return;
+    const compared = { origin: shown, allowed: relyingParty.origins };
+    logger.warn(
+      { code: 'passkey_not_valid', ...compared, ...admitted },
+      withNames(FOREIGN_ORIGIN_MESSAGE, namesOf(settings)),
+    );
+  }
+
+  #isAllowed(origin: unknown): boolean {
+    return (this.kernel.relyingParty.origins as readonly unknown[]).includes(origin);
+  }
+}
+
+/** The client data of a response (WebAuthn level 3 §5.8.1), unchecked. @throws if it cannot be read */
+function clientDataOf(credential: unknown): Readonly<Record<string, unknown>> {
+  const { response } = credential as { readonly response: { readonly clientDataJSON: string } };
+  return JSON.parse(Buffer.from(response.clientDataJSON, 'base64url').toString());
+}
+
+/** The origins in the client data of a response. Empty if it cannot be read. */
+function originsIn(credential: unknown): readonly string[] {
+  try {
+    const { origin, topOrigin } = clientDataOf(credential);
+    return [origin, topOrigin].filter((each) => typeof each === 'string');
+  } catch {
+    return [];
   }
 }
 

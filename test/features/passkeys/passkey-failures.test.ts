@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AuthEventMap } from '../../../src/index.js';
 import { expectProblem } from '../../support/expect-problem.js';
-import type { MailApp } from '../../support/mail-app.js';
+import { type MailApp, PUBLIC_URL } from '../../support/mail-app.js';
 import {
   createPasskeyOwner,
   createPasskeysApp,
+  creationOptions,
   type Forgery,
   login,
   newAuthenticator,
@@ -52,6 +53,30 @@ describe('a refused sign-in with a known passkey', () => {
     const { id, authenticator, passkey } = await createPasskeyOwner(app);
     expectProblem(await signIn(app.client(), authenticator, forgery), 401, 'passkey_not_valid');
     await expectFailures(id, [{ passkey, purpose: 'login', reason: 'response' }]);
+  });
+
+  test('is a warning for the operator if its origin is not allowed, once a minute for each origin', async () => {
+    const { id, authenticator } = await createPasskeyOwner(app);
+    const client = await sessionFor(app, id);
+    const start = app.log.length;
+    for (const origin of ['https://pages.example', 'https://pages.example', `https://${'a'.repeat(300)}.example`])
+      expectProblem(await signIn(app.client(), authenticator, { origin }), 401, 'passkey_not_valid');
+    const topOrigin = { crossOrigin: true, topOrigin: 'https://frame.example' };
+    expectProblem(await signIn(app.client(), authenticator, { clientData: topOrigin }), 401, 'passkey_not_valid');
+    const credential = newAuthenticator().create(await creationOptions(client), { origin: 'https://new.example' });
+    const registration = '/auth/passkeys/registration';
+    expectProblem(await client.send('POST', registration, { credential }, client.bearer), 400, 'passkey_not_valid');
+    expectProblem(await signIn(app.client(), authenticator, { isUserVerified: false }), 401, 'passkey_not_valid');
+    const common = { level: 'warn', code: 'passkey_not_valid', allowed: [PUBLIC_URL] };
+    const message = expect.stringMatching(
+      /page or app is not allowed; .* list all origins of the app in passkeyOrigins$/,
+    );
+    expect(app.log.slice(start)).toEqual([
+      { ...common, message, origin: 'https://pages.example' },
+      { ...common, message, origin: `https://${'a'.repeat(192)}`, omitted: 1 },
+      { ...common, message, origin: 'https://frame.example' },
+      { ...common, message, origin: 'https://new.example' },
+    ]);
   });
 
   test('is an event if the signature is wrong, or the response is cut off', async () => {
