@@ -25,11 +25,15 @@ export function relyingPartyOf(settings: Settings, own: PasskeysSettings): Relyi
     const nameOf = namesOf(settings);
     return new SettingsError([{ setting: nameOf(setting), message: withNames(message, nameOf) }]);
   };
-  if (id === undefined) throw fault('passkeyRpId', 'is required without {publicUrl}: passkeys are made for a domain');
+  if (id === undefined)
+    throw fault('publicUrl', 'is required for passkeys, or {passkeyRpId}: they are made for a domain');
   if (!isRpId(id))
-    throw fault('passkeyRpId', 'is required: passkeys are made for a domain, and {publicUrl} has no domain');
+    throw fault(
+      'publicUrl',
+      'has an IP address, and passkeys are made for a domain: on your own machine write localhost, else set {passkeyRpId}',
+    );
   const foreign = own.passkeyOrigins.find((origin) => isWeb(origin) && !isWithin(origin, id));
-  if (foreign !== undefined) throw fault('passkeyOrigins', `has ${foreign}, which is neither ${id} nor below it`);
+  if (foreign !== undefined) throw fault('passkeyOrigins', `has ${foreign}, which is not at the domain ${id}`);
   const usual = [...(publicUrl ? [publicUrl.origin] : []), ...settings.trustedOrigins];
   const origins = own.passkeyOrigins.length > 0 ? own.passkeyOrigins : usual.filter((origin) => isWithin(origin, id));
   if (origins.length === 0)
@@ -41,9 +45,18 @@ function isWeb(origin: string): boolean {
   return /^https?:/.test(origin);
 }
 
-/** Whether a web origin is the domain or a subdomain of it. */
+/** Whether a web origin is the domain or a subdomain of it. Browsers accept no subdomain of a name without a dot. */
 function isWithin(origin: string, id: string): boolean {
   if (!isWeb(origin)) return false;
   const { hostname } = new URL(origin);
-  return hostname === id || hostname.endsWith(`.${id}`);
+  return hostname === id || (id.includes('.') && hostname.endsWith(`.${id}`));
+}
+
+/**
+ * The origins whose pages have no passkeys, because browsers need TLS for them, except at localhost. Names below `.test`
+ * are not among them: they are reserved for tests (RFC 6761), which need no browser.
+ */
+export function originsWithoutTls({ origins }: Pick<RelyingParty, 'origins'>): readonly string[] {
+  const isExempt = (origin: string) => /(^|\.)(localhost|test)$/.test(new URL(origin).hostname);
+  return origins.filter((origin) => origin.startsWith('http:') && !isExempt(origin));
 }

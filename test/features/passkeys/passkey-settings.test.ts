@@ -16,6 +16,10 @@ function relyingParty(own: Partial<PasskeysSettings>, more: SettingsInput = {}) 
   return relyingPartyOf(settings, Object.assign(new PasskeysSettings(), own));
 }
 
+const IP_FAULT =
+  'publicUrl has an IP address, and passkeys are made for a domain: on your own machine write localhost, else set ' +
+  'passkeyRpId';
+
 const faultOf = (...args: Parameters<typeof relyingParty>) => {
   try {
     return JSON.stringify(relyingParty(...args));
@@ -71,24 +75,14 @@ describe('the domain and the origins of passkeys', () => {
   });
 
   test.each<[string, Partial<PasskeysSettings>, SettingsInput, string]>([
-    ['no domain', {}, {}, 'passkeyRpId is required without publicUrl: passkeys are made for a domain'],
-    [
-      'an IP address',
-      {},
-      { publicUrl: 'http://127.0.0.1:3000' },
-      'passkeyRpId is required: passkeys are made for a domain, and publicUrl has no domain',
-    ],
-    [
-      'an IPv6 address',
-      {},
-      { publicUrl: 'http://[::1]:3000' },
-      'passkeyRpId is required: passkeys are made for a domain, and publicUrl has no domain',
-    ],
+    ['no domain', {}, {}, 'publicUrl is required for passkeys, or passkeyRpId: they are made for a domain'],
+    ['an IP address', {}, { publicUrl: 'http://127.0.0.1:3000' }, IP_FAULT],
+    ['an IPv6 address', {}, { publicUrl: 'http://[::1]:3000' }, IP_FAULT],
     [
       'a foreign origin',
       { passkeyOrigins: ['https://www.example.com', 'https://example.com.evil.example'] },
       { publicUrl: 'https://example.com' },
-      'passkeyOrigins has https://example.com.evil.example, which is neither example.com nor below it',
+      'passkeyOrigins has https://example.com.evil.example, which is not at the domain example.com',
     ],
     [
       'no origin at the domain',
@@ -96,13 +90,25 @@ describe('the domain and the origins of passkeys', () => {
       { publicUrl: 'https://example.com' },
       'passkeyOrigins is required: neither publicUrl nor trustedOrigins has an origin at example.org',
     ],
+    [
+      'a subdomain of a name without a dot, which browsers refuse',
+      { passkeyRpId: 'localhost', passkeyOrigins: ['http://app.localhost:3000'] },
+      {},
+      'passkeyOrigins has http://app.localhost:3000, which is not at the domain localhost',
+    ],
+    [
+      'a top-level domain',
+      { passkeyRpId: 'com' },
+      { publicUrl: 'https://example.com' },
+      'passkeyOrigins is required: neither publicUrl nor trustedOrigins has an origin at com',
+    ],
   ])('are refused with %s', (_what, own, more, fault) => {
     expect(faultOf(own, more)).toBe(fault);
   });
 
   test('are checked at start-up, with the names of the variables', async () => {
     await expect(createPasskeysApp({ passkeyOrigins: ['https://evil.example'] })).rejects.toThrow(
-      'passkeyOrigins has https://evil.example, which is neither accounts.test nor below it',
+      'passkeyOrigins has https://evil.example, which is not at the domain accounts.test',
     );
     const env = {
       NODE_ENV: 'development',
@@ -125,6 +131,18 @@ describe('the domain and the origins of passkeys', () => {
       );
     },
   );
+
+  test('cause a warning if pages have no TLS, except at localhost and below .test', async () => {
+    const warned = async (settings: SettingsInput) => {
+      const app = await createPasskeysApp(settings);
+      await app.close();
+      return app.log.filter(({ message }) => /TLS/.test(message)).map(({ level, origins }) => [level, origins]);
+    };
+    const passkeyOrigins = `http://app.example,https://app.example,android:apk-key-hash:${'A'.repeat(43)}`;
+    expect(await warned({ passkeyRpId: 'app.example', passkeyOrigins })).toEqual([['warn', ['http://app.example']]]);
+    expect(await warned({ passkeyRpId: 'localhost', passkeyOrigins: 'http://localhost:3000' })).toEqual([]);
+    expect(await warned({ passkeyRpId: 'app.test', passkeyOrigins: 'http://app.test' })).toEqual([]);
+  });
 
   test('do not come from the Host header', async () => {
     const app = await createPasskeysApp({ publicUrl: PUBLIC_URL });
