@@ -30,7 +30,7 @@ import { CreatePasskeys } from './passkeys.migration.js';
 import { PasskeysService } from './passkeys.service.js';
 import { PasskeysSettings } from './passkeys.settings.js';
 import { COMPLETION, passkeyIn } from './pending-passkey.js';
-import { originsWithoutTls, relyingPartyOf } from './relying-party.js';
+import { relyingPartyOf, warnOfPages } from './relying-party.js';
 import './passkey-events.js';
 
 declare module '../../jwt-allauth.js' {
@@ -92,9 +92,7 @@ function createParts(kernel: AuthKernel, passkeysSettings: PasskeysSettings): Mo
 /** The services of the library and of this module, for the parts above. */
 function createServices(kernel: AuthKernel, passkeysSettings: PasskeysSettings) {
   const relyingParty = relyingPartyOf(kernel.settings, passkeysSettings);
-  const origins = originsWithoutTls(relyingParty);
-  if (origins.length > 0)
-    kernel.logger.warn({ origins }, 'browsers have no passkeys on pages without TLS, except at localhost: use https');
+  warnOfPages(kernel.logger, kernel.settings, passkeysSettings, relyingParty);
   const base = {
     ...kernel,
     passkeysSettings,

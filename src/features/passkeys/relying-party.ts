@@ -1,3 +1,4 @@
+import type { Logger } from '../../observability/logger.js';
 import { namesOf, withNames } from '../../settings/setting-names.js';
 import type { Settings } from '../../settings/settings.js';
 import { SettingsError } from '../../settings/settings-error.js';
@@ -52,11 +53,25 @@ function isWithin(origin: string, id: string): boolean {
   return hostname === id || (id.includes('.') && hostname.endsWith(`.${id}`));
 }
 
-/**
- * The origins whose pages have no passkeys, because browsers need TLS for them, except at localhost. Names below `.test`
- * are not among them: they are reserved for tests (RFC 6761), which need no browser.
- */
-export function originsWithoutTls({ origins }: Pick<RelyingParty, 'origins'>): readonly string[] {
-  const isExempt = (origin: string) => /(^|\.)(localhost|test)$/.test(new URL(origin).hostname);
-  return origins.filter((origin) => origin.startsWith('http:') && !isExempt(origin));
+/** Warns of pages that can have no passkeys, which the browsers alone would say. */
+export function warnOfPages(logger: Logger, settings: Settings, own: PasskeysSettings, party: RelyingParty): void {
+  const withoutTls = party.origins.filter((origin) => origin.startsWith('http:') && !isExemptFromTls(origin));
+  if (withoutTls.length > 0)
+    logger.warn(
+      { origins: withoutTls },
+      'browsers have no passkeys on pages without TLS, except at localhost: use https',
+    );
+  const isDefault = own.passkeyRpId === undefined && own.passkeyOrigins.length === 0;
+  const elsewhere = settings.trustedOrigins.filter((origin) => isWeb(origin) && !isWithin(origin, party.id));
+  if (isDefault && elsewhere.length > 0)
+    logger.warn({ origins: elsewhere, domain: party.id }, withNames(ELSEWHERE_MESSAGE, namesOf(settings)));
+}
+
+const ELSEWHERE_MESSAGE =
+  'pages of trusted origins have no passkeys, because they are not at the domain of the passkeys; choose {passkeyRpId} ' +
+  'before the first user has a passkey';
+
+/** Names below `.test` are reserved for tests (RFC 6761), which need no browser. */
+function isExemptFromTls(origin: string): boolean {
+  return /(^|\.)(localhost|test)$/.test(new URL(origin).hostname);
 }

@@ -132,16 +132,37 @@ describe('the domain and the origins of passkeys', () => {
     },
   );
 
-  test('cause a warning if pages have no TLS, except at localhost and below .test', async () => {
-    const warned = async (settings: SettingsInput) => {
-      const app = await createPasskeysApp(settings);
-      await app.close();
-      return app.log.filter(({ message }) => /TLS/.test(message)).map(({ level, origins }) => [level, origins]);
-    };
-    const passkeyOrigins = `http://app.example,https://app.example,android:apk-key-hash:${'A'.repeat(43)}`;
-    expect(await warned({ passkeyRpId: 'app.example', passkeyOrigins })).toEqual([['warn', ['http://app.example']]]);
-    expect(await warned({ passkeyRpId: 'localhost', passkeyOrigins: 'http://localhost:3000' })).toEqual([]);
-    expect(await warned({ passkeyRpId: 'app.test', passkeyOrigins: 'http://app.test' })).toEqual([]);
+  test.each<[string, SettingsInput, readonly unknown[]]>([
+    [
+      'a page without TLS',
+      {
+        passkeyRpId: 'app.example',
+        passkeyOrigins: `http://app.example,https://app.example,android:apk-key-hash:${'A'.repeat(43)}`,
+      },
+      [{ message: expect.stringMatching(/^browsers have no passkeys .* TLS/), origins: ['http://app.example'] }],
+    ],
+    ['no page without TLS but at localhost', { passkeyRpId: 'localhost', passkeyOrigins: 'http://localhost:3000' }, []],
+    [
+      'a trusted page that is not at the default domain',
+      { publicUrl: 'https://api.example', trustedOrigins: 'https://app.example,capacitor://localhost' },
+      [
+        {
+          message: expect.stringMatching(/^pages of trusted origins have no passkeys.*; choose passkeyRpId before/),
+          origins: ['https://app.example'],
+          domain: 'api.example',
+        },
+      ],
+    ],
+    [
+      'such a page next to a chosen domain',
+      { publicUrl: 'https://api.example', passkeyRpId: 'api.example', trustedOrigins: 'https://app.example' },
+      [],
+    ],
+  ])('cause a warning only if browsers have no passkeys there: %s', async (_what, settings, warnings) => {
+    const app = await createPasskeysApp(settings);
+    await app.close();
+    const found = app.log.filter(({ message }) => /passkeys/.test(message));
+    expect(found).toEqual(warnings.map((warning) => ({ level: 'warn', ...(warning as object) })));
   });
 
   test('do not come from the Host header', async () => {

@@ -55,6 +55,15 @@ async function register(authenticator: SoftwareAuthenticator): Promise<WebAuthnC
   return registrationInfo?.credential as WebAuthnCredential;
 }
 
+test('an app of Android uses passkeys of the domain, with its own origin', async () => {
+  const origin = `android:apk-key-hash:${'A'.repeat(43)}`;
+  const authenticator = authenticatorWith({ origin });
+  const { response } = authenticator.create(await creationOptions());
+  expect(decodeClientDataJSON(response.clientDataJSON).origin).toBe(origin);
+  const used = authenticator.get(await requestOptions());
+  expect(decodeClientDataJSON(used.response.clientDataJSON)).toMatchObject({ type: 'webauthn.get', origin });
+});
+
 test('an error of the server in place of its options is named', () => {
   const given = (answer: unknown) => [
     () => authenticatorWith().create(answer as never),

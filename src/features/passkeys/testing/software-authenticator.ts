@@ -11,7 +11,7 @@ import { type PasskeyAlgorithm, PasskeyKey } from './passkey-key.js';
 
 /** Options of an authenticator. */
 export interface SoftwareAuthenticatorOptions {
-  /** The origin of the page, such as `https://app.example.com`. */
+  /** The origin of the page, such as `https://app.example.com`, or of an app: `android:apk-key-hash:…`. */
   readonly origin: string;
   /** Default: `ES256`. */
   readonly algorithm?: PasskeyAlgorithm;
@@ -155,10 +155,14 @@ export class SoftwareAuthenticator {
     });
   }
 
-  /** The RP id, which must be the host of the page or a domain above it (WebAuthn level 3 §5.1.3). */
+  /**
+   * The RP id, which must be the host of the page or a domain above it (WebAuthn level 3 §5.1.3). For an app the system
+   * checks that the domain names the app.
+   */
   #assertRpId(given: string | undefined): string {
-    const { hostname } = new URL(this.#options.origin);
+    const { protocol, hostname } = new URL(this.#options.origin);
     const rpId = given ?? hostname;
+    if (protocol === 'android:') return rpId;
     if (hostname !== rpId && !hostname.endsWith(`.${rpId}`)) {
       throw new DOMException(`A page of ${hostname} may not use the RP id ${rpId}.`, 'SecurityError');
     }
