@@ -31,7 +31,8 @@ export function relyingPartyOf(settings: Settings, own: PasskeysSettings): Relyi
   if (!isRpId(id))
     throw fault(
       'publicUrl',
-      'has an IP address, and passkeys are made for a domain: on your own machine write localhost, else set {passkeyRpId}',
+      'has an IP address, and passkeys are made for a domain: on your own machine write localhost, else set ' +
+        '{passkeyRpId}',
     );
   const foreign = own.passkeyOrigins.find((origin) => isWeb(origin) && !isWithin(origin, id));
   if (foreign !== undefined) throw fault('passkeyOrigins', `has ${foreign}, which is not at the domain ${id}`);
@@ -68,8 +69,8 @@ export function warnOfPages(logger: Logger, settings: Settings, own: PasskeysSet
 }
 
 const ELSEWHERE_MESSAGE =
-  'pages of trusted origins have no passkeys, because they are not at the domain of the passkeys; choose {passkeyRpId} ' +
-  'before the first user has a passkey';
+  'pages of trusted origins have no passkeys, because they are not at the domain of the passkeys; ' +
+  'choose {passkeyRpId} before the first user has a passkey';
 
 /** Names below `.test` are reserved for tests (RFC 6761), which need no browser. */
 function isExemptFromTls(origin: string): boolean {

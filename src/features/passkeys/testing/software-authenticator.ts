@@ -156,8 +156,8 @@ export class SoftwareAuthenticator {
   }
 
   /**
-   * The RP id, which must be the host of the page or a domain above it (WebAuthn level 3 §5.1.3). For an app the system
-   * checks that the domain names the app.
+   * The RP id, which must be the host of the page or a domain above it (WebAuthn level 3 §5.1.3). For an app, the
+   * system checks that the domain names the app.
    */
   #assertRpId(given: string | undefined): string {
     const { protocol, hostname } = new URL(this.#options.origin);
