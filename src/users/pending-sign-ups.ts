@@ -29,10 +29,14 @@ export interface PendingSignUp {
   /** The other fields of the sign-up. */
   readonly fields: NewUserFields;
   /**
-   * Work of a module that is done for the new user (`ModuleParts.completions`): its name, and data that JSON can
-   * represent.
+   * Work of a module that is done for the new user (`ModuleParts.completions`): its name, data that JSON can represent,
+   * and how the person has signed up (default: the name).
    */
-  readonly completion?: { readonly name: string; readonly data: Readonly<Record<string, unknown>> } | null;
+  readonly completion?: {
+    readonly name: string;
+    readonly data: Readonly<Record<string, unknown>>;
+    readonly method?: string;
+  } | null;
 }
 
 /** An unconfirmed sign-up that can still be confirmed, if need be with a new key. */

@@ -150,7 +150,7 @@ export class EmailVerificationService {
     const user = await this.kernel.userCreation.create(newUserOf(signUp), em);
     const { id, email } = user;
     const { completion } = signUp;
-    const method = completion?.name ?? 'password';
+    const method = completion?.method ?? completion?.name ?? 'password';
     await this.kernel.journal.record([['user.registered', { user: String(id), method }]], em);
     if (completion) await this.kernel.signIn.completeSignUp(id, completion, em);
     await this.#remember(key, { purpose: 'email-verified', user: id, email }, em);

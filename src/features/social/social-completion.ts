@@ -8,6 +8,9 @@ import { socialError } from './social-errors.js';
 /** The name of the completion of sign-ins with a provider (`SignInAttempt.completion`). */
 export const COMPLETION = 'social';
 
+/** The name of the completion of sign-ups whose address is confirmed by mail (`PendingSignUp.completion`). */
+export const SIGN_UP_COMPLETION = 'social-sign-up';
+
 /** The data of the completion, as a challenge keeps them. */
 interface CompletionData extends SocialLink {
   /** Whether the account is to be connected. Otherwise it was connected before. */
@@ -22,7 +25,7 @@ export class SocialCompletion {
     },
   ) {}
 
-  /** The data for `complete`. */
+  /** The data for `complete` and `completeSignUp`. */
   dataOf({ provider, issuer, sub, email, tokens }: SocialLink, isNew: boolean): Record<string, unknown> {
     return { provider, issuer, sub, email, tokens, isNew };
   }
@@ -39,6 +42,16 @@ export class SocialCompletion {
     if (await this.kernel.socialAccounts.touch(user, link, em)) return;
     if (!isNew) throw authError('incorrect_credentials');
     if (!(await this.connect(user, link, em))) throw socialError('provider_already_connected');
+  }
+
+  /**
+   * Connects the account of a confirmed sign-up, in the transaction that creates its user.
+   *
+   * @throws provider_already_connected if it was connected to another user meanwhile
+   */
+  async completeSignUp(user: UserId, data: Readonly<Record<string, unknown>>, em: EntityManager): Promise<void> {
+    const connected = await this.connectNew(user, data as unknown as CompletionData, em);
+    if (!connected) throw socialError('provider_already_connected');
   }
 
   /**

@@ -8,7 +8,7 @@ import { type BegunSignIn, tokensOf } from '../../sign-in/begun-sign-in.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import type { PasswordOwner } from '../../users/user.service.js';
 import type { SocialAccounts } from './social-accounts.js';
-import { COMPLETION, type SocialCompletion } from './social-completion.js';
+import { COMPLETION, SIGN_UP_COMPLETION, type SocialCompletion } from './social-completion.js';
 import { socialError } from './social-errors.js';
 import type { ExchangeProof, SocialExchanges } from './social-exchanges.js';
 import type { ProviderIdentity } from './social-identity.js';
@@ -40,6 +40,7 @@ export class SocialSignInService {
       | 'mails'
       | 'mailLimiter'
       | 'signUpLimiter'
+      | 'unconfirmedSignUps'
       | 'telemetry'
     > & {
       readonly socialAccounts: SocialAccounts;
@@ -132,15 +133,35 @@ export class SocialSignInService {
   async #attempt<T>(identity: ProviderIdentity, client: SessionClient, finish: Finish<T>): Promise<T> {
     const found = await this.kernel.socialLookup.find(identity);
     if ('refusal' in found.decision) throw refusalOf(found.decision.refusal);
+    const isUnproved = !identity.isEmailTrusted && this.kernel.settings.emailVerification === 'mandatory';
+    if (isUnproved && found.decision.action === 'sign-up') {
+      await this.#addPending(identity, client);
+      throw authError('email_not_verified');
+    }
     const begun = await this.#begin(found, identity, client);
-    const outcome = await this.kernel.database.transaction(async (em) => {
+    return this.kernel.database.transaction(async (em) => {
       await this.#assertStill(found, identity, em);
       const user = found.user ? await this.#reread(found, em) : await this.#signUp(identity, client, em);
-      return user && { finished: await finish(begun, user, em) };
+      return finish(begun, user, em);
     });
-    // The user is stored, and must confirm the address before the first session.
-    if (!outcome) throw authError('email_not_verified');
-    return outcome.finished;
+  }
+
+  /**
+   * Stores a sign-up whose address must be confirmed first. Only its own mail makes the user and connects the account,
+   * so that it cannot take the place of another sign-up with the address.
+   */
+  async #addPending(identity: ProviderIdentity, client: SessionClient): Promise<void> {
+    const { passwordlessSignUps, socialCompletion, unconfirmedSignUps } = this.kernel;
+    await this.#countSignUp(identity, client);
+    const person = personOf(identity);
+    await passwordlessSignUps.callHook(person, client);
+    const { email, firstName, lastName, fields: added } = person;
+    const data = socialCompletion.dataOf(identity, true);
+    const completion = { name: SIGN_UP_COMPLETION, data, method: identity.provider };
+    await unconfirmedSignUps.add(
+      { email, passwordHash: null, fields: { firstName, lastName, added }, completion },
+      client,
+    );
   }
 
   async #begin({ decision, user }: FoundOwner, identity: ProviderIdentity, client: SessionClient) {
@@ -164,7 +185,7 @@ export class SocialSignInService {
     const { signUpLimiter, mailLimiter, settings } = this.kernel;
     await signUpLimiter.count(client);
     const isMailed = !isEmailTrusted && settings.emailVerification !== 'none';
-    if (isMailed) await mailLimiter.countMail('registration', email, client);
+    if (isMailed) await mailLimiter.countMail('registration', email, client, { isNetworkFirst: true });
   }
 
   /** Locks the address and the user, and decides again. */
@@ -185,22 +206,13 @@ export class SocialSignInService {
     return isInvited ? this.kernel.mailboxProofs.accept(current, em) : current;
   }
 
-  /**
-   * Creates the user and connects the account. Only a trusted provider proves the address.
-   *
-   * @returns undefined if the address must be confirmed first (EMAIL_VERIFICATION=`mandatory`)
-   */
-  async #signUp(
-    identity: ProviderIdentity,
-    client: SessionClient,
-    em: EntityManager,
-  ): Promise<PasswordOwner | undefined> {
-    const { passwordlessSignUps, socialCompletion, settings, mails } = this.kernel;
+  /** Creates the user and connects the account. Only a trusted provider proves the address. */
+  async #signUp(identity: ProviderIdentity, client: SessionClient, em: EntityManager): Promise<PasswordOwner> {
+    const { passwordlessSignUps, socialCompletion, mails } = this.kernel;
     const created = await passwordlessSignUps.create(personOf(identity), identity.provider, em);
     if (!(await socialCompletion.connectNew(created.id, identity, em))) throw new FactsChanged();
-    if (created.emailVerified) return created;
-    await mails.sendLink('email-verification', created.id, created.email, em, client);
-    return settings.emailVerification === 'mandatory' ? undefined : created;
+    if (!created.emailVerified) await mails.sendLink('email-verification', created.id, created.email, em, client);
+    return created;
   }
 }
 

@@ -24,7 +24,7 @@ import { createSocialAccountsController } from './social-accounts.controller.js'
 import { SocialAccounts } from './social-accounts.js';
 import { BROWSER_COOKIE, SocialBrowsers } from './social-browsers.js';
 import { SOCIAL_PAGES, SocialCallback } from './social-callback.js';
-import { COMPLETION, SocialCompletion } from './social-completion.js';
+import { COMPLETION, SIGN_UP_COMPLETION, SocialCompletion } from './social-completion.js';
 import { SocialConnectionService } from './social-connection.service.js';
 import { SOCIAL_ERRORS } from './social-errors.js';
 import { AddExchangeChallenge } from './social-exchange-challenge.migration.js';
@@ -118,7 +118,10 @@ function createParts(kernel: AuthKernel, socialSettings: SocialSettings, options
   const flow = { ...parts, socialConnection, socialSignIn };
   return {
     controllers: http.links ? createControllers(flow, http.links) : [],
-    completions: { [COMPLETION]: (user, data, em) => socialCompletion.complete(user, data, em) },
+    completions: {
+      [COMPLETION]: (user, data, em) => socialCompletion.complete(user, data, em),
+      [SIGN_UP_COMPLETION]: (user, data, em) => socialCompletion.completeSignUp(user, data, em),
+    },
     signInMethods: [
       {
         name: 'provider',

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
 import type { MailApp } from '../../support/mail-app.js';
+import { createPerson } from '../../support/person.js';
 import { createSocialApp, linksOf, SocialBrowser, trusted } from '../../support/social-app.js';
 import { until } from '../../support/until.js';
 
@@ -19,14 +20,17 @@ afterAll(async () => {
   await good.close();
 });
 
-async function start(emailVerification: 'none' | 'optional' | 'mandatory' = 'optional') {
+async function start(
+  emailVerification: 'none' | 'optional' | 'mandatory' = 'optional',
+  options: Parameters<typeof createSocialApp>[2] = {},
+) {
   const providers = [trusted(evil, 'evil', { trustEmail: false }), trusted(good, 'good')];
-  app = await createSocialApp({ providers }, { emailVerification });
+  app = await createSocialApp({ providers }, { emailVerification }, options);
   evil.clock = good.clock = app.clock;
 }
 
 /** Signs in at a provider in a new browser. */
-async function signIn(at: TestProvider, user: { sub: string; email: string }) {
+async function signIn(at: TestProvider, user: { sub: string; email: string; givenName?: string }) {
   at.signInAs(user);
   const browser = new SocialBrowser(app);
   const { query } = await browser.signIn(at === evil ? 'evil' : 'good');
@@ -123,7 +127,7 @@ test('after a password reset, the account of a trusted provider with the same ad
   expect(await linksOf(app)).toMatchObject([{ provider: 'good', user: VICTIM }]);
 });
 
-test.each(['none', 'optional', 'mandatory'] as const)(
+test.each(['none', 'optional'] as const)(
   'under %s, a trusted provider leads nobody into an account whose address a stranger has only claimed',
   async (emailVerification) => {
     await start(emailVerification);
@@ -135,6 +139,75 @@ test.each(['none', 'optional', 'mandatory'] as const)(
     expect((await signIn(evil, { sub: 'attacker', email: VICTIM })).error).toBe('email_already_registered');
   },
 );
+
+describe('under mandatory, a sign-up at a provider that lies about the address', () => {
+  const LIAR = { sub: 'attacker', email: VICTIM };
+
+  test('leaves the sign-up of the owner as it was: its link works, and so does its password', async () => {
+    await start('mandatory');
+    const owner = app.client();
+    const { headers } = await owner.register(VICTIM);
+    const cookie = headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const first = await app.linkTo(VICTIM);
+    expect((await signIn(evil, LIAR)).error).toBe('email_not_verified');
+    const foreign = await app.linkTo(VICTIM, 2);
+
+    // The browser of the owner gets a new link for its own sign-up.
+    await app.client().send('POST', '/auth/registration/verification/resend', { email: VICTIM }, { cookie });
+    const own = await app.linkTo(VICTIM, 3);
+    expect((await app.open(first)).status).toBe(400);
+    expect((await app.open(own)).status).toBe(200);
+    expect((await owner.login(VICTIM)).status).toBe(200);
+
+    expect((await app.open(foreign)).status).toBe(400);
+    expect(await linksOf(app)).toEqual([]);
+    expect((await signIn(evil, LIAR)).error).toBe('email_already_registered');
+  });
+
+  test('makes no user before its own link is opened, and then connects the account', async () => {
+    await start('mandatory');
+    const events: unknown[] = [];
+    app.auth.events.on('user.registered', ({ method }) => events.push(method));
+    app.auth.events.on('provider.connected', ({ provider }) => events.push(provider));
+    const user = { sub: 'new', email: VICTIM, givenName: 'Vera' };
+    expect((await signIn(evil, user)).error).toBe('email_not_verified');
+    const link = await app.linkTo(VICTIM);
+    const users = async () => (await app.database.pool.query('select email, first_name from app_user')).rows;
+    expect([await users(), await linksOf(app), events]).toEqual([[], [], []]);
+
+    expect((await app.open(link)).status).toBe(200);
+    expect(await users()).toEqual([{ email: VICTIM, first_name: 'Vera' }]);
+    expect(await linksOf(app)).toMatchObject([{ provider: 'evil', sub: 'new', user: VICTIM }]);
+    expect(events).toEqual(['evil', 'evil']);
+    expect((await signIn(evil, user)).error).toBeUndefined();
+    expect(app.sink.mails.map(({ subject }) => subject)).toHaveLength(1);
+  });
+
+  test('makes no user if the account was connected to another user meanwhile', async () => {
+    await start('mandatory');
+    await signIn(evil, { sub: 'one', email: VICTIM });
+    const link = await app.linkTo(VICTIM);
+    await signIn(evil, { sub: 'one', email: 'other@example.com' });
+    expect((await app.open(await app.linkTo('other@example.com'))).status).toBe(200);
+
+    expect((await app.open(link)).status).toBe(409);
+    expect(await linksOf(app)).toMatchObject([{ sub: 'one', user: 'other@example.com' }]);
+    expect((await app.database.pool.query('select email from app_user')).rows).toEqual([
+      { email: 'other@example.com' },
+    ]);
+  });
+
+  test('mails a notice in place of the link if the address was taken at the same moment', async () => {
+    const beforeSignUp = async () => {
+      await createPerson(app, { email: VICTIM });
+    };
+    await start('mandatory', { auth: { hooks: { beforeSignUp } } });
+    expect((await signIn(evil, LIAR)).error).toBe('email_not_verified');
+    const [mail] = await app.mailsTo(VICTIM);
+    expect(mail?.text).not.toContain('/registration/verification/');
+    expect(await linksOf(app)).toEqual([]);
+  });
+});
 
 test('an address that only looks like one of a user after its normalisation is another mailbox', async () => {
   await start();
