@@ -88,8 +88,10 @@ export class PasswordHasher {
     const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
     const candidate = isPlausible ? normalizePassword(password) : '';
     const { legacyPasswords } = this.kernel;
-    if (legacyPasswords && passwordHash && isPlausible && !passwordHash.startsWith('$argon2id$'))
-      return this.#verifyLegacy(() => verifyLegacyHash(legacyPasswords, passwordHash, password), work);
+    if (legacyPasswords && passwordHash && isPlausible && !passwordHash.startsWith('$argon2id$')) {
+      const ask = () => verifyLegacyHash(legacyPasswords, passwordHash, password);
+      return this.#verifyLegacy(ask, () => this.#verifyOlderArgon2(passwordHash, candidate), work);
+    }
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || this.#decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
@@ -98,8 +100,8 @@ export class PasswordHasher {
     return isRight && isPlausible;
   }
 
-  /** Verifies a hash of an older system with the app's check, in parallel with the usual work. */
-  async #verifyLegacy(ask: () => Promise<boolean>, work?: HashWork): Promise<boolean> {
+  /** Verifies a hash of an older system with the app's check and, in parallel, with the library's. One suffices. */
+  async #verifyLegacy(ask: () => Promise<boolean>, check: () => Promise<boolean>, work?: HashWork): Promise<boolean> {
     const answer = async () => {
       try {
         return await ask();
@@ -109,8 +111,14 @@ export class PasswordHasher {
         return false;
       }
     };
-    const [isRight] = await this.#queue.run(() => Promise.all([answer(), verify(this.#decoy, '')]), work);
-    return isRight;
+    const [isRightForApp, isRight] = await this.#queue.run(() => Promise.all([answer(), check()]), work);
+    return isRightForApp || isRight;
+  }
+
+  /** Verifies argon2i and argon2d, which the app's check need not know. For any other hash it does the usual work. */
+  async #verifyOlderArgon2(passwordHash: string, candidate: string): Promise<boolean> {
+    const doUsualWork = () => verify(this.#decoy, '');
+    return passwordHash.startsWith('$argon2') ? verify(passwordHash, candidate).catch(doUsualWork) : doUsualWork();
   }
 
   /**

@@ -1,4 +1,5 @@
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
+import { hash as hashWithArgon2 } from '@node-rs/argon2';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type LegacyPasswords, type Logger, PasswordHasher } from '../../src/index.js';
 import { expectProblem } from '../support/expect-problem.js';
@@ -66,6 +67,18 @@ test('a correct password of an older system signs in and is hashed again; afterw
   expect((await app.database.pool.query('select credential_epoch from auth_account')).rows).toEqual([
     { credential_epoch: 0 },
   ]);
+});
+
+test('an argon2i password signs in although the check of older hashes does not know it, and is hashed again', async () => {
+  const { legacyPasswords, asked } = scryptPasswords();
+  const older = await hashWithArgon2(PASSWORD, { algorithm: 1, memoryCost: 4096, timeCost: 2, parallelism: 1 });
+  await appWith(legacyPasswords, older);
+  expectProblem(await app.client().login(EMAIL, OLD), 401, 'incorrect_credentials');
+  expect(await hashOf()).toBe(older);
+  expect((await app.client().login(EMAIL)).status).toBe(200);
+  expect(await hashOf()).toMatch(/^\$argon2id\$/);
+  expect((await app.client().login(EMAIL)).status).toBe(200);
+  expect(asked).toEqual([older, older]);
 });
 
 test('two first sign-ins at the same moment both succeed, and one hash stays', async () => {
