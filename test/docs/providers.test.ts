@@ -130,7 +130,7 @@ describe('the page on providers in code', () => {
     const app = await createSocialApp({ providers: [trusted(provider)], mapProfile });
     provider.signInAs({ email: 'ada@example.com', name: 'Ada Lovelace' });
     await new SocialBrowser(app).signIn();
-    const [, table = ''] = /Its argument has:([\s\S]*?)\nReturn/.exec(text) ?? [];
+    const [, table = ''] = /The argument of `mapProfile` has:([\s\S]*?)\nReturn/.exec(text) ?? [];
     const named = [...table.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, names = '']) => names.match(/\w+/g) ?? []);
     expect(named.sort()).toEqual(Object.keys(seen[0] ?? {}).sort());
     const [, forbidden = ''] = /You cannot return ([\s\S]*?), or a property/.exec(text) ?? [];
