@@ -85,7 +85,7 @@ export function entityMetadata(all: MetadataStorage, name: string): EntityMetada
   const meta = [...all.getAll().values()].find(({ className }) => className === name);
   if (!meta)
     throw new TypeError(
-      `The ORM does not know ${name}: add ...createAuthEntities({ user: () => User }) to its entities`,
+      `The ORM does not know ${name}: add ...createAuthEntities({ user: () => User, modules }) to its entities`,
     );
   return meta;
 }

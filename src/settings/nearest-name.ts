@@ -14,8 +14,12 @@ export function suggestionFor(name: string, known: readonly string[], nameOf = (
   return nearest === undefined ? '' : `; the nearest name is ${nameOf(nearest)}`;
 }
 
-/** The error message about an unknown setting: it suggests the nearest one, or says that a module may be missing. */
+/** Maximum number of edits of a name that is surely mistyped. */
+const MAX_TYPOS = 2;
+
+/** The error message about an unknown setting: it suggests the nearest one, and unless it is near, a missing module. */
 export function unknownSetting(name: string, known: readonly string[], nameOf?: (each: string) => string): string {
-  const hint = suggestionFor(name, known, nameOf) || '; if it belongs to a module, add the module to `modules`';
-  return `is not a setting${hint}`;
+  const isTypo = closestMatch(name, known, { maxDistance: MAX_TYPOS }) !== undefined;
+  const hint = isTypo ? '' : '; if it belongs to a module, add the module to `modules`';
+  return `is not a setting${suggestionFor(name, known, nameOf)}${hint}`;
 }

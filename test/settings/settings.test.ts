@@ -268,7 +268,7 @@ describe('settingsFromEnv', () => {
   ])('an unknown variable %s is refused with the nearest name', (variable, nearest) => {
     expect(faultOf(() => read({}, { [variable]: 'a value' }))).toEqual({
       setting: variable,
-      message: expect.stringMatching(new RegExp(`${nearest}$`)),
+      message: expect.stringMatching(new RegExp(`is not a setting; the nearest name is ${nearest}(;|$)`)),
     });
   });
 
@@ -282,6 +282,17 @@ describe('settingsFromEnv', () => {
       });
     },
   );
+
+  test.each([
+    ['PASSKEY_ORIGINS', 'JWT_ALLAUTH_TRUSTED_ORIGINS'],
+    ['MFA_RATE_LIMIT', 'JWT_ALLAUTH_MAIL_RATE_LIMIT'],
+  ])('%s of a missing module gets this hint as well, although a name of the library is near', (name, near) => {
+    const hint = 'if it belongs to a module, add the module to `modules`';
+    expect(faultOf(() => read({ [name]: 'a value' }))).toEqual({
+      setting: `JWT_ALLAUTH_${name}`,
+      message: `is not a setting; the nearest name is ${near}; ${hint}`,
+    });
+  });
 
   test('a name that is like none of the settings gets the hint that its module may be missing', () => {
     expect(faultOf(() => read({}, { JWT_ALLAUTH_SOCIAL_LOGIN_URL: 'a value' }))).toEqual({
