@@ -48,12 +48,22 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     factors: account.column('secondFactors'),
   };
   const provedAt = `coalesce(s.${s.authTime}, s.${s.createdAt})`;
-  const authTime = `floor(extract(epoch from ${provedAt}))::float8`;
+  const authTime = `floor(date_part('epoch', ${provedAt}))`; // float8; extract would give a numeric, which is slower
   const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims", ${authTime} as "${prefix}authTime"`;
   const claims = hasPlainClaims
     ? [...['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`), context()]
     : ['1'];
+  const rotate = (condition: string, returned: string) => `
+      update ${session.name} s
+      set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
+        ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10, ${s.rotatedFrom} = $12,
+        ${s.followedGenerations} = case when s.${s.isFollowed} then s.${s.followedGenerations} + 1 else 0 end,
+        ${s.isFollowed} = false, ${s.previousRotatedAt} = s.${s.rotatedAt}
+      from ${user.name} u
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
+        and s.${s.rotatedAt} <= $5 and u.${u.id} = $2 and u.${u.isActive} ${condition}
+      returning ${returned}`;
   const previous = `coalesce(s.${s.previousRotatedAt}, s.${s.rotatedAt})`;
   const shown = `case when s.${s.rotatedAt} >= $3 then ${previous} else s.${s.rotatedAt} end`;
   const milliseconds = (column: string) => `(extract(epoch from s.${column}) * 1000)::float8`;
@@ -92,17 +102,8 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         returning 1
       )
       select ${u.passwordHash} as "passwordHash" from owner where exists (select from opened)`,
-    rotate: `
-      update ${session.name} s
-      set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
-        ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10, ${s.rotatedFrom} = $12,
-        ${s.followedGenerations} = case when s.${s.isFollowed} then s.${s.followedGenerations} + 1 else 0 end,
-        ${s.isFollowed} = false, ${s.previousRotatedAt} = s.${s.rotatedAt}
-      from ${user.name} u
-      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
-        and s.${s.rotatedAt} <= $5 and u.${u.id} = $2 and u.${u.isActive}
-        and ($13::text[] is null or (s.${s.amr} = $13 and ${authTime} = $14::float8))
-      returning ${claims.join(', ')}`,
+    rotate: rotate('', claims.join(', ')),
+    rotateSame: rotate(`and s.${s.amr} = $13::text[] and ${authTime} = $14::float8`, '1'),
     markFollowed: `
       update ${session.name} s set ${s.isFollowed} = true
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled}

@@ -37,22 +37,6 @@ export interface SessionOwner {
   readonly secondFactors: readonly string[];
 }
 
-/** The names of the values that `find` reads. */
-const ROW_VALUES = Object.keys({
-  jti: true,
-  previousJti: true,
-  rotatedAt: true,
-  rotatedFrom: true,
-  isFollowed: true,
-  followedGenerations: true,
-  expiresAt: true,
-  enabled: true,
-  isUserActive: true,
-  amr: true,
-  authTime: true,
-  claims: true,
-} satisfies Record<keyof SessionRow, true>);
-
 /** The context of a session as its row has it. `claims` is null if none are bound. */
 type StoredContext = Omit<SessionContext, 'claims'> & { readonly claims: SessionContext['claims'] | null };
 
@@ -114,10 +98,11 @@ export class SessionStore {
   async findOwner(user: UserId, em: EntityManager): Promise<SessionOwner | undefined> {
     const [row] = await this.database.query(this.#sql.owner, [user], em);
     if (!row) return undefined;
+    const { session, user: ofUser } = split(row);
     return {
-      user: this.users.fromRow(em, row),
-      credentialEpoch: Number(row[`${SESSION_PREFIX}credentialEpoch`]),
-      secondFactors: row[`${SESSION_PREFIX}secondFactors`] as string[],
+      user: this.users.fromRow(em, ofUser),
+      credentialEpoch: Number(session['credentialEpoch']),
+      secondFactors: session['secondFactors'] as string[],
     };
   }
 
@@ -161,17 +146,24 @@ export class SessionStore {
    * live session of an active user. `live` and `presented` differ only if the database has lost a rotation.
    *
    * @param context the context for which the new tokens were made. Nothing is rotated if it has changed meanwhile
-   * @returns claims and context for the new tokens (only if `users.hasPlainClaims`). Undefined: nothing was rotated
+   * @returns claims and context for the new tokens (only without `context`, and if `users.hasPlainClaims`). Undefined:
+   * nothing was rotated
    */
   async rotate(
     session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
     em: EntityManager,
     context?: SessionContext,
   ): Promise<(PlainClaims & SessionContext) | undefined> {
-    const { id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin } = session;
-    const expected = [context?.amr ?? null, context?.authTime ?? null];
-    const parameters = [id, user, live, next, at, expiresAt, ip, browser, os, device, presented, origin, ...expected];
-    const [row] = await this.database.query<PlainClaims & StoredContext>(this.#sql.rotate, parameters, em);
+    const { id, user, live, next, ip, browser, os, device, presented, origin } = session;
+    const dates = [session.at, session.expiresAt].map((date) => date.toISOString()); // pg formats a Date more slowly
+    const values = [id, user, live, next, ...dates, ip, browser, os, device, presented, origin];
+    const [row] = await (context
+      ? this.database.query<PlainClaims & StoredContext>(
+          this.#sql.rotateSame,
+          [...values, context.amr, context.authTime],
+          em,
+        )
+      : this.database.query<PlainClaims & StoredContext>(this.#sql.rotate, values, em));
     return row && { ...row, claims: row.claims ?? {} };
   }
 
@@ -188,10 +180,9 @@ export class SessionStore {
   async find(id: string, user: UserId, em: EntityManager): Promise<FoundSession | undefined> {
     const [row] = await this.database.query(this.#sql.find, [id, user], em);
     if (!row) return undefined;
-    const session: Record<string, unknown> = {};
-    for (const name of ROW_VALUES) session[name] = row[SESSION_PREFIX + name];
+    const { session, user: ofUser } = split(row);
     session['claims'] ??= {};
-    return { session: session as unknown as SessionRow, user: this.users.fromRow(em, row) };
+    return { session: session as unknown as SessionRow, user: this.users.fromRow(em, ofUser) };
   }
 
   /**
@@ -243,4 +234,15 @@ export class SessionStore {
   async list(user: UserId, at: Date, hiddenSince: Date): Promise<ListedSession[]> {
     return this.database.query<ListedSession>(this.#sql.list, [user, at, hiddenSince]);
   }
+}
+
+/** The values of a session, without the prefix of their names, and those of its user: MikroORM would keep them all. */
+function split(row: Readonly<Record<string, unknown>>): Record<'session' | 'user', Record<string, unknown>> {
+  const session: Record<string, unknown> = {};
+  const user: Record<string, unknown> = {};
+  for (const name in row) {
+    if (name.startsWith(SESSION_PREFIX)) session[name.slice(SESSION_PREFIX.length)] = row[name];
+    else user[name] = row[name];
+  }
+  return { session, user };
 }
