@@ -41,6 +41,7 @@ export class Database {
   readonly #names = new Map<string, string>();
   /** The EntityManagers that this class has forked. */
   readonly #forks = new WeakSet<EntityManager>();
+  #statementManager: EntityManager | undefined;
   /** Private at run time, so that `util.inspect` does not show the password of the database. */
   readonly #orm: MikroORM;
 
@@ -221,6 +222,15 @@ export class Database {
   async unrefIdleConnections(): Promise<void> {
     const pool = await this.#pool();
     pool.options.allowExitOnIdle = true;
+  }
+
+  /**
+   * A shared EntityManager outside of every transaction, for code that only runs statements and so needs no fork. It
+   * must never load an entity, which would stay in its identity map.
+   */
+  get statementManager(): EntityManager {
+    this.#statementManager ??= this.fork();
+    return this.#statementManager;
   }
 
   /** A new, empty EntityManager, outside of the request's context and of every transaction. */

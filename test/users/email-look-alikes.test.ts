@@ -1,5 +1,7 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
+import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import { normalizeEmail } from '../../src/users/email.js';
+import { mailDomain, normalizeEmail } from '../../src/users/email.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 
 let app: MailApp | undefined;
@@ -38,4 +40,19 @@ test('the normal form of an address stays the same when it is normalised again',
     const normal = normalizeEmail(email);
     expect(normalizeEmail(normal)).toBe(normal);
   }
+});
+
+test('the shortcut for usual domains gives what UTS 46 gives', () => {
+  const letters = fc.string({ unit: fc.constantFrom(...'abcx09-n'), minLength: 1, maxLength: 5 });
+  const label = fc.oneof(
+    letters,
+    fc.constantFrom('xn--mller-kva', '0x7f', '127', 'com', 'a'.repeat(63), 'a'.repeat(64)),
+  );
+  const domain = fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join('.'));
+  fc.assert(
+    fc.property(domain, (text) => {
+      expect(mailDomain(text)).toBe(domainToUnicode(domainToASCII(text)));
+    }),
+    { numRuns: 5000 },
+  );
 });
