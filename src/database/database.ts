@@ -226,9 +226,10 @@ export class Database {
 
   /**
    * A shared EntityManager outside of every transaction, for code that only runs statements and so needs no fork. It
-   * must never load an entity, which would stay in its identity map.
+   * must never load an entity, which would stay in its identity map. This is no getter, because `util.inspect` can show
+   * the value of one.
    */
-  get statementManager(): EntityManager {
+  statementManager(): EntityManager {
     this.#statementManager ??= this.fork();
     return this.#statementManager;
   }

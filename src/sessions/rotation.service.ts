@@ -131,7 +131,7 @@ export class RotationService {
   async #rotateInOneStatement(presented: Presented): Promise<Tokens | undefined> {
     const { claims } = presented;
     const next = this.#nextOf(claims, this.kernel.clock.now());
-    const em = this.kernel.database.statementManager;
+    const em = this.kernel.database.statementManager();
     const owner = await this.#store(presented, { jti: claims.jti }, next, undefined, em);
     if (!owner) return undefined;
     return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...contextOf(owner) });
