@@ -12,6 +12,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 60_000,
     isolate: false, // setup.ts resets the state that all files of a process share
+    execArgv: ['--max-semi-space-size=64'], // most objects die young: a tenth less CPU time
     maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for timers that fire once a second
   },
 });
