@@ -80,6 +80,13 @@ function cut({ restarts, turns, seconds }: Effort, cuts = 1): Effort {
   return { restarts, turns: turns * cuts, seconds: seconds / cuts };
 }
 
+async function startServer(name: ServerName, bench: Bench): Promise<ServerProcess> {
+  const [file, full] = SERVERS[name];
+  const variant = bench.isQuick && Number(full) > 1000 ? String(Number(full) / 100) : full; // fewer sessions
+  const database = await createDatabase(bench.postgres, `bench_${name.toLowerCase().replace(/\W+/g, '_')}`);
+  return ServerProcess.start(file, variant, database, [], bench.directory);
+}
+
 /** The running servers of a contest. */
 class RunningServers {
   readonly #loads = new Map<string, Load>();
@@ -90,16 +97,12 @@ class RunningServers {
     private readonly servers: ReadonlyMap<ServerName, ServerProcess>,
   ) {}
 
+  /** Starts all servers at the same time. @throws if one of them does not start, after all have started or failed */
   static async open(contest: Contest, bench: Bench): Promise<RunningServers> {
-    const servers = new Map<ServerName, ServerProcess>();
-    for (const { server } of contest.contestants) {
-      if (!server || servers.has(server)) continue;
-      const [file, full] = SERVERS[server];
-      const variant = bench.isQuick && Number(full) > 1000 ? String(Number(full) / 100) : full; // fewer sessions
-      const own = await createDatabase(bench.postgres, `bench_${server.toLowerCase().replace(/\W+/g, '_')}`);
-      servers.set(server, await ServerProcess.start(file, variant, own, [], bench.directory));
-    }
-    return new RunningServers(contest, bench, servers);
+    const names = [...new Set(contest.contestants.flatMap(({ server }) => server ?? []))];
+    const starts = names.map(async (name) => [name, await startServer(name, bench)] as const);
+    await Promise.allSettled(starts);
+    return new RunningServers(contest, bench, new Map(await Promise.all(starts)));
   }
 
   /**

@@ -3,6 +3,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The slowest files. Vitest would sort a fresh checkout by size, and end with one of these alone. */
 const LONGEST = [
   'sessions/rotation-races',
+  'docs/snippets',
+  'docs/deploying',
   'cli/cli',
   'client/client',
   'sign-in/owner-lockout',
@@ -15,7 +17,7 @@ const LONGEST = [
   'demo',
   'sessions/deaf-revocation-channels',
   'tokens/keys',
-  'docs/snippets',
+  'cli/cli-check',
   'sessions/session-model',
 ].map((name) => `/test/${name}.test.ts`);
 
