@@ -6,7 +6,7 @@ import { ServerProcess } from '../bench/server-process.js';
 
 const LISTENING = "process.send({ port: 1, traffic: {} }); process.once('disconnect', () => process.exit(0));";
 const SERVERS = {
-  good: LISTENING,
+  good: `${LISTENING} process.on('message', () => process.send({ cpu: 1 }));`,
   failing: "console.error('no table'); process.exit(3);",
   crashing: `${LISTENING} process.on('message', () => process.exit(4));`,
 };
@@ -27,9 +27,9 @@ describe('the servers of the benchmark', () => {
   test('the servers that have started are stopped if a later one fails to start', async () => {
     const servers = [await start('good'), await start('good')];
     await expect(start('failing')).rejects.toThrow(/failing ended with 3: no table/);
+    expect(await servers[0]?.usage()).toEqual({ cpu: 1 });
     await ServerProcess.stopAll();
-    await expect(Promise.all(servers.map((server) => server.stop()))).resolves.toBeDefined();
-    await expect(servers[0]?.usage()).rejects.toThrow('The server has ended.');
+    for (const server of servers) await expect(server.usage()).rejects.toThrow('The server has ended.');
   });
 
   test('a server that ends instead of an answer is an error, and stopping it does not wait', async () => {

@@ -8,6 +8,10 @@ cluster.setupPrimary({ exec: new URL(`./${server}.js`, import.meta.url).pathname
 cluster.schedulingPolicy = cluster.SCHED_RR;
 const workers: Worker[] = [];
 let first: unknown;
+process.once('disconnect', () => {
+  for (const worker of workers) worker.disconnect();
+  process.exit(0);
+});
 while (workers.length < Number(processes)) {
   const worker = cluster.fork({ BENCH_VARIANT: 'HS256' });
   worker.once('exit', (code) => process.exit(code || 1)); // the others end when this process does
@@ -26,8 +30,4 @@ process.on('message', async () => {
   );
   const sum = (part: keyof Usage) => all.reduce((total, usage) => total + usage[part], 0);
   process.send?.({ cpu: sum('cpu'), rss: sum('rss'), heap: sum('heap') } satisfies Usage);
-});
-process.once('disconnect', () => {
-  for (const worker of workers) worker.disconnect();
-  process.exit(0);
 });

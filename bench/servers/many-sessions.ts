@@ -12,7 +12,7 @@ const SAMPLE = 5000;
 export async function addSessions(count: number, users: readonly BaseUser[], tokens: TokenFactory): Promise<string[]> {
   const openedAt = Math.floor(Date.now() / 1000);
   const expiresAt = openedAt + 14 * 86_400;
-  const file = `${process.env['BENCH_DIRECTORY']}/sessions.copy`;
+  const file = `${process.env['BENCH_DIRECTORY']}/sessions-${process.pid}.copy`;
   const owners = `array[${users.map(({ id }) => `'${id}'`).join()}]::uuid[]`;
   const client = new pg.Client({ connectionString: DATABASE_URL });
   await client.connect();

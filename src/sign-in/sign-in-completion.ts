@@ -5,8 +5,6 @@ import type { UserId } from '../users/base-user.entity.js';
 export interface CompletionOrder {
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
-  /** How the person has signed up, for the event `user.registered`. Default: the name. */
-  readonly method?: string;
 }
 
 /**

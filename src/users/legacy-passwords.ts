@@ -1,6 +1,6 @@
 /**
  * Verifies the password hashes of an older system, such as bcrypt or PBKDF2. It is called only for hashes that are not
- * argon2id.
+ * argon2id. The library itself accepts argon2i and argon2d as well, so false cannot refuse those.
  *
  * @example
  * ```ts

@@ -80,45 +80,47 @@ export class PasswordHasher {
   /**
    * Whether `password` belongs to `passwordHash`. Without a hash (no such user, or a user without a password) and for a
    * hash of an unknown form it does the same work and returns false, so that the time does not reveal who has an
-   * account. A check by `legacyPasswords` runs in parallel with that work.
+   * account. A hash with other parameters, or for `legacyPasswords`, is verified in parallel with that work.
    *
    * @throws service_unavailable if too many requests are waiting
    */
   async verify(passwordHash: string | null | undefined, password: string, work?: HashWork): Promise<boolean> {
     const isPlausible = Boolean(passwordHash) && password.length <= LONGEST_PASSWORD;
+    if (isPlausible && passwordHash && !passwordHash.startsWith(this.#prefix))
+      return this.#verifyOlder(passwordHash, password, work);
     const candidate = isPlausible ? normalizePassword(password) : '';
-    const { legacyPasswords } = this.kernel;
-    if (legacyPasswords && passwordHash && isPlausible && !passwordHash.startsWith('$argon2id$')) {
-      const ask = () => verifyLegacyHash(legacyPasswords, passwordHash, password);
-      return this.#verifyLegacy(ask, () => this.#verifyOlderArgon2(passwordHash, candidate), work);
-    }
     const check = (expected: string) => this.#queue.run(() => verify(expected, candidate), work);
     const isRight = await check(passwordHash || this.#decoy).catch((error) => {
       if (error instanceof JwtAllauthError) throw error;
-      return check(this.#decoy); // unknown form: do the same work
+      return check(this.#decoy); // not a hash, only its beginning: do the same work
     });
     return isRight && isPlausible;
   }
 
-  /** Verifies a hash of an older system with the app's check and, in parallel, with the library's. One suffices. */
-  async #verifyLegacy(ask: () => Promise<boolean>, check: () => Promise<boolean>, work?: HashWork): Promise<boolean> {
-    const answer = async () => {
-      try {
-        return await ask();
-      } catch (error) {
-        const reason = error instanceof Error ? error.name : typeof error; // its message may contain the hash
-        this.kernel.logger?.error({ reason }, 'legacyPasswords.verify failed: the password counts as wrong');
-        return false;
-      }
+  /** Verifies a hash of an older system or with other parameters, with the app's check and the library's own. */
+  async #verifyOlder(passwordHash: string, password: string, work?: HashWork): Promise<boolean> {
+    const { legacyPasswords } = this.kernel;
+    const isForApp = !passwordHash.startsWith('$argon2id$');
+    const isArgon2 = passwordHash.startsWith('$argon2');
+    const checks = async () => {
+      const [isRight, isRightForApp] = await Promise.all([
+        isArgon2 && verify(passwordHash, normalizePassword(password)).catch(() => false),
+        legacyPasswords && isForApp && this.#askApp(legacyPasswords, passwordHash, password),
+        verify(this.#decoy, ''), // the usual work, so that the answer is not faster than for other addresses
+      ]);
+      return Boolean(isRight || isRightForApp);
     };
-    const [isRightForApp, isRight] = await this.#queue.run(() => Promise.all([answer(), check()]), work);
-    return isRightForApp || isRight;
+    return this.#queue.run(checks, work);
   }
 
-  /** Verifies argon2i and argon2d, which the app's check need not know. For any other hash it does the usual work. */
-  async #verifyOlderArgon2(passwordHash: string, candidate: string): Promise<boolean> {
-    const doUsualWork = () => verify(this.#decoy, '');
-    return passwordHash.startsWith('$argon2') ? verify(passwordHash, candidate).catch(doUsualWork) : doUsualWork();
+  async #askApp(legacyPasswords: LegacyPasswords, passwordHash: string, password: string): Promise<boolean> {
+    try {
+      return await verifyLegacyHash(legacyPasswords, passwordHash, password);
+    } catch (error) {
+      const reason = error instanceof Error ? error.name : typeof error; // its message may contain the hash
+      this.kernel.logger?.error({ reason }, 'legacyPasswords.verify failed: its result counts as false');
+      return false;
+    }
   }
 
   /**

@@ -100,20 +100,27 @@ test('a signed-in user can change a password of the older system, and delete the
   expect((await leave(OLD)).status).toBe(204);
 });
 
-test.each(['', 'no hash', '$2b$10$abc', '$argon2id$', '$argon2id$v=19$m=1', '\u0000'.replace('\u0000', '%00'), OLD])(
-  'the hash %j, of an unknown form, never matches and never causes an error',
-  async (unknown) => {
-    const { legacyPasswords } = scryptPasswords();
-    for (const given of [undefined, legacyPasswords]) {
-      await appWith(given, unknown);
-      for (const password of [OLD, unknown || 'x', '']) {
-        expectProblem(await app.client().login(EMAIL, password), 401, 'incorrect_credentials');
-      }
-      expect([await hashOf(), app.log]).toEqual([unknown, []]);
-      await app.close();
+test.each([
+  '',
+  'no hash',
+  '$2b$10$abc',
+  '$argon2id$',
+  '$argon2i$',
+  '$argon2d$v=19$m=1',
+  '$argon2id$v=19$m=1',
+  '\u0000'.replace('\u0000', '%00'),
+  OLD,
+])('the hash %j, of an unknown form, never matches and never causes an error', async (unknown) => {
+  const { legacyPasswords } = scryptPasswords();
+  for (const given of [undefined, legacyPasswords]) {
+    await appWith(given, unknown);
+    for (const password of [OLD, unknown || 'x', '']) {
+      expectProblem(await app.client().login(EMAIL, password), 401, 'incorrect_credentials');
     }
-  },
-);
+    expect([await hashOf(), app.log]).toEqual([unknown, []]);
+    await app.close();
+  }
+});
 
 test.each<[what: string, verify: (hash: string, password: string) => unknown]>([
   [
@@ -162,6 +169,26 @@ test('a hash of an unknown form costs one computation of argon2, like an unknown
     expect(computed).toEqual([expect.stringMatching(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)]);
   }
 });
+
+test.each([1, 2])(
+  'a cheap hash (algorithm %j) costs the computation of an unknown address as well',
+  async (algorithm) => {
+    const cheap = await hashWithArgon2(PASSWORD, { algorithm, memoryCost: 1024, timeCost: 2, parallelism: 1 });
+    for (const hasher of [new PasswordHasher(scryptPasswords()), new PasswordHasher()]) {
+      for (const [password, isRight] of [
+        [PASSWORD, true],
+        [OLD, false],
+      ] as const) {
+        computed.length = 0;
+        expect(await hasher.verify(cheap, password)).toBe(isRight);
+        expect(computed).toHaveLength(2);
+        expect(computed).toEqual(
+          expect.arrayContaining([cheap, expect.stringMatching(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)]),
+        );
+      }
+    }
+  },
+);
 
 test('a check that never ends counts as wrong after ten seconds, and delays no other check', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

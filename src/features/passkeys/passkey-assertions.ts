@@ -7,7 +7,7 @@ import type { PasskeyCeremony, PasskeyChallenges } from './passkey-challenges.js
 import { isRefusedPasskey, passkeyError } from './passkey-errors.js';
 import type { PasskeyFault } from './passkey-events.js';
 import type { PasskeyStore, StoredPasskey } from './passkey-store.js';
-import type { PasskeyVerifier, VerifiedAssertion } from './passkey-verifier.js';
+import { clientDataOf, type PasskeyVerifier, type VerifiedAssertion } from './passkey-verifier.js';
 import type { PasskeysService } from './passkeys.service.js';
 
 /** A response of a passkey, and what its check has found. */
@@ -65,8 +65,7 @@ export class PasskeyAssertions {
   /** Why a response is refused that the verifier has not accepted: because of its challenge, or of anything else. */
   #faultOf(credential: unknown, ceremony: PasskeyCeremony): 'challenge' | 'response' {
     try {
-      const { response } = credential as { readonly response: { readonly clientDataJSON: string } };
-      const { challenge } = JSON.parse(Buffer.from(response.clientDataJSON, 'base64url').toString());
+      const { challenge } = clientDataOf(credential);
       return this.kernel.passkeyChallenges.open(challenge, ceremony) ? 'response' : 'challenge';
     } catch {
       return 'response'; // it has no challenge that could be read

@@ -48,7 +48,7 @@ interface Expected {
 
 /**
  * Checks the responses of authenticators (WebAuthn level 3 §7). It returns undefined for every response that is not
- * valid: all faults look the same to a client. The log has origins that are not allowed, at most once a minute each.
+ * valid: all faults look the same to a client. The log has origins that are not allowed, limited by `WarningLimit`.
  */
 export class PasskeyVerifier {
   readonly #warnings: WarningLimit;
@@ -124,6 +124,7 @@ export class PasskeyVerifier {
       return challenge !== undefined;
     };
     try {
+      assertTexts(credential);
       const result = await check(this.#expected(isExpected));
       return result && challenge && { ...result, challenge };
     } catch {
@@ -163,17 +164,32 @@ export class PasskeyVerifier {
   }
 }
 
+/**
+ * Refuses a response whose bytes are not texts. A decoder would take an object with a `length` for a list, and work
+ * through as many bytes as it claims.
+ *
+ * @throws TypeError
+ */
+function assertTexts(credential: unknown): void {
+  const { id, rawId, response } = credential as Record<'id' | 'rawId' | 'response', unknown>;
+  const { transports: _, ...others } = response as Readonly<Record<string, unknown>>;
+  for (const value of [id, rawId, ...Object.values(others)]) {
+    if (typeof value === 'object' && value !== null) throw new TypeError('a member of the response is not a text');
+  }
+}
+
 /** The client data of a response (WebAuthn level 3 §5.8.1), unchecked. @throws if it cannot be read */
-function clientDataOf(credential: unknown): Readonly<Record<string, unknown>> {
+export function clientDataOf(credential: unknown): Readonly<Record<string, unknown>> {
+  assertTexts(credential);
   const { response } = credential as { readonly response: { readonly clientDataJSON: string } };
   return JSON.parse(Buffer.from(response.clientDataJSON, 'base64url').toString());
 }
 
-/** The origins in the client data of a response. Empty if it cannot be read. */
+/** The origins in the client data of a response, if they are printable ASCII as all real ones. */
 function originsIn(credential: unknown): readonly string[] {
   try {
     const { origin, topOrigin } = clientDataOf(credential);
-    return [origin, topOrigin].filter((each) => typeof each === 'string');
+    return [origin, topOrigin].filter((each) => typeof each === 'string' && /^[!-~]+$/.test(each)) as string[];
   } catch {
     return [];
   }

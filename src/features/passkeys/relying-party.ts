@@ -31,8 +31,8 @@ export function relyingPartyOf(settings: Settings, own: PasskeysSettings): Relyi
   if (!isRpId(id))
     throw fault(
       'publicUrl',
-      'has an IP address, and passkeys are made for a domain: on your own machine write localhost, else set ' +
-        '{passkeyRpId}',
+      'has a host for which browsers make no passkeys, such as an IP address: on your own machine write localhost, ' +
+        'else set {passkeyRpId}',
     );
   const foreign = own.passkeyOrigins.find((origin) => isWeb(origin) && !isWithin(origin, id));
   if (foreign !== undefined) throw fault('passkeyOrigins', `has ${foreign}, which is not at the domain ${id}`);

@@ -52,7 +52,8 @@ export class SocialSignInService {
 
   /**
    * Opens a session for the owner of an account. An account that is not connected yet is connected after the second
-   * factor; if nobody has its address, a user is created.
+   * factor. If no account has its address, a user is created, or a sign-up that waits for its confirmation: `mandatory`
+   * and a provider that is not trusted.
    *
    * @throws provider_email_not_verified, email_already_registered, sign_up_not_allowed, second_factor_required (the
    * challenge), no_active_account, email_not_verified (also for a new user), too_many_requests (sign-ups and their

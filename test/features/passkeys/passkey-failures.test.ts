@@ -59,7 +59,8 @@ describe('a refused sign-in with a known passkey', () => {
     const { id, authenticator } = await createPasskeyOwner(app);
     const client = await sessionFor(app, id);
     const start = app.log.length;
-    for (const origin of ['https://pages.example', 'https://pages.example', `https://${'a'.repeat(300)}.example`])
+    const long = `https://${'a'.repeat(300)}.example`;
+    for (const origin of ['https://pages.example', 'https://pages.example', long, 'https://\u202e.example'])
       expectProblem(await signIn(app.client(), authenticator, { origin }), 401, 'passkey_not_valid');
     const topOrigin = { crossOrigin: true, topOrigin: 'https://frame.example' };
     expectProblem(await signIn(app.client(), authenticator, { clientData: topOrigin }), 401, 'passkey_not_valid');
@@ -67,6 +68,12 @@ describe('a refused sign-in with a known passkey', () => {
     const registration = '/auth/passkeys/registration';
     expectProblem(await client.send('POST', registration, { credential }, client.bearer), 400, 'passkey_not_valid');
     expectProblem(await signIn(app.client(), authenticator, { isUserVerified: false }), 401, 'passkey_not_valid');
+    app.clock.advance('1m');
+    expectProblem(
+      await signIn(app.client(), authenticator, { origin: 'https://pages.example' }),
+      401,
+      'passkey_not_valid',
+    );
     const common = { level: 'warn', code: 'passkey_not_valid', allowed: [PUBLIC_URL] };
     const message = expect.stringMatching(
       /page or app is not allowed; .* list all origins of the app in passkeyOrigins$/,
@@ -76,6 +83,7 @@ describe('a refused sign-in with a known passkey', () => {
       { ...common, message, origin: `https://${'a'.repeat(192)}`, omitted: 1 },
       { ...common, message, origin: 'https://frame.example' },
       { ...common, message, origin: 'https://new.example' },
+      { ...common, message, origin: 'https://pages.example' },
     ]);
   });
 

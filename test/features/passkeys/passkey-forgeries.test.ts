@@ -58,12 +58,14 @@ const BROKEN: readonly (readonly [string, (credential: Response) => unknown])[] 
   ['an id that is empty', (credential) => ({ ...credential, id: '', rawId: '' })],
   ['another raw id', (credential) => ({ ...credential, rawId: 'AAAA' })],
   ['another type', (credential) => ({ ...credential, type: 'password' })],
-  ...['clientDataJSON', 'authenticatorData', 'attestationObject', 'signature'].flatMap((member) =>
+  ['an id that claims two gigabytes', (credential) => ({ ...credential, rawId: { length: 2 ** 31 } })],
+  ...['clientDataJSON', 'authenticatorData', 'attestationObject', 'signature', 'userHandle'].flatMap((member) =>
     [
       ['missing', undefined] as const,
       ['null', null] as const,
       ['a number', 7] as const,
       ['a list', ['AAAA']] as const,
+      ['an object that claims two gigabytes', { length: 2 ** 31 }] as const,
       ['no base64url', '!!!'] as const,
       ['empty', ''] as const,
       ['not what it should be', Buffer.from('{}').toString('base64url')] as const,

@@ -17,8 +17,8 @@ function relyingParty(own: Partial<PasskeysSettings>, more: SettingsInput = {}) 
 }
 
 const IP_FAULT =
-  'publicUrl has an IP address, and passkeys are made for a domain: on your own machine write localhost, else set ' +
-  'passkeyRpId';
+  'publicUrl has a host for which browsers make no passkeys, such as an IP address: on your own machine write ' +
+  'localhost, else set passkeyRpId';
 
 const faultOf = (...args: Parameters<typeof relyingParty>) => {
   try {
