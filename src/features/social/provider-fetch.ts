@@ -34,6 +34,7 @@ export class ProviderFetch {
   #reading: Promise<string> | undefined;
   #keys: CachedKeys | undefined;
   #keysUrl: string | undefined;
+  #downloading: Promise<Response> | undefined;
   #downloads: number[] = [];
 
   constructor(
@@ -45,7 +46,7 @@ export class ProviderFetch {
   /** Sends a request for openid-client. @throws provider_unavailable */
   async send(url: string, options: RequestInit): Promise<Response> {
     if (url.includes('/.well-known/openid-configuration')) return this.#discover(url, options);
-    if (url === this.#keysUrl) this.#countDownload();
+    if (url === this.#keysUrl) return (await this.#downloadOnce(url, options)).clone();
     return this.#send(url, options);
   }
 
@@ -72,6 +73,16 @@ export class ProviderFetch {
   keep(cached: { readonly jwks?: unknown; readonly uat?: number } | undefined, before: CachedKeys | undefined): void {
     if (!cached?.jwks || cached.uat === undefined || cached.uat === before?.uat) return;
     this.#keys = cached as CachedKeys;
+  }
+
+  /** Parallel sign-ins share one download. Otherwise the first ones after a start would exceed the limit. */
+  #downloadOnce(url: string, options: RequestInit): Promise<Response> {
+    if (this.#downloading) return this.#downloading;
+    this.#countDownload();
+    this.#downloading = this.#send(url, options).finally(() => {
+      this.#downloading = undefined;
+    });
+    return this.#downloading;
   }
 
   /** @throws provider_unavailable if keys were downloaded too often within a minute */

@@ -75,6 +75,18 @@ describe('the keys', () => {
     expect((await provider.send(KEYS, {})).status).toBe(200);
   });
 
+  test('are downloaded once for sign-ins that need them at the same time, as after a start', async () => {
+    provider.watchKeys(KEYS);
+    const download = async () => (await provider.send(KEYS, {})).json();
+    expect(await Promise.all(Array.from({ length: 20 }, download))).toEqual(Array(20).fill({ number: 1 }));
+    expect(requests).toEqual([KEYS]);
+    answer = down;
+    const failed = await Promise.allSettled([download(), download()]);
+    expect(failed).toMatchObject(Array(2).fill({ reason: { code: 'provider_unavailable' } }));
+    answer = async () => Response.json({ number: 3 });
+    expect(await download()).toEqual({ number: 3 });
+  });
+
   test('are cached for less than five minutes, and count as a minute older, so that an unknown key id causes a download', () => {
     const uat = now / 1000;
     const jwks = { keys: [{ kid: 'one' }] };
