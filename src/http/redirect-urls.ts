@@ -17,7 +17,7 @@ export function withRefusal(target: string, problem: JwtAllauthError): string {
   const { code, httpCode, retryAfter } = problem;
   const status = String(httpCode);
   if (isChallenge(problem)) {
-    const { challenge, methods, expires_in } = problem.toJSON() as unknown as Readonly<Record<string, unknown>>;
+    const { challenge, methods, expires_in }: Readonly<Record<string, unknown>> = { ...problem.toJSON() };
     const members = { challenge: String(challenge), methods: String(methods), expires_in: String(expires_in) };
     return withFragment(target, { error: code, status, ...members });
   }

@@ -13,7 +13,7 @@ export interface MailWords {
 /** The `hint` of notices whose reader may have forgotten the password. */
 export const FORGOTTEN = 'If you forgot your password, ask for a new one here:';
 
-/** The `hint` of notices about a change that somebody else may have made. */
+/** The `hint` of notices about a change that a stranger may have made. */
 export const NEW_PASSWORD = 'You can set a new password here:';
 
 /** The `after` of the same notices. */

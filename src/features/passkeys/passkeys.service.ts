@@ -95,7 +95,7 @@ export class PasskeysService {
   /**
    * Removes the passkeys that were added before the present address was proved, when the user sets a new password by
    * mail or undoes a change of the address: a stranger may have signed up with the address, or changed to it. The
-   * others stay, because somebody who forgot a password keeps the passkeys. A mail says so when the password is set.
+   * others stay, because a forgotten password is no reason to lose passkeys. A mail says so when the password is set.
    * All stay if every user must have a second factor, because access to the mailbox alone must not remove it. Call it
    * in a transaction that has locked the user's row.
    */

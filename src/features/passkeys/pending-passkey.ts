@@ -10,6 +10,6 @@ export function dataOf({ publicKey, ...passkey }: NewPasskey): Readonly<Record<s
 
 /** The passkey in the data that `dataOf` has made. */
 export function passkeyIn(data: Readonly<Record<string, unknown>>): NewPasskey {
-  const { publicKey, ...passkey } = data as unknown as Omit<NewPasskey, 'publicKey'> & { readonly publicKey: string };
+  const { publicKey, ...passkey } = data as Omit<NewPasskey, 'publicKey'> & { readonly publicKey: string };
   return { ...passkey, publicKey: new Uint8Array(Buffer.from(publicKey, 'base64url')) };
 }

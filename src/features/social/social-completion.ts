@@ -12,10 +12,10 @@ export const COMPLETION = 'social';
 export const SIGN_UP_COMPLETION = 'social-sign-up';
 
 /** The data of the completion, as a challenge keeps them. */
-interface CompletionData extends SocialLink {
+type CompletionData = SocialLink & {
   /** Whether the account is to be connected. Otherwise it was connected before. */
   readonly isNew: boolean;
-}
+};
 
 /** Connects accounts of providers to users, with the records that belong to it. */
 export class SocialCompletion {
@@ -38,7 +38,7 @@ export class SocialCompletion {
    * it was disconnected meanwhile
    */
   async complete(user: UserId, data: Readonly<Record<string, unknown>>, em: EntityManager): Promise<void> {
-    const { isNew, ...link } = data as unknown as CompletionData;
+    const { isNew, ...link } = data as CompletionData;
     if (await this.kernel.socialAccounts.touch(user, link, em)) return;
     if (!isNew) throw authError('incorrect_credentials');
     if (!(await this.connect(user, link, em))) throw socialError('provider_already_connected');
@@ -50,7 +50,7 @@ export class SocialCompletion {
    * @throws provider_already_connected if it was connected to another user meanwhile
    */
   async completeSignUp(user: UserId, data: Readonly<Record<string, unknown>>, em: EntityManager): Promise<void> {
-    const connected = await this.connectNew(user, data as unknown as CompletionData, em);
+    const connected = await this.connectNew(user, data as CompletionData, em);
     if (!connected) throw socialError('provider_already_connected');
   }
 

@@ -143,6 +143,16 @@ describe('the owner of the mailbox takes an account back', () => {
     app.clock.advance(1);
   }
 
+  /** A user with a passkey from before a change of the address, and one from after it. A thief may own both. */
+  async function changedOwner(hasApp: boolean) {
+    const person = await createPerson(app);
+    const session = await sessionFor(app, person.id, ['pwd', 'otp', 'mfa']);
+    const older = await addPasskey(session);
+    if (hasApp) await enrol(app, session, { revokeOthers: false });
+    await changeAddress(session);
+    return { person, session, older, newer: await addPasskey(session) };
+  }
+
   async function undo(email: string) {
     const opened = await app.open(await linkOf(email, 'Your e-mail address was changed'));
     const cookie = opened.cookies.get('email_undo_access_token')?.split(';')[0] ?? '';
@@ -223,13 +233,7 @@ describe('the owner of the mailbox takes an account back', () => {
     ],
   ] as const)('by the undo of a change: %s', async (_what, mfaMode, hasApp, passkeys, factors) => {
     await start('optional', { mfaMode });
-    const person = await createPerson(app);
-    const session = await sessionFor(app, person.id, ['pwd', 'otp', 'mfa']);
-    // Of the owner or of a thief: nobody knows.
-    const older = await addPasskey(session);
-    if (hasApp) await enrol(app, session, { revokeOthers: false });
-    await changeAddress(session);
-    const newer = await addPasskey(session);
+    const { person, session, older, newer } = await changedOwner(hasApp);
     if (!hasApp) await enrol(app, session, { revokeOthers: false });
     await undo(person.email);
 
@@ -248,12 +252,7 @@ describe('the owner of the mailbox takes an account back', () => {
     ['a newer passkey goes if an authenticator app is left', true, 0, ['totp', 'recovery_code']],
   ])('by the undo of a change, if every user must have a second factor: %s', async (_what, hasApp, left, methods) => {
     await start('optional', { mfaMode: 'required' });
-    const person = await createPerson(app);
-    const session = await sessionFor(app, person.id, ['pwd', 'otp', 'mfa']);
-    const older = await addPasskey(session);
-    if (hasApp) await enrol(app, session, { revokeOthers: false });
-    await changeAddress(session);
-    const newer = await addPasskey(session);
+    const { person, session, older, newer } = await changedOwner(hasApp);
     expect((await remove(session, older.id)).status).toBe(204);
     await undo(person.email);
 
