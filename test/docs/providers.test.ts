@@ -270,7 +270,7 @@ describe('the page on providers', () => {
       ],
       'confirmed by its user, provider trusted': [{ owner: 'confirmed' }],
       'with an open invitation, provider trusted': [{ owner: 'invited' }],
-      'of another user, provider not trusted': (['confirmed', 'invited', 'unconfirmed'] as const).map((owner) => ({
+      'of any user, provider not trusted': (['confirmed', 'invited', 'unconfirmed'] as const).map((owner) => ({
         owner,
         isEmailTrusted: false,
       })),
