@@ -10,7 +10,7 @@ const PASSWORD = 'a sentence that is long enough';
 const SIGN_IN = 'Sign in with a passkey';
 const NOT_VALID = 'This passkey does not work here: it was removed, or it is disabled. passkey_not_valid';
 
-const { demoWith, newContext, faults } = useDemos(PASSWORD);
+const { demoWith, newContext, watch } = useDemos(PASSWORD);
 let demo: DemoProcess;
 beforeAll(async () => {
   demo = await demoWith();
@@ -27,10 +27,7 @@ if (native) navigator.credentials.get = (request) => {
 async function visit({ url } = demo, options: BrowserContextOptions = {}): Promise<Page> {
   const page = await (await newContext(options)).newPage();
   await page.addInitScript(COUNTER);
-  page.on('console', (message) => {
-    if (message.type() !== 'log' && !/status of (400|401|409)/.test(message.text())) faults.push(message.text());
-  });
-  page.on('pageerror', (error) => faults.push(error.message));
+  watch(page);
   await page.goto(url);
   return page;
 }

@@ -10,7 +10,7 @@ const STEP_SECONDS = 30;
 const ON = /^A sign-in asks for a code of your authenticator app; (\d+) recovery codes? left\.$/;
 const OFF = 'A sign-in asks for no second factor.';
 
-const { demoWith, newContext, faults } = useDemos(PASSWORD);
+const { demoWith, newContext, watch, faults } = useDemos(PASSWORD);
 let demo: DemoProcess;
 beforeAll(async () => {
   demo = await demoWith();
@@ -18,12 +18,7 @@ beforeAll(async () => {
 
 async function openIn(context: BrowserContext, { url } = demo): Promise<Page> {
   const page = await context.newPage();
-  page.on('console', (message) => {
-    const isRefusal =
-      /status of (400|401|409)/.test(message.text()) && /\/(auth|profile)\b/.test(message.location().url);
-    if (message.type() !== 'log' && !isRefusal) faults.push(message.text());
-  });
-  page.on('pageerror', (error) => faults.push(error.message));
+  watch(page);
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
     if (origin !== new URL(url).origin && protocol !== 'data:') faults.push(`a request to ${request.url()}`);

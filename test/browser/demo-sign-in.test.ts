@@ -9,7 +9,7 @@ const PASSWORD = 'a sentence that is long enough';
 const PROVIDER = 'the local provider';
 const SIGN_IN = `Sign in with ${PROVIDER}`;
 
-const { demoWith, newContext, faults, query } = useDemos(PASSWORD);
+const { demoWith, newContext, watch, faults, query } = useDemos(PASSWORD);
 let demo: DemoProcess;
 beforeAll(async () => {
   demo = await demoWith();
@@ -18,11 +18,7 @@ beforeAll(async () => {
 async function visit({ url } = demo, context?: BrowserContext): Promise<Page> {
   const own = context ?? (await newContext());
   const page = await own.newPage();
-  page.on('console', (message) => {
-    const isRefusal = /status of (400|401|403|409)/.test(message.text());
-    if (message.type() !== 'log' && !isRefusal) faults.push(message.text());
-  });
-  page.on('pageerror', (error) => faults.push(error.message));
+  watch(page);
   await page.goto(url);
   return page;
 }

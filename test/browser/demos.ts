@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { freePort } from '../../src/testing/free-port.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -14,6 +14,8 @@ export interface Demos {
   readonly demoWith: (env?: Record<string, string>) => Promise<DemoProcess>;
   /** Opens a browser context with a profile of its own, until the end of the test. */
   readonly newContext: (options?: BrowserContextOptions) => Promise<BrowserContext>;
+  /** Records errors of a page and what it writes to its console, except `log` and refused requests to the demo. */
+  readonly watch: (page: Page) => void;
   /** What a page must not do, such as errors on its console. A test fails if it leaves one here. */
   readonly faults: string[];
   readonly query: TestDatabase['pool']['query'];
@@ -54,8 +56,23 @@ export function useDemos(staffPassword: string): Demos {
       contexts.push(context);
       return context;
     },
+    watch: (page) => {
+      page.on('console', (message) => {
+        const { url } = message.location();
+        if (message.type() !== 'log' && !isRefusal(message.text(), url)) faults.push(`${message.text()} ${url}`);
+      });
+      page.on('pageerror', (error) => faults.push(error.message));
+    },
     faults,
     query: ((...args: Parameters<TestDatabase['pool']['query']>) =>
       database.pool.query(...args)) as TestDatabase['pool']['query'],
   };
+}
+
+/**
+ * Whether a console message is about a refused request to the demo. Every path can be refused at any time, because
+ * another tab may end the session.
+ */
+function isRefusal(text: string, url: string): boolean {
+  return /status of (400|401|403|409)/.test(text) && /\/(auth|admin|profile|theft)\b/.test(url);
 }
