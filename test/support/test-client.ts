@@ -1,3 +1,4 @@
+import { plainRequest } from './plain-request.js';
 import { secrets } from './secrets.js';
 
 /** An answer that was read completely. */
@@ -69,14 +70,14 @@ export class TestClient {
 
   /** Sends a request unchanged and reads the answer; its secrets are recorded in `secrets`. */
   async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
     const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     if (typeof body === 'object' && body !== null) {
       const { password, oldPassword, newPassword, refresh } = body as Record<string, unknown>;
       secrets.add(password, oldPassword, newPassword, refresh);
     }
-    const response = await fetch(this.url + path, { method, body: payload, headers: { ...json, ...headers } });
-    const text = await response.text();
+    const response = await plainRequest(this.url + path, method, { ...json, ...headers }, payload);
+    const { text } = response;
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     const answer = {
       status: response.status,
