@@ -140,7 +140,7 @@ function connectionTo(clientUrl: string, { driverOptions = {} }: Options = {}): 
   const { hostname, port, username, password, pathname } = new URL(clientUrl);
   return {
     clientUrl,
-    host: hostname,
+    host: decodeURIComponent(hostname), // or the folder of a Unix socket
     port: Number(port || 5432),
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),

@@ -17,7 +17,10 @@ let app: TestApp;
 let servers: [Server, Server];
 beforeAll(async () => {
   app = await createTestApp();
-  servers = await Promise.all([startServerProcess(app.database.url, LIST), startServerProcess(app.database.url, LIST)]);
+  servers = await Promise.all([
+    startServerProcess(app.database.nearUrl, LIST),
+    startServerProcess(app.database.nearUrl, LIST),
+  ]);
 });
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));

@@ -10,6 +10,8 @@ import { removeStaleFolders } from './stale-folders.js';
 declare module 'vitest' {
   interface ProvidedContext {
     databaseUrl: string;
+    /** The same server over its Unix socket, which costs less; the same URL where there is none. */
+    nearDatabaseUrl: string;
     /** A folder of the run, for what its processes share. */
     sharedFolder: string;
     /** How the names of the databases begin that test apps copy. */
@@ -22,6 +24,9 @@ declare module 'vitest' {
 /** A folder in memory on Linux: creating a database there takes a fifth of the time. */
 const MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 2 ** 30;
+
+/** The name of a socket has at most 103 bytes on every system, of which PostgreSQL adds the last 20. */
+const LONGEST_SOCKET_FOLDER = 80;
 
 /** A database server and a folder, with compiled code among others, for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -46,15 +51,17 @@ async function startDatabases(project: TestProject): Promise<() => Promise<void>
   project.provide('templatePrefix', prefix);
   if (given) {
     project.provide('databaseUrl', given);
+    project.provide('nearDatabaseUrl', given);
     project.provide('copying', '');
     return () => dropDatabases(given, prefix);
   }
   const folder = tmpdir();
   process.env.TMPDIR = hasRoom(MEMORY) ? MEMORY : folder;
-  const server = await startTestPostgres({ max_connections: '400' });
+  const server = await startTestPostgres({ max_connections: '400', unix_socket_directories: '.' });
   process.env.TMPDIR = folder; // the tests write to the disk
   await shortenLogin(server.url);
   project.provide('databaseUrl', server.url);
+  project.provide('nearDatabaseUrl', await openSocket(server.url));
   // A third of the CPU time of a copy through the write-ahead log. The checkpoints that it needs cost nothing, because
   // this server never syncs.
   project.provide('copying', 'strategy file_copy');
@@ -69,18 +76,39 @@ async function shortenLogin(url: string): Promise<void> {
   await query(url, 'set scram_iterations = 1', `alter user postgres password '${new URL(url).password}'`);
 }
 
+/**
+ * Lets programs in through the Unix socket in the data folder without a password: only the owner of the folder reaches
+ * it. A query takes two thirds of the CPU time of one over TCP, and a connection a quarter of the client's.
+ *
+ * @returns the URL of the socket, or the given one if a path of that length cannot be opened
+ */
+async function openSocket(url: string): Promise<string> {
+  const [{ folder, hba } = { folder: '', hba: '' }] = await query<{ folder: string; hba: string }>(
+    url,
+    `select current_setting('data_directory') as folder, current_setting('hba_file') as hba`,
+  );
+  if (process.platform === 'win32' || folder.length > LONGEST_SOCKET_FOLDER) return url;
+  const rules = ['local all all trust', 'host all all 127.0.0.1/32 scram-sha-256'];
+  const rows = rules.map((rule) => `('${rule}')`).join();
+  await query(url, `copy (values ${rows}) to '${hba}'`, 'select pg_reload_conf()');
+  return url.replace('@127.0.0.1:', `@${encodeURIComponent(folder)}:`);
+}
+
 async function dropDatabases(url: string, prefix: string): Promise<void> {
-  const rows = await query(url, `select datname from pg_database where starts_with(datname, '${prefix}')`);
+  const rows = await query<{ datname: string }>(
+    url,
+    `select datname from pg_database where starts_with(datname, '${prefix}')`,
+  );
   for (const { datname } of rows) await query(url, `drop database ${datname} with (force)`);
 }
 
 /** Runs statements on one connection. Returns the rows of the last one. */
-async function query(url: string, ...statements: string[]): Promise<{ datname: string }[]> {
+async function query<Row extends object>(url: string, ...statements: string[]): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    let rows: { datname: string }[] = [];
-    for (const statement of statements) ({ rows } = await client.query(statement));
+    let rows: Row[] = [];
+    for (const statement of statements) ({ rows } = await client.query<Row>(statement));
     return rows;
   } finally {
     await client.end();

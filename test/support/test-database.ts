@@ -8,6 +8,8 @@ const BLOCKED_SECONDS = 20;
 
 /** A database that lives as long as one test app. */
 export interface TestDatabase extends testing.TestDatabase {
+  /** The same database over the Unix socket of the server, if it has one. */
+  readonly nearUrl: string;
   /** Additional connections, to read rows and to hold locks. */
   readonly pool: pg.Pool;
 }
@@ -20,18 +22,38 @@ export interface TestDatabase extends testing.TestDatabase {
 export async function createTestDatabase(template?: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await administrate(`create database ${name} ${template ? `template ${template}` : ''} ${inject('copying')}`);
-  const url = Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href;
-  const pool = new pg.Pool({ connectionString: url, max: 20 });
+  const [url = '', nearUrl = ''] = [inject('databaseUrl'), inject('nearDatabaseUrl')].map((server) =>
+    urlOf(server, name),
+  );
+  const pool = new pg.Pool({ connectionString: nearUrl, max: 20 });
   pool.on('error', () => {}); // the server may stop before it
   return {
     url,
+    nearUrl,
     pool,
     drop: async () => {
       await pool.end();
+      await administrate(waitForLeaving(name));
       await administrate(`drop database ${name} with (force)`);
     },
   };
 }
+
+/**
+ * Waits, for a moment, until connections that have been closed have ended on the server as well: if `drop database`
+ * finds one, it sleeps for a tenth of a second.
+ */
+const waitForLeaving = (name: string) => `
+  do $$
+  declare
+    own constant oid := (select oid from pg_database where datname = '${name}');
+  begin
+    for look in 1..20 loop
+      perform pg_stat_clear_snapshot();
+      exit when not exists (select from pg_stat_get_activity(null) where datid = own);
+      perform pg_sleep(0.001);
+    end loop;
+  end $$`;
 
 /** Kept for all files of a process. */
 const kept = globalThis as { testTemplate?: Promise<string>; admin?: pg.Pool };
@@ -41,14 +63,18 @@ export function templateDatabase(prepare: (url: string) => Promise<void>): Promi
   kept.testTemplate ??= (async () => {
     const name = `${inject('templatePrefix')}${process.pid}`;
     await administrate(`create database ${name}`);
-    await prepare(Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href);
+    await prepare(urlOf(inject('nearDatabaseUrl'), name));
     return name;
   })();
   return kept.testTemplate;
 }
 
+function urlOf(server: string, database: string): string {
+  return Object.assign(new URL(server), { pathname: `/${database}` }).href;
+}
+
 async function administrate(statement: string): Promise<void> {
-  kept.admin ??= new pg.Pool({ connectionString: inject('databaseUrl'), max: 2, allowExitOnIdle: true })
+  kept.admin ??= new pg.Pool({ connectionString: inject('nearDatabaseUrl'), max: 2, allowExitOnIdle: true })
     // The server may stop before it.
     .on('error', () => {});
   await kept.admin.query(statement);

@@ -306,6 +306,14 @@ describe('an app started for a test accepts the options of production:', () => {
   });
 });
 
+test('an app started for a test uses a Unix socket if the URL of its database names one', async () => {
+  const { url, drop } = await createTestDatabase(inject('nearDatabaseUrl'));
+  const app = await start({ database: { url, drop } });
+  onTestFinished(() => app.close());
+  const [row] = await app.orm.em.fork().execute('select inet_server_addr() is null as "isLocal"');
+  expect(row).toEqual({ isLocal: new URL(url).hostname.startsWith('%2F') });
+});
+
 test('ORM options with driver options of another kind are refused', async () => {
   const starting = start({ orm: { driverOptions: new (class Dialect {})() } });
   await expect(starting).rejects.toThrow('orm.driverOptions must be a plain object');
