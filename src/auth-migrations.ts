@@ -5,6 +5,7 @@ import type { AuthModule } from './module.js';
 import { AUDIT_EVENT_ENTITY } from './observability/audit-event.entity.js';
 import { REVOCATION_ENTITY } from './sessions/revocation.entity.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
+import { AddSessionKeys } from './sessions/session-keys.migration.js';
 import { AddSecondFactors } from './sign-in/second-factors.migration.js';
 import { AddSignInCompletions } from './sign-in/sign-in-completions.migration.js';
 import { ONE_TIME_KEY_ENTITY } from './tokens/one-time-key.entity.js';
@@ -276,6 +277,7 @@ const LIBRARY_MIGRATIONS: readonly NamedMigration[] = [
   { name: 'JwtAllauth_20261130_d_sign_in_completions', class: AddSignInCompletions },
   { name: 'JwtAllauth_20261130_e_undo_factors', class: AddUndoFactors },
   { name: 'JwtAllauth_20261130_f_sign_up_completions', class: AddSignUpCompletions },
+  { name: 'JwtAllauth_20261130_g_session_keys', class: AddSessionKeys },
 ];
 
 /**

@@ -1,7 +1,8 @@
 import { ErrorCode, JwtAllauthError, type JwtAllauthErrorOptions, type RefusalReason } from './error.js';
 
 /** Status, default sentence and headers of an error. Each 503 has `retryAfter`. */
-export interface ErrorRow extends Pick<JwtAllauthErrorOptions, 'status' | 'detail' | 'retryAfter' | 'isAboutToken'> {
+export interface ErrorRow
+  extends Pick<JwtAllauthErrorOptions, 'status' | 'detail' | 'retryAfter' | 'isAboutToken' | 'dpop'> {
   /**
    * The code that is sent, if it differs from the name in the table: two modules may send the same code with different
    * statuses. Default: the name.
@@ -64,6 +65,20 @@ export const ERRORS: ErrorTable<ErrorCode> = {
     isAboutToken: false,
   },
   [ErrorCode.ReauthenticationRequired]: { status: 401, detail: 'Authenticate again to do this.', isAboutToken: false },
+  [ErrorCode.DpopProofMissing]: {
+    status: 400,
+    detail: 'The request has no DPoP proof, which every sign-in needs here.',
+  },
+  [ErrorCode.DpopProofInvalid]: {
+    status: 401,
+    detail: 'The DPoP proof is not valid.',
+    dpop: { error: 'invalid_dpop_proof' },
+  },
+  [ErrorCode.UseDpopNonce]: {
+    status: 401,
+    detail: "The instant of the DPoP proof is too far from the server's clock; use the nonce of this answer.",
+    dpop: { error: 'use_dpop_nonce' },
+  },
   [ErrorCode.PermissionDenied]: { status: 403, detail: 'You are not allowed to do this.' },
   [ErrorCode.CsrfFailed]: { status: 403, detail: 'The request comes from an origin that is not trusted.' },
   [ErrorCode.NotFound]: { status: 404, detail: 'The requested URL does not exist.' },

@@ -32,6 +32,9 @@ export const ErrorCode = {
   TooManyRequests: 'too_many_requests',
   InternalError: 'internal_error',
   ServiceUnavailable: 'service_unavailable',
+  DpopProofMissing: 'dpop_proof_missing',
+  DpopProofInvalid: 'dpop_proof_invalid',
+  UseDpopNonce: 'use_dpop_nonce',
   InvalidSettings: 'invalid_settings',
   ReservedClaim: 'reserved_claim',
   ClaimNotSerializable: 'claim_not_serializable',
@@ -71,16 +74,37 @@ export interface ProblemDetails {
 export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-session' | 'unknown-session';
 
 /**
+ * Why a DPoP proof was refused (RFC 9449 §4.3):
+ *
+ * - `proof-missing`: the request has none, and its session is bound to a key;
+ * - `proof-malformed`: its header or claims are not those of a proof, or its key or algorithm cannot be used;
+ * - `proof-wrong-signature`;
+ * - `proof-for-another-method`, `proof-for-another-url`, `proof-for-another-token`: it was made for another request;
+ * - `proof-of-another-key`: its key is not the one of the session;
+ * - `proof-replayed`: it was used before.
+ */
+export type ProofRefusal =
+  | 'proof-missing'
+  | 'proof-malformed'
+  | 'proof-wrong-signature'
+  | 'proof-for-another-method'
+  | 'proof-for-another-url'
+  | 'proof-for-another-token'
+  | 'proof-of-another-key'
+  | 'proof-replayed';
+
+/**
  * Why a token was refused, for the log. The client gets `token_not_valid`, or `refresh_token_reused` for `replay`:
  *
  * - `malformed`: its form, header or claims are not those of a token of this library;
  * - `unknown-key`, `wrong-signature`, `expired`;
  * - `session-ended`, `no-active-user`: its session has ended, or its user is deactivated or deleted;
  * - `one-time-key`: the key of a mailed link is missing, unknown, used, superseded or expired;
- * - a `TokenReuse`.
+ * - a `TokenReuse`, or a `ProofRefusal` with the code `dpop_proof_invalid`.
  */
 export type RefusalReason =
   | TokenReuse
+  | ProofRefusal
   | 'malformed'
   | 'unknown-key'
   | 'wrong-signature'
@@ -100,6 +124,13 @@ export type StepUp =
       readonly acrValues: string;
     };
 
+/** What a 401 says about a DPoP proof, in `WWW-Authenticate` (RFC 9449 §5 and §8). */
+export interface DpopFault {
+  readonly error: 'invalid_dpop_proof' | 'use_dpop_nonce';
+  /** The nonce for the next proof, sent as `DPoP-Nonce`. */
+  readonly nonce?: string;
+}
+
 /** The properties of a JwtAllauthError, except its code. */
 export interface JwtAllauthErrorOptions {
   /** The HTTP status. */
@@ -113,6 +144,8 @@ export interface JwtAllauthErrorOptions {
   readonly reason?: RefusalReason;
   /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
   readonly stepUp?: StepUp;
+  /** For a 401: what is wrong with a DPoP proof. Sent as `WWW-Authenticate`. */
+  readonly dpop?: DpopFault;
   /**
    * For a 401: whether it refuses the access token of the request. If so, `WWW-Authenticate` has
    * `error="invalid_token"` (RFC 6750 §3.1). Default: true.
@@ -139,6 +172,8 @@ export class JwtAllauthError extends Error {
   readonly reason?: RefusalReason;
   /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
   readonly stepUp?: StepUp;
+  /** For a 401: what is wrong with a DPoP proof. Sent as `WWW-Authenticate`. */
+  readonly dpop?: DpopFault;
   /** For a 401: whether it refuses the access token of the request. */
   readonly isAboutToken: boolean;
   readonly #members: Readonly<Record<string, unknown>> | undefined;
@@ -150,7 +185,7 @@ export class JwtAllauthError extends Error {
    */
   constructor(
     readonly code: string,
-    { status, detail, errors, retryAfter, reason, stepUp, isAboutToken, cause, members }: JwtAllauthErrorOptions,
+    { status, detail, errors, retryAfter, reason, stepUp, dpop, isAboutToken, cause, members }: JwtAllauthErrorOptions,
   ) {
     super(detail, { cause });
     this.name = 'JwtAllauthError';
@@ -160,6 +195,7 @@ export class JwtAllauthError extends Error {
     this.retryAfter = retryAfter;
     this.reason = reason;
     this.stepUp = stepUp;
+    this.dpop = dpop;
     this.isAboutToken = isAboutToken ?? true;
     this.#members = members;
   }

@@ -31,7 +31,7 @@ export * from './features/password-by-mail/index.js';
 export * from './features/reauthentication/index.js';
 export * from './features/registration/index.js';
 export { FromOwnOrigin } from './http/from-own-origin.decorator.js';
-export { clientOf, type HttpRequest, type HttpResponse } from './http/http-message.js';
+export type { HttpRequest, HttpResponse } from './http/http-message.js';
 export type { PasswordPurpose } from './http/mailed-password-flow.js';
 export type { TokenBody } from './http/refresh-token-transport.js';
 export type { RequireAuth } from './http/require-auth.js';

@@ -27,6 +27,7 @@ import type { AuthEvents } from './observability/auth-events.js';
 import { consoleLogger, type Logger } from './observability/logger.js';
 import type { Class } from './service-maker.js';
 import type { AuthHooks } from './sessions/auth-hooks.js';
+import type { SessionClient } from './sessions/client-device.js';
 import type { DeactivationService } from './sessions/deactivation.service.js';
 import type { SessionService } from './sessions/session.service.js';
 import { resolveSettings, type Settings, type SettingsInput, settingsOf } from './settings/settings.js';
@@ -132,6 +133,13 @@ export interface JwtAllauth {
    */
   requireAuth(...rules: readonly AccessRule[]): RequireAuth;
   /**
+   * The client of a request to the app's own sign-in route, with its DPoP proof, to which the session is bound. Call it
+   * before the route changes anything.
+   *
+   * @throws dpop_proof_missing, dpop_proof_invalid, use_dpop_nonce
+   */
+  clientOf(request: HttpRequest): Promise<SessionClient>;
+  /**
    * Prepares the response of the app's own sign-in route, as the library's sign-in does. The settings and the request
    * choose the transport. With cookies, it sets the refresh cookie and ends the session of a cookie that it replaces;
    * otherwise the body contains both tokens. Guard the route with `@FromOwnOrigin()`.
@@ -205,6 +213,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     outbox,
     authenticate: (requestOrToken) => server.authentication.authenticate(requestOrToken),
     requireAuth: server.requireAuth,
+    clientOf: (request) => kernel.http.transport.clientOf(request),
     deliver: (request, response, tokens) => {
       response.setHeader('Cache-Control', 'no-store');
       return kernel.http.transport.signIn(request, response, tokens);

@@ -6,6 +6,10 @@ import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { entityMetadata } from './database/table.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
+import { Nonces } from './dpop/nonces.js';
+import { ProofVerifier } from './dpop/proof-verifier.js';
+import { RequestProofs } from './dpop/request-proofs.js';
+import { UsedProofs } from './dpop/used-proofs.js';
 import { type ControllerParts, createControllerParts } from './http/controller-parts.js';
 import { InputFields, type InputUse } from './http/input-fields.js';
 import type { InputClass } from './http/route-description.js';
@@ -42,6 +46,7 @@ import { SESSION_ENTITY } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SessionChecker } from './sessions/session-checker.js';
 import { SessionEndings } from './sessions/session-endings.js';
+import { SessionKeys } from './sessions/session-keys.js';
 import { SessionProofs } from './sessions/session-proofs.js';
 import { SessionStore } from './sessions/session-store.js';
 import { TokenChoice } from './sessions/token-choice.js';
@@ -127,6 +132,9 @@ interface UserParts extends Foundation {
   readonly oneTimeKeys: OneTimeKeys;
   readonly counters: Counters;
   readonly eventCounters: EventCounters;
+  readonly proofVerifier: ProofVerifier;
+  /** The DPoP proofs of requests. */
+  readonly requestProofs: RequestProofs;
 }
 
 /** The third layer: sessions. */
@@ -137,6 +145,7 @@ interface SessionParts extends UserParts {
   readonly knownNetworks: KnownNetworks;
   readonly sessions: SessionService;
   readonly sessionProofs: SessionProofs;
+  readonly sessionKeys: SessionKeys;
   readonly reuseReports: ReuseReports;
   readonly replays: Replays;
   readonly rotationOrigins: RotationOrigins;
@@ -211,6 +220,8 @@ async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKern
   const tokenClass = await resolveTokenClass(settings, process.cwd());
   const users = make(UserService, database, orm, userMeta as never);
   const counters = new Counters(base);
+  const proofVerifier = new ProofVerifier({ ...base, nonces: new Nonces(base) });
+  const usedProofs = new UsedProofs({ ...base, counters });
   prepareStrengthEstimate();
   return {
     ...base,
@@ -229,6 +240,8 @@ async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKern
     oneTimeKeys: new OneTimeKeys({ ...base, users }),
     counters,
     eventCounters: new EventCounters({ ...base, counters }),
+    proofVerifier,
+    requestProofs: new RequestProofs({ ...base, proofVerifier, usedProofs }),
   };
 }
 
@@ -242,7 +255,12 @@ function withSessions(base: UserParts): SessionParts {
   const reuseReports = new ReuseReports(journal, logger);
   const replays = new Replays({ ...stores, sessions, reuseReports });
   const rotationOrigins = new RotationOrigins(base);
-  const own = { sessions, sessionProofs: new SessionProofs(stores), tokenChoice: new TokenChoice(stores) };
+  const own = {
+    sessions,
+    sessionProofs: new SessionProofs(stores),
+    sessionKeys: new SessionKeys(base),
+    tokenChoice: new TokenChoice(stores),
+  };
   const parts = { ...stores, ...own, reuseReports, replays, rotationOrigins };
   const listener = new RevocationListener({ ...base, remoteRevocations });
   return {

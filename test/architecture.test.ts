@@ -13,6 +13,7 @@ const LAYERS = [
   ['users'],
   ['tokens'],
   ['limits'],
+  ['dpop'],
   ['sessions'],
   ['mail'],
   ['sign-in'],

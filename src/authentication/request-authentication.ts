@@ -2,9 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import { requestEntityManager } from '../database/request-context.js';
+import { proofRefused } from '../dpop/proof-verifier.js';
+import type { RequestProofs } from '../dpop/request-proofs.js';
 import { JwtAllauthError } from '../error.js';
-import { authError } from '../error-table.js';
+import { authError, tokenNotValid } from '../error-table.js';
 import type { SessionChecker } from '../sessions/session-checker.js';
+import type { SessionKeys } from '../sessions/session-keys.js';
 import type { SessionCheckMode } from '../settings/session-settings.js';
 import type { Settings } from '../settings/settings.js';
 import type { TokenFactory } from '../tokens/token-factory.js';
@@ -46,6 +49,8 @@ export class RequestAuthentication {
       readonly sessionChecker: SessionChecker;
       readonly settings: Settings;
       readonly clock: Clock;
+      readonly requestProofs: RequestProofs;
+      readonly sessionKeys: SessionKeys;
       readonly authenticators: Authenticators;
       /** Knows the requests to the library's routes. These routes manage accounts and accept sessions only. */
       readonly requests: { hasReachedController(request: object): boolean };
@@ -58,13 +63,13 @@ export class RequestAuthentication {
    * according to `@SessionCheck` or ACCESS_TOKEN_SESSION_CHECK.
    *
    * @returns a promise only if it must query the database or an authenticator
-   * @throws token_not_valid, service_unavailable, and errors of authenticators
+   * @throws token_not_valid, dpop_proof_invalid, use_dpop_nonce, service_unavailable, and errors of authenticators
    */
   principal(request: AuthenticatedRequest): Principal | Promise<Principal | undefined> | undefined {
     const mode = sessionCheckOf(request) ?? this.kernel.settings.accessTokenSessionCheck;
     const known = request[this.#principals[mode]];
     if (known) return known;
-    const token = bearerToken(request);
+    const token = accessTokenOf(request, this.kernel.settings);
     const { authenticators, requests, tokens } = this.kernel;
     if (authenticators.isEmpty || requests.hasReachedController(request)) return this.#byToken(request, token, mode);
     if (token !== undefined && tokens.isOwn(token)) return this.#byToken(request, token, mode);
@@ -79,11 +84,12 @@ export class RequestAuthentication {
    * with another `@SessionCheck`. A token is verified at each call.
    *
    * @param source a request of Node, Express or a framework based on them; or an access token from any other place
-   * @throws not_authenticated, token_not_valid, service_unavailable, and errors of authenticators
+   * @throws not_authenticated, token_not_valid, service_unavailable, and errors of authenticators; dpop_proof_invalid,
+   * use_dpop_nonce with ACCESS_TOKEN_BINDING, where the token of a bound session needs its request
    */
   async authenticate(source: IncomingMessage | string): Promise<Principal> {
     const isRequest = typeof source === 'object' && source !== null;
-    const principal = await (isRequest ? this.principal(source as AuthenticatedRequest) : this.#verify(source));
+    const principal = await (isRequest ? this.principal(source as AuthenticatedRequest) : this.#byText(source));
     if (!principal) throw notAuthenticated();
     return principal;
   }
@@ -94,9 +100,40 @@ export class RequestAuthentication {
     mode: SessionCheckMode,
   ): SessionPrincipal | Promise<SessionPrincipal> | undefined {
     if (token === undefined) return undefined;
-    const found = this.#verify(token, mode);
+    const found = this.#isBinding ? this.#verifyBound(token, mode, request) : this.#verify(token, mode);
     request[this.#principals[mode]] = found;
     return found;
+  }
+
+  get #isBinding(): boolean {
+    return this.kernel.settings.accessTokenBinding;
+  }
+
+  /** The principal of an access token without a request. */
+  #byText(token: string): SessionPrincipal | Promise<SessionPrincipal> {
+    return this.#isBinding ? this.#verifyBound(token) : this.#verify(token);
+  }
+
+  /** Like `#verify`. The token of a bound session also needs a proof for this request (RFC 9449 §7.1). */
+  async #verifyBound(
+    token: string,
+    mode?: SessionCheckMode,
+    request?: AuthenticatedRequest,
+  ): Promise<SessionPrincipal> {
+    const principal = await this.#verify(token, mode);
+    const { cnf } = principal.claims;
+    const isByScheme = request !== undefined && hasDpopScheme(request);
+    if (!cnf) {
+      if (isByScheme) throw tokenNotValid('malformed');
+      return principal;
+    }
+    try {
+      if (!isByScheme) throw proofRefused('proof-missing');
+      await this.kernel.requestProofs.assertFor(token, cnf.jkt, request);
+      return principal;
+    } catch (error) {
+      throw error instanceof JwtAllauthError ? this.kernel.sessionKeys.reported(principal.claims, error) : error;
+    }
   }
 
   /** The principal of an access token. @throws token_not_valid, service_unavailable */
@@ -126,7 +163,23 @@ export function notAuthenticated(): JwtAllauthError {
   return authError('not_authenticated');
 }
 
-/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place for access tokens in a request. */
+/**
+ * The access token of a request: as a bearer token or, with ACCESS_TOKEN_BINDING, with the scheme `DPoP` (RFC 9449
+ * §7.1).
+ */
+export function accessTokenOf(
+  request: Pick<AuthenticatedRequest, 'headers'>,
+  { accessTokenBinding }: Pick<Settings, 'accessTokenBinding'>,
+): string | undefined {
+  if (!accessTokenBinding || !hasDpopScheme(request)) return bearerToken(request);
+  return request.headers.authorization?.slice('DPoP '.length).trim();
+}
+
+function hasDpopScheme({ headers }: Pick<AuthenticatedRequest, 'headers'>): boolean {
+  return /^dpop +\S/i.test(headers.authorization ?? '');
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1). */
 export function bearerToken({ headers }: Pick<AuthenticatedRequest, 'headers'>): string | undefined {
   return /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
 }

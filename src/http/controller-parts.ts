@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import type { RequestProofs } from '../dpop/request-proofs.js';
 import type { Logger } from '../observability/logger.js';
 import { WarningLimit } from '../observability/warning-limit.js';
 import type { LogoutService } from '../sessions/logout.service.js';
@@ -50,6 +51,7 @@ export function createControllerParts(
     readonly logger: Logger;
     readonly logout: LogoutService;
     readonly secondFactors: SecondFactors;
+    readonly requestProofs: RequestProofs;
   },
   modulePages: Readonly<Record<string, string>>,
 ): ControllerParts {

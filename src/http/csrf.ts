@@ -1,3 +1,4 @@
+import { hostOf, isOwnOrigin } from '../dpop/requested-url.js';
 import { ErrorCode } from '../error.js';
 import { authError } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
@@ -5,7 +6,7 @@ import type { WarningLimit } from '../observability/warning-limit.js';
 import { namesOf, withNames } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 import { transportFault, transportOf } from './auth-transport.js';
-import { type Before, type HttpRequest, hostOf } from './http-message.js';
+import type { Before, HttpRequest } from './http-message.js';
 
 /** The log message of a refusal, with the settings for the case that the origin is the app's own. */
 const REFUSAL_MESSAGE =
@@ -77,17 +78,7 @@ function warn(
 function isOwnOrTrusted(request: HttpRequest, trusted: readonly string[]): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;
   if (origin !== undefined) {
-    return trusted.includes(origin) || isSameOrigin(origin, request.protocol, hostOf(request));
+    return trusted.includes(origin) || isOwnOrigin(origin, request);
   }
   return site === undefined || site === 'same-origin' || site === 'none';
-}
-
-/**
- * The scheme `https` also matches a request that arrives as http, because TLS may end at a proxy. A page on `http` does
- * not match a request over https.
- */
-function isSameOrigin(origin: string, protocol: string, host: string | undefined): boolean {
-  if (!URL.canParse(origin) || !host) return false;
-  const { protocol: scheme, host: originHost } = new URL(origin);
-  return originHost === host.toLowerCase() && (scheme === 'https:' || scheme === `${protocol}:`);
 }

@@ -1,7 +1,9 @@
-import { bearerToken } from '../authentication/request-authentication.js';
+import { accessTokenOf } from '../authentication/request-authentication.js';
+import { PROOF_ALGORITHMS } from '../dpop/proof-keys.js';
 import type { JwtAllauthError, StepUp } from '../error.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
+import type { Settings } from '../settings/settings.js';
 import { isChallenge } from '../sign-in/challenge.js';
 import type { HttpRequest, HttpResponse } from './http-message.js';
 import { errorFields } from './loggable-error.js';
@@ -11,7 +13,11 @@ import type { LinkPages } from './pages/link-pages.js';
 /** Sends and logs errors. */
 export class ErrorAnswers {
   constructor(
-    private readonly kernel: { readonly logger: Logger; readonly telemetry: Telemetry },
+    private readonly kernel: {
+      readonly logger: Logger;
+      readonly telemetry: Telemetry;
+      readonly settings: Settings;
+    },
     private readonly pages: LinkPages,
   ) {}
 
@@ -27,12 +33,13 @@ export class ErrorAnswers {
   /** Sends problem details (RFC 9457), or an HTML page if a person opened the route in a browser. */
   send(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
     if (hasErrorsAsPages(response)) this.pages.sendError(response, problem);
-    else answer(problem, request, response);
+    else answer(problem, request, response, this.kernel.settings);
   }
 }
 
-function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse): void {
-  if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', bearerChallenge(problem, request));
+function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpResponse, settings: Settings): void {
+  if (problem.httpCode === 401) response.setHeader('WWW-Authenticate', challengeOf(problem, request, settings));
+  if (problem.dpop?.nonce) response.setHeader('DPoP-Nonce', problem.dpop.nonce);
   // Also on the app's routes: a challenge is a secret of this client, and after a step-up the same request succeeds.
   if (problem.stepUp || isChallenge(problem)) response.setHeader('Cache-Control', 'no-store');
   if (problem.retryAfter !== undefined) response.setHeader('Retry-After', String(problem.retryAfter));
@@ -41,12 +48,20 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
   response.status(problem.httpCode).end(JSON.stringify(problem));
 }
 
-/** The `WWW-Authenticate` header. It has an `error` for a step-up (RFC 9470) and if a token was sent (RFC 6750 §3). */
-function bearerChallenge({ isAboutToken, detail, stepUp }: JwtAllauthError, request: HttpRequest): string {
+/**
+ * The `WWW-Authenticate` header. It has an `error` for a step-up (RFC 9470), for a DPoP proof (RFC 9449 §7.1) and if a
+ * token was sent (RFC 6750 §3).
+ */
+function challengeOf(
+  { isAboutToken, detail, stepUp, dpop }: JwtAllauthError,
+  request: HttpRequest,
+  settings: Settings,
+): string {
   // The detail may come from the app: it must not end the quoted string.
   const description = `error_description="${detail.replace(/[^\x20-\x7e]|["\\]/g, '')}"`;
   if (stepUp) return `Bearer error="insufficient_user_authentication", ${requirementOf(stepUp)}, ${description}`;
-  if (bearerToken(request) === undefined || !isAboutToken) return 'Bearer';
+  if (dpop) return `DPoP error="${dpop.error}", ${description}, algs="${PROOF_ALGORITHMS.join(' ')}"`;
+  if (accessTokenOf(request, settings) === undefined || !isAboutToken) return 'Bearer';
   return `Bearer error="invalid_token", ${description}`;
 }
 

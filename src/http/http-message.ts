@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { hostOf } from '../dpop/requested-url.js';
 import type { SessionClient } from '../sessions/client-device.js';
 
 /** The parts of an Express request that the library reads. They are the same in Express 4 and 5. */
@@ -10,6 +11,8 @@ export interface HttpRequest {
   /** The client's address, derived with the app's `trust proxy` setting. */
   readonly ip?: string;
   readonly path: string;
+  /** The path and the query, of the whole app. */
+  readonly originalUrl?: string;
   /** The Express app that is handling the request. */
   readonly app?: unknown;
   readonly socket?: { readonly remoteAddress?: string; readonly localAddress?: string; readonly destroyed?: boolean };
@@ -47,18 +50,4 @@ export type Before = (request: HttpRequest, response: HttpResponse, next: Next) 
 /** The client of a request: address, user agent and requested host. */
 export function clientOf(request: HttpRequest): SessionClient {
   return { ip: request.ip, userAgent: request.headers['user-agent'], host: hostOf(request) };
-}
-
-/**
- * The host that the client requested, with its port. `X-Forwarded-Host` counts only if the app's `trust proxy` setting
- * trusts the sender, as in Express. Express 4 itself returns the host without the port.
- */
-export function hostOf({ headers, app, socket }: HttpRequest): string | undefined {
-  const { get } = (app ?? {}) as { get?: (setting: string) => unknown };
-  const trusts = get?.call(app, 'trust proxy fn') as ((address: unknown, hop: number) => boolean) | undefined;
-  const forwarded = headers['x-forwarded-host'];
-  if (typeof forwarded === 'string' && forwarded && trusts?.(socket?.remoteAddress, 0)) {
-    return forwarded.split(',')[0]?.trim();
-  }
-  return headers.host;
 }

@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.js';
+import type { RequestProofs } from '../dpop/request-proofs.js';
+import { JwtAllauthError } from '../error.js';
 import { authError, type TableErrorOptions } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
@@ -18,6 +20,8 @@ export interface TokenBody {
   readonly access: string;
   /** Only if the refresh token does not travel in a cookie. */
   readonly refresh?: string;
+  /** Only with ACCESS_TOKEN_BINDING, for a bound session: how requests send the access token (RFC 9449 §5). */
+  readonly token_type?: 'DPoP';
 }
 
 /** Maximum number of origins for which a warning is logged. */
@@ -36,6 +40,7 @@ export class RefreshTokenTransport {
       readonly clock: Clock;
       readonly logger: Logger;
       readonly logout: LogoutService;
+      readonly requestProofs: RequestProofs;
     },
     private readonly cookie: RefreshCookie,
   ) {}
@@ -76,8 +81,35 @@ export class RefreshTokenTransport {
     return transportOf(request, this.kernel.settings);
   }
 
-  /** The client of a sign-in, with the sessions that `signIn` will revoke. */
-  clientOf(request: HttpRequest): SessionClient {
+  /**
+   * The client of a sign-in, with the sessions that `signIn` will revoke, and with its DPoP proof, which is used up.
+   *
+   * @throws dpop_proof_missing, dpop_proof_invalid, use_dpop_nonce
+   */
+  async clientOf(request: HttpRequest): Promise<SessionClient> {
+    return { ...this.#replacingClientOf(request), proof: await this.kernel.requestProofs.ofSignIn(request) };
+  }
+
+  /** The client of a sign-in by a page that a browser opens. Such a request has no proof. */
+  pageClientOf(request: HttpRequest): SessionClient {
+    return { ...this.#replacingClientOf(request), isPage: true };
+  }
+
+  /** The client of a request to an existing session, with its DPoP proof or what is wrong with it. */
+  async boundClientOf(request: HttpRequest, isUsedUp = true): Promise<SessionClient> {
+    const client = clientOf(request);
+    if (request.headers['dpop'] === undefined) return client;
+    const { requestProofs } = this.kernel;
+    try {
+      const proof = await (isUsedUp ? requestProofs.useIfPresent(request) : requestProofs.read(request));
+      return { ...client, proof };
+    } catch (error) {
+      if (error instanceof JwtAllauthError) return { ...client, proofFault: error };
+      throw error;
+    }
+  }
+
+  #replacingClientOf(request: HttpRequest): SessionClient {
     const client = clientOf(request);
     return this.#modeOf(request) === 'cookie'
       ? { ...client, replaces: this.kernel.logout.sessionsOf(this.cookie.readAll(request)) }
@@ -107,13 +139,17 @@ export class RefreshTokenTransport {
   /** Sends tokens to the client. @returns the body of the answer */
   deliver(request: HttpRequest, response: HttpResponse, tokens: Tokens): TokenBody {
     if (this.#modeOf(request) === 'cookie') return this.#setCookie(response, tokens);
-    return { access: tokens.access, refresh: tokens.refresh };
+    return { ...this.#accessOf(tokens), refresh: tokens.refresh };
   }
 
   #setCookie(response: HttpResponse, tokens: Tokens): TokenBody {
     this.cookie.set(response, tokens, this.kernel.clock.now());
     this.#warnIfPartitionIsDropped(response);
-    return { access: tokens.access };
+    return this.#accessOf(tokens);
+  }
+
+  #accessOf({ access, isBound }: Tokens): TokenBody {
+    return this.kernel.settings.accessTokenBinding && isBound ? { access, token_type: 'DPoP' } : { access };
   }
 
   /** Removes the refresh token from the client, if it travels in a cookie. */

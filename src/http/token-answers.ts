@@ -23,8 +23,15 @@ export function tokenAnswer(description: string, settings: Settings, cookies: re
 function tokensSchema(settings: Settings): NamedSchema {
   const isChoice = isChosenByRequest(settings);
   const hasRefresh = isChoice || !settings.refreshTokenAsCookie;
-  const schema = closedObject({ access: text, ...(hasRefresh && { refresh: text }) });
-  return { name: 'AuthTokens', schema: isChoice ? { ...schema, required: ['access'] } : schema };
+  const type: JsonSchema = { type: 'string', enum: ['DPoP'], description: 'Present if the session is bound to a key.' };
+  const hasType = settings.accessTokenBinding;
+  const schema = closedObject({
+    access: text,
+    ...(hasRefresh && { refresh: text }),
+    ...(hasType && { token_type: type }),
+  });
+  const required = ['access', ...(hasRefresh && !isChoice ? ['refresh'] : [])];
+  return { name: 'AuthTokens', schema: { ...schema, required } };
 }
 
 /** An answer that removes the refresh token from the client. */

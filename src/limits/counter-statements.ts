@@ -57,6 +57,10 @@ export function counterStatements(counter: Table) {
       select $1::text, 0, $2::timestamptz
       where not exists (select from ${name} where ${key} = $1 and ${resetsAt} >= $3)
       on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt}`,
+    markOnce: `
+      insert into ${name} as a (${key}, ${count}, ${resetsAt}) values ($1, 0, $2)
+      on conflict (${key}) do update set ${resetsAt} = excluded.${resetsAt} where a.${resetsAt} <= $3
+      returning 1`,
     renewMark: `
       update ${name} set ${resetsAt} = $2 where ${key} = $1 and ${resetsAt} < $3 and ${resetsAt} > $4`,
   };

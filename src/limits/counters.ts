@@ -99,6 +99,12 @@ export class Counters {
     await this.kernel.database.query(this.#sql.mark, [key, until, enough], em);
   }
 
+  /** Sets a mark until an instant, unless it is set already. @returns whether this call has set it */
+  async markOnce(key: string, until: Date): Promise<boolean> {
+    const now = new Date(this.kernel.clock.now());
+    return (await this.kernel.database.query(this.#sql.markOnce, [key, until, now])).length > 0;
+  }
+
   /** Prolongs a mark that is set. Does nothing if it is set until `enough` or longer, or is not set any more. */
   async renewMark(key: string, until: Date, enough: Date): Promise<void> {
     await this.kernel.database.query(this.#sql.renewMark, [key, until, enough, new Date(this.kernel.clock.now())]);

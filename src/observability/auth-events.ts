@@ -1,4 +1,4 @@
-import type { TokenReuse } from '../error.js';
+import type { ProofRefusal, TokenReuse } from '../error.js';
 import type { Logger } from './logger.js';
 
 /**
@@ -81,6 +81,11 @@ export interface SessionReuseDetected extends SessionEvent {
   readonly reuse: TokenReuse;
 }
 
+/** A request to a bound session had no valid DPoP proof by the key of the session. The session goes on. */
+export interface SessionBindingRefused extends SessionEvent {
+  readonly reason: ProofRefusal;
+}
+
 /** A sign-in was refused, or a signed-in user entered a wrong password when asked to confirm it. */
 export interface LoginFailed extends AuthEvent {
   /** The error code: `incorrect_credentials`, `no_active_account`, `email_not_verified` or `too_many_requests`. */
@@ -105,6 +110,7 @@ export interface AuthEventMap {
   'session.reauthenticated': SessionReauthenticated;
   'session.revoked': SessionRevoked;
   'session.reuse-detected': SessionReuseDetected;
+  'session.binding-refused': SessionBindingRefused;
 }
 
 /** Name and properties of an event that is about to be recorded; `Journal` adds the instant. */

@@ -46,7 +46,7 @@ export function createOpenApiDocument(
   const app = controllers.filter((controller) => !auth.controllers.includes(controller as never));
   const prefix = `${served.routePrefix ?? ''}${auth.prefix}`;
   const described = withoutUnreachable(
-    describeLibraryRoutes(library, prefix, auth.errors),
+    describeLibraryRoutes(library, prefix, auth),
     describeAppRoutes(app, served, known),
   ).map((each) => ({
     ...each,
@@ -63,10 +63,10 @@ export function createOpenApiDocument(
 }
 
 /** Describes the library's routes. */
-function describeLibraryRoutes(routes: readonly LibraryRoute[], prefix: string, errors: ErrorTable): Described {
+function describeLibraryRoutes(routes: readonly LibraryRoute[], prefix: string, auth: JwtAllauth): Described {
   return routes.map((route) => {
     const path = `${prefix}${route.path}`.replace(/:(\w+)/g, '{$1}');
-    return { path, method: route.method, operation: libraryOperation(route, errors) };
+    return { path, method: route.method, operation: libraryOperation(route, auth) };
   });
 }
 

@@ -2,6 +2,8 @@ import { ErrorCode } from '../error.js';
 import type { ErrorTable } from '../error-table.js';
 import { AUTH_TRANSPORT } from '../http/auth-transport.js';
 import type { RouteAnswer } from '../http/route-description.js';
+import type { JwtAllauth } from '../jwt-allauth.js';
+import type { Settings } from '../settings/settings.js';
 import { emptyAnswer, jsonAnswer, pageAnswer } from './answer.js';
 import type { LibraryRoute } from './library-route.js';
 import { inputName } from './library-schemas.js';
@@ -15,9 +17,13 @@ const { BadRequest, ValidationFailed, MalformedJson, NotAuthenticated, TokenNotV
 const { PayloadTooLarge, UnsupportedMediaType, InternalError, ServiceUnavailable } = ErrorCode;
 const { ReauthenticationRequired, SecondFactorRequired } = ErrorCode;
 const { ReservedClaim, ClaimNotSerializable, TokenTooLarge } = ErrorCode;
+const { DpopProofMissing, DpopProofInvalid, UseDpopNonce } = ErrorCode;
 
 /** Describes a route of the library, including the errors that follow from what it reads and needs. */
-export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenApiOperation {
+export function libraryOperation(
+  route: LibraryRoute,
+  { errors, settings }: Pick<JwtAllauth, 'errors' | 'settings'>,
+): OpenApiOperation {
   const { path, description, isBearer, isBearerOptional, isPage } = route;
   const { body, cookie } = description;
   const schema = { type: 'string' };
@@ -31,6 +37,7 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
     })),
   ];
   if (isTransportChosenByRequest(route)) parameters.push(TRANSPORT);
+  if (takesProof(route)) parameters.push(PROOF);
   const schemes = [...(isBearer || isBearerOptional ? [BEARER] : []), ...(cookie ? [cookie.scheme] : [])];
   const toError = (status: number, codes: readonly string[]) =>
     isPage
@@ -47,7 +54,9 @@ export function libraryOperation(route: LibraryRoute, errors: ErrorTable): OpenA
     ...(body !== undefined && { requestBody: requestBody(body, !description.isCookieOrBody) }),
     responses: {
       ...Object.fromEntries(successes),
-      ...Object.fromEntries([...errorsOf(route, errors)].map(([status, codes]) => [status, toError(status, codes)])),
+      ...Object.fromEntries(
+        [...errorsOf(route, errors, settings)].map(([status, codes]) => [status, toError(status, codes)]),
+      ),
     },
   };
 }
@@ -68,7 +77,7 @@ function toResponse({ description, headers, json, isPage }: RouteAnswer): OpenAp
 }
 
 /** All error codes by status, sorted by status. */
-function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]> {
+function errorsOf(route: LibraryRoute, table: ErrorTable, { dpop }: Settings): Map<number, string[]> {
   const { description, isBearer, isBearerOptional, hasBody, isOriginChecked, isPage } = route;
   const { errors = [], body, isFresh, isLimited, isIssuingTokens, isStatic } = description;
   if (isStatic) return new Map();
@@ -82,6 +91,8 @@ function errorsOf(route: LibraryRoute, table: ErrorTable): Map<number, string[]>
     ...(isOriginChecked ? [CsrfFailed] : []),
     ...(hasBody ? [PayloadTooLarge] : []),
     ...(isTransportChosenByRequest(route) ? [BadRequest] : []),
+    ...(takesProof(route) ? [DpopProofInvalid, UseDpopNonce] : []),
+    ...(takesProof(route) && dpop === 'required' ? [DpopProofMissing] : []),
     ...(isLimited ? [TooManyRequests] : []),
     InternalError,
     ...(isIssuingTokens ? [ReservedClaim, ClaimNotSerializable, TokenTooLarge] : []),
@@ -119,6 +130,18 @@ function canChallenge({ description: { secondFactors } }: LibraryRoute): boolean
 function isTransportChosenByRequest({ description: { answers } }: LibraryRoute): boolean {
   return Object.values(answers).some(({ isChosenByRequest }) => isChosenByRequest);
 }
+
+/** Whether a request can have a DPoP proof, to which the session is bound. */
+function takesProof({ description, isPage }: LibraryRoute): boolean {
+  return Boolean(description.isIssuingTokens) && !isPage;
+}
+
+const PROOF: OpenApiParameter = {
+  name: 'DPoP',
+  in: 'header',
+  description: 'A DPoP proof (RFC 9449), which binds the session to its key. Requests to a bound session need it.',
+  schema: { type: 'string' },
+};
 
 const TRANSPORT: OpenApiParameter = {
   name: AUTH_TRANSPORT,

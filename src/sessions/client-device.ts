@@ -1,4 +1,6 @@
 import Bowser from 'bowser';
+import type { Proof } from '../dpop/proof.js';
+import type { JwtAllauthError } from '../error.js';
 import type { Settings } from '../settings/settings.js';
 import type { RequestClient } from '../tokens/session-context.js';
 import { clientAddress } from './client-network.js';
@@ -7,6 +9,12 @@ import { clientAddress } from './client-network.js';
 export interface SessionClient extends RequestClient {
   /** Sessions of this client that a new session replaces. They do not count for MAX_SESSIONS_PER_USER. */
   readonly replaces?: readonly { readonly session: string; readonly sub: string }[];
+  /** The verified DPoP proof of the request. A new session is bound to its key. */
+  readonly proof?: Proof;
+  /** Why the proof of a refresh was refused: `RotationService` throws it, after it has verified the token. */
+  readonly proofFault?: JwtAllauthError;
+  /** Whether a browser opens a page, which cannot send a proof. The first refresh binds such a session. */
+  readonly isPage?: boolean;
 }
 
 /** What a session stores about a client (COLLECT_USER_AGENT). A page can show it. Null: not known, or not collected. */

@@ -7,7 +7,7 @@ import type { SessionRow } from './session-store.js';
  *
  * - `live`: it is the live token;
  * - `newer`: it was issued after the last rotation in the database. So the database has lost a later rotation;
- * - `parent`: it is the parent of the live token, within REFRESH_REUSE_GRACE;
+ * - `parent`: it is the parent of the live token. If the session is not bound to a key: within REFRESH_REUSE_GRACE;
  * - `used`: it is any other token.
  */
 export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
@@ -29,6 +29,7 @@ export function refreshTokenStatus(
   now: number,
 ): RefreshTokenStatus {
   if (jti === row.jti) return 'live';
-  if (jti === row.previousJti) return grace > 0 && now - row.rotatedAt <= grace * 1000 ? 'parent' : 'used';
+  const isInGrace = row.keyThumbprint !== null || (grace > 0 && now - row.rotatedAt <= grace * 1000);
+  if (jti === row.previousJti) return isInGrace ? 'parent' : 'used';
   return iat > toSeconds(row.rotatedAt) ? 'newer' : 'used';
 }

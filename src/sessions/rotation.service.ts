@@ -21,7 +21,8 @@ import type { Replays } from './replays.js';
 import type { ReuseReports } from './reuse-reports.js';
 import type { RotationOrigins } from './rotation-origins.js';
 import type { SessionService } from './session.service.js';
-import type { FoundSession, SessionRow, SessionStore } from './session-store.js';
+import type { SessionKeys } from './session-keys.js';
+import type { FoundSession, SessionRow, SessionStore, StampedProof } from './session-store.js';
 import type { TokenChoice } from './token-choice.js';
 
 /**
@@ -36,6 +37,8 @@ interface Presented {
   readonly claims: TokenClaims;
   readonly user: UserId;
   readonly client: SessionClient | undefined;
+  /** The proof by the client's key. Undefined if there is none and the token is not bound. */
+  readonly proof: StampedProof | undefined;
   /** See `RotationOrigins`. */
   readonly origin: string | null;
   /** Whether `beforeRefresh` has accepted it, or there is no such hook. */
@@ -68,15 +71,21 @@ export class RotationService {
       readonly replays: Replays;
       readonly rotationOrigins: RotationOrigins;
       readonly tokenChoice: TokenChoice;
+      readonly sessionKeys: SessionKeys;
       readonly hooks: AuthHooks;
     },
   ) {}
 
   /**
    * Consumes a refresh token, and returns its only successor and a new access token. Within REFRESH_REUSE_GRACE, and
-   * until the successor is used, requests with the same token get the same successor, on all servers.
+   * until the successor is used, requests with the same token get the same successor, on all servers. A session that is
+   * bound to a key has no such limit of time, because only its client has the key.
+   *
+   * A proof of the client binds an unbound session to its key.
    *
    * @param client the client that sends the request
+   * @throws dpop_proof_invalid if the session is bound and the client has no proof by its key; nothing is ended
+   * @throws use_dpop_nonce if the client has to make the proof again, with a nonce
    * @throws token_not_valid for a token that is forged or expired, and if its session has ended or its user is inactive
    * @throws refresh_token_reused for a replay; the session is revoked
    * @throws session_expired after SESSION_LIFETIME; the session is revoked
@@ -106,8 +115,9 @@ export class RotationService {
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const origin = this.kernel.rotationOrigins.of(claims.session, client);
+    const proof = this.kernel.sessionKeys.proofOf(claims, client);
     const isAllowed = !this.kernel.hooks.beforeRefresh;
-    const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, origin, isAllowed };
+    const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, proof, origin, isAllowed };
     const successor = this.#canUseOneStatement ? await this.#rotateInOneStatement(presented) : undefined;
     if (successor) return successor;
     const attempts = presented.isAllowed ? MAX_ATTEMPTS : MAX_ATTEMPTS + 1; // one of them runs `beforeRefresh`
@@ -134,7 +144,8 @@ export class RotationService {
     const em = this.kernel.database.statementManager();
     const owner = await this.#store(presented, { jti: claims.jti }, next, undefined, em);
     if (!owner) return undefined;
-    return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, ...contextOf(owner) });
+    const keyThumbprint = presented.proof?.thumbprint;
+    return this.kernel.tokens.signPlain(claims.sub, owner, { ...next, keyThumbprint, ...contextOf(owner) });
   }
 
   /** Rotates or refuses, depending on the state of the session. Undefined: the state may have changed, try again. */
@@ -150,6 +161,9 @@ export class RotationService {
       throw tokenNotValid('no-active-user');
     }
     const status = this.#statusOf(claims, session);
+    // A used token from before the binding is a replay, with or without a proof.
+    const isFromBefore = status === 'used' && claims.cnf === undefined;
+    if (!isFromBefore) this.kernel.sessionKeys.assertFits(claims, presented.proof, session);
     const isFollowing = status === 'parent' && isElsewhere(presented, session);
     const isThief = isFollowing && session.followedGenerations >= MAX_FOLLOWED_GENERATIONS;
     if (status === 'used' || isThief) return this.kernel.replays.refuse(claims);
@@ -175,12 +189,15 @@ export class RotationService {
 
   /** Signs the live token again, for its parent. Undefined: it is not the live token any more. */
   async #signLiveAgain(
-    { claims, user }: Presented,
+    { claims, user, proof }: Presented,
     row: SessionRow,
     prepared: PreparedTokens,
     isFollowing: boolean,
   ): Promise<Tokens | undefined> {
     const tokens = this.kernel.tokens.sign(prepared, liveToken(claims, row));
+    const isUsedUp = proof && row.keyThumbprint !== null;
+    if (isUsedUp && !(await this.kernel.sessionStore.useProof({ id: claims.session, user, live: row.jti }, proof)))
+      return undefined;
     const isToMark = isFollowing && !row.isFollowed; // each generation is marked only once
     if (isToMark && !(await this.kernel.sessionStore.markFollowed({ id: claims.session, user, live: row.jti })))
       return undefined;
@@ -201,7 +218,8 @@ export class RotationService {
   ): Promise<Tokens | undefined> {
     // Never earlier than the parent, even if the clock of this server is behind.
     const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), row.rotatedAt));
-    const tokens = this.kernel.tokens.sign(prepared, { ...next, ...contextOf(row) });
+    const keyThumbprint = presented.proof?.thumbprint;
+    const tokens = this.kernel.tokens.sign(prepared, { ...next, keyThumbprint, ...contextOf(row) });
     return (await this.#store(presented, { jti: row.jti, context: contextOf(row) }, next, reuse, reader)) && tokens;
   }
 
@@ -217,13 +235,13 @@ export class RotationService {
    * user has authenticated again since the context of the session was read.
    */
   async #store(
-    { claims, user, client, origin }: Presented,
+    { claims, user, client, proof, origin }: Presented,
     live: { readonly jti: string; readonly context?: SessionContext },
     next: NextToken,
     reuse: 'recovered' | undefined,
     reader: EntityManager,
   ): Promise<(PlainClaims & SessionContext) | undefined> {
-    const ids = { id: claims.session, user, live: live.jti, presented: claims.jti, next: next.jti, origin };
+    const ids = { id: claims.session, user, live: live.jti, presented: claims.jti, next: next.jti, origin, proof };
     const dates = { at: new Date(next.at), expiresAt: new Date(next.expiresAt * 1000) };
     const owner = await this.kernel.journal.runAudited(async (em) => {
       const rotated = await this.kernel.sessionStore.rotate(
@@ -256,7 +274,8 @@ export class RotationService {
 /** The live token of a session, with its id and instants, to sign it again. */
 function liveToken({ session, session_iat }: TokenClaims, row: SessionRow): TokenSession {
   const dates = { openedAt: session_iat, issuedAt: toSeconds(row.rotatedAt), expiresAt: toSeconds(row.expiresAt) };
-  return { id: session, jti: row.jti, ...dates, ...contextOf(row) };
+  const keyThumbprint = row.keyThumbprint ?? undefined;
+  return { id: session, jti: row.jti, keyThumbprint, ...dates, ...contextOf(row) };
 }
 
 /** The context of a session, which rotations do not change. */
@@ -264,7 +283,11 @@ function contextOf({ amr, authTime, claims }: SessionContext): SessionContext {
   return { amr, authTime, claims };
 }
 
-/** Whether a token comes from a different origin than the last rotation of its session. False if one is not known. */
-function isElsewhere({ origin }: Presented, { rotatedFrom }: SessionRow): boolean {
+/**
+ * Whether a token comes from a different origin than the last rotation of its session. False if one is not known, and
+ * for a bound session, whose key proves that it is the same client.
+ */
+function isElsewhere({ origin }: Presented, { rotatedFrom, keyThumbprint }: SessionRow): boolean {
+  if (keyThumbprint !== null) return false;
   return origin !== null && rotatedFrom !== null && origin !== rotatedFrom;
 }

@@ -4,6 +4,9 @@ import { MAX_SKEW_SECONDS } from '../tokens/auth-age.js';
 /** Maximum number of listed sessions. A client that signs in all day must not produce a huge response. */
 const MAX_LISTED = 200;
 
+/** Maximum number of proofs that a session remembers. With so many, a proof must be newer than the oldest of them. */
+export const MAX_PROOFS = 32;
+
 /** Prefix of the result columns that belong to the session, to distinguish them from those of the user. */
 export const SESSION_PREFIX = 'session:';
 
@@ -29,6 +32,8 @@ export function sessionColumns(session: Table) {
     amr: session.column('amr'),
     authTime: session.column('authTime'),
     claims: session.column('claims'),
+    keyThumbprint: session.column('keyThumbprint'),
+    proofs: session.column('proofs'),
   };
 }
 
@@ -54,12 +59,25 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
   const claims = hasPlainClaims
     ? [...['role', 'emailVerified'].map((name) => `u.${user.column(name)} as "${name}"`), context()]
     : ['1'];
-  const rotate = (condition: string, returned: string) => `
+  // The condition and the change for a proof. Its parameters: thumbprint of the key, stamp, lowest stamp to keep.
+  const proofAt = (first: number) => {
+    const [key, stamp, lowest] = [first, first + 1, first + 2].map((place) => `$${place}`);
+    const known = `coalesce(s.${s.proofs}, '{}')`;
+    const isAllowed = `and coalesce(s.${s.keyThumbprint}, ${key}) = ${key} and ${stamp}::bigint <> all (${known})
+        and ${stamp}::bigint > coalesce((${known})[${MAX_PROOFS}], 0)`;
+    const kept = `select p from unnest(${known} || ${stamp}::bigint) p where p >= ${lowest}::bigint`;
+    const change = `${s.keyThumbprint} = ${key}, ${s.proofs} = array(${kept} order by p desc limit ${MAX_PROOFS})`;
+    return { isAllowed, change };
+  };
+  const proof = proofAt(13);
+  const isUnbound = `and s.${s.keyThumbprint} is null`;
+  const isSameContext = (first: number) => `and s.${s.amr} = $${first}::text[] and ${authTime} = $${first + 1}::float8`;
+  const rotate = (condition: string, returned: string, changed = '') => `
       update ${session.name} s
       set ${s.jti} = $4, ${s.previousJti} = $11, ${s.rotatedAt} = $5, ${s.expiresAt} = $6,
         ${s.ip} = $7, ${s.browser} = $8, ${s.os} = $9, ${s.device} = $10, ${s.rotatedFrom} = $12,
         ${s.followedGenerations} = case when s.${s.isFollowed} then s.${s.followedGenerations} + 1 else 0 end,
-        ${s.isFollowed} = false, ${s.previousRotatedAt} = s.${s.rotatedAt}
+        ${s.isFollowed} = false, ${s.previousRotatedAt} = s.${s.rotatedAt} ${changed}
       from ${user.name} u
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} and s.${s.expiresAt} > $5
         and s.${s.rotatedAt} <= $5 and u.${u.id} = $2 and u.${u.isActive} ${condition}
@@ -96,14 +114,21 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         select epoch from accepted union all select epoch from known union all select epoch from made
       ), opened as (
         insert into ${session.name} (${s.id}, ${s.user}, ${s.jti}, ${s.rotatedAt}, ${s.enabled}, ${s.createdAt},
-          ${s.expiresAt}, ${s.ip}, ${s.browser}, ${s.os}, ${s.device}, ${s.amr}, ${s.authTime}, ${s.claims})
+          ${s.expiresAt}, ${s.ip}, ${s.browser}, ${s.os}, ${s.device}, ${s.amr}, ${s.authTime}, ${s.claims},
+          ${s.keyThumbprint})
         select $4::uuid, owner.${u.id}, $5::uuid, $6::timestamptz, true, $6::timestamptz, $7::timestamptz, $8, $9, $10,
-          $11, $12::text[], $13::timestamptz, $14::jsonb from owner, account where account.epoch = $15::int
+          $11, $12::text[], $13::timestamptz, $14::jsonb, $16 from owner, account where account.epoch = $15::int
         returning 1
       )
       select ${u.passwordHash} as "passwordHash" from owner where exists (select from opened)`,
-    rotate: rotate('', claims.join(', ')),
-    rotateSame: rotate(`and s.${s.amr} = $13::text[] and ${authTime} = $14::float8`, '1'),
+    rotate: rotate(isUnbound, claims.join(', ')),
+    rotateSame: rotate(`${isUnbound} ${isSameContext(13)}`, '1'),
+    rotateBound: rotate(proof.isAllowed, claims.join(', '), `, ${proof.change}`),
+    rotateSameBound: rotate(`${proof.isAllowed} ${isSameContext(16)}`, '1', `, ${proof.change}`),
+    useProof: `
+      update ${session.name} s set ${proofAt(4).change}
+      where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled} ${proofAt(4).isAllowed}
+      returning 1`,
     markFollowed: `
       update ${session.name} s set ${s.isFollowed} = true
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.jti} = $3 and s.${s.enabled}
@@ -114,6 +139,8 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         s.${s.followedGenerations} as "${SESSION_PREFIX}followedGenerations",
         ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt",
         ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
+        s.${s.keyThumbprint} as "${SESSION_PREFIX}keyThumbprint",
+        coalesce(s.${s.proofs}, '{}')::text[] as "${SESSION_PREFIX}proofs",
         s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive",
         ${context(SESSION_PREFIX)},
         ${user.columns('u')}
@@ -125,7 +152,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     account: `
       select ${context()}, coalesce(a.${a.epoch}, 0) as "credentialEpoch",
         coalesce(a.${a.factors}, '{}') as "secondFactors", u.${u.passwordHash} is not null as "hasPassword",
-        u.${u.email} as "email"
+        u.${u.email} as "email", s.${s.keyThumbprint} as "keyThumbprint"
       from ${session.name} s join ${user.name} u on u.${u.id} = $2 left join ${account.name} a on a.${a.user} = $2
       where s.${s.id} = $1 and s.${s.user} = $2 and s.${s.enabled} and s.${s.expiresAt} > $3 and u.${u.isActive}`,
     prove: `

@@ -21,6 +21,10 @@ export interface SessionRow extends SessionContext {
   readonly expiresAt: number;
   readonly enabled: boolean;
   readonly isUserActive: boolean;
+  /** The thumbprint of the key to which it is bound. */
+  readonly keyThumbprint: string | null;
+  /** The stamps of the proofs that it remembers, highest first. */
+  readonly proofs: readonly string[];
 }
 
 /** A session and its user, just read. */
@@ -47,10 +51,12 @@ export interface AccountOfSession extends SessionContext {
   readonly secondFactors: readonly string[];
   readonly hasPassword: boolean;
   readonly email: string;
+  /** The thumbprint of the key to which the session is bound. */
+  readonly keyThumbprint: string | null;
 }
 
 /** A session that is to be inserted. */
-interface NewSession extends Pick<TokenSession, 'id' | 'jti'>, SessionContext, ClientDevice {
+interface NewSession extends Pick<TokenSession, 'id' | 'jti' | 'keyThumbprint'>, SessionContext, ClientDevice {
   readonly openedAt: Date;
   readonly expiresAt: Date;
 }
@@ -65,6 +71,14 @@ export interface Rotation {
   readonly next: string;
   readonly at: Date;
   readonly expiresAt: Date;
+}
+
+/** A proof by the key of a session, as the row stores it. */
+export interface StampedProof {
+  readonly thumbprint: string;
+  readonly stamp: string;
+  /** Lower stamps in the row have expired, and are dropped. */
+  readonly lowest: string;
 }
 
 /** A live session in a list. Instants are milliseconds since the epoch. */
@@ -121,7 +135,7 @@ export class SessionStore {
     user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
     em: EntityManager,
   ): Promise<{ readonly passwordHash: string | null } | undefined> {
-    const { id, jti, openedAt, expiresAt, ip, browser, os, device, amr, authTime, claims } = session;
+    const { id, jti, openedAt, expiresAt, ip, browser, os, device, amr, authTime, claims, keyThumbprint } = session;
     const proof = [user.id, user.passwordHash ?? null, user.passwordHash === undefined];
     const bound = Object.keys(claims).length > 0 ? JSON.stringify(claims) : null;
     const context = [amr, new Date(authTime * 1000), bound];
@@ -137,6 +151,7 @@ export class SessionStore {
       device,
       ...context,
       user.credentialEpoch,
+      keyThumbprint ?? null,
     ];
     return (await this.database.query<{ passwordHash: string | null }>(this.#sql.insert, parameters, em))[0];
   }
@@ -145,25 +160,25 @@ export class SessionStore {
    * Replaces the live token `live` by `next` and makes `presented` its parent, if `live` is still the live token of a
    * live session of an active user. `live` and `presented` differ only if the database has lost a rotation.
    *
+   * With a proof, an unbound session is bound to its key. Nothing is rotated if the session is bound to another key,
+   * has used the proof before, or is bound and there is no proof.
+   *
    * @param context the context for which the new tokens were made. Nothing is rotated if it has changed meanwhile
    * @returns claims and context for the new tokens (only without `context`, and if `users.hasPlainClaims`). Undefined:
    * nothing was rotated
    */
   async rotate(
-    session: { id: string; user: UserId; live: string } & Rotation & ClientDevice,
+    session: { id: string; user: UserId; live: string; proof?: StampedProof } & Rotation & ClientDevice,
     em: EntityManager,
     context?: SessionContext,
   ): Promise<(PlainClaims & SessionContext) | undefined> {
-    const { id, user, live, next, ip, browser, os, device, presented, origin } = session;
+    const { id, user, live, next, ip, browser, os, device, presented, origin, proof } = session;
     const dates = [session.at, session.expiresAt].map((date) => date.toISOString()); // pg formats a Date more slowly
-    const values = [id, user, live, next, ...dates, ip, browser, os, device, presented, origin];
-    const [row] = await (context
-      ? this.database.query<PlainClaims & StoredContext>(
-          this.#sql.rotateSame,
-          [...values, context.amr, context.authTime],
-          em,
-        )
-      : this.database.query<PlainClaims & StoredContext>(this.#sql.rotate, values, em));
+    const values: unknown[] = [id, user, live, next, ...dates, ip, browser, os, device, presented, origin];
+    if (proof) values.push(proof.thumbprint, proof.stamp, proof.lowest);
+    if (context) values.push(context.amr, context.authTime);
+    const statement = `rotate${context ? 'Same' : ''}${proof ? 'Bound' : ''}` as const;
+    const [row] = await this.database.query<PlainClaims & StoredContext>(this.#sql[statement], values, em);
     return row && { ...row, claims: row.claims ?? {} };
   }
 
@@ -174,6 +189,17 @@ export class SessionStore {
    */
   async markFollowed({ id, user, live }: { id: string; user: UserId; live: string }): Promise<boolean> {
     return (await this.database.query(this.#sql.markFollowed, [id, user, live])).length > 0;
+  }
+
+  /**
+   * Stores that a bound session has used a proof without a rotation.
+   *
+   * @returns false if it has used the proof before, or `live` is not the live token any more
+   */
+  async useProof(session: { id: string; user: UserId; live: string }, proof: StampedProof): Promise<boolean> {
+    const { id, user, live } = session;
+    const values = [id, user, live, proof.thumbprint, proof.stamp, proof.lowest];
+    return (await this.database.query(this.#sql.useProof, values)).length > 0;
   }
 
   /** Reads a session and its user. */

@@ -46,6 +46,10 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       authTime: p.datetime(3).nullable(),
       /** Claims that are in every token of the session, written once. Null if there are none. */
       claims: p.json().nullable(),
+      /** The thumbprint of the key to which the session is bound (RFC 7638). Set once. Null: it is not bound. */
+      keyThumbprint: p.string().length(43).nullable(),
+      /** The stamps of the proofs with which it was refreshed last, highest first. Null before the first one. */
+      proofs: p.array().columnType('bigint[]').nullable(),
     },
   });
 }

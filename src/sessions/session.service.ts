@@ -85,18 +85,23 @@ export class SessionService {
    * statement compares password hash, credential epoch and activity, and inserts the session. If you pass no epoch, the
    * one at the start of this call is compared.
    *
+   * If the client has a proof, the session is bound to its key.
+   *
    * @throws incorrect_credentials if the user was deactivated or the credentials have changed meanwhile
+   * @throws dpop_proof_missing if DPOP is `required` and the client has no proof, unless it opens a page
    * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session; token_too_large, and
    * what `forUser` throws
    */
   async open(user: SignedInUser, options: OpenOptions = {}): Promise<Tokens> {
     const { em, client } = options;
+    if (this.kernel.settings.dpop === 'required' && !client?.proof && !client?.isPage)
+      throw authError('dpop_proof_missing');
     const context = this.#newContext(options);
     const { user: owner, credentialEpoch } = options.owner ?? (await this.ownerOf(user.id, em));
     const proof = { id: user.id, passwordHash: user.passwordHash };
     const checked = { ...proof, credentialEpoch: user.credentialEpoch ?? credentialEpoch };
     const prepared = await this.kernel.tokens.prepare(owner, { session: context, client });
-    const session = this.#newSession(context);
+    const session = this.#newSession(context, client);
     const tokens = this.kernel.tokens.sign(prepared, session);
     const openIn = async (transactionEm: EntityManager) => {
       const { passwordHash } = await this.#insert(session, checked, client, transactionEm);
@@ -233,15 +238,16 @@ export class SessionService {
     return { amr: amr.map(String), authTime: Math.floor(authTime), claims: normalizeBoundClaims(claims) };
   }
 
-  #newSession(context: SessionContext): TokenSession {
+  #newSession(context: SessionContext, client: SessionClient | undefined): TokenSession {
     const openedAt = toSeconds(this.kernel.clock.now());
     const expiresAt = this.kernel.tokens.refreshExpiry(openedAt, openedAt);
-    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt, ...context };
+    const keyThumbprint = client?.proof?.thumbprint;
+    return { id: randomUUID(), jti: randomUUID(), openedAt, issuedAt: openedAt, expiresAt, keyThumbprint, ...context };
   }
 
   /** Inserts a session, and ends those that exceed MAX_SESSIONS_PER_USER. */
   async #insert(
-    { id, jti, expiresAt, amr, authTime, claims }: TokenSession,
+    { id, jti, expiresAt, amr, authTime, claims, keyThumbprint }: TokenSession,
     user: Pick<PasswordOwner, 'id' | 'passwordHash'> & { readonly credentialEpoch: number },
     client: SessionClient | undefined,
     em: EntityManager,
@@ -249,7 +255,16 @@ export class SessionService {
     const cap = this.kernel.settings.maxSessionsPerUser;
     if (cap !== undefined) await this.kernel.sessionEndings.lockUser(user.id, em);
     const dates = { openedAt: new Date(this.kernel.clock.now()), expiresAt: new Date(expiresAt * 1000) };
-    const session = { id, jti, ...dates, ...deviceOf(client, this.kernel.settings), amr, authTime, claims };
+    const session = {
+      id,
+      jti,
+      ...dates,
+      ...deviceOf(client, this.kernel.settings),
+      amr,
+      authTime,
+      claims,
+      keyThumbprint,
+    };
     const opened = await this.kernel.sessionStore.insert(session, user, em);
     if (!opened) throw authError('incorrect_credentials');
     if (cap !== undefined) {

@@ -7,6 +7,9 @@ export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
 /** What the library does while the revocation list is not current. */
 export type RevocationListFallback = 'database' | 'fail-closed' | 'fail-open';
 
+/** Which sessions are bound to a key of their client. */
+export type DpopMode = 'optional' | 'required' | 'off';
+
 /** The settings of sessions and of token lifetimes. Part of `Settings`. */
 export abstract class SessionSettings extends CookieSettings {
   /** Lifetime of an access token, in seconds. */
@@ -54,4 +57,15 @@ export abstract class SessionSettings extends CookieSettings {
    */
   @must('must be database, fail-closed or fail-open', (value) => matches(value, /^(database|fail-closed|fail-open)$/))
   readonly revocationListFallback: RevocationListFallback = 'database';
+
+  /**
+   * Whether a session is bound to a key of its client (RFC 9449). `optional`: if the sign-in has a DPoP proof.
+   * `required`: a sign-in without a proof is refused. `off`: never; sessions that are bound keep their key.
+   */
+  @must('must be optional, required or off', (value) => matches(value, /^(optional|required|off)$/))
+  readonly dpop: DpopMode = 'optional';
+
+  /** Whether the access tokens of a bound session are accepted only with a DPoP proof by its key. */
+  @Flag()
+  readonly accessTokenBinding: boolean = false;
 }

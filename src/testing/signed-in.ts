@@ -8,8 +8,8 @@ import type { UserId } from '../users/base-user.entity.js';
 export class SignedIn extends Tokens {
   readonly #cookieName: string;
 
-  constructor({ access, refresh, refreshExpiresAt }: Tokens, cookieName: string) {
-    super(access, refresh, refreshExpiresAt);
+  constructor(tokens: Tokens, cookieName: string) {
+    super(tokens.access, tokens.refresh, tokens);
     this.#cookieName = cookieName;
   }
 

@@ -29,6 +29,11 @@ export type TokenType = 'access' | 'refresh';
 /** The app's own claims, by name. The values must be JSON values. */
 export type CustomClaims = Record<string, unknown>;
 
+/** The claim `cnf` (RFC 7800): the thumbprint of a public key (RFC 7638, SHA-256). */
+export interface KeyConfirmation {
+  readonly jkt: string;
+}
+
 /** The claims of a verified token. Instants are whole seconds since the epoch (NumericDate, RFC 7519 §2). */
 export interface TokenClaims {
   /** The user's primary key, as a string. */
@@ -52,6 +57,8 @@ export interface TokenClaims {
    * older versions of the library.
    */
   readonly auth_time?: number;
+  /** The key to which the session is bound (RFC 9449 §6). Missing if it is not bound. */
+  readonly cnf?: KeyConfirmation;
   readonly [custom: string]: unknown;
 }
 

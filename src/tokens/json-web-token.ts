@@ -1,7 +1,7 @@
 import jwt from 'jsonwebtoken';
 import { tokenNotValid } from '../error-table.js';
 import { isUuid } from '../users/user-key.js';
-import type { TokenClaims, TokenType } from './claims.js';
+import type { KeyConfirmation, TokenClaims, TokenType } from './claims.js';
 import type { SigningKey, SigningKeys } from './signing-keys.js';
 
 /** The `typ` headers. Explicit types prevent the use of one token as the other (RFC 9068 §2.1, RFC 8725 §3.11). */
@@ -105,7 +105,7 @@ function verify(token: string, { algorithm, key }: SigningKey): unknown {
 function areTokenClaims(claims: unknown, type: TokenType): claims is TokenClaims {
   if (typeof claims !== 'object' || claims === null) return false;
   const { sub, jti, iat, exp, token_type, session, session_iat, role, email_verified } = claims as Partial<TokenClaims>;
-  const { amr, auth_time } = claims as Partial<TokenClaims>;
+  const { amr, auth_time, cnf } = claims as Partial<TokenClaims>;
   return (
     typeof sub === 'string' &&
     sub !== '' &&
@@ -115,6 +115,7 @@ function areTokenClaims(claims: unknown, type: TokenType): claims is TokenClaims
     typeof email_verified === 'boolean' &&
     (amr === undefined || (Array.isArray(amr) && amr.every((method) => typeof method === 'string'))) &&
     (auth_time === undefined || Number.isSafeInteger(auth_time)) &&
+    (cnf === undefined || typeof (cnf as Partial<KeyConfirmation> | null)?.jkt === 'string') &&
     token_type === type
   );
 }

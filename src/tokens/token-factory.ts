@@ -19,6 +19,8 @@ export interface AccessTokenSession extends SessionContext {
   readonly id: string;
   /** When it was opened, in seconds since the epoch. */
   readonly openedAt: number;
+  /** The thumbprint of the key to which it is bound. Undefined if it is not bound. */
+  readonly keyThumbprint?: string;
 }
 
 /** The session for which both tokens are made. Instants are seconds since the epoch. */
@@ -139,7 +141,8 @@ export class TokenFactory {
 
   #signBoth(prepared: PreparedTokens, session: TokenSession): Tokens {
     const refresh = this.#sign('refresh', prepared.refresh, session);
-    return new Tokens(this.signAccess(prepared, session), refresh, session.expiresAt);
+    const about = { refreshExpiresAt: session.expiresAt, isBound: session.keyThumbprint !== undefined };
+    return new Tokens(this.signAccess(prepared, session), refresh, about);
   }
 
   /**
@@ -203,6 +206,7 @@ export class TokenFactory {
       email_verified: token.emailVerified,
       amr: session.amr,
       auth_time: session.authTime,
+      ...(session.keyThumbprint && { cnf: { jkt: session.keyThumbprint } }),
     };
     return signToken(claims, this.kernel.keys);
   }

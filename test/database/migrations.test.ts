@@ -187,6 +187,7 @@ describe('the shipped migrations', () => {
       'JwtAllauth_20261130_d_sign_in_completions',
       'JwtAllauth_20261130_e_undo_factors',
       'JwtAllauth_20261130_f_sign_up_completions',
+      'JwtAllauth_20261130_g_session_keys',
     ];
     expect(authMigrations().map(({ name }) => name)).toEqual(names);
   });
@@ -220,6 +221,7 @@ test('with another naming strategy everything works on the migrated tables', asy
   const stored = ['id', 'user', 'jti', 'previousJti', 'rotatedAt', 'enabled', 'createdAt', 'expiresAt'];
   const followers = ['previousRotatedAt', 'rotatedFrom', 'isFollowed', 'followedGenerations'];
   const names = [...stored, 'ip', 'browser', 'os', 'device', ...followers, 'amr', 'authTime', 'claims'];
+  names.push('keyThumbprint', 'proofs');
   expect(columns.map(({ column_name }) => column_name).sort()).toEqual(names.sort());
 
   const app = await appFor(AppUser, naming, '3/15m/account+ip,50/15m/ip,50/1h/account');

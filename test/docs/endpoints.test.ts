@@ -68,7 +68,7 @@ function fieldsOf(operations: readonly OpenApiOperation[]): Set<string> {
 /** Statuses that the text next to the tables explains, instead of each row. */
 const OF_MANY = ['413', '415', '500', '503'];
 
-/** Codes that any route can answer because of its input: a body, a token, an origin of the app, a rate limit. */
+/** Codes that any route can answer because of its input: a body, a token, a proof, an origin, a rate limit. */
 const OF_ALL: string[] = [
   ErrorCode.ValidationFailed,
   ErrorCode.MalformedJson,
@@ -76,6 +76,9 @@ const OF_ALL: string[] = [
   ErrorCode.TokenNotValid,
   ErrorCode.CsrfFailed,
   ErrorCode.TooManyRequests,
+  ErrorCode.DpopProofMissing,
+  ErrorCode.DpopProofInvalid,
+  ErrorCode.UseDpopNonce,
 ];
 
 test('the tables of the manual are found', () => {
@@ -140,6 +143,7 @@ test('every status and code in the tables of the manual is in the document', () 
 
 test('every code of an error that is answered is in the document of some route', () => {
   const own: string[] = [ErrorCode.InvalidSettings, ErrorCode.ControllerRefused]; // at start-up
+  own.push(ErrorCode.DpopProofMissing); // with DPOP=required
   // Of the app's own routes, and of its fields.
   const ofApps: string[] = [ErrorCode.NotFound, ErrorCode.Conflict, ErrorCode.FieldAlreadyTaken];
   const all = JSON.stringify(described);

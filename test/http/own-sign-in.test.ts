@@ -4,7 +4,7 @@ import express from 'express';
 import { Body, createExpressServer, Get, HttpError, JsonController, Post, Req, Res } from 'routing-controllers';
 import { Service } from 'typedi';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clientOf, FromOwnOrigin, type HttpRequest, type HttpResponse, type JwtAllauth } from '../../src/index.js';
+import { FromOwnOrigin, type HttpRequest, type HttpResponse, type JwtAllauth } from '../../src/index.js';
 import { ownContainer } from '../support/containers.js';
 import { documentOf } from '../support/documented-app.js';
 import { openToken } from '../support/forge.js';
@@ -26,7 +26,7 @@ class TicketController {
     const id = tickets.get(body.ticket);
     tickets.delete(body.ticket);
     if (id === undefined) throw new HttpError(401, 'The ticket is not valid.');
-    const tokens = await auth.signIn({ id }, { method: 'ticket', client: clientOf(request) });
+    const tokens = await auth.signIn({ id }, { method: 'ticket', client: await auth.clientOf(request) });
     return auth.deliver(request, response, tokens);
   }
 }

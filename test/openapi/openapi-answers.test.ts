@@ -110,6 +110,8 @@ describe.each([
     }
     const signedIn = await signUp(email);
     if (!isMandatory) await expectDescribed(409, 'POST', '/registration', { body: { email, password: PASSWORD } });
+    const proof = { headers: { DPoP: 'not a proof' }, body: { email: 'proof@example.com', password: PASSWORD } };
+    if (!isMandatory) await expectDescribed(401, 'POST', '/registration', proof);
     const invalid = { email, password: 'short', nickname: 'x' };
     expect((await expectDescribed(400, 'POST', '/registration', { body: invalid })).body.errors).toHaveLength(2);
     await expectDescribed(401, 'POST', '/login', { body: { email, password: 'wrong, wrong' } });

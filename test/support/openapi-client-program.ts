@@ -43,7 +43,11 @@ results['order'] = article;
 
 const wrong = await client.POST('/auth/login', { body: { email: 'ada@example.com', password: 'wrong, wrong' } });
 if (wrong.error?.status === 401) {
-  results['wrong'] = wrong.error.code satisfies 'incorrect_credentials' | 'no_active_account';
+  results['wrong'] = wrong.error.code satisfies
+    | 'incorrect_credentials'
+    | 'no_active_account'
+    | 'dpop_proof_invalid'
+    | 'use_dpop_nonce';
 }
 
 const logout = await client.POST('/auth/logout', { body: { refresh: tokens.refresh } });

@@ -39,8 +39,8 @@ export class TestClient {
     return this.#keep(this.send('POST', '/auth/login', { email, password }, headers));
   }
 
-  refresh(): Promise<Answer> {
-    return this.#keep(this.#withRefreshToken('/auth/refresh'));
+  refresh(headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#keep(this.#withRefreshToken('/auth/refresh', headers));
   }
 
   logout(): Promise<Answer> {
@@ -90,9 +90,9 @@ export class TestClient {
     return answer;
   }
 
-  #withRefreshToken(path: string): Promise<Answer> {
-    if (this.mode === 'cookie') return this.send('POST', path, undefined, this.cookieHeader);
-    return this.send('POST', path, { refresh: this.refreshToken });
+  #withRefreshToken(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    if (this.mode === 'cookie') return this.send('POST', path, undefined, { ...this.cookieHeader, ...headers });
+    return this.send('POST', path, { refresh: this.refreshToken }, headers);
   }
 
   async #keep(answering: Promise<Answer>): Promise<Answer> {

@@ -60,7 +60,7 @@ export function createEmailVerificationController(
       isIssuingTokens: settings.sessionOnEmailVerification,
     })
     async confirm(@Param('key') key: string, @Req() request: HttpRequest, @Res() response: HttpResponse) {
-      const client = clientOf(request);
+      const client = transport.pageClientOf(request);
       // Express answers HEAD with the GET route, but HEAD must not confirm anything.
       if (request.method === 'HEAD') {
         return (await emailVerification.isValid(key, client))

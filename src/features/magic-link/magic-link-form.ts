@@ -48,12 +48,11 @@ export class MagicLinkForm {
     const { transport } = this.parts;
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) throw tokenNotValid('one-time-key');
-    const tokens = await this.kernel.magicLinks
-      .signInByLink(found, transport.clientOf(request))
-      .catch((error: unknown) => {
-        if (isChallenge(error)) this.#cookie.clear(response); // the link is used up
-        throw error;
-      });
+    const client = await transport.clientOf(request);
+    const tokens = await this.kernel.magicLinks.signInByLink(found, client).catch((error: unknown) => {
+      if (isChallenge(error)) this.#cookie.clear(response); // the link is used up
+      throw error;
+    });
     this.#cookie.clear(response);
     return transport.signIn(request, response, tokens);
   }
@@ -69,7 +68,7 @@ export class MagicLinkForm {
     try {
       // The built-in page cannot ask for a second factor. The code then stays usable in the app, which can.
       const options = { keepsAtChallenge: doneUrl === undefined };
-      const tokens = await this.kernel.magicLinks.signInByLink(found, transport.clientOf(request), options);
+      const tokens = await this.kernel.magicLinks.signInByLink(found, transport.pageClientOf(request), options);
       await transport.signInByCookie(request, response, tokens);
     } catch (error) {
       if (isTokenNotValid(error)) return this.#failed(response);

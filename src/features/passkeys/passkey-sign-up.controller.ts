@@ -32,6 +32,8 @@ export function createPasskeySignUpController(
   const type = fields.typeOf(RegistrationInput);
   // As at a sign-up with a password: a foreign page must not set the cookie below if a mailed link can sign in.
   const originGuard = settings.sessionOnEmailVerification ? strictOriginGuard : guard;
+  /** Whether a sign-up opens no session yet. */
+  const isPending = settings.emailVerification === 'mandatory';
   // This cookie identifies the browser when it requests another link.
   const browser = links?.cookie('email_verification_access_token');
   const read = (body: unknown) => validateInputWithout(type, WITHOUT_PASSWORD, body);
@@ -61,7 +63,8 @@ export function createPasskeySignUpController(
       const input = await read(rest);
       const { email, firstName, lastName } = input;
       const person = { email, firstName, lastName, fields: fields.valuesOf(input) };
-      const { tokens, mark } = await passkeySignUp.signUp(person, credential, transport.clientOf(request));
+      const client = isPending ? clientOf(request) : await transport.clientOf(request);
+      const { tokens, mark } = await passkeySignUp.signUp(person, credential, client);
       if (mark) browser?.set(response, mark, settings.emailConfirmationLifetime);
       return tokens
         ? transport.signIn(request, response, tokens)

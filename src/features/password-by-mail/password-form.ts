@@ -10,6 +10,7 @@ import { redirect } from '../../http/pages/page-response.js';
 import type { RefreshTokenTransport, TokenBody } from '../../http/refresh-token-transport.js';
 import { validateWholeInput } from '../../http/validate-input.js';
 import type { AuthKernel } from '../../kernel.js';
+import type { SessionClient } from '../../sessions/client-device.js';
 import { isChallenge } from '../../sign-in/challenge.js';
 import type { Tokens } from '../../tokens/tokens.js';
 import { NewPasswordInput } from './new-password.input.js';
@@ -61,7 +62,8 @@ export class PasswordForm {
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) return this.#pages.sendLinkFailed(response);
     try {
-      await this.#signInBrowser(request, response, await this.#set(found, newPassword, request));
+      const client = this.#transport.pageClientOf(request);
+      await this.#signInBrowser(request, response, await this.#set(found, newPassword, client));
     } catch (error) {
       if (isChallenge(error)) return this.#done(response, { needsSecondFactor: true });
       if (!(error instanceof JwtAllauthError)) throw error;
@@ -80,7 +82,8 @@ export class PasswordForm {
     );
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) throw tokenNotValid('one-time-key');
-    const tokens = await this.#set(found, newPassword, request).catch((error) => {
+    const client = await this.#transport.clientOf(request);
+    const tokens = await this.#set(found, newPassword, client).catch((error) => {
       if (isChallenge(error)) this.#cookie.clear(response); // the password is set, and the key is used up
       throw error;
     });
@@ -92,8 +95,8 @@ export class PasswordForm {
     return this.kernel.passwordByMail.find(this.flow.purpose, keys, clientOf(request));
   }
 
-  #set(found: MailedKey, newPassword: string, request: HttpRequest): Promise<Tokens> {
-    return this.kernel.passwordByMail.set(this.flow.purpose, found, { newPassword, ...clientOf(request) });
+  #set(found: MailedKey, newPassword: string, client: SessionClient): Promise<Tokens> {
+    return this.kernel.passwordByMail.set(this.flow.purpose, found, { newPassword, ...client });
   }
 
   /**

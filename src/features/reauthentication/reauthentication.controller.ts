@@ -4,7 +4,7 @@ import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
-import { clientOf, type HttpRequest } from '../../http/http-message.js';
+import type { HttpRequest } from '../../http/http-message.js';
 import { closedObject } from '../../http/json-schema.js';
 import type { ReauthenticationService } from './reauthentication.service.js';
 import type { ReauthenticationBody } from './reauthentication-body.js';
@@ -13,7 +13,7 @@ import type { ReauthenticationBody } from './reauthentication-body.js';
 export function createReauthenticationController(
   { reauthentication }: { readonly reauthentication: ReauthenticationService },
   body: ReauthenticationBody,
-  { prefix }: ControllerParts,
+  { prefix, transport }: ControllerParts,
 ) {
   @AuthController(prefix, { name: 'reauthentication', isBearer: true, isJsonOnly: true })
   class ReauthenticationController {
@@ -46,7 +46,9 @@ export function createReauthenticationController(
       @Body({ required: false }) given: unknown,
       @Req() request: HttpRequest,
     ) {
-      const access = await reauthentication.authenticate(principal.claims, body.read(given), clientOf(request));
+      const proof = body.read(given);
+      const client = await transport.boundClientOf(request);
+      const access = await reauthentication.authenticate(principal.claims, proof, client);
       return { access };
     }
   }

@@ -19,7 +19,15 @@ export class ReauthenticationService {
   constructor(
     protected readonly kernel: Pick<
       AuthKernel,
-      'sessions' | 'sessionProofs' | 'secondFactors' | 'reAuthentications' | 'tokens' | 'users' | 'clock' | 'telemetry'
+      | 'sessions'
+      | 'sessionProofs'
+      | 'sessionKeys'
+      | 'secondFactors'
+      | 'reAuthentications'
+      | 'tokens'
+      | 'users'
+      | 'clock'
+      | 'telemetry'
     >,
   ) {}
 
@@ -32,6 +40,7 @@ export class ReauthenticationService {
    * @throws bad_request if no method has this member
    * @throws incorrect_credentials, too_many_requests, token_not_valid, session_expired, service_unavailable, and what
    * `forUser` of the app's token class throws
+   * @throws dpop_proof_invalid, use_dpop_nonce if the session is bound to a key, and the request has no proof by it
    * @throws second_factor_required if the user has a second factor and the proof is not one; it is not checked then
    */
   async authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
@@ -39,11 +48,12 @@ export class ReauthenticationService {
   }
 
   async #authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
-    const { sessions, sessionProofs, secondFactors, tokens, users, clock } = this.kernel;
+    const { sessions, sessionProofs, sessionKeys, secondFactors, tokens, users, clock } = this.kernel;
     const { session, sub, session_iat: openedAt } = caller;
     if (tokens.deadline(openedAt) <= toSeconds(clock.now())) throw authError('session_expired');
     const method = this.#methodOf(given);
-    const { credentialEpoch, secondFactors: owned } = await sessionProofs.accountOf(caller);
+    const { credentialEpoch, secondFactors: owned, keyThumbprint } = await sessionProofs.accountOf(caller);
+    sessionKeys.assertProved(caller, keyThumbprint, client);
     if (secondFactors.isAskedOf(owned) && !method.amr.includes('mfa')) throw secondFactorRequired();
     await method.check({ session, sub }, given.proof, client);
     const proof = { amr: method.amr, authTime: toSeconds(clock.now()), credentialEpoch };
@@ -52,7 +62,12 @@ export class ReauthenticationService {
     const context = { ...proved, amr: [...new Set([...(caller.amr ?? []), ...method.amr])] };
     const { user } = await sessions.ownerOf(users.keyOf(sub));
     const prepared = await tokens.prepare(user, { session: context, client });
-    return tokens.signAccess(prepared, { id: session, openedAt, ...context });
+    return tokens.signAccess(prepared, {
+      id: session,
+      openedAt,
+      keyThumbprint: keyThumbprint ?? undefined,
+      ...context,
+    });
   }
 
   #methodOf({ member }: Reauthentication): ReAuthentication<unknown> {

@@ -3,7 +3,7 @@ import { ErrorCode, JwtAllauthError } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
-import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import type { HttpRequest, HttpResponse } from '../../http/http-message.js';
 import { RefreshInput } from '../../http/refresh.input.js';
 import type { RefreshTokenTransport, TokenBody } from '../../http/refresh-token-transport.js';
 import type { RouteAnswer } from '../../http/route-description.js';
@@ -69,7 +69,9 @@ export function createRefreshController(
     ): Promise<TokenBody | undefined> {
       const presented = quiet === 'true' ? receiveIfPresent(request, body) : transport.receive(request, body);
       if (presented === undefined) return undefined;
-      return transport.deliver(request, response, await rotation.rotateAny(presented, clientOf(request)));
+      // The row of the session remembers the proof, in the statement that rotates.
+      const client = await transport.boundClientOf(request, false);
+      return transport.deliver(request, response, await rotation.rotateAny(presented, client));
     }
   }
   return RefreshController;

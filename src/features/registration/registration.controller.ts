@@ -26,6 +26,8 @@ export function createRegistrationController(
   { prefix, settings, transport, originGuard: guard, strictOriginGuard, links, secondFactors }: ControllerParts,
 ) {
   const { emailConfirmationLifetime } = settings;
+  /** Whether a sign-up opens no session yet. */
+  const isPending = settings.emailVerification === 'mandatory';
   const type = fields.typeOf(RegistrationInput);
   // If a mailed link can sign in, it needs the cookie below. A foreign page must not set it, also if its request
   // asks for the refresh token in the body.
@@ -48,7 +50,8 @@ export function createRegistrationController(
       );
       const { email, password, firstName, lastName } = input;
       const person = { email, password, firstName, lastName, fields: fields.valuesOf(input) };
-      const { tokens, mark } = await registration.register({ ...person, ...clientOf(request) });
+      const client = isPending ? clientOf(request) : await transport.clientOf(request);
+      const { tokens, mark } = await registration.register({ ...person, ...client });
       if (mark) browser?.set(response, mark, emailConfirmationLifetime);
       return tokens
         ? transport.signIn(request, response, tokens)

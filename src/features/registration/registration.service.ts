@@ -97,8 +97,7 @@ export class RegistrationService {
   }
 
   async #createUser(newUser: HashedRegistration): Promise<SignUp> {
-    const { ip, userAgent, host, replaces } = newUser;
-    const client = { ip, userAgent, host, replaces };
+    const { email: _e, passwordHash: _p, firstName: _f, lastName: _l, fields: _a, ...client } = newUser;
     const signIn = await this.kernel.signIn.beginSignUp({ amr: ['pwd'], client }, () =>
       this.kernel.userCreation.preview(this.#userOf(newUser)),
     );

@@ -85,7 +85,7 @@ export class SocialCallback {
     request: RequestWithUrl,
     response: HttpResponse,
   ): Promise<string> {
-    const client = flow.transport === 'cookie' ? this.#transport.clientOf(request) : clientOf(request);
+    const client = flow.transport === 'cookie' ? this.#transport.pageClientOf(request) : clientOf(request);
     const { tokens, code } = await this.kernel.socialFlow.complete(flow, answer, client);
     if (tokens) await this.#transport.signInByCookie(request, response, tokens);
     if (code !== undefined) return withFragment(flow.returnTo, { code });

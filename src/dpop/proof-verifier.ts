@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { compactVerify, errors, type JWSHeaderParameters } from 'jose';
+import type { Clock } from '../clock.js';
+import type { JwtAllauthError, ProofRefusal } from '../error.js';
+import { authError } from '../error-table.js';
+import type { Settings } from '../settings/settings.js';
+import { NONCE_SECONDS, type Nonces } from './nonces.js';
+import type { Proof } from './proof.js';
+import { PROOF_ALGORITHMS, ProofKeys } from './proof-keys.js';
+import { type AddressedRequest, isUrlOf } from './requested-url.js';
+
+/** How far the `iat` of a proof may be from this server's clock. */
+const MAX_SKEW_SECONDS = 60;
+
+/** Maximum length of a proof, in characters. A proof with an RSA key of 4096 bits has about 1,900. */
+const MAX_LENGTH = 4096;
+
+/** Maximum length of a `jti`, in characters. */
+const MAX_JTI_LENGTH = 256;
+
+/** What is wrong with a proof, as a sentence for the developer of the client. */
+const DETAILS: Readonly<Record<ProofRefusal, string>> = {
+  'proof-missing': 'The session is bound to a key; send a DPoP proof by that key.',
+  'proof-malformed': 'The DPoP proof is not well-formed; see RFC 9449, section 4.2.',
+  'proof-wrong-signature': 'The signature of the DPoP proof is not valid.',
+  'proof-for-another-method': 'The htm of the DPoP proof is not the method of this request.',
+  'proof-for-another-url': 'The htu of the DPoP proof is not the URL of this request; see PUBLIC_URL.',
+  'proof-for-another-token': 'The ath of the DPoP proof is not the hash of the access token.',
+  'proof-of-another-key': 'The DPoP proof is by another key than the one of the session.',
+  'proof-replayed': 'The DPoP proof was used before; make a new one for each request.',
+};
+
+/** 401: a request to a bound session has no valid proof. */
+export function proofRefused(reason: ProofRefusal): JwtAllauthError {
+  return authError('dpop_proof_invalid', { reason, detail: DETAILS[reason] });
+}
+
+/** Verifies DPoP proofs (RFC 9449 §4.3), except that each is used only once. */
+export class ProofVerifier {
+  readonly #keys = new ProofKeys();
+
+  constructor(
+    private readonly kernel: { readonly clock: Clock; readonly nonces: Nonces; readonly settings: Settings },
+  ) {}
+
+  /**
+   * Verifies the proof of a request.
+   *
+   * @param text the value of the header `DPoP`
+   * @param accessToken the access token that the proof must name (`ath`). Default: none, and `ath` is not read
+   * @throws dpop_proof_invalid; use_dpop_nonce if only the instant of the proof is wrong
+   */
+  async verify(text: string, request: AddressedRequest, accessToken?: string): Promise<Proof> {
+    const { thumbprint, claims } = await this.#open(text);
+    const { jti, htm, htu, iat, ath } = claims;
+    const hasForm = typeof jti === 'string' && jti !== '' && jti.length <= MAX_JTI_LENGTH && Number.isSafeInteger(iat);
+    if (!hasForm) throw proofRefused('proof-malformed');
+    if (htm !== request.method) throw proofRefused('proof-for-another-method');
+    if (!isUrlOf(htu, request, this.kernel.settings)) throw proofRefused('proof-for-another-url');
+    if (accessToken !== undefined && ath !== hashOf(accessToken)) throw proofRefused('proof-for-another-token');
+    const expiresAt = this.#expiryOf(iat as number, claims['nonce']);
+    return { thumbprint, id: hashOf(`${thumbprint}.${jti}`), expiresAt };
+  }
+
+  /** The key and the claims of a proof whose signature is right. */
+  async #open(text: string) {
+    if (text.length > MAX_LENGTH) throw proofRefused('proof-malformed');
+    let thumbprint = '';
+    const keyOf = async ({ jwk, alg, typ }: JWSHeaderParameters) => {
+      const found = typ === 'dpop+jwt' ? await this.#keys.of(jwk, alg ?? '') : undefined;
+      if (!found) throw proofRefused('proof-malformed');
+      thumbprint = found.thumbprint;
+      return found.key;
+    };
+    const { payload } = await compactVerify(text, keyOf, { algorithms: [...PROOF_ALGORITHMS] }).catch((error) => {
+      if (error instanceof errors.JWSSignatureVerificationFailed) throw proofRefused('proof-wrong-signature');
+      throw proofRefused('proof-malformed');
+    });
+    return { thumbprint, claims: claimsIn(payload) };
+  }
+
+  /**
+   * Until when the proof is accepted: five minutes after its nonce was made, or else a minute after its `iat`. It is a
+   * property of the proof alone, so that all servers agree on it.
+   *
+   * @throws use_dpop_nonce if that is over, or without a nonce if `iat` is more than a minute ahead
+   */
+  #expiryOf(iat: number, nonce: unknown): number {
+    const { clock, nonces } = this.kernel;
+    const now = clock.now();
+    const madeAt = nonces.instantOf(nonce);
+    const expiresAt = madeAt === undefined ? (iat + MAX_SKEW_SECONDS) * 1000 : madeAt + NONCE_SECONDS * 1000;
+    const isAhead = madeAt === undefined && iat * 1000 > now + MAX_SKEW_SECONDS * 1000;
+    if (expiresAt < now || isAhead) throw this.nonceRequired();
+    return expiresAt;
+  }
+
+  /** 401: the client has to make a new proof with the nonce of this error. */
+  nonceRequired(): JwtAllauthError {
+    return authError('use_dpop_nonce', { dpop: { error: 'use_dpop_nonce', nonce: this.kernel.nonces.create() } });
+  }
+}
+
+function claimsIn(payload: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload).toString());
+    if (typeof claims === 'object' && claims !== null) return claims as Readonly<Record<string, unknown>>;
+  } catch {
+    // refused below
+  }
+  throw proofRefused('proof-malformed');
+}
+
+/** SHA-256 in base64url, as in `ath`. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}

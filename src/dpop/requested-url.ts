@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Settings } from '../settings/settings.js';
+
+/** The parts of a request that say which URL it is for. Express and plain Node requests have them. */
+export interface AddressedRequest {
+  readonly method?: string;
+  readonly headers: IncomingHttpHeaders;
+  /** The path and the query, in Express: of the whole app, not of a part of it. */
+  readonly originalUrl?: string;
+  readonly url?: string;
+  /** `http` or `https`, derived with the app's `trust proxy` setting. Only in Express. */
+  readonly protocol?: string;
+  /** The Express app that is handling the request. */
+  readonly app?: unknown;
+  readonly socket?: { readonly remoteAddress?: string };
+}
+
+/**
+ * The host that the client requested, with its port. `X-Forwarded-Host` counts only if the app's `trust proxy` setting
+ * trusts the sender, as in Express. Express 4 itself returns the host without the port.
+ */
+export function hostOf({ headers, app, socket }: AddressedRequest): string | undefined {
+  const { get } = (app ?? {}) as { get?: (setting: string) => unknown };
+  const trusts = get?.call(app, 'trust proxy fn') as ((address: unknown, hop: number) => boolean) | undefined;
+  const forwarded = headers['x-forwarded-host'];
+  if (typeof forwarded === 'string' && forwarded && trusts?.(socket?.remoteAddress, 0)) {
+    return forwarded.split(',')[0]?.trim();
+  }
+  return headers.host;
+}
+
+/**
+ * Whether an origin is that of the request. The scheme `https` also matches a request that arrives as http, because TLS
+ * may end at a proxy. A page on `http` does not match a request over https.
+ */
+export function isOwnOrigin(origin: string, request: AddressedRequest): boolean {
+  const host = hostOf(request);
+  if (!URL.canParse(origin) || !host) return false;
+  const { protocol: scheme, host: originHost } = new URL(origin);
+  return originHost === host.toLowerCase() && (scheme === 'https:' || scheme === `${request.protocol ?? 'http'}:`);
+}
+
+/**
+ * Whether an `htu` is the URL of a request, without query and fragment (RFC 9449 §4.3): below PUBLIC_URL, at the
+ * request's own address, or at a trusted origin. Schemes and hosts are compared in lower case, default ports left out.
+ */
+export function isUrlOf(
+  htu: unknown,
+  request: AddressedRequest,
+  { publicUrl, trustedOrigins }: Pick<Settings, 'publicUrl' | 'trustedOrigins'>,
+): boolean {
+  if (typeof htu !== 'string' || !URL.canParse(htu)) return false;
+  const { origin, pathname } = new URL(htu);
+  const [path = ''] = (request.originalUrl ?? request.url ?? '').split(/[?#]/, 1);
+  const isTrusted = trustedOrigins.includes(origin) || isOwnOrigin(origin, request);
+  if (isTrusted && pathname === path) return true;
+  if (publicUrl === undefined) return false;
+  const base = new URL(publicUrl);
+  const isHere = origin === base.origin || isTrusted;
+  return isHere && [path, base.pathname.replace(/\/$/, '') + path].includes(pathname);
+}

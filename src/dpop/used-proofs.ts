@@ -1,0 +1,48 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../clock.js';
+import type { Counters } from '../limits/counters.js';
+import type { EncryptionKeys } from '../secrets/encryption-keys.js';
+import { keyedHash } from '../secrets/keyed-hash.js';
+import type { Proof } from './proof.js';
+
+const MINUTE_MS = 60_000;
+
+/** How far the clocks of two servers may differ. A proof is remembered this much longer than it is accepted. */
+const MAX_SKEW_MS = MINUTE_MS;
+
+/**
+ * Remembers proofs until they expire, so that each is used once. The proofs of refreshes are not here: the row of the
+ * session has them (`SessionStore.rotate`).
+ */
+export class UsedProofs {
+  readonly #key: KeyObject;
+  /** The proofs that this server has accepted with access tokens, by the minute of their end. */
+  readonly #here = new Map<number, Set<string>>();
+
+  constructor(
+    private readonly kernel: {
+      readonly counters: Counters;
+      readonly encryption: EncryptionKeys;
+      readonly clock: Clock;
+    },
+  ) {
+    this.#key = kernel.encryption.hashKey('dpop proofs');
+  }
+
+  /** Uses a proof up, for all servers. Writes one row. @returns false if it was used before */
+  async use({ id, expiresAt }: Proof): Promise<boolean> {
+    return this.kernel.counters.markOnce(keyedHash(this.#key, [id]), new Date(expiresAt + MAX_SKEW_MS));
+  }
+
+  /** Uses a proof up, for this server and in memory only. @returns false if it was used here before */
+  useHere({ id, expiresAt }: Proof): boolean {
+    const minute = Math.ceil(expiresAt / MINUTE_MS);
+    const now = this.kernel.clock.now() / MINUTE_MS;
+    for (const ended of [...this.#here.keys()].filter((each) => each < now)) this.#here.delete(ended);
+    const used = this.#here.get(minute) ?? new Set();
+    this.#here.set(minute, used);
+    if (used.has(id)) return false;
+    used.add(id);
+    return true;
+  }
+}
