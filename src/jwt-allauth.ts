@@ -105,6 +105,8 @@ export interface JwtAllauth {
   /** The errors of the library and of the app's modules, by code. */
   readonly errors: ErrorTable;
   readonly events: AuthEvents;
+  /** The source of the current time: the `clock` of the options. */
+  readonly clock: Clock;
   readonly tokens: TokenFactory;
   readonly sessions: SessionService;
   /**
@@ -205,6 +207,7 @@ export async function createJwtAllauth(options: JwtAllauthOptions): Promise<JwtA
     controllers,
     errors: Object.assign({}, ERRORS, ...modules.map(({ errors }) => errors)),
     events,
+    clock,
     tokens,
     sessions,
     signIn: (user, how) => kernel.signIn.signInByApp(user, how),

@@ -244,7 +244,7 @@ describe('the app of the README, built from an empty folder', () => {
   test('has its own passing tests, with the embedded database', async () => {
     const files = ['dist/profile.test.js', 'dist/provider.test.js', 'dist/passkeys.test.js'];
     const { stdout } = await run(process.execPath, ['--test', ...files], { cwd: directory });
-    expect(stdout).toMatch(/pass 4\n[\s\S]*fail 0\n/);
+    expect(stdout).toMatch(/pass 5\n[\s\S]*fail 0\n/);
   });
 
   test('has tests for Vitest that pass on one database server for all', async () => {
