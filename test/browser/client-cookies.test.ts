@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import express from 'express';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SettingsInput } from '../../src/index.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
-import { launchChromium } from './chromium.js';
+import { useChromium } from './shared-chromium.js';
 
 const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 const EMAIL = 'cookies@example.com';
@@ -22,8 +22,8 @@ const PAGE = `<!doctype html><title>tab</title><link rel="icon" href="data:,"><s
   window.client = new AuthClient({ url: (new URLSearchParams(location.search).get('api') ?? '') + '/auth' });
 </script>`;
 
+const chromium = useChromium('*.localhost');
 let app: TestApp;
-let browser: Browser;
 let context: BrowserContext;
 /** The requests that change the refresh cookie, in the order of their arrival. */
 let sent: string[];
@@ -60,11 +60,11 @@ async function start(settings: SettingsInput = {}, older?: TestApp): Promise<voi
   apps.unshift(app);
   sent = [];
   hold = exposedHeaders = undefined;
-  browser = await launchChromium('*.localhost', Number(new URL(app.url).port));
-  context = await browser.newContext();
+  chromium.serve(Number(new URL(app.url).port));
+  context = await chromium.newContext();
 }
 afterEach(async () => {
-  await browser.close();
+  await chromium.closeContexts();
   for (const each of apps.splice(0)) await each.close();
 });
 
@@ -209,7 +209,7 @@ test.each<[string, SettingsInput, SettingsInput, string]>([
   let page = await openTab();
   await result(page, `register(${CREDENTIALS})`);
   const [old] = await context.cookies();
-  await browser.close();
+  await chromium.closeContexts();
   await start(newer, app);
   await context.addCookies([old as NonNullable<typeof old>]);
   page = await openTab();

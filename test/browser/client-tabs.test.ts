@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import express from 'express';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Fresh } from '../../src/index.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
-import { launchChromium } from './chromium.js';
+import { useChromium } from './shared-chromium.js';
 
 const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 
@@ -26,8 +26,8 @@ const PAGE = `<!doctype html><title>tab</title><script type="module">
 </script>`;
 
 const EMAIL = 'tabs@example.com';
+const chromium = useChromium('app.test');
 let app: TestApp;
-let browser: Browser;
 let context: BrowserContext;
 /** Tokens that were rotated, and tokens that arrived again. */
 let refreshed: string[];
@@ -71,11 +71,11 @@ beforeEach(async () => {
   isSlow = false;
   isChallenging = false;
   app.auth.events.on('session.refreshed', ({ session }) => refreshed.push(session));
-  browser = await launchChromium('app.test', Number(new URL(app.url).port));
-  context = await browser.newContext();
+  chromium.serve(Number(new URL(app.url).port));
+  context = await chromium.newContext();
 });
 afterEach(async () => {
-  await browser.close();
+  await chromium.closeContexts();
   await app.close();
 });
 

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import { type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createMailApp, type MailApp, PUBLIC_URL } from '../support/mail-app.js';
 import { PASSWORD } from '../support/test-client.js';
-import { launchChromium } from './chromium.js';
+import { useChromium } from './shared-chromium.js';
 import { LOOK, WELL, watch } from './watched-page.js';
 
 const OWN = 'owner@example.com';
@@ -13,26 +13,26 @@ const HOST = new URL(PUBLIC_URL).host;
 /** A folder for screenshots, if somebody wants to look at them. */
 const PICTURES = process.env['PICTURES'];
 
+const chromium = useChromium(HOST);
 let app: MailApp;
-let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let faults: string[];
 
 beforeEach(async () => {
   app = await createMailApp({ emailVerification: 'mandatory', collectUserAgent: true });
-  browser = await launchChromium(HOST, Number(new URL(app.url).port));
+  chromium.serve(Number(new URL(app.url).port));
   await visit({ javaScriptEnabled: false });
 });
 afterEach(async () => {
-  await browser.close();
+  await chromium.closeContexts();
   await app.close();
   expect(faults).toEqual([]);
 });
 
 async function visit(options: BrowserContextOptions): Promise<void> {
   await context?.close().catch(() => {});
-  context = await browser.newContext(options);
+  context = await chromium.newContext(options);
   page = await context.newPage();
   faults = watch(page);
 }

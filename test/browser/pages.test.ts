@@ -1,18 +1,18 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, type BrowserContext, type BrowserContextOptions, errors, type Page } from 'playwright-core';
+import { type BrowserContext, type BrowserContextOptions, errors, type Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createMailApp, type MailApp, PUBLIC_URL } from '../support/mail-app.js';
 import { PASSWORD } from '../support/test-client.js';
-import { launchChromium } from './chromium.js';
+import { useChromium } from './shared-chromium.js';
 import { LOOK, WELL, watch } from './watched-page.js';
 
 const NEW = 'a new sentence of some length';
 const HOST = new URL(PUBLIC_URL).host;
 const PHONE = { width: 320, height: 640 };
 
+const chromium = useChromium(HOST);
 let app: MailApp;
-let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 /** What a page did that it must not do. */
@@ -24,11 +24,11 @@ beforeEach(async () => {
     emailVerification: 'optional',
     passwordResetRequestUrl: 'https://app.example.com/',
   });
-  browser = await launchChromium(HOST, Number(new URL(app.url).port));
+  chromium.serve(Number(new URL(app.url).port));
   await visit({ javaScriptEnabled: false });
 });
 afterEach(async () => {
-  await browser.close();
+  await chromium.closeContexts();
   await app.close();
   expect(faults).toEqual([]);
 });
@@ -36,7 +36,7 @@ afterEach(async () => {
 /** Opens a browser context with its own profile. */
 async function visit(options: BrowserContextOptions): Promise<void> {
   await context?.close().catch(() => {});
-  context = await browser.newContext(options);
+  context = await chromium.newContext(options);
   page = await context.newPage();
   faults = watch(page);
 }

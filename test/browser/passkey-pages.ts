@@ -4,7 +4,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { Fresh, type SettingsInput } from '../../src/index.js';
 import type { MailApp } from '../support/mail-app.js';
 import { createPasskeysApp } from '../support/passkeys-app.js';
-import { launchChromium } from './chromium.js';
+import type { SharedChromium } from './shared-chromium.js';
 
 const LIBRARY = fileURLToPath(new URL('../../dist/src', import.meta.url));
 
@@ -62,8 +62,8 @@ export interface PasskeyPages {
   close(): Promise<void>;
 }
 
-/** Starts an app and Chromium. */
-export async function startPasskeyPages(settings: SettingsInput = {}): Promise<PasskeyPages> {
+/** Starts an app, for a Chromium with its host. */
+export async function startPasskeyPages(chromium: SharedChromium, settings: SettingsInput = {}): Promise<PasskeyPages> {
   const app: MailApp = await createPasskeysApp(
     { publicUrl: ORIGIN, development: true, accessTokenLifetime: '1h', ...settings },
     {
@@ -76,8 +76,8 @@ export async function startPasskeyPages(settings: SettingsInput = {}): Promise<P
       },
     },
   );
-  const browser = await launchChromium(HOST, Number(new URL(app.url).port));
-  const context = await browser.newContext();
+  chromium.serve(Number(new URL(app.url).port));
+  const context = await chromium.newContext();
   await context.addInitScript(RECORDER);
   const sent: string[] = [];
   context.on('response', (response) => {
@@ -92,7 +92,7 @@ export async function startPasskeyPages(settings: SettingsInput = {}): Promise<P
     return page;
   };
   const close = async () => {
-    await browser.close();
+    await chromium.closeContexts();
     await app.close();
   };
   return { app, context, sent, openTab, close };

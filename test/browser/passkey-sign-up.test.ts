@@ -4,6 +4,7 @@ import type { SettingsInput } from '../../src/index.js';
 import { PASSWORD } from '../support/test-client.js';
 import {
   claims,
+  HOST,
   openClient,
   type PasskeyPages,
   passkeys,
@@ -12,16 +13,18 @@ import {
   startPasskeyPages,
   status,
 } from './passkey-pages.js';
+import { useChromium } from './shared-chromium.js';
 import { VirtualAuthenticator } from './virtual-authenticators.js';
 
 const EMAIL = 'ada@example.com';
 
+const chromium = useChromium(HOST);
 let pages: PasskeyPages;
 afterEach(() => pages.close());
 
 /** A page with an authenticator, of a new visitor. */
 async function visit(settings: SettingsInput = {}): Promise<{ page: Page; authenticator: VirtualAuthenticator }> {
-  pages = await startPasskeyPages(settings);
+  pages = await startPasskeyPages(chromium, settings);
   const page = await pages.openTab();
   return { page, authenticator: await VirtualAuthenticator.addTo(page) };
 }

@@ -16,10 +16,12 @@ import {
   startPasskeyPages,
   status,
 } from './passkey-pages.js';
+import { useChromium } from './shared-chromium.js';
 import { type Traits, VirtualAuthenticator } from './virtual-authenticators.js';
 
 const ADA = { email: 'ada@example.com', password: PASSWORD };
 
+const chromium = useChromium(HOST);
 let pages: PasskeyPages;
 let app: MailApp;
 let context: BrowserContext;
@@ -27,7 +29,7 @@ let sent: string[];
 let openTab: PasskeyPages['openTab'];
 
 async function start(settings: SettingsInput = {}): Promise<void> {
-  pages = await startPasskeyPages(settings);
+  pages = await startPasskeyPages(chromium, settings);
   ({ app, context, sent, openTab } = pages);
 }
 afterEach(() => pages.close());
