@@ -15,6 +15,8 @@ export interface AddressedRequest {
   readonly socket?: { readonly remoteAddress?: string };
 }
 
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
+
 /**
  * The host that the client requested, with its port. `X-Forwarded-Host` counts only if the app's `trust proxy` setting
  * trusts the sender, as in Express. Express 4 itself returns the host without the port.
@@ -31,13 +33,15 @@ export function hostOf({ headers, app, socket }: AddressedRequest): string | und
 
 /**
  * Whether an origin is that of the request. The scheme `https` also matches a request that arrives as http, because TLS
- * may end at a proxy. A page on `http` does not match a request over https.
+ * may end at a proxy. A page on `http` does not match a request over https. Some proxies add the default port to the
+ * host; browsers leave it out.
  */
 export function isOwnOrigin(origin: string, request: AddressedRequest): boolean {
   const host = hostOf(request);
   if (!URL.canParse(origin) || !host) return false;
   const { protocol: scheme, host: originHost } = new URL(origin);
-  return originHost === host.toLowerCase() && (scheme === 'https:' || scheme === `${request.protocol ?? 'http'}:`);
+  const isHost = [originHost, `${originHost}:${DEFAULT_PORTS[scheme]}`].includes(host.toLowerCase());
+  return isHost && (scheme === 'https:' || scheme === `${request.protocol ?? 'http'}:`);
 }
 
 /**
