@@ -20,6 +20,9 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   RSA: ['e', 'kty', 'n'],
 };
 
+/** Maximum length of the exponent of an RSA key: 32 bits. A long one makes each verification slow. */
+const MAX_EXPONENT_LENGTH = 6;
+
 /** Maximum number of cached keys. */
 const CACHE_SIZE = 5000;
 
@@ -49,7 +52,10 @@ export class ProofKeys {
   }
 }
 
-/** The required members only. Undefined for a private or symmetric key, and for a key of another kind. */
+/**
+ * The required members only. Undefined for a private or symmetric key, for a key of another kind, and for members in
+ * another form than RFC 7518 §6 asks for: the same key would have several thumbprints.
+ */
 function publicPart(jwk: unknown, algorithm: string): JWK | undefined {
   const kind = KEYS[algorithm];
   if (!kind || typeof jwk !== 'object' || jwk === null) return undefined;
@@ -57,5 +63,12 @@ function publicPart(jwk: unknown, algorithm: string): JWK | undefined {
   const isPrivate = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].some((member) => Object.hasOwn(given, member));
   if (isPrivate || given['kty'] !== kind.kty || (kind.crv && given['crv'] !== kind.crv)) return undefined;
   const members = (MEMBERS[kind.kty] ?? []).map((member) => [member, given[member]] as const);
-  return members.every(([, value]) => typeof value === 'string') ? Object.fromEntries(members) : undefined;
+  return members.every(([name, value]) => hasForm(name, value)) ? Object.fromEntries(members) : undefined;
+}
+
+function hasForm(member: string, value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  if (member === 'kty' || member === 'crv') return true;
+  if (member === 'e' && value.length > MAX_EXPONENT_LENGTH) return false;
+  return Buffer.from(value, 'base64url').toString('base64url') === value;
 }

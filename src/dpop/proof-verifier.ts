@@ -15,6 +15,9 @@ const MAX_SKEW_SECONDS = 60;
 /** Maximum length of a proof, in characters. A proof with an RSA key of 4096 bits has about 1,900. */
 const MAX_LENGTH = 4096;
 
+/** The form of a JWS (RFC 7515 §7.1): base64url without padding. `jose` also reads padding and spaces. */
+const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
 /** Maximum length of a `jti`, in characters. */
 const MAX_JTI_LENGTH = 256;
 
@@ -64,10 +67,10 @@ export class ProofVerifier {
 
   /** The key and the claims of a proof whose signature is right. */
   async #open(text: string) {
-    if (text.length > MAX_LENGTH) throw proofRefused('proof-malformed');
+    if (text.length > MAX_LENGTH || !FORM.test(text)) throw proofRefused('proof-malformed');
     let thumbprint = '';
-    const keyOf = async ({ jwk, alg, typ }: JWSHeaderParameters) => {
-      const found = typ === 'dpop+jwt' ? await this.#keys.of(jwk, alg ?? '') : undefined;
+    const keyOf = async ({ jwk, alg, typ, crit }: JWSHeaderParameters) => {
+      const found = typ === 'dpop+jwt' && crit === undefined ? await this.#keys.of(jwk, alg ?? '') : undefined;
       if (!found) throw proofRefused('proof-malformed');
       thumbprint = found.thumbprint;
       return found.key;

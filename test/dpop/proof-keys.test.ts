@@ -1,0 +1,111 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { JWK } from 'jose';
+import { expect, test } from 'vitest';
+import { PROOF_ALGORITHMS, ProofKeys } from '../../src/dpop/proof-keys.js';
+import { ProofKey } from '../support/bound-client.js';
+
+/** The key of RFC 7638 §3.1. */
+const OF_RFC_7638 = {
+  kty: 'RSA',
+  n:
+    '0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3okn' +
+    'jhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6q' +
+    'MQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awap' +
+    'JzKnqDKgw',
+  e: 'AQAB',
+  alg: 'RS256',
+  kid: '2011-04-29',
+};
+
+/** The key of RFC 9449 §4.1. */
+const OF_RFC_9449 = {
+  kty: 'EC',
+  x: 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs',
+  y: '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA',
+  crv: 'P-256',
+};
+
+/** The key of RFC 8037 §A.3. */
+const OF_RFC_8037 = { crv: 'Ed25519', kty: 'OKP', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
+
+const keys = new ProofKeys();
+const thumbprintOf = async (jwk: unknown, algorithm: string) => (await keys.of(jwk, algorithm))?.thumbprint;
+
+test('the keys of RFC 7638, RFC 9449 and RFC 8037 have the thumbprints of these documents', async () => {
+  expect(await thumbprintOf(OF_RFC_7638, 'RS256')).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
+  expect(await thumbprintOf(OF_RFC_7638, 'PS256')).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
+  expect(await thumbprintOf(OF_RFC_9449, 'ES256')).toBe('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I');
+  expect(await thumbprintOf(OF_RFC_8037, 'EdDSA')).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k');
+});
+
+test('a key is imported once for each algorithm, in any order of its members and with any other members', async () => {
+  const first = await keys.of(OF_RFC_9449, 'ES256');
+  const { kty, x, y, crv } = OF_RFC_9449;
+  expect(await keys.of({ y, crv, x, kty, use: 'enc', kid: 'any', ext: false, key_ops: [] }, 'ES256')).toBe(first);
+  const [rs, ps] = [await keys.of(OF_RFC_7638, 'RS256'), await keys.of(OF_RFC_7638, 'PS256')];
+  expect([rs?.key.algorithm.name, ps?.key.algorithm.name]).toEqual(['RSASSA-PKCS1-v1_5', 'RSA-PSS']);
+});
+
+test('each algorithm takes a key of its own kind, and no other', async () => {
+  const made = await Promise.all(
+    PROOF_ALGORITHMS.map(async (algorithm) => [algorithm, await ProofKey.create(algorithm)] as const),
+  );
+  for (const [algorithm, { jwk, thumbprint }] of made) {
+    for (const asked of PROOF_ALGORITHMS) {
+      const isRsa = algorithm.endsWith('S256') && asked.endsWith('S256') && jwk.kty === 'RSA' && !asked.startsWith('E');
+      expect([asked, await thumbprintOf(jwk, asked)]).toEqual([
+        asked,
+        asked === algorithm || isRsa ? thumbprint : undefined,
+      ]);
+    }
+    for (const asked of ['none', 'HS256', 'ES512', 'RS512', 'constructor', '__proto__', '']) {
+      expect(await keys.of(jwk, asked)).toBeUndefined();
+    }
+  }
+});
+
+const ec = (changes: object): [unknown, string] => [{ ...OF_RFC_9449, ...changes }, 'ES256'];
+const rsa = (changes: object): [unknown, string] => [{ ...OF_RFC_7638, ...changes }, 'RS256'];
+const okp = (changes: object): [unknown, string] => [{ ...OF_RFC_8037, ...changes }, 'EdDSA'];
+const fresh = (type: 'ed448' | 'x25519'): JWK =>
+  generateKeyPairSync(type as 'x25519').publicKey.export({ format: 'jwk' });
+
+test.each<[what: string, key: [unknown, string]]>([
+  ['no value', [undefined, 'ES256']],
+  ['null', [null, 'ES256']],
+  ['a text', [JSON.stringify(OF_RFC_9449), 'ES256']],
+  ['a list', [[OF_RFC_9449], 'ES256']],
+  ['an empty object', [{}, 'ES256']],
+  ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].map((member): [string, [unknown, string]] => [
+    `a private member, ${member}`,
+    ec({ [member]: 'AQ' }),
+  ]),
+  ['a private member without a value', ec({ d: undefined })],
+  ['a symmetric key', [{ kty: 'oct', k: 'c2VjcmV0' }, 'ES256']],
+  ['no kty', ec({ kty: undefined })],
+  ['kty in small letters', ec({ kty: 'ec' })],
+  ['no crv', ec({ crv: undefined })],
+  ['another crv', ec({ crv: 'P-384' })],
+  ['no x', ec({ x: undefined })],
+  ['no y', ec({ y: undefined })],
+  ['an empty x', ec({ x: '' })],
+  ['x as a number', ec({ x: 1 })],
+  ['x too short', ec({ x: 'AQAB' })],
+  ['x with a zero byte in front', ec({ x: `AA${OF_RFC_9449.x}` })],
+  ['x with padding', ec({ x: `${OF_RFC_9449.x}=` })],
+  ['x with a space', ec({ x: `${OF_RFC_9449.x} ` })],
+  ['x with a last character that has more bits', ec({ x: `${OF_RFC_9449.x.slice(0, -1)}t` })],
+  ['a point that is not on the curve', ec({ y: OF_RFC_9449.x })],
+  ['the point at infinity', ec({ x: 'A'.repeat(43), y: 'A'.repeat(43) })],
+  ['no n', rsa({ n: undefined })],
+  ['no e', rsa({ e: undefined })],
+  ['an exponent of 40 bits', rsa({ e: 'AQAAAAE' })],
+  ['an exponent as long as the modulus', rsa({ e: OF_RFC_7638.n })],
+  ['n with a plus sign', rsa({ n: OF_RFC_7638.n.replaceAll('-', '+') })],
+  ['Ed448', [fresh('ed448'), 'EdDSA']],
+  ['X25519', [fresh('x25519'), 'EdDSA']],
+  ['an x of Ed25519 that is too long', okp({ x: 'A'.repeat(44) })],
+  ['an empty x of Ed25519', okp({ x: '' })],
+])('%s is no public key', async (_what, [jwk, algorithm]) => {
+  expect(await keys.of(jwk, algorithm)).toBeUndefined();
+});
