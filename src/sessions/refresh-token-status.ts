@@ -7,8 +7,10 @@ import type { SessionRow } from './session-store.js';
  *
  * - `live`: it is the live token;
  * - `newer`: it was issued after the last rotation in the database. So the database has lost a later rotation;
- * - `parent`: it is the parent of the live token. If the session is not bound to a key: within REFRESH_REUSE_GRACE;
- * - `used`: it is any other token.
+ * - `parent`: it is the parent of the live token. Within REFRESH_REUSE_GRACE, unless the client can have the key to
+ *   which the session is bound;
+ * - `used`: it is any other token, or is bound to another key than the session. The latter is only possible if the
+ *   database has lost the binding and another client has bound the session again.
  */
 export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
 
@@ -21,15 +23,19 @@ export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
  *
  * @param grace REFRESH_REUSE_GRACE, in seconds
  * @param now milliseconds since the epoch
+ * @param canHaveKey whether the client can have the key of the session, if it is bound
  */
 export function refreshTokenStatus(
-  { jti, iat }: TokenClaims,
+  { jti, iat, cnf }: TokenClaims,
   row: SessionRow,
   grace: number,
   now: number,
+  canHaveKey = true,
 ): RefreshTokenStatus {
+  const isBound = row.keyThumbprint !== null;
+  if (isBound && cnf !== undefined && cnf.jkt !== row.keyThumbprint) return 'used';
   if (jti === row.jti) return 'live';
-  const isInGrace = row.keyThumbprint !== null || (grace > 0 && now - row.rotatedAt <= grace * 1000);
+  const isInGrace = (isBound && canHaveKey) || (grace > 0 && now - row.rotatedAt <= grace * 1000);
   if (jti === row.previousJti) return isInGrace ? 'parent' : 'used';
   return iat > toSeconds(row.rotatedAt) ? 'newer' : 'used';
 }

@@ -160,10 +160,10 @@ export class RotationService {
       await this.kernel.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
-    const status = this.#statusOf(claims, session);
-    // A used token from before the binding is a replay, with or without a proof.
-    const isFromBefore = status === 'used' && claims.cnf === undefined;
-    if (!isFromBefore) this.kernel.sessionKeys.assertFits(claims, presented.proof, session);
+    const status = this.#statusOf(presented, session);
+    // A used token from before the binding, or of another binding, is a replay, with or without a proof.
+    const isReplay = status === 'used' && claims.cnf?.jkt !== session.keyThumbprint;
+    const proof = isReplay ? undefined : this.kernel.sessionKeys.proofFor(claims, presented.client, session);
     const isFollowing = status === 'parent' && isElsewhere(presented, session);
     const isThief = isFollowing && session.followedGenerations >= MAX_FOLLOWED_GENERATIONS;
     if (status === 'used' || isThief) return this.kernel.replays.refuse(claims);
@@ -173,7 +173,7 @@ export class RotationService {
     const reuse = status === 'parent' ? 'lost-response' : status === 'newer' ? 'recovered' : undefined;
     const tokens =
       reuse === 'lost-response'
-        ? await this.#signLiveAgain(presented, session, prepared, isFollowing)
+        ? await this.#signLiveAgain({ ...presented, proof }, session, prepared, isFollowing)
         : await this.#rotateLive(presented, session, prepared, reuse, em);
     if (tokens && reuse) outcome(reuse);
     return tokens;
@@ -195,8 +195,7 @@ export class RotationService {
     isFollowing: boolean,
   ): Promise<Tokens | undefined> {
     const tokens = this.kernel.tokens.sign(prepared, liveToken(claims, row));
-    const isUsedUp = proof && row.keyThumbprint !== null;
-    if (isUsedUp && !(await this.kernel.sessionStore.useProof({ id: claims.session, user, live: row.jti }, proof)))
+    if (proof && !(await this.kernel.sessionStore.useProof({ id: claims.session, user, live: row.jti }, proof)))
       return undefined;
     const isToMark = isFollowing && !row.isFollowed; // each generation is marked only once
     if (isToMark && !(await this.kernel.sessionStore.markFollowed({ id: claims.session, user, live: row.jti })))
@@ -261,8 +260,10 @@ export class RotationService {
     return owner;
   }
 
-  #statusOf(claims: TokenClaims, row: SessionRow): RefreshTokenStatus {
-    return refreshTokenStatus(claims, row, this.kernel.settings.refreshReuseGrace, this.kernel.clock.now());
+  #statusOf({ claims, client }: Presented, row: SessionRow): RefreshTokenStatus {
+    const { settings, clock, sessionKeys } = this.kernel;
+    const canHaveKey = sessionKeys.canHaveKey(claims, client, row);
+    return refreshTokenStatus(claims, row, settings.refreshReuseGrace, clock.now(), canHaveKey);
   }
 
   #refuse(reuse: Exclude<TokenReuse, 'replay'>, claims: TokenClaims): never {

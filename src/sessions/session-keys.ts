@@ -39,28 +39,49 @@ export class SessionKeys {
     const { dpop } = this.kernel.settings;
     const key = claims.cnf?.jkt;
     if (dpop === 'off' && key === undefined) return undefined;
-    const { proof, proofFault } = client ?? {};
-    if (proofFault) throw this.reported(claims, proofFault);
-    if (!proof && key === undefined && dpop !== 'required') return undefined;
-    if (!proof) throw this.refusal(claims, 'proof-missing');
+    const isGiven = client?.proof !== undefined || client?.proofFault !== undefined;
+    if (!isGiven && key === undefined && dpop !== 'required') return undefined;
+    const proof = this.#given(claims, client);
     if (key !== undefined && proof.thumbprint !== key) throw this.refusal(claims, 'proof-of-another-key');
-    const lowest = lowestStampAt(this.kernel.clock.now() - MAX_SKEW_MS);
-    return { thumbprint: proof.thumbprint, stamp: stampOf(proof), lowest };
+    return proof;
   }
 
   /**
-   * Checks the proof of a refresh against the row of the session.
+   * Whether a refresh can come from the client that has the key of the session. A token from before the binding proves
+   * nothing about the key, so its request has to.
+   */
+  canHaveKey({ cnf }: TokenClaims, client: SessionClient | undefined, { keyThumbprint }: SessionRow): boolean {
+    return cnf !== undefined || client?.proofFault !== undefined || client?.proof?.thumbprint === keyThumbprint;
+  }
+
+  /**
+   * Checks the proof of a refresh against the row of the session. A bound session needs one even if DPOP is `off` and
+   * the token is from before the binding.
    *
+   * @returns undefined if the session is not bound
    * @throws dpop_proof_invalid if the session is bound to another key, or has used the proof before
    * @throws use_dpop_nonce if the session has used so many proofs that it may have forgotten this one
    */
-  assertFits(claims: TokenClaims, proof: StampedProof | undefined, { keyThumbprint, proofs }: SessionRow): void {
-    if (keyThumbprint === null) return;
-    if (!proof) throw this.refusal(claims, 'proof-missing');
+  proofFor(
+    claims: TokenClaims,
+    client: SessionClient | undefined,
+    { keyThumbprint, proofs }: SessionRow,
+  ): StampedProof | undefined {
+    if (keyThumbprint === null) return undefined;
+    const proof = this.#given(claims, client);
     if (proof.thumbprint !== keyThumbprint) throw this.refusal(claims, 'proof-of-another-key');
     if (proofs.includes(proof.stamp)) throw this.refusal(claims, 'proof-replayed');
     const oldest = proofs[MAX_PROOFS - 1];
     if (oldest !== undefined && BigInt(proof.stamp) < BigInt(oldest)) throw this.kernel.proofVerifier.nonceRequired();
+    return proof;
+  }
+
+  /** The proof of a request. @throws what is wrong with it; dpop_proof_invalid if there is none */
+  #given(claims: TokenClaims, { proof, proofFault }: Partial<SessionClient> = {}): StampedProof {
+    if (proofFault) throw this.reported(claims, proofFault);
+    if (!proof) throw this.refusal(claims, 'proof-missing');
+    const lowest = lowestStampAt(this.kernel.clock.now() - MAX_SKEW_MS);
+    return { thumbprint: proof.thumbprint, stamp: stampOf(proof), lowest };
   }
 
   /**
