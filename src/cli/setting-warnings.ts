@@ -5,7 +5,13 @@ import type { Finding } from './finding.js';
 
 /** Settings that most apps should decide before they go live. */
 export function settingWarnings(settings: Settings): Finding[] {
-  return [audience(settings), sessionLifetime(settings), refreshCookie(settings), mails(settings)];
+  return [
+    audience(settings),
+    sessionLifetime(settings),
+    boundSessions(settings),
+    refreshCookie(settings),
+    mails(settings),
+  ];
 }
 
 /**
@@ -30,6 +36,29 @@ function sessionLifetime({ sessionLifetime: set }: Settings): Finding {
   if (set !== undefined) return { name, status: 'ok', message: 'every session ends at a fixed time' };
   const reason = 'a session that is refreshed in time never ends, not even a stolen one';
   return { name, status: 'warning', message: `${reason}: set JWT_ALLAUTH_SESSION_LIFETIME, for example to 90d` };
+}
+
+/**
+ * Each proof names the URL of its request (RFC 9449 §4.2). The app compares it with the host and the path that it sees,
+ * and with PUBLIC_URL.
+ */
+function boundSessions({ dpop, accessTokenBinding, publicUrl, development }: Settings): Finding {
+  const name = 'dpop';
+  if (dpop === 'off' && accessTokenBinding) {
+    const fault = 'JWT_ALLAUTH_ACCESS_TOKEN_BINDING is true and JWT_ALLAUTH_DPOP is off';
+    const effect = 'new sessions have no key, so their access tokens work without a proof';
+    return { name, status: 'warning', message: `${fault}: ${effect}. Remedy: remove one of the two settings` };
+  }
+  if (dpop === 'off') return { name, status: 'ok', message: 'new sessions are not bound to a key (JWT_ALLAUTH_DPOP)' };
+  const needs = dpop === 'required' ? 'DPOP=required' : accessTokenBinding ? 'ACCESS_TOKEN_BINDING=true' : undefined;
+  if (needs && publicUrl === undefined && !development) {
+    const cause = `JWT_ALLAUTH_${needs} needs proofs, and JWT_ALLAUTH_PUBLIC_URL is not set`;
+    const risk = 'if a proxy changes the host or the path of requests, the app refuses every proof';
+    const remedy = 'let the proxy keep both, or set JWT_ALLAUTH_PUBLIC_URL';
+    return { name, status: 'warning', message: `${cause}: ${risk}. Remedy: ${remedy}` };
+  }
+  const whose = dpop === 'required' ? 'every session' : 'the session of a client that sends proofs';
+  return { name, status: 'ok', message: `${whose} is bound to a key` };
 }
 
 /** Browsers accept a `__Host-` cookie only from its own host over TLS (RFC 6265bis §4.1.3.2). */

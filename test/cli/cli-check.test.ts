@@ -58,7 +58,8 @@ async function changed(change: string, back: string, work: () => Promise<void>):
   }
 }
 
-const OF_SETTINGS = ['settings', 'keys', 'encryption-keys', 'audience', 'session-lifetime', 'refresh-cookie', 'mails'];
+const OF_KEYS = ['settings', 'keys', 'encryption-keys', 'audience'];
+const OF_SETTINGS = [...OF_KEYS, 'session-lifetime', 'dpop', 'refresh-cookie', 'mails'];
 const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
@@ -122,13 +123,7 @@ describe('check', () => {
       const { checks } = JSON.parse(stdout);
       expect(code).toBe(1);
       expect(checks.map(({ name, status }: Record<string, string>) => [name, status])).toEqual([
-        ['settings', 'ok'],
-        ['keys', 'ok'],
-        ['encryption-keys', 'ok'],
-        ['audience', 'ok'],
-        ['session-lifetime', 'ok'],
-        ['refresh-cookie', 'ok'],
-        ['mails', 'ok'],
+        ...OF_SETTINGS.map((name) => [name, 'ok']),
         ['project', 'failed'],
       ]);
       expect(checks.at(-1).message).toMatch(found);
@@ -332,6 +327,39 @@ test.each([
     expect(body.byName['refresh-cookie'].status).toBe('ok');
   },
 );
+
+test.each<[what: string, more: Record<string, string>, status: string, message: RegExp]>([
+  ['nothing about it', {}, 'ok', /^the session of a client that sends proofs is bound to a key$/],
+  ['off', { DPOP: 'off' }, 'ok', /^new sessions are not bound to a key/],
+  [
+    'access tokens that need proofs, and no new session with a key',
+    { DPOP: 'off', ACCESS_TOKEN_BINDING: 'true', PUBLIC_URL: 'https://app.example.com' },
+    'warning',
+    /^JWT_ALLAUTH_ACCESS_TOKEN_BINDING is true and JWT_ALLAUTH_DPOP is off: new sessions have no key, so their access/,
+  ],
+  [
+    'required, without the URL of the app',
+    { DPOP: 'required' },
+    'warning',
+    /^JWT_ALLAUTH_DPOP=required needs proofs, and JWT_ALLAUTH_PUBLIC_URL is not set: .* refuses every proof\. Remedy: /,
+  ],
+  [
+    'access tokens that need proofs, without the URL of the app',
+    { ACCESS_TOKEN_BINDING: 'true' },
+    'warning',
+    /^JWT_ALLAUTH_ACCESS_TOKEN_BINDING=true needs proofs, and JWT_ALLAUTH_PUBLIC_URL is not set: /,
+  ],
+  ['required, with it', { DPOP: 'required', PUBLIC_URL: 'https://app.example.com' }, 'ok', /^every session is bound/],
+])('the settings of bound sessions say %s', async (_, more, status, message) => {
+  const names = Object.entries(more).map(([name, value]) => [`JWT_ALLAUTH_${name}`, value]);
+  const { ok, byName } = await findings(Object.fromEntries(names));
+  expect([ok, byName.dpop]).toEqual([true, { status, message: expect.stringMatching(message) }]);
+});
+
+test('a proof is expected at the address of a development server, without the URL of the app', async () => {
+  const { byName } = await findings({ NODE_ENV: 'development', JWT_ALLAUTH_DPOP: 'required' });
+  expect(byName.dpop).toEqual({ status: 'ok', message: 'every session is bound to a key' });
+});
 
 describe('a secret', () => {
   const warningsOf = (secretKey: string) => keyWarnings(Object.assign(new Settings(), { secretKey }));
