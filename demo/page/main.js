@@ -29,8 +29,9 @@ const authenticator = new DemoAuthenticator();
 const dialog = new StepUpDialog(authenticator);
 
 // Without a cookie the refresh token lives as long as this page: no script may find it in a storage.
+// No session is bound to a key of the browser, because the story is about a copied token that works.
 /** @type {import('./request.js').Client} */
-const client = new AuthClient(settings.isCookie ? {} : { store: memoryStore() })
+const client = new AuthClient({ keys: false, ...(!settings.isCookie && { store: memoryStore() }) })
   .extend(mailMethods)
   .extend(mfaMethods)
   .extend(magicLinkMethods)

@@ -1,9 +1,5 @@
 import { unexpectedAnswer } from './auth-error.js';
-
-/**
- * Maximum time before its expiry at which a token is renewed, in milliseconds; a fifth of its lifetime if that is less.
- */
-const MAX_MARGIN_MS = 300_000;
+import { MAX_MARGIN_MS } from './timing.js';
 
 /** Claims of every access token; an app can add its own. Instants are seconds since 1970 by the server's clock. */
 export interface AccessTokenClaims {
@@ -45,8 +41,7 @@ export class AccessToken<Claims extends object = object> {
     readonly chance = Math.random(),
   ) {
     try {
-      const [, payload = ''] = text.split('.');
-      const bytes = atob(payload.replace(/-/g, '+').replace(/_/g, '/'));
+      const bytes = atob((text.split('.')[1] as string).replace(/-/g, '+').replace(/_/g, '/'));
       // Decodes UTF-8 through the percent-encoding of a URI, because React Native has no TextDecoder.
       this.claims = JSON.parse(decodeURIComponent(escape(bytes)));
       const life = (this.claims.exp - this.claims.iat) * 1000;
@@ -59,7 +54,7 @@ export class AccessToken<Claims extends object = object> {
 
   /** Whether the token is still so far from its expiry that it needs no renewal. */
   isFresh(now: number): boolean {
-    return now < this.#renewedAt && this.isAlive(now);
+    return now < this.#renewedAt && now >= this.receivedAt;
   }
 
   /**

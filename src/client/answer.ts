@@ -20,12 +20,13 @@ export async function resultOf<Result>(answer: Response): Promise<Result> {
 
 /**
  * Whether a 401 refuses the token, rather than a password in the request, or the age or strength of the user's proof
- * (RFC 9470). If the answer is not from this library, only the header `WWW-Authenticate` decides.
+ * (RFC 9470): `token_not_valid`, `not_authenticated`, or `dpop_proof_invalid` if the server now requires proofs with
+ * access tokens. If the answer is not from this library, only the header `WWW-Authenticate` decides.
  */
 export async function isTokenRefused(response: Response): Promise<boolean> {
   const { code } = await errorOf(response);
   return (
-    ['token_not_valid', 'not_authenticated', 'unexpected_answer'].includes(code) &&
+    /token_not|not_auth|unexpected|dpop/.test(code) &&
     !response.headers.get('WWW-Authenticate')?.includes('insufficient_user_authentication')
   );
 }
@@ -41,6 +42,6 @@ export async function errorOf(response: Response): Promise<AuthError> {
   const body = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined;
   const { code, detail, errors, challenge, methods, expires_in: expiresIn } = body ?? {};
   return typeof code === 'string' && typeof detail === 'string'
-    ? new AuthError(code, status, detail, { errors, retryAfter, challenge, methods, expiresIn })
+    ? new AuthError(code, status, detail, { retryAfter, errors, challenge, methods, expiresIn })
     : unexpectedAnswer(status, { retryAfter });
 }

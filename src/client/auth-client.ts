@@ -2,6 +2,8 @@ import type { CallOptions, ClientCalls, Names, ReasonToRepeat } from '../client-
 import { AccessToken } from './access-token.js';
 import { isTokenRefused, resultOf } from './answer.js';
 import { AuthError, isSessionEnd } from './auth-error.js';
+import { boundFetch, type Fetch } from './bound-fetch.js';
+import type { KeyPlace } from './key-place.js';
 import { pendingAnswer } from './pending-answer.js';
 import { type AuthState, SessionKeeper, type Tokens } from './session-keeper.js';
 import { type StandardMethods, standardMethods } from './standard-methods.js';
@@ -18,8 +20,13 @@ export interface AuthClientOptions {
   readonly origins?: readonly string[];
   /** Keeps the refresh token if it travels in bodies: see `storeIn`. Default: the cookie. */
   readonly store?: RefreshTokenStore;
+  /**
+   * Where the keys are to which the server binds sessions: an app's own place, or true for IndexedDB. With false, no
+   * session is bound. Default: IndexedDB, if the page has the origin of `url`, and its tabs share the refresh token.
+   */
+  readonly keys?: KeyPlace | boolean;
   /** A replacement for `fetch`. It must respect the signal of the request. Default: the platform's `fetch`. */
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: Fetch;
 }
 
 /** Globals that exist only in browsers. */
@@ -61,9 +68,10 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     url = '/auth',
     origins = [],
     store,
+    keys,
     fetch = (request) => globalThis.fetch(request),
   }: AuthClientOptions = {}) {
-    const { location: page, isSecureContext } = globalThis as Partial<Page>;
+    const { location: page, isSecureContext, addEventListener } = globalThis as Partial<Page>;
     const base = new URL(url, page?.href).href.replace(/\/$/, '');
     const origin = originOf(base);
     this.#origins = [origin, ...origins];
@@ -71,17 +79,19 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     const isShared = store ? store.isShared : Boolean(page);
     const name = `jwt-allauth ${base}`;
     const pending = page && !store ? pendingAnswer(name) : undefined;
-    this.#transport = transportTo(base, store, fetch, pending);
+    const isOwnPage = page?.origin === origin && isSecureContext;
+    const bound = boundFetch(fetch, base, keys ?? (isShared && isOwnPage));
+    this.#transport = transportTo(base, store, bound, pending);
     this.request = this.#transport.request;
     // Browsers refuse cookies of another site unless SameSite is `none`, and Secure cookies without TLS.
-    this.#isCookieAtRisk = Boolean(pending) && (page?.origin !== origin || !isSecureContext);
-    this.#keeper = new SessionKeeper(isShared ? name : undefined, store, this.#transport, pending);
+    this.#isCookieAtRisk = Boolean(pending) && !isOwnPage;
+    this.#keeper = new SessionKeeper(isShared && name, store, this.#transport, pending);
     this.extend(standardMethods<Fields>);
     // A page that returns from the back/forward cache may be out of date.
     const onPageShow = ({ persisted }: { readonly persisted: boolean }) => {
       if (persisted) this.#keeper.renew().catch(ignore);
     };
-    (globalThis as Partial<Page>).addEventListener?.('pageshow', onPageShow, { signal: this.#closed.signal });
+    addEventListener?.('pageshow', onPageShow, { signal: this.#closed.signal });
   }
 
   /**
@@ -147,7 +157,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
     const origin = originOf(request.url);
-    if (!this.#origins.includes(origin)) throw new TypeError(`The access token is not for ${origin}: see \`origins\`.`);
+    if (!this.#origins.includes(origin)) throw new TypeError(`Not in \`origins\`: ${origin}`);
     return unlessAborted(this.#authorized(request, this.#transport.send), request.signal);
   };
 
@@ -166,7 +176,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
   /** Signs out in every tab. If the request fails, it rejects, and the user stays signed in here. */
   async logout(): Promise<void> {
     await this.#keeper.tabs.next(async () => {
-      await this.#transport.logout().catch((error: AuthError) => {
+      await this.#transport.postToken('/logout').catch((error: AuthError) => {
         if (!isSessionEnd(error)) throw error;
       });
       await this.#keeper.end();
@@ -192,8 +202,11 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
           this.#keeper.tabs.next(async (extendTurn) => {
             this.#assertUser(token, this.#keeper.claims?.sub);
             const answer = await this.#transport.sendChange(outgoing, token);
-            if (answer.ok && effect === 'sign-out') await this.#keeper.end();
-            else if (answer.ok) await this.#signIn(answer.clone(), extendTurn, effect === 'renewal');
+            if (answer.ok) {
+              await (effect === 'sign-out'
+                ? this.#keeper.end()
+                : this.#signIn(answer.clone(), extendTurn, effect === 'renewal'));
+            }
             return answer;
           })
       : this.#transport.send;
@@ -220,7 +233,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
 
   #assertUser(token: AccessToken | undefined, user: string | undefined): void {
     if (user && token && token.claims.sub !== user) {
-      throw new AuthError('user_changed', 401, 'Another user has signed in.');
+      throw new AuthError('user_changed', 401, 'Another user signed in.');
     }
   }
 
@@ -231,7 +244,7 @@ export class AuthClient<Claims extends object = object, Fields extends object = 
     if (!this.#isCookieAtRisk || isRenewal) return;
     // Checks within this turn whether the browser stored the cookie, before another tab or a renewal can change it.
     await this.#keeper.rotate(extendTurn).catch(ignore);
-    if (!this.#keeper.claims) throw new AuthError('cookie_not_kept', 400, 'The browser did not store the cookie.');
+    if (!this.#keeper.claims) throw new AuthError('cookie_not_kept', 400, 'The browser refused the cookie.');
   }
 }
 

@@ -60,12 +60,11 @@ export type AuthErrorDetails = Partial<
 
 /**
  * Whether a refresh or a logout failed because the session has ended or there is no refresh token. The session goes on
- * if the app requires a proof before a refresh: `reauthentication_required`, `second_factor_required`.
+ * if the app requires a proof before a refresh (`reauthentication_required`, `second_factor_required`), or the server a
+ * nonce (`use_dpop_nonce`).
  */
 export function isSessionEnd({ code, status }: AuthError): boolean {
-  return (
-    code === 'refresh_token_missing' || (status === 401 && code !== 'unexpected_answer' && !code.endsWith('_required'))
-  );
+  return code === 'refresh_token_missing' || (status === 401 && !/_required$|nonce|unexpected/.test(code));
 }
 
 /** The error for an answer that does not have the form of this library. */

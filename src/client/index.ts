@@ -6,4 +6,5 @@ export type { AccessTokenClaims } from './access-token.js';
 export { errorOf } from './answer.js';
 export { AuthClient, type AuthClientOptions } from './auth-client.js';
 export { AuthError, type AuthErrorDetails, type ClientErrorCode } from './auth-error.js';
+export type { KeyPlace, KeySlot, ProofKey } from './key-place.js';
 export type { AuthState } from './session-keeper.js';

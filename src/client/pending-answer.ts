@@ -18,29 +18,23 @@ export interface PendingAnswer {
 
 /** @param key the `localStorage` key for the start time of the request; it is not secret */
 export function pendingAnswer(key: string): PendingAnswer {
-  const startedAt = () => tryStorage(() => localStorage[key]);
+  let storage: Record<string, string> = {};
+  try {
+    storage = localStorage;
+  } catch {} // forbidden
   return {
     wait: async () => {
-      const left = Number(startedAt()) + ANSWER_MS - Date.now();
+      const left = Number(storage[key]) + ANSWER_MS - Date.now();
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(left, ANSWER_MS)));
     },
     during: async (send) => {
       const now = `${Date.now()}`;
-      tryStorage(() => {
-        localStorage[key] = now;
-      });
+      try {
+        storage[key] = now;
+      } catch {} // full
       const result = await send();
-      if (startedAt() === now) tryStorage(() => delete localStorage[key]);
+      if (storage[key] === now) delete storage[key];
       return result;
     },
   };
-}
-
-/** Accesses `localStorage`. Returns undefined if it is forbidden or full. */
-function tryStorage<T>(access: () => T): T | undefined {
-  try {
-    return access();
-  } catch {
-    return undefined;
-  }
 }

@@ -2,8 +2,9 @@ import { AccessToken, type AccessTokenClaims } from './access-token.js';
 import { AuthError, isSessionEnd, networkError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 import type { RefreshTokenStore } from './store.js';
-import { type ExtendTurn, ignore, type TabMessage, Tabs } from './tabs.js';
+import { type ExtendTurn, ignore, type TabNews, Tabs } from './tabs.js';
 import { timeoutSignal } from './timeout-signal.js';
+import { LAST_ATTEMPT_MS, RESEND_AFTER_MS } from './timing.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** Whether a user is signed in, as far as this tab knows. Each change creates a new object. */
@@ -28,25 +29,19 @@ export interface Tokens {
   readonly refresh?: string;
 }
 
-/** The endpoints to which the refresh token is sent. If a method fails, it rejects with an AuthError. */
-interface TokenServer {
-  refresh(): Promise<Tokens | undefined>;
-  logout(): Promise<void>;
+/** The server that has issued the refresh token. */
+export interface TokenServer {
+  /**
+   * Sends the refresh token. Resolves to undefined if there is none, and for an empty answer. Fails with an AuthError.
+   *
+   * @param path `/refresh` exchanges it for new tokens; with `quiet`, a request without a token is answered with 204
+   * instead of an error. `/logout` revokes its session; if the token is invalid, that fails, but its cookie is removed.
+   */
+  postToken(path: '/refresh?quiet=true' | '/logout'): Promise<Tokens | undefined>;
 }
 
-/** Time without an answer after which a refresh is sent again, in milliseconds. The first request keeps waiting. */
-const RESEND_AFTER_MS = 5000;
-
-/** Pauses between failed attempts to refresh, in milliseconds. */
-const PAUSES_MS = [500, 1500, 4000];
-
-/**
- * Time after the first attempt within which the last one must start, in milliseconds: the default of the server's
- * grace period (REFRESH_REUSE_GRACE), less the time of a request.
- */
-const LAST_ATTEMPT_MS = 8000;
-
-const FOREVER = 1 / 0;
+/** Pauses between failed attempts to refresh, in milliseconds. After the last attempt, the pause does not matter. */
+const PAUSES_MS = [500, 1500, 4000, 0];
 
 /** Keeps the access token of this tab and renews it. There is one renewal at a time across all tabs. */
 export class SessionKeeper<Claims extends object> {
@@ -61,12 +56,12 @@ export class SessionKeeper<Claims extends object> {
   #settleWait?: (outcome?: Promise<never>) => void;
 
   /**
-   * @param name the same in all tabs that share a refresh token; undefined if none is shared
+   * @param name the same in all tabs that share a refresh token; false if none is shared
    * @param server requests new tokens; fails with an AuthError
    * @param pending awaited at the start of each turn
    */
   constructor(
-    name: string | undefined,
+    name: string | false,
     store: RefreshTokenStore | undefined,
     server: TokenServer,
     pending: PendingAnswer | undefined,
@@ -123,14 +118,17 @@ export class SessionKeeper<Claims extends object> {
   async #renew(): Promise<void> {
     const old = this.#token?.text;
     const wait = new AbortController();
-    const byOtherTab = new Promise<void>((resolve) => {
-      this.#settleWait = resolve;
-    });
-    const byThisTab = this.tabs.next(async (extendTurn) => {
-      if (this.#token?.text === old) await this.rotate(extendTurn);
-    }, wait.signal);
     try {
-      await Promise.race([byOtherTab, byThisTab]);
+      await Promise.race([
+        // by another tab
+        new Promise<void>((resolve) => {
+          this.#settleWait = resolve;
+        }),
+        // or by this one
+        this.tabs.next(async (extendTurn) => {
+          if (this.#token?.text === old) await this.rotate(extendTurn);
+        }, wait.signal),
+      ]);
     } finally {
       this.#settleWait = undefined;
       wait.abort();
@@ -147,11 +145,16 @@ export class SessionKeeper<Claims extends object> {
     const latest = Date.now() + LAST_ATTEMPT_MS;
     const { state } = this;
     const attempts: Promise<void>[] = [];
-    for (const pause of [...PAUSES_MS, 0]) {
+    for (const pause of PAUSES_MS) {
       const attempt = this.#attempt(state, extendTurn);
       attempts.push(attempt);
       extendTurn(attempt);
-      const wait = await unlessAborted(pauseAfter(attempts, pause), timeoutSignal(RESEND_AFTER_MS)).catch(() => 0);
+      // Forever if an attempt succeeded, or if the last error is not temporary.
+      const pauseOrEnd = Promise.any(attempts).then(
+        () => Infinity,
+        ({ errors }) => (errors.at(-1).isTemporary ? pause : Infinity),
+      );
+      const wait = await unlessAborted(pauseOrEnd, timeoutSignal(RESEND_AFTER_MS)).catch(() => 0);
       if (Date.now() + wait > latest) break;
       await new Promise((resolve) => setTimeout(resolve, wait));
       if (Date.now() > latest) break; // timers of a hidden tab are late
@@ -165,14 +168,14 @@ export class SessionKeeper<Claims extends object> {
 
   /** @param before the state at the first attempt; if it has changed since, the answer changes nothing */
   async #attempt(before: AuthState<Claims>, extendTurn: ExtendTurn): Promise<void> {
-    const outcome = await this.#server.refresh().catch((error: AuthError) => {
+    const outcome = await this.#server.postToken('/refresh?quiet=true').catch((error: AuthError) => {
       if (!isSessionEnd(error)) throw error;
       return error;
     });
     if (this.state !== before) return;
     if (outcome instanceof AuthError) {
       // No tab signs in during this turn, so this removes the invalid cookie.
-      if (!this.#store && this.tabs.isOrdered) extendTurn(this.#server.logout().catch(ignore));
+      if (!this.#store && this.tabs.isOrdered) extendTurn(this.#server.postToken('/logout').catch(ignore));
       await this.end(outcome.code);
     } else if (outcome !== undefined) await this.adopt(outcome);
     else await this.end(this.#token && !this.#store ? 'cookie_not_kept' : 'refresh_token_missing');
@@ -189,8 +192,8 @@ export class SessionKeeper<Claims extends object> {
     if (isRenewal) {
       if (token.claims.session !== this.#token?.claims.session) return; // the user has signed in anew meanwhile
     } else {
-      if (Boolean(refresh) !== Boolean(this.#store)) {
-        throw new TypeError('The server settings do not match `store`.');
+      if (!refresh !== !this.#store) {
+        throw new TypeError('The server does not match `store`.');
       }
       await this.#store?.set(refresh);
     }
@@ -212,7 +215,7 @@ export class SessionKeeper<Claims extends object> {
     }
   }
 
-  #receive(message: TabMessage): void {
+  #receive(message: TabNews): void {
     const current = this.#token;
     if ('token' in message) {
       if (current?.text === message.token[0] || (current?.isAlive(Date.now()) && message.token[1] < current.receivedAt))
@@ -224,7 +227,7 @@ export class SessionKeeper<Claims extends object> {
       if (current && !isForAllTabs && message.ended !== current.claims.session) return;
       this.#forget(message.reason);
       this.#settleWait?.();
-    } else if ('failed' in message) {
+    } else {
       this.#settleWait?.(Promise.reject(Object.assign(networkError(), message.failed)));
     }
   }
@@ -238,20 +241,12 @@ export class SessionKeeper<Claims extends object> {
     this.#token = undefined;
     const { status } = this.state;
     if (status === 'signed-out') return;
-    const isFirstVisit = status === 'unknown' && reason === 'refresh_token_missing';
-    this.#setState({ status: 'signed-out', reason: isFirstVisit ? undefined : reason });
+    if (status === 'unknown' && reason === 'refresh_token_missing') reason = undefined; // the first visit
+    this.#setState({ status: 'signed-out', reason });
   }
 
   #setState(state: AuthState<Claims>): void {
     this.state = state;
     for (const listener of this.listeners) queueMicrotask(listener); // its error stops no other listener
   }
-}
-
-/** Milliseconds to wait before another attempt; infinite if one succeeded, or if the last error is not temporary. */
-function pauseAfter(attempts: readonly Promise<void>[], pause: number): Promise<number> {
-  return Promise.any(attempts).then(
-    () => FOREVER,
-    ({ errors }) => (errors.at(-1).isTemporary ? pause : FOREVER),
-  );
 }

@@ -124,7 +124,7 @@ export const socialMethods = (client: ClientCalls) => {
       if (code && mark !== NO_CODE) await calls.exchange(code, verifier).catch(fail);
       else await client.refresh();
       if (isSignedIn && client.state.status === 'signed-out')
-        throw new AuthError('cookie_not_kept', 400, 'The browser did not store the cookie.');
+        throw new AuthError('cookie_not_kept', 400, 'The browser refused the cookie.');
       return true;
     },
 

@@ -2,12 +2,14 @@ import type { AccessToken } from './access-token.js';
 import type { AuthError } from './auth-error.js';
 import type { PendingAnswer } from './pending-answer.js';
 
-/** Messages between tabs: a new access token, the end of a session, a failed refresh, a request for the next turn. */
-export type TabMessage =
+/** What tabs report to each other: a new access token, the end of a session, a failed refresh. */
+export type TabNews =
   | { readonly token: ConstructorParameters<typeof AccessToken> }
   | { readonly ended: string | undefined; readonly reason: string | undefined }
-  | { readonly failed: Partial<AuthError> }
-  | { readonly wantedBy: string | undefined };
+  | { readonly failed: Partial<AuthError> };
+
+/** Messages between tabs: news, or a request for the next turn. */
+type TabMessage = TabNews | { readonly wantedBy: string | undefined };
 
 /** Extends a turn until this promise has settled too. */
 export type ExtendTurn = (pending: Promise<unknown>) => void;
@@ -27,10 +29,10 @@ const HOLD_MS = 5000;
  * each tab gets its own access tokens.
  */
 export class Tabs {
-  readonly #onMessage: (message: TabMessage) => void;
+  readonly #onNews: (news: TabNews) => void;
   readonly #getToken: () => AccessToken | undefined;
   readonly #pending: PendingAnswer | undefined;
-  readonly #name: string | undefined;
+  readonly #name: string | false;
   readonly #locks?: typeof navigator.locks | undefined;
   #channel?: InstanceType<typeof BroadcastChannel>;
   #last: Promise<unknown> = Promise.resolve();
@@ -38,21 +40,21 @@ export class Tabs {
   #endTurn?: () => void;
 
   /**
-   * @param name the same in all tabs that share a refresh token; undefined if none is shared
+   * @param name the same in all tabs that share a refresh token; false if none is shared
    * @param pending awaited at the start of each turn
    * @param getToken returns the access token of this tab
-   * @param receive called with messages of other tabs
+   * @param receive called with the news of other tabs
    */
   constructor(
-    name: string | undefined,
+    name: string | false,
     pending: PendingAnswer | undefined,
     getToken: () => AccessToken | undefined,
-    receive: (message: TabMessage) => void,
+    receive: (news: TabNews) => void,
   ) {
     this.#name = name;
     this.#pending = pending;
     this.#getToken = getToken;
-    this.#onMessage = receive;
+    this.#onNews = receive;
     if (!name) return;
     this.#locks = globalThis.navigator?.locks;
     if (!globalThis.BroadcastChannel) return;
@@ -129,7 +131,7 @@ export class Tabs {
 
   #receive(message: TabMessage): void {
     if (!('wantedBy' in message)) {
-      this.#onMessage(message);
+      this.#onNews(message);
       // Deferred, because a task that has got what it waited for leaves the queue first.
       setTimeout(() => this.#waiting && this.#requestTurn());
     } else if (this.#endTurn) {

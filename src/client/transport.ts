@@ -2,13 +2,12 @@ import type { CallOptions } from '../client-calls.js';
 import type { AccessToken } from './access-token.js';
 import { resultOf } from './answer.js';
 import { networkError } from './auth-error.js';
+import type { Fetch } from './bound-fetch.js';
 import type { PendingAnswer } from './pending-answer.js';
-import type { Tokens } from './session-keeper.js';
+import type { TokenServer } from './session-keeper.js';
 import type { RefreshTokenStore } from './store.js';
 import { timeoutSignal } from './timeout-signal.js';
-
-/** Timeout of a request that changes the refresh token, in milliseconds. Other tabs wait until the request ends. */
-const TIMEOUT_MS = 30_000;
+import { TIMEOUT_MS } from './timing.js';
 
 /** Sends a request, with the access token if one is given. */
 export type Send = (request: Request, token?: AccessToken) => Promise<Response>;
@@ -24,10 +23,7 @@ export interface Transport {
    * other tab may change the token at the same time.
    */
   sendChange: Send;
-  /** Exchanges the refresh token for new tokens. Resolves to undefined if there is no refresh token. */
-  refresh(): Promise<Tokens | undefined>;
-  /** Revokes the session of the refresh token. If the token is invalid, the call fails, but its cookie is removed. */
-  logout(): Promise<void>;
+  postToken: TokenServer['postToken'];
 }
 
 /**
@@ -39,7 +35,7 @@ export interface Transport {
 export function transportTo(
   url: string,
   store: RefreshTokenStore | undefined,
-  fetch: (request: Request) => Promise<Response>,
+  fetch: Fetch,
   pending: PendingAnswer | undefined,
 ): Transport {
   const request: Transport['request'] = (method, path, { body, credentials = store ? 'same-origin' : 'include' }) =>
@@ -71,19 +67,10 @@ export function transportTo(
     return pending ? pending.during(sendWithTimeout) : sendWithTimeout();
   };
 
-  /** Sends the refresh token to an endpoint. Resolves to undefined if there is no token, and for an empty answer. */
-  const postRefreshToken = async <Result>(path: string): Promise<Result | undefined> => {
+  const postToken: TokenServer['postToken'] = async (path) => {
     const body = store && { refresh: await store.get() };
-    if (body && !body.refresh) return undefined;
-    return resultOf(await sendChange(request('POST', path, { body })));
+    return body && !body.refresh ? undefined : resultOf(await sendChange(request('POST', path, { body })));
   };
 
-  return {
-    request,
-    send,
-    sendChange,
-    // With `quiet`, a request without a refresh token is answered with 204 instead of an error.
-    refresh: () => postRefreshToken('/refresh?quiet=true'),
-    logout: () => postRefreshToken('/logout'),
-  };
+  return { request, send, sendChange, postToken };
 }

@@ -4,7 +4,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Prom
     // Signals in React Native have no reason.
     const abort = () => reject(signal.reason ?? new Error('Aborted'));
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
+    signal.onabort = abort;
     promise.then(resolve, reject);
   });
 }

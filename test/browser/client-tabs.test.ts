@@ -353,7 +353,7 @@ describe('tabs of one browser', () => {
     expect(foreign).toBe('refused');
     expect(await ask(tab)).toBe(200);
     expect(await tab.evaluate(`client.fetch('http://app.test/auth/user').catch((error) => error.message)`)).toBe(
-      'The access token is not for http://app.test: see `origins`.',
+      'Not in `origins`: http://app.test',
     );
   });
 });

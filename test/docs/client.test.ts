@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync, type KeyPairKeyObjectResult, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import express from 'express';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AuthClient, type AuthClientOptions, AuthError } from '../../src/client/index.js';
+import { AuthClient, type AuthClientOptions, AuthError, type KeyPlace } from '../../src/client/index.js';
 import { magicLinkMethods } from '../../src/client/magic-link.js';
 import { mailMethods } from '../../src/client/mail-methods.js';
 import { stepUp } from '../../src/client/step-up.js';
@@ -15,6 +16,7 @@ import { memoryStore } from '../../src/client/store.js';
 import { mfaMethods } from '../../src/features/totp/totp.client.js';
 import { ClientNetwork } from '../support/client-network.js';
 import { blockWith, importSnippet } from '../support/documented-snippet.js';
+import { DpopServer } from '../support/dpop-server.js';
 import { pages } from '../support/manual.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
@@ -206,6 +208,60 @@ describe('the clients of the manual', () => {
     await second.logout();
     expect(kept.size).toBe(0);
     for (const client of [first, second]) client.close();
+  });
+});
+
+describe('the keys of the manual for mobile apps', () => {
+  let server: DpopServer;
+  beforeEach(async () => {
+    server = await DpopServer.start();
+  });
+  afterEach(() => server.close());
+
+  /** The storage and the hardware of a phone: keys of P-256, which sign in DER, as on Android. */
+  function newPhone() {
+    const [kept, pairs] = [new Map<string, string>(), new Map<string, KeyPairKeyObjectResult>()];
+    return {
+      kept,
+      secureStore: {
+        getItemAsync: async (key: string) => kept.get(key) ?? null,
+        setItemAsync: async (key: string, value: string) => void kept.set(key, value),
+        deleteItemAsync: async (key: string) => void kept.delete(key),
+      },
+      keystore: {
+        aliases: pairs,
+        createKey: async (alias: string) => {
+          const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+          pairs.set(alias, pair);
+          return pair.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+        },
+        sign: async (alias: string, data: string) => {
+          const key = pairs.get(alias)?.privateKey ?? expect.unreachable();
+          return sign('sha256', Buffer.from(data, 'base64'), key).toString('base64');
+        },
+      },
+    };
+  }
+
+  test('bind each session to a key of the phone, which never has more than two', async () => {
+    const { keysIn } = await importSnippet('src/keystore.ts');
+    const { keystore, secureStore, kept } = newPhone();
+    const store = memoryStore();
+    const start = () =>
+      new AuthClient({ url: `${server.url}/auth`, store, keys: keysIn(keystore, secureStore) as KeyPlace });
+    for (const name of ['ada', 'grace', 'edith']) {
+      const client = start();
+      expect(await client.login({ email: `${name}@example.com`, password: PASSWORD })).toMatchObject({
+        claims: { sub: `${name}@example.com` },
+      });
+      await client.refresh();
+      expect(await start().restore()).toMatchObject({ claims: { sub: `${name}@example.com` } });
+    }
+    expect(new Set(server.keys).size).toBe(3);
+    expect(keystore.aliases.size).toBe(2);
+    expect(server.log.filter((line) => !line.endsWith('200 proof'))).toEqual([]);
+    await start().logout();
+    expect(kept.size).toBe(0);
   });
 });
 

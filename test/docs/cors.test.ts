@@ -34,11 +34,11 @@ const corsOf = (headers: Headers) =>
 const OF_ALL = {
   'access-control-allow-origin': PAGE,
   'access-control-allow-credentials': 'true',
-  'access-control-expose-headers': 'Retry-After,WWW-Authenticate',
+  'access-control-expose-headers': 'Retry-After,WWW-Authenticate,DPoP-Nonce',
 };
 const OF_PREFLIGHT = {
   'access-control-allow-methods': 'GET,POST,PUT,PATCH,DELETE',
-  'access-control-allow-headers': 'Authorization,Content-Type',
+  'access-control-allow-headers': 'Authorization,Content-Type,DPoP',
 };
 
 describe.each([

@@ -292,6 +292,7 @@ describe('the app of the README, built from an empty folder', () => {
     ['predicates', 'can', 'isMember'],
     ['machines', 'Machines'],
     ['keychain', 'keychainStore', 'createAuth'],
+    ['keystore', 'keysIn'],
     ['ticket.controller', 'createTicketController'],
     ['cors', 'allowOrigins'],
     ['report', 'addReport'],
