@@ -161,12 +161,13 @@ export class RotationService {
       throw tokenNotValid('no-active-user');
     }
     const status = this.#statusOf(presented, session);
-    // A used token from before the binding, or of another binding, is a replay, with or without a proof.
-    const isReplay = status === 'used' && claims.cnf?.jkt !== session.keyThumbprint;
-    const proof = isReplay ? undefined : this.kernel.sessionKeys.proofFor(claims, presented.client, session);
-    const isFollowing = status === 'parent' && isElsewhere(presented, session);
-    const isThief = isFollowing && session.followedGenerations >= MAX_FOLLOWED_GENERATIONS;
-    if (status === 'used' || isThief) return this.kernel.replays.refuse(claims);
+    const isFollowing = status === 'parent' && this.#isElsewhere(presented, session);
+    const isReplay = status === 'used' || (isFollowing && isTheft(session));
+    // A replayed token from before the binding, or of another binding, ends the session with or without a proof.
+    const isOfThisKey = claims.cnf?.jkt === session.keyThumbprint;
+    const proof =
+      isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofFor(claims, presented.client, session) : undefined;
+    if (isReplay) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
     if (status !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);
     const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
@@ -260,6 +261,15 @@ export class RotationService {
     return owner;
   }
 
+  /**
+   * Whether a token comes from a different origin than the last rotation of its session. False if one is not known, and
+   * for the key of a bound session, which proves that it is the same client.
+   */
+  #isElsewhere({ claims, client, origin }: Presented, row: SessionRow): boolean {
+    if (row.keyThumbprint !== null && this.kernel.sessionKeys.canHaveKey(claims, client, row)) return false;
+    return origin !== null && row.rotatedFrom !== null && origin !== row.rotatedFrom;
+  }
+
   #statusOf({ claims, client }: Presented, row: SessionRow): RefreshTokenStatus {
     const { settings, clock, sessionKeys } = this.kernel;
     const canHaveKey = sessionKeys.canHaveKey(claims, client, row);
@@ -285,10 +295,9 @@ function contextOf({ amr, authTime, claims }: SessionContext): SessionContext {
 }
 
 /**
- * Whether a token comes from a different origin than the last rotation of its session. False if one is not known, and
- * for a bound session, whose key proves that it is the same client.
+ * Whether a parent from elsewhere is a theft: after too many generations, or at once if the session was bound to a key
+ * that its client does not have.
  */
-function isElsewhere({ origin }: Presented, { rotatedFrom, keyThumbprint }: SessionRow): boolean {
-  if (keyThumbprint !== null) return false;
-  return origin !== null && rotatedFrom !== null && origin !== rotatedFrom;
+function isTheft({ keyThumbprint, followedGenerations }: SessionRow): boolean {
+  return keyThumbprint !== null || followedGenerations >= MAX_FOLLOWED_GENERATIONS;
 }
