@@ -9,8 +9,8 @@ import type { AuthModule } from '../../src/module.js';
 import { libraryRoutes } from '../../src/openapi/library-route.js';
 import { STANDARD_MODULES } from '../../src/standard-modules.js';
 import { codesModule, codesOf, entitiesWith } from '../support/codes.module.js';
-import { mailedTo } from '../support/magic-link-app.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
+import { askForMail, cookieOf, openInvitation, openReset } from '../support/mailed-ways-in.js';
 import { sendSignUp, signUpOptions } from '../support/passkey-sign-ups.js';
 import { createPasskeyOwner, login, newAuthenticator, requestOptions } from '../support/passkeys-app.js';
 import { challengeBy, createPerson, type Person } from '../support/person.js';
@@ -49,28 +49,6 @@ interface WayIn {
   walk(app: MailApp, person: Person): Promise<Outcome>;
 }
 
-const cookieOf = (cookies: ReadonlyMap<string, string>) => [...cookies.values()][0]?.split(';')[0] ?? '';
-
-/** Opens the link in the mail to an address, and returns the cookie of the form behind it. */
-async function openLink(app: MailApp, address: string): Promise<string> {
-  return cookieOf((await app.open(await app.linkTo(address))).cookies);
-}
-
-async function openReset(app: MailApp, { email }: Person): Promise<string> {
-  await app.client().send('POST', '/auth/password/reset', { email });
-  return openLink(app, email);
-}
-
-/** Makes the person an invited user, and opens the link of the invitation. */
-async function openInvitation(app: MailApp, { email, id }: Person): Promise<string> {
-  const { database, mails } = codesOf(app.auth).kernel;
-  const sql = `insert into auth_account (user_id, state, credential_epoch) values ($1, 'invited', 0)
-    on conflict (user_id) do update set state = 'invited'`;
-  await app.database.pool.query(sql, [id]);
-  await database.transaction((em) => mails.sendLink('invitation', id, email, em));
-  return openLink(app, email);
-}
-
 const setNew = (app: MailApp, path: string, cookie: string) =>
   app.client().send('POST', path, { newPassword: OTHER }, { cookie });
 
@@ -78,12 +56,6 @@ async function submit(app: MailApp, path: string, cookie: string): Promise<Outco
   const body = new URLSearchParams({ newPassword: OTHER });
   const page = await app.open(app.url + path, { method: 'POST', body, headers: { cookie } });
   return { ...page, body: page.html };
-}
-
-/** Asks for a mail to sign in, and reads it. */
-async function askForMail(app: MailApp, { email }: Person) {
-  const { body } = await app.client().send('POST', '/auth/magic-link', { email });
-  return { request: body.request as string, ...(await mailedTo(app, email)) };
 }
 
 const answerWrongly = async (app: MailApp, { ticket }: Person, path: string) =>

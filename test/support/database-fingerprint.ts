@@ -11,3 +11,12 @@ export async function fingerprint({ pool }: TestDatabase, userTable = 'app_user'
   const { rows } = await pool.query(`select concat_ws(' ', ${tables.map(hash).join(', ')}) as fingerprint`);
   return rows[0].fingerprint;
 }
+
+/** For each table, a value that changes with any of its rows. */
+export async function fingerprintOfAll({ pool }: TestDatabase): Promise<Record<string, string>> {
+  const tables = await pool.query(`select tablename as name from pg_tables where schemaname = 'public' order by 1`);
+  const hash = (name: string) =>
+    `select '${name}' as name, md5(coalesce(string_agg(t::text, ',' order by t::text), '')) as hash from "${name}" t`;
+  const { rows } = await pool.query(tables.rows.map(({ name }) => hash(name)).join(' union all '));
+  return Object.fromEntries(rows.map(({ name, hash }) => [name, hash]));
+}

@@ -80,9 +80,9 @@ export class PasswordForm {
     const { newPassword } = await validateWholeInput(NewPasswordInput, body, (given) =>
       this.kernel.passwordPolicy.fieldErrors('newPassword', given.newPassword, {}),
     );
+    const client = await this.#transport.clientOf(request); // first, because `find` counts the try
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) throw tokenNotValid('one-time-key');
-    const client = await this.#transport.clientOf(request);
     const tokens = await this.#set(found, newPassword, client).catch((error) => {
       if (isChallenge(error)) this.#cookie.clear(response); // the password is set, and the key is used up
       throw error;

@@ -4,7 +4,7 @@ import { ErrorCode } from '../../error.js';
 import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
-import { clientOf, type HttpRequest, type HttpResponse } from '../../http/http-message.js';
+import type { HttpRequest, HttpResponse } from '../../http/http-message.js';
 import { newPasswordSchema } from '../../http/json-schema.js';
 import type { TokenBody } from '../../http/refresh-token-transport.js';
 import { tokenAnswer } from '../../http/token-answers.js';
