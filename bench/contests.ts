@@ -10,6 +10,7 @@ export const SERVERS = {
   'ours, lean app': ['ours', 'lean'],
   'ours, partitioned': ['ours', 'partitioned'],
   'ours, 10 thousand sessions': ['ours', '10000'],
+  'ours, 10 thousand bound sessions': ['ours', '10000'],
   'ours, 1 million sessions': ['ours', '1000000'],
   'ours, 10 million sessions': ['ours', '10000000'],
   'ours, 1 process': ['cluster', 'ours 1'],
@@ -33,7 +34,16 @@ export const SERVERS = {
 export type ServerName = keyof typeof SERVERS;
 
 /** The kind of request. */
-export type Kind = 'get' | 'no token' | 'garbage' | 'expired' | 'refresh' | 'refresh of many' | 'sign-in' | 'pgbench';
+export type Kind =
+  | 'get'
+  | 'no token'
+  | 'garbage'
+  | 'expired'
+  | 'refresh'
+  | 'refresh of many'
+  | 'bound refresh'
+  | 'sign-in'
+  | 'pgbench';
 
 export interface Contestant {
   readonly name: string;
@@ -162,6 +172,18 @@ export const CONTESTS: readonly Contest[] = [
       { of: 'ours', over: 'oidc-provider', least: 2.8 },
       { of: 'ours', over: 'pgbench', least: 0.3 },
     ],
+  },
+  {
+    id: 'bound-refresh',
+    title: 'Refresh of 5000 random sessions, 16 at a time, with and without a DPoP proof',
+    connections: 16,
+    cuts: 2,
+    warmUp: 5,
+    contestants: [
+      { name: 'with a proof', kind: 'bound refresh', server: 'ours, 10 thousand bound sessions' },
+      { name: 'without', kind: 'refresh of many', server: 'ours, 10 thousand sessions' },
+    ],
+    targets: [{ of: 'with a proof', over: 'without', least: 0.85 }],
   },
   {
     id: 'sign-in',

@@ -22,6 +22,8 @@ type Request = Dispatcher.RequestOptions;
 export interface Load {
   readonly connections: number;
   readonly expected: number;
+  /** Called before each slice, outside of the measured time. */
+  prepare?(): void;
   next(): Request;
   seen?(answer: Answer): void;
 }
@@ -32,9 +34,10 @@ export interface Load {
  */
 export async function load(
   origin: string,
-  { connections, expected, next, seen }: Load,
+  { connections, expected, prepare, next, seen }: Load,
   seconds: number,
 ): Promise<Slice> {
+  prepare?.();
   const latencies: number[] = [];
   const unexpected: Record<number, number> = {};
   const start = performance.now();

@@ -1,7 +1,11 @@
 import { CHECK_TOKENS } from './check.js';
 import type { Kind } from './contests.js';
 import type { Load } from './load.js';
+import { Proofs, sessionOf } from './proofs.js';
 import type { ServerProcess } from './server-process.js';
+
+/** Number of proofs for each key and slice. */
+const PROOFS_OF_A_SLICE = 4;
 
 const GARBAGE = { authorization: `Bearer ${'garbage'.repeat(80)}` };
 
@@ -16,6 +20,10 @@ export function requestsOf(kind: Kind, server: ServerProcess, connections: numbe
   }
   if (kind === 'refresh of many' && refresh) {
     return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, -CHECK_TOKENS) }, connections);
+  }
+  if (kind === 'bound refresh' && refresh) {
+    const proofs = new Proofs(server.origin + refresh.path);
+    return refreshes({ ...refresh, tokens: refresh.tokens.slice(0, -CHECK_TOKENS) }, connections, proofs);
   }
   if (kind === 'sign-in' && signIn) {
     const headers = { ...signIn.headers, 'content-type': 'application/json' };
@@ -42,13 +50,19 @@ function inTurn(requests: readonly ReturnType<Load['next']>[], load: Pick<Load, 
 function refreshes(
   { path, contentType, body, field, tokens }: NonNullable<ServerProcess['traffic']['refresh']>,
   connections: number,
+  proofs?: Proofs,
 ): Load {
   const live = tokens.slice();
   const headers = { 'content-type': contentType };
   return {
     connections,
     expected: 200,
-    next: () => ({ path, method: 'POST', headers, body: body.replace('$', () => live.shift() as string) }),
+    prepare: () => proofs?.prepare(PROOFS_OF_A_SLICE),
+    next: () => {
+      const token = live.shift() as string;
+      const dpop = proofs && { dpop: proofs.next(sessionOf(token)) };
+      return { path, method: 'POST', headers: { ...headers, ...dpop }, body: body.replace('$', () => token) };
+    },
     seen: (answer) => {
       if (answer.status === 200) live.push(JSON.parse(answer.body)[field]);
     },

@@ -133,6 +133,7 @@ interface UserParts extends Foundation {
   readonly counters: Counters;
   readonly eventCounters: EventCounters;
   readonly proofVerifier: ProofVerifier;
+  readonly usedProofs: UsedProofs;
   /** The DPoP proofs of requests. */
   readonly requestProofs: RequestProofs;
 }
@@ -241,6 +242,7 @@ async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKern
     counters,
     eventCounters: new EventCounters({ ...base, counters }),
     proofVerifier,
+    usedProofs,
     requestProofs: new RequestProofs({ ...base, proofVerifier, usedProofs }),
   };
 }

@@ -50,19 +50,17 @@ export class ProofVerifier {
    * Verifies the proof of a request.
    *
    * @param text the value of the header `DPoP`
-   * @param accessToken the access token that the proof must name (`ath`). Default: none, and `ath` is not read
    * @throws dpop_proof_invalid; use_dpop_nonce if only the instant of the proof is wrong
    */
-  async verify(text: string, request: AddressedRequest, accessToken?: string): Promise<Proof> {
+  async verify(text: string, request: AddressedRequest): Promise<Proof> {
     const { thumbprint, claims } = await this.#open(text);
     const { jti, htm, htu, iat, ath } = claims;
     const hasForm = typeof jti === 'string' && jti !== '' && jti.length <= MAX_JTI_LENGTH && Number.isSafeInteger(iat);
     if (!hasForm) throw proofRefused('proof-malformed');
     if (htm !== request.method) throw proofRefused('proof-for-another-method');
     if (!isUrlOf(htu, request, this.kernel.settings)) throw proofRefused('proof-for-another-url');
-    if (accessToken !== undefined && ath !== hashOf(accessToken)) throw proofRefused('proof-for-another-token');
     const expiresAt = this.#expiryOf(iat as number, claims['nonce']);
-    return { thumbprint, id: hashOf(`${thumbprint}.${jti}`), expiresAt };
+    return { thumbprint, id: hashOf(`${thumbprint}.${jti}`), expiresAt, accessTokenHash: ath };
   }
 
   /** The key and the claims of a proof whose signature is right. */
@@ -115,6 +113,6 @@ function claimsIn(payload: Uint8Array): Readonly<Record<string, unknown>> {
 }
 
 /** SHA-256 in base64url, as in `ath`. */
-function hashOf(text: string): string {
+export function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url');
 }

@@ -6,6 +6,8 @@ export interface Proof {
   readonly id: string;
   /** Until when servers accept the proof, in milliseconds since the epoch. A copy has the same value. */
   readonly expiresAt: number;
+  /** The `ath`: the hash of the access token for which it was made. */
+  readonly accessTokenHash?: unknown;
 }
 
 /** How many bits of a stamp come from the hash of the proof. The others are its `expiresAt`. */

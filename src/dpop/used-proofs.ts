@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
@@ -16,6 +17,8 @@ const MAX_SKEW_MS = MINUTE_MS;
  */
 export class UsedProofs {
   readonly #key: KeyObject;
+  /** The proofs that requests of this server have used up. */
+  readonly #ofRequests = new WeakSet<Proof>();
   /** The proofs that this server has accepted with access tokens, by the minute of their end. */
   readonly #here = new Map<number, Set<string>>();
 
@@ -29,9 +32,20 @@ export class UsedProofs {
     this.#key = kernel.encryption.hashKey('dpop proofs');
   }
 
-  /** Uses a proof up, for all servers. Writes one row. @returns false if it was used before */
-  async use({ id, expiresAt }: Proof): Promise<boolean> {
-    return this.kernel.counters.markOnce(keyedHash(this.#key, [id]), new Date(expiresAt + MAX_SKEW_MS));
+  /**
+   * Uses a proof up, for all servers. Writes one row. The same object, which is the proof of one request, can be used
+   * again.
+   *
+   * @param em the transaction. If it is rolled back, the proof is not used up
+   * @returns false if it was used before
+   */
+  async use(proof: Proof, em?: EntityManager): Promise<boolean> {
+    if (this.#ofRequests.has(proof)) return true;
+    const { counters } = this.kernel;
+    const until = new Date(proof.expiresAt + MAX_SKEW_MS);
+    const isFirstUse = await counters.markOnce(keyedHash(this.#key, [proof.id]), until, em);
+    if (isFirstUse) this.#ofRequests.add(proof);
+    return isFirstUse;
   }
 
   /** Uses a proof up, for this server and in memory only. @returns false if it was used here before */

@@ -82,7 +82,7 @@ export class RefreshTokenTransport {
   }
 
   /**
-   * The client of a sign-in, with the sessions that `signIn` will revoke, and with its DPoP proof, which is used up.
+   * The client of a sign-in, with the sessions that `signIn` will revoke, and with its DPoP proof.
    *
    * @throws dpop_proof_missing, dpop_proof_invalid, use_dpop_nonce
    */
@@ -96,13 +96,11 @@ export class RefreshTokenTransport {
   }
 
   /** The client of a request to an existing session, with its DPoP proof or what is wrong with it. */
-  async boundClientOf(request: HttpRequest, isUsedUp = true): Promise<SessionClient> {
+  async boundClientOf(request: HttpRequest): Promise<SessionClient> {
     const client = clientOf(request);
     if (request.headers['dpop'] === undefined) return client;
-    const { requestProofs } = this.kernel;
     try {
-      const proof = await (isUsedUp ? requestProofs.useIfPresent(request) : requestProofs.read(request));
-      return { ...client, proof };
+      return { ...client, proof: await this.kernel.requestProofs.read(request) };
     } catch (error) {
       if (error instanceof JwtAllauthError) return { ...client, proofFault: error };
       throw error;

@@ -100,9 +100,9 @@ export class Counters {
   }
 
   /** Sets a mark until an instant, unless it is set already. @returns whether this call has set it */
-  async markOnce(key: string, until: Date): Promise<boolean> {
+  async markOnce(key: string, until: Date, em?: EntityManager): Promise<boolean> {
     const now = new Date(this.kernel.clock.now());
-    return (await this.kernel.database.query(this.#sql.markOnce, [key, until, now])).length > 0;
+    return (await this.kernel.database.query(this.#sql.markOnce, [key, until, now], em)).length > 0;
   }
 
   /** Prolongs a mark that is set. Does nothing if it is set until `enough` or longer, or is not set any more. */

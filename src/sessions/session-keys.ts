@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import { lowestStampAt, stampOf } from '../dpop/proof.js';
 import { type ProofVerifier, proofRefused } from '../dpop/proof-verifier.js';
+import type { UsedProofs } from '../dpop/used-proofs.js';
 import { ErrorCode, type JwtAllauthError, type ProofRefusal } from '../error.js';
 import type { Journal } from '../observability/journal.js';
 import type { Logger } from '../observability/logger.js';
@@ -24,6 +25,7 @@ export class SessionKeys {
       readonly settings: Settings;
       readonly clock: Clock;
       readonly proofVerifier: ProofVerifier;
+      readonly usedProofs: UsedProofs;
       readonly journal: Journal;
       readonly logger: Logger;
     },
@@ -85,16 +87,17 @@ export class SessionKeys {
   }
 
   /**
-   * Checks that a signed-in user's request has a proof by the key of the session.
+   * Checks that a signed-in user's request has a proof by the key of the session, and uses it up.
    *
    * @param keyThumbprint the key of the session. Null: it is not bound
    * @throws dpop_proof_invalid, use_dpop_nonce
    */
-  assertProved(caller: SessionReference, keyThumbprint: string | null, client: SessionClient): void {
+  async assertProved(caller: SessionReference, keyThumbprint: string | null, client: SessionClient): Promise<void> {
     if (keyThumbprint === null) return;
     if (client.proofFault) throw this.reported(caller, client.proofFault);
     if (!client.proof) throw this.refusal(caller, 'proof-missing');
     if (client.proof.thumbprint !== keyThumbprint) throw this.refusal(caller, 'proof-of-another-key');
+    if (!(await this.kernel.usedProofs.use(client.proof))) throw this.refusal(caller, 'proof-replayed');
   }
 
   /** Logs and emits a refusal, without the audit log, because strangers can cause it without limit. */

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Clock, toSeconds } from '../clock.js';
 import type { Database } from '../database/database.js';
+import type { Proof } from '../dpop/proof.js';
+import { proofRefused } from '../dpop/proof-verifier.js';
+import type { UsedProofs } from '../dpop/used-proofs.js';
 import { authError, tokenNotValid } from '../error-table.js';
 import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
@@ -74,6 +77,7 @@ export class SessionService {
       readonly settings: Settings;
       readonly clock: Clock;
       readonly knownNetworks: KnownNetworks;
+      readonly usedProofs: UsedProofs;
     },
   ) {}
 
@@ -88,7 +92,8 @@ export class SessionService {
    * If the client has a proof, the session is bound to its key.
    *
    * @throws incorrect_credentials if the user was deactivated or the credentials have changed meanwhile
-   * @throws dpop_proof_missing if DPOP is `required` and the client has no proof, unless it opens a page
+   * @throws dpop_proof_missing if DPOP is `required` and the client has no proof, unless it opens a page;
+   * dpop_proof_invalid if the proof was used before
    * @throws reserved_claim, claim_not_serializable for claims that cannot be bound to a session; token_too_large, and
    * what `forUser` throws
    */
@@ -104,6 +109,7 @@ export class SessionService {
     const session = this.#newSession(context, client);
     const tokens = this.kernel.tokens.sign(prepared, session);
     const openIn = async (transactionEm: EntityManager) => {
+      await this.#useUp(client?.proof, transactionEm);
       const { passwordHash } = await this.#insert(session, checked, client, transactionEm);
       await this.kernel.knownNetworks.remember({ id: owner.id, passwordHash }, client?.ip, transactionEm);
       const opened = { session: session.id, user: String(owner.id), ip: clientAddress(client?.ip) };
@@ -232,6 +238,10 @@ export class SessionService {
         client.ip,
       );
     await renew().catch(() => {});
+  }
+
+  async #useUp(proof: Proof | undefined, em: EntityManager): Promise<void> {
+    if (proof && !(await this.kernel.usedProofs.use(proof, em))) throw proofRefused('proof-replayed');
   }
 
   #newContext({ amr = [], authTime = toSeconds(this.kernel.clock.now()), claims }: OpenOptions): SessionContext {

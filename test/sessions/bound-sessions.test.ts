@@ -153,6 +153,18 @@ test('with off, a proof binds nothing, but a bound session still needs its key',
   await off.close();
 });
 
+test('a proof opens one session; a refused sign-in does not use it up', async () => {
+  await start();
+  const client = await bound();
+  const email = `bound${count}@example.com`;
+  const dpop = await client.proof('POST', '/auth/login');
+  expectProblem(await client.login(email, 'a wrong sentence', { dpop }), 401, 'incorrect_credentials');
+  expect((await client.login(email, undefined, { dpop })).status).toBe(200);
+  const before = await app.sessions();
+  expectProblem(await client.login(email, undefined, { dpop }), 401, 'dpop_proof_invalid');
+  expect(await app.sessions()).toEqual(before);
+});
+
 test('a re-authentication of a bound session needs a proof by its key', async () => {
   await start();
   const client = await bound();

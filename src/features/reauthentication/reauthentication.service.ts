@@ -53,7 +53,7 @@ export class ReauthenticationService {
     if (tokens.deadline(openedAt) <= toSeconds(clock.now())) throw authError('session_expired');
     const method = this.#methodOf(given);
     const { credentialEpoch, secondFactors: owned, keyThumbprint } = await sessionProofs.accountOf(caller);
-    sessionKeys.assertProved(caller, keyThumbprint, client);
+    await sessionKeys.assertProved(caller, keyThumbprint, client);
     if (secondFactors.isAskedOf(owned) && !method.amr.includes('mfa')) throw secondFactorRequired();
     await method.check({ session, sub }, given.proof, client);
     const proof = { amr: method.amr, authTime: toSeconds(clock.now()), credentialEpoch };

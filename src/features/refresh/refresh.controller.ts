@@ -69,8 +69,7 @@ export function createRefreshController(
     ): Promise<TokenBody | undefined> {
       const presented = quiet === 'true' ? receiveIfPresent(request, body) : transport.receive(request, body);
       if (presented === undefined) return undefined;
-      // The row of the session remembers the proof, in the statement that rotates.
-      const client = await transport.boundClientOf(request, false);
+      const client = await transport.boundClientOf(request);
       return transport.deliver(request, response, await rotation.rotateAny(presented, client));
     }
   }
