@@ -140,7 +140,7 @@ export interface JwtAllauth {
    *
    * @throws dpop_proof_missing, dpop_proof_invalid, use_dpop_nonce
    */
-  clientOf(request: HttpRequest): Promise<SessionClient>;
+  clientOf(request: HttpRequest): SessionClient;
   /**
    * Prepares the response of the app's own sign-in route, as the library's sign-in does. The settings and the request
    * choose the transport. With cookies, it sets the refresh cookie and ends the session of a cookie that it replaces;

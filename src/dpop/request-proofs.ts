@@ -10,7 +10,7 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** Reads the DPoP proofs of requests. */
 export class RequestProofs {
-  readonly #verified = new WeakMap<AddressedRequest, Promise<Proof>>();
+  readonly #verified = new WeakMap<AddressedRequest, Proof>();
 
   constructor(
     private readonly kernel: {
@@ -25,7 +25,7 @@ export class RequestProofs {
    *
    * @throws dpop_proof_invalid, use_dpop_nonce
    */
-  async read(request: AddressedRequest): Promise<Proof | undefined> {
+  read(request: AddressedRequest): Proof | undefined {
     const text = headerOf(request);
     if (text === undefined) return undefined;
     const verified = this.#verified.get(request) ?? this.kernel.proofVerifier.verify(text, request);
@@ -40,10 +40,10 @@ export class RequestProofs {
    * @returns undefined if the request has no proof, or DPOP is `off`
    * @throws dpop_proof_missing if DPOP is `required`; dpop_proof_invalid, use_dpop_nonce
    */
-  async ofSignIn(request: AddressedRequest): Promise<Proof | undefined> {
+  ofSignIn(request: AddressedRequest): Proof | undefined {
     const { dpop } = this.kernel.settings;
     if (dpop === 'off') return undefined;
-    const proof = await this.read(request);
+    const proof = this.read(request);
     if (!proof && dpop === 'required') throw authError('dpop_proof_missing');
     return proof;
   }
@@ -56,7 +56,7 @@ export class RequestProofs {
    */
   async assertFor(accessToken: string, thumbprint: string, request: AddressedRequest): Promise<void> {
     const { usedProofs } = this.kernel;
-    const proof = await this.read(request);
+    const proof = this.read(request);
     if (!proof) throw proofRefused('proof-missing');
     if (proof.accessTokenHash !== hashOf(accessToken)) throw proofRefused('proof-for-another-token');
     if (proof.thumbprint !== thumbprint) throw proofRefused('proof-of-another-key');

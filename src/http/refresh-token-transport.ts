@@ -86,8 +86,8 @@ export class RefreshTokenTransport {
    *
    * @throws dpop_proof_missing, dpop_proof_invalid, use_dpop_nonce
    */
-  async clientOf(request: HttpRequest): Promise<SessionClient> {
-    return { ...this.#replacingClientOf(request), proof: await this.kernel.requestProofs.ofSignIn(request) };
+  clientOf(request: HttpRequest): SessionClient {
+    return { ...this.#replacingClientOf(request), proof: this.kernel.requestProofs.ofSignIn(request) };
   }
 
   /** The client of a sign-in by a page that a browser opens. Such a request has no proof. */
@@ -96,11 +96,11 @@ export class RefreshTokenTransport {
   }
 
   /** The client of a request to an existing session, with its DPoP proof or what is wrong with it. */
-  async boundClientOf(request: HttpRequest): Promise<SessionClient> {
+  boundClientOf(request: HttpRequest): SessionClient {
     const client = clientOf(request);
     if (request.headers['dpop'] === undefined) return client;
     try {
-      return { ...client, proof: await this.kernel.requestProofs.read(request) };
+      return { ...client, proof: this.kernel.requestProofs.read(request) };
     } catch (error) {
       if (error instanceof JwtAllauthError) return { ...client, proofFault: error };
       throw error;

@@ -26,7 +26,7 @@ class TicketController {
     const id = tickets.get(body.ticket);
     tickets.delete(body.ticket);
     if (id === undefined) throw new HttpError(401, 'The ticket is not valid.');
-    const tokens = await auth.signIn({ id }, { method: 'ticket', client: await auth.clientOf(request) });
+    const tokens = await auth.signIn({ id }, { method: 'ticket', client: auth.clientOf(request) });
     return auth.deliver(request, response, tokens);
   }
 }

@@ -126,7 +126,7 @@ function createCodesController(codes: Codes, { prefix, transport, originGuard }:
       @Res() response: HttpResponse,
     ) {
       const { challenge, code, method } = validateInput(CodeInput, body);
-      const client = await transport.clientOf(request);
+      const client = transport.clientOf(request);
       const tokens = await codes.kernel.signIn.answer(challenge, codes.proof(code, method), client);
       return transport.signIn(request, response, tokens);
     }

@@ -46,7 +46,7 @@ export class MagicLinkForm {
   /** Signs in from an app's own page. @throws token_not_valid, and what `MagicLinkService.signInByLink` throws */
   async signIn(request: HttpRequest, response: HttpResponse): Promise<TokenBody> {
     const { transport } = this.parts;
-    const client = await transport.clientOf(request); // first, because `find` counts the try
+    const client = transport.clientOf(request); // first, because `find` counts the try
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) throw tokenNotValid('one-time-key');
     const tokens = await this.kernel.magicLinks.signInByLink(found, client).catch((error: unknown) => {

@@ -51,7 +51,7 @@ export function createMagicLinkController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const answer = validateInput(MagicLinkCodeInput, body);
-      const tokens = await magicLinks.signInByCode(answer, await transport.clientOf(request));
+      const tokens = await magicLinks.signInByCode(answer, transport.clientOf(request));
       return transport.signIn(request, response, tokens);
     }
   }

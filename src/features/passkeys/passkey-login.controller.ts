@@ -69,7 +69,7 @@ export function createPasskeyLoginController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { input, credential } = readCredential(PasskeyChallengeInput, body);
-      const client = await transport.clientOf(request);
+      const client = transport.clientOf(request);
       const tokens = await (input.challenge === undefined
         ? passkeySignIn.signIn(credential, client)
         : passkeySignIn.answer(input.challenge, credential, client));

@@ -63,7 +63,7 @@ export function createPasskeySignUpController(
       const input = await read(rest);
       const { email, firstName, lastName } = input;
       const person = { email, firstName, lastName, fields: fields.valuesOf(input) };
-      const client = isPending ? clientOf(request) : await transport.clientOf(request);
+      const client = isPending ? clientOf(request) : transport.clientOf(request);
       const { tokens, mark } = await passkeySignUp.signUp(person, credential, client);
       if (mark) browser?.set(response, mark, settings.emailConfirmationLifetime);
       return tokens

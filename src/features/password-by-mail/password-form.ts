@@ -80,7 +80,7 @@ export class PasswordForm {
     const { newPassword } = await validateWholeInput(NewPasswordInput, body, (given) =>
       this.kernel.passwordPolicy.fieldErrors('newPassword', given.newPassword, {}),
     );
-    const client = await this.#transport.clientOf(request); // first, because `find` counts the try
+    const client = this.#transport.clientOf(request); // first, because `find` counts the try
     const found = await this.#find(this.#cookie.read(request), request);
     if (!found) throw tokenNotValid('one-time-key');
     const tokens = await this.#set(found, newPassword, client).catch((error) => {

@@ -41,7 +41,7 @@ export function createLoginController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const { email, password } = validateInput(LoginInput, body);
-      const tokens = await login.login({ email, password, ...(await transport.clientOf(request)) });
+      const tokens = await login.login({ email, password, ...transport.clientOf(request) });
       return transport.signIn(request, response, tokens);
     }
   }

@@ -50,7 +50,7 @@ export function createPasswordChangeController(
       const { oldPassword, newPassword } = await validateWholeInput(PasswordChangeInput, body, (given) =>
         passwordChange.faults(given, {}),
       );
-      const client = await transport.clientOf(request);
+      const client = transport.clientOf(request);
       const tokens = await passwordChange.change(principal.claims, { oldPassword, newPassword, ...client });
       return transport.signIn(request, response, tokens);
     }

@@ -47,7 +47,7 @@ export function createReauthenticationController(
       @Req() request: HttpRequest,
     ) {
       const proof = body.read(given);
-      const client = await transport.boundClientOf(request);
+      const client = transport.boundClientOf(request);
       const access = await reauthentication.authenticate(principal.claims, proof, client);
       return { access };
     }

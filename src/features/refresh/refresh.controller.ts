@@ -69,7 +69,7 @@ export function createRefreshController(
     ): Promise<TokenBody | undefined> {
       const presented = quiet === 'true' ? receiveIfPresent(request, body) : transport.receive(request, body);
       if (presented === undefined) return undefined;
-      const client = await transport.boundClientOf(request);
+      const client = transport.boundClientOf(request);
       return transport.deliver(request, response, await rotation.rotateAny(presented, client));
     }
   }

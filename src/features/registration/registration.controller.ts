@@ -50,7 +50,7 @@ export function createRegistrationController(
       );
       const { email, password, firstName, lastName } = input;
       const person = { email, password, firstName, lastName, fields: fields.valuesOf(input) };
-      const client = isPending ? clientOf(request) : await transport.clientOf(request);
+      const client = isPending ? clientOf(request) : transport.clientOf(request);
       const { tokens, mark } = await registration.register({ ...person, ...client });
       if (mark) browser?.set(response, mark, emailConfirmationLifetime);
       return tokens

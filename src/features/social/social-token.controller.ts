@@ -38,7 +38,7 @@ export function createSocialTokenController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const input = validateInput(SocialExchangeInput, body);
-      const tokens = await socialFlow.exchange(input, await transport.clientOf(request));
+      const tokens = await socialFlow.exchange(input, transport.clientOf(request));
       return transport.signIn(request, response, tokens);
     }
 
@@ -71,7 +71,7 @@ export function createSocialTokenController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const input = validateInput(SocialTokenInput, body);
-      const tokens = await socialFlow.signInWithToken(provider, input, await transport.clientOf(request));
+      const tokens = await socialFlow.signInWithToken(provider, input, transport.clientOf(request));
       return transport.signIn(request, response, tokens);
     }
   }

@@ -38,7 +38,7 @@ export function createMfaVerificationController(
       @Res() response: HttpResponse,
     ): Promise<TokenBody> {
       const answer = answerOf(validateInput(MfaVerificationInput, body));
-      const tokens = await mfaVerification.verify(answer, await transport.clientOf(request));
+      const tokens = await mfaVerification.verify(answer, transport.clientOf(request));
       return transport.signIn(request, response, tokens);
     }
   }

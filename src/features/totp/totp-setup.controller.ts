@@ -74,7 +74,7 @@ export function createTotpSetupController(
       const input = validateInput(TotpConfirmationInput, body);
       const confirmation = { code: input.code, revokeOthers: input.revokeOthers ?? true };
       if (input.challenge !== undefined) {
-        const client = await transport.clientOf(request);
+        const client = transport.clientOf(request);
         const { tokens, recoveryCodes } = await totpSetup.confirmAtSignIn(input.challenge, confirmation, client);
         return { ...(await transport.signIn(request, response, tokens)), recoveryCodes };
       }
