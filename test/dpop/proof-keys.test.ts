@@ -34,18 +34,18 @@ const keyOf = (jwk: unknown, alg: string) => keys.of(encode({ typ: 'dpop+jwt', a
 const thumbprintOf = (jwk: unknown, algorithm: string) => keyOf(jwk, algorithm)?.thumbprint;
 
 test('the keys of RFC 7638, RFC 9449 and RFC 8037 have the thumbprints of these documents', async () => {
-  expect(await thumbprintOf(OF_RFC_7638, 'RS256')).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
-  expect(await thumbprintOf(OF_RFC_7638, 'PS256')).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
-  expect(await thumbprintOf(OF_RFC_9449, 'ES256')).toBe('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I');
-  expect(await thumbprintOf(OF_RFC_8037, 'EdDSA')).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k');
+  expect(thumbprintOf(OF_RFC_7638, 'RS256')).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
+  expect(thumbprintOf(OF_RFC_7638, 'PS256')).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
+  expect(thumbprintOf(OF_RFC_9449, 'ES256')).toBe('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I');
+  expect(thumbprintOf(OF_RFC_8037, 'EdDSA')).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k');
 });
 
-test('a key is imported once for each algorithm, in any order of its members and with any other members', async () => {
+test('a header is read once, and a key is the same in any order of its members and with any other members', () => {
   const first = keyOf(OF_RFC_9449, 'ES256');
+  expect(keyOf({ ...OF_RFC_9449 }, 'ES256')).toBe(first);
   const { kty, x, y, crv } = OF_RFC_9449;
-  expect(keyOf({ y, crv, x, kty, use: 'enc', kid: 'any', ext: false, key_ops: [] }, 'ES256')).toBe(first);
-  const [rs, ps] = [keyOf(OF_RFC_7638, 'RS256'), keyOf(OF_RFC_7638, 'PS256')];
-  expect([rs?.key.algorithm.name, ps?.key.algorithm.name]).toEqual(['RSASSA-PKCS1-v1_5', 'RSA-PSS']);
+  const same = keyOf({ y, crv, x, kty, use: 'enc', kid: 'any', ext: false, key_ops: [] }, 'ES256');
+  expect(same?.thumbprint).toBe(first?.thumbprint);
 });
 
 test('each algorithm takes a key of its own kind, and no other', async () => {
@@ -55,10 +55,7 @@ test('each algorithm takes a key of its own kind, and no other', async () => {
   for (const [algorithm, { jwk, thumbprint }] of made) {
     for (const asked of PROOF_ALGORITHMS) {
       const isRsa = algorithm.endsWith('S256') && asked.endsWith('S256') && jwk.kty === 'RSA' && !asked.startsWith('E');
-      expect([asked, await thumbprintOf(jwk, asked)]).toEqual([
-        asked,
-        asked === algorithm || isRsa ? thumbprint : undefined,
-      ]);
+      expect([asked, thumbprintOf(jwk, asked)]).toEqual([asked, asked === algorithm || isRsa ? thumbprint : undefined]);
     }
     for (const asked of ['none', 'HS256', 'ES512', 'RS512', 'constructor', '__proto__', '']) {
       expect(keyOf(jwk, asked)).toBeUndefined();
@@ -82,7 +79,7 @@ test.each<[what: string, key: [unknown, string]]>([
     `a private member, ${member}`,
     ec({ [member]: 'AQ' }),
   ]),
-  ['a private member without a value', ec({ d: undefined })],
+  ['a private member without a value', ec({ d: null })],
   ['a symmetric key', [{ kty: 'oct', k: 'c2VjcmV0' }, 'ES256']],
   ['no kty', ec({ kty: undefined })],
   ['kty in small letters', ec({ kty: 'ec' })],
