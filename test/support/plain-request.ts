@@ -12,6 +12,9 @@ const OF_FETCH = { accept: '*/*', 'accept-language': '*', 'sec-fetch-mode': 'cor
 
 const agent = new Agent({ keepAlive: true });
 
+/** The errors of a request on a connection that the server was closing because it was idle: the request was not read. */
+const WAS_CLOSED = new Set(['ECONNRESET', 'EPIPE']);
+
 /**
  * Sends a request as `fetch` does, in less than half of its CPU time. Does not follow redirects.
  *
@@ -24,10 +27,16 @@ export async function plainRequest(
   body: string | undefined,
 ): Promise<PlainAnswer> {
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = request(url, { agent, method, headers: { ...OF_FETCH, ...length, ...headers } }, resolve);
-    outgoing.once('error', reject).end(body);
+  const options = { agent, method, headers: { ...OF_FETCH, ...length, ...headers } };
+  const response = await new Promise<IncomingMessage | undefined>((resolve, reject) => {
+    const outgoing = request(url, options, resolve);
+    outgoing.once('error', (error: NodeJS.ErrnoException) => {
+      if (outgoing.reusedSocket && WAS_CLOSED.has(error.code ?? '')) resolve(undefined);
+      else reject(error);
+    });
+    outgoing.end(body);
   });
+  if (!response) return plainRequest(url, method, headers, body);
   const { statusCode: status = 0, rawHeaders } = response;
   if (status >= 300 && response.headers.location) throw new Error(`${method} ${url} was answered with a redirect`);
   let text = '';
