@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { BoundClient } from '../support/bound-client.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
 import { type SentQuery, sentQueries } from '../support/query-count.js';
 import { PASSWORD } from '../support/test-client.js';
@@ -60,6 +61,12 @@ test.each(['optional', 'mandatory'] as const)(
       expect((await app.open(await app.linkTo(ADA, 2))).status).toBe(200);
       expect((await ada.login(ADA)).status).toBe(200);
       expect((await ada.refresh()).status).toBe(200);
+      const bound = await BoundClient.of(app);
+      expect((await bound.login(ADA)).status).toBe(200);
+      const parent = bound.refreshToken;
+      expect((await bound.refresh()).status).toBe(200);
+      bound.refreshToken = parent;
+      expect((await bound.refresh()).status).toBe(200);
       const change = { email: 'countess@example.com', password: PASSWORD };
       expect((await ada.send('POST', '/auth/email/change', change, ada.bearer)).status).toBe(202);
       expect((await app.open(await app.linkTo('countess@example.com'))).status).toBe(200);

@@ -2,6 +2,7 @@ import { Migration, Migrator } from '@mikro-orm/migrations';
 import { EntityCaseNamingStrategy, type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { authMigrations, type BaseUser, createAuthEntities, User } from '../../src/index.js';
+import { BoundClient } from '../support/bound-client.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { PASSWORD } from '../support/test-client.js';
@@ -245,6 +246,21 @@ test('with another naming strategy everything works on the migrated tables', asy
   expectProblem(await client.refresh(), 401, 'token_not_valid');
 });
 
+/** Asserts the number of updates of sessions, and that PostgreSQL touched an index only where a page was full. */
+async function expectHotUpdates(app: TestApp, total: number): Promise<void> {
+  await app.orm.em.getConnection().execute('select pg_stat_force_next_flush()'); // on the one connection that rotated
+  let [updates] = await query(`select 0 as total, 0 as hot, 0 as elsewhere`);
+  while (updates.total < total) {
+    [updates] = await query(
+      `select n_tup_upd::int as total, n_tup_hot_upd::int as hot, n_tup_newpage_upd::int as elsewhere
+       from pg_stat_user_tables where relname = 'auth_session'`,
+    );
+  }
+  // A transaction in any database of the server keeps dead rows alive, and so can fill a page while other tests run.
+  expect(updates).toMatchObject({ total, hot: total - updates.elsewhere });
+  expect(updates.elsewhere).toBeLessThan(total / 5);
+}
+
 describe('a rotation', () => {
   test('is a HOT update: PostgreSQL touches no index', async () => {
     const orm = await migratedBy(AppUser);
@@ -266,17 +282,30 @@ describe('a rotation', () => {
       expect(answers.every(({ status }) => status === 200)).toBe(true);
     }
 
-    await app.orm.em.getConnection().execute('select pg_stat_force_next_flush()'); // on the one connection that rotated
-    let [updates] = await query(`select 0 as total, 0 as hot, 0 as elsewhere`);
-    while (updates.total < 200) {
-      [updates] = await query(
-        `select n_tup_upd::int as total, n_tup_hot_upd::int as hot, n_tup_newpage_upd::int as elsewhere
-         from pg_stat_user_tables where relname = 'auth_session'`,
-      );
+    await expectHotUpdates(app, 200);
+  });
+
+  test('of a bound session with five proofs in its row is one too, and so is the use of a proof by the parent', async () => {
+    const orm = await migratedBy(AppUser);
+    await orm.migrator.up();
+    const app = await appFor(AppUser, { pool: { min: 1, max: 1 } });
+    const owner = await BoundClient.of(app);
+    expect((await owner.register('ada@example.com')).status).toBe(201);
+    const clients = [owner, ...(await Promise.all(Array.from({ length: 19 }, () => BoundClient.of(app, owner.key))))];
+    await Promise.all(clients.slice(1).map((client) => client.login('ada@example.com')));
+    for (let round = 1; round <= 6; round++) {
+      app.clock.advance(10);
+      const parents = clients.map(({ refreshToken }) => refreshToken);
+      const refreshes = [await Promise.all(clients.map((client) => client.refresh()))];
+      if (round === 6) {
+        for (const [index, client] of clients.entries()) client.refreshToken = parents[index] ?? '';
+        refreshes.push(await Promise.all(clients.map((client) => client.refresh())));
+      }
+      expect(refreshes.flat().every(({ status }) => status === 200)).toBe(true);
+      const counts = await query('select distinct cardinality(proofs) as proofs from auth_session');
+      expect(counts).toEqual([{ proofs: round === 6 ? 7 : round }]);
     }
-    // A transaction in any database of the server keeps dead rows alive, and so can fill a page while other tests run.
-    expect(updates).toMatchObject({ total: 200, hot: 200 - updates.elsewhere });
-    expect(updates.elsewhere).toBeLessThan(40);
+    await expectHotUpdates(app, 140);
   });
 
   test('writes no column that an index contains', async () => {

@@ -1,6 +1,7 @@
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BoundClient } from '../support/bound-client.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { type SentQuery, sentQueries } from '../support/query-count.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
@@ -56,6 +57,12 @@ describe('a session table in hash partitions', () => {
       expect((await end()).status).toBe(204);
       const endOthers = () => client.send('POST', '/auth/sessions/revoke-others', undefined, client.bearer);
       expect((await endOthers()).status).toBe(204);
+      const bound = await BoundClient.of(app);
+      expect((await bound.login('ada@example.com')).status).toBe(200);
+      const parent = bound.refreshToken;
+      expect((await bound.refresh()).status).toBe(200);
+      bound.refreshToken = parent;
+      expect((await bound.refresh()).status).toBe(200);
       expect((await client.logout()).status).toBe(204);
       expect((await client.login('ada@example.com')).status).toBe(200);
       expect((await client.changePassword(PASSWORD, 'quite another sentence to say')).status).toBe(200);
@@ -63,7 +70,7 @@ describe('a session table in hash partitions', () => {
     const { rows } = await app.database.pool.query(
       'select tableoid::regclass::text as partition, enabled from auth_session',
     );
-    expect(rows).toHaveLength(6);
+    expect(rows).toHaveLength(7);
     expect(new Set(rows.map(({ partition }) => partition)).size).toBe(1);
     expect(rows.filter(({ enabled }) => enabled)).toHaveLength(1);
 

@@ -3,6 +3,7 @@ import { IntegerType } from '@mikro-orm/core';
 import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import { afterEach, describe, expect, test } from 'vitest';
 import { BaseUser, RefreshToken, TokenFactory } from '../../src/index.js';
+import { BoundClient } from '../support/bound-client.js';
 import { countQueries } from '../support/query-count.js';
 import { claimsOf, createOwner, type Owner } from '../support/race.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
@@ -31,6 +32,20 @@ describe("a refresh with the library's token class", () => {
     expect(claimsOf(client.access)).toMatchObject({ sub: id, role: 7, email_verified: true, session: claims.session });
     expect(claimsOf(client.refreshToken)).toMatchObject({ sub: id, role: 7, email_verified: true });
     expect(Object.keys(claimsOf(client.access)).toSorted()).toEqual(Object.keys(claims).toSorted());
+  });
+
+  test('is one statement with a proof too, and with the one that binds the session', async () => {
+    const { client } = await start();
+    const bound = Object.assign(await BoundClient.of(app), { refreshToken: client.refreshToken });
+    const parent = bound.refreshToken;
+    for (let times = 0; times < 3; times++) {
+      expect(await kindsOf(() => bound.refresh())).toEqual(['update']);
+      expect(claimsOf(bound.refreshToken).cnf).toEqual({ jkt: bound.key.thumbprint });
+      if (times === 0) {
+        bound.refreshToken = parent; // the answer was lost
+        expect(await kindsOf(() => bound.refresh())).toEqual(['update', 'select', 'update']);
+      }
+    }
   });
 
   test('is written together with its event if there is an audit log', async () => {

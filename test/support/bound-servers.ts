@@ -32,7 +32,7 @@ const KINDS: [name: string, dpop: Dpop, refreshToken: RefreshTokenClass, hooks?:
   ['one statement', 'required', RefreshToken],
 ];
 
-let count = 0;
+let proofs = 0;
 
 /**
  * Several servers on one database, with one clock. They rotate in one statement, or more slowly with code of the app,
@@ -43,9 +43,10 @@ let count = 0;
 export class BoundServers {
   private constructor(readonly all: readonly BoundServer[]) {}
 
-  static async start(options: TestAppOptions = {}): Promise<BoundServers> {
+  /** @param count how many kinds of servers; the first two differ in their way to rotate */
+  static async start(options: TestAppOptions = {}, count = KINDS.length): Promise<BoundServers> {
     const all: BoundServer[] = [];
-    for (const [name, dpop, refreshToken, hooks] of KINDS) {
+    for (const [name, dpop, refreshToken, hooks] of KINDS.slice(0, count)) {
       const container = ownContainer('bound servers');
       const app = await createTestApp({
         ...options,
@@ -75,7 +76,7 @@ export class BoundServers {
   /** A new proof by a key, as a request of now has it. */
   proofBy(thumbprint: string): Proof {
     const id = randomBytes(32);
-    id.writeUIntBE((++count << 3) & 0xffffff, 0, 3); // no two have the same stamp
+    id.writeUIntBE((++proofs << 3) & 0xffffff, 0, 3); // no two have the same stamp
     return { thumbprint, id: id.toString('base64url'), expiresAt: this.now + 60_000 };
   }
 
