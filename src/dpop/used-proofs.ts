@@ -48,8 +48,10 @@ export class UsedProofs {
     return isFirstUse;
   }
 
-  /** Uses a proof up, for this server and in memory only. @returns false if it was used here before */
-  useHere({ id, expiresAt }: Proof): boolean {
+  /** Like `use`, but for this server and in memory only. @returns false if it was used here before */
+  useHere(proof: Proof): boolean {
+    if (this.#ofRequests.has(proof)) return true;
+    const { id, expiresAt } = proof;
     const minute = Math.ceil(expiresAt / MINUTE_MS);
     const now = this.kernel.clock.now() / MINUTE_MS;
     for (const ended of [...this.#here.keys()].filter((each) => each < now)) this.#here.delete(ended);
@@ -57,6 +59,7 @@ export class UsedProofs {
     this.#here.set(minute, used);
     if (used.has(id)) return false;
     used.add(id);
+    this.#ofRequests.add(proof);
     return true;
   }
 }
