@@ -103,7 +103,7 @@ export class RotationService {
    * @throws what `rotate` throws
    */
   async rotateAny(tokens: readonly string[], client?: SessionClient): Promise<Tokens> {
-    return this.rotate(await this.kernel.tokenChoice.best(tokens), client);
+    return this.rotate(await this.kernel.tokenChoice.best(tokens, client?.proof?.thumbprint), client);
   }
 
   async #rotate(token: string, client: SessionClient | undefined, outcome: (name: string) => void): Promise<Tokens> {

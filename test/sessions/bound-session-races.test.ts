@@ -85,6 +85,19 @@ describe.each([AppRefreshToken, RefreshToken])('a refresh of a bound session, wi
     },
   );
 
+  test('with the live token, in parallel with the parent and a copy of its proof, is answered once, in both orders', async () => {
+    for (const isFirst of [true, false]) {
+      const client = await signedUp();
+      const parent = await tabOf(client);
+      await client.refresh();
+      const dpop = await client.proof('POST', '/auth/refresh');
+      const both = [() => parent.refresh({ dpop }), () => client.refresh({ dpop })] as const;
+      const answers = await inOrder(client, both[isFirst ? 0 : 1], both[isFirst ? 1 : 0]);
+      expect([answers, refused]).toEqual([[200, 'dpop_proof_invalid'], ['proof-replayed']]);
+      expect((await client.refresh()).status).toBe(200);
+    }
+  });
+
   test('with the parent, while another tab rotates the live token, is served if it is first, else it is a replay', async () => {
     for (const isFirst of [true, false]) {
       const client = await signedUp();
