@@ -33,7 +33,7 @@ export class TokenChoice {
   /**
    * The first token in the order of preference. Changes nothing. With a single token there is no query.
    *
-   * @param keyThumbprint the key of the client's proof: its own token counts, and not a cookie that another host has set
+   * @param keyThumbprint the key of the proof: the client's own token counts, not a cookie that another host has set
    */
   async best(tokens: readonly string[], keyThumbprint?: string): Promise<string> {
     if (tokens.length < 2) return tokens[0] ?? '';
