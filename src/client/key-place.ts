@@ -15,7 +15,7 @@ export interface ProofKey {
 export type KeySlot = 'current' | 'next';
 
 /**
- * Where an app keeps its keys: the keystore of a phone, for example. Its methods are called one after the other. A
+ * Where an app keeps the keys of one client: the keystore of a phone, for example. Its methods are called one after the other. A
  * sign-in goes on without a key if a method fails; a refresh of a bound session then fails with `network_error`.
  *
  * @typeParam Key the keys of this place, if they have more members

@@ -40,6 +40,9 @@ const NAME = 'jwt-allauth';
 /** Time after which the storage counts as out of order, in milliseconds. Some browsers do not answer for minutes. */
 const TIMEOUT_MS = 2000;
 
+/** The same, if the storage did not answer the last time, so that a page does not wait for it at each request. */
+const NEXT_TIMEOUT_MS = 100;
+
 /**
  * Keeps the keys of all tabs in IndexedDB, as keys that cannot be exported. Each change is one transaction. Undefined
  * if the page has no IndexedDB or no WebCrypto, for example because it has no TLS.
@@ -48,42 +51,73 @@ const TIMEOUT_MS = 2000;
  */
 export function storedKeys(name: string): KeyRing | undefined {
   const { indexedDB } = globalThis as Partial<Browser>;
-  if (!indexedDB || !globalThis.crypto?.subtle) return undefined;
-  /** The keys that this tab has seen last. They replace a storage that is out of order. */
-  let seen: Keys | undefined;
+  return indexedDB && globalThis.crypto?.subtle && new StoredKeyRing(indexedDB, name);
+}
 
-  const open = () =>
-    new Promise<Database>((resolve, reject) => {
-      const opening = indexedDB.open(NAME, 1);
+class StoredKeyRing implements KeyRing {
+  readonly #factory: Browser['indexedDB'];
+  readonly #name: string;
+  /** The keys that this tab has seen last. They replace a storage that is out of order. */
+  #seen: Keys | undefined;
+  #timeout = TIMEOUT_MS;
+
+  constructor(factory: Browser['indexedDB'], name: string) {
+    this.#factory = factory;
+    this.#name = name;
+  }
+
+  create(): Promise<WebKey> {
+    return WebKey.create();
+  }
+
+  async read(): Promise<Keys> {
+    try {
+      // The second attempt is for browsers that have lost their connection to the storage.
+      return await this.#inTime(this.#run().catch(() => this.#run()));
+    } catch (error) {
+      if (this.#seen) return this.#seen;
+      if (error instanceof SlowStorage) throw error;
+      return {}; // out of order for good
+    }
+  }
+
+  update(change: (keys: Keys) => Keys): Promise<Keys> {
+    return this.#inTime(this.#run(change));
+  }
+
+  /** Opens the database for one transaction only, because an open one keeps users from clearing it. */
+  async #run(change?: (keys: Keys) => Keys): Promise<Keys> {
+    const database = await this.#open();
+    try {
+      this.#seen = await transact(database, this.#name, change);
+      return this.#seen;
+    } finally {
+      database.close();
+    }
+  }
+
+  #open(): Promise<Database> {
+    return new Promise((resolve, reject) => {
+      const opening = this.#factory.open(NAME, 1);
       opening.onupgradeneeded = () => opening.result.createObjectStore(NAME);
       opening.onsuccess = () => resolve(opening.result);
       opening.onerror = () => reject(opening.error);
     });
+  }
 
-  /** Opens the database for one transaction only, because an open one keeps users from clearing it. */
-  const run = async (change?: (keys: Keys) => Keys): Promise<Keys> => {
-    const database = await open();
-    try {
-      seen = await transact(database, name, change);
-      return seen;
-    } finally {
-      database.close();
-    }
-  };
-
-  return {
-    create: () => WebKey.create(),
-    update: (change) => inTime(run(change)),
-    read: async () => {
-      try {
-        return await inTime(run().catch(() => run())); // a browser may lose its connection to the storage
-      } catch (error) {
-        if (seen) return seen;
-        if (error instanceof SlowStorage) throw error;
-        return {}; // out of order for good
-      }
-    },
-  };
+  #inTime(result: Promise<Keys>): Promise<Keys> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#timeout = NEXT_TIMEOUT_MS;
+        reject(new SlowStorage('IndexedDB does not answer.'));
+      }, this.#timeout);
+      const end = () => {
+        clearTimeout(timer);
+        this.#timeout = TIMEOUT_MS;
+      };
+      result.finally(end).then(resolve, reject);
+    });
+  }
 }
 
 /** The storage did not answer in time. */
@@ -112,13 +146,5 @@ function transact(database: Database, name: string, change: ((keys: Keys) => Key
         transaction.abort();
       }
     };
-  });
-}
-
-/** Rejects if the result does not come in time. */
-function inTime<T>(result: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    result.then(resolve, reject);
-    setTimeout(reject, TIMEOUT_MS, new SlowStorage('IndexedDB does not answer.'));
   });
 }
