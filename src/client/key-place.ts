@@ -15,8 +15,8 @@ export interface ProofKey {
 export type KeySlot = 'current' | 'next';
 
 /**
- * Where an app keeps the keys of one client: the keystore of a phone, for example. Its methods are called one after the other. A
- * sign-in goes on without a key if a method fails; a refresh of a bound session then fails with `network_error`.
+ * Where an app keeps the keys of one client: the keystore of a phone, for example. Its methods are called one after the
+ * other. If one fails, a sign-in goes on without a key, and a refresh of a bound session fails with `network_error`.
  *
  * @typeParam Key the keys of this place, if they have more members
  */
