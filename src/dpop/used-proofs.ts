@@ -17,8 +17,10 @@ const MAX_SKEW_MS = MINUTE_MS;
  */
 export class UsedProofs {
   readonly #key: KeyObject;
-  /** The proofs that requests of this server have used up. */
+  /** The proofs that requests of this server have used up for good: none whose transaction may be rolled back. */
   readonly #ofRequests = new WeakSet<Proof>();
+  /** The proofs that safe requests of this server have used up here. */
+  readonly #ofReads = new WeakSet<Proof>();
   /** The proofs that this server has accepted with access tokens, by the minute of their end. */
   readonly #here = new Map<number, Set<string>>();
 
@@ -34,7 +36,7 @@ export class UsedProofs {
 
   /**
    * Uses a proof up, for all servers. Writes one row. The same object, which is the proof of one request, can be used
-   * again.
+   * again unless it was used up with an `em`.
    *
    * @param em the transaction. If it is rolled back, the proof is not used up
    * @returns false if it was used before
@@ -44,13 +46,17 @@ export class UsedProofs {
     const { counters } = this.kernel;
     const until = new Date(proof.expiresAt + MAX_SKEW_MS);
     const isFirstUse = await counters.markOnce(keyedHash(this.#key, [proof.id]), until, em);
-    if (isFirstUse) this.#ofRequests.add(proof);
+    if (isFirstUse && !em) this.#ofRequests.add(proof);
     return isFirstUse;
   }
 
-  /** Like `use`, but for this server and in memory only. @returns false if it was used here before */
+  /**
+   * Uses a proof up, for this server and in memory only. The same object can be used again.
+   *
+   * @returns false if it was used here before
+   */
   useHere(proof: Proof): boolean {
-    if (this.#ofRequests.has(proof)) return true;
+    if (this.#ofReads.has(proof)) return true;
     const { id, expiresAt } = proof;
     const minute = Math.ceil(expiresAt / MINUTE_MS);
     const now = this.kernel.clock.now() / MINUTE_MS;
@@ -59,7 +65,7 @@ export class UsedProofs {
     this.#here.set(minute, used);
     if (used.has(id)) return false;
     used.add(id);
-    this.#ofRequests.add(proof);
+    this.#ofReads.add(proof);
     return true;
   }
 }
