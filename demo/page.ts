@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import express, { type Express, type Response } from 'express';
-import type { ModuleSettings, Settings } from 'jwt-allauth';
+import type { JwtAllauth, ModuleSettings, Settings } from 'jwt-allauth';
+import { tokenOf } from './cookie-token.js';
 
 const PAGE = fileURLToPath(new URL('../../demo/page', import.meta.url));
 const LIBRARY = fileURLToPath(new URL('../src', import.meta.url));
@@ -29,7 +30,8 @@ function setHeaders(response: Response): void {
 /**
  * Serves the demo's page at `/`, the library's browser client, and the settings that the page needs at `/demo.json`.
  */
-export function servePage(app: Express, settings: Settings & Partial<ModuleSettings>, isDevelopment: boolean): void {
+export function servePage(app: Express, auth: JwtAllauth, isDevelopment: boolean): void {
+  const settings: Settings & Partial<ModuleSettings> = auth.settings;
   const passkeyDomain = settings.passkeyRpId ?? URL.parse(settings.publicUrl ?? '')?.hostname;
   app.get('/', (request, response, next) => {
     // Browsers make passkeys for a domain, and not for an IP address.
@@ -37,7 +39,7 @@ export function servePage(app: Express, settings: Settings & Partial<ModuleSetti
     if (!port || passkeyDomain !== 'localhost') return next();
     response.redirect(`http://localhost${port}${request.url}`);
   });
-  app.get('/demo.json', (_request, response) => {
+  app.get('/demo.json', (request, response) => {
     setHeaders(response);
     response.json({
       isDevelopment,
@@ -45,6 +47,9 @@ export function servePage(app: Express, settings: Settings & Partial<ModuleSetti
       emailVerification: settings.emailVerification,
       graceSeconds: settings.refreshReuseGrace,
       mfaMode: settings.mfaMode,
+      dpop: settings.dpop,
+      /** Whether the session of the cookie is bound to a key. */
+      isBound: tokenOf(request, auth.tokens)?.claims.cnf !== undefined,
       publicUrl: settings.publicUrl,
       passkeyDomain,
       hasProviders: (settings.socialProviders ?? []).length > 0,

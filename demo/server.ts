@@ -28,7 +28,7 @@ export async function startServer(
   useContainer(Container);
   const auth = await createJwtAllauth({ orm, settings });
   const app = express();
-  servePage(app, auth.settings, isDevelopment);
+  servePage(app, auth, isDevelopment);
   const theftControllers = isDevelopment ? installTheftDemo(app, auth) : [];
   const options = auth.serverOptions({
     controllers: [ProfileController, AdminController, HealthController, ...theftControllers],

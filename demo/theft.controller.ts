@@ -2,7 +2,8 @@ import type { Request } from 'express';
 import { SessionPrincipal } from 'jwt-allauth';
 import { Authorized, CurrentUser, Get, HttpError, JsonController, Post, Req } from 'routing-controllers';
 import { Service } from 'typedi';
-import { type CookieToken, TokenFamilies } from './token-families.js';
+import type { CookieToken } from './cookie-token.js';
+import { TokenFamilies } from './token-families.js';
 import { shortIdOf } from './token-family.js';
 
 /**

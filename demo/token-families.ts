@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
-import type { TokenClaims, TokenFactory } from 'jwt-allauth';
-import { shortIdOf, TokenFamily } from './token-family.js';
+import type { TokenFactory } from 'jwt-allauth';
+import { type CookieToken, tokenAmong, tokenOf } from './cookie-token.js';
+import { type Holder, shortIdOf, TokenFamily } from './token-family.js';
 
 /** Maximum number of sessions that are recorded; the oldest is removed. */
 const MAX_FAMILIES = 500;
-
-/** A refresh token as a cookie, with its claims. */
-export interface CookieToken {
-  /** `name=value` */
-  readonly pair: string;
-  readonly claims: TokenClaims;
-}
 
 /** The refresh token families of the sessions that this process has seen. */
 export class TokenFamilies {
@@ -38,17 +32,12 @@ export class TokenFamilies {
 
   /** The refresh token among cookies: the one that this server signed. */
   read(cookies: readonly string[]): CookieToken | undefined {
-    for (const pair of cookies) {
-      try {
-        return { pair, claims: this.tokens.readRefresh(pair.slice(pair.indexOf('=') + 1)) };
-      } catch {} // a different cookie
-    }
-    return undefined;
+    return tokenAmong(cookies, this.tokens);
   }
 
   /** The refresh token of a request. */
-  presentedBy({ headers }: Pick<Request, 'headers'>): CookieToken | undefined {
-    return this.read((headers.cookie ?? '').split(/;\s*/));
+  presentedBy(request: Pick<Request, 'headers'>): CookieToken | undefined {
+    return tokenOf(request, this.tokens);
   }
 
   /** Records an answer of the auth endpoints in the history of its session. */
@@ -59,10 +48,19 @@ export class TokenFamilies {
     const by = request.headers[this.mark.name] === this.mark.value ? 'thief' : 'owner';
     const first = presented && shortIdOf(presented.claims.jti);
     const second = received && shortIdOf(received.claims.jti);
-    const session = (presented ?? received)?.claims.session;
-    if (!session) return;
-    if (first && second) this.of(session).recordRefresh(by, first, second);
-    else if (second) this.of(session).recordOpening(second);
-    else if (first && response.statusCode === 401) this.of(session).recordRefusal(by, first);
+    const claims = (received ?? presented)?.claims;
+    if (!claims) return;
+    const family = this.of(claims.session);
+    family.isBound ||= claims.cnf !== undefined;
+    if (first && second) family.recordRefresh(by, first, second);
+    else if (second) family.recordOpening(second);
+    else if (first && response.statusCode === 401) recordRefusal(family, by, first, response);
   }
+}
+
+/** Records why a refresh was refused. If only a nonce is missing, the client sends the request again. */
+function recordRefusal(family: TokenFamily, by: Holder, presented: string, response: Response): void {
+  const [, error] = /^DPoP error="(\w+)"/.exec(String(response.getHeader('www-authenticate'))) ?? [];
+  if (error === 'invalid_dpop_proof') family.recordNoKey(by, presented);
+  else if (error !== 'use_dpop_nonce') family.recordRefusal(by, presented);
 }

@@ -14,6 +14,8 @@ export type FamilyEvent =
   /** The existing successor was returned again. */
   | { readonly kind: 'grace'; readonly by: Holder; readonly presented: string; readonly received: string }
   /** `isProof`: this request caused the end of the session. */
+  /** The request had no proof by the key of the session. The session goes on. */
+  | { readonly kind: 'no-key'; readonly by: Holder; readonly presented: string }
   | { readonly kind: 'refused'; readonly by: Holder; readonly presented: string; readonly isProof: boolean }
   | { readonly kind: 'ended'; readonly reason: SessionRevoked['reason'] };
 
@@ -30,6 +32,9 @@ export class TokenFamily {
   #rotatedAt = 0;
   #end: SessionRevoked['reason'] | undefined;
   #isProven = false;
+
+  /** Whether the session is bound to a key of the owner. */
+  isBound = false;
 
   readonly #graceSeconds: number;
 
@@ -79,6 +84,11 @@ export class TokenFamily {
     if (isProof) this.#events.push(...this.#events.splice(-2, 1));
   }
 
+  recordNoKey(by: Holder, presented: string): void {
+    this.#ensureStart(presented);
+    this.#add({ kind: 'no-key', by, presented });
+  }
+
   recordEnd(reason: SessionRevoked['reason']): void {
     this.#end ??= reason;
     this.#add({ kind: 'ended', reason });
@@ -88,6 +98,7 @@ export class TokenFamily {
   history() {
     const graceEnd = this.#rotatedAt + this.#graceSeconds * 1000;
     return {
+      isBound: this.isBound,
       owner: this.#owner,
       thief: this.#thief,
       /** Milliseconds until the parent of the live token no longer gets the same successor. */

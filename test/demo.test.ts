@@ -15,6 +15,7 @@ import { MODULES } from '../demo/modules.js';
 import { User } from '../demo/user.entity.js';
 import { authMigrations, createAuthEntities } from '../src/index.js';
 import { freePort } from '../src/testing/free-port.js';
+import { ProofKey } from './support/bound-client.js';
 import { COMPILE_CACHE } from './support/compile-cache.js';
 import { secrets } from './support/secrets.js';
 import { createTestDatabase, type TestDatabase } from './support/test-database.js';
@@ -247,6 +248,54 @@ describe('the demo with DATABASE_URL', () => {
       .split('\n')
       .map((line) => JSON.parse(line).code);
     expect(codes).toEqual([undefined, undefined, undefined, undefined, 'refresh_token_reused', 'token_not_valid']);
+    expect(await demo.stop()).toBe(0);
+  });
+
+  test('tells the story of a copied token that needs a key: the thief is refused, and the owner goes on', async () => {
+    const demo = start(await shared());
+    const url = await demo.ready;
+    const key = await ProofKey.create();
+    let cookie = '';
+    const send = async (method: string, path: string, headers: Record<string, string> = {}, body?: object) => {
+      const sent = { 'content-type': 'application/json', cookie, ...headers };
+      const response = await fetch(url + path, { method, headers: sent, body: body && JSON.stringify(body) });
+      cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;
+      return JSON.parse(await response.text());
+    };
+    const prove = async (path: string) => ({ dpop: await key.proof('POST', url + path, Date.now()) });
+    const owner = { email: 'bound@example.com', password: 'a long sentence' };
+    expect((await send('GET', '/demo.json')).isBound).toBe(false);
+    const { access } = await send('POST', '/auth/registration', await prove('/auth/registration'), owner);
+    const authorization = `Bearer ${access}`;
+    expect((await send('GET', '/demo.json')).isBound).toBe(true);
+    await send('POST', '/theft/copy', { authorization });
+    const tried = await send('POST', '/theft/refresh', { authorization });
+    await send('POST', '/auth/refresh', await prove('/auth/refresh'));
+    const retried = await send('POST', '/theft/refresh', { authorization });
+    expect([tried.outcome, retried.outcome]).toMatchObject([
+      { status: 401, code: 'dpop_proof_invalid' },
+      { status: 401, code: 'dpop_proof_invalid' },
+    ]);
+    const [first, second] = [tried.family.owner, retried.family.owner];
+    expect((await send('GET', '/theft/family', { authorization })).family).toMatchObject({
+      isBound: true,
+      owner: second,
+      thief: first,
+      events: [
+        { kind: 'opened', received: first },
+        { kind: 'copied', presented: first },
+        { kind: 'no-key', by: 'thief', presented: first },
+        { kind: 'rotated', by: 'owner', presented: first, received: second },
+        { kind: 'no-key', by: 'thief', presented: first },
+      ],
+    });
+    expect(await send('POST', '/auth/refresh', await prove('/auth/refresh'))).toEqual({ access: expect.any(String) });
+
+    // A clock that is wrong costs one more request, and is no refusal.
+    const early = { dpop: await key.proof('POST', `${url}/auth/refresh`, Date.now() - 3_600_000) };
+    expect((await send('POST', '/auth/refresh', early)).code).toBe('use_dpop_nonce');
+    const { family } = await send('GET', '/theft/family', { authorization });
+    expect(family.events.map(({ kind }: { kind: string }) => kind).slice(4)).toEqual(['no-key', 'rotated']);
     expect(await demo.stop()).toBe(0);
   });
 

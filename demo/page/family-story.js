@@ -5,10 +5,11 @@
  * @typedef {{ kind: 'opened', received: string }
  *   | { kind: 'copied', presented: string }
  *   | { kind: 'rotated' | 'grace', by: Holder, presented: string, received: string }
+ *   | { kind: 'no-key', by: Holder, presented: string }
  *   | { kind: 'refused', by: Holder, presented: string, isProof: boolean }
  *   | { kind: 'ended', reason: string }} FamilyEvent
  */
-/** @typedef {{ owner?: string, thief?: string, graceLeft: number, events: readonly FamilyEvent[] }} Family */
+/** @typedef {{ isBound: boolean, owner?: string, thief?: string, graceLeft: number, events: readonly FamilyEvent[] }} Family */
 
 /** @type {Readonly<Record<string, string>>} */
 const REASONS = {
@@ -21,7 +22,7 @@ const REASONS = {
 };
 
 /** What the code of the owner's last refusal says about the end. @type {Readonly<Record<string, string>>} */
-const ENDS = { refresh_token_reused: 'replay', session_expired: 'session-lifetime' };
+const ENDS = { refresh_token_reused: 'replay', session_expired: 'session-lifetime', dpop_proof_invalid: 'logout' };
 
 /**
  * What happened.
@@ -41,6 +42,8 @@ export function describeEvent(family, event) {
       return `The ${event.by} refreshed with ${name(event.presented)} and got ${name(event.received)}.`;
     case 'grace':
       return `The ${event.by} refreshed with ${name(event.presented)} too, and got the same ${name(event.received)}.`;
+    case 'no-key':
+      return `The ${event.by} refreshed with ${name(event.presented)}, but without the key, and was refused.`;
     case 'refused':
       return event.isProof
         ? `The ${event.by} refreshed with ${name(event.presented)}, which was used before.`
@@ -53,19 +56,26 @@ export function describeEvent(family, event) {
 /**
  * Why the server did that; empty where the sentence says it.
  *
+ * @param {Family} family
  * @param {FamilyEvent} event
  * @returns {string}
  */
-export function whyOf(event) {
+export function whyOf({ isBound }, event) {
   switch (event.kind) {
     case 'opened':
+      if (isBound)
+        return 'A new sign-in opens a session. It is bound to a key of this browser, which no script can read.';
       return 'A new sign-in opens a session. The session has one live refresh token.';
     case 'copied':
+      if (isBound)
+        return 'The server cannot see a copy. But the key is not in the cookie, so the thief does not have it.';
       return 'The server cannot see a copy: both tokens are the same text.';
     case 'rotated':
       return 'The token was live. A refresh uses it up, and the next token is the live one.';
     case 'grace':
       return 'An answer can get lost, so a browser may repeat a request. For a short time the server answers it with the same token.';
+    case 'no-key':
+      return 'A refresh of this session needs a proof: a new text each time, signed with the key. A refusal ends nothing.';
     case 'refused':
       return event.isProof
         ? 'A used token came back: two people hold it. This is the proof of the theft.'

@@ -9,6 +9,7 @@ import { drawFamily } from './token-diagram.js';
 
 /** The story that the steps lead to. @type {Family} */
 const EXAMPLE = {
+  isBound: false,
   owner: 'first',
   thief: 'third',
   graceLeft: 0,
@@ -36,17 +37,25 @@ export class IntroPanel {
     this.client = client;
     this.theft = theft;
     this.#panel.querySelector('figcaption')?.append(legendOf(graceSeconds));
-    const start = byId('start-story', HTMLButtonElement);
+    const { allowed } = theft.kind;
     const blocked = byId('start-blocked');
     if (theft.obstacle) {
       setText(blocked, theft.obstacle);
       blocked.hidden = false;
-      start.hidden = byId('start-hint').hidden = true;
+      byId('start-hint').hidden = true;
     }
-    onPress(start, byId('intro-outcome'), async () => {
-      await theft.start();
-      return '';
-    });
+    for (const [name, kind] of /** @type {const} */ ([
+      ['start-story', 'unbound'],
+      ['start-bound', 'bound'],
+    ])) {
+      const button = byId(name, HTMLButtonElement);
+      button.hidden = Boolean(theft.obstacle) || !allowed[kind];
+      onPress(button, byId('intro-outcome'), async () => {
+        await theft.start(kind === 'bound');
+        return '';
+      });
+    }
+    byId('with-key').hidden = byId('start-bound').hidden;
     new ResizeObserver(() => this.#draw()).observe(this.#example);
   }
 

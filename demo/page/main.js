@@ -1,4 +1,5 @@
 import { AuthClient } from '/client/index.js';
+import { memoryKeys } from '/client/keys.js';
 import { magicLinkMethods } from '/client/magic-link.js';
 import { mailMethods } from '/client/mail-methods.js';
 import { passkeyMethods } from '/client/passkeys.js';
@@ -18,6 +19,7 @@ import { OtherWays } from './other-ways.js';
 import { showOutcome } from './outcome.js';
 import { PasskeyList } from './passkey-list.js';
 import { PasskeySignIn } from './passkey-sign-in.js';
+import { SessionKind } from './session-kind.js';
 import { StaffPanel } from './staff-panel.js';
 import { StepUpDialog } from './step-up-dialog.js';
 import { TheftPanel } from './theft-panel.js';
@@ -28,10 +30,14 @@ const settings = await fetch('/demo.json').then((response) => response.json());
 const authenticator = new DemoAuthenticator();
 const dialog = new StepUpDialog(authenticator);
 
+const kind = new SessionKind(settings);
+
 // Without a cookie the refresh token lives as long as this page: no script may find it in a storage.
-// No session is bound to a key of the browser, because the story is about a copied token that works.
 /** @type {import('./request.js').Client} */
-const client = new AuthClient({ keys: false, ...(!settings.isCookie && { store: memoryStore() }) })
+const client = new AuthClient({
+  fetch: kind.fetch,
+  ...(!settings.isCookie && { store: memoryStore(), keys: memoryKeys() }),
+})
   .extend(mailMethods)
   .extend(mfaMethods)
   .extend(magicLinkMethods)
@@ -39,11 +45,13 @@ const client = new AuthClient({ keys: false, ...(!settings.isCookie && { store: 
   .extend(passkeyMethods)
   .extend(stepUp((required) => dialog.ask(required, client)));
 
+kind.client = client;
+
 const factor = new FactorPanel(client, authenticator);
 const account = new AccountPanel(client, authenticator, (codes) => factor.showRecoveryCodes(codes));
 const access = new AccessPanel(client);
 const devices = new DevicesPanel(client);
-const theft = new TheftPanel(client, settings);
+const theft = new TheftPanel(client, settings, kind);
 const intro = new IntroPanel(client, settings, theft);
 const otherWays = new OtherWays(client, account, settings);
 const providers = settings.hasProviders ? await client.social.providers() : [];

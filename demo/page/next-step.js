@@ -21,6 +21,7 @@ export function nextStepOf(family, graceLeft) {
     return { hint, label: 'Start again with a new account', action: 'restart' };
   }
   const liveName = nameOf(family, live ?? '');
+  if (family.isBound) return nextWithKey(family, liveName);
   if (!thief) {
     const hint = `Your browser holds ${liveName} in a cookie. Malware on your machine can copy that cookie.`;
     return { hint, label: 'Next: the thief copies the token', action: 'copy' };
@@ -39,4 +40,38 @@ export function nextStepOf(family, graceLeft) {
   }
   const hint = `The ${late} holds ${nameOf(family, lateToken)}, which is used. The next refresh by the ${late} exposes the theft.`;
   return { hint, label: `Next: the ${late} refreshes`, action: late };
+}
+
+/**
+ * The next step in the story of a session that is bound to a key. It ends with an owner who has noticed nothing.
+ *
+ * @param {Family} family
+ * @param {string} liveName
+ * @returns {Step}
+ */
+function nextWithKey(family, liveName) {
+  const { events } = family;
+  const copied = events.findLastIndex(({ kind }) => kind === 'copied');
+  const refreshed = events.findIndex((each, place) => place > copied && each.kind === 'rotated' && each.by === 'owner');
+  const refused = events.findLastIndex((each) => each.kind === 'no-key' && each.by === 'thief');
+  if (copied < 0) {
+    const hint = `Your browser holds ${liveName} in a cookie, and a key that no script can read. Malware copies the cookie.`;
+    return { hint, label: 'Next: the thief copies the token', action: 'copy' };
+  }
+  const thiefs = `The thief holds ${nameOf(family, family.thief ?? '')}`;
+  if (refused < copied) {
+    const isLive = family.thief === tokensOf(family).at(-1);
+    const hint = `${thiefs}, which is ${isLive ? 'live' : 'used'}. But only the owner has the key.`;
+    return { hint, label: 'Next: the thief refreshes', action: 'thief' };
+  }
+  if (refreshed < copied) {
+    const hint = 'The server refused the thief, and nothing has ended. The owner goes on as before.';
+    return { hint, label: 'Next: the owner refreshes', action: 'owner' };
+  }
+  if (refused < refreshed) {
+    const hint = `The owner now holds ${liveName}. ${thiefs}, which is used, and no key.`;
+    return { hint, label: 'Next: the thief tries again', action: 'thief' };
+  }
+  const hint = 'The thief got nothing, and the owner is still signed in.';
+  return { hint, label: 'Start again with a new account', action: 'restart' };
 }

@@ -1,17 +1,20 @@
-import { byId, createElement, setText } from './dom.js';
-import { describeEvent, endOf, whyOf, withEnd } from './family-story.js';
+import { byId, setText } from './dom.js';
+import { describeEvent, endOf, withEnd } from './family-story.js';
 import { legendOf } from './legend.js';
 import { nextStepOf } from './next-step.js';
 import { onPress, showOutcome } from './outcome.js';
 import { requestJson } from './request.js';
+import { storyLines } from './story-lines.js';
 import { signUpThrowAway } from './throw-away-account.js';
 import { drawFamily } from './token-diagram.js';
 
 /** @typedef {import('./request.js').Client} Client */
 /** @typedef {import('./family-story.js').Family} Family */
 
+/** @typedef {import('./session-kind.js').SessionKind} SessionKind */
+
 /**
- * Plays the theft of a refresh token, by one button that leads to the end of the story or by three in any order. The
+ * Plays the theft of a refresh token, with or without a key of the session, by one button that leads to the end of the story or by three in any order. The
  * story stays on the page after its session has ended.
  */
 export class TheftPanel {
@@ -21,10 +24,12 @@ export class TheftPanel {
   #hint = byId('theft-hint');
   #story = byId('story', HTMLOListElement);
   #diagram = byId('diagram');
+  #legend = byId('legend');
   #copy = byId('copy-token', HTMLButtonElement);
   #asOwner = byId('refresh-owner', HTMLButtonElement);
   #asThief = byId('refresh-thief', HTMLButtonElement);
   #next = byId('next-step', HTMLButtonElement);
+  #other = byId('other-kind', HTMLButtonElement);
   /** @type {Family | undefined} */
   #family;
   /** When the grace period ends, by this machine's clock. */
@@ -40,9 +45,12 @@ export class TheftPanel {
   /**
    * @param {Client} client
    * @param {{ isCookie: boolean, isDevelopment: boolean, emailVerification: string, graceSeconds: number, mfaMode: string }} settings
+   * @param {SessionKind} kind
    */
-  constructor(client, { isCookie, isDevelopment, emailVerification, graceSeconds, mfaMode }) {
+  constructor(client, { isCookie, isDevelopment, emailVerification, graceSeconds, mfaMode }, kind) {
     this.client = client;
+    this.kind = kind;
+    this.graceSeconds = graceSeconds;
     this.#isStaged = isCookie && isDevelopment;
     this.#canRestart = emailVerification !== 'mandatory' && mfaMode !== 'required';
     /** Why the first screen cannot start the story; undefined where it can. @type {string | undefined} */
@@ -57,7 +65,7 @@ export class TheftPanel {
     if (mfaMode === 'required') this.obstacle = 'Sign up below to start: here every account needs a second factor.';
     if (emailVerification === 'mandatory')
       this.obstacle = 'Sign up below to start: here a new address has to be confirmed by mail first.';
-    this.#panel.querySelector('figcaption')?.append(legendOf(graceSeconds));
+    this.#other.hidden = !this.#canRestart || !kind.canChoose;
     const actions = {
       copy: async () => {
         this.#take((await requestJson(client, 'POST', '/theft/copy')).family);
@@ -73,11 +81,12 @@ export class TheftPanel {
         this.#take(family);
         return `${this.#last('thief')} The server answered ${outcome.status}${outcome.code ? ` ${outcome.code}` : ''}.`;
       },
-      restart: () => this.#signUp(),
+      restart: () => this.#signUp(kind.isBound),
     };
     onPress(this.#copy, this.#outcome, actions.copy);
     onPress(this.#asOwner, this.#outcome, actions.owner);
     onPress(this.#asThief, this.#outcome, actions.thief);
+    onPress(this.#other, this.#outcome, () => this.#signUp(!this.#family?.isBound));
     onPress(this.#next, this.#outcome, async () => actions[this.#step()?.action ?? 'restart']());
     new ResizeObserver(() => this.#draw()).observe(this.#diagram);
     setInterval(() => this.#showStep(), 250);
@@ -88,13 +97,15 @@ export class TheftPanel {
     return this.#family !== undefined;
   }
 
-  /** Makes a throw-away account, signs it in and goes to the first step. */
-  async start() {
-    showOutcome(this.#outcome, await this.#signUp());
+  /** Makes a throw-away account, signs it in and goes to the first step. @param {boolean} isBound to a key */
+  async start(isBound) {
+    showOutcome(this.#outcome, await this.#signUp(isBound));
     this.#title.focus();
   }
 
-  async #signUp() {
+  /** @param {boolean} isBound */
+  async #signUp(isBound) {
+    this.kind.isBound = isBound;
     return `You are signed in with a throw-away account, ${await signUpThrowAway(this.client)}.`;
   }
 
@@ -126,7 +137,9 @@ export class TheftPanel {
     if (this.#family && family.events.length < this.#family.events.length) return;
     this.#family = family;
     this.#graceEnd = Date.now() + family.graceLeft;
-    this.#showStory(family);
+    this.#story.replaceChildren(...storyLines(family));
+    this.#legend.replaceChildren(legendOf(this.graceSeconds, family.isBound));
+    setText(this.#other, `The same theft, ${family.isBound ? 'without' : 'with'} a key`);
     this.#draw();
     this.#showStep();
     this.#showButtons();
@@ -138,23 +151,6 @@ export class TheftPanel {
     this.#story.replaceChildren();
     this.#diagram.replaceChildren();
     setText(this.#hint, '');
-  }
-
-  /** @param {Family} family */
-  #showStory(family) {
-    const lines = family.events.map((each) => {
-      const isDeath = each.kind === 'ended' || (each.kind === 'refused' && each.isProof);
-      const holder = 'by' in each ? each.by : each.kind === 'copied' ? 'thief' : 'nobody';
-      const what = createElement('span', { class: 'what' }, describeEvent(family, each));
-      return createElement(
-        'li',
-        { class: isDeath ? 'death' : holder },
-        what,
-        ' ',
-        createElement('span', { class: 'why' }, whyOf(each)),
-      );
-    });
-    this.#story.replaceChildren(...lines);
   }
 
   #draw() {

@@ -1,10 +1,10 @@
 import { endOf, nameOf, tokensOf } from './family-story.js';
+import { draw, text } from './svg.js';
 
 /** @typedef {import('./family-story.js').Family} Family */
 /** @typedef {import('./family-story.js').FamilyEvent} FamilyEvent */
 /** @typedef {import('./family-story.js').Holder} Holder */
 
-const SVG = 'http://www.w3.org/2000/svg';
 /** Tokens that are drawn; of a longer family the last ones. */
 const MOST_TOKENS = 8;
 
@@ -46,7 +46,7 @@ export function drawFamily(family, space) {
   }
   tokens.forEach((token, place) => {
     const next = tokens[place + 1];
-    const labels = family.events.filter((each) => isBelow(each, token));
+    const labels = labelsBelow(family, token);
     svg.append(...nodeOf(family, token, y));
     middles.set(token, y + NODE.height / 2);
     y += NODE.height;
@@ -71,7 +71,8 @@ function labelOf(family) {
     return `${capital(nameOf(family, token))}: ${stateOf(family, token)}${held}.`;
   });
   const end = endOf(family);
-  return ['The refresh tokens of this session.', ...lines, end ? `The session has ended: ${end}.` : '']
+  const what = family.isBound ? ', which is bound to a key of the owner' : '';
+  return [`The refresh tokens of this session${what}.`, ...lines, end ? `The session has ended: ${end}.` : '']
     .join(' ')
     .trim();
 }
@@ -90,9 +91,11 @@ function holdersOf({ owner, thief }, token) {
   ];
 }
 
-/** Whether something is written between a token and its successor. @param {FamilyEvent} each @param {string} token */
-function isBelow(each, token) {
-  return (each.kind === 'rotated' || each.kind === 'grace' || each.kind === 'copied') && each.presented === token;
+/** What is written between a token and its successor: refusals only once. @param {Family} family @param {string} token */
+function labelsBelow({ events }, token) {
+  const shown = events.filter((each) => each.kind !== 'refused' && 'presented' in each && each.presented === token);
+  const isFirst = (/** @type {FamilyEvent} */ each) => shown.find(({ kind }) => kind === 'no-key') === each;
+  return shown.filter((each) => each.kind !== 'no-key' || isFirst(each));
 }
 
 /**
@@ -149,6 +152,7 @@ function shapeOf(by, x, y) {
 /** @param {Family} family @param {FamilyEvent} event @param {number} y */
 function labelLine(family, event, y) {
   if (event.kind === 'copied') return text(RIGHT, y, 'thief copies it', 'label thief');
+  if (event.kind === 'no-key') return text(RIGHT, y, `✕ ${event.by} has no key`, `label ${event.by}`);
   if (event.kind !== 'rotated' && event.kind !== 'grace') return text(RIGHT, y, '', 'label');
   const words = event.kind === 'rotated' ? `gets ${nameOf(family, event.received)}` : 'gets the same';
   return text(RIGHT, y, `${event.by} ${words}`, `label ${event.by}`);
@@ -192,30 +196,4 @@ function drawEnd(svg, family, end, { y, width, middles }) {
 /** @param {string} words */
 function capital(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/**
- * @param {number} x
- * @param {number} y
- * @param {string} words
- * @param {string} kind
- */
-function text(x, y, words, kind) {
-  const made = draw('text', { x, y, class: kind });
-  made.textContent = words;
-  return made;
-}
-
-/**
- * @template {keyof SVGElementTagNameMap} K
- * @param {K} tag
- * @param {Readonly<Record<string, string | number>>} attributes
- * @param {Node[]} children
- * @returns {SVGElementTagNameMap[K]}
- */
-function draw(tag, attributes, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, `${value}`);
-  made.append(...children);
-  return made;
 }

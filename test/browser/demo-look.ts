@@ -1,7 +1,8 @@
 /** The look of the page: what is too wide, too small, too faint (WCAG 1.4.3) or moves; runs in the browser. */
 export const LOOK = `(() => {
   const isVisible = (element) => element.checkVisibility();
-  const rgb = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
+  // color-mix(), as under the mouse, is computed to color(srgb …), whose parts are between 0 and 1.
+  const rgb = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number).map((part) => (colour.startsWith('color(') ? part * 255 : part));
   const light = (colour) => {
     const [r, g, b] = rgb(colour).map((part) => part / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;

@@ -296,6 +296,8 @@ describe('the page of the demo', () => {
     await page.keyboard.press('Tab');
     expect(await focused()).toEqual(['start-story', 'solid']);
     await page.keyboard.press('Tab');
+    expect(await focused()).toEqual(['start-bound', 'solid']);
+    await page.keyboard.press('Tab');
     expect(await focused()).toEqual(['sign-in-email', 'solid']);
     await page.keyboard.type(email);
     await page.keyboard.press('Tab');
@@ -316,11 +318,11 @@ describe('the page of the demo', () => {
     expect(order).toEqual([...account, 'Revoke', 'end-others', 'refresh-now']);
     await page.locator('#theft-title').focus();
     order.splice(0);
-    for (let step = 0; step < 4; step++) {
+    for (let step = 0; step < 5; step++) {
       await page.keyboard.press('Tab');
       order.push(((await focused()) as string[])[0]);
     }
-    expect(order).toEqual(['next-step', 'copy-token', 'refresh-owner', 'refresh-thief']);
+    expect(order).toEqual(['next-step', 'other-kind', 'copy-token', 'refresh-owner', 'refresh-thief']);
     await page.keyboard.press('Enter'); // the thief has no token yet
     expect(await outcome(page, 'theft').innerText()).toBe('');
   });
