@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { toSeconds } from '../clock.js';
 import { RefreshCookie } from '../http/refresh-cookie.js';
 import type { JwtAllauth } from '../jwt-allauth.js';
@@ -69,8 +70,8 @@ export async function signIn(
   const id = typeof user === 'object' ? user.id : user;
   const seconds = authTime instanceof Date ? toSeconds(authTime.getTime()) : authTime;
   const key = new ClientKey();
-  // There is no request, and so no proof to remember. Only the key matters here.
-  const proof = { thumbprint: key.thumbprint, id: '', expiresAt: 0 };
+  // There is no request, and so no proof that could be sent again.
+  const proof = { thumbprint: key.thumbprint, id: randomUUID(), expiresAt: auth.clock.now() };
   const tokens = await auth.sessions.open({ id }, { amr, authTime: seconds, client: bound ? { proof } : undefined });
   return new SignedIn(tokens, auth, key);
 }
