@@ -239,6 +239,10 @@ const TEXTS: readonly BadProof[] = [
   text('no signature', (right) => withSignature(right, () => '')),
   text('no dot before the missing signature', (right) => right.split('.').slice(0, 2).join('.')),
   text('a signature with padding', (right) => `${right}==`),
+  // An ES256 signature ends with A, Q, g or w. The character after it stands for the same bytes.
+  text('a signature whose last character has more bits', (right) => {
+    return right.slice(0, -1) + String.fromCharCode(right.charCodeAt(right.length - 1) + 1);
+  }),
   text('a signature in base64 with a plus', (right) => withSignature(right, (bytes) => `+${bytes.toString('hex')}`)),
   text(
     'a trimmed signature',
