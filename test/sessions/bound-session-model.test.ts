@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Proof } from '../../src/dpop/proof.js';
+import type { Tokens } from '../../src/index.js';
 import { type BoundServer, BoundServers } from '../support/bound-servers.js';
 import { BoundSessionModel, LIMITS, type ModelProof, type ModelToken } from '../support/bound-session-model.js';
 import { claimsOf } from '../support/race.js';
@@ -177,4 +178,21 @@ test('bound sessions behave like the model of their rules in every sequence of s
   const steps = fc.commands(commands, { maxCommands: 30, size: 'max' });
   const key = fc.constantFrom(undefined, OWNER);
   await fc.assert(fc.asyncProperty(steps, key, play), { numRuns: 50 });
+});
+
+test('parallel refreshes on all kinds of servers get one token, none is refused, and the first ones bind the session', async () => {
+  for (const key of [undefined, OWNER]) {
+    let token = (await servers.open(key)).refresh;
+    for (let round = 0; round < 3; round++) {
+      // A server with DPOP=off does not bind, and then a server that does comes too late for this generation.
+      const allowed = servers.all.filter(({ dpop }) => dpop !== 'off' || claimsOf(token).cnf);
+      const tabs = Array.from({ length: 20 }, (_, tab) => allowed[tab % allowed.length]);
+      const answers = await Promise.all(tabs.map((server) => servers.refresh(token, servers.proofBy(OWNER), server)));
+      const live = answers.map((answer) => (typeof answer === 'string' ? answer : claimsOf(answer.refresh)));
+      expect(new Set(live.map(({ jti }) => jti)).size).toBe(1);
+      expect(live.every(({ cnf }) => cnf?.jkt === OWNER)).toBe(true);
+      token = (answers[0] as Tokens).refresh;
+      servers.advance(3600);
+    }
+  }
 });

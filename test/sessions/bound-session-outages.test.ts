@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Proof } from '../../src/dpop/proof.js';
 import { BoundClient } from '../support/bound-client.js';
-import { type BoundServer, BoundServers } from '../support/bound-servers.js';
+import { type BoundServer, BoundServers, type Outcome } from '../support/bound-servers.js';
 import { BoundSessionClient } from '../support/bound-session-client.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { claimsOf, sessionOf } from '../support/race.js';
@@ -178,4 +179,31 @@ describe('a database that has lost rotations of a bound session', () => {
       expect(await client.refresh()).toMatchObject({ refresh: tab.stored }); // its parent, a day later
     },
   );
+});
+
+test('of a hundred tabs that refresh in one second, those whose proof may be forgotten use a nonce, and all get one token', async () => {
+  const owner = new BoundSessionClient(servers, (await servers.open(OWNER)).refresh, OWNER);
+  const copied = owner.stored;
+  await owner.refresh();
+  let nonces = 0;
+  const refresh = async (proof: Proof) => {
+    const answer = await servers.refresh(copied, proof);
+    if (answer !== 'use_dpop_nonce') return answer;
+    const expiresAt = servers.now + 300_000 + ++nonces; // as with a nonce that was made in that millisecond
+    return servers.refresh(copied, { ...servers.proofBy(OWNER), expiresAt });
+  };
+  const proofs = Array.from({ length: 100 }, () => servers.proofBy(OWNER)); // the first ones have the lowest stamps
+  const answers: Outcome[] = [];
+  for (let tab = proofs.length; tab > 0; tab -= 20)
+    answers.push(
+      ...(await Promise.all(
+        proofs
+          .slice(tab - 20, tab)
+          .toReversed()
+          .map(refresh),
+      )),
+    );
+  expect(answers).toEqual(Array(100).fill(expect.objectContaining({ refresh: owner.stored })));
+  expect(nonces).toBeGreaterThan(0);
+  expect(await owner.row()).toMatchObject({ proofs: { length: 32 } });
 });
