@@ -83,7 +83,7 @@ class Binding {
       if (!attempt) continue;
       if (!REFUSALS.includes(attempt.body.code ?? '')) {
         this.#isRefusing ||= Boolean(refused) && !key;
-        await this.#learn(attempt, path, keys ?? {});
+        await this.#learn(attempt, path, keys ?? {}, Boolean(bound && key));
         return attempt.answer;
       }
       refused ??= attempt.answer;
@@ -146,10 +146,14 @@ class Binding {
     }
   }
 
-  /** Draws the conclusions from an answer to a POST that does not refuse the proof. */
-  async #learn({ answer, body, key }: Attempt, path: string, keys: Keys): Promise<void> {
+  /**
+   * Draws the conclusions from an answer to a POST that does not refuse the proof.
+   *
+   * @param wasTokenBound whether the access token of the request was sent with the proof. If so, a new one is bound too
+   */
+  async #learn({ answer, body, key }: Attempt, path: string, keys: Keys, wasTokenBound: boolean): Promise<void> {
     const { code, access, token_type: type } = body;
-    const isTokenBound = type === 'DPoP';
+    const isTokenBound = wasTokenBound || type === 'DPoP';
     if (access) {
       this.#token = { text: access, key: isTokenBound ? key : undefined };
       if (!key || (isSameKey(key, keys.current) && isTokenBound === Boolean(keys.isTokenBound))) return;

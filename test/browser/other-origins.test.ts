@@ -19,7 +19,9 @@ const PAGE = `<!doctype html><title>page</title><link rel="icon" href="data:,"><
   import { AuthClient } from '/client/index.js';
   import { memoryStore } from '/client/store.js';
   const store = location.search === '?store' ? memoryStore() : undefined;
-  window.client = new AuthClient({ url: '${API}/auth', store });
+  const keys = location.search.startsWith('?keys') || undefined;
+  if (location.search === '?keys&late') Date.now = () => new Date().getTime() - 7_200_000;
+  window.client = new AuthClient({ url: '${API}/auth', store, keys });
 </script>`;
 
 const { allowOrigins } = await importSnippet('src/cors.ts');
@@ -95,6 +97,20 @@ test('a page that keeps the refresh token itself needs the header Auth-Transport
   expect(await context.cookies()).toEqual([]);
   await result(page, 'logout()');
   expect(await app.liveSessions()).toBe(0);
+});
+
+test.each([
+  ['binds its sessions if it says so', '?keys'],
+  ['binds its sessions if it says so, also if its clock is two hours late', '?keys&late'],
+  ['binds no session otherwise, because CORS lines may not allow the proof', ''],
+])('a page of another origin %s', async (_, query) => {
+  const origin = 'https://app.other.test';
+  await start(origin, {}, query ? undefined : 'Authorization,Content-Type');
+  const page = await open(origin, query);
+  expect(await result(page, `register(${CREDENTIALS})`)).toBe('signed-in');
+  expect(await result(page, 'refresh()')).toMatchObject({ status: 'signed-in' });
+  const { rows } = await app.database.pool.query('select key_thumbprint from auth_session');
+  expect(rows).toEqual([{ key_thumbprint: query ? expect.any(String) : null }]);
 });
 
 test('CORS lines without the header Auth-Transport keep a page from requesting a refresh token', async () => {
