@@ -13,9 +13,9 @@ export type FamilyEvent =
   | { readonly kind: 'rotated'; readonly by: Holder; readonly presented: string; readonly received: string }
   /** The existing successor was returned again. */
   | { readonly kind: 'grace'; readonly by: Holder; readonly presented: string; readonly received: string }
-  /** `isProof`: this request caused the end of the session. */
   /** The request had no proof by the key of the session. The session goes on. */
   | { readonly kind: 'no-key'; readonly by: Holder; readonly presented: string }
+  /** `isProof`: this request caused the end of the session. */
   | { readonly kind: 'refused'; readonly by: Holder; readonly presented: string; readonly isProof: boolean }
   | { readonly kind: 'ended'; readonly reason: SessionRevoked['reason'] };
 
