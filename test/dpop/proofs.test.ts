@@ -88,6 +88,22 @@ test('the row of a session accepts no proof twice, in whatever order proofs come
   );
 });
 
+test('the row of a session accepts proofs by one key only, whatever was checked before', async () => {
+  const owner = await createOwner(app);
+  const { session: id, jti: live } = claimsOf(owner.client.refreshToken);
+  const use = (thumbprint: string, at: number) => {
+    const stamp = stampOf({ id: randomBytes(32).toString('base64url'), expiresAt: at });
+    return store.useProof({ id, user: owner.id, live }, { thumbprint, stamp, lowest: lowestStampAt(NOW) });
+  };
+  expect(await use(THUMBPRINT, NOW + 1)).toBe(true);
+  const row = async () => (await app.sessions()).find((session) => session.id === id);
+  const before = await row();
+  expect(before).toMatchObject({ key_thumbprint: THUMBPRINT });
+  expect(await use('o'.repeat(43), NOW + 2)).toBe(false);
+  expect(await row()).toEqual(before);
+  expect(await use(THUMBPRINT, NOW + 3)).toBe(true);
+});
+
 test('the row of a session accepts each new proof of an honest client, which come one after the other', async () => {
   const owner = await createOwner(app);
   const arrivals = Array.from({ length: 100 }, (_, place) => {
