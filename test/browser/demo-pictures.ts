@@ -58,6 +58,7 @@ async function takeFactorPictures(page: Page, { url, advance }: DemoProcess): Pr
   await press('Confirm the app');
   await page.locator('#recovery-codes').waitFor();
   await press('Sign out');
+  await page.getByText('You are signed out.').waitFor();
   await page.reload(); // so that the page forgets the secret
   await enter('Sign in', { 'E-mail': ACCOUNT.email, Password: ACCOUNT.password });
   await page.locator('#challenge-form').waitFor();
