@@ -137,16 +137,17 @@ export class RefreshTokenTransport {
   /** Sends tokens to the client. @returns the body of the answer */
   deliver(request: HttpRequest, response: HttpResponse, tokens: Tokens): TokenBody {
     if (this.#modeOf(request) === 'cookie') return this.#setCookie(response, tokens);
-    return { ...this.#accessOf(tokens), refresh: tokens.refresh };
+    return { ...this.accessOf(tokens), refresh: tokens.refresh };
   }
 
   #setCookie(response: HttpResponse, tokens: Tokens): TokenBody {
     this.cookie.set(response, tokens, this.kernel.clock.now());
     this.#warnIfPartitionIsDropped(response);
-    return this.#accessOf(tokens);
+    return this.accessOf(tokens);
   }
 
-  #accessOf({ access, isBound }: Tokens): TokenBody {
+  /** The part of a body with the access token, and how to send it. */
+  accessOf({ access, isBound }: Pick<Tokens, 'access' | 'isBound'>): TokenBody {
     return this.kernel.settings.accessTokenBinding && isBound ? { access, token_type: 'DPoP' } : { access };
   }
 

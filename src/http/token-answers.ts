@@ -23,15 +23,21 @@ export function tokenAnswer(description: string, settings: Settings, cookies: re
 function tokensSchema(settings: Settings): NamedSchema {
   const isChoice = isChosenByRequest(settings);
   const hasRefresh = isChoice || !settings.refreshTokenAsCookie;
-  const type: JsonSchema = { type: 'string', enum: ['DPoP'], description: 'Present if the session is bound to a key.' };
-  const hasType = settings.accessTokenBinding;
-  const schema = closedObject({
-    access: text,
-    ...(hasRefresh && { refresh: text }),
-    ...(hasType && { token_type: type }),
-  });
+  const schema = closedObject({ access: text, ...(hasRefresh && { refresh: text }), ...tokenType(settings) });
   const required = ['access', ...(hasRefresh && !isChoice ? ['refresh'] : [])];
   return { name: 'AuthTokens', schema: { ...schema, required } };
+}
+
+/** The schema of an answer with an access token only. */
+export function accessTokenSchema(settings: Settings): NamedSchema {
+  const schema = { ...closedObject({ access: text, ...tokenType(settings) }), required: ['access'] };
+  return { name: 'AuthAccessToken', schema };
+}
+
+/** The property that says how to send the access token. */
+function tokenType({ accessTokenBinding }: Settings): Readonly<Record<string, JsonSchema>> {
+  const type: JsonSchema = { type: 'string', enum: ['DPoP'], description: 'Present if the session is bound to a key.' };
+  return accessTokenBinding ? { token_type: type } : {};
 }
 
 /** An answer that removes the refresh token from the client. */

@@ -175,6 +175,15 @@ test('a re-authentication of a bound session needs a proof by its key', async ()
   expect([answer.status, cnf(answer.body.access)]).toEqual([200, { jkt: client.key.thumbprint }]);
 });
 
+test('with ACCESS_TOKEN_BINDING the answer to a re-authentication says how to send the new token', async () => {
+  await start({ accessTokenBinding: true });
+  const client = await bound();
+  const dpop = await client.proof('POST', '/auth/reauthenticate', { claims: { ath: athOf(client.access) } });
+  const headers = { authorization: `DPoP ${client.access}`, dpop };
+  const { body } = await client.send('POST', '/auth/reauthenticate', { password: 'a sentence qxvz' }, headers);
+  expect([cnf(body.access), body.token_type]).toEqual([{ jkt: client.key.thumbprint }, 'DPoP']);
+});
+
 test('with ACCESS_TOKEN_BINDING an access token needs its scheme and a proof, once', async () => {
   await start({ accessTokenBinding: true });
   const client = await bound();

@@ -5,7 +5,7 @@ import { AuthController } from '../../http/auth-controller.decorator.js';
 import type { ControllerParts } from '../../http/controller-parts.js';
 import { DescribeRoute } from '../../http/describe-route.decorator.js';
 import type { HttpRequest } from '../../http/http-message.js';
-import { closedObject } from '../../http/json-schema.js';
+import { accessTokenSchema } from '../../http/token-answers.js';
 import type { ReauthenticationService } from './reauthentication.service.js';
 import type { ReauthenticationBody } from './reauthentication-body.js';
 
@@ -13,7 +13,7 @@ import type { ReauthenticationBody } from './reauthentication-body.js';
 export function createReauthenticationController(
   { reauthentication }: { readonly reauthentication: ReauthenticationService },
   body: ReauthenticationBody,
-  { prefix, transport }: ControllerParts,
+  { prefix, transport, settings }: ControllerParts,
 ) {
   @AuthController(prefix, { name: 'reauthentication', isBearer: true, isJsonOnly: true })
   class ReauthenticationController {
@@ -29,7 +29,7 @@ export function createReauthenticationController(
       answers: {
         200: {
           description: 'A new access token of the same session.',
-          json: { name: 'AuthAccessToken', schema: closedObject({ access: { type: 'string' } }) },
+          json: accessTokenSchema(settings),
         },
       },
       errors: [
@@ -48,8 +48,7 @@ export function createReauthenticationController(
     ) {
       const proof = body.read(given);
       const client = transport.boundClientOf(request);
-      const access = await reauthentication.authenticate(principal.claims, proof, client);
-      return { access };
+      return transport.accessOf(await reauthentication.authenticate(principal.claims, proof, client));
     }
   }
   return ReauthenticationController;

@@ -5,6 +5,7 @@ import type { SessionClient } from '../../sessions/client-device.js';
 import { secondFactorRequired } from '../../sign-in/challenge.js';
 import type { ReAuthentication } from '../../sign-in/re-authentication.js';
 import type { TokenClaims } from '../../tokens/claims.js';
+import type { Tokens } from '../../tokens/tokens.js';
 
 /** One proof of a signed-in user. */
 export interface Reauthentication {
@@ -13,6 +14,9 @@ export interface Reauthentication {
   /** The proof, in the form that its method accepts. */
   readonly proof: unknown;
 }
+
+/** The access token of a session that goes on. */
+type NewAccess = Pick<Tokens, 'access' | 'isBound'>;
 
 /** Makes sessions fresh: a signed-in user authenticates again, and the session goes on with the new proof. */
 export class ReauthenticationService {
@@ -36,18 +40,18 @@ export class ReauthenticationService {
    * The refresh token stays valid. The new access token has the methods of the presented one and those of the proof.
    *
    * @param caller the claims of the access token; its session must still be live
-   * @returns a new access token
+   * @returns a new access token, and whether it is bound to a key
    * @throws bad_request if no method has this member
    * @throws incorrect_credentials, too_many_requests, token_not_valid, session_expired, service_unavailable, and what
    * `forUser` of the app's token class throws
    * @throws dpop_proof_invalid, use_dpop_nonce if the session is bound to a key, and the request has no proof by it
    * @throws second_factor_required if the user has a second factor and the proof is not one; it is not checked then
    */
-  async authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
+  async authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<NewAccess> {
     return this.kernel.telemetry.measure('reauthenticate', () => this.#authenticate(caller, given, client));
   }
 
-  async #authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<string> {
+  async #authenticate(caller: TokenClaims, given: Reauthentication, client: SessionClient): Promise<NewAccess> {
     const { sessions, sessionProofs, sessionKeys, secondFactors, tokens, users, clock } = this.kernel;
     const { session, sub, session_iat: openedAt } = caller;
     if (tokens.deadline(openedAt) <= toSeconds(clock.now())) throw authError('session_expired');
@@ -62,12 +66,9 @@ export class ReauthenticationService {
     const context = { ...proved, amr: [...new Set([...(caller.amr ?? []), ...method.amr])] };
     const { user } = await sessions.ownerOf(users.keyOf(sub));
     const prepared = await tokens.prepare(user, { session: context, client });
-    return tokens.signAccess(prepared, {
-      id: session,
-      openedAt,
-      keyThumbprint: keyThumbprint ?? undefined,
-      ...context,
-    });
+    const bound = { keyThumbprint: keyThumbprint ?? undefined };
+    const access = tokens.signAccess(prepared, { id: session, openedAt, ...bound, ...context });
+    return { access, isBound: keyThumbprint !== null };
   }
 
   #methodOf({ member }: Reauthentication): ReAuthentication<unknown> {
