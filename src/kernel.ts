@@ -15,16 +15,9 @@ import { InputFields, type InputUse } from './http/input-fields.js';
 import type { InputClass } from './http/route-description.js';
 import { Counters } from './limits/counters.js';
 import { EventCounters } from './limits/event-counters.js';
-import { AccountMails } from './mail/account-mails.js';
-import { BackgroundJobs } from './mail/background-jobs.js';
-import { ConsoleMailer } from './mail/console-mailer.js';
-import { EmailOwnership } from './mail/email-ownership.js';
-import { MailLimiter } from './mail/mail-limiter.js';
-import { MailTemplates } from './mail/mail-templates.js';
+import { createMailParts, type MailParts } from './mail/mail-parts.js';
 import type { MailWords } from './mail/mail-words.js';
 import type { Mailer } from './mail/mailer.js';
-import { Outbox } from './mail/outbox.js';
-import { SmtpMailer } from './mail/smtp-mailer.js';
 import { AuthEvents } from './observability/auth-events.js';
 import { Journal } from './observability/journal.js';
 import type { Logger } from './observability/logger.js';
@@ -32,28 +25,11 @@ import { Telemetry } from './observability/telemetry.js';
 import { EncryptionKeys } from './secrets/encryption-keys.js';
 import { type Class, type ServiceMaker, serviceMaker } from './service-maker.js';
 import type { AuthHooks } from './sessions/auth-hooks.js';
-import { ClientNetworks } from './sessions/client-networks.js';
-import { DeactivationService } from './sessions/deactivation.service.js';
-import { KnownNetworks } from './sessions/known-networks.js';
-import { LogoutService } from './sessions/logout.service.js';
-import { RemoteRevocations } from './sessions/remote-revocations.js';
-import { Replays } from './sessions/replays.js';
-import { ReuseReports } from './sessions/reuse-reports.js';
-import { RevocationListener } from './sessions/revocation-listener.js';
-import { RotationService } from './sessions/rotation.service.js';
-import { RotationOrigins } from './sessions/rotation-origins.js';
 import { SESSION_ENTITY } from './sessions/session.entity.js';
-import { SessionService } from './sessions/session.service.js';
-import { SessionChecker } from './sessions/session-checker.js';
-import { SessionEndings } from './sessions/session-endings.js';
-import { SessionKeys } from './sessions/session-keys.js';
-import { SessionProofs } from './sessions/session-proofs.js';
-import { SessionStore } from './sessions/session-store.js';
-import { TokenChoice } from './sessions/token-choice.js';
+import { createSessionParts, type SessionParts } from './sessions/session-parts.js';
 import { readEncryptionKey } from './settings/encryption-key.js';
 import { namesOf } from './settings/setting-names.js';
 import type { Settings } from './settings/settings.js';
-import { SettingsError } from './settings/settings-error.js';
 import { createSignInParts, type SignInParts } from './sign-in/sign-in-parts.js';
 import { KeyRing } from './tokens/key-ring.js';
 import { OneTimeKeys } from './tokens/one-time-keys.js';
@@ -117,7 +93,7 @@ interface Foundation {
   readonly journal: Journal;
 }
 
-/** The second layer: users, tokens and rate limit counters. */
+/** The second layer: users, tokens, rate limit counters and DPoP proofs. */
 interface UserParts extends Foundation {
   readonly users: UserService;
   readonly accounts: Accounts;
@@ -138,41 +114,11 @@ interface UserParts extends Foundation {
   readonly requestProofs: RequestProofs;
 }
 
-/** The third layer: sessions. */
-interface SessionParts extends UserParts {
-  readonly clientNetworks: ClientNetworks;
-  readonly sessionStore: SessionStore;
-  readonly sessionEndings: SessionEndings;
-  readonly knownNetworks: KnownNetworks;
-  readonly sessions: SessionService;
-  readonly sessionProofs: SessionProofs;
-  readonly sessionKeys: SessionKeys;
-  readonly reuseReports: ReuseReports;
-  readonly replays: Replays;
-  readonly rotationOrigins: RotationOrigins;
-  readonly tokenChoice: TokenChoice;
-  readonly rotation: RotationService;
-  readonly logout: LogoutService;
-  readonly deactivation: DeactivationService;
-  readonly listener: RevocationListener;
-  readonly sessionChecker: SessionChecker;
-}
-
-/** The fourth layer: mails, background jobs and which user an e-mail address belongs to. */
-interface MailParts extends SessionParts {
-  readonly outbox: Outbox;
-  readonly mailLimiter: MailLimiter;
-  readonly mailTemplates: MailTemplates;
-  readonly mails: AccountMails;
-  readonly backgroundJobs: BackgroundJobs;
-  readonly emailOwnership: EmailOwnership;
-}
-
 /**
  * The services that features and modules use, by name. A service declares what it needs, such as
  * `Pick<AuthKernel, 'users' | 'sessions'>`, and keeps it in a `protected` property, for the app's subclasses.
  */
-export interface AuthKernel extends MailParts, SignInParts {
+export interface AuthKernel extends UserParts, SessionParts, MailParts, SignInParts {
   /** What controllers need in addition to services. */
   readonly http: ControllerParts;
 }
@@ -180,7 +126,9 @@ export interface AuthKernel extends MailParts, SignInParts {
 /** Makes the services of one app. @throws SettingsError, TypeError */
 export async function createAuthKernel(options: AuthKernelOptions): Promise<AuthKernel> {
   const foundation = await createFoundation(options);
-  const mails = withMails(withSessions(await withUsers(foundation, options)), options);
+  const users = await withUsers(foundation, options);
+  const sessions = { ...users, ...createSessionParts(users) };
+  const mails = { ...sessions, ...createMailParts(sessions, options) };
   const parts = { ...mails, ...createSignInParts(mails) };
   return { ...parts, http: createControllerParts(parts, options.pages) };
 }
@@ -245,52 +193,4 @@ async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKern
     usedProofs,
     requestProofs: new RequestProofs({ ...base, proofVerifier, usedProofs }),
   };
-}
-
-function withSessions(base: UserParts): SessionParts {
-  const { database, orm, users, settings, journal, logger, make } = base;
-  const sessionStore = new SessionStore(database, users, orm);
-  const remoteRevocations = new RemoteRevocations(base);
-  const sessionEndings = new SessionEndings({ ...base, remoteRevocations });
-  const stores = { ...base, sessionStore, sessionEndings, knownNetworks: new KnownNetworks(base) };
-  const sessions = make(SessionService, stores);
-  const reuseReports = new ReuseReports(journal, logger);
-  const replays = new Replays({ ...stores, sessions, reuseReports });
-  const rotationOrigins = new RotationOrigins(base);
-  const own = {
-    sessions,
-    sessionProofs: new SessionProofs(stores),
-    sessionKeys: new SessionKeys(base),
-    tokenChoice: new TokenChoice(stores),
-  };
-  const parts = { ...stores, ...own, reuseReports, replays, rotationOrigins };
-  const listener = new RevocationListener({ ...base, remoteRevocations });
-  return {
-    ...parts,
-    clientNetworks: new ClientNetworks(logger),
-    rotation: make(RotationService, parts),
-    logout: make(LogoutService, parts),
-    deactivation: make(DeactivationService, parts),
-    listener,
-    sessionChecker: new SessionChecker(listener, sessions, settings),
-  };
-}
-
-function withMails(base: SessionParts, { mailer, mailWords }: AuthKernelOptions): MailParts {
-  const { settings, eventCounters, clientNetworks, make } = base;
-  const outbox = make(Outbox, { ...base, mailer: mailer ?? defaultMailer(settings) });
-  const mailLimiter = make(MailLimiter, eventCounters, settings, clientNetworks);
-  const mailTemplates = new MailTemplates(settings, mailWords);
-  const parts = { ...base, outbox, mailLimiter, mailTemplates };
-  const mails = new AccountMails(parts);
-  return { ...parts, mails, backgroundJobs: new BackgroundJobs(parts), emailOwnership: new EmailOwnership(base) };
-}
-
-/** @throws SettingsError in production, if PUBLIC_URL is set but neither SMTP_URL nor a mailer */
-function defaultMailer(settings: Settings): Mailer {
-  if (settings.smtpUrl) return new SmtpMailer(settings);
-  if (settings.publicUrl === undefined || settings.development) return new ConsoleMailer();
-  const nameOf = namesOf(settings);
-  const message = `is required in production if ${nameOf('publicUrl')} is set, unless the app passes a mailer`;
-  throw new SettingsError([{ setting: nameOf('smtpUrl'), message }]);
 }

@@ -1,5 +1,8 @@
 import type { ContainerInstance } from 'typedi';
 
+/** The services that a class takes in its constructor. */
+export type KernelOf<C extends new (kernel: never) => object> = C extends new (kernel: infer K) => object ? K : never;
+
 /** A class with any constructor parameters. */
 export type Class<T> = new (...args: never[]) => T;
 

@@ -9,7 +9,7 @@ const SRC = join(dirname(fileURLToPath(import.meta.url)), '../src');
 
 /** Folders and single files, in the order of their dependencies: each may import only those before it, and itself. */
 const LAYERS = [
-  ['error', 'error-table', 'clock', 'settings', 'observability', 'database', 'secrets'],
+  ['error', 'error-table', 'clock', 'service-maker', 'settings', 'observability', 'database', 'secrets'],
   ['users'],
   ['tokens'],
   ['limits'],
@@ -19,7 +19,7 @@ const LAYERS = [
   ['sign-in'],
   ['authentication'],
   ['http'],
-  ['service-maker', 'kernel', 'module-command', 'module', 'client-calls'],
+  ['kernel', 'module-command', 'module', 'client-calls'],
   ['features'],
   ['standard-modules', 'jwt-allauth', 'auth-server', 'auth-entities', 'auth-migrations', 'module-check', 'sweeps'],
   ['cli', 'index', 'module-kit', 'client', 'openapi'],

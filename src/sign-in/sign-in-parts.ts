@@ -1,3 +1,4 @@
+import type { KernelOf, ServiceMaker } from '../service-maker.js';
 import { Challenges } from './challenges.js';
 import { Freshness } from './freshness.js';
 import { LoginFailures } from './login-failures.js';
@@ -38,9 +39,6 @@ export interface SignInParts {
   readonly unconfirmedSignUps: UnconfirmedSignUps;
 }
 
-/** The services that a class takes in its constructor. */
-type KernelOf<C extends new (kernel: never) => object> = C extends new (kernel: infer K) => object ? K : never;
-
 /** The services of the lower layers that the sign-in needs. */
 type LowerParts = Omit<
   KernelOf<typeof LoginLimiter> &
@@ -57,8 +55,7 @@ type LowerParts = Omit<
   keyof SignInParts
 > & {
   readonly journal: ConstructorParameters<typeof LoginFailures>[0];
-  /** Makes a service, or the app's subclass of it. */
-  readonly make: <T extends object, A extends unknown[]>(type: new (...args: A) => T, ...args: A) => T;
+  readonly make: ServiceMaker;
 };
 
 /** Makes the services of the sign-in of one app. */
