@@ -76,6 +76,7 @@ export class TestClient {
       const { password, oldPassword, newPassword, refresh } = body as Record<string, unknown>;
       secrets.add(password, oldPassword, newPassword, refresh);
     }
+    secrets.add(headers['dpop']);
     const response = await plainRequest(this.url + path, method, { ...json, ...headers }, payload);
     const { text } = response;
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
