@@ -1,12 +1,15 @@
 import type { KeyObject } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { Clock } from '../clock.js';
+import { type Clock, toSeconds } from '../clock.js';
 import type { Counters } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import { keyedHash } from '../secrets/keyed-hash.js';
 import type { Settings } from '../settings/settings.js';
+import type { TokenClaims } from '../tokens/claims.js';
 import type { UserId } from '../users/base-user.entity.js';
+import type { UserService } from '../users/user.service.js';
 import { clientNetwork } from './client-network.js';
+import type { SessionStore } from './session-store.js';
 
 const DAY_MS = 86_400_000;
 
@@ -33,6 +36,8 @@ export class KnownNetworks {
       readonly settings: Settings;
       readonly clock: Clock;
       readonly encryption: EncryptionKeys;
+      readonly users: UserService;
+      readonly sessionStore: SessionStore;
     },
   ) {
     this.#key = kernel.encryption.hashKey('known networks');
@@ -55,9 +60,19 @@ export class KnownNetworks {
     if (key) await this.kernel.counters.mark(key, ...this.#dates(), em);
   }
 
-  /** Prolongs the time for which a network is known. Does nothing if it is not known. */
-  async renew(owner: KnownOwner, ip: string | undefined): Promise<void> {
-    const key = this.#keyToStore(owner, ip);
+  /**
+   * Prolongs the time for which the network of a refresh is known, if it is. Does so once a day for each session, so
+   * that other refreshes cost nothing. Never throws, because the refresh has been committed.
+   */
+  async renewDaily({ sub, iat, session_iat: openedAt }: TokenClaims, ip: string | undefined): Promise<void> {
+    const dayOf = (seconds: number) => Math.floor(((seconds - openedAt) * 1000) / DAY_MS);
+    if (!ip || dayOf(iat) === dayOf(toSeconds(this.kernel.clock.now()))) return;
+    await this.#renew(this.kernel.users.keyOf(sub), ip).catch(() => {});
+  }
+
+  async #renew(id: UserId, ip: string): Promise<void> {
+    const passwordHash = await this.kernel.sessionStore.passwordHashOf(id);
+    const key = this.#keyToStore({ id, passwordHash }, ip);
     if (key) await this.kernel.counters.renewMark(key, ...this.#dates());
   }
 

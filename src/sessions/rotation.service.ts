@@ -16,6 +16,7 @@ import type { UserId } from '../users/base-user.entity.js';
 import type { UserService } from '../users/user.service.js';
 import type { AuthHooks } from './auth-hooks.js';
 import { deviceOf, type SessionClient } from './client-device.js';
+import type { KnownNetworks } from './known-networks.js';
 import { type RefreshTokenStatus, refreshTokenStatus } from './refresh-token-status.js';
 import type { Replays } from './replays.js';
 import type { ReuseReports } from './reuse-reports.js';
@@ -72,6 +73,7 @@ export class RotationService {
       readonly rotationOrigins: RotationOrigins;
       readonly tokenChoice: TokenChoice;
       readonly sessionKeys: SessionKeys;
+      readonly knownNetworks: KnownNetworks;
       readonly hooks: AuthHooks;
     },
   ) {}
@@ -257,7 +259,7 @@ export class RotationService {
     }, reader);
     if (!owner) return undefined;
     if (reuse) this.kernel.reuseReports.log(reuse, claims);
-    await this.kernel.sessions.keepNetworkKnown(claims, client);
+    await this.kernel.knownNetworks.renewDaily(claims, client?.ip);
     return owner;
   }
 

@@ -59,10 +59,11 @@ type LowerParts = Omit<
 export function createSessionParts(lower: LowerParts): SessionParts {
   const { database, orm, users, settings, journal, logger, make } = lower;
   const remoteRevocations = new RemoteRevocations(lower);
+  const sessionStore = new SessionStore(database, users, orm);
   const stores = {
-    sessionStore: new SessionStore(database, users, orm),
+    sessionStore,
     sessionEndings: new SessionEndings({ ...lower, remoteRevocations }),
-    knownNetworks: new KnownNetworks(lower),
+    knownNetworks: new KnownNetworks({ ...lower, sessionStore }),
   };
   const sessions = make(SessionService, { ...lower, ...stores });
   const reuseReports = new ReuseReports(journal, logger);

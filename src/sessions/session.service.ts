@@ -10,7 +10,7 @@ import type { RevocationReason } from '../observability/auth-events.js';
 import type { Journal } from '../observability/journal.js';
 import type { Settings } from '../settings/settings.js';
 import { normalizeBoundClaims } from '../tokens/bound-claims.js';
-import type { CustomClaims, TokenClaims } from '../tokens/claims.js';
+import type { CustomClaims } from '../tokens/claims.js';
 import type { SessionContext } from '../tokens/session-context.js';
 import type { TokenFactory, TokenSession } from '../tokens/token-factory.js';
 import type { Tokens } from '../tokens/tokens.js';
@@ -22,8 +22,6 @@ import type { KnownNetworks } from './known-networks.js';
 import type { EndedSession, SessionEndings } from './session-endings.js';
 import { type SessionInfo, toSessionInfo } from './session-info.js';
 import type { SessionOwner, SessionStore } from './session-store.js';
-
-const DAY_SECONDS = 86_400;
 
 /** A session and its user, as in the claims of a token. */
 export interface SessionReference {
@@ -222,22 +220,6 @@ export class SessionService {
     const context = await this.kernel.sessionStore.findLive(session, this.kernel.users.keyOf(sub), now, em);
     if (!context) throw tokenNotValid('session-ended');
     return context;
-  }
-
-  /**
-   * Prolongs the time for which the network of a refresh is known (`KnownNetworks`). Does so once a day for each
-   * session, so that other refreshes cost nothing. Never throws, because the refresh has been committed.
-   */
-  async keepNetworkKnown({ sub, iat, session_iat: openedAt }: TokenClaims, client?: SessionClient): Promise<void> {
-    const dayOf = (seconds: number) => Math.floor((seconds - openedAt) / DAY_SECONDS);
-    if (!client?.ip || dayOf(iat) === dayOf(toSeconds(this.kernel.clock.now()))) return;
-    const id = this.kernel.users.keyOf(sub);
-    const renew = async () =>
-      this.kernel.knownNetworks.renew(
-        { id, passwordHash: await this.kernel.sessionStore.passwordHashOf(id) },
-        client.ip,
-      );
-    await renew().catch(() => {});
   }
 
   async #useUp(proof: Proof | undefined, em: EntityManager): Promise<void> {
