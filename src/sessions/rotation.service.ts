@@ -17,7 +17,6 @@ import type { UserService } from '../users/user.service.js';
 import type { AuthHooks } from './auth-hooks.js';
 import { deviceOf, type SessionClient } from './client-device.js';
 import type { KnownNetworks } from './known-networks.js';
-import { type RefreshTokenStatus, refreshTokenStatus } from './refresh-token-status.js';
 import type { Replays } from './replays.js';
 import type { ReuseReports } from './reuse-reports.js';
 import type { RotationOrigins } from './rotation-origins.js';
@@ -25,23 +24,13 @@ import type { SessionService } from './session.service.js';
 import type { SessionKeys } from './session-keys.js';
 import type { FoundSession, SessionRow, SessionStore, StampedProof } from './session-store.js';
 import type { TokenChoice } from './token-choice.js';
+import { type PresentedToken, verdictOn } from './token-verdict.js';
 
-/**
- * In how many consecutive generations the parent may be presented again from a different network or user agent. This
- * happens if a response is lost while a client changes networks. With the next generation it counts as theft: someone
- * presents each token shortly after the owner has used it.
- */
-const MAX_FOLLOWED_GENERATIONS = 2;
-
-/** A verified refresh token and its client. */
-interface Presented {
-  readonly claims: TokenClaims;
+/** A verified refresh token, and what its rotation needs. */
+interface Presented extends PresentedToken {
   readonly user: UserId;
-  readonly client: SessionClient | undefined;
   /** The proof by the client's key. Undefined if there is none and the token is not bound. */
   readonly proof: StampedProof | undefined;
-  /** See `RotationOrigins`. */
-  readonly origin: string | null;
   /** Whether `beforeRefresh` has accepted it, or there is no such hook. */
   isAllowed: boolean;
 }
@@ -162,15 +151,14 @@ export class RotationService {
       await this.kernel.sessions.revokeAll(user, { reason: 'deactivation' });
       throw tokenNotValid('no-active-user');
     }
-    const status = this.#statusOf(presented, session);
-    const isFollowing = status === 'parent' && this.#isElsewhere(presented, session);
-    const isReplay = status === 'used' || (isFollowing && isTheft(session));
+    const { settings, clock } = this.kernel;
+    const { status, isFollowing, isReplay } = verdictOn(presented, session, settings.refreshReuseGrace, clock.now());
     // A replayed token from before the binding, or of another binding, ends the session with or without a proof.
     const isOfThisKey = claims.cnf?.jkt === session.keyThumbprint;
     const proof =
       isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofFor(claims, presented.client, session) : undefined;
     if (isReplay) return this.kernel.replays.refuse(claims);
-    if (session.expiresAt <= this.kernel.clock.now()) throw tokenNotValid('session-ended');
+    if (session.expiresAt <= clock.now()) throw tokenNotValid('session-ended');
     if (status !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);
     const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
     const reuse = status === 'parent' ? 'lost-response' : status === 'newer' ? 'recovered' : undefined;
@@ -263,21 +251,6 @@ export class RotationService {
     return owner;
   }
 
-  /**
-   * Whether a token comes from a different origin than the last rotation of its session. False if one is not known, and
-   * for the key of a bound session, which proves that it is the same client.
-   */
-  #isElsewhere({ claims, client, origin }: Presented, row: SessionRow): boolean {
-    if (row.keyThumbprint !== null && this.kernel.sessionKeys.canHaveKey(claims, client, row)) return false;
-    return origin !== null && row.rotatedFrom !== null && origin !== row.rotatedFrom;
-  }
-
-  #statusOf({ claims, client }: Presented, row: SessionRow): RefreshTokenStatus {
-    const { settings, clock, sessionKeys } = this.kernel;
-    const canHaveKey = sessionKeys.canHaveKey(claims, client, row);
-    return refreshTokenStatus(claims, row, settings.refreshReuseGrace, clock.now(), canHaveKey);
-  }
-
   #refuse(reuse: Exclude<TokenReuse, 'replay'>, claims: TokenClaims): never {
     this.kernel.reuseReports.report(reuse, claims);
     throw tokenNotValid(reuse);
@@ -294,12 +267,4 @@ function liveToken({ session, session_iat }: TokenClaims, row: SessionRow): Toke
 /** The context of a session, which rotations do not change. */
 function contextOf({ amr, authTime, claims }: SessionContext): SessionContext {
   return { amr, authTime, claims };
-}
-
-/**
- * Whether a parent from elsewhere is a theft: after too many generations, or at once if the session was bound to a key
- * that its client does not have.
- */
-function isTheft({ keyThumbprint, followedGenerations }: SessionRow): boolean {
-  return keyThumbprint !== null || followedGenerations >= MAX_FOLLOWED_GENERATIONS;
 }

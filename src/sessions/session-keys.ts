@@ -49,14 +49,6 @@ export class SessionKeys {
   }
 
   /**
-   * Whether a refresh can come from the client that has the key of the session. A token from before the binding proves
-   * nothing about the key, so its request has to.
-   */
-  canHaveKey({ cnf }: TokenClaims, client: SessionClient | undefined, { keyThumbprint }: SessionRow): boolean {
-    return cnf !== undefined || client?.proofFault !== undefined || client?.proof?.thumbprint === keyThumbprint;
-  }
-
-  /**
    * Checks the proof of a refresh against the row of the session. A bound session needs one even if DPOP is `off` and
    * the token is from before the binding.
    *
