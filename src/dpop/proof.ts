@@ -10,6 +10,9 @@ export interface Proof {
   readonly accessTokenHash?: unknown;
 }
 
+/** How much longer than it is accepted a proof is remembered, because the clocks of servers differ. */
+export const MAX_SKEW_MS = 60_000;
+
 /** How many bits of a stamp come from the hash of the proof. The others are its `expiresAt`. */
 const HASH_BITS = 21n;
 

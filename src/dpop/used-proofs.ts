@@ -4,12 +4,9 @@ import type { Clock } from '../clock.js';
 import type { Counters } from '../limits/counters.js';
 import type { EncryptionKeys } from '../secrets/encryption-keys.js';
 import { keyedHash } from '../secrets/keyed-hash.js';
-import type { Proof } from './proof.js';
+import { MAX_SKEW_MS, type Proof } from './proof.js';
 
 const MINUTE_MS = 60_000;
-
-/** How far the clocks of two servers may differ. A proof is remembered this much longer than it is accepted. */
-const MAX_SKEW_MS = MINUTE_MS;
 
 /**
  * Remembers proofs until they expire, so that each is used once. The proofs of refreshes are not here: the row of the

@@ -106,7 +106,7 @@ export class RotationService {
     }
     if (claims.exp <= toSeconds(now)) throw tokenNotValid('expired');
     const origin = this.kernel.rotationOrigins.of(claims.session, client);
-    const proof = this.kernel.sessionKeys.proofOf(claims, client);
+    const proof = this.kernel.sessionKeys.proofForToken(claims, client);
     const isAllowed = !this.kernel.hooks.beforeRefresh;
     const presented = { claims, user: this.kernel.users.keyOf(claims.sub), client, proof, origin, isAllowed };
     const successor = this.#canUseOneStatement ? await this.#rotateInOneStatement(presented) : undefined;
@@ -156,7 +156,7 @@ export class RotationService {
     // A replayed token from before the binding, or of another binding, ends the session with or without a proof.
     const isOfThisKey = claims.cnf?.jkt === session.keyThumbprint;
     const proof =
-      isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofFor(claims, presented.client, session) : undefined;
+      isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofForSession(claims, presented.client, session) : undefined;
     if (isReplay) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= clock.now()) throw tokenNotValid('session-ended');
     if (status !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { lowestStampAt, stampOf } from '../dpop/proof.js';
+import { lowestStampAt, MAX_SKEW_MS, stampOf } from '../dpop/proof.js';
 import { type ProofVerifier, proofRefused } from '../dpop/proof-verifier.js';
 import type { UsedProofs } from '../dpop/used-proofs.js';
 import { ErrorCode, type JwtAllauthError, type ProofRefusal } from '../error.js';
@@ -11,9 +11,6 @@ import type { SessionClient } from './client-device.js';
 import type { SessionReference } from './session.service.js';
 import { MAX_PROOFS } from './session-statements.js';
 import type { SessionRow, StampedProof } from './session-store.js';
-
-/** How far the clocks of two servers may differ. The row of a session keeps expired proofs this much longer. */
-const MAX_SKEW_MS = 60_000;
 
 /**
  * Refuses requests to bound sessions that have no proof by the key of the session. A refusal ends nothing: otherwise
@@ -37,7 +34,7 @@ export class SessionKeys {
    * @returns undefined if the session needs no proof and the request has none
    * @throws dpop_proof_invalid, use_dpop_nonce
    */
-  proofOf(claims: TokenClaims, client: SessionClient | undefined): StampedProof | undefined {
+  proofForToken(claims: TokenClaims, client: SessionClient | undefined): StampedProof | undefined {
     const { dpop } = this.kernel.settings;
     const key = claims.cnf?.jkt;
     if (dpop === 'off' && key === undefined) return undefined;
@@ -56,7 +53,7 @@ export class SessionKeys {
    * @throws dpop_proof_invalid if the session is bound to another key, or has used the proof before
    * @throws use_dpop_nonce if the session has used so many proofs that it may have forgotten this one
    */
-  proofFor(
+  proofForSession(
     claims: TokenClaims,
     client: SessionClient | undefined,
     { keyThumbprint, proofs }: SessionRow,

@@ -1,5 +1,6 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { toSeconds } from '../clock.js';
+import { hashOf } from '../dpop/proof-verifier.js';
 
 /** The request for which a proof is made. */
 export interface ProvedRequest {
@@ -38,9 +39,4 @@ export class ClientKey {
 
 function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
-}
-
-/** SHA-256 in base64url. */
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
 }
