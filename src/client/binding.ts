@@ -42,8 +42,8 @@ class Binding {
   readonly #fetch: Fetch;
   readonly #url: string;
   readonly #ring: KeyRing;
-  /** The latest nonce of the server, for a machine whose clock is wrong, and when it arrived. */
-  #nonce: { readonly text: string; readonly at: number } | undefined;
+  /** The latest nonce, for a machine whose clock is wrong, the origin that sent it, and when it arrived. */
+  #nonce: { readonly text: string; readonly from: string; readonly at: number } | undefined;
   /** The access token that was sent or received last, and its key if it needs a proof. */
   #token: { readonly text: string; readonly key: ProofKey | undefined } | undefined;
   /** Whether the server has refused proofs, and has accepted the same request without one. */
@@ -129,8 +129,8 @@ class Binding {
       const outgoing = request.clone();
       if (key) {
         const { method, url } = request;
-        const isNonceFresh = this.#nonce && Math.abs(Date.now() - this.#nonce.at) < NONCE_MS;
-        const nonce = isNonceFresh ? this.#nonce?.text : undefined;
+        const { text, from, at = 0 } = this.#nonce ?? {};
+        const nonce = from === originOf(url) && Math.abs(Date.now() - at) < NONCE_MS ? text : undefined;
         const proof = await dpopProof(key, { method, url, token, nonce }).catch((cause) => {
           throw new UnusableKey('The key cannot sign.', { cause });
         });
@@ -141,7 +141,7 @@ class Binding {
       const isRead = [400, 401].includes(answer.status) || (isEndpoint && answer.ok);
       const body = isRead ? ((await answer.clone().json().catch(ignore)) as Body | undefined) : undefined;
       const nonce = answer.headers.get('DPoP-Nonce');
-      if (nonce) this.#nonce = { text: nonce, at: Date.now() };
+      if (nonce) this.#nonce = { text: nonce, from: originOf(request.url), at: Date.now() };
       if (isRepeated || !nonce || !key || body?.code !== 'use_dpop_nonce') return { answer, body: body ?? {}, key };
     }
   }
@@ -183,5 +183,8 @@ class Binding {
 
 /** A key did not sign. The `cause` has its error. */
 class UnusableKey extends Error {}
+
+/** The origin of an absolute URL. In React Native, URL has no `origin`. */
+const originOf = (url: string) => url.split('/', 3).join('/');
 
 const ignore = () => {};

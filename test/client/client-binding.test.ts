@@ -318,6 +318,21 @@ describe('an access token that is bound to the key', () => {
     expect(server.log.filter((line) => !line.endsWith('200 proof'))).toEqual([]);
   });
 
+  test('brings no nonce of another server into the proofs for this one', async () => {
+    const nonces: unknown[] = [];
+    const fetch = async (request: Request) => {
+      const [, claims = ''] = (request.headers.get('dpop') ?? '').split('.');
+      nonces.push(JSON.parse(Buffer.from(claims, 'base64url').toString()).nonce);
+      const isForeign = request.url.startsWith('https://other.test/');
+      return isForeign ? Response.json({}, { headers: { 'DPoP-Nonce': 'n'.repeat(5000) } }) : globalThis.fetch(request);
+    };
+    const client = start({ fetch, origins: ['https://other.test'] });
+    await client.login(ADA);
+    await client.fetch('https://other.test/orders');
+    await client.refresh();
+    expect(nonces).toEqual([undefined, undefined, undefined]);
+  });
+
   test('is sent with the nonce if the clock is wrong', async () => {
     const client = start();
     await client.login(ADA);
