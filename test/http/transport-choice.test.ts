@@ -193,9 +193,10 @@ describe('REFRESH_TOKEN_TRANSPORT both', () => {
     const login = paths['/auth/login']?.['post'];
     const refresh = paths['/auth/refresh']?.['post'];
     const header = { name: 'Auth-Transport', in: 'header', schema: { enum: ['cookie', 'body'], default: 'cookie' } };
-    expect(login?.parameters).toEqual([expect.objectContaining({ name: header.name, in: header.in })]);
+    const proof = { name: 'DPoP', in: 'header' };
+    expect(login?.parameters).toMatchObject([{ name: header.name, in: header.in }, proof]);
     expect(login?.parameters?.[0]?.schema).toMatchObject(header.schema);
-    expect(refresh?.parameters?.map(({ name }) => name)).toEqual(['quiet', 'Auth-Transport']);
+    expect(refresh?.parameters?.map(({ name }) => name)).toEqual(['quiet', 'Auth-Transport', 'DPoP']);
     expect(refresh?.security).toEqual([{ refreshCookie: [] }, {}]);
     expect(refresh?.requestBody).toMatchObject({ required: false });
     expect(components.schemas['AuthTokens']).toMatchObject({

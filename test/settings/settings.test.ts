@@ -55,6 +55,8 @@ describe('settingsFromEnv', () => {
       maxSessionsPerUser: undefined,
       accessTokenSessionCheck: 'none',
       revocationListFallback: 'database',
+      dpop: 'optional',
+      accessTokenBinding: false,
       auditLog: false,
       trustedOrigins: [],
       loginRateLimit: [
