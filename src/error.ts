@@ -76,7 +76,7 @@ export type TokenReuse = 'lost-response' | 'recovered' | 'replay' | 'revoked-ses
 /**
  * Why a DPoP proof was refused (RFC 9449 §4.3):
  *
- * - `proof-missing`: the request has none, and its session is bound to a key;
+ * - `proof-missing`: the request has none, and its session is bound to a key or DPOP is `required`;
  * - `proof-malformed`: its header or claims are not those of a proof, or its key or algorithm cannot be used;
  * - `proof-wrong-signature`;
  * - `proof-for-another-method`, `proof-for-another-url`, `proof-for-another-token`: it was made for another request;

@@ -22,7 +22,7 @@ const MAX_JTI_LENGTH = 256;
 
 /** What is wrong with a proof, as a sentence for the developer of the client. */
 const DETAILS: Readonly<Record<ProofRefusal, string>> = {
-  'proof-missing': 'The session is bound to a key; send a DPoP proof by that key.',
+  'proof-missing': 'The request has no DPoP proof, which this session needs.',
   'proof-malformed': 'The DPoP proof is not well-formed; see RFC 9449, section 4.2.',
   'proof-wrong-signature': 'The signature of the DPoP proof is not valid.',
   'proof-for-another-method': 'The htm of the DPoP proof is not the method of this request.',
@@ -32,7 +32,7 @@ const DETAILS: Readonly<Record<ProofRefusal, string>> = {
   'proof-replayed': 'The DPoP proof was used before; make a new one for each request.',
 };
 
-/** 401: a request to a bound session has no valid proof. */
+/** 401: a request has no valid proof, and its session needs one. Or its sign-in has a wrong proof. */
 export function proofRefused(reason: ProofRefusal): JwtAllauthError {
   return authError('dpop_proof_invalid', { reason, detail: DETAILS[reason] });
 }

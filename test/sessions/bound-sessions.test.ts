@@ -137,6 +137,15 @@ test('with required, a sign-in needs a proof before anything happens, and so doe
   expectProblem(await (await client.stolenBy()).refresh(), 401, 'dpop_proof_invalid');
 });
 
+test('with required, the refusal of a session that has no key yet does not say that it has one', async () => {
+  await start({ dpop: 'required' });
+  const { sub = '' } = decodeJwt((await bound()).refreshToken);
+  const { refresh } = await app.auth.sessions.open({ id: sub }, { client: { isPage: true } });
+  const answer = await Object.assign(app.client(), { refreshToken: refresh }).refresh();
+  expectProblem(answer, 401, 'dpop_proof_invalid');
+  expect(answer.body.detail).toBe('The request has no DPoP proof, which this session needs.');
+});
+
 test('with off, a proof binds nothing, but a bound session still needs its key', async () => {
   await start();
   const client = await bound();
