@@ -12,6 +12,7 @@ export interface Keys {
 
 /** Keeps the keys of one client. */
 export interface KeyRing {
+  /** Creates a key pair, without keeping it. */
   create(): Promise<ProofKey>;
   /** Reads the keys. If they are lost for good, there are none. Rejects if a later attempt may succeed. */
   read(): Promise<Keys>;

@@ -14,7 +14,7 @@ const MINUTE_MS = 60_000;
  */
 export class UsedProofs {
   readonly #key: KeyObject;
-  /** The proofs that requests of this server have used up for good: none whose transaction may be rolled back. */
+  /** The proofs that requests of this server have used up, except in a transaction, which may be rolled back. */
   readonly #ofRequests = new WeakSet<Proof>();
   /** The proofs that safe requests of this server have used up here. */
   readonly #ofReads = new WeakSet<Proof>();

@@ -1,5 +1,4 @@
 import type { RoutingControllersOptions } from 'routing-controllers';
-import type { ErrorTable } from '../error-table.js';
 import type { JsonSchema } from '../http/json-schema.js';
 import type { JwtAllauth } from '../jwt-allauth.js';
 import { appOperation } from './app-operation.js';

@@ -104,10 +104,8 @@ export class DpopServer {
     }
     const session = this.#access.get(token);
     if (!session || !this.sessions.has(session.id)) return refuse(401, 'token_not_valid');
-    if (this.isTokenBound && session.key && scheme !== 'DPoP') {
-      return REFUSED;
-    }
-    if (this.isTokenBound && session.key !== jkt) return REFUSED;
+    const isByScheme = scheme === 'DPoP' || !session.key;
+    if (this.isTokenBound && (!isByScheme || session.key !== jkt)) return REFUSED;
     if (path === '/auth/reauthenticate') {
       return session.key && session.key !== jkt ? REFUSED : this.#tokens(session, false);
     }

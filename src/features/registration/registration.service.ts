@@ -97,9 +97,10 @@ export class RegistrationService {
   }
 
   async #createUser(newUser: HashedRegistration): Promise<SignUp> {
-    const { email: _e, passwordHash: _p, firstName: _f, lastName: _l, fields: _a, ...client } = newUser;
+    const { email, passwordHash, firstName, lastName, fields, ...client } = newUser;
+    const user = this.#userOf({ email, passwordHash, firstName, lastName, fields });
     const signIn = await this.kernel.signIn.beginSignUp({ amr: ['pwd'], client }, () =>
-      this.kernel.userCreation.preview(this.#userOf(newUser)),
+      this.kernel.userCreation.preview(user),
     );
     return { tokens: tokensOf(await this.#createOnce(newUser, signIn)) };
   }
