@@ -1,5 +1,8 @@
-import { constants, createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { constants, createHash, createPublicKey, type JsonWebKeyInput, type KeyObject, verify } from 'node:crypto';
 import QuickLRU from 'quick-lru';
+
+/** A JSON Web Key (RFC 7517 §4). */
+type Jwk = JsonWebKeyInput['key'];
 
 /** How signatures of an algorithm are verified (RFC 7518 §3, RFC 8037 §3.1). */
 interface Scheme {
@@ -82,9 +85,9 @@ function readKey(text: string): ProofKey | undefined {
   }
 }
 
-function isPublicJwk(jwk: unknown, { kty, crv }: Scheme): jwk is JsonWebKey {
+function isPublicJwk(jwk: unknown, { kty, crv }: Scheme): jwk is Jwk {
   if (typeof jwk !== 'object' || jwk === null) return false;
-  const given = jwk as JsonWebKey;
+  const given = jwk as Jwk;
   const isPrivate = PRIVATE_MEMBERS.some((member) => Object.hasOwn(given, member));
   return !isPrivate && given.kty === kty && (crv === undefined || given.crv === crv);
 }
@@ -94,6 +97,7 @@ function isUsableRsaKey({ asymmetricKeyDetails: { modulusLength = 0, publicExpon
 }
 
 /** Whether a JWK has its required members in the only form that RFC 7518 §6 allows, as OpenSSL writes them. */
-function isSame(given: JsonWebKey, required: JsonWebKey): boolean {
-  return Object.entries(required).every(([member, value]) => given[member] === value);
+function isSame(given: Jwk, required: Jwk): boolean {
+  const members = Object.keys(required) as (keyof Jwk)[];
+  return members.every((member) => given[member] === required[member]);
 }
