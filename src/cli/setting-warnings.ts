@@ -39,8 +39,8 @@ function sessionLifetime({ sessionLifetime: set }: Settings): Finding {
 }
 
 /**
- * Each proof names the URL of its request (RFC 9449 §4.2). The app compares it with the host and the path that it sees,
- * and with PUBLIC_URL.
+ * Each proof names the URL of its request (RFC 9449 §4.2). The app compares this URL with PUBLIC_URL, and with the
+ * host and the path that it sees.
  */
 function boundSessions({ dpop, accessTokenBinding, publicUrl, development }: Settings): Finding {
   const name = 'dpop';

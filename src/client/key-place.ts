@@ -23,7 +23,7 @@ export type KeySlot = 'current' | 'next';
 export interface KeyPlace<Key extends ProofKey = ProofKey> {
   /** Creates a key pair for `next`, which is empty. It must not replace that of `current`. */
   create(): Promise<Key>;
-  /** Returns the key that was stored last in this slot; undefined if there is none. */
+  /** Returns the key that was stored last in this slot, or undefined if the slot is empty. */
   load(slot: KeySlot): Promise<Key | undefined>;
   /** Keeps a key that `create` or `load` has returned, in place of the key in this slot. It may be in both slots. */
   store(slot: KeySlot, key: Key): Promise<void>;

@@ -32,7 +32,8 @@ export interface Tokens {
 /** The server that has issued the refresh token. */
 export interface TokenServer {
   /**
-   * Sends the refresh token. Resolves to undefined if there is none, and for an empty answer. Fails with an AuthError.
+   * Sends the refresh token. Resolves to undefined without such a token, and for an empty answer. Fails with an
+   * AuthError.
    *
    * @param path `/refresh` exchanges it for new tokens; with `quiet`, a request without a token is answered with 204
    * instead of an error. `/logout` revokes its session; if the token is invalid, that fails, but its cookie is removed.

@@ -23,7 +23,7 @@ export class WebKey implements ProofKey {
     return new WebKey(privateKey, { kty, crv, x, y });
   }
 
-  /** The key that was stored; undefined if there is none. */
+  /** The key that was stored, or undefined if no key was stored. */
   static from(stored: Pick<WebKey, 'privateKey' | 'publicJwk'> | undefined): WebKey | undefined {
     return stored && new WebKey(stored.privateKey, stored.publicJwk);
   }

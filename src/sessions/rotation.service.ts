@@ -29,7 +29,7 @@ import { type PresentedToken, verdictOn } from './token-verdict.js';
 /** A verified refresh token, and what its rotation needs. */
 interface Presented extends PresentedToken {
   readonly user: UserId;
-  /** The proof by the client's key. Undefined if there is none and the token is not bound. */
+  /** The proof by the client's key. Undefined if the request has no proof and needs none. */
   readonly proof: StampedProof | undefined;
   /** Whether `beforeRefresh` has accepted it, or there is no such hook. */
   isAllowed: boolean;

@@ -67,7 +67,7 @@ export class SessionKeys {
     return proof;
   }
 
-  /** The proof of a request. @throws what is wrong with it; dpop_proof_invalid if there is none */
+  /** The proof of a request. @throws what is wrong with it; dpop_proof_invalid if the request has no proof */
   #given(claims: TokenClaims, { proof, proofFault }: Partial<SessionClient> = {}): StampedProof {
     if (proofFault) throw this.reported(claims, proofFault);
     if (!proof) throw this.refusal(claims, 'proof-missing');
