@@ -158,7 +158,7 @@ export class RotationService {
     const proof =
       isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofForSession(claims, presented.client, session) : undefined;
     if (isReplay) return this.kernel.replays.refuse(claims);
-    if (session.expiresAt <= clock.now()) throw tokenNotValid('session-ended');
+    if (session.expiresAt <= rotationTime(claims, session, clock.now())) throw tokenNotValid('session-ended');
     if (status !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);
     const prepared = await this.kernel.tokens.prepare(found.user, { session, client: presented.client });
     const reuse = status === 'parent' ? 'lost-response' : status === 'newer' ? 'recovered' : undefined;
@@ -206,8 +206,7 @@ export class RotationService {
     reuse: 'recovered' | undefined,
     reader: EntityManager,
   ): Promise<Tokens | undefined> {
-    // Never earlier than the parent, even if the clock of this server is behind.
-    const next = this.#nextOf(presented.claims, Math.max(this.kernel.clock.now(), row.rotatedAt));
+    const next = this.#nextOf(presented.claims, rotationTime(presented.claims, row, this.kernel.clock.now()));
     const keyThumbprint = presented.proof?.thumbprint;
     const tokens = this.kernel.tokens.sign(prepared, { ...next, keyThumbprint, ...contextOf(row) });
     return (await this.#store(presented, { jti: row.jti, context: contextOf(row) }, next, reuse, reader)) && tokens;
@@ -255,6 +254,15 @@ export class RotationService {
     this.kernel.reuseReports.report(reuse, claims);
     throw tokenNotValid(reuse);
   }
+}
+
+/**
+ * The time of the next rotation, in milliseconds since the epoch. Even if clocks of servers are behind, it is never
+ * earlier than the last rotation, or than the presented token, which is newer than that if the database has lost
+ * rotations. Otherwise that token would count as newer again after its own rotation.
+ */
+function rotationTime({ iat }: TokenClaims, { rotatedAt }: SessionRow, now: number): number {
+  return Math.max(now, rotatedAt, iat * 1000);
 }
 
 /** The live token of a session, with its id and instants, to sign it again. */

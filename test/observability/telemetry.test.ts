@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { AuthEvents, Role } from '../../src/index.js';
 import { consoleLogger } from '../../src/observability/logger.js';
 import { Telemetry } from '../../src/observability/telemetry.js';
-import { createOwner } from '../support/race.js';
+import { createOwner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
 const spans = new InMemorySpanExporter();
@@ -70,9 +70,12 @@ test('spans, a histogram and counters report operations by outcome and kind of r
   await app.client().login('ada@example.com', 'a wrong sentence');
   const tab = client.copy();
   const thief = client.copy();
+  app.clock.advance(11);
   await client.refresh();
   await tab.refresh();
-  app.clock.advance(11);
+  const lost = 'update auth_session set jti = previous_jti, previous_jti = null, rotated_at = created_at where id = $1';
+  await app.database.pool.query(lost, [sessionOf(client)]);
+  await client.refresh();
   await thief.refresh();
   await client.refresh();
   expect(await valuesOf('jwt_allauth.operation.duration')).toEqual({
@@ -80,15 +83,17 @@ test('spans, a histogram and counters report operations by outcome and kind of r
     'login incorrect_credentials': 1,
     'rotate ok': 1,
     'rotate lost-response': 1,
+    'rotate recovered': 1,
     'rotate replay': 1,
     'rotate revoked-session': 1,
   });
   expect(await valuesOf('jwt_allauth.events')).toEqual({
     'user.registered': 1,
     'session.opened': 1,
-    'session.refreshed': 1,
+    'session.refreshed': 2,
     'login.failed incorrect_credentials': 1,
     'session.reuse-detected lost-response': 1,
+    'session.reuse-detected recovered': 1,
     'session.reuse-detected replay': 1,
     'session.reuse-detected revoked-session': 1,
     'session.revoked replay': 1,
@@ -99,6 +104,7 @@ test('spans, a histogram and counters report operations by outcome and kind of r
     'jwt_allauth.login incorrect_credentials',
     'jwt_allauth.rotate ok',
     'jwt_allauth.rotate lost-response',
+    'jwt_allauth.rotate recovered',
     'jwt_allauth.rotate replay',
     'jwt_allauth.rotate revoked-session',
   ]);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type BoundServer, BoundServers } from '../support/bound-servers.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { claimsOf, createOwner, type Owner, sessionOf } from '../support/race.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
@@ -143,5 +144,86 @@ describe('servers whose clocks differ', () => {
       }),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('servers of which one is 5 s ahead, after a failover', () => {
+  let servers: BoundServers;
+  beforeAll(async () => {
+    servers = await BoundServers.start({ settings: { refreshReuseGrace: 0 } }, 2);
+  });
+  afterAll(() => servers.close());
+
+  const query = async (sql: string, values: unknown[]) =>
+    (await servers.first.app.database.pool.query(sql, values)).rows[0];
+
+  /** Refreshes on a server whose clock is `ahead` of the others, in seconds. @returns the code of a refusal */
+  async function refresh(client: { token: string }, server: number, ahead: number): Promise<string | undefined> {
+    const { app } = servers.all[server] as BoundServer;
+    app.clock.advance(ahead);
+    const answer = await servers.refresh(client.token, undefined, servers.all[server]);
+    app.clock.advance(-ahead);
+    if (typeof answer === 'string') return answer;
+    client.token = answer.refresh;
+    return undefined;
+  }
+
+  const reuses = () => servers.all.flatMap(({ app }) => app.events.map(({ reuse }) => reuse));
+
+  /** A client of which the database has lost the rotations. @param lost how far ahead the server was at each, in seconds */
+  async function failedOver(lost: readonly number[]) {
+    const owner = { token: (await servers.open(undefined)).refresh };
+    const { session } = claimsOf(owner.token);
+    const row = await query('select * from auth_session where id = $1', [session]);
+    const tokens = [owner.token];
+    for (const ahead of lost) {
+      servers.advance(1);
+      expect(await refresh(owner, 0, ahead)).toBeUndefined();
+      tokens.push(owner.token);
+    }
+    const back = 'update auth_session set jti = $2, previous_jti = null, rotated_at = $3 where id = $1';
+    await query(back, [session, row.jti, row.rotated_at]);
+    for (const { app } of servers.all) app.events.length = 0;
+    return { owner, tokens, session };
+  }
+
+  test('exchange a token that only the server ahead knows once', async () => {
+    const { owner } = await failedOver([5]);
+    const thief = { ...owner };
+    for (let times = 0; times < 2; times++) expect(await refresh(owner, 1, 0)).toBeUndefined();
+    expect(reuses()).toEqual(['recovered']);
+    expect(await refresh(thief, 1, 0)).toBe('refresh_token_reused');
+  });
+
+  test('refuse such a token if the session that the database knows expires before it was made', async () => {
+    const { owner, session } = await failedOver([0, 5]);
+    await query('update auth_session set expires_at = $2 where id = $1', [session, new Date(servers.now + 2000)]);
+    expect(await refresh(owner, 1, 0)).toBe('token_not_valid');
+    expect(reuses()).toEqual([]);
+  });
+
+  /** Every way in which clocks can be ahead: at the two lost rotations, and later of the owner's and the thief's server. */
+  const clocks = [0, 5].flatMap((a) => [0, 5].flatMap((b) => [0, 5].flatMap((c) => [0, 5].map((d) => [a, b, c, d]))));
+
+  test.each([
+    ['the token that the database takes for the live one', 0],
+    ['the first lost token', 1],
+    ['the second lost token', 2],
+  ])('let owner and thief not both go on if two rotations were lost and the thief has %s', async (_what, copied) => {
+    const rounds = clocks.flatMap((ahead) => [0, 1].flatMap((gap) => [0, 1].map((first) => ({ ahead, gap, first }))));
+    for (const round of rounds) {
+      const [lost1 = 0, lost2 = 0, ...later] = round.ahead;
+      const { owner, tokens, session } = await failedOver([lost1, lost2]);
+      const both = [owner, { token: tokens[copied] as string }];
+      const answers: (string | undefined)[] = [];
+      for (let turn = round.first; !answers.at(-1) && answers.length < 6; turn = 1 - turn) {
+        answers.push(await refresh(both[turn] as typeof owner, turn, later[turn] as number));
+        servers.advance(round.gap);
+      }
+      expect(answers.pop(), JSON.stringify(round)).toBe('refresh_token_reused');
+      expect(answers.length, JSON.stringify(round)).toBeLessThanOrEqual(3);
+      expect(reuses().filter((reuse) => reuse === 'replay')).toHaveLength(1);
+      expect(await query('select enabled from auth_session where id = $1', [session])).toEqual({ enabled: false });
+    }
   });
 });
