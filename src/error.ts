@@ -140,7 +140,7 @@ export interface JwtAllauthErrorOptions {
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense, sent as `Retry-After`. */
   readonly retryAfter?: number;
-  /** Why a token was refused. Logged, never sent. */
+  /** Why a token or a proof was refused. Logged. A `ProofRefusal` is also sent, as a member. */
   readonly reason?: RefusalReason;
   /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
   readonly stepUp?: StepUp;
@@ -168,7 +168,7 @@ export class JwtAllauthError extends Error {
   readonly errors?: readonly FieldError[];
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
-  /** Why a token was refused. Logged, never sent. */
+  /** Why a token or a proof was refused. Logged. A `ProofRefusal` is also sent, as a member. */
   readonly reason?: RefusalReason;
   /** For a 401: what is asked of the user. Sent as `WWW-Authenticate`. */
   readonly stepUp?: StepUp;

@@ -74,5 +74,5 @@ export function unexpectedAnswer(status: number, details?: AuthErrorDetails): Au
 
 /** The error if no answer arrived, or it broke off. */
 export function networkError(cause?: unknown): AuthError {
-  return new AuthError('network_error', 0, 'No complete answer.', { cause });
+  return new AuthError('network_error', 0, 'No answer.', { cause });
 }

@@ -13,6 +13,8 @@ const NONCE_MS = 240_000;
 /** The members of answers that matter here. */
 interface Body {
   readonly code?: string;
+  /** What is wrong with the proof, for `dpop_proof_invalid`. */
+  readonly reason?: string;
   readonly access?: string;
   readonly token_type?: string;
 }
@@ -75,7 +77,12 @@ class Binding {
     const candidates = keys ? await this.#candidates(keys, path, token) : [];
     const bound = token && (await this.#keyOf(token)) && token;
     let refused: Response | undefined;
+    /** The refusal of a proof whose key may be that of the session. */
+    let undecided: Response | undefined;
+    /** A key whose proof is right, but which is not the key of the session. */
+    let foreign: ProofKey | undefined;
     for (const key of this.#isRefusing ? [undefined, ...candidates] : [...candidates, undefined]) {
+      if (foreign && (!key || isSameKey(key, foreign))) continue; // the answer would be the same
       const attempt = await this.#attempt(request, key, { token: bound, isEndpoint: true }).catch((error) => {
         if (!(error instanceof UnusableKey)) throw error;
         failure = error.cause;
@@ -86,11 +93,16 @@ class Binding {
         await this.#learn(attempt, path, keys ?? {}, Boolean(bound && key));
         return attempt.answer;
       }
+      const { reason } = attempt.body;
+      if (reason === 'proof-of-another-key') foreign = key;
+      else if (key && reason) undecided ??= attempt.answer;
       refused ??= attempt.answer;
     }
     // A key that cannot be used now may be usable later, so the session must not end.
     if (failure && path === '/refresh') throw failure;
-    return refused as Response;
+    if (!undecided || path !== '/refresh') return refused as Response;
+    // With 401 the user would be signed out. But the same key works again after a correction of the server or a proxy.
+    return new Response(undecided.body, { status: 400, headers: undecided.headers });
   }
 
   /** Sends any other request, with a proof if its access token needs one. */

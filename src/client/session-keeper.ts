@@ -175,8 +175,9 @@ export class SessionKeeper<Claims extends object> {
     });
     if (this.state !== before) return;
     if (outcome instanceof AuthError) {
-      // No tab signs in during this turn, so this removes the invalid cookie.
-      if (!this.#store && this.tabs.isOrdered) extendTurn(this.#server.postToken('/logout').catch(ignore));
+      // No tab signs in during this turn, so this removes the invalid cookie. It is valid if only its key is missing.
+      if (!this.#store && this.tabs.isOrdered && !/dpop/.test(outcome.code))
+        extendTurn(this.#server.postToken('/logout').catch(ignore));
       await this.end(outcome.code);
     } else if (outcome !== undefined) await this.adopt(outcome);
     else await this.end(this.#token && !this.#store ? 'cookie_not_kept' : 'refresh_token_missing');

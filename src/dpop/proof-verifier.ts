@@ -14,6 +14,9 @@ const MAX_SKEW_SECONDS = 60;
 /** Maximum length of a proof, in characters. A proof with an RSA key of 4096 bits has about 1,900. */
 const MAX_LENGTH = 4096;
 
+/** A later `iat`, in the year 5138 or after, was made in milliseconds. */
+const MAX_IAT_SECONDS = 100_000_000_000;
+
 /** The form of a compact JWS (RFC 7515 §7.1): base64url without padding. `Buffer.from` also reads other characters. */
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -23,7 +26,7 @@ const MAX_JTI_LENGTH = 256;
 /** What is wrong with a proof, as a sentence for the developer of the client. */
 const DETAILS: Readonly<Record<ProofRefusal, string>> = {
   'proof-missing': 'The request has no DPoP proof, which this session needs.',
-  'proof-malformed': 'The DPoP proof is not well-formed; see RFC 9449, section 4.2.',
+  'proof-malformed': 'The DPoP proof is not well-formed; see RFC 9449, section 4.2. Its iat is in whole seconds.',
   'proof-wrong-signature': 'The signature of the DPoP proof is not valid.',
   'proof-for-another-method': 'The htm of the DPoP proof is not the method of this request.',
   'proof-for-another-url': 'The htu of the DPoP proof is not the URL of this request; see PUBLIC_URL.',
@@ -32,9 +35,12 @@ const DETAILS: Readonly<Record<ProofRefusal, string>> = {
   'proof-replayed': 'The DPoP proof was used before; make a new one for each request.',
 };
 
-/** 401: a request has no valid proof, and its session needs one. Or its sign-in has a wrong proof. */
+/**
+ * 401: a request has no valid proof, and its session needs one. Or its sign-in has a wrong proof. The reason is sent,
+ * because a client keeps a session unless its proof is by another key.
+ */
 export function proofRefused(reason: ProofRefusal): JwtAllauthError {
-  return authError('dpop_proof_invalid', { reason, detail: DETAILS[reason] });
+  return authError('dpop_proof_invalid', { reason, detail: DETAILS[reason], members: { reason } });
 }
 
 /** Verifies DPoP proofs (RFC 9449 §4.3), except that each is used only once. */
@@ -78,11 +84,13 @@ export class ProofVerifier {
    * property of the proof alone, so that all servers agree on it.
    *
    * @throws use_dpop_nonce if that is over, or without a nonce if `iat` is more than a minute ahead
+   * @throws dpop_proof_invalid without a nonce if `iat` is in milliseconds: a new proof would be refused again
    */
   #expiryOf(iat: number, nonce: unknown): number {
     const { clock, nonces } = this.kernel;
     const now = clock.now();
     const madeAt = nonces.instantOf(nonce);
+    if (madeAt === undefined && iat > MAX_IAT_SECONDS) throw proofRefused('proof-malformed');
     const expiresAt = madeAt === undefined ? (iat + MAX_SKEW_SECONDS) * 1000 : madeAt + NONCE_SECONDS * 1000;
     const isAhead = madeAt === undefined && iat * 1000 > now + MAX_SKEW_SECONDS * 1000;
     if (expiresAt < now || isAhead) throw this.nonceRequired();

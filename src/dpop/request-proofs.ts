@@ -1,24 +1,42 @@
+import type { Clock } from '../clock.js';
+import { JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
+import type { Logger } from '../observability/logger.js';
+import { WarningLimit } from '../observability/warning-limit.js';
+import { namesOf, withNames } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 import type { Proof } from './proof.js';
 import { hashOf, type ProofVerifier, proofRefused } from './proof-verifier.js';
-import type { AddressedRequest } from './requested-url.js';
+import { type AddressedRequest, urlOf } from './requested-url.js';
 import type { UsedProofs } from './used-proofs.js';
 
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
-/** Reads the DPoP proofs of requests. */
+/** The log message of a proof for another URL, which is usually a fault of the settings. */
+const WRONG_URL_MESSAGE =
+  'DPoP proof for another URL refused, so that sign-ins may open unbound sessions; if clients use the given URL, set ' +
+  "{publicUrl}, {trustedOrigins} or Express's trust proxy";
+
+/** Maximum number of characters of a URL in a log entry. */
+const MAX_LOGGED_LENGTH = 200;
+
+/** Reads the DPoP proofs of requests. A proof for another URL is logged, at most once a minute for each URL. */
 export class RequestProofs {
   readonly #verified = new WeakMap<AddressedRequest, Proof>();
+  readonly #warnings: WarningLimit;
 
   constructor(
     private readonly kernel: {
       readonly proofVerifier: ProofVerifier;
       readonly usedProofs: UsedProofs;
       readonly settings: Settings;
+      readonly clock: Clock;
+      readonly logger: Logger;
     },
-  ) {}
+  ) {
+    this.#warnings = new WarningLimit(kernel.clock);
+  }
 
   /**
    * Verifies the proof of a request, if it has one: once for each request. Does not use the proof up.
@@ -28,9 +46,31 @@ export class RequestProofs {
   read(request: AddressedRequest): Proof | undefined {
     const text = headerOf(request);
     if (text === undefined) return undefined;
-    const verified = this.#verified.get(request) ?? this.kernel.proofVerifier.verify(text, request);
+    const verified = this.#verified.get(request) ?? this.#verify(text, request);
     this.#verified.set(request, verified);
     return verified;
+  }
+
+  #verify(text: string, request: AddressedRequest): Proof {
+    try {
+      return this.kernel.proofVerifier.verify(text, request);
+    } catch (error) {
+      if (error instanceof JwtAllauthError && error.reason === 'proof-for-another-url') this.#warn(text, request);
+      throw error;
+    }
+  }
+
+  /** Logs the URL in a proof, without query and password. The signature is right, so its claims can be read. */
+  #warn(text: string, request: AddressedRequest): void {
+    const { settings, logger } = this.kernel;
+    const { htu } = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+    const given = (typeof htu === 'string' ? htu : typeof htu)
+      .replace(/[?#].*/s, '')
+      .replace(/\/\/[^/]*@/, '//')
+      .slice(0, MAX_LOGGED_LENGTH);
+    const expected = urlOf(request, settings).slice(0, MAX_LOGGED_LENGTH);
+    const admitted = this.#warnings.admit(given);
+    if (admitted) logger.warn({ given, expected, ...admitted }, withNames(WRONG_URL_MESSAGE, namesOf(settings)));
   }
 
   /**
@@ -44,7 +84,7 @@ export class RequestProofs {
     const { dpop } = this.kernel.settings;
     if (dpop === 'off') return undefined;
     const proof = this.read(request);
-    if (!proof && dpop === 'required') throw authError('dpop_proof_missing');
+    if (!proof && dpop === 'required') throw authError('dpop_proof_missing', { reason: 'proof-missing' });
     return proof;
   }
 

@@ -55,11 +55,24 @@ export function isUrlOf(
 ): boolean {
   if (typeof htu !== 'string' || !URL.canParse(htu)) return false;
   const { origin, pathname } = new URL(htu);
-  const [path = ''] = (request.originalUrl ?? request.url ?? '').split(/[?#]/, 1);
+  const path = pathOf(request);
   const isTrusted = trustedOrigins.includes(origin) || isOwnOrigin(origin, request);
   if (isTrusted && pathname === path) return true;
   if (publicUrl === undefined) return false;
   const base = new URL(publicUrl);
   const isHere = origin === base.origin || isTrusted;
   return isHere && [path, base.pathname.replace(/\/$/, '') + path].includes(pathname);
+}
+
+/** The URL that clients should use for a request, without its query: below PUBLIC_URL, or else as it was requested. */
+export function urlOf(request: AddressedRequest, { publicUrl }: Pick<Settings, 'publicUrl'>): string {
+  const path = pathOf(request);
+  if (publicUrl === undefined) return `${request.protocol ?? 'http'}://${hostOf(request)}${path}`;
+  const { origin, pathname } = new URL(publicUrl);
+  const base = pathname.replace(/\/$/, '');
+  return origin + (path.startsWith(`${base}/`) ? path : base + path);
+}
+
+function pathOf({ originalUrl, url = '' }: AddressedRequest): string {
+  return (originalUrl ?? url).replace(/[?#].*/s, '');
 }

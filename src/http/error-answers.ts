@@ -21,11 +21,11 @@ export class ErrorAnswers {
     private readonly pages: LinkPages,
   ) {}
 
-  /** Logs an error and counts a refusal. @param problem the error as it is sent */
+  /** Logs an error. Counts a 401, a 403 and an error with a reason. @param problem the error as it is sent */
   log(error: unknown, problem: JwtAllauthError, request: HttpRequest): void {
     const { logger, telemetry } = this.kernel;
     if (problem.httpCode >= 500) report(error, problem, request, logger);
-    if (problem.httpCode !== 401 && problem.httpCode !== 403) return;
+    if (problem.httpCode !== 401 && problem.httpCode !== 403 && problem.reason === undefined) return;
     logger.info({ code: problem.code, reason: problem.reason }, 'request refused');
     telemetry.countRefusal(problem);
   }

@@ -62,7 +62,7 @@ export class Telemetry {
       advice: { explicitBucketBoundaries: BUCKETS_SECONDS },
     });
     this.#refusals = this.#meter?.createCounter('jwt_allauth.refusals', {
-      description: 'Requests that were refused with 401 or 403, by code and reason.',
+      description: 'Requests that were refused with 401, 403 or dpop_proof_missing, by code and reason.',
     });
   }
 
@@ -108,7 +108,7 @@ export class Telemetry {
     });
   }
 
-  /** Counts requests that were refused with 401 or 403, by code and reason. */
+  /** Counts requests that were refused, by code and reason. */
   countRefusal({ code, reason }: JwtAllauthError): void {
     this.#refusals?.add(1, { code, ...(reason && { reason }) });
   }

@@ -34,6 +34,8 @@ let earlier: string[];
 let refused: string[];
 /** Whether each direction of a refresh takes up to half a second. */
 let isSlow: boolean;
+/** What a proxy has put before the path of each request. */
+let prefix: string;
 /** The answers to the next sign-ins and refreshes wait for these promises. */
 let holds: Promise<void>[];
 /** The refreshes and sign-ins that have not been answered yet. */
@@ -45,6 +47,7 @@ async function start(settings: SettingsInput = {}): Promise<void> {
   lost = 0;
   ahead = 0;
   isSlow = false;
+  prefix = '';
   holds = [];
   pending = 0;
   log = [];
@@ -57,8 +60,9 @@ async function start(settings: SettingsInput = {}): Promise<void> {
       server.use('/auth', (request, response, next) => {
         response.on('finish', () => {
           const proof = request.headers['dpop'] ? ' proof' : '';
-          log.push(`${request.method} ${request.originalUrl.split('?')[0]} ${response.statusCode}${proof}`);
+          log.push(`${request.method} /auth${request.path} ${response.statusCode}${proof}`);
         });
+        request.originalUrl = prefix + request.originalUrl;
         next();
       });
       server.post(['/auth/refresh', '/auth/login'], async (_request, response, next) => {
@@ -212,8 +216,10 @@ describe('tabs with a bound session', () => {
     expect(await second.evaluate(cleared)).toBe(1);
     expect(await refresh(first)).toEqual({ status: 'signed-out', reason: 'dpop_proof_invalid' });
     await become(second, 'signed-out');
-    expect(await context.cookies()).toEqual([]);
+    expect(log.filter((line) => /logout/.test(line))).toEqual([]);
+    expect(await app.liveSessions()).toBe(3); // with those of the sign-ups: the refusal has ended nothing
     expect(await signIn(second)).toBe('signed-in');
+    expect(await app.liveSessions()).toBe(3); // the sign-in replaces the session of the cookie
     await become(first, 'signed-in');
     await expire([first, second]);
     expect([await ask(first), await ask(second)]).toEqual([200, 200]);
@@ -230,9 +236,32 @@ describe('tabs with a bound session', () => {
     await page.waitForFunction('window.client');
     const stolen = `fetch('/auth/refresh', { method: 'POST' }).then((answer) => answer.json()).then(({ code }) => code)`;
     expect(await page.evaluate(stolen)).toBe('dpop_proof_invalid');
+    expect(await page.evaluate('client.restore()')).toEqual({ status: 'signed-out', reason: 'dpop_proof_invalid' });
     await expire([tab]);
     expect(await ask(tab)).toBe(200);
-    expect([refused, app.events]).toEqual([['proof-missing'], []]);
+    expect([refused, app.events]).toEqual([['proof-missing', 'proof-of-another-key'], []]);
+  });
+
+  test('go on after a proxy has changed the URL for a while, so that the server has refused their proofs', async () => {
+    const [first, second] = (await Promise.all([openTab(), openTab()])) as [Page, Page];
+    await signIn(first);
+    await become(second, 'signed-in');
+    const bound = [await keys(), await context.cookies()];
+    prefix = '/moved';
+    await expire([first, second]);
+    expect(await Promise.all([refresh(first), ask(second)])).toEqual(Array(2).fill('dpop_proof_invalid'));
+    expect([await first.evaluate('client.state'), await second.evaluate('client.state')]).toMatchObject(
+      Array(2).fill({ status: 'signed-in' }),
+    );
+    await reload(second);
+    expect(await second.evaluate('client.restore().catch(({ code }) => code)')).toBe('dpop_proof_invalid');
+    expect(await second.evaluate('client.state')).toEqual({ status: 'unknown' });
+    expect([await keys(), await context.cookies()]).toEqual(bound);
+    prefix = '';
+    expect([await ask(first), await ask(second)]).toEqual([200, 200]);
+    expect([await keys(), await slots(first)]).toEqual([bound[0], ['current']]);
+    expect(log.filter((line) => /logout/.test(line))).toEqual([]);
+    expect(new Set(refused)).toEqual(new Set(['proof-for-another-url', 'proof-missing']));
   });
 });
 

@@ -125,7 +125,17 @@ describe('a client with a place for keys', () => {
     expect(server.sessions.size).toBe(1);
   });
 
-  test('stays signed in on a network that repeats requests by itself and loses the first answer', async () => {
+  test('stays signed in on a network that repeats each request by itself and loses the first answers', async () => {
+    const client = start();
+    await client.login(ADA);
+    server.doubled.push('/auth/refresh', '/auth/refresh');
+    expect(await failure(client.refresh())).toMatchObject({ code: 'dpop_proof_invalid', message: 'proof-replayed' });
+    expect(client.state).toMatchObject({ status: 'signed-in' });
+    expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
+    expect(server.sessions.size).toBe(1);
+  });
+
+  test('stays signed in on a network that repeats a request by itself and loses the first answer', async () => {
     const client = start();
     server.doubled.push('/auth/login', '/auth/refresh');
     await client.login(ADA);
@@ -148,6 +158,7 @@ describe('a client with a place for keys', () => {
     restarted.subscribe(() => states.push(restarted.state.status));
     expect(await restarted.restore()).toEqual({ status: 'signed-out', reason: 'dpop_proof_invalid' });
     expect(server.sessions.size).toBe(1); // nothing has ended at the server
+    expect(server.log.slice(1)).toEqual(['POST /auth/refresh 401 proof']); // the answer without a proof is known
     expect(await restarted.login(ADA)).toMatchObject({ status: 'signed-in' });
     expect(await restarted.refresh()).toMatchObject({ status: 'signed-in' });
     expect(server.keys.at(-1)).toBe(await thumbprint('current'));
@@ -250,6 +261,39 @@ describe('a server or proxy that refuses every proof', () => {
   test('causes the error that names the proof if the server requires one', async () => {
     server.isRequired = true;
     expect(await failure(start().login(ADA))).toMatchObject({ code: 'dpop_proof_invalid', status: 401 });
+  });
+
+  test('does not sign out a client whose session is bound, so that a correction brings the session back', async () => {
+    server.rewrite = (path) => path;
+    const client = start();
+    await client.login(ADA);
+    const key = await thumbprint('current');
+    server.rewrite = (path) => `/api${path}`;
+    server.log.length = 0;
+    const reason = { code: 'dpop_proof_invalid', message: 'proof-for-another-url', isTemporary: false };
+    expect(await failure(client.refresh())).toMatchObject(reason);
+    expect(client.state).toMatchObject({ status: 'signed-in', claims: { sub: ADA.email } });
+    const restarted = start();
+    expect(await failure(restarted.restore())).toMatchObject(reason);
+    expect(restarted.state).toEqual({ status: 'unknown' });
+    const refused = ['POST /auth/refresh 401 proof', 'POST /auth/refresh 401 proof', 'POST /auth/refresh 401'];
+    expect(server.log).toEqual([...refused, ...refused]);
+    server.rewrite = (path) => path;
+    expect(await restarted.restore()).toMatchObject({ status: 'signed-in', claims: { sub: ADA.email } });
+    expect(await client.refresh()).toMatchObject({ status: 'signed-in' });
+    expect([server.keys, await thumbprint('current')]).toEqual([[key], key]);
+  });
+
+  test('does not tell a client without a key that the session has ended', async () => {
+    server.rewrite = (path) => path;
+    await start().login(ADA);
+    server.rewrite = (path) => `/api${path}`;
+    keys = memoryKeys();
+    const client = start();
+    expect(await failure(client.restore())).toMatchObject({ code: 'dpop_proof_invalid' });
+    expect(client.state).toEqual({ status: 'unknown' });
+    server.rewrite = (path) => path;
+    expect(await client.restore()).toEqual({ status: 'signed-out', reason: 'dpop_proof_invalid' });
   });
 
   test('does not sign out a client whose session is not bound', async () => {

@@ -28,16 +28,37 @@ test('every 503 has a Retry-After, and a 401 of a module is not about the access
   for (const [code, { isAboutToken }] of refusals) expect(isAboutToken, code).toBe(false);
 });
 
-test('the reasons in the log are those in the source', () => {
+/** The members of these types. */
+const membersOf = (types: string) => {
   const source = readFileSync('src/error.ts', 'utf8');
-  const types = [...source.matchAll(/export type (?:TokenReuse|RefusalReason) =([^;]*);/g)].map(
-    ([, text = '']) => text,
-  );
-  const reasons = [...types.join().matchAll(/'([\w-]+)'/g)].map(([, reason = '']) => reason);
-  const refusing = reasons.filter((reason) => !['lost-response', 'recovered'].includes(reason));
-  const [, table = ''] = /## Reasons in the log([\s\S]*?)\n## /.exec(page) ?? [];
-  const documented = [...table.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) => cell.match(/[a-z]+(-[a-z]+)*/g));
-  expect(documented.sort()).toEqual(refusing.sort());
+  const found = [...source.matchAll(new RegExp(`export type (?:${types}) =([^;]*);`, 'g'))];
+  return [
+    ...found
+      .map(([, text = '']) => text)
+      .join()
+      .matchAll(/'([\w-]+)'/g),
+  ]
+    .map(([, name = '']) => name)
+    .sort();
+};
+
+/** The names in the first column of a section. */
+const namesIn = (section: string) => {
+  const [, table = ''] = new RegExp(`## ${section}([\\s\\S]*?)\n## `).exec(page) ?? [];
+  const cells = [...table.matchAll(/^\| (`[a-z-]+`.*?) \|/gm)].map(([, cell = '']) => cell);
+  return cells
+    .flatMap((cell) => cell.match(/(?<=`)[a-z-]+(?=`)/g))
+    .filter((name) => name !== 'reason')
+    .sort();
+};
+
+test('the reasons in the log are those in the source', () => {
+  const refusing = membersOf('TokenReuse|RefusalReason').filter((name) => !/^lost-response$|^recovered$/.test(name));
+  expect(namesIn('Reasons in the log')).toEqual(refusing);
+});
+
+test('each reason of a refused proof has a row', () => {
+  expect(namesIn('Refused proofs')).toEqual(membersOf('ProofRefusal'));
 });
 
 test('the example is the real answer to a short password', async () => {

@@ -29,7 +29,6 @@ test('the tables have every event, reason and kind of reuse, and no other', () =
   const events = maps.flatMap((map) => [...map.matchAll(/'([\w.-]+)':/g)].map(([, name]) => name));
   expect(namesBelow('| Event |').sort()).toEqual(events.sort());
   expect(namesBelow('| `reason` of').sort()).toEqual([...unionOf('RevocationReason'), 'elsewhere'].sort());
-  expect(namesBelow('| `reason` of a refused proof').sort()).toEqual(unionOf('ProofRefusal').sort());
   expect(namesBelow('| `reason` of `passkey.failed`').sort()).toEqual(unionOf('PasskeyFault').sort());
   expect(namesBelow('| `reuse` of').sort()).toEqual(unionOf('TokenReuse').sort());
 });

@@ -69,6 +69,7 @@ describe.each(Object.keys(ENDPOINTS))('at %s', (path) => {
       isNonce ? { code: 'use_dpop_nonce' } : { code: 'dpop_proof_invalid', reason: expected },
     ]);
     expectProblem(answer, 401, isNonce ? 'use_dpop_nonce' : 'dpop_proof_invalid');
+    expect(answer.body['reason']).toBe(isNonce ? undefined : expected);
     expect(answer.headers.getSetCookie()).toEqual([]);
     expect(answer.headers.get('www-authenticate')).toMatch(
       isNonce ? /^DPoP error="use_dpop_nonce", / : /^DPoP error="invalid_dpop_proof", /,

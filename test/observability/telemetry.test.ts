@@ -129,6 +129,15 @@ test('refused requests are counted by code and reason', async () => {
   });
 });
 
+test('sign-ins without a proof are counted if DPOP requires one, although their status is 400', async () => {
+  const strict = await createTestApp({ settings: { dpop: 'required' } });
+  expect((await strict.client().register('ada@example.com')).status).toBe(400);
+  expect((await strict.client().send('POST', '/auth/login', {})).status).toBe(400); // validation_failed
+  await strict.close();
+  const refusals = Object.entries(await valuesOf('jwt_allauth.refusals'));
+  expect(refusals.filter(([name]) => /dpop|validation/.test(name))).toEqual([['dpop_proof_missing proof-missing', 1]]);
+});
+
 test('an error that is not a refusal marks its span as failed', async () => {
   spans.reset();
   const { client } = await createOwner(app);

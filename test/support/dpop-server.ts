@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
+import type { ProofRefusal } from '../../src/error.js';
 
 interface Session {
   readonly id: string;
@@ -25,7 +26,13 @@ const refuse = (status: number, code: string, headers = {}): Answer => ({
   body: { code, detail: code },
   headers,
 });
-const REFUSED = refuse(401, 'dpop_proof_invalid', { 'WWW-Authenticate': 'DPoP error="invalid_dpop_proof"' });
+const refuseProof = (reason: ProofRefusal): Answer => ({
+  status: 401,
+  body: { code: 'dpop_proof_invalid', detail: reason, reason },
+  headers: { 'WWW-Authenticate': 'DPoP error="invalid_dpop_proof"' },
+});
+/** The refusal of a request to a bound session that has a proof by this key, or none. */
+const refuseKey = (key: string | undefined) => refuseProof(key ? 'proof-of-another-key' : 'proof-missing');
 
 /**
  * A server on 127.0.0.1 with sign-in, refresh and sign-out, which binds sessions to keys (RFC 9449) and verifies the
@@ -105,9 +112,9 @@ export class DpopServer {
     const session = this.#access.get(token);
     if (!session || !this.sessions.has(session.id)) return refuse(401, 'token_not_valid');
     const isByScheme = scheme === 'DPoP' || !session.key;
-    if (this.isTokenBound && (!isByScheme || session.key !== jkt)) return REFUSED;
+    if (this.isTokenBound && (!isByScheme || session.key !== jkt)) return refuseKey(jkt);
     if (path === '/auth/reauthenticate') {
-      return session.key && session.key !== jkt ? REFUSED : this.#tokens(session, false);
+      return session.key && session.key !== jkt ? refuseKey(jkt) : this.#tokens(session, false);
     }
     return { status: 200, body: { user: session.user, method: request.method, ...body } };
   }
@@ -122,7 +129,7 @@ export class DpopServer {
 
   #refresh(session: Session | undefined, token: string, key: string | undefined): Answer {
     if (!session) return refuse(401, 'token_not_valid');
-    if (session.key && session.key !== key) return REFUSED;
+    if (session.key && session.key !== key) return refuseKey(key);
     session.key ??= key;
     const age = session.tokens.length - 1 - session.tokens.indexOf(token);
     if (age === 0) return this.#tokens(session);
@@ -155,17 +162,19 @@ export class DpopServer {
         algorithms: ['ES256', 'EdDSA'],
       });
       const { jwk } = protectedHeader;
-      const isFor = payload['htm'] === request.method && payload['htu'] === this.url + this.rewrite(path);
       const ath = token && createHash('sha256').update(token).digest('base64url');
-      if (!jwk || 'd' in jwk || !isFor || payload['ath'] !== ath) return REFUSED;
+      if (!jwk || 'd' in jwk) return refuseProof('proof-malformed');
+      if (payload['htm'] !== request.method) return refuseProof('proof-for-another-method');
+      if (payload['htu'] !== this.url + this.rewrite(path)) return refuseProof('proof-for-another-url');
+      if (payload['ath'] !== ath) return refuseProof('proof-for-another-token');
       if (Math.abs(Date.now() / 1000 + this.ahead - (payload.iat ?? 0)) > 60 && payload['nonce'] !== NONCE) {
         return refuse(401, 'use_dpop_nonce', this.isNonceHidden ? {} : { 'DPoP-Nonce': NONCE });
       }
-      if (this.#proofs.has(`${payload.jti}`)) return REFUSED;
+      if (this.#proofs.has(`${payload.jti}`)) return refuseProof('proof-replayed');
       this.#proofs.add(`${payload.jti}`);
       return await calculateJwkThumbprint(jwk);
     } catch {
-      return REFUSED;
+      return refuseProof('proof-wrong-signature');
     }
   }
 }

@@ -4,9 +4,10 @@ import type { Answer } from './test-client.js';
 
 /** Asserts a complete refusal: problem details without other fields, no token, no cookie with a token. */
 export function expectProblem(answer: Answer, status: number, code: string): void {
-  const { errors, ...body } = answer.body;
+  const { errors, reason, ...body } = answer.body;
   expect(body).toEqual({ type: 'about:blank', title: STATUS_CODES[status], status, code, detail: expect.any(String) });
   if (errors !== undefined) expect(['validation_failed', 'field_already_taken']).toContain(code);
+  expect(reason).toEqual(code === 'dpop_proof_invalid' ? expect.stringMatching(/^proof-/) : undefined);
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   expect(answer.headers.get('cache-control')).toBe('no-store');

@@ -108,6 +108,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       encryptionKeys: ENCRYPTION_KEY,
       loginRateLimit: 'off',
       registrationRateLimit: 'off',
+      ...(process.env['TEST_DPOP'] && { dpop: process.env['TEST_DPOP'] as SettingsInput['dpop'] }),
       ...(user === AppUser && { refreshToken: AppRefreshToken }),
       ...options.settings,
     },
