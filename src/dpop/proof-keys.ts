@@ -10,19 +10,19 @@ interface Scheme {
   readonly crv?: string;
   /** Null: the algorithm has its own hash. */
   readonly hash: string | null;
-  readonly options: object;
+  /** The length of an ECDSA signature, in bytes. */
+  readonly signatureBytes?: number;
+  readonly padding?: object;
 }
 
-/** ECDSA signatures are two numbers of fixed length, one after the other. */
-const FIXED = { dsaEncoding: 'ieee-p1363' } as const;
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 
 const SCHEMES: Readonly<Record<string, Scheme>> = {
-  ES256: { kty: 'EC', crv: 'P-256', hash: 'sha256', options: FIXED },
-  ES384: { kty: 'EC', crv: 'P-384', hash: 'sha384', options: FIXED },
-  EdDSA: { kty: 'OKP', crv: 'Ed25519', hash: null, options: {} },
-  RS256: { kty: 'RSA', hash: 'sha256', options: {} },
-  PS256: { kty: 'RSA', hash: 'sha256', options: PSS },
+  ES256: { kty: 'EC', crv: 'P-256', hash: 'sha256', signatureBytes: 64 },
+  ES384: { kty: 'EC', crv: 'P-384', hash: 'sha384', signatureBytes: 96 },
+  EdDSA: { kty: 'OKP', crv: 'Ed25519', hash: null },
+  RS256: { kty: 'RSA', hash: 'sha256' },
+  PS256: { kty: 'RSA', hash: 'sha256', padding: PSS },
 };
 
 /** The algorithms of proofs. All are asymmetric. */
@@ -75,14 +75,45 @@ function readKey(text: string): ProofKey | undefined {
     const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' });
     const required = { crv, e, kty, n, x, y };
     if (!isSame(jwk, required) || (scheme.kty === 'RSA' && !isUsableRsaKey(key))) return undefined;
-    const { hash, options } = scheme;
     return {
       thumbprint: createHash('sha256').update(JSON.stringify(required)).digest('base64url'),
-      hasSigned: (signed, signature) => verify(hash, Buffer.from(signed), { key, ...options }, signature),
+      hasSigned: (text, signature) => isSignature(scheme, key, Buffer.from(text), signature),
     };
   } catch {
     return undefined; // not JSON, or not a key
   }
+}
+
+/**
+ * Verifies a signature. OpenSSL gets an ECDSA signature in its own form: with Node's option for the form of JOSE, which
+ * needs an object around the key, a verification takes 1.7 times as long.
+ */
+function isSignature(
+  { hash, signatureBytes, padding }: Scheme,
+  key: KeyObject,
+  text: Buffer,
+  signature: Buffer,
+): boolean {
+  if (padding) return verify(hash, text, { key, ...padding }, signature);
+  if (signatureBytes === undefined) return verify(hash, text, key, signature);
+  return signature.length === signatureBytes && verify(hash, text, key, derOf(signature));
+}
+
+/** The two numbers of an ECDSA signature (RFC 7518 §3.4) as a DER sequence (RFC 3279 §2.2.3). */
+function derOf(signature: Buffer): Buffer {
+  const half = signature.length / 2;
+  const numbers = [signature.subarray(0, half), signature.subarray(half)].map(derNumberOf);
+  return Buffer.concat([Buffer.of(0x30, Buffer.concat(numbers).length), ...numbers]);
+}
+
+/**
+ * A number without leading zeros; of one that is zero, the last byte remains. A first byte above 0x7f would make it
+ * negative.
+ */
+function derNumberOf(bytes: Buffer): Buffer {
+  const digits = bytes.subarray(bytes.findIndex((byte) => byte !== 0));
+  const sign = (digits[0] ?? 0) > 0x7f ? [0] : [];
+  return Buffer.concat([Buffer.of(0x02, sign.length + digits.length, ...sign), digits]);
 }
 
 function isPublicJwk(jwk: unknown, { kty, crv }: Scheme): jwk is Jwk {

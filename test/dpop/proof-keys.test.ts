@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomInt, sign, verify } from 'node:crypto';
 import type { JWK } from 'jose';
 import { expect, test } from 'vitest';
 import { PROOF_ALGORITHMS, ProofKeys } from '../../src/dpop/proof-keys.js';
@@ -62,6 +62,42 @@ test('each algorithm takes a key of its own kind, and no other', async () => {
     }
   }
 });
+
+test.each([
+  ['ES256', 'P-256', 64],
+  ['ES384', 'P-384', 96],
+] as const)(
+  'signatures of %s are right exactly if Node says so, whatever their two numbers are',
+  (alg, curve, length) => {
+    const hash = `sha${alg.slice(2)}`;
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: curve });
+    const key = keyOf(publicKey.export({ format: 'jwk' }), alg);
+    const node = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+    const half = length / 2;
+    const made: Buffer[] = [];
+    const isShort = (start: number) => made.some((signature) => signature[start] === 0);
+    while (!isShort(0) || !isShort(half)) {
+      const signature = sign(hash, Buffer.from(`${made.length}`), { ...node, key: privateKey });
+      expect(key?.hasSigned(`${made.length}`, signature)).toBe(true);
+      made.push(signature);
+    }
+    const [first = Buffer.of()] = made;
+    const [r, s] = [first.subarray(0, half), first.subarray(half)];
+    const zero = Buffer.alloc(half);
+    const highest = Buffer.alloc(half, 0xff);
+    const wrong = [[zero, zero], [zero, s], [r, zero], [highest, s], [r, highest], [s, r], [r], [], [zero, r, s]];
+    const bent = Array.from({ length: 200 }, () => {
+      const copy = Buffer.from(first);
+      const place = randomInt(length);
+      copy.writeUInt8(copy.readUInt8(place) ^ (1 << randomInt(8)), place);
+      return copy;
+    });
+    for (const signature of [...wrong.map((parts) => Buffer.concat(parts)), ...bent]) {
+      expect(verify(hash, Buffer.from('0'), node, signature)).toBe(false);
+      expect(key?.hasSigned('0', signature)).toBe(false);
+    }
+  },
+);
 
 const ec = (changes: object): [unknown, string] => [{ ...OF_RFC_9449, ...changes }, 'ES256'];
 const rsa = (changes: object): [unknown, string] => [{ ...OF_RFC_7638, ...changes }, 'RS256'];
