@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { LOOK, WELL } from './demo-look.js';
@@ -57,6 +58,11 @@ const STEPS = [
   ['Next: the owner refreshes', 'The owner refreshed with token 1 and got token 2.'],
   ['Next: the thief tries again', 'was refused. The server answered 401 dpop_proof_invalid.'],
 ] as const;
+
+test('the manual has the steps of the story', () => {
+  const page = readFileSync('docs/demo.md', 'utf8');
+  for (const name of [START_BOUND, ...STEPS.map(([step]) => step)]) expect(page).toContain(`\n| "${name}" | `);
+});
 
 const THIEF_REFUSED = 'The thief refreshed with token 1, but without the key, and was refused.';
 const STORY = [
