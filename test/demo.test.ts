@@ -15,7 +15,7 @@ import { MODULES } from '../demo/modules.js';
 import { User } from '../demo/user.entity.js';
 import { authMigrations, createAuthEntities } from '../src/index.js';
 import { freePort } from '../src/testing/free-port.js';
-import { ProofKey } from './support/bound-client.js';
+import { ProofSigner } from './support/bound-client.js';
 import { COMPILE_CACHE } from './support/compile-cache.js';
 import { secrets } from './support/secrets.js';
 import { createTestDatabase, type TestDatabase } from './support/test-database.js';
@@ -254,7 +254,7 @@ describe('the demo with DATABASE_URL', () => {
   test('tells the story of a copied token that needs a key: the thief is refused, and the owner goes on', async () => {
     const demo = start(await shared());
     const url = await demo.ready;
-    const key = await ProofKey.create();
+    const key = await ProofSigner.create();
     let cookie = '';
     const send = async (method: string, path: string, headers: Record<string, string> = {}, body?: object) => {
       const sent = { 'content-type': 'application/json', cookie, ...headers };

@@ -175,7 +175,8 @@ export function accessTokenOf(
   return request.headers.authorization?.slice('DPoP '.length).trim();
 }
 
-function hasDpopScheme({ headers }: Pick<AuthenticatedRequest, 'headers'>): boolean {
+/** Whether a request has an access token with the scheme `DPoP` (RFC 9449 §7.1). */
+export function hasDpopScheme({ headers }: Pick<AuthenticatedRequest, 'headers'>): boolean {
   return /^dpop +\S/i.test(headers.authorization ?? '');
 }
 

@@ -37,11 +37,17 @@ const RSA_BITS = { least: 2048, most: 4096 } as const;
 /** A larger exponent would make the verification slow. */
 const MAX_RSA_EXPONENT = 0xffff_ffffn;
 
-/** Maximum number of cached keys. */
+/** The number of cached keys. The cache has up to twice as many for a while. */
 const CACHE_SIZE = 5000;
 
+/**
+ * Maximum length of a cached header, in characters: that of an RSA key of 4096 bits has about 1,010. Its proof is not
+ * verified yet when it is cached, so that strangers choose it. All together have 10 MB at most.
+ */
+const MAX_CACHED_LENGTH = 1024;
+
 /** The public key in the header of a proof. */
-export interface ProofKey {
+export interface PublicProofKey {
   /** The hash of its required members, in alphabetical order (RFC 7638 §3, SHA-256). */
   readonly thumbprint: string;
   /** Whether it has signed this text. */
@@ -53,19 +59,20 @@ export interface ProofKey {
  * with jose takes 1.6 times as long. All proofs of a client have the same header, so the headers used last are cached.
  */
 export class ProofKeys {
-  readonly #keys = new QuickLRU<string, ProofKey>({ maxSize: CACHE_SIZE });
+  readonly #keys = new QuickLRU<string, PublicProofKey>({ maxSize: CACHE_SIZE });
 
   /** The key of an encoded header. Undefined if it is not the header of a proof (RFC 9449 §4.2). */
-  of(header: string): ProofKey | undefined {
+  of(header: string): PublicProofKey | undefined {
     const known = this.#keys.get(header);
     if (known) return known;
     const made = readKey(header);
-    if (made) this.#keys.set(Buffer.from(header, 'latin1').toString('latin1'), made); // not a slice of the request
+    if (made && header.length <= MAX_CACHED_LENGTH)
+      this.#keys.set(Buffer.from(header, 'latin1').toString('latin1'), made); // not a slice of the request
     return made;
   }
 }
 
-function readKey(text: string): ProofKey | undefined {
+function readKey(text: string): PublicProofKey | undefined {
   try {
     const header: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
     const { typ, alg, jwk, crit } = header as Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { accessTokenOf } from '../authentication/request-authentication.js';
+import { accessTokenOf, hasDpopScheme } from '../authentication/request-authentication.js';
 import { PROOF_ALGORITHMS } from '../dpop/proof-keys.js';
 import type { JwtAllauthError, StepUp } from '../error.js';
 import type { Logger } from '../observability/logger.js';
@@ -50,7 +50,7 @@ function answer(problem: JwtAllauthError, request: HttpRequest, response: HttpRe
 
 /**
  * The `WWW-Authenticate` header. It has an `error` for a step-up (RFC 9470), for a DPoP proof (RFC 9449 §7.1) and if a
- * token was sent (RFC 6750 §3).
+ * token was sent (RFC 6750 §3). Its scheme is that of the token.
  */
 function challengeOf(
   { isAboutToken, detail, stepUp, dpop }: JwtAllauthError,
@@ -60,9 +60,13 @@ function challengeOf(
   // The detail may come from the app: it must not end the quoted string.
   const description = `error_description="${detail.replace(/[^\x20-\x7e]|["\\]/g, '')}"`;
   if (stepUp) return `Bearer error="insufficient_user_authentication", ${requirementOf(stepUp)}, ${description}`;
-  if (dpop) return `DPoP error="${dpop.error}", ${description}, algs="${PROOF_ALGORITHMS.join(' ')}"`;
+  const algorithms = `algs="${PROOF_ALGORITHMS.join(' ')}"`;
+  if (dpop) return `DPoP error="${dpop.error}", ${description}, ${algorithms}`;
   if (accessTokenOf(request, settings) === undefined || !isAboutToken) return 'Bearer';
-  return `Bearer error="invalid_token", ${description}`;
+  const isByProof = settings.accessTokenBinding && hasDpopScheme(request);
+  return isByProof
+    ? `DPoP error="invalid_token", ${description}, ${algorithms}`
+    : `Bearer error="invalid_token", ${description}`;
 }
 
 /** The parameter with what is asked of the user (RFC 9470 §3). */

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomInt, sign, verify } from 'node:crypto';
 import type { JWK } from 'jose';
 import { expect, test } from 'vitest';
 import { PROOF_ALGORITHMS, ProofKeys } from '../../src/dpop/proof-keys.js';
-import { ProofKey } from '../support/bound-client.js';
+import { ProofSigner } from '../support/bound-client.js';
 
 /** The key of RFC 7638 §3.1. */
 const OF_RFC_7638 = {
@@ -48,9 +48,18 @@ test('a header is read once, and a key is the same in any order of its members a
   expect(same?.thumbprint).toBe(first?.thumbprint);
 });
 
+test('a header longer than that of the longest key is read anew each time, so that it takes no memory', async () => {
+  const { jwk } = await ProofSigner.create('PS256', 4096);
+  const longest = keyOf(jwk, 'PS256');
+  expect([longest?.thumbprint, keyOf({ ...jwk }, 'PS256') === longest]).toEqual([expect.any(String), true]);
+  const padded = () => keyOf({ ...OF_RFC_9449, kid: 'x'.repeat(1000) }, 'ES256');
+  expect(padded()?.thumbprint).toBe(thumbprintOf(OF_RFC_9449, 'ES256'));
+  expect(padded()).not.toBe(padded());
+});
+
 test('each algorithm takes a key of its own kind, and no other', async () => {
   const made = await Promise.all(
-    PROOF_ALGORITHMS.map(async (algorithm) => [algorithm, await ProofKey.create(algorithm)] as const),
+    PROOF_ALGORITHMS.map(async (algorithm) => [algorithm, await ProofSigner.create(algorithm)] as const),
   );
   for (const [algorithm, { jwk, thumbprint }] of made) {
     for (const asked of PROOF_ALGORITHMS) {

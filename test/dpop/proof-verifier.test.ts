@@ -7,7 +7,7 @@ import type { AddressedRequest } from '../../src/dpop/requested-url.js';
 import { EncryptionKeys } from '../../src/secrets/encryption-keys.js';
 import { resolveSettings } from '../../src/settings/settings.js';
 import { TestClock } from '../../src/testing/index.js';
-import { athOf, ProofKey } from '../support/bound-client.js';
+import { athOf, ProofSigner } from '../support/bound-client.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { claimsOf, headerOf, longProof, type ProofScene, signed } from '../support/proof-scene.js';
 
@@ -102,7 +102,7 @@ describe('the proofs of RFC 9449', () => {
 describe('a proof of a client', () => {
   let scene: ProofScene;
   beforeAll(async () => {
-    const [key, other] = [await ProofKey.create(), await ProofKey.create()];
+    const [key, other] = [await ProofSigner.create(), await ProofSigner.create()];
     const url = 'https://server.example.com/token';
     scene = { key, other, method: 'POST', url, now: TOKENS_IAT, nonces: { valid: '', expired: '', foreign: '' } };
   });
@@ -111,7 +111,7 @@ describe('a proof of a client', () => {
     outcome(signed(scene, headerOf(scene, header), claimsOf(scene, claims)), AT_TOKENS);
 
   test.each(PROOF_ALGORITHMS)('by a key for %s has the thumbprint of the key', async (algorithm) => {
-    const key = await ProofKey.create(algorithm);
+    const key = await ProofSigner.create(algorithm);
     const proof = await key.proof('POST', scene.url, TOKENS_IAT * 1000);
     expect(outcome(proof, AT_TOKENS)).toMatchObject({ thumbprint: key.thumbprint });
   });

@@ -3,7 +3,7 @@ import { Nonces } from '../../src/dpop/nonces.js';
 import type { AuthEventMap } from '../../src/index.js';
 import { EncryptionKeys } from '../../src/secrets/encryption-keys.js';
 import { BAD_PROOFS, type BadProof, FOREIGN_PROOFS } from '../support/bad-proofs.js';
-import { BoundClient, ProofKey } from '../support/bound-client.js';
+import { BoundClient, ProofSigner } from '../support/bound-client.js';
 import { fingerprint } from '../support/database-fingerprint.js';
 import { expectProblem } from '../support/expect-problem.js';
 import type { ProofScene } from '../support/proof-scene.js';
@@ -14,14 +14,14 @@ const EMAIL = 'owner@example.com';
 
 let app: TestApp;
 let owner: BoundClient;
-let other: ProofKey;
+let other: ProofSigner;
 let refused: AuthEventMap['session.binding-refused'][];
 beforeAll(async () => {
   app = await createTestApp();
   app.auth.events.on('session.binding-refused', (event) => refused.push(event));
   owner = await BoundClient.of(app);
   await owner.register(EMAIL);
-  other = await ProofKey.create();
+  other = await ProofSigner.create();
 });
 afterAll(() => app.close());
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { athOf, BoundClient, ProofKey } from '../support/bound-client.js';
+import { athOf, BoundClient, ProofSigner } from '../support/bound-client.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { claimsOf, sessionOf } from '../support/race.js';
 import { startServerProcess } from '../support/server-process.js';
@@ -36,7 +36,7 @@ async function signedUp(): Promise<{ client: BoundClient; email: string }> {
   return { client, email };
 }
 
-const proofBy = (key: ProofKey, path: string, method = 'POST', claims = {}) =>
+const proofBy = (key: ProofSigner, path: string, method = 'POST', claims = {}) =>
   key.proof(method, PUBLIC_URL + path, Date.now(), { claims });
 
 /** Sends the same request many times at once, to all servers in turn. */
@@ -121,7 +121,7 @@ describe(`a proof that ${SERVERS} server processes get ${REQUESTS} times at once
 test('of several keys that bind a session at the same moment, one is bound and the others get nothing', async () => {
   for (let round = 0; round < ROUNDS; round++) {
     const { refreshToken } = await app.signedUp();
-    const keys = await Promise.all(Array.from({ length: REQUESTS }, () => ProofKey.create()));
+    const keys = await Promise.all(Array.from({ length: REQUESTS }, () => ProofSigner.create()));
     const proofs = await Promise.all(keys.map((key) => proofBy(key, '/auth/refresh')));
     const left = [...proofs];
     const answers = await storm((each) => each.refresh({ dpop: left.shift() ?? '' }), { refreshToken });

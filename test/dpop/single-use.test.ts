@@ -3,7 +3,7 @@ import { Authorized, CurrentUser, Get, JsonController, Post } from 'routing-cont
 import { Service } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Principal, SessionCheck, type SettingsInput } from '../../src/index.js';
-import { athOf, BoundClient, ProofKey } from '../support/bound-client.js';
+import { athOf, BoundClient, ProofSigner } from '../support/bound-client.js';
 import { fingerprint } from '../support/database-fingerprint.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { claimsOf, sessionOf } from '../support/race.js';
@@ -226,7 +226,7 @@ describe('with ACCESS_TOKEN_BINDING', () => {
       [await proof(athOf(client.access), stranger)],
       [await proof(athOf(client.access)), older],
       [await proof(athOf(stranger.access)), stranger.access],
-      [await (await ProofKey.create()).proof(method, bound.url + path, bound.clock.now())],
+      [await (await ProofSigner.create()).proof(method, bound.url + path, bound.clock.now())],
     ] as const) {
       expectProblem(await send(dpop, token), 401, 'dpop_proof_invalid');
     }
@@ -283,6 +283,30 @@ describe('with ACCESS_TOKEN_BINDING', () => {
     };
     expect(await send()).toEqual([true, 'dpop_proof_invalid']);
     expect(await send(athOf(client.access))).toEqual([true, 'authenticated']);
+    await app.close();
+  });
+
+  test("of a sign-in in the app's transaction works again if that is rolled back, and is used up if not", async () => {
+    let isFailing = true;
+    const configure: TestAppOptions['configure'] = (server) =>
+      server.post('/own', (request, response, next) => {
+        const signIn = async () => {
+          const client = app.auth.clientOf(request);
+          const { rows } = await app.database.pool.query('select id from app_user');
+          return app.orm.em.fork().transactional(async (em) => {
+            await app.auth.signIn({ id: rows[0].id }, { method: 'ticket', client, em });
+            if (isFailing) throw new Error('rolled back');
+          });
+        };
+        signIn().then(() => response.json({}), next);
+      });
+    const app = await createTestApp({ configure });
+    const { client } = await signedUp(app);
+    const dpop = await client.proof('POST', '/own');
+    const send = async () => (await client.send('POST', '/own', {}, { dpop })).status;
+    expect([await send(), await send(), await app.liveSessions()]).toEqual([500, 500, 1]);
+    isFailing = false;
+    expect([await send(), await send(), await app.liveSessions()]).toEqual([200, 401, 2]);
     await app.close();
   });
 });

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { afterEach, expect, test } from 'vitest';
 import type { AuthEventMap, SettingsInput } from '../../src/index.js';
-import { athOf, BoundClient, ProofKey } from '../support/bound-client.js';
+import { athOf, BoundClient, ProofSigner } from '../support/bound-client.js';
 import { expectProblem } from '../support/expect-problem.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
@@ -43,7 +43,7 @@ test('a sign-up, a sign-in and a refresh with a proof bind both tokens to its ke
 test('a copied token is refused without a proof and with a proof by another key, and ends nothing', async () => {
   await start();
   const owner = await bound();
-  for (const thief of [await owner.stolenBy(), await owner.stolenBy(await ProofKey.create())]) {
+  for (const thief of [await owner.stolenBy(), await owner.stolenBy(await ProofSigner.create())]) {
     const answer = await thief.refresh();
     expectProblem(answer, 401, 'dpop_proof_invalid');
     expect(answer.headers.get('www-authenticate')).toMatch(/^DPoP error="invalid_dpop_proof", /);
@@ -216,4 +216,22 @@ test('with ACCESS_TOKEN_BINDING an access token needs its scheme and a proof, on
   const unbound = app.client();
   await unbound.login(`bound${count}@example.com`, 'another sentence qxvz');
   expect((await unbound.get('/auth/user')).status).toBe(200);
+});
+
+test('a refused access token gets the challenge of its scheme', async () => {
+  const challenge = async (authorization: string) => {
+    const { headers, body } = await app.client().send('GET', '/auth/user', undefined, { authorization });
+    return [body.code, headers.get('www-authenticate')];
+  };
+  const fault = 'error="invalid_token", error_description="The token is not valid."';
+  const bearer = ['token_not_valid', `Bearer ${fault}`];
+  await start({ accessTokenBinding: true });
+  const { access } = await bound();
+  app.clock.advance('1h');
+  const dpop = ['token_not_valid', `DPoP ${fault}, algs="ES256 ES384 EdDSA RS256 PS256"`];
+  expect([await challenge(`DPoP ${access}`), await challenge('dpop forged')]).toEqual([dpop, dpop]);
+  expect([await challenge(`Bearer ${access}`), await challenge('Bearer forged')]).toEqual([bearer, bearer]);
+  await start({ accessTokenBinding: false });
+  expect(await challenge('Bearer forged')).toEqual(bearer);
+  expect(await challenge('DPoP forged')).toEqual(['not_authenticated', 'Bearer']); // a scheme that it does not know
 });

@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, KeyObject, sign as signWith } from 'node:crypto';
 import type { JWK } from 'jose';
 import type { ProofRefusal } from '../../src/error.js';
-import type { ProofKey } from './bound-client.js';
+import type { ProofSigner } from './bound-client.js';
 import { claimsOf, encode, headerOf, longProof, type ProofScene, signed } from './proof-scene.js';
 
 /** A proof that must be refused. `nonce`: with use_dpop_nonce, else with this reason. */
@@ -16,7 +16,7 @@ const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 const secp = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
 const publicJwk = (key: KeyObject): object => key.export({ format: 'jwk' });
-const privateJwk = ({ privateKey }: ProofKey) => KeyObject.from(privateKey).export({ format: 'jwk' }) as JWK;
+const privateJwk = ({ privateKey }: ProofSigner) => KeyObject.from(privateKey).export({ format: 'jwk' }) as JWK;
 
 /** A proof by any key of node:crypto, with the header that this key needs. */
 function signedBy(scene: ProofScene, pair: { publicKey: KeyObject; privateKey: KeyObject }, alg: string, jwk = {}) {

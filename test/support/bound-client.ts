@@ -12,7 +12,7 @@ export interface ProofOptions {
 }
 
 /** A key pair of a client, which signs DPoP proofs (RFC 9449 §4.2). */
-export class ProofKey {
+export class ProofSigner {
   private constructor(
     readonly algorithm: string,
     readonly privateKey: CryptoKey,
@@ -21,10 +21,11 @@ export class ProofKey {
     readonly thumbprint: string,
   ) {}
 
-  static async create(algorithm = 'ES256'): Promise<ProofKey> {
-    const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  /** @param modulusLength of an RSA key, in bits */
+  static async create(algorithm = 'ES256', modulusLength = 2048): Promise<ProofSigner> {
+    const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength });
     const jwk = await exportJWK(publicKey);
-    return new ProofKey(algorithm, privateKey, jwk, await calculateJwkThumbprint(jwk));
+    return new ProofSigner(algorithm, privateKey, jwk, await calculateJwkThumbprint(jwk));
   }
 
   /** A proof for a request. @param now milliseconds since the epoch */
@@ -45,19 +46,19 @@ export function athOf(accessToken: string): string {
 export class BoundClient extends TestClient {
   private constructor(
     private readonly app: TestApp,
-    readonly key: ProofKey,
+    readonly key: ProofSigner,
   ) {
     const { refreshTokenAsCookie, refreshTokenCookieName = 'refresh_token' } = app.auth.settings;
     super(app.url, refreshTokenAsCookie ? 'cookie' : 'body', refreshTokenCookieName);
   }
 
   /** A client with its own key, or with this one. */
-  static async of(app: TestApp, key?: ProofKey): Promise<BoundClient> {
-    return new BoundClient(app, key ?? (await ProofKey.create()));
+  static async of(app: TestApp, key?: ProofSigner): Promise<BoundClient> {
+    return new BoundClient(app, key ?? (await ProofSigner.create()));
   }
 
   /** A client with these tokens and another key, or none: what a thief has copied. */
-  async stolenBy(key?: ProofKey): Promise<TestClient> {
+  async stolenBy(key?: ProofSigner): Promise<TestClient> {
     const { refreshToken, access } = this;
     return Object.assign(key ? await BoundClient.of(this.app, key) : this.app.client(), { refreshToken, access });
   }

@@ -1,10 +1,10 @@
 import { KeyObject, sign as signWith } from 'node:crypto';
-import type { ProofKey } from './bound-client.js';
+import type { ProofSigner } from './bound-client.js';
 
 /** What the maker of a bad proof has: the owner's key, so that only one thing is wrong, and a key of its own. */
 export interface ProofScene {
-  readonly key: ProofKey;
-  readonly other: ProofKey;
+  readonly key: ProofSigner;
+  readonly other: ProofSigner;
   readonly method: string;
   /** The URL of the request, without a query. */
   readonly url: string;
