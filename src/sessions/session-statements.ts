@@ -53,7 +53,9 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     factors: account.column('secondFactors'),
   };
   const provedAt = `coalesce(s.${s.authTime}, s.${s.createdAt})`;
-  const authTime = `floor(date_part('epoch', ${provedAt}))`; // float8; extract would give a numeric, which is slower
+  // date_part gives a float8; extract would give a numeric, which is slower. Without a time zone it is immutable, as
+  // Citus needs it in RETURNING.
+  const authTime = `floor(date_part('epoch', ${provedAt} at time zone 'UTC'))`;
   const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims", ${authTime} as "${prefix}authTime"`;
   const claims = hasPlainClaims
@@ -95,19 +97,19 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
       with owner as (
         select u.${u.id}, u.${u.passwordHash} from ${user.name} u
         where u.${u.id} = $1 and ($3::boolean or u.${u.passwordHash} is not distinct from $2) and u.${u.isActive}
-        for share
+        for no key update
       ), accepted as (
         update ${account.name} a set ${a.state} = 'in_use' from owner
         where a.${a.user} = $1 and a.${a.user} = owner.${u.id} and a.${a.state} = 'invited'
         returning a.${a.epoch} as epoch
       ), known as (
         select a.${a.epoch} as epoch from ${account.name} a
-        where a.${a.user} = $1 and exists (select from owner) and not exists (select from accepted)
+        where a.${a.user} = $1 and exists (select 1 from owner) and not exists (select 1 from accepted)
         for share
       ), made as (
         insert into ${account.name} as a (${a.user}, ${a.state}, ${a.epoch})
         select owner.${u.id}, 'in_use', 0 from owner
-        where not exists (select from ${account.name} where ${a.user} = $1)
+        where not exists (select 1 from ${account.name} where ${a.user} = $1)
         on conflict (${a.user}) do update set ${a.state} = 'in_use'
         returning a.${a.epoch} as epoch
       ), account as (
@@ -120,7 +122,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
           $11, $12::text[], $13::timestamptz, $14::jsonb, $16 from owner, account where account.epoch = $15::int
         returning 1
       )
-      select ${u.passwordHash} as "passwordHash" from owner where exists (select from opened)`,
+      select ${u.passwordHash} as "passwordHash" from owner where exists (select 1 from opened)`,
     rotate: rotate(isUnbound, claims.join(', ')),
     rotateSame: rotate(`${isUnbound} ${isSameContext(13)}`, '1'),
     rotateBound: rotate(proof.isAllowed, claims.join(', '), `, ${proof.change}`),

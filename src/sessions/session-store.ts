@@ -122,8 +122,9 @@ export class SessionStore {
 
   /**
    * Inserts a session if the user is still active, still has the credential epoch that the sign-in has read, and still
-   * has the password hash that was checked (an undefined hash is not compared). Share locks make this wait for a
-   * parallel password change or deactivation, or the other way round.
+   * has the password hash that was checked (an undefined hash is not compared). Locks on user and account make this
+   * wait for a parallel password change or deactivation, or the other way round. The lock on the user is no share lock:
+   * of parallel sign-ins with a share lock on a reference table of Citus, all but one would fail.
    *
    * Changes the account state `invited` to `in_use`, so that the user is not deleted when the invitation expires.
    *
