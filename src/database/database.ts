@@ -203,14 +203,15 @@ export class Database {
    * Opens a connection outside of the pool, with the options of the pool.
    *
    * @param queryTimeoutMs milliseconds after which a statement on it fails
+   * @param url the server, database, user and password. Default: those of the pool
    * @throws service_unavailable; TypeError if the ORM does not use a pool of pg
    */
-  async connect(queryTimeoutMs: number): Promise<DedicatedConnection> {
+  async connect(queryTimeoutMs: number, url?: string): Promise<DedicatedConnection> {
     return this.#available(async () => {
       const pool = await this.#pool();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
       const { password, connectionTimeoutMillis = POOL_WAIT_MS } = pool.options; // the password is not enumerable
-      const overrides = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs };
+      const overrides = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs, connectionString: url };
       return DedicatedConnection.open(new pool.Client({ ...pool.options, ...overrides }));
     });
   }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
 import type { DedicatedConnection } from '../database/dedicated-connection.js';
 import type { Table } from '../database/table.js';
+import { isDatabaseUnavailable } from '../database/unavailability.js';
 
 /** First word of a notification that a process sends to itself. */
 const PING = 'ping';
@@ -10,8 +11,8 @@ const PING = 'ping';
 /** After this time without a response, a statement fails. */
 const STATEMENT_TIMEOUT_MS = 5000;
 
-/** A channel is deaf if the server has answered this many statements after a ping, and the ping has not arrived. */
-const ANSWERS_UNTIL_DEAF = 3;
+/** A notification does not arrive if the server has answered this many statements since its commit. */
+const ANSWERS_UNTIL_LOST = 3;
 
 /** The payload of a revocation: the session, and the process that has ended it, if that process emits the event. */
 const REVOCATION = /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})(?: ([\da-f-]{36}))?$/;
@@ -25,25 +26,19 @@ export function channelNameOf({ name }: Table): string {
 interface RevocationHandlers {
   /** Called for each ended session, with the process that has ended it if that process emits the event. */
   readonly onRevoked: (session: string, origin: string | undefined) => void;
-  /** Called when the connection has ended, for any reason. */
-  readonly onClosed: (channel: RevocationChannel) => void;
+  /** Called when the connection has ended, unless `close` has ended it. */
+  readonly onClosed: () => void;
 }
 
 /**
- * A separate connection that listens for revocations (LISTEN). It detects two failures: a server that does not respond
- * (`heartbeat`), and a connection that responds but delivers no notifications (`isDeaf`).
+ * A separate connection for the revocation list. It listens for revocations (LISTEN), and can read the table of
+ * revocations. Without notifications it is still useful: some connection poolers deliver none.
  */
 export class RevocationChannel {
   #isOpen = true;
-  /** Prefix of the pings of this process. Other processes send theirs on the same PostgreSQL channel. */
-  readonly #ownPing = `${PING} ${randomUUID()} `;
-  /** Number of the newest ping that was sent. */
-  #pings = 0;
-  #isPinging = false;
-  /** Number of the newest ping that has arrived. */
-  #newestReceived = 0;
-  /** The oldest ping that was committed and has not arrived, and how often the server has answered since. */
-  #missing?: { readonly ping: number; answers: number };
+  /** A notification of this channel only. Other processes send theirs on the same PostgreSQL channel. */
+  readonly #ping = `${PING} ${randomUUID()}`;
+  #hasPingArrived = false;
 
   private constructor(
     private readonly database: Database,
@@ -51,29 +46,35 @@ export class RevocationChannel {
     private readonly connection: DedicatedConnection,
   ) {}
 
-  /** Connects and listens. @throws service_unavailable, and what LISTEN throws */
+  /**
+   * Connects and listens.
+   *
+   * @param url the database to connect to. Default: that of the pool
+   * @throws service_unavailable, and what LISTEN throws if the database is unavailable
+   */
   static async open(
     database: Database,
     name: string,
     { onRevoked, onClosed }: RevocationHandlers,
+    url?: string,
   ): Promise<RevocationChannel> {
-    const connection = await database.connect(STATEMENT_TIMEOUT_MS);
+    const connection = await database.connect(STATEMENT_TIMEOUT_MS, url);
     const channel = new RevocationChannel(database, name, connection);
     connection.onEnd(() => {
+      if (!channel.#isOpen) return;
       channel.#isOpen = false;
-      onClosed(channel);
+      onClosed();
     });
     connection.onNotification((payload) => {
-      if (payload.startsWith(channel.#ownPing)) channel.#received(Number(payload.slice(channel.#ownPing.length)));
+      if (payload === channel.#ping) channel.#hasPingArrived = true;
       const [, session, origin] = REVOCATION.exec(payload) ?? []; // any database role can send any payload
       if (session) onRevoked(session, origin);
     });
-    try {
-      await connection.query(`listen ${name}`);
-    } catch (error) {
+    await connection.query(`listen ${name}`).catch((error: unknown) => {
+      if (!isDatabaseUnavailable(error)) return; // the server does not know LISTEN
       channel.close();
       throw error;
-    }
+    });
     return channel;
   }
 
@@ -87,62 +88,30 @@ export class RevocationChannel {
   }
 
   /** Runs a statement on this connection. The statement has a timeout, unlike one on the app's pool. */
-  query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
+  query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
     return this.connection.query<Row>(sql, parameters);
   }
 
-  /** Sends a statement and waits for the answer. All earlier notifications have arrived by then. */
-  async heartbeat(): Promise<void> {
-    await this.connection.query('select 1');
-    if (this.#missing) this.#missing.answers++;
-  }
-
   /**
-   * Sends a notification to this channel, through the app's pool. If it does not arrive, a transaction pooler is
-   * probably between this connection and PostgreSQL: such poolers accept LISTEN but deliver no notifications. Does
-   * nothing while another ping is being sent.
+   * Sends a notification to this channel, through the app's pool. It does not arrive if this connection leads to
+   * another database, or through a transaction pooler: such poolers accept LISTEN but deliver no notifications.
    *
-   * @throws if the pool does not send it within five seconds
+   * @returns whether it arrives
+   * @throws if the pool does not send it within five seconds, or this connection fails
    */
-  async ping(): Promise<void> {
-    if (this.#isPinging) return;
-    this.#isPinging = true;
-    const ping = ++this.#pings;
-    try {
-      await Promise.race([
-        this.database.query('select pg_notify($1, $2)', [this.name, this.#ownPing + ping]),
-        delay(STATEMENT_TIMEOUT_MS, undefined, { ref: false }).then(() =>
-          Promise.reject(new Error('the pool is busy')),
-        ),
-      ]);
-    } finally {
-      this.#isPinging = false;
-    }
-    // The notification often arrives before the answer to the statement that sent it.
-    if (this.#newestReceived < ping) this.#missing ??= { ping, answers: 0 };
-  }
-
-  /** Whether a ping has not arrived, although the server has answered several statements since. */
-  get isDeaf(): boolean {
-    return this.#missing !== undefined && this.#missing.answers >= ANSWERS_UNTIL_DEAF;
-  }
-
-  /** Sends a ping. @returns whether it arrives @throws if the pool does not send it, or this connection fails */
   async verifyDelivery(): Promise<boolean> {
-    await this.ping();
-    while (this.#missing && !this.isDeaf) await this.heartbeat();
-    return !this.isDeaf;
+    await Promise.race([
+      this.database.query('select pg_notify($1, $2)', [this.name, this.#ping]),
+      delay(STATEMENT_TIMEOUT_MS, undefined, { ref: false }).then(() => Promise.reject(new Error('the pool is busy'))),
+    ]);
+    for (let answers = 0; answers < ANSWERS_UNTIL_LOST && !this.#hasPingArrived; answers++)
+      await this.query('select 1');
+    return this.#hasPingArrived;
   }
 
   /** Closes the connection without waiting for the server, which may not respond. */
   close(): void {
     this.#isOpen = false;
     this.connection.destroy();
-  }
-
-  #received(ping: number): void {
-    if (!(ping <= this.#pings)) return; // not sent by this channel
-    this.#newestReceived = Math.max(this.#newestReceived, ping);
-    if (this.#missing && this.#missing.ping <= ping) this.#missing = undefined;
   }
 }

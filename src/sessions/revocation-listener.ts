@@ -5,60 +5,63 @@ import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
 import type { Logger } from '../observability/logger.js';
 import type { Telemetry } from '../observability/telemetry.js';
+import { namesOf, withNames } from '../settings/setting-names.js';
 import type { Settings } from '../settings/settings.js';
 import { maxAccessTokenAgeMs } from './max-access-token-age.js';
 import type { RemoteRevocations } from './remote-revocations.js';
 import { REVOCATION_ENTITY } from './revocation.entity.js';
 import { channelNameOf, RevocationChannel } from './revocation-channel.js';
 import { RevocationList } from './revocation-list.js';
+import { RevocationReader } from './revocation-reader.js';
 
-/** Interval between heartbeats, and the time within which the server must answer one for the list to be current. */
-const HEARTBEAT_MS = 450;
+/** Pause between two reads of the table, and the time within which the server must answer one. */
+const READ_INTERVAL_MS = 450;
 
-/** How long the list is current after the start of an answered heartbeat. */
+/** How long the list is current after the start of an answered read. */
 const ANSWER_VALID_MS = 1000;
-
-/** A ping is sent with every sixth heartbeat. So a deaf connection is detected within six seconds. */
-const HEARTBEATS_PER_PING = 6;
 
 /** Delay before the first attempt to reconnect, and maximum delay. Each is multiplied by a random factor near 1. */
 const RETRY_DELAY_MS = { first: 100, most: 2000 };
 
-/** How many rows are read with one query. */
-const PAGE_ROWS = 10_000;
-
 /** Tolerated difference to the clock of the server that ends a session. */
 const MAX_CLOCK_SKEW_MS = 60_000;
 
-/** The lowest session id, to start reading from. */
-const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
+/** Logged if only reads find ended sessions. */
+const WITHOUT_NOTIFICATIONS =
+  'the revocation list gets no notifications, so it learns of ended sessions by its queries, up to a second later. ' +
+  'Probably a connection pooler is between the app and PostgreSQL. ' +
+  'Remedy: set {listenUrl} to the URL of a direct connection';
+
+/** Logged if LISTEN_URL does not lead to the database of the pool, or not past the pooler. */
+const WRONG_CONNECTION =
+  '{listenUrl} gets no notifications from the database of the app, so the revocation list does not use it. ' +
+  'It must be the URL of a direct connection to the same database';
 
 /**
- * The state of the list. It can be used if it is `current`. `silent`: the server answers too slowly. `deaf`:
- * notifications do not arrive on the connection.
+ * The state of the list. It can be used if it is `current`. `silent`: the server answers too slowly. `deaf`: LISTEN_URL
+ * leads to another database, or gets no notifications.
  */
 type State = 'starting' | 'current' | 'disconnected' | 'silent' | 'deaf';
 
 /**
- * Keeps the list of revoked sessions up to date, by notifications of PostgreSQL. The list is current while the server
- * answers heartbeats on the listening connection in time (`HEARTBEAT_MS`).
- *
- * After each connect it first sends LISTEN and then reads the table. So it misses nothing: revocations that were
- * committed before are in the table, and later ones are notified.
+ * Keeps the list of revoked sessions up to date. It reads the table of revocations several times a second, and the list
+ * is current while the server answers these reads in time (`READ_INTERVAL_MS`). Notifications of PostgreSQL only make
+ * it faster, so it does not matter if a pooler or another node of the database does not pass them on.
  */
 export class RevocationListener {
   readonly #list: RevocationList;
   readonly #channelName: string;
-  readonly #page: string;
-  readonly #retentionMs: number;
+  readonly #reader: RevocationReader;
   #state: State = 'starting';
-  /** When the last answered heartbeat was sent. */
-  #lastHeartbeatAt = 0;
+  /** When the last answered read was sent. */
+  #lastReadAt = 0;
+  /** Whether notifications arrive, as far as it is known. */
+  #isNotified = true;
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
-  /** When this process began to listen. It emits no events for sessions that ended over `MAX_CLOCK_SKEW_MS` earlier. */
-  #startedAt = 0;
+  /** Events are emitted for sessions that ended later. After the first read, for every session that was missed. */
+  #eventsSince = 0;
 
   constructor(
     protected readonly kernel: {
@@ -73,21 +76,18 @@ export class RevocationListener {
   ) {
     const { orm, settings, clock } = kernel;
     const table = Table.named(orm, REVOCATION_ENTITY);
-    const [at, session] = [table.column('revokedAt'), table.column('session')];
+    const retentionMs = maxAccessTokenAgeMs(settings);
     this.#channelName = channelNameOf(table);
-    this.#retentionMs = maxAccessTokenAgeMs(settings);
-    this.#list = new RevocationList(this.#retentionMs, clock);
-    this.#page = `
-      select (extract(epoch from ${at}) * 1000)::float8 as "at", ${session}::text as "session" from ${table.name}
-      where (${at}, ${session}) > ($1::timestamptz, $2::uuid) order by ${at}, ${session} limit ${PAGE_ROWS}`;
+    this.#list = new RevocationList(retentionMs, clock);
+    this.#reader = new RevocationReader(table, retentionMs, clock);
   }
 
   /**
    * Whether the list certainly contains every session whose end was committed more than a second ago. Uses the system's
-   * clock and the time of the last heartbeat, because the process may have been suspended meanwhile.
+   * clock and the time of the last read, because the process may have been suspended meanwhile.
    */
   get isCurrent(): boolean {
-    return this.#state === 'current' && Math.abs(Date.now() - this.#lastHeartbeatAt) < ANSWER_VALID_MS;
+    return this.#state === 'current' && Math.abs(Date.now() - this.#lastReadAt) < ANSWER_VALID_MS;
   }
 
   /** The number of revoked sessions in memory. */
@@ -103,7 +103,7 @@ export class RevocationListener {
   /** Starts listening. Resolves when the list is current or the first attempt has failed; further attempts follow. */
   start(): Promise<void> {
     const first = Promise.withResolvers<void>();
-    if (!this.#running) this.#startedAt = this.kernel.clock.now();
+    if (!this.#running) this.#eventsSince = this.kernel.clock.now() - MAX_CLOCK_SKEW_MS;
     this.#running ??= this.#run(first.resolve);
     return Promise.race([first.promise, this.#running]);
   }
@@ -138,72 +138,76 @@ export class RevocationListener {
     }
   }
 
-  /** Opens a connection, reads the missed revocations, and checks the connection until it ends. */
+  /** Opens a connection, reads the table, and repeats this until the connection ends. */
   async #listen(onCurrent: () => void): Promise<void> {
-    const channel = await RevocationChannel.open(this.kernel.database, this.#channelName, {
-      onRevoked: (session, origin) => {
-        const isNew = !this.#list.has(session);
-        this.#list.add(session, this.kernel.clock.now());
-        if (isNew) this.kernel.remoteRevocations.emitNotified(session, origin);
-      },
-      onClosed: (closed) => {
-        if (this.#channel === closed) this.#setState('disconnected'); // an older channel does not matter
-      },
-    });
+    const { database, settings, clock, remoteRevocations } = this.kernel;
+    const onRevoked = (session: string, origin: string | undefined) => {
+      if (this.#list.has(session)) return;
+      this.#list.add(session, clock.now());
+      remoteRevocations.emitNotified(session, origin);
+    };
+    const onClosed = () => this.#setState('disconnected');
+    const handlers = { onRevoked, onClosed };
+    const channel = await RevocationChannel.open(database, this.#channelName, handlers, settings.listenUrl);
     this.#channel = channel;
-    if (!(await channel.verifyDelivery())) return this.#setState('deaf');
-    void this.kernel.remoteRevocations.emitMissed(await this.#catchUp(channel));
-    if (!(await this.#sendHeartbeat(channel))) return this.#setState('disconnected');
+    const verification = channel.verifyDelivery();
+    if (settings.listenUrl === undefined)
+      verification.then((isNotified) => this.#setNotified(isNotified)).catch(() => {});
+    else if (!(await verification)) return this.#setState('deaf');
+    this.#reader.restart();
+    await this.#read(channel);
+    this.#eventsSince = 0;
+    if (!(await this.#readInTime(channel))) return this.#setState('disconnected');
     this.#setState('current');
     onCurrent();
     channel.unref();
     await this.#watch(channel);
   }
 
-  /** Reads the table. @returns the sessions that have ended since the start and were not in the list */
-  async #catchUp(channel: RevocationChannel): Promise<string[]> {
-    const missed: string[] = [];
-    let after: [at: Date, session: string] = [new Date(this.kernel.clock.now() - this.#retentionMs), LOWEST_ID];
-    for (;;) {
-      const rows = await channel.query<{ at: number; session: string }>(this.#page, after);
-      for (const { at, session } of rows) {
-        if (at > this.#startedAt - MAX_CLOCK_SKEW_MS && !this.#list.has(session)) missed.push(session);
-        this.#list.add(session, at);
-      }
-      const last = rows.at(-1);
-      if (!last || rows.length < PAGE_ROWS) return missed;
-      after = [new Date(last.at), last.session];
-    }
-  }
-
   async #watch(channel: RevocationChannel): Promise<void> {
-    for (let heartbeats = 1; channel.isOpen && !this.#isStopped; heartbeats++) {
-      await delay(HEARTBEAT_MS, undefined, { ref: false });
+    while (channel.isOpen && !this.#isStopped) {
+      await delay(READ_INTERVAL_MS, undefined, { ref: false });
       this.#list.expire();
-      if (heartbeats % HEARTBEATS_PER_PING === 0) channel.ping().catch(() => {}); // fails if the pool is busy
-      if (!(await this.#sendHeartbeat(channel))) return this.#setState('disconnected');
-      if (channel.isDeaf) return this.#setState('deaf');
+      if (!(await this.#readInTime(channel))) return this.#setState('disconnected');
       this.#setState('current');
     }
     this.#setState('disconnected');
   }
 
-  /**
-   * Sends a heartbeat. Returns whether the server answers it; if the answer is late, the state is `silent` meanwhile.
-   */
-  async #sendHeartbeat(channel: RevocationChannel): Promise<boolean> {
-    const sentAt = Date.now();
-    const answer = channel.heartbeat().then(
+  /** Reads what is new. Returns whether the server answers; if the answer is late, the state is `silent` meanwhile. */
+  async #readInTime(channel: RevocationChannel): Promise<boolean> {
+    const answer = this.#read(channel).then(
       () => true,
       () => false,
     );
     // After the event loop was blocked, timers fire before the socket is read. `pollForEvents` reads the socket first.
-    const timeout = delay(HEARTBEAT_MS, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
-    const outcome = await Promise.race([answer, timeout]);
-    if (outcome === 'late') this.#setState('silent');
-    const hasAnswered = await answer;
-    if (hasAnswered) this.#lastHeartbeatAt = sentAt;
-    return hasAnswered;
+    const timeout = delay(READ_INTERVAL_MS, 'late' as const, { ref: false }).then(pollForEvents<'late'>);
+    if ((await Promise.race([answer, timeout])) === 'late') this.#setState('silent');
+    return answer;
+  }
+
+  /** Adds to the list what was committed before this call. */
+  async #read(channel: RevocationChannel): Promise<void> {
+    const sentAt = Date.now();
+    const missed: string[] = [];
+    for await (const page of this.#reader.read(channel)) {
+      for (const { at, session } of page) {
+        if (this.#list.has(session)) continue;
+        this.#list.add(session, at);
+        if (at > this.#eventsSince) missed.push(session);
+      }
+    }
+    this.#lastReadAt = sentAt;
+    void this.kernel.remoteRevocations.emitMissed(missed);
+  }
+
+  /** Logs whether notifications arrive, if that has changed. */
+  #setNotified(isNotified: boolean): void {
+    if (isNotified === this.#isNotified || this.#isStopped) return;
+    this.#isNotified = isNotified;
+    const { logger } = this.kernel;
+    if (isNotified) logger.info({}, 'the revocation list gets notifications');
+    else logger.warn({}, this.#text(WITHOUT_NOTIFICATIONS));
   }
 
   #setState(state: State, error?: unknown): void {
@@ -212,8 +216,12 @@ export class RevocationListener {
     if (before === state || this.#isStopped) return;
     if (state === 'current') this.kernel.logger.info({ revoked: this.size }, 'the revocation list is current');
     else {
-      const reason = error instanceof Error ? error.name : state;
+      const reason = error instanceof Error ? error.name : state === 'deaf' ? this.#text(WRONG_CONNECTION) : state;
       this.kernel.logger.warn({ state, reason }, 'the revocation list is not current');
     }
+  }
+
+  #text(message: string): string {
+    return withNames(message, namesOf(this.kernel.settings));
   }
 }

@@ -1,5 +1,5 @@
 import { CookieSettings } from './cookie-settings.js';
-import { Count, Duration, Flag, matches, must } from './setting-rules.js';
+import { Count, Duration, Flag, matches, must, optional } from './setting-rules.js';
 
 /** How the library checks the session of an access token before it accepts the token. */
 export type SessionCheckMode = 'none' | 'revocation-list' | 'database';
@@ -57,6 +57,16 @@ export abstract class SessionSettings extends CookieSettings {
    */
   @must('must be database, fail-closed or fail-open', (value) => matches(value, /^(database|fail-closed|fail-open)$/))
   readonly revocationListFallback: RevocationListFallback = 'database';
+
+  /**
+   * The URL of a PostgreSQL connection for the revocation list, if a connection pooler is between the app and the
+   * database. Default: the list connects as the pool does.
+   */
+  @must(
+    'must be a URL such as postgresql://user:password@db.example.com:5432/app',
+    optional((value) => matches(value, /^postgres(ql)?:\/\/[^\s]+$/) && URL.canParse(String(value))),
+  )
+  readonly listenUrl?: string = undefined;
 
   /**
    * Whether a session is bound to a key of its client (RFC 9449). `optional`: if the sign-in has a DPoP proof.

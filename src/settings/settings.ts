@@ -91,7 +91,7 @@ export class Settings extends AccountSettings {
   /** The settings without secrets. Hides all settings of modules as well. */
   toJSON(): object {
     const hide = (key: unknown) => key && '[redacted]';
-    const { secretKey, privateKey, verifyingKeys, encryptionKeys, smtpUrl } = this;
+    const { secretKey, privateKey, verifyingKeys, encryptionKeys, smtpUrl, listenUrl } = this;
     const hidden = { secretKey: hide(secretKey), privateKey: hide(privateKey), verifyingKeys: hide(verifyingKeys) };
     const ofModules = Object.entries(this).filter(([name]) => !CORE_NAMES.includes(name));
     return {
@@ -99,6 +99,7 @@ export class Settings extends AccountSettings {
       ...hidden,
       encryptionKeys: encryptionKeys.map(hide),
       smtpUrl: hide(smtpUrl),
+      listenUrl: hide(listenUrl),
       // The library does not know which settings of a module are secret.
       ...Object.fromEntries(ofModules.map(([name, value]) => [name, hide(value)])),
     };

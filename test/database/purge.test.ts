@@ -77,7 +77,8 @@ describe('a purge', () => {
     expect(await sessionIds()).toEqual([...kept, keptRevoked].sort());
     expect(await rows('select key from auth_counter')).toEqual([{ key: 'soon' }]);
     const left = (await rows('select revoked_at from auth_revocation order by 1')).map(({ revoked_at }) => revoked_at);
-    expect(left).toEqual([oldest + 1, -1, 0, 0].map(inMs)); // 0: of the deleted enabled sessions
+    expect(left.slice(0, 2)).toEqual([oldest + 1, -1].map(inMs));
+    expect(left.slice(2).map((at) => at >= inMs(0))).toEqual([true, true]); // of the deleted enabled sessions
     expect(await app.auth.purge.run(HURRY)).toEqual({
       sessions: 0,
       revocations: 0,
@@ -301,7 +302,8 @@ test('a deleted session whose access tokens may still be valid is revoked, and t
   expect((await app.auth.purge.run(HURRY)).sessions).toBe(5);
 
   const listed = await rows('select session, revoked_at from auth_revocation order by session');
-  expect(listed).toEqual(good.sort().map((session) => ({ session, revoked_at: inMs(0) })));
+  expect(listed.map(({ session }) => session)).toEqual(good.sort());
+  for (const { revoked_at } of listed) expect(revoked_at >= inMs(0)).toBe(true); // the database's clock goes on
   await app.database.pool.query(`notify ${channels[0].name}, 'the end'`);
   while (!received.includes('the end')) await listener.query('select 1');
   expect(received.slice(0, -1).sort()).toEqual(good);

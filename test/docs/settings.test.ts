@@ -101,6 +101,11 @@ const SAMPLES: readonly (readonly [kind: RegExp, good: readonly string[], bad: r
   [/^text without a colon$/, ['Example'], ['Example: Shop']],
   [/^URL$/, ['https://app.example.com/path', 'http://127.0.0.1:3000'], ['app', 'ftp://a.b', 'https://a:b@c.de']],
   [/^`smtp:\/\/` or `smtps:\/\/` URL$/, ['smtp://mail.test', 'smtps://user:password@mail.test'], ['https://mail.test']],
+  [
+    /^`postgres:\/\/` or `postgresql:\/\/` URL$/,
+    ['postgres://db.test', 'postgresql://app:password@db.test:5432/app'],
+    ['https://db.test', 'db.test'],
+  ],
   [/^address, or name and `<address>`$/, ['a@example.com', 'Example <a@example.com>'], ['Example']],
   [/^list of roles$/, ['1000,900', '5'], ['staff']],
   [/^path$/, [], []], // existing paths are tested elsewhere: key-settings.test.ts, mail-templates.test.ts

@@ -75,8 +75,12 @@ describe('the settings of accounts by mail', () => {
     expect(refused({ publicUrl: 'http://127.0.0.1:3000', development: true })).toEqual([]);
   });
 
-  test('printed settings do not show the password of the mail server', () => {
-    const settings = resolve({ smtpUrl: 'smtp://user:hunter2@mail.example.com', emailFrom: 'a@example.com' });
+  test('printed settings do not show the passwords in URLs', () => {
+    const settings = resolve({
+      smtpUrl: 'smtp://user:hunter2@mail.example.com',
+      emailFrom: 'a@example.com',
+      listenUrl: 'postgresql://app:hunter2@db.example.com/app',
+    });
     expect(JSON.stringify(settings)).not.toContain('hunter2');
   });
 });

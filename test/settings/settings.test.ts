@@ -55,6 +55,7 @@ describe('settingsFromEnv', () => {
       maxSessionsPerUser: undefined,
       accessTokenSessionCheck: 'none',
       revocationListFallback: 'database',
+      listenUrl: undefined,
       dpop: 'optional',
       accessTokenBinding: false,
       auditLog: false,
@@ -131,6 +132,7 @@ describe('settingsFromEnv', () => {
     ['ACCESS_TOKEN_SESSION_CHECK', 'database', 'accessTokenSessionCheck', 'database'],
     ['REVOCATION_LIST_FALLBACK', 'fail-closed', 'revocationListFallback', 'fail-closed'],
     ['REVOCATION_LIST_FALLBACK', 'fail-open', 'revocationListFallback', 'fail-open'],
+    ['LISTEN_URL', 'postgres://app@db.test:5432/app', 'listenUrl', 'postgres://app@db.test:5432/app'],
     ['AUDIT_LOG', 'true', 'auditLog', true],
     [
       'TRUSTED_ORIGINS',

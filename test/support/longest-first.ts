@@ -15,7 +15,7 @@ const LONGEST = [
   'sessions/revocation-list',
   'tokens/one-time-keys-processes',
   'demo',
-  'sessions/deaf-revocation-channels',
+  'sessions/revocation-channels',
   'tokens/keys',
   'cli/cli-check',
   'sessions/session-model',
