@@ -50,7 +50,7 @@ export class BoundServers {
       const container = ownContainer('bound servers');
       const app = await createTestApp({
         ...options,
-        database: all[0]?.app.database,
+        database: all[0]?.app.database ?? options.database,
         settings: { ...options.settings, dpop, refreshToken },
         auth: { container, ...(hooks && { hooks }) },
       });
