@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ContainerInstance } from 'typedi';
 import type { Clock } from './clock.js';
 import { Database } from './database/database.js';
+import { assertOneHost } from './database/one-host.js';
 import { entityMetadata } from './database/table.js';
 import { isDatabaseUnavailable } from './database/unavailability.js';
 import { Nonces } from './dpop/nonces.js';
@@ -136,6 +137,7 @@ export async function createAuthKernel(options: AuthKernelOptions): Promise<Auth
 async function createFoundation(options: AuthKernelOptions): Promise<Foundation> {
   const { orm, settings, logger, clock, prefix, hooks = {} } = options;
   const make = serviceMaker(options.services, options.container);
+  assertOneHost(orm);
   const database = new Database(orm);
   await database.usePool().catch((error) => {
     if (isDatabaseUnavailable(error)) return; // the first statement tries again

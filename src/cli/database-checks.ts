@@ -2,6 +2,7 @@ import type { EntityMetadata } from '@mikro-orm/core';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { createAuthEntities, modulesOf } from '../auth-entities.js';
 import { Database } from '../database/database.js';
+import { assertOneHost } from '../database/one-host.js';
 import { entityMetadata, Table } from '../database/table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import type { Settings } from '../settings/settings.js';
@@ -42,6 +43,7 @@ export class DatabaseChecks {
    */
   async run(): Promise<Finding[]> {
     try {
+      assertOneHost(this.orm);
       await this.#database.usePool();
       const [row] = await this.#database.query<{ version: string }>(
         `select current_setting('server_version') as version`,
