@@ -13,7 +13,7 @@ export function assertOneHost({ config }: MikroORM): void {
   const { clientUrl = '', host = '' } = config.getAll();
   if (!SEVERAL_HOSTS.test(clientUrl) && !host.includes(',')) return;
   throw new TypeError(
-    'The URL of the database names several hosts, but the driver pg connects to one: use an address that always leads ' +
-      'to the primary, such as that of a proxy or a pooler, or a DNS name that a failover changes',
+    'The URL of the database names several hosts, but the driver pg connects to one: use an address that always ' +
+      'leads to the primary, such as that of a proxy or a pooler, or a DNS name that a failover changes',
   );
 }
