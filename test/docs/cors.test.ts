@@ -24,7 +24,7 @@ const preflight = (path: string, origin: string, method: string) =>
   app.client().send('OPTIONS', path, undefined, {
     origin,
     'access-control-request-method': method,
-    'access-control-request-headers': 'authorization,content-type',
+    'access-control-request-headers': 'authorization,content-type,dpop',
   });
 
 /** The CORS headers of an answer. */
