@@ -18,6 +18,7 @@ export const PROBLEM_SCHEMA: JsonSchema = {
     status: { type: 'integer', minimum: 400, maximum: 599 },
     code: { ...text, description: 'A stable code for programs.' },
     detail: { ...text, description: 'A message for people.' },
+    reason: { ...text, description: 'With `dpop_proof_invalid`: what is wrong with the proof.' },
     errors: {
       type: 'array',
       description: 'The fields that are not valid.',

@@ -35,7 +35,7 @@ describe("a refresh with the library's token class", () => {
   });
 
   test('is one statement with a proof too, and with the one that binds the session', async () => {
-    const { client } = await start();
+    const { client } = await start({ settings: { dpop: 'optional' } });
     const bound = Object.assign(await BoundClient.of(app), { refreshToken: client.refreshToken });
     const parent = bound.refreshToken;
     for (let times = 0; times < 3; times++) {

@@ -25,6 +25,7 @@ import { AppRefreshToken, AppUser, Organization } from './users.js';
 
 /** Differences from an app with uuid users, cookies, Express 4 and its own database. */
 export interface TestAppOptions {
+  /** The default of `dpop` is the variable TEST_DPOP, to run all suites without bound sessions. */
   readonly settings?: SettingsInput;
   readonly user?: EntityClass<BaseUser>;
   readonly controllers?: AppServerOptions['controllers'];
