@@ -17,9 +17,9 @@ export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
 /**
  * Compares a token with the row of its session.
  *
- * No rotation has an earlier time than the one before, even if the clocks of servers differ. So older generations have
- * an `iat` in the second of the last rotation or before, and a later `iat` proves that the database has lost a
- * rotation. An `iat` in the same second proves nothing.
+ * No rotation has an earlier time than the one before, or than the token that it exchanges, even if the clocks of
+ * servers differ. So tokens that were exchanged have an `iat` in the second of the last rotation or before, and a later
+ * `iat` proves that the database has lost a rotation. An `iat` in the same second proves nothing.
  *
  * @param grace REFRESH_REUSE_GRACE, in seconds
  * @param now milliseconds since the epoch
