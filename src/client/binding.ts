@@ -102,7 +102,7 @@ class Binding {
     if (failure && path === '/refresh') throw failure;
     if (!undecided || path !== '/refresh') return refused as Response;
     // With 401 the user would be signed out. But the same key works again after a correction of the server or a proxy.
-    return new Response(undecided.body, { status: 400, headers: undecided.headers });
+    return new Response(await undecided.text(), { status: 400, headers: undecided.headers });
   }
 
   /** Sends any other request, with a proof if its access token needs one. */
