@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { type PostgresServer, startPostgres } from '../../src/testing/index.js';
+import { hasRoom, MEMORY } from './global-setup.js';
 import { until } from './until.js';
 
 const run = promisify(execFile);
@@ -18,7 +19,7 @@ export class PostgresCopies {
 
   /** Takes the backup of a new server after `fill` has filled its database. */
   static async create(fill: (url: string) => Promise<void>): Promise<PostgresCopies> {
-    const folder = await mkdtemp(join(tmpdir(), 'jwt-allauth-copies-'));
+    const folder = await mkdtemp(join(hasRoom(MEMORY) ? MEMORY : tmpdir(), 'jwt-allauth-copies-'));
     const server = await startPostgres(join(folder, 'backup'), { fsync: 'off' });
     await fill(server.url).finally(() => server.stop());
     return new PostgresCopies(folder);
