@@ -11,7 +11,7 @@ import {
   RefreshToken,
   TokenFactory,
 } from '../../src/index.js';
-import { partitionMigration } from '../partition-migration.js';
+import { partitionMigration } from '../documented-migrations.js';
 import { AppUser, options } from './app-orm.js';
 import { keyPairSettings } from './key-pair-settings.js';
 import { addSessions } from './many-sessions.js';

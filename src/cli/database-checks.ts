@@ -9,6 +9,7 @@ import type { Settings } from '../settings/settings.js';
 import { BaseUser } from '../users/base-user.entity.js';
 import { describeError } from './error-messages.js';
 import type { Finding } from './finding.js';
+import { Placement } from './placement.js';
 import { UserAccounts } from './user-accounts.js';
 import { UserAddresses } from './user-addresses.js';
 import { UserColumns } from './user-columns.js';
@@ -160,7 +161,9 @@ export class DatabaseChecks {
     const columns = new UserColumns(this.#database, users);
     const accounts = new UserAccounts(this.#database, users);
     const addresses = await new UserAddresses(this.#database, users).run();
-    const found = [await columns.widths(), await columns.addressIndex(), ...addresses, await accounts.hashes()];
+    const placement = new Placement(this.#database, this.orm, users);
+    const index = await columns.addressIndex(await placement.areUsersSpread());
+    const found = [await placement.run(), await columns.widths(), index, ...addresses, await accounts.hashes()];
     return this.settings ? [...found, await accounts.verification(this.settings)] : found;
   }
 

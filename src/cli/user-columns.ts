@@ -53,12 +53,17 @@ export class UserColumns {
   /**
    * Checks that no address can be in two rows. Only a valid unique index on the address counts: on the column, or on an
    * expression that reads nothing else, such as `lower(email)`. A partial index leaves out rows that look-ups find.
+   *
+   * @param areUsersSpread whether no index on the address can be unique (`Placement`)
    */
-  async addressIndex(): Promise<Finding> {
+  async addressIndex(areUsersSpread: boolean): Promise<Finding> {
     const name = 'address-index';
-    const unique = (await this.#addressIndexes()).filter(({ isUnique }) => isUnique);
+    const indexes = await this.#addressIndexes();
+    if (areUsersSpread && indexes.some(({ isPartial, isExpression }) => !isPartial && !isExpression))
+      return { name, status: 'ok', message: 'look-ups by address use an index; sign-ups lock the address' };
+    const unique = indexes.filter(({ isUnique }) => isUnique);
     const [column, table] = [this.users.column('email'), this.users.name];
-    const remedy = `create unique index concurrently on ${table} (${column})`;
+    const remedy = `create ${areUsersSpread ? '' : 'unique '}index concurrently on ${table} (${column})`;
     const whole = unique.filter(({ isPartial }) => !isPartial);
     if (whole.some(({ isExpression }) => !isExpression)) {
       return { name, status: 'ok', message: 'a unique index allows each address only once' };

@@ -48,10 +48,17 @@ export class TableSweep {
     return row?.count ?? 0;
   }
 
-  /** Deletes the rows that have expired at `at`, at most `limit` with each statement. Yields each statement's count. */
+  /**
+   * Deletes the rows that have expired at `at`, at most `limit` with each statement. Yields each statement's count.
+   *
+   * @throws Error if the table has no pages that this can read, but has rows to delete
+   */
   async *delete(at: Date, limit: number): AsyncGenerator<number> {
-    const sql = this.#deletion();
-    const end = await this.#pages();
+    const { name } = this.table;
+    const { pages: end, isDistributed } = await this.#size();
+    if (end === 0 && (await this.count(at)) > 0)
+      throw new Error(`cannot purge ${name}: PostgreSQL does not know its size, because its rows are stored elsewhere`);
+    const sql = isDistributed ? this.#distributedDeletion() : this.#deletion();
     for (let page = 0; page < end; page += PAGES_PER_STATEMENT) {
       let count: number;
       do {
@@ -63,14 +70,25 @@ export class TableSweep {
     }
   }
 
-  /** How many pages the table has, or its largest partition. */
-  async #pages(): Promise<number> {
-    const [row] = await this.database.query<{ pages: number }>(
-      `select max(pg_relation_size(part) / current_setting('block_size')::int)::float8 as pages
+  /** How many pages the table has, or its largest partition or shard, and whether Citus manages it. */
+  async #size(): Promise<{ readonly pages: number; readonly isDistributed: boolean }> {
+    const [found] = await this.database.query<{ pages: number; hasCitus: boolean }>(
+      `select max(pg_relation_size(part) / current_setting('block_size')::int)::float8 as pages,
+         to_regclass('pg_dist_partition') is not null as "hasCitus"
        from (select $1::regclass as part union select relid from pg_partition_tree($1::regclass)) parts`,
       [this.table.name],
     );
-    return row?.pages ?? 0;
+    const pages = found?.pages ?? 0;
+    if (!found?.hasCitus) return { pages, isDistributed: false };
+    const [shards] = await this.database.query<{ pages: number | null }>(
+      `select max(result::bigint / current_setting('block_size')::int)::float8 as pages
+       from run_command_on_shards($1, $$select pg_relation_size('%s')$$)
+       where exists (select 1 from pg_dist_partition where logicalrelid = $1::regclass)`,
+      [this.table.name],
+    );
+    return typeof shards?.pages === 'number'
+      ? { pages: shards.pages, isDistributed: true }
+      : { pages, isDistributed: false };
   }
 
   /**
@@ -80,16 +98,34 @@ export class TableSweep {
    */
   #deletion(): string {
     const { name } = this.table;
-    const { returning = '1', expression, result } = this.#followUp ?? {};
-    return `
-      with batch as materialized (
+    return this.#counted(
+      `batch as materialized (
         select tableoid as part, ctid as place from ${name}
         where ctid >= $2::tid and ctid < $3::tid and ${this.#due}
         limit $4 for update skip locked
-      ), deleted as (
-        delete from ${name} d
-        where d.ctid = any (array(select place from batch)) and (d.tableoid, d.ctid) in (select part, place from batch)
-        returning ${returning}
+      )`,
+      'd.ctid = any (array(select place from batch)) and (d.tableoid, d.ctid) in (select part, place from batch)',
+    );
+  }
+
+  /**
+   * The same for shards on several nodes, which all have rows at the same places: a row is identified by its primary
+   * key. Citus cannot skip locked rows, so this waits for them.
+   */
+  #distributedDeletion(): string {
+    const { name, key } = this.table;
+    const places = 'ctid >= $2::tid and ctid < $3::tid';
+    return this.#counted(
+      `batch as materialized (select ${key.join(', ')} from ${name} where ${places} and ${this.#due} limit $4)`,
+      `(${key.map((column) => `d.${column}`).join(', ')}) in (select ${key.join(', ')} from batch) and ${this.#due}`,
+    );
+  }
+
+  #counted(batch: string, isInBatch: string): string {
+    const { returning = '1', expression, result } = this.#followUp ?? {};
+    return `
+      with ${batch}, deleted as (
+        delete from ${this.table.name} d where ${isInBatch} returning ${returning}
       )${expression ? `, ${expression}` : ''}
       select (select count(*) from deleted)::float8 as count${result ? `, ${result}` : ''}`;
   }

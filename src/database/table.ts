@@ -38,6 +38,11 @@ export class Table {
     return this.#quote(this.#field(property));
   }
 
+  /** The columns of the primary key. */
+  get key(): readonly string[] {
+    return this.meta.primaryKeys.map((property) => this.column(property));
+  }
+
   /** The name of a constraint or index on some columns, as MikroORM's schema generator makes it. */
   constraint(properties: string | readonly string[], type: 'index' | 'foreign' | 'unique'): string {
     const fields = [properties].flat().map((property) => this.#field(property));

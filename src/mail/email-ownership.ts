@@ -37,13 +37,14 @@ export class EmailOwnership {
 
   /** Whether an address is taken, also by `user`. Former addresses of `user` do not count. */
   async isTaken(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
-    const found = await this.kernel.database.query(this.#sql.find, this.#parameters(email), em);
-    return found.length > 0 || this.isReservedByUndo(email, em, user);
+    const holder = await this.#holderOf(email, em);
+    const isHeld = holder && !(holder.isUnproved && (await this.#isUnaccepted(holder.id, email, em)));
+    return isHeld || this.isReservedByUndo(email, em, user);
   }
 
   /** Whether an address is the former address of a user other than `user`, and an undo link can still restore it. */
   async isReservedByUndo(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
-    const parameters = [...this.#parameters(email), user === undefined ? null : String(user)];
+    const parameters = [normalizeEmail(email), this.#now, user === undefined ? null : String(user)];
     return (await this.kernel.database.query(this.#sql.reserved, parameters, em)).length > 0;
   }
 
@@ -63,29 +64,27 @@ export class EmailOwnership {
    */
   async claim(email: string, em: EntityManager, user?: UserId): Promise<boolean> {
     await this.lock(email, em);
-    // A parallel sign-in holds a lock on the user's row. Waits for it first, so that the DELETE sees the new session.
-    const unaccepted = await this.kernel.database.query(this.#sql.lockUnaccepted, this.#parameters(email), em);
-    if (unaccepted.length > 0) await this.#deleteUnaccepted(email, em);
-    if ((await this.kernel.database.query(this.#sql.owner, [normalizeEmail(email)], em)).length > 0) return false;
+    const holder = await this.#holderOf(email, em);
+    if (holder && !(holder.isUnproved && (await this.#deleteUnaccepted(holder.id, email, em)))) return false;
     return !(await this.isReservedByUndo(email, em, user));
   }
 
   /**
-   * Runs a transaction that inserts a user. If another user has got the address at that moment, runs it once more: the
-   * other user is visible then, or was deleted since.
+   * Runs a transaction that calls `claim` and inserts a user. If the app itself has inserted a user with the address at
+   * that moment, runs it once more: the other user is visible then, or was deleted since.
    *
    * @param given the given values of names and of the app's fields, by property
    * @throws email_already_registered, field_already_taken, and what `create` throws
    */
-  async insert<T>(email: string, given: object, create: (isRetry: boolean) => Promise<T>): Promise<T> {
+  async insert<T>(email: string, given: object, create: () => Promise<T>): Promise<T> {
     const { users } = this.kernel;
     try {
-      return await create(false);
+      return await create();
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
     }
     try {
-      return await create(true);
+      return await create();
     } catch (error) {
       // The app's entity may have other unique columns.
       if (!isUniqueViolation(error) || !(await users.findByEmail(email))) throw users.refusalOf(error, given);
@@ -93,38 +92,61 @@ export class EmailOwnership {
     }
   }
 
-  async #deleteUnaccepted(email: string, em: EntityManager): Promise<void> {
-    const { database } = this.kernel;
+  /** The user with an address. */
+  async #holderOf(email: string, em: EntityManager): Promise<Holder | undefined> {
+    return (await this.kernel.database.query<Holder>(this.#sql.holder, [normalizeEmail(email)], em))[0];
+  }
+
+  /** Whether a user has this address and an expired invitation. */
+  async #isUnaccepted(user: UserId, email: string, em: EntityManager): Promise<boolean> {
+    const parameters = [user, this.#now, normalizeEmail(email)];
+    return (await this.kernel.database.query(this.#sql.unaccepted, parameters, em)).length > 0;
+  }
+
+  /** Deletes a user with an expired invitation. False: the user has none, or rows of the app refer to the user. */
+  async #deleteUnaccepted(user: UserId, email: string, em: EntityManager): Promise<boolean> {
+    const { database, users } = this.kernel;
+    // A parallel sign-in holds a lock on the user's row. Waits for it first, to see the new session.
+    await database.query(this.#sql.lockUser, [user], em);
+    if (!(await this.#isUnaccepted(user, email, em))) return false;
     try {
-      await database.savepoint(em, () => database.query(this.#sql.removeUnaccepted, this.#parameters(email), em));
+      return await database.savepoint(em, () => users.delete(user, em));
     } catch (error) {
       if (!isForeignKeyViolation(error)) throw error;
+      return false;
     }
   }
 
-  #parameters(email: string): unknown[] {
-    return [normalizeEmail(email), new Date(this.kernel.clock.now())];
+  get #now(): Date {
+    return new Date(this.kernel.clock.now());
   }
 }
 
+/** The user who has an address. */
+interface Holder {
+  readonly id: UserId;
+  /** Whether the user may never have signed in. `#isUnaccepted` finds out. */
+  readonly isUnproved: boolean;
+}
+
+/** Each statement concerns one address or one user, so that a distributed PostgreSQL can run it. */
 function statements({ user, session, account, key }: Record<'user' | 'session' | 'account' | 'key', Table>) {
   const id = user.column('id');
-  const isUnaccepted = `
-    u.${user.column('isActive')} and not u.${user.column('emailVerified')} and u.${user.column('passwordHash')} is null
-    and not exists (select from ${session.name} s where s.${session.column('user')} = u.${id})
-    and exists (
-      select from ${account.name} a where a.${account.column('user')} = u.${id}
-      and a.${account.column('state')} = 'invited' and a.${account.column('invitationExpiresAt')} <= $2
-    )`;
-  const hasAddress = `u.${user.column('email')} = $1`;
+  const hasAddress = (place: number) => `u.${user.column('email')} = $${place}`;
+  const isUnproved = `
+    u.${user.column('isActive')} and not u.${user.column('emailVerified')}
+    and u.${user.column('passwordHash')} is null`;
   return {
-    find: `select 1 from ${user.name} u where ${hasAddress} and not (${isUnaccepted})`,
+    holder: `select u.${id} as "id", ${isUnproved} as "isUnproved" from ${user.name} u where ${hasAddress(1)}`,
     reserved: `
       select 1 from ${key.name} k where k.${key.column('email')} = $1 and k.${key.column('expiresAt')} > $2
         and k.${key.column('purpose')} like 'email-undo-%'
         and ($3::text is null or k.${key.column('user')}::text <> $3)`,
-    owner: `select 1 from ${user.name} u where ${hasAddress}`,
-    lockUnaccepted: `select 1 from ${user.name} u where ${hasAddress} and ${isUnaccepted} for update`,
-    removeUnaccepted: `delete from ${user.name} u where ${hasAddress} and ${isUnaccepted}`,
+    lockUser: `select 1 from ${user.name} where ${id} = $1 for update`,
+    unaccepted: `
+      select 1 from ${user.name} u join ${account.name} a on a.${account.column('user')} = u.${id}
+      where u.${id} = $1 and ${hasAddress(3)} and ${isUnproved} and a.${account.column('state')} = 'invited'
+        and a.${account.column('invitationExpiresAt')} <= $2
+        and not exists (select 1 from ${session.name} s where s.${session.column('user')} = $1)`,
   };
 }

@@ -16,13 +16,14 @@ export function sweepOfSessions(database: Database, orm: MikroORM, settings: Set
   const session = Table.named(orm, SESSION_ENTITY);
   const { insert, notify } = revocationSql(Table.named(orm, REVOCATION_ENTITY));
   const [id, enabled, expiresAt] = ['id', 'enabled', 'expiresAt'].map((property) => session.column(property));
-  const hasGoodTokens = `d.${expiresAt} > $1::timestamptz - interval '${maxAccessTokenAgeMs(settings)} milliseconds'`;
+  const tokensExpireAt = `"expiresAt" + interval '${maxAccessTokenAgeMs(settings)} milliseconds'`;
+  const isToRevoke = `enabled and ${tokensExpireAt} > $1::timestamptz`; // not in RETURNING: Citus allows no sum there
   return new TableSweep(database, session, {
     since: 'expiresAt',
     followUp: {
-      returning: `d.${id} as session, d.${enabled} and ${hasGoodTokens} as "isToRevoke"`,
-      expression: `recorded as (${insert('$1', 'deleted', '"isToRevoke"')} returning 1)`,
-      result: `(select count(${notify}) from deleted where "isToRevoke")::float8 as revoked`,
+      returning: `d.${id} as session, d.${enabled} as enabled, d.${expiresAt} as "expiresAt"`,
+      expression: `recorded as (${insert('$1', 'deleted', isToRevoke)} returning 1)`,
+      result: `(select count(${notify}) from deleted where ${isToRevoke})::float8 as revoked`,
     },
   });
 }

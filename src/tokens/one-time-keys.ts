@@ -111,13 +111,11 @@ export class OneTimeKeys {
    * only one of two parallel requests gets it. Undefined: the key is not valid, or has another purpose.
    */
   async claim(key: string, purposes: readonly KeyPurpose[], em: EntityManager): Promise<OneTimeKey | undefined> {
-    if (!isRandomKey(key)) return undefined;
-    // Locks the user's row first, so that a parallel deactivation, deletion or change of the address has committed.
-    await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
-    const found = await this.find(key, purposes, em);
-    if (!found) return undefined;
-    const deleted = await this.kernel.database.query(this.#sql.remove, [hashOf(key), found.purpose], em);
-    return deleted.length > 0 ? found : undefined;
+    const owner = await this.#lockOwner(key, em);
+    if (!owner) return undefined;
+    const parameters = [owner.user, hashOf(key), purposes, new Date(this.kernel.clock.now()), owner.email];
+    const [claimed] = await this.kernel.database.query<Omit<OneTimeKey, 'user'>>(this.#sql.use, parameters, em);
+    return claimed && { ...claimed, user: owner.user };
   }
 
   /**
@@ -132,9 +130,8 @@ export class OneTimeKeys {
 
   /** Like `claim`, for `UNDO_PURPOSES`. Also deletes the undo keys that were issued later. */
   async claimUndo(key: string, em: EntityManager): Promise<UndoKey | undefined> {
-    if (!isRandomKey(key)) return undefined;
-    await this.kernel.database.query(this.#sql.lockUser, [hashOf(key)], em);
-    const found = await this.find(key, UNDO_PURPOSES, em);
+    const owner = await this.#lockOwner(key, em);
+    const found = owner && (await this.find(key, UNDO_PURPOSES, em));
     if (!found) return undefined;
     const parameters = [found.user, UNDO_PURPOSES, hashOf(key)];
     const deleted = await this.kernel.database.query<UndoKey>(this.#sql.removeSince, parameters, em);
@@ -146,12 +143,27 @@ export class OneTimeKeys {
   async revokeAll(user: UserId, em: EntityManager): Promise<void> {
     await this.kernel.database.query(this.#sql.revokeAll, [user, UNDO_PURPOSES], em);
   }
+
+  /**
+   * Locks the row of the user of a key first, so that a parallel deactivation, deletion or change of the address has
+   * committed. Two statements: a distributed PostgreSQL locks no row that it finds by another table.
+   *
+   * @returns the user with the current address. Undefined: the user is not active, or there is no such key
+   */
+  async #lockOwner(key: string, em: EntityManager): Promise<Pick<OneTimeKey, 'user' | 'email'> | undefined> {
+    if (!isRandomKey(key)) return undefined;
+    const { database } = this.kernel;
+    const [owner] = await database.query<Pick<OneTimeKey, 'user'>>(this.#sql.owner, [hashOf(key)], em);
+    if (!owner) return undefined;
+    return (await database.query<Pick<OneTimeKey, 'user' | 'email'>>(this.#sql.lockUser, [owner.user], em))[0];
+  }
 }
 
 function statements(key: Table, user: Table) {
   const names = ['hash', 'purpose', 'user', 'email', 'expiresAt', 'hadSecondFactor'];
   const [hash, purpose, owner, email, expiresAt, hadFactor] = names.map((name) => key.column(name));
   const id = user.column('id');
+  const isForOtherAddress = `k.${purpose} = 'email-change' or k.${purpose} like 'email-undo-%'`;
   return {
     store: `
       insert into ${key.name} (${hash}, ${purpose}, ${owner}, ${email}, ${expiresAt}, ${hadFactor})
@@ -162,18 +174,25 @@ function statements(key: Table, user: Table) {
       select k.${purpose} as "purpose", u.${id} as "user", k.${email} as "email"
       from ${key.name} k join ${user.name} u on u.${id} = k.${owner}
       where k.${hash} = $1 and k.${purpose} = any($2::text[]) and k.${expiresAt} > $3 and u.${user.column('isActive')}
-        and (k.${purpose} = 'email-change' or k.${purpose} like 'email-undo-%'
-          or u.${user.column('email')} = k.${email})`,
+        and (${isForOtherAddress} or u.${user.column('email')} = k.${email})`,
+    owner: `select ${owner} as "user" from ${key.name} where ${hash} = $1`,
     lockUser: `
-      select 1 from ${user.name} where ${id} = (select ${owner} from ${key.name} where ${hash} = $1) for no key update`,
-    remove: `delete from ${key.name} where ${hash} = $1 and ${purpose} = $2 returning 1`,
+      select ${id} as "user", ${user.column('email')} as "email" from ${user.name}
+      where ${id} = $1 and ${user.column('isActive')} for no key update`,
+    use: `
+      delete from ${key.name} k
+      where k.${owner} = $1 and k.${hash} = $2 and k.${purpose} = any($3::text[]) and k.${expiresAt} > $4
+        and (${isForOtherAddress} or k.${email} = $5)
+      returning k.${purpose} as "purpose", k.${email} as "email"`,
     usedPurposes: `
       select ${purpose} as "purpose" from ${key.name}
       where ${owner} = $1 and ${purpose} = any($2::text[]) and ${expiresAt} > $3`,
     removeSince: `
       delete from ${key.name} where ${owner} = $1 and ${purpose} = any($2::text[])
-        and (${expiresAt}, ${purpose}) >= (select ${expiresAt}, ${purpose} from ${key.name} where ${hash} = $3)
-      returning ${purpose} as "purpose", (extract(epoch from ${expiresAt}) * 1000)::float8 as "expiresAt",
+        and (${expiresAt}, ${purpose}) >=
+          (select ${expiresAt}, ${purpose} from ${key.name} where ${owner} = $1 and ${hash} = $3)
+      returning ${purpose} as "purpose",
+        (extract(epoch from ${expiresAt} at time zone 'UTC') * 1000)::float8 as "expiresAt",
         ${hadFactor} as "hadSecondFactor"`,
     revokeAll: `delete from ${key.name} where ${owner} = $1 and ${purpose} <> all($2::text[])`,
   };

@@ -60,7 +60,7 @@ async function changed(change: string, back: string, work: () => Promise<void>):
 
 const OF_KEYS = ['settings', 'keys', 'encryption-keys', 'audience'];
 const OF_SETTINGS = [...OF_KEYS, 'session-lifetime', 'dpop', 'refresh-cookie', 'mails'];
-const OF_USERS = ['columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
+const OF_USERS = ['placement', 'columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
 const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
 
 describe('check', () => {

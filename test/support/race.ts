@@ -1,3 +1,4 @@
+import { lockRows, testPlacement } from './citus.js';
 import type { TestApp } from './test-app.js';
 import type { TestClient } from './test-client.js';
 import { waitForBlocked } from './test-database.js';
@@ -63,7 +64,8 @@ export async function raceAll<A, B>(
   let isDone = false;
   try {
     await holder.query('begin');
-    await holder.query(`select 1 from ${table} where id = any($1) for update`, [ids]);
+    if (testPlacement()) await lockRows(holder, table, ids);
+    else await holder.query(`select 1 from ${table} where id = any($1) for update`, [ids]);
     const a = first.map((begin) => begin());
     await waitForBlocked(app.database.pool, a.length);
     const b = second.map((begin) => begin());

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import { type EntityClass, MikroORM, type Options } from '@mikro-orm/postgresql';
 import express from 'express';
-import { partitionMigration } from '../../bench/partition-migration.js';
+import { partitionMigration, placementMigration } from '../../bench/documented-migrations.js';
 import {
   type AppServerOptions,
   type AuthEventMap,
@@ -16,6 +16,8 @@ import {
 } from '../../src/index.js';
 import { startTestApp, type TestClock } from '../../src/testing/index.js';
 import { CheapHasher } from './cheap-hasher.js';
+import { testPlacement } from './citus.js';
+import { CITUS_STAND_IN } from './citus-stand-in.js';
 import { dropContainer, ownContainer } from './containers.js';
 import { ENCRYPTION_KEY } from './encryption-key.js';
 import { secrets } from './secrets.js';
@@ -43,6 +45,8 @@ export interface TestAppOptions {
   readonly isHashingReal?: boolean;
   /** With the session table in hash partitions, as all apps have it if TEST_PARTITIONED is set. */
   readonly isPartitioned?: boolean;
+  /** With the documented migration for several nodes, but on one node, which has stand-ins for the functions of Citus. */
+  readonly placement?: 'a' | 'b';
   /** Called on the Express app before the library's routes are added. */
   readonly configure?: (app: express.Express) => void;
 }
@@ -82,7 +86,8 @@ function servicesOf({ auth: { services = [] } = {}, isHashingReal }: TestAppOpti
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const user = options.user ?? AppUser;
   const isStandard = user === AppUser && !options.orm;
-  const template = isStandard && !options.database ? await templateDatabase(createStandardTables) : undefined;
+  const template =
+    isStandard && !options.database && !testPlacement() ? await templateDatabase(createStandardTables) : undefined;
   const database = options.database ?? (await createTestDatabase(template));
   const log: TestApp['log'] = [];
   const refusals: TestApp['refusals'] = [];
@@ -99,6 +104,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       if (options.database) return;
       if (!template) await orm.schema.create();
       if (options.isPartitioned ?? process.env['TEST_PARTITIONED']) await database.pool.query(partitionMigration());
+      const placement = options.placement ?? testPlacement();
+      if (options.placement && !testPlacement()) await database.pool.query(CITUS_STAND_IN);
+      if (placement) await database.pool.query(placementMigration(placement));
     },
     server: { ...options.server, controllers: options.controllers },
     express: options.own ?? (options.express === 5 || options.configure ? configured(options) : undefined),

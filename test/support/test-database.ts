@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 import type * as testing from '../../src/testing/index.js';
+import { addNodes, blockedOnNodes, dropOnWorkers, testPlacement } from './citus.js';
 
 /** Seconds after which no more statements are expected to wait for a lock. */
 const BLOCKED_SECONDS = 20;
@@ -22,6 +23,7 @@ export interface TestDatabase extends testing.TestDatabase {
 export async function createTestDatabase(template?: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await administrate(`create database ${name} ${template ? `template ${template}` : ''} ${inject('copying')}`);
+  if (testPlacement()) await addNodes(inject('nearDatabaseUrl'), name);
   const [url = '', nearUrl = ''] = [inject('databaseUrl'), inject('nearDatabaseUrl')].map((server) =>
     urlOf(server, name),
   );
@@ -35,6 +37,7 @@ export async function createTestDatabase(template?: string): Promise<TestDatabas
       await pool.end();
       await administrate(waitForLeaving(name));
       await administrate(`drop database ${name} with (force)`);
+      if (testPlacement()) await dropOnWorkers(inject('nearDatabaseUrl'), name);
     },
   };
 }
@@ -87,6 +90,12 @@ async function administrate(statement: string): Promise<void> {
  * @throws Error if they do not come
  */
 export async function waitForBlocked(pool: pg.Pool, count: number): Promise<void> {
+  if (testPlacement()) {
+    const latest = Date.now() + BLOCKED_SECONDS * 1000;
+    while ((await blockedOnNodes(pool)) < count)
+      if (Date.now() > latest) throw new Error(`less than ${count} statements wait for a lock`);
+    return;
+  }
   await pool.query(`
     do $$
     declare

@@ -106,23 +106,17 @@ export class RegistrationService {
   }
 
   async #createOnce(newUser: HashedRegistration, signIn: BegunSignIn): Promise<SignInDecision> {
-    const create = (isRetry: boolean) =>
+    const create = () =>
       this.kernel.database.transaction(async (em) => {
-        const user = await this.#create(newUser, isRetry, em);
+        const user = await this.#create(newUser, em);
         return signIn.decide(user, em);
       });
     const { email, firstName, lastName, fields } = newUser;
     return this.kernel.emailOwnership.insert(email, { firstName, lastName, ...fields }, create);
   }
 
-  async #create(newUser: HashedRegistration, isRetry: boolean, em: EntityManager): Promise<BaseUser> {
-    // The first attempt skips this query, because the unique index detects a taken address and almost every address is
-    // free.
-    if (isRetry && !(await this.kernel.emailOwnership.claim(newUser.email, em)))
-      throw authError('email_already_registered');
-    // An address can only be reserved by a mailed undo link if mails are enabled.
-    if (this.kernel.mails.isOn && (await this.kernel.emailOwnership.isReservedByUndo(newUser.email, em)))
-      throw authError('email_already_registered');
+  async #create(newUser: HashedRegistration, em: EntityManager): Promise<BaseUser> {
+    if (!(await this.kernel.emailOwnership.claim(newUser.email, em))) throw authError('email_already_registered');
     const user = await this.kernel.userCreation.create(this.#userOf(newUser), em);
     await this.kernel.journal.record([['user.registered', { user: String(user.id), method: 'password' }]], em);
     if (this.kernel.settings.emailVerification === 'optional')
