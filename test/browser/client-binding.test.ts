@@ -58,9 +58,10 @@ async function start(settings: SettingsInput = {}): Promise<void> {
       server.use(express.static(LIBRARY));
       server.get('/tab', (_request, response) => void response.type('html').send(PAGE));
       server.use('/auth', (request, response, next) => {
+        const [path] = request.originalUrl.split('?');
         response.on('finish', () => {
           const proof = request.headers['dpop'] ? ' proof' : '';
-          log.push(`${request.method} /auth${request.path} ${response.statusCode}${proof}`);
+          log.push(`${request.method} ${path} ${response.statusCode}${proof}`);
         });
         request.originalUrl = prefix + request.originalUrl;
         next();
