@@ -59,7 +59,9 @@ async function refresh(
   server.app.clock.advance(ahead);
   const answer = await servers.refresh(real.tokens[place] as string, proof && real.proofs[proof.id], server);
   server.app.clock.advance(-ahead);
-  if ((await rowOf(real))['jti'] !== before['jti']) {
+  const after = await rowOf(real);
+  expect(Number(after['rotated_at'])).toBeGreaterThanOrEqual(Number(before['rotated_at']));
+  if (after['jti'] !== before['jti']) {
     expect(real.exchanged, 'a token is exchanged once').not.toContain(place);
     real.exchanged.add(place);
   }
