@@ -10,6 +10,7 @@ import { BaseUser } from '../users/base-user.entity.js';
 import { describeError } from './error-messages.js';
 import type { Finding } from './finding.js';
 import { Placement } from './placement.js';
+import { PoolerChecks } from './pooler-checks.js';
 import { UserAccounts } from './user-accounts.js';
 import { UserAddresses } from './user-addresses.js';
 import { UserColumns } from './user-columns.js';
@@ -26,7 +27,7 @@ const MAX_FILLFACTOR = 90;
 /** Properties of the user entity that the library needs. */
 const USER_PROPERTIES = ['id', 'email', 'passwordHash', 'firstName', 'lastName', 'role', 'isActive', 'emailVerified'];
 
-/** Checks a database: whether it can be reached, its clock, the library's tables, and the users. */
+/** Checks a database: whether it can be reached, its clock, poolers, the library's tables, and the users. */
 export class DatabaseChecks {
   readonly #database: Database;
 
@@ -51,7 +52,8 @@ export class DatabaseChecks {
         [],
       );
       const reached = { name: 'database', status: 'ok', message: `PostgreSQL ${row?.version} answers` } as const;
-      const found = [reached, await this.#isolation(), await this.#clock(), await this.#fillfactor()];
+      const ofPoolers = await new PoolerChecks(this.#database, this.settings).run();
+      const found = [reached, await this.#isolation(), await this.#clock(), ...ofPoolers, await this.#fillfactor()];
       const tables = await this.#tables();
       return [...found, tables, ...(tables.status === 'ok' ? await this.#users() : [])];
     } catch (error) {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EntityManager, Kysely, MikroORM } from '@mikro-orm/postgresql';
 import { serviceUnavailable } from '../error-table.js';
 import { DedicatedConnection, type PgClient } from './dedicated-connection.js';
+import { isPreparedStatementLost } from './lost-prepared-statement.js';
 import { isDatabaseUnavailable } from './unavailability.js';
 
 /** How long a statement waits for a connection if the app's pool sets no limit. */
@@ -21,12 +22,6 @@ interface Pool {
 
 /** SQLSTATE of a prepared statement that PostgreSQL did not execute, because its tables have changed. */
 const PLAN_OUTDATED = '0A000';
-
-/**
- * SQLSTATEs of a prepared statement whose name is unknown or in use: there is a transaction pooler between the pool and
- * PostgreSQL, which switches connections.
- */
-const CONNECTION_SWAPPED = ['26000', '42P05'];
 
 /**
  * The library's access to PostgreSQL. It runs parametrised statements outside of the unit of work, and forks
@@ -103,9 +98,8 @@ export class Database {
     try {
       return await pool.query({ name: this.#nameOf(text), text, values });
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (CONNECTION_SWAPPED.includes(code)) this.#canPrepare = false;
-      else if (code !== PLAN_OUTDATED) throw error;
+      if (isPreparedStatementLost(error)) this.#canPrepare = false;
+      else if (!(error instanceof Error && 'code' in error && error.code === PLAN_OUTDATED)) throw error;
       return pool.query({ text, values });
     }
   }

@@ -2,7 +2,10 @@
 export interface PgClient {
   readonly connection: { readonly stream: { destroy(): void } };
   connect(): Promise<unknown>;
-  query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
+  query(
+    statement: string | { readonly name: string; readonly text: string },
+    values?: readonly unknown[],
+  ): Promise<{ rows: unknown[] }>;
   end(): Promise<void>;
   unref(): void;
   on(event: 'end' | 'error', listener: (error?: Error) => void): unknown;
@@ -28,6 +31,11 @@ export class DedicatedConnection {
 
   async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.client.query(text, values)).rows as Row[];
+  }
+
+  /** Runs a prepared statement, which this connection parses only once. */
+  async prepared(name: string, text: string): Promise<void> {
+    await this.client.query({ name, text });
   }
 
   /** Lets the process exit although this connection is open. */

@@ -1,12 +1,14 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { keyWarnings } from '../../src/cli/key-strength.js';
+import { DedicatedConnection } from '../../src/database/dedicated-connection.js';
 import { Settings } from '../../src/index.js';
 import { generateKeys } from '../../src/tokens/generate-keys.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { ORM, runCli } from '../support/run-cli.js';
 import { runInProcess, SOURCE_ORM } from '../support/run-in-process.js';
 import { secrets } from '../support/secrets.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { createTestApp } from '../support/test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
@@ -61,7 +63,18 @@ async function changed(change: string, back: string, work: () => Promise<void>):
 const OF_KEYS = ['settings', 'keys', 'encryption-keys', 'audience'];
 const OF_SETTINGS = [...OF_KEYS, 'session-lifetime', 'dpop', 'refresh-cookie', 'mails'];
 const OF_USERS = ['placement', 'columns', 'address-index', 'addresses', 'address-doubles', 'hashes', 'verification'];
-const NAMES = [...OF_SETTINGS, 'project', 'database', 'isolation', 'clock', 'fillfactor', 'tables', ...OF_USERS];
+const OF_POOLERS = ['notifications', 'prepared-statements'];
+const NAMES = [
+  ...OF_SETTINGS,
+  'project',
+  'database',
+  'isolation',
+  'clock',
+  ...OF_POOLERS,
+  'fillfactor',
+  'tables',
+  ...OF_USERS,
+];
 
 describe('check', () => {
   test('finds no fault in a correct setup, prints a line for each check, and ends with exit code 0', async () => {
@@ -243,6 +256,54 @@ describe('check', () => {
     secrets.add(weak);
     const { ok, byName } = await findings({ JWT_ALLAUTH_SECRET_KEY: weak });
     expect([ok, byName.keys]).toEqual([true, { status: 'warning', message: expect.stringContaining('generate-keys') }]);
+  });
+});
+
+describe('check, about connection poolers', () => {
+  const list = { JWT_ALLAUTH_ACCESS_TOKEN_SESSION_CHECK: 'revocation-list' };
+  const listenUrl = () => ({ ...list, JWT_ALLAUTH_LISTEN_URL: database.url });
+  let proxy: TcpProxy;
+  beforeAll(async () => {
+    proxy = await TcpProxy.start();
+  });
+  afterAll(() => proxy.close());
+
+  test.each<[what: string, more: () => Record<string, string>, isDeaf: boolean, status: string, message: RegExp]>([
+    ['arrive', () => list, false, 'ok', /^notifications of PostgreSQL arrive$/],
+    ['do not arrive and are not needed', () => ({}), true, 'ok', /: only a revocation list would use them$/],
+    ['do not arrive', () => list, true, 'warning', /up to a second later\. Remedy: set JWT_ALLAUTH_LISTEN_URL to/],
+    ['arrive on LISTEN_URL', listenUrl, false, 'ok', /^notifications of PostgreSQL arrive$/],
+    [
+      'do not arrive on LISTEN_URL',
+      () => ({ ...list, JWT_ALLAUTH_LISTEN_URL: proxy.urlOf(database.url) }),
+      true,
+      'failed',
+      /^JWT_ALLAUTH_LISTEN_URL gets no notifications from the database of the app, so .* direct connection to the same/,
+    ],
+    [
+      'have no LISTEN_URL that answers',
+      () => ({ ...list, JWT_ALLAUTH_LISTEN_URL: 'postgresql://app:a-listen-password@127.0.0.1:1/app' }),
+      false,
+      'failed',
+      /^JWT_ALLAUTH_LISTEN_URL: /,
+    ],
+  ])('reports whether notifications %s', async (_, more, isDeaf, status, message) => {
+    secrets.add(new URL(database.url).password, 'a-listen-password');
+    proxy.isDeaf = isDeaf;
+    const { ok, byName } = await findings({ DATABASE_URL: proxy.urlOf(database.url), ...more() });
+    expect([ok, byName.notifications]).toEqual([
+      status !== 'failed',
+      { status, message: expect.stringMatching(message) },
+    ]);
+  });
+
+  test('warns if a prepared statement is lost, and only then', async () => {
+    const lost = Object.assign(new Error('prepared statement "jwt_allauth_check" already exists'), { code: '42P05' });
+    const spy = vi.spyOn(DedicatedConnection.prototype, 'prepared').mockRejectedValue(lost);
+    const message = expect.stringMatching(/Remedy: PgBouncer 1\.21 or newer with max_prepared_statements$/);
+    expect((await findings()).byName['prepared-statements']).toEqual({ status: 'warning', message });
+    spy.mockRestore();
+    expect((await findings()).byName['prepared-statements'].status).toBe('ok');
   });
 });
 

@@ -244,7 +244,7 @@ test('a session outlives a restart of the database', async () => {
   const pool = new pg.Pool({ connectionString: url });
   pool.on('error', () => {});
   onTestFinished(() => pool.end());
-  const restarted = await createTestApp({ database: { url, nearUrl: url, pool, drop: async () => {} } });
+  const restarted = await createTestApp({ database: { url, appUrl: url, pool, drop: async () => {} } });
   await restarted.orm.schema.create();
   const { client, email } = await createVisitor(restarted);
   const presented = client.refreshToken;

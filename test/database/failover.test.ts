@@ -36,7 +36,7 @@ beforeAll(async () => {
   copies = await PostgresCopies.create(async (direct) => {
     const url = proxy.urlOf(direct);
     const pool = new pg.Pool({ connectionString: url }).on('error', () => {});
-    const database = { url, nearUrl: url, pool, drop: () => pool.end() };
+    const database = { url, appUrl: url, pool, drop: () => pool.end() };
     servers = await BoundServers.start({ database, settings: { refreshReuseGrace: GRACE } }, 2);
     await servers.first.app.orm.schema.create();
     saved = await Promise.all(Array.from({ length: CLIENTS }, (_, index) => openClient(index)));

@@ -20,7 +20,7 @@ beforeAll(async () => {
   app = await createTestApp({ settings });
   const ofServers = { ...settings, development: true, publicUrl: PUBLIC_URL, loginRateLimit: 'off' };
   servers = await Promise.all(
-    Array.from({ length: SERVERS }, () => startServerProcess(app.database.nearUrl, ofServers)),
+    Array.from({ length: SERVERS }, () => startServerProcess(app.database.appUrl, ofServers)),
   );
 });
 afterAll(async () => {

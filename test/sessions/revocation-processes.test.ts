@@ -18,8 +18,8 @@ let servers: [Server, Server];
 beforeAll(async () => {
   app = await createTestApp();
   servers = await Promise.all([
-    startServerProcess(app.database.nearUrl, LIST),
-    startServerProcess(app.database.nearUrl, LIST),
+    startServerProcess(app.database.appUrl, LIST),
+    startServerProcess(app.database.appUrl, LIST),
   ]);
 });
 afterAll(async () => {

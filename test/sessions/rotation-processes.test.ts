@@ -13,7 +13,7 @@ async function startServers(refreshReuseGrace: string) {
   // One with the library's token class, one with a class of the app: different statements rotate them.
   const classes = [{}, { refreshToken: './dist/test/support/users.js#AppRefreshToken' }];
   const servers = await Promise.all(
-    classes.map((refreshToken) => startServerProcess(app.database.nearUrl, { ...settings, ...refreshToken })),
+    classes.map((refreshToken) => startServerProcess(app.database.appUrl, { ...settings, ...refreshToken })),
   );
   return {
     app,

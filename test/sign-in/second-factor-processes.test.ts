@@ -17,7 +17,7 @@ let server: Awaited<ReturnType<typeof startServerProcess>>;
 beforeAll(async () => {
   app = await createTestApp({ orm: { entities: entitiesWith(codesModule(), totpModule) } });
   const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true };
-  server = await startServerProcess(app.database.nearUrl, settings, { hasFactors: true });
+  server = await startServerProcess(app.database.appUrl, settings, { hasFactors: true });
 });
 afterAll(async () => {
   await server.stop();

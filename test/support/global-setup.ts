@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startTestPostgres } from '../../src/testing/index.js';
+import { startPgBouncer } from './pgbouncer.js';
 import { removeStaleFolders } from './stale-folders.js';
 
 declare module 'vitest' {
@@ -12,6 +13,8 @@ declare module 'vitest' {
     databaseUrl: string;
     /** The same server over its Unix socket, which costs less; the same URL where there is none. */
     nearDatabaseUrl: string;
+    /** The URL that apps use: through PgBouncer if TEST_PGBOUNCER is set, else the near one. */
+    appDatabaseUrl: string;
     /** A folder of the run, for what its processes share. */
     sharedFolder: string;
     /** How the names of the databases begin that test apps copy. */
@@ -28,13 +31,16 @@ const ROOM_BYTES = 4 * 2 ** 30;
 /** The name of a socket has at most 103 bytes on every system, of which PostgreSQL adds the last 20. */
 const LONGEST_SOCKET_FOLDER = 80;
 
+/** Enough for the statements of one test that wait for a lock. */
+const POOLED_CONNECTIONS = 60;
+
 /** A database server and a folder, with compiled code among others, for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   for (const folder of [tmpdir(), MEMORY]) removeStaleFolders(folder);
   const shared = mkdtempSync(join(tmpdir(), 'jwt-allauth-run-'));
   process.env['NODE_COMPILE_CACHE'] = join(shared, 'node');
   project.provide('sharedFolder', shared);
-  const stop = await startDatabases(project);
+  const stop = await startDatabases(project, shared);
   return async () => {
     await stop();
     rmSync(shared, { recursive: true, force: true });
@@ -45,7 +51,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
  * One PostgreSQL for the whole run: DATABASE_URL, or one that npm installed. Every test app creates its own database
  * there.
  */
-async function startDatabases(project: TestProject): Promise<() => Promise<void>> {
+async function startDatabases(project: TestProject, shared: string): Promise<() => Promise<void>> {
   const given = process.env.DATABASE_URL;
   const prefix = `test_template_${randomBytes(4).toString('hex')}_`;
   project.provide('templatePrefix', prefix);
@@ -53,19 +59,40 @@ async function startDatabases(project: TestProject): Promise<() => Promise<void>
     project.provide('databaseUrl', given);
     project.provide('nearDatabaseUrl', given);
     project.provide('copying', '');
-    return () => dropDatabases(given, prefix);
+    const stopPooler = await startPooler(project, given, given, shared);
+    return async () => {
+      await stopPooler();
+      await dropDatabases(given, prefix);
+    };
   }
   const folder = tmpdir();
   process.env.TMPDIR = hasRoom(MEMORY) ? MEMORY : folder;
   const server = await startTestPostgres({ max_connections: '400', unix_socket_directories: '.' });
   process.env.TMPDIR = folder; // the tests write to the disk
   await shortenLogin(server.url);
+  const nearUrl = await openSocket(server.url);
   project.provide('databaseUrl', server.url);
-  project.provide('nearDatabaseUrl', await openSocket(server.url));
+  project.provide('nearDatabaseUrl', nearUrl);
+  const stopPooler = await startPooler(project, server.url, nearUrl, shared);
   // A third of the CPU time of a copy through the write-ahead log. The checkpoints that it needs cost nothing, because
   // this server never syncs.
   project.provide('copying', 'strategy file_copy');
-  return () => server.stop();
+  return async () => {
+    await stopPooler();
+    await server.stop();
+  };
+}
+
+/** Lets the apps connect through PgBouncer, if TEST_PGBOUNCER is set. */
+async function startPooler(
+  project: TestProject,
+  url: string,
+  nearUrl: string,
+  shared: string,
+): Promise<() => Promise<void>> {
+  const pooler = process.env['TEST_PGBOUNCER'] ? await startPgBouncer(url, shared, POOLED_CONNECTIONS) : undefined;
+  project.provide('appDatabaseUrl', pooler?.urlOf(url) ?? nearUrl);
+  return async () => pooler?.stop();
 }
 
 /**

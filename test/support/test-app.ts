@@ -97,7 +97,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     user,
     orm: { entities: [user, Organization, ...createAuthEntities({ user: () => user })], ...options.orm },
     database: {
-      url: options.databaseUrl?.(database.url) ?? database.nearUrl,
+      url: options.databaseUrl?.(database.url) ?? database.appUrl,
       drop: async () => (options.database ? undefined : database.drop()),
     },
     prepare: async (orm) => {

@@ -9,8 +9,8 @@ const BLOCKED_SECONDS = 20;
 
 /** A database that lives as long as one test app. */
 export interface TestDatabase extends testing.TestDatabase {
-  /** The same database over the Unix socket of the server, if it has one. */
-  readonly nearUrl: string;
+  /** The same database as apps use it: over the Unix socket of the server, if it has one, or through PgBouncer. */
+  readonly appUrl: string;
   /** Additional connections, to read rows and to hold locks. */
   readonly pool: pg.Pool;
 }
@@ -24,14 +24,16 @@ export async function createTestDatabase(template?: string): Promise<TestDatabas
   const name = `test_${randomBytes(8).toString('hex')}`;
   await administrate(`create database ${name} ${template ? `template ${template}` : ''} ${inject('copying')}`);
   if (testPlacement()) await addNodes(inject('nearDatabaseUrl'), name);
-  const [url = '', nearUrl = ''] = [inject('databaseUrl'), inject('nearDatabaseUrl')].map((server) =>
-    urlOf(server, name),
-  );
+  const [url = '', nearUrl = '', appUrl = ''] = [
+    inject('databaseUrl'),
+    inject('nearDatabaseUrl'),
+    inject('appDatabaseUrl'),
+  ].map((server) => urlOf(server, name));
   const pool = new pg.Pool({ connectionString: nearUrl, max: 20 });
   pool.on('error', () => {}); // the server may stop before it
   return {
     url,
-    nearUrl,
+    appUrl,
     pool,
     drop: async () => {
       await pool.end();

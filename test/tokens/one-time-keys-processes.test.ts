@@ -22,7 +22,7 @@ beforeAll(async () => {
   [app, sink] = [await createTestApp(), await startMailSink()];
   servers = await Promise.all(
     Array.from({ length: PROCESSES }, (_, index) =>
-      startServerProcess(app.database.nearUrl, {
+      startServerProcess(app.database.appUrl, {
         secretKey: SECRET,
         encryptionKeys: ENCRYPTION_KEY,
         development: true,

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const settings = { publicUrl: PUBLIC_URL, magicLinkSignUp: true, auditLog: true, mailRateLimit: 'off' } as const;
   app = await createTestApp({ settings, orm: { entities: entitiesWith(codesModule(), magicLinkModule) } });
   const own = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true };
-  server = await startServerProcess(app.database.nearUrl, { ...settings, ...own }, { hasMagicLinks: true });
+  server = await startServerProcess(app.database.appUrl, { ...settings, ...own }, { hasMagicLinks: true });
 });
 afterAll(async () => {
   await server.stop();

@@ -34,7 +34,7 @@ beforeAll(async () => {
   const settings = { emailVerification: 'optional', mailRateLimit: 'off', passkeyRateLimit: 'off' } as const;
   app = await createPasskeysApp(settings);
   const own = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true, publicUrl: PUBLIC_URL };
-  server = await startServerProcess(app.database.nearUrl, { ...settings, ...own }, { hasPasskeys: true });
+  server = await startServerProcess(app.database.appUrl, { ...settings, ...own }, { hasPasskeys: true });
 });
 afterAll(async () => {
   await server.stop();

@@ -184,7 +184,7 @@ describe('on two servers', () => {
     } as const;
     app = await createPasskeysApp(settings);
     const own = { ...settings, publicUrl: PUBLIC_URL, passkeyRateLimit: 'off', secretKey: SECRET, development: true };
-    server = await startServerProcess(app.database.nearUrl, own, { hasPasskeys: true });
+    server = await startServerProcess(app.database.appUrl, own, { hasPasskeys: true });
   });
   afterAll(async () => {
     await server.stop();

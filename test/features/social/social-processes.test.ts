@@ -26,7 +26,7 @@ beforeAll(async () => {
     socialProviders: [provider.settings({ id: 'test', trustEmail: true })],
   } as const;
   for (let each = 0; each < 2; each++)
-    servers.push(await startServerProcess(app.database.nearUrl, settings, { hasProviders: true }));
+    servers.push(await startServerProcess(app.database.appUrl, settings, { hasProviders: true }));
 });
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));

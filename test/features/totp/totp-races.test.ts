@@ -27,7 +27,7 @@ beforeAll(async () => {
     orm: { entities: entitiesWith(codesModule(), totpModule) },
   });
   const settings = { secretKey: SECRET, encryptionKeys: ENCRYPTION_KEY, development: true };
-  server = await startServerProcess(app.database.nearUrl, settings, { hasFactors: true });
+  server = await startServerProcess(app.database.appUrl, settings, { hasFactors: true });
 });
 afterAll(async () => {
   await server.stop();
