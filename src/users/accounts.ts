@@ -49,7 +49,10 @@ export class Accounts {
    * @param name the name of the `SecondFactor`
    */
   async setSecondFactor(user: UserId, name: string, has: boolean, em: EntityManager): Promise<void> {
-    await this.kernel.database.query(this.#sql.setFactor, [user, name, has ? [name] : []], em);
+    // Two statements: Citus passes no parameters to the ON CONFLICT of an INSERT from a SELECT.
+    const { database } = this.kernel;
+    if ((await database.query(this.#sql.lockUser, [user], em)).length === 0) return;
+    await database.query(this.#sql.setFactor, [user, name, has ? [name] : []], em);
   }
 
   /** The names of the second factors that a user has. */
@@ -79,19 +82,19 @@ function statements(account: Table, user: Table) {
     factors: account.column('secondFactors'),
   };
   const id = user.column('id');
-  const owner = `owner as (select ${id} from ${user.name} where ${id} = $1 for no key update)`;
+  const lockUser = `select ${id} from ${user.name} where ${id} = $1 for no key update`;
   const invited = `select 1 from ${account.name} where ${a.user} = $1 and ${a.state} = 'invited'`;
   return {
+    lockUser,
     invite: `
       insert into ${account.name} (${a.user}, ${a.state}, ${a.expiresAt}, ${a.epoch}) values ($1, 'invited', $2, 0)`,
     raiseEpoch: `
-      with ${owner}
+      with owner as (${lockUser})
       insert into ${account.name} as a (${a.user}, ${a.state}, ${a.epoch}) select ${id}, 'in_use', 1 from owner
       on conflict (${a.user}) do update set ${a.state} = 'in_use', ${a.epoch} = a.${a.epoch} + 1`,
     setFactor: `
-      with ${owner}
       insert into ${account.name} as a (${a.user}, ${a.state}, ${a.epoch}, ${a.factors})
-      select ${id}, 'in_use', 1, $3::text[] from owner
+      values ($1, 'in_use', 1, $3::text[])
       on conflict (${a.user}) do update set ${a.state} = 'in_use', ${a.epoch} = a.${a.epoch} + 1,
         ${a.factors} = array_remove(a.${a.factors}, $2::text) || $3::text[]`,
     factors: `select ${a.factors} as "names" from ${account.name} where ${a.user} = $1`,
