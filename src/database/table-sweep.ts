@@ -66,7 +66,8 @@ export class TableSweep {
         const [row] = await this.database.query<{ count: number }>(sql, parameters);
         count = row?.count ?? 0;
         yield count;
-      } while (count === limit);
+        // Of the rows of a distributed batch, those that were rotated meanwhile are not deleted.
+      } while (isDistributed ? count > 0 : count === limit);
     }
   }
 

@@ -113,6 +113,29 @@ describe.each([
     expect(revoked.sort()).toEqual(sessions.map(({ id }) => id).sort());
   });
 
+  test('a session that is rotated while the purge waits for it stays, and the others are deleted in the same run', async () => {
+    await app.database.pool.query('truncate auth_session');
+    const client = await app.signedUp();
+    const { rows: users } = await app.database.pool.query('select user_id, jti from auth_session');
+    await app.database.pool.query(
+      `insert into auth_session (id, user_id, jti, rotated_at, created_at, expires_at)
+       select gen_random_uuid(), $1, $2, now(), now(), $3::timestamptz from generate_series(1, 3)`,
+      [users[0].user_id, users[0].jti, new Date(app.clock.now())],
+    );
+    const holder = await app.database.pool.connect();
+    await holder.query('begin');
+    const rotate = `update auth_session set expires_at = $1::timestamptz + interval '1 day'
+      where ctid = (select min(ctid) from auth_session where expires_at <= $1)`;
+    expect((await holder.query(rotate, [new Date(app.clock.now())])).rowCount).toBe(1);
+    const purge = app.auth.purge.run({ ...HURRY, batchSize: 2 });
+    await waitForBlocked(app.database.pool, 1);
+    await holder.query('commit');
+    holder.release();
+    expect(await purge).toMatchObject({ sessions: 2 });
+    expect(await rowsOf(app, 'select id from auth_session')).toHaveLength(2);
+    expect((await client.refresh()).status).toBe(200);
+  });
+
   test.each(['another sign-up', 'an invitation'])('of a sign-up and %s with one address, one wins', async (rival) => {
     const staff = rival === 'an invitation' ? await administrator(app) : app.client();
     const email = `${rival.length}@example.com`;
