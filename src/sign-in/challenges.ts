@@ -184,7 +184,7 @@ function statements(challenge: Table, user: Table) {
       insert into ${challenge.name} (${c.hash}, ${c.user}, ${c.credentialEpoch}, ${c.credentials}, ${c.methods},
         ${c.amr}, ${c.claims}, ${c.attempts}, ${c.expiresAt}, ${c.completion})
       select $1, u.${user.column('id')}, $3::int, $4, $5::text[], $6::text[], $7::jsonb, 0, $8::timestamptz, $9::jsonb
-      from ${user.name} u where u.${user.column('id')} = $2 for key share
+      from ${user.name} u where u.${user.column('id')} = $2 for no key update
       returning 1`,
     find: `
       select ${read} from ${challenge.name} c
