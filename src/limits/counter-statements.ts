@@ -1,14 +1,22 @@
 import type { Table } from '../database/table.js';
 
 /**
+ * Lets the transaction of a statement commit without waiting for the disk. If PostgreSQL crashes, the counts of the
+ * last moments before are lost, and nothing else.
+ */
+const COMMIT_SOON = `set_config('synchronous_commit', 'off', true)`;
+
+/**
  * The statements on the counters, with `$1`-style parameters. Statements on several rows lock them in the order of
- * their keys, so that parallel attempts cannot deadlock.
+ * their keys, so that parallel attempts cannot deadlock. Those of sign-ins, which are alone in their transaction, do
+ * not wait for the disk.
  */
 export function counterStatements(counter: Table) {
   const { name } = counter;
   const key = counter.column('key');
   const count = counter.column('count');
   const resetsAt = counter.column('resetsAt');
+  const lock = `select ${key}, ${COMMIT_SOON} from ${name} where ${key} = any($1::text[]) order by ${key} for update`;
   return {
     count: `
       insert into ${name} as a (${key}, ${count}, ${resetsAt}) values ($1, 1, $2)
@@ -18,7 +26,7 @@ export function counterStatements(counter: Table) {
       returning a.${count} as count, extract(epoch from a.${resetsAt} - $3)::float8 as wait`,
     reserve: `
       with marked as (
-        select exists (select from ${name} where ${key} = $5 and ${resetsAt} > $6) as yes
+        select exists (select from ${name} where ${key} = $5 and ${resetsAt} > $6) as yes, ${COMMIT_SOON}
       ), counter as (
         select k, ends, most, needs_mark
         from unnest($1::text[], $2::timestamptz[], $3::int[], $4::bool[]) as given (k, ends, most, needs_mark), marked
@@ -44,10 +52,10 @@ export function counterStatements(counter: Table) {
         (select yes from marked)
       from counted join counter on counter.k = counted.k`,
     release: `
-      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
+      with taken as (${lock})
       update ${name} a set ${count} = greatest(a.${count} - 1, 0) from taken where a.${key} = taken.${key}`,
     succeed: `
-      with taken as (select ${key} from ${name} where ${key} = any($1::text[]) order by ${key} for update)
+      with taken as (${lock})
       update ${name} a
       set ${count} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${count} - 1, 0) end
       from taken where a.${key} = taken.${key}`,

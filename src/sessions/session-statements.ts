@@ -142,7 +142,7 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
         ${milliseconds(s.rotatedAt)} as "${SESSION_PREFIX}rotatedAt",
         ${milliseconds(s.expiresAt)} as "${SESSION_PREFIX}expiresAt",
         s.${s.keyThumbprint} as "${SESSION_PREFIX}keyThumbprint",
-        coalesce(s.${s.proofs}, '{}')::text[] as "${SESSION_PREFIX}proofs",
+        array_to_string(s.${s.proofs}, ',') as "${SESSION_PREFIX}proofs",
         s.${s.enabled} as "${SESSION_PREFIX}enabled", u.${u.isActive} as "${SESSION_PREFIX}isUserActive",
         ${context(SESSION_PREFIX)},
         ${user.columns('u')}
