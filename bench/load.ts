@@ -25,7 +25,7 @@ export interface Load {
   /** Called before each slice, outside of the measured time. */
   prepare?(): void;
   next(): Request;
-  seen?(answer: Answer): void;
+  seen?(answer: Answer, request: Request): void;
 }
 
 /**
@@ -47,10 +47,11 @@ export async function load(
       const client = new Client(origin);
       try {
         for (let sent = performance.now(); sent < end; sent = performance.now()) {
-          const answer = await ask(client, next());
+          const request = next();
+          const answer = await ask(client, request);
           latencies.push(performance.now() - sent);
           if (answer.status !== expected) unexpected[answer.status] = (unexpected[answer.status] ?? 0) + 1;
-          seen?.(answer);
+          seen?.(answer, request);
         }
       } finally {
         await client.close();

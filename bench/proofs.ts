@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 
 /** Number of keys. Each session belongs to one of them. */
 const KEYS = 500;
@@ -46,10 +46,4 @@ function createKey(): ClientKey {
 
 function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
-}
-
-/** The number of the session of a refresh token: the same for all its successors. */
-export function sessionOf(refreshToken: string): number {
-  const { session } = JSON.parse(Buffer.from(refreshToken.split('.')[1] ?? '', 'base64url').toString());
-  return createHash('sha256').update(String(session)).digest().readUInt16BE();
 }

@@ -1,7 +1,7 @@
 import { CHECK_TOKENS } from './check.js';
 import type { Kind } from './contests.js';
 import type { Load } from './load.js';
-import { Proofs, sessionOf } from './proofs.js';
+import { Proofs } from './proofs.js';
 import type { ServerProcess } from './server-process.js';
 
 /** Number of proofs for each key and slice. */
@@ -52,19 +52,24 @@ function refreshes(
   connections: number,
   proofs?: Proofs,
 ): Load {
-  const live = tokens.slice();
+  const live = tokens.map((token, session) => ({ token, session }));
+  const sessions = new WeakMap<object, number>();
   const headers = { 'content-type': contentType };
   return {
     connections,
     expected: 200,
     prepare: () => proofs?.prepare(PROOFS_OF_A_SLICE),
     next: () => {
-      const token = live.shift() as string;
-      const dpop = proofs && { dpop: proofs.next(sessionOf(token)) };
-      return { path, method: 'POST', headers: { ...headers, ...dpop }, body: body.replace('$', () => token) };
+      const { token, session } = live.shift() as (typeof live)[number];
+      const dpop = proofs && { dpop: proofs.next(session) };
+      const all = { ...headers, ...dpop };
+      const request = { path, method: 'POST', headers: all, body: body.replace('$', () => token) } as const;
+      sessions.set(request, session);
+      return request;
     },
-    seen: (answer) => {
-      if (answer.status === 200) live.push(JSON.parse(answer.body)[field]);
+    seen: ({ status, body: answer }, request) => {
+      const session = sessions.get(request) as number;
+      if (status === 200) live.push({ token: JSON.parse(answer)[field], session });
     },
   };
 }

@@ -66,8 +66,8 @@ export const SECRET = 'a secret of the bench, forty-eight bytes long: 48!';
 /** 32 bytes in base64url. */
 export const ENCRYPTION_KEY = 'cfQ0zX2eJm5hVtR8yUo1sLb6NwKd3gPiA9xEvC7GqTk';
 
-/** Number of users, each with a token, over which the requests are spread. */
-export const USERS = 1000;
+/** Number of users, each with a token, over which the requests are spread. A trial run has fewer. */
+export const USERS = Number(process.env['BENCH_USERS'] ?? 1000);
 
 /** Number of sessions to refresh. */
 export const SESSIONS = 64;

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js';
+import type { DedicatedConnection } from '../database/dedicated-connection.js';
 import { isPreparedStatementLost } from '../database/lost-prepared-statement.js';
 import { RevocationChannel } from '../sessions/revocation-channel.js';
 import type { Settings } from '../settings/settings.js';
@@ -60,8 +61,9 @@ export class PoolerChecks {
   /** Runs one prepared statement on two connections in turn, which a transaction pooler would mix up. */
   async #preparedStatements(): Promise<Finding> {
     const name = 'prepared-statements';
-    const connections = [await this.database.connect(TIMEOUT_MS), await this.database.connect(TIMEOUT_MS)];
+    const connections: DedicatedConnection[] = [];
     try {
+      while (connections.length < 2) connections.push(await this.database.connect(TIMEOUT_MS));
       for (let round = 0; round < ROUNDS; round++)
         for (const connection of connections) await connection.prepared(PROBE, 'select 1');
       return { name, status: 'ok', message: 'prepared statements work' };

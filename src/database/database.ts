@@ -205,7 +205,8 @@ export class Database {
       const pool = await this.#pool();
       if (!pool.Client) throw new TypeError('the ORM does not connect through a pool of pg');
       const { password, connectionTimeoutMillis = POOL_WAIT_MS } = pool.options; // the password is not enumerable
-      const overrides = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs, connectionString: url };
+      const other = url === undefined ? {} : { connectionString: url };
+      const overrides = { password, connectionTimeoutMillis, query_timeout: queryTimeoutMs, ...other };
       return DedicatedConnection.open(new pool.Client({ ...pool.options, ...overrides }));
     });
   }

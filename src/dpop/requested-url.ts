@@ -37,10 +37,13 @@ export function hostOf({ headers, app, socket }: AddressedRequest): string | und
  * host; browsers leave it out.
  */
 export function isOwnOrigin(origin: string, request: AddressedRequest): boolean {
-  const host = hostOf(request);
-  if (!URL.canParse(origin) || !host) return false;
-  const { protocol: scheme, host: originHost } = new URL(origin);
-  const isHost = [originHost, `${originHost}:${DEFAULT_PORTS[scheme]}`].includes(host.toLowerCase());
+  const url = URL.parse(origin);
+  return url !== null && isOwn(url, request);
+}
+
+function isOwn({ protocol: scheme, host: given }: URL, request: AddressedRequest): boolean {
+  const host = hostOf(request)?.toLowerCase();
+  const isHost = Boolean(host) && (host === given || host === `${given}:${DEFAULT_PORTS[scheme]}`);
   return isHost && (scheme === 'https:' || scheme === `${request.protocol ?? 'http'}:`);
 }
 
@@ -53,10 +56,11 @@ export function isUrlOf(
   request: AddressedRequest,
   { publicUrl, trustedOrigins }: Pick<Settings, 'publicUrl' | 'trustedOrigins'>,
 ): boolean {
-  if (typeof htu !== 'string' || !URL.canParse(htu)) return false;
-  const { origin, pathname } = new URL(htu);
+  const url = typeof htu === 'string' ? URL.parse(htu) : null;
+  if (!url) return false;
+  const { origin, pathname } = url;
   const path = pathOf(request);
-  const isTrusted = trustedOrigins.includes(origin) || isOwnOrigin(origin, request);
+  const isTrusted = trustedOrigins.includes(origin) || isOwn(url, request);
   if (isTrusted && pathname === path) return true;
   if (publicUrl === undefined) return false;
   const base = new URL(publicUrl);

@@ -36,9 +36,8 @@ interface RevocationHandlers {
  */
 export class RevocationChannel {
   #isOpen = true;
-  /** A notification of this channel only. Other processes send theirs on the same PostgreSQL channel. */
-  readonly #ping = `${PING} ${randomUUID()}`;
-  #hasPingArrived = false;
+  /** The notifications that this channel has sent to itself, and whether they have arrived. */
+  readonly #pings = new Map<string, boolean>();
 
   private constructor(
     private readonly database: Database,
@@ -66,7 +65,7 @@ export class RevocationChannel {
       onClosed();
     });
     connection.onNotification((payload) => {
-      if (payload === channel.#ping) channel.#hasPingArrived = true;
+      if (channel.#pings.has(payload)) channel.#pings.set(payload, true);
       const [, session, origin] = REVOCATION.exec(payload) ?? []; // any database role can send any payload
       if (session) onRevoked(session, origin);
     });
@@ -100,13 +99,21 @@ export class RevocationChannel {
    * @throws if the pool does not send it within five seconds, or this connection fails
    */
   async verifyDelivery(): Promise<boolean> {
-    await Promise.race([
-      this.database.query('select pg_notify($1, $2)', [this.name, this.#ping]),
-      delay(STATEMENT_TIMEOUT_MS, undefined, { ref: false }).then(() => Promise.reject(new Error('the pool is busy'))),
-    ]);
-    for (let answers = 0; answers < ANSWERS_UNTIL_LOST && !this.#hasPingArrived; answers++)
-      await this.query('select 1');
-    return this.#hasPingArrived;
+    const ping = `${PING} ${randomUUID()}`; // other processes send theirs on the same PostgreSQL channel
+    this.#pings.set(ping, false);
+    try {
+      await Promise.race([
+        this.database.query('select pg_notify($1, $2)', [this.name, ping]),
+        delay(STATEMENT_TIMEOUT_MS, undefined, { ref: false }).then(() =>
+          Promise.reject(new Error('the pool is busy')),
+        ),
+      ]);
+      for (let answers = 0; answers < ANSWERS_UNTIL_LOST && !this.#pings.get(ping); answers++)
+        await this.query('select 1');
+      return this.#pings.get(ping) === true;
+    } finally {
+      this.#pings.delete(ping);
+    }
   }
 
   /** Closes the connection without waiting for the server, which may not respond. */

@@ -20,6 +20,9 @@ const READ_INTERVAL_MS = 450;
 /** How long the list is current after the start of an answered read. */
 const ANSWER_VALID_MS = 1000;
 
+/** How many reads there are for each check that notifications still arrive. */
+const READS_PER_CHECK = 6;
+
 /** Delay before the first attempt to reconnect, and maximum delay. Each is multiplied by a random factor near 1. */
 const RETRY_DELAY_MS = { first: 100, most: 2000 };
 
@@ -52,9 +55,12 @@ export class RevocationListener {
   readonly #list: RevocationList;
   readonly #channelName: string;
   readonly #reader: RevocationReader;
+  readonly #retentionMs: number;
   #state: State = 'starting';
-  /** When the last answered read was sent. */
+  /** When the last answered read was sent, by the system's clock. */
   #lastReadAt = 0;
+  /** The same by the app's clock, for any read. */
+  #lastSentAt = 0;
   /** Whether notifications arrive, as far as it is known. */
   #isNotified = true;
   #running?: Promise<void>;
@@ -76,10 +82,10 @@ export class RevocationListener {
   ) {
     const { orm, settings, clock } = kernel;
     const table = Table.named(orm, REVOCATION_ENTITY);
-    const retentionMs = maxAccessTokenAgeMs(settings);
+    this.#retentionMs = maxAccessTokenAgeMs(settings);
     this.#channelName = channelNameOf(table);
-    this.#list = new RevocationList(retentionMs, clock);
-    this.#reader = new RevocationReader(table, retentionMs, clock);
+    this.#list = new RevocationList(this.#retentionMs, clock);
+    this.#reader = new RevocationReader(table, this.#retentionMs, clock);
   }
 
   /**
@@ -87,7 +93,11 @@ export class RevocationListener {
    * clock and the time of the last read, because the process may have been suspended meanwhile.
    */
   get isCurrent(): boolean {
-    return this.#state === 'current' && Math.abs(Date.now() - this.#lastReadAt) < ANSWER_VALID_MS;
+    return this.#state === 'current' && this.#isAnswerValid;
+  }
+
+  get #isAnswerValid(): boolean {
+    return Math.abs(Date.now() - this.#lastReadAt) < ANSWER_VALID_MS;
   }
 
   /** The number of revoked sessions in memory. */
@@ -165,13 +175,24 @@ export class RevocationListener {
   }
 
   async #watch(channel: RevocationChannel): Promise<void> {
-    while (channel.isOpen && !this.#isStopped) {
+    for (let reads = 1; channel.isOpen && !this.#isStopped; reads++) {
       await delay(READ_INTERVAL_MS, undefined, { ref: false });
       this.#list.expire();
+      if (reads % READS_PER_CHECK === 0) this.#checkDelivery(channel);
       if (!(await this.#readInTime(channel))) return this.#setState('disconnected');
-      this.#setState('current');
+      if (this.#isAnswerValid) this.#setState('current');
     }
     this.#setState('disconnected');
+  }
+
+  /**
+   * Closes a channel that gets no notifications any more: after a failover, the pool may lead to another server than
+   * this connection, which still answers. If the pool is busy, this finds nothing.
+   */
+  #checkDelivery(channel: RevocationChannel): void {
+    if (!this.#isNotified) return;
+    const lost = channel.verifyDelivery().then((isNotified) => isNotified || channel.close());
+    lost.catch(() => {});
   }
 
   /** Reads what is new. Returns whether the server answers; if the answer is late, the state is `silent` meanwhile. */
@@ -189,10 +210,13 @@ export class RevocationListener {
   /** Adds to the list what was committed before this call. */
   async #read(channel: RevocationChannel): Promise<void> {
     const sentAt = Date.now();
+    const now = this.kernel.clock.now();
+    if (now < this.#lastSentAt) this.#reader.restart(); // the list has dropped what had expired by the clock before
+    this.#lastSentAt = now;
     const missed: string[] = [];
     for await (const page of this.#reader.read(channel)) {
       for (const { at, session } of page) {
-        if (this.#list.has(session)) continue;
+        if (at <= now - this.#retentionMs || this.#list.has(session)) continue;
         this.#list.add(session, at);
         if (at > this.#eventsSince) missed.push(session);
       }

@@ -27,6 +27,8 @@ interface Read {
 /** A row of a page. If there is no revocation, one row has the rest. */
 interface Row extends Read {
   readonly oldestId: number;
+  /** Whether a replica has answered. */
+  readonly isReplica: boolean;
   readonly at: number | null;
   readonly session: string;
 }
@@ -57,6 +59,7 @@ export class RevocationReader {
       with transactions as (select pg_snapshot_xmin(pg_current_snapshot()) as oldest_id)
       select (extract(epoch from statement_timestamp()) * 1000)::float8 as "readAt",
         oldest_id::text::float8 as "oldestId", oldest_id::text::float8 + age(oldest_id::xid) as "nextId",
+        pg_is_in_recovery() as "isReplica",
         (extract(epoch from ${at}) * 1000)::float8 as "at", ${session}::text as "session"
       from transactions left join (
         select ${at}, ${session} from ${table.name} where (${at}, ${session}) > ($1::timestamptz, $2::uuid)
@@ -70,19 +73,26 @@ export class RevocationReader {
     this.#reads = [];
   }
 
-  /** Reads all revocations that the last read has not seen, and some that it has, page by page. */
+  /**
+   * Reads all revocations that the last read has not seen, and some that it has, page by page.
+   *
+   * @throws Error if a replica answers, which may be behind
+   */
   async *read(channel: RevocationChannel): AsyncGenerator<Revocation[]> {
     const [first = { readAt: this.clock.now() - this.retentionMs, nextId: 0 }] = this.#reads;
-    let page = await channel.query<Row>(this.#page, [new Date(first.readAt - MAX_NODE_SKEW_MS), LOWEST_ID]);
+    const start = Math.min(first.readAt, ...this.#reads.map(({ readAt }) => readAt)); // a clock may be set back
+    let page = await channel.query<Row>(this.#page, [new Date(start - MAX_NODE_SKEW_MS), LOWEST_ID]);
     const [seen] = page;
     for (;;) {
+      if (page[0]?.isReplica) throw new Error('a replica has answered');
       yield page.flatMap(({ at, session }) => (at === null ? [] : { at, session }));
       const end = page.at(-1);
       if (!end || page.length < PAGE_ROWS) break;
       page = await channel.query<Row>(this.#page, [new Date(end.at as number), end.session]);
     }
-    if (seen)
-      this.#reads = stillNeeded([first, ...this.#reads.slice(1), seen], seen.oldestId, seen.readAt - this.retentionMs);
+    if (!seen) return;
+    const expiredAt = Math.min(seen.readAt, this.clock.now()) - this.retentionMs;
+    this.#reads = stillNeeded([first, ...this.#reads.slice(1), seen], seen.oldestId, expiredAt);
   }
 }
 

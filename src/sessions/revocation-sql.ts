@@ -15,7 +15,7 @@ export function revocationSql(revocation: Table, origin?: string) {
   return {
     /** Inserts a row for each value of the column `session` of a common table expression. */
     insert: (at: string, from: string, condition = 'true') =>
-      `insert into ${revocation.name} (${columns}) 
+      `insert into ${revocation.name} (${columns})
         select greatest(${at}::timestamptz, clock_timestamp()), session from ${from} where ${condition}`,
     /** A value for a SELECT list: sends the notification for a row with a column `session`. */
     notify: `pg_notify('${channelNameOf(revocation)}', session::text${origin ? ` || ' ${origin}'` : ''})`,

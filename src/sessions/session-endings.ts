@@ -21,8 +21,8 @@ export interface EndedSession {
 }
 
 /**
- * The statements that end sessions. Each informs all servers at its commit: by a notification, and by a row for servers
- * that are not connected. Sessions whose access tokens have all expired are left as they are.
+ * The statements that end sessions. Each informs all servers at its commit: by a notification, and by a row, which
+ * servers read several times a second. Sessions whose access tokens have all expired are left as they are.
  */
 export class SessionEndings {
   readonly #sql: ReturnType<typeof statements>;

@@ -209,7 +209,7 @@ export class SessionStore {
     if (!row) return undefined;
     const { session, user: ofUser } = split(row);
     session['claims'] ??= {};
-    session['proofs'] = (session['proofs'] as string | null)?.split(',') ?? []; // pg takes longer to parse an array
+    session['proofs'] = session['proofs'] ? String(session['proofs']).split(',') : []; // pg parses arrays more slowly
     return { session: session as unknown as SessionRow, user: this.users.fromRow(em, ofUser) };
   }
 

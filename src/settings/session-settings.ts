@@ -1,3 +1,4 @@
+import { namesSeveralHosts } from '../database/one-host.js';
 import { CookieSettings } from './cookie-settings.js';
 import { Count, Duration, Flag, matches, must, optional } from './setting-rules.js';
 
@@ -63,8 +64,8 @@ export abstract class SessionSettings extends CookieSettings {
    * database. Default: the list connects as the pool does.
    */
   @must(
-    'must be a URL such as postgresql://user:password@db.example.com:5432/app',
-    optional((value) => matches(value, /^postgres(ql)?:\/\/[^\s]+$/) && URL.canParse(String(value))),
+    'must be a URL with one host, such as postgresql://user:password@db.example.com:5432/app',
+    optional((value) => matches(value, /^postgres(ql)?:\/\/[^\s]+$/) && isUrlOfOneHost(String(value))),
   )
   readonly listenUrl?: string = undefined;
 
@@ -78,4 +79,8 @@ export abstract class SessionSettings extends CookieSettings {
   /** Whether the access tokens of a bound session are accepted only with a DPoP proof by its key. */
   @Flag()
   readonly accessTokenBinding: boolean = false;
+}
+
+function isUrlOfOneHost(value: string): boolean {
+  return URL.canParse(value) && !namesSeveralHosts(value);
 }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { DedicatedConnection } from '../../src/database/dedicated-connection.js';
 import type { SessionRevoked, SettingsInput } from '../../src/index.js';
+import { maxAccessTokenAgeMs } from '../../src/sessions/max-access-token-age.js';
 import { RevocationChannel } from '../../src/sessions/revocation-channel.js';
 import { RevocationReader } from '../../src/sessions/revocation-reader.js';
 import { createOwner, sessionOf } from '../support/race.js';
@@ -191,6 +192,23 @@ describe('a server', () => {
     ]);
   });
 
+  test('connects again if notifications stop, because its pool may lead to another server by now', async () => {
+    const proxy = await TcpProxy.start();
+    open.push(proxy);
+    const app = await appWith({ databaseUrl: (url) => proxy.urlOf(url), settings: LIST });
+    const opened = vi.spyOn(RevocationChannel, 'open');
+    proxy.isDeaf = true;
+    await until(() => logged(app).filter((line) => line === CURRENT).length === 2);
+    await until(() => warnings(app).length > 1);
+    expect(logged(app).sort()).toEqual([
+      CURRENT,
+      CURRENT,
+      'warn the revocation list gets no notifications',
+      'warn the revocation list is not current',
+    ]);
+    expect(opened).toHaveBeenCalledTimes(1);
+  });
+
   test('says when notifications arrive again', async () => {
     const { proxy, pooled } = await withPooler();
     await until(() => warnings(pooled).length > 0);
@@ -203,6 +221,36 @@ describe('a server', () => {
       'warn the revocation list gets no notifications',
       'info the revocation list gets notifications',
     ]);
+  });
+
+  test('emits no event for a session that ended too long ago to matter, when it connects again', async () => {
+    const { proxy, direct, pooled, revoked } = await withPooler();
+    const retentionMs = maxAccessTokenAgeMs(pooled.auth.settings);
+    const old = [new Date(pooled.clock.now() - retentionMs - 1000), randomUUID()];
+    await direct.database.pool.query('insert into auth_revocation values ($1, $2)', old);
+    proxy.cut();
+    await until(() => logged(pooled).filter((line) => line === CURRENT).length === 2);
+    const { client } = await createOwner(direct);
+    await client.logout();
+    await until(() => revoked.length > 0);
+    expect(revoked).toMatchObject([{ session: sessionOf(client) }]);
+  });
+
+  test('refuses an ended session also after its clock was far ahead for a while', async () => {
+    const app = await appWith({ settings: LIST });
+    const { client } = await createOwner(app);
+    await client.logout();
+    const now = app.clock.now();
+    const reads = vi.spyOn(RevocationReader.prototype, 'read');
+    const readAgain = async () => {
+      const before = reads.mock.calls.length;
+      await until(() => reads.mock.calls.length > before + 1);
+    };
+    app.clock.set(new Date(now + 2 * maxAccessTokenAgeMs(app.auth.settings)));
+    await readAgain();
+    app.clock.set(new Date(now));
+    await readAgain();
+    expect((await client.get('/auth/user')).status).toBe(401);
   });
 
   test('with LISTEN_URL gets notifications although its pool does not, and warns of nothing', async () => {

@@ -1,27 +1,39 @@
 import { randomUUID } from 'node:crypto';
-import type { PoolClient } from 'pg';
+import { MikroORM } from '@mikro-orm/postgresql';
+import pg, { type PoolClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { Table } from '../../src/database/table.js';
+import { createAuthEntities } from '../../src/index.js';
 import { REVOCATION_ENTITY } from '../../src/sessions/revocation.entity.js';
 import { RevocationChannel } from '../../src/sessions/revocation-channel.js';
 import { RevocationReader } from '../../src/sessions/revocation-reader.js';
-import { createTestApp, type TestApp } from '../support/test-app.js';
+import { startTestPostgres } from '../../src/testing/index.js';
+import { AppUser, Organization } from '../support/users.js';
 
 const MINUTE = 60_000;
 /** How long a revocation is needed, here. */
 const RETENTION = 31 * MINUTE;
 
-let app: TestApp;
+let server: Awaited<ReturnType<typeof startTestPostgres>>;
+let orm: MikroORM;
+let pool: pg.Pool;
 let channel: RevocationChannel;
+// A server of its own: a read also heeds the open transactions in the other databases of a server.
 beforeAll(async () => {
-  app = await createTestApp();
+  server = await startTestPostgres();
+  const entities = [AppUser, Organization, ...createAuthEntities({ user: () => AppUser })];
+  orm = await MikroORM.init({ entities, clientUrl: server.url });
+  await orm.schema.create();
+  pool = new pg.Pool({ connectionString: server.url });
   const handlers = { onRevoked: () => {}, onClosed: () => {} };
-  channel = await RevocationChannel.open(new Database(app.orm), 'reader', handlers);
+  channel = await RevocationChannel.open(new Database(orm), 'reader', handlers);
 });
 afterAll(async () => {
   channel.close();
-  await app.close();
+  await pool.end();
+  await orm.close(true);
+  await server.stop();
 });
 
 /**
@@ -30,13 +42,20 @@ afterAll(async () => {
  */
 class Scene {
   now = Date.now();
-  readonly #reader = new RevocationReader(Table.named(app.orm, REVOCATION_ENTITY), RETENTION, { now: () => this.now });
+  isReplica = false;
+  /** How much the clock of the database is ahead of that of the app. */
+  #lead = 0;
+  readonly #reader = new RevocationReader(Table.named(orm, REVOCATION_ENTITY), RETENTION, { now: () => this.now });
   /** The statements of the reader. */
   readonly sent: { readonly sql: string; readonly parameters: readonly unknown[] }[] = [];
   readonly #channel = {
     query: async (sql: string, parameters: readonly unknown[]) => {
       this.sent.push({ sql, parameters });
-      return (await channel.query<object>(sql, parameters)).map((row) => ({ ...row, readAt: this.now }));
+      return (await channel.query<object>(sql, parameters)).map((row) => ({
+        ...row,
+        readAt: this.now + this.#lead,
+        ...(this.isReplica && { isReplica: true }),
+      }));
     },
   } as RevocationChannel;
 
@@ -49,17 +68,23 @@ class Scene {
   }
 
   /** Records the end of a session at the current time, in the transaction of `client`, if it has one. */
-  async revoke(client: Pick<PoolClient, 'query'> = app.database.pool): Promise<string> {
+  async revoke(client: Pick<PoolClient, 'query'> = pool): Promise<string> {
     const session = randomUUID();
-    await client.query('insert into auth_revocation values ($1, $2)', [new Date(this.now), session]);
+    const at = Math.max(this.now, this.now + this.#lead); // as `revocationSql` does
+    await client.query('insert into auth_revocation values ($1, $2)', [new Date(at), session]);
     return session;
+  }
+
+  /** Sets the clock of the database, and only that. */
+  moveDatabase(milliseconds: number): void {
+    this.#lead += milliseconds;
   }
 }
 
 let scene: Scene;
 const open: PoolClient[] = [];
 beforeEach(async () => {
-  await app.database.pool.query('truncate auth_revocation');
+  await pool.query('truncate auth_revocation');
   scene = new Scene();
 });
 afterEach(() => {
@@ -67,7 +92,7 @@ afterEach(() => {
 });
 
 async function begin(): Promise<PoolClient> {
-  const client = await app.database.pool.connect();
+  const client = await pool.connect();
   open.push(client);
   await client.query('begin');
   return client;
@@ -132,6 +157,25 @@ describe('a read', () => {
     expect(await scene.read()).toEqual([session]);
   });
 
+  test('misses none while a transaction is open and the clock of the database is set back or far forward', async () => {
+    for (const minutes of [-10, 2 * (RETENTION / MINUTE)]) {
+      scene = new Scene();
+      const late = await begin();
+      const session = await scene.revoke(late);
+      await scene.read();
+      scene.moveDatabase(minutes * MINUTE);
+      const meanwhile = await scene.revoke();
+      expect(await scene.read()).toContain(meanwhile);
+      await late.query('commit');
+      expect(await scene.read()).toContain(session);
+    }
+  });
+
+  test('fails if a replica answers, because it may not have the latest revocations', async () => {
+    scene.isReplica = true;
+    await expect(scene.read()).rejects.toThrow('a replica has answered');
+  });
+
   test('does not start earlier than revocations are needed, however long a transaction is open', async () => {
     const old = await scene.revoke();
     const idle = await begin();
@@ -182,18 +226,18 @@ describe('a read', () => {
   });
 
   test('finds by the index what is new among 20,000 older ones, and reads no other row', async () => {
-    await app.database.pool.query(
+    await pool.query(
       `insert into auth_revocation select $1::timestamptz + n * interval '1 millisecond', gen_random_uuid()
        from generate_series(1, 20000) n`,
       [new Date(scene.now - 20 * MINUTE)],
     );
-    await app.database.pool.query('vacuum analyze auth_revocation');
+    await pool.query('vacuum analyze auth_revocation');
     scene.now += MINUTE;
     await scene.read();
     const session = await scene.revoke();
     expect(await scene.read()).toEqual([session]);
     const { sql, parameters } = scene.sent.at(-1) ?? { sql: '', parameters: [] };
-    const { rows } = await app.database.pool.query(`explain (analyze, timing off, costs off) ${sql}`, [...parameters]);
+    const { rows } = await pool.query(`explain (analyze, timing off, costs off) ${sql}`, [...parameters]);
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
     expect(plan).toMatch(/Index Only Scan using auth_revocation_pkey on auth_revocation \(actual rows=1(\.00)? /);
     expect(plan).toMatch(/Index Cond: \(ROW\(revoked_at, session\) > ROW\(/);
