@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { Clock } from '../../src/clock.js';
 import { NONCE_SECONDS, Nonces } from '../../src/dpop/nonces.js';
 import { EncryptionKeys } from '../../src/secrets/encryption-keys.js';
@@ -8,6 +8,9 @@ const FIRST = Buffer.alloc(32, 1);
 const SECOND = Buffer.alloc(32, 2);
 
 vi.useFakeTimers({ now: NOW, toFake: ['Date'] });
+afterAll(() => {
+  vi.useRealTimers();
+});
 afterEach(() => {
   vi.setSystemTime(NOW);
 });

@@ -8,6 +8,10 @@ import { vi } from 'vitest';
 // Files run in one process, one after the other. Each loads the library's modules again, without the controllers,
 // services and rules that another file has declared.
 vi.resetModules();
+vi.useRealTimers(); // a clock that one file has left would make its neighbours fail
+vi.restoreAllMocks();
+vi.unstubAllGlobals();
+vi.unstubAllEnvs();
 getMetadataArgsStorage().reset();
 Container.of().reset({ strategy: 'resetServices' });
 // Emptied and not replaced: class-validator-jsonschema keeps the storage that it found first.
