@@ -80,7 +80,8 @@ export class RevocationReader {
    */
   async *read(channel: RevocationChannel): AsyncGenerator<Revocation[]> {
     const [first = { readAt: this.clock.now() - this.retentionMs, nextId: 0 }] = this.#reads;
-    const start = Math.min(first.readAt, ...this.#reads.map(({ readAt }) => readAt)); // a clock may be set back
+    // The earliest is not always the first: the clock of the database may have been set back.
+    const start = this.#reads.reduce((least, { readAt }) => Math.min(least, readAt), first.readAt);
     let page = await channel.query<Row>(this.#page, [new Date(start - MAX_NODE_SKEW_MS), LOWEST_ID]);
     const [seen] = page;
     for (;;) {

@@ -4,9 +4,8 @@ import { defineEntity, type EntitySchema, p } from '@mikro-orm/core';
 export const REVOCATION_ENTITY = 'AuthRevocation';
 
 /**
- * The table of ended sessions whose access tokens may not have expired yet. Servers read what is new several
- * times a second. `revokedAt` is the first column of the primary key, because servers read the rows in the
- * order of time.
+ * The table of ended sessions whose access tokens may not have expired yet. Servers read what is new several times a
+ * second. `revokedAt` is the first column of the primary key, because servers read the rows in the order of time.
  */
 export function createRevocationEntity(): EntitySchema {
   return defineEntity({
