@@ -28,7 +28,7 @@ async function server(settings: SettingsInput, options: TestAppOptions = {}) {
 type Server = Awaited<ReturnType<typeof server>>;
 
 const isCurrent = ({ log }: TestApp) =>
-  log.findLast(({ message }) => /revocation list/.test(message))?.message === 'the revocation list is current';
+  log.findLast(({ message }) => /revocation list is/.test(message))?.message === 'the revocation list is current';
 
 /** Waits until all earlier revocations have arrived: notifications come in the order of their commits. */
 async function settled(ending: Server, ...servers: readonly Server[]): Promise<void> {

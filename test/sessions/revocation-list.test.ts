@@ -88,7 +88,7 @@ const LIST = { accessTokenSessionCheck: 'revocation-list', revocationListFallbac
 const ASKS_DATABASE = { ...LIST, revocationListFallback: 'database' } as const;
 const isRefused = async (client: TestClient) => (await client.get('/app/default')).status === 401;
 const isCurrent = ({ log }: TestApp) =>
-  log.findLast(({ message }) => /revocation list/.test(message))?.message === 'the revocation list is current';
+  log.findLast(({ message }) => /revocation list is/.test(message))?.message === 'the revocation list is current';
 
 /** Two servers of one app. */
 async function twoServers(settings: SettingsInput = LIST, options: TestAppOptions = {}) {
@@ -314,7 +314,7 @@ describe('a server whose connection is cut', () => {
     const refused = await Promise.all(owners.map(({ client }) => isRefused(at(there, client))));
     expect(refused).toEqual(Array(200).fill(true));
     expect((await at(there, survivor.client).get('/app/default')).status).toBe(200);
-    expect(there.log.filter(({ message }) => /revocation list/.test(message)).map(({ level }) => level)).toEqual([
+    expect(there.log.filter(({ message }) => /revocation list is/.test(message)).map(({ level }) => level)).toEqual([
       'info',
       'warn',
       'info',
