@@ -48,7 +48,7 @@ const MAX_ATTEMPTS = 4;
 
 /** Runs one contest. @throws if a server sends an unexpected answer */
 export async function runContest(contest: Contest, bench: Bench): Promise<ContestResult> {
-  const effort = cut(bench.effort, contest.cuts);
+  const effort = bench.isQuick ? bench.effort : cut(bench.effort, contest.cuts);
   const samples = new Map<string, Sample[][]>(contest.contestants.map(({ name }) => [name, []]));
   let repeated = 0;
   let checks: ServerCheck[] = [];
@@ -57,7 +57,7 @@ export async function runContest(contest: Contest, bench: Bench): Promise<Contes
     try {
       checks = await running.check();
       for (const contestant of contest.contestants)
-        await running.measure(contestant, bench.effort.seconds * (contest.warmUp ?? 2));
+        await running.measure(contestant, bench.effort.seconds * (bench.isQuick ? 1 : (contest.warmUp ?? 2)));
       for (let turn = 0; turn < effort.turns; turn++) {
         const pairs = new Map<string, Sample[]>();
         const contestants = contest.contestants;

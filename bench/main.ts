@@ -62,7 +62,7 @@ async function main(): Promise<void> {
 
   if (values.quick) process.env['BENCH_USERS'] = '100'; // its servers start sooner
   const directory = await mkdtemp(join(tmpdir(), 'jwt-allauth-bench-'));
-  const postgres = await startPostgres(directory, POSTGRES);
+  const postgres = await startPostgres(directory, values.quick ? { ...POSTGRES, fsync: 'off' } : POSTGRES);
   try {
     const on = about(await prepare(postgres.url));
     const effort = EFFORTS[values.quick ? 'quick' : 'full'];
