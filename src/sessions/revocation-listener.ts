@@ -23,6 +23,12 @@ const ANSWER_VALID_MS = 1000;
 /** How many reads there are for each check that notifications still arrive. */
 const READS_PER_CHECK = 6;
 
+/**
+ * Notifications count as arriving if for this time no test notification was lost. Some transaction poolers deliver a
+ * part of them by chance.
+ */
+const RELIABLE_AFTER_MS = 5 * 60_000;
+
 /** Delay before the first attempt to reconnect, and maximum delay. Each is multiplied by a random factor near 1. */
 const RETRY_DELAY_MS = { first: 100, most: 2000 };
 
@@ -61,8 +67,10 @@ export class RevocationListener {
   #lastReadAt = 0;
   /** The same by the app's clock, for any read. */
   #lastSentAt = 0;
-  /** Whether notifications arrive, as far as it is known. */
+  /** Whether notifications arrive, as the log says. */
   #isNotified = true;
+  /** When a test notification was lost, by the app's clock. */
+  #lostAt = -Infinity;
   #running?: Promise<void>;
   #isStopped = false;
   #channel?: RevocationChannel;
@@ -187,12 +195,21 @@ export class RevocationListener {
 
   /**
    * Closes a channel that gets no notifications any more: after a failover, the pool may lead to another server than
-   * this connection, which still answers. If the pool is busy, this finds nothing.
+   * this connection, which still answers. If the pool is busy, this finds nothing. A channel that is not reliable stays
+   * open: a transaction pooler would lose the notifications of the next one as well.
    */
   #checkDelivery(channel: RevocationChannel): void {
-    if (!this.#isNotified) return;
-    const lost = channel.verifyDelivery().then((isNotified) => isNotified || channel.close());
-    lost.catch(() => {});
+    const check = channel.verifyDelivery().then((isNotified) => {
+      const canMend = this.#isReliable || this.kernel.settings.listenUrl !== undefined;
+      if (isNotified || !canMend) return this.#setNotified(isNotified);
+      this.#lostAt = this.kernel.clock.now();
+      channel.close();
+    });
+    check.catch(() => {});
+  }
+
+  get #isReliable(): boolean {
+    return this.kernel.clock.now() - this.#lostAt >= RELIABLE_AFTER_MS;
   }
 
   /** Reads what is new. Returns whether the server answers; if the answer is late, the state is `silent` meanwhile. */
@@ -225,8 +242,10 @@ export class RevocationListener {
     void this.kernel.remoteRevocations.emitMissed(missed);
   }
 
-  /** Logs whether notifications arrive, if that has changed. */
+  /** Logs whether notifications arrive, if that has changed. Some that arrive are no change. */
   #setNotified(isNotified: boolean): void {
+    if (!isNotified) this.#lostAt = this.kernel.clock.now();
+    else if (!this.#isReliable) return;
     if (isNotified === this.#isNotified || this.#isStopped) return;
     this.#isNotified = isNotified;
     const { logger } = this.kernel;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { keyWarnings } from '../../src/cli/key-strength.js';
 import { DedicatedConnection } from '../../src/database/dedicated-connection.js';
 import { Settings } from '../../src/index.js';
+import { RevocationChannel } from '../../src/sessions/revocation-channel.js';
 import { generateKeys } from '../../src/tokens/generate-keys.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { ORM, runCli } from '../support/run-cli.js';
@@ -295,6 +296,21 @@ describe('check, about connection poolers', () => {
       status !== 'failed',
       { status, message: expect.stringMatching(message) },
     ]);
+  });
+
+  test('closes its connections, also if a step fails', async () => {
+    const opened = vi.spyOn(DedicatedConnection, 'open');
+    const lost = vi.spyOn(RevocationChannel.prototype, 'verifyDelivery').mockRejectedValue(new Error('a fault'));
+    expect((await findings()).byName.database).toEqual({ status: 'failed', message: 'a fault' });
+    lost.mockRestore();
+    vi.spyOn(DedicatedConnection.prototype, 'prepared').mockRejectedValueOnce(new Error('another fault'));
+    expect((await findings()).byName.database).toEqual({ status: 'failed', message: 'another fault' });
+    const connections = await Promise.all(
+      opened.mock.results.map(({ value }) => value as Promise<DedicatedConnection>),
+    );
+    vi.restoreAllMocks();
+    expect(connections).toHaveLength(4);
+    for (const connection of connections) await expect(connection.query('select 1')).rejects.toThrow();
   });
 
   test('warns if a prepared statement is lost, and only then', async () => {

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { Container } from 'typedi';
 import { expect, test } from 'vitest';
-import { createAuthEntities, createJwtAllauth } from '../../src/index.js';
+import { createAuthEntities, createJwtAllauth, settingsFromEnv } from '../../src/index.js';
 import { ENCRYPTION_KEY } from '../support/encryption-key.js';
 import { runInProcess, SOURCE_ORM } from '../support/run-in-process.js';
+import { faultOf } from '../support/setting-faults.js';
 import { SECRET } from '../support/test-app.js';
 import { AppUser, Organization } from '../support/users.js';
 
@@ -61,4 +62,16 @@ test.each(URLS)('check fails for the URL %s with the same sentence', async (url)
   const { code, stdout } = await runInProcess(['check', '--json', '--orm', SOURCE_ORM], env);
   const { checks } = JSON.parse(stdout);
   expect([code, checks.at(-1)]).toEqual([1, { name: 'database', status: 'failed', message: SENTENCE }]);
+});
+
+test.each(URLS)('LISTEN_URL cannot be %s either', (url) => {
+  const env = {
+    JWT_ALLAUTH_SECRET_KEY: SECRET,
+    JWT_ALLAUTH_ENCRYPTION_KEYS: ENCRYPTION_KEY,
+    JWT_ALLAUTH_LISTEN_URL: url,
+  };
+  expect(faultOf(() => settingsFromEnv(env))).toEqual({
+    setting: 'JWT_ALLAUTH_LISTEN_URL',
+    message: 'must be a URL with one host, such as postgresql://user:password@db.example.com:5432/app',
+  });
 });

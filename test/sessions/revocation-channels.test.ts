@@ -195,7 +195,9 @@ describe('a server', () => {
   test('connects again if notifications stop, because its pool may lead to another server by now', async () => {
     const proxy = await TcpProxy.start();
     open.push(proxy);
+    const verified = vi.spyOn(RevocationChannel.prototype, 'verifyDelivery');
     const app = await appWith({ databaseUrl: (url) => proxy.urlOf(url), settings: LIST });
+    expect(await verified.mock.results[0]?.value).toBe(true);
     const opened = vi.spyOn(RevocationChannel, 'open');
     proxy.isDeaf = true;
     await until(() => logged(app).filter((line) => line === CURRENT).length === 2);
@@ -209,17 +211,50 @@ describe('a server', () => {
     expect(opened).toHaveBeenCalledTimes(1);
   });
 
-  test('says when notifications arrive again', async () => {
+  test('says that notifications arrive again when none was lost for five minutes', async () => {
     const { proxy, pooled } = await withPooler();
     await until(() => warnings(pooled).length > 0);
-    proxy.isDeaf = false;
-    proxy.cut();
-    await until(() => logged(pooled).includes('info the revocation list gets notifications'));
-    proxy.cut();
-    await until(() => logged(pooled).filter((line) => line === CURRENT).length === 3);
-    expect(logged(pooled).filter((line) => /notifications/.test(line))).toEqual([
+    const arrived: boolean[] = [];
+    const verify = RevocationChannel.prototype.verifyDelivery;
+    vi.spyOn(RevocationChannel.prototype, 'verifyDelivery').mockImplementation(async function (
+      this: RevocationChannel,
+    ) {
+      const hasArrived = await verify.call(this);
+      arrived.push(hasArrived);
+      return hasArrived;
+    });
+    /** Connects again, and waits for the test notification. */
+    const reconnect = async (isDeaf: boolean) => {
+      proxy.isDeaf = isDeaf;
+      proxy.cut();
+      const before = arrived.length;
+      await until(() => arrived.length > before);
+    };
+    for (const isDeaf of [false, true, false, true]) await reconnect(isDeaf); // as some poolers do by chance
+    pooled.clock.advance('299s');
+    await reconnect(false);
+    const ofNotifications = () => logged(pooled).filter((line) => /notifications/.test(line));
+    expect(arrived.slice(-5)).toEqual([true, false, true, false, true]);
+    expect(ofNotifications()).toEqual(['warn the revocation list gets no notifications']);
+    pooled.clock.advance('1s');
+    await reconnect(false);
+    await until(() => ofNotifications().length > 1);
+    expect(ofNotifications()).toEqual([
       'warn the revocation list gets no notifications',
       'info the revocation list gets notifications',
+    ]);
+  });
+
+  test('connects again once, and warns once, if some notifications are lost for good', async () => {
+    const results = [true, false, true]; // the first connection, a check, and the second connection
+    vi.spyOn(RevocationChannel.prototype, 'verifyDelivery').mockImplementation(async () => results.shift() ?? false);
+    const app = await appWith({ settings: LIST });
+    await until(() => app.log.length === 4);
+    expect(logged(app)).toEqual([
+      CURRENT,
+      'warn the revocation list is not current',
+      CURRENT,
+      'warn the revocation list gets no notifications',
     ]);
   });
 
@@ -266,6 +301,18 @@ describe('a server', () => {
     await client.logout();
     await until(() => revoked.length > 0); // by a notification: no server reads the table
     expect(await statusAt(app, client)).toBe(401);
+    expect(logged(app)).toEqual([CURRENT]);
+  });
+
+  test('reads the revocations of its app, also if LISTEN_URL has the search_path of another schema', async () => {
+    const { database } = await appWith();
+    secrets.add(new URL(database.url).password);
+    await database.pool.query('create schema other; create table other.auth_revocation (like public.auth_revocation)');
+    const listenUrl = `${database.url}?options=-c%20search_path%3Dother`;
+    const app = await appWith({ database, settings: { ...LIST, listenUrl } });
+    const { client } = await createOwner(app);
+    await database.pool.query('insert into public.auth_revocation values (now(), $1)', [sessionOf(client)]);
+    await until(async () => (await statusAt(app, client)) === 401);
     expect(logged(app)).toEqual([CURRENT]);
   });
 
