@@ -187,7 +187,7 @@ export class JwtAllauthError extends Error {
     readonly code: string,
     { status, detail, errors, retryAfter, reason, stepUp, dpop, isAboutToken, cause, members }: JwtAllauthErrorOptions,
   ) {
-    super(detail, { cause });
+    super(detail, cause === undefined ? undefined : { cause });
     this.name = 'JwtAllauthError';
     this.httpCode = status;
     this.detail = detail;

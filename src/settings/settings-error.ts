@@ -14,7 +14,7 @@ export class SettingsError extends JwtAllauthError {
     const lines = faults.map(({ setting, message }) => `\n  ${setting} ${message}`);
     super('invalid_settings', { ...ERRORS.invalid_settings, detail: `The settings cannot be used:${lines.join('')}` });
     this.name = 'SettingsError';
-    // Node prints the properties of an uncaught error after its message, which has all faults already.
-    for (const property of ['faults', 'detail']) Object.defineProperty(this, property, { enumerable: false });
+    // Node prints the properties of an uncaught error after its message, which says everything already.
+    for (const property of Object.keys(this)) Object.defineProperty(this, property, { enumerable: false });
   }
 }

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
+import { ErrorCode, JwtAllauthError } from '../../error.js';
 import type { AuthKernel } from '../../kernel.js';
 import { createRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
@@ -81,7 +82,7 @@ export class EmailVerificationService {
     const isTaken = await this.kernel.emailOwnership.isTaken(email, em);
     const waiting = isTaken ? [] : await this.kernel.signUps.waiting(email, em);
     const ownSignUp = waiting.find(({ id }) => this.kernel.signUpBrowsers.isKnown(marks, id));
-    // Someone else may have signed up with the address too: a link must not confirm their password.
+    // A stranger may have signed up with the address too: a link must not confirm the stranger's password.
     if (!ownSignUp && waiting.length > 1) return this.kernel.mails.sendSeveralSignUps(normalizeEmail(email), em);
     const signUp = ownSignUp ?? waiting[0];
     if (signUp) {
@@ -118,20 +119,22 @@ export class EmailVerificationService {
     await this.kernel.mailLimiter.countKey(client.ip);
     const signUp = await this.kernel.signUps.find(key);
     const signIn = signUp && (await this.#beginSignIn(signUp, client));
-    try {
-      const confirmed = await this.kernel.database.transaction(async (em) => {
+    const { database, emailOwnership, oneTimeKeys } = this.kernel;
+    const confirm = () =>
+      database.transaction(async (em) => {
         if (signUp) return this.#complete(signUp, key, client, signIn, em);
-        const claimed = await this.kernel.oneTimeKeys.claim(key, PURPOSES, em);
+        const claimed = await oneTimeKeys.claim(key, PURPOSES, em);
         return claimed && this.#confirm(claimed, key, em);
       });
+    const given = { ...signUp?.fields, ...signUp?.fields.added };
+    try {
+      const confirmed = await (signUp ? emailOwnership.insert(signUp.email, given, confirm) : confirm());
       if (confirmed) return confirmed;
     } catch (error) {
-      // Another sign-up got the address at this moment. But the app's entity may have other unique columns.
-      if (!isUniqueViolation(error)) throw error;
-      if (signUp && !(await this.kernel.users.findByEmail(signUp.email)))
-        throw this.kernel.users.refusalOf(error, { ...signUp.fields, ...signUp.fields.added });
+      // Another account got the address at this moment.
+      if (!(signUp ? isAddressTaken(error) : isUniqueViolation(error))) throw error;
     }
-    return (await this.kernel.oneTimeKeys.find(key, ['email-verified'])) && {};
+    return (await oneTimeKeys.find(key, ['email-verified'])) && {};
   }
 
   /**
@@ -201,6 +204,10 @@ export class EmailVerificationService {
   #remember(key: string, what: OneTimeKey, em: EntityManager): Promise<void> {
     return this.kernel.oneTimeKeys.remember(key, what, this.kernel.settings.emailConfirmationLifetime, em);
   }
+}
+
+function isAddressTaken(error: unknown): boolean {
+  return error instanceof JwtAllauthError && error.code === ErrorCode.EmailAlreadyRegistered;
 }
 
 /** The user to create when the address of a sign-up is confirmed. */

@@ -8,7 +8,7 @@ import { DETAIL } from '../../http/json-schema.js';
 import { MAIL_TAG } from '../../http/link-descriptions.js';
 import type { MailCodes } from './mail-codes.js';
 
-/** The route that mails a code to a signed-in user who has neither a password nor a second factor. */
+/** The route that mails a code to a signed-in user who has no password, no authenticator app and no passkey. */
 export function createMailCodeController(mailCodes: MailCodes, { prefix }: LinkParts) {
   @AuthController(prefix, { name: 'reauthentication', isBearer: true })
   class MailCodeController {
@@ -18,7 +18,7 @@ export function createMailCodeController(mailCodes: MailCodes, { prefix }: LinkP
       id: 'requestReauthenticationCode',
       tag: MAIL_TAG,
       summary: 'Mail a code with which to authenticate again',
-      description: 'For users who have neither a password nor a second factor.',
+      description: 'For users who have no password, no authenticator app and no passkey.',
       answers: { 202: { description: 'The code is on its way.', json: DETAIL } },
       errors: ['mail_code_not_available'],
       isLimited: true,

@@ -86,6 +86,9 @@ export interface ProviderOptions {
   readonly trustMfa?: boolean;
 }
 
+/** Options of providers without ID tokens: native sign-in and `trustMfa` need ID tokens. */
+export type OAuth2Options = Omit<ProviderOptions, 'nativeClientIds' | 'trustMfa'>;
+
 /** Whether a provider has ID tokens and a discovery document. */
 export function isOpenId({ server }: SocialProvider): boolean {
   return !('tokenEndpoint' in server);

@@ -90,15 +90,20 @@ export class MfaService {
 
   /**
    * Removes the authenticator app and the recovery codes of a user who has lost them, and ends all sessions of the
-   * user. For an operator: check first that the request comes from the user.
+   * user. For an operator: check first that the request comes from the user. It also mends an account whose row of this
+   * module is missing, so that each sign-in asks for a code that no app makes.
    *
    * @returns false if the user has no authenticator app. Only a set-up that waits for its first code is removed then
    */
   async reset(user: UserId): Promise<boolean> {
-    return this.kernel.database.transaction(async (em) => {
-      await this.kernel.sessionEndings.lockUser(user, em);
-      if (!(await this.#remove(user, 'operator', em))) return false;
-      await this.kernel.sessions.revokeAll(user, { em, reason: 'factor-change' });
+    const { database, accounts, sessions, sessionEndings } = this.kernel;
+    return database.transaction(async (em) => {
+      await sessionEndings.lockUser(user, em);
+      if (!(await this.#remove(user, 'operator', em))) {
+        if (!(await accounts.secondFactorsOf(user, em)).includes('totp')) return false;
+        await this.#recordRemoval(user, 'operator', em);
+      }
+      await sessions.revokeAll(user, { em, reason: 'factor-change' });
       return true;
     });
   }
@@ -120,16 +125,20 @@ export class MfaService {
    * Removes the authenticator app, in a transaction that has locked the user's row.
    *
    * @param since an app that was set up before that time stays
-   * @returns false if there is none
+   * @returns false if the user has no such app
    */
   async #remove(user: UserId, by: MfaDisabled['by'], em: EntityManager, since = new Date(0)): Promise<boolean> {
-    const { totpStore, accounts, oneTimeKeys, mfaRecords } = this.kernel;
-    if (!(await totpStore.remove(user, since, em))) return false;
+    if (!(await this.kernel.totpStore.remove(user, since, em))) return false;
+    await this.#recordRemoval(user, by, em);
+    return true;
+  }
+
+  async #recordRemoval(user: UserId, by: MfaDisabled['by'], em: EntityManager): Promise<void> {
+    const { accounts, oneTimeKeys, mfaRecords } = this.kernel;
     await accounts.setSecondFactor(user, 'totp', false, em);
     await oneTimeKeys.revokeAll(user, em);
     const event = ['mfa.disabled', { user: String(user), method: 'totp', by }] as const;
     await mfaRecords.change(user, { events: [event], notice: 'totp-disabled' }, em);
-    return true;
   }
 
   /** Runs a change of a fresh caller, in a transaction that has locked the user's row and the session. */

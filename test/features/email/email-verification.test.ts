@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { EmailOwnership } from '../../../src/mail/email-ownership.js';
 import { expectProblem } from '../../support/expect-problem.js';
 import { createMailApp, type MailApp } from '../../support/mail-app.js';
 import { PASSWORD } from '../../support/test-client.js';
@@ -97,6 +98,29 @@ describe('mandatory verification', () => {
     expect(await users()).toHaveLength(1);
     const logins = await Promise.all(passwords.map((password) => app.client().login('ada@example.com', password)));
     expect(logins.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  test('creates the user also if another account had the address for a moment', async () => {
+    await app.client().send('POST', '/auth/registration', { email: 'ada@example.com', password: PASSWORD });
+    const link = await app.linkTo('ada@example.com');
+    const { claim } = EmailOwnership.prototype;
+    const claims = vi.spyOn(EmailOwnership.prototype, 'claim').mockImplementation(async function (
+      this: EmailOwnership,
+      ...parameters
+    ) {
+      const isFirst = claims.mock.calls.length === 1;
+      // Code of the app, which does not lock the address.
+      if (!isFirst) await app.database.pool.query('delete from app_user');
+      const isFree = await claim.apply(this, parameters);
+      const insert = "insert into app_user (id, email) values (gen_random_uuid(), 'ada@example.com')";
+      if (isFirst) await app.database.pool.query(insert);
+      return isFree;
+    });
+    expect((await app.open(link)).status).toBe(200);
+    expect(claims).toHaveBeenCalledTimes(2);
+    claims.mockRestore();
+    expect((await app.client().login('ada@example.com')).status).toBe(200);
+    expect(await users()).toHaveLength(1);
   });
 
   test('refuses an expired link and an invented one', async () => {

@@ -2,6 +2,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { providersFault } from '../../../src/features/social/configured-provider.js';
+import { github, oauth2Provider } from '../../../src/features/social/index.js';
 import { startTestProvider, type TestProvider } from '../../../src/features/social/testing/index.js';
 
 const ADA = { sub: 'ada-1', email: 'ada@example.com', name: 'Ada Lovelace', amr: ['pwd', 'mfa'] };
@@ -149,6 +150,27 @@ describe('the provider for tests', () => {
     expect(providersFault([entry])).toBe('number 1 has the unknown member "trustMfa"');
     const all = { name: 'Own', scopes: ['openid'], trustEmail: true };
     expect(providersFault([provider.settings({ id: 'x', ...all })])).toBeUndefined();
+  });
+
+  test('without ID tokens has no options that need them', () => {
+    const client = { clientId: 'client', clientSecret: 'secret' };
+    const endpoints = {
+      issuer: 'https://x.test',
+      authorizationEndpoint: 'https://x.test/a',
+      tokenEndpoint: 'https://x.test/t',
+    };
+    const own = { ...client, ...endpoints, id: 'own', profileOf: async () => ({ sub: '1', isEmailVerified: false }) };
+    const made = [
+      // @ts-expect-error an ID token has `amr`
+      github({ ...client, trustMfa: true }),
+      // @ts-expect-error native apps send ID tokens
+      github({ ...client, nativeClientIds: ['ios'] }),
+      // @ts-expect-error an ID token has `amr`
+      oauth2Provider({ ...own, trustMfa: true }),
+      // @ts-expect-error native apps send ID tokens
+      oauth2Provider({ ...own, nativeClientIds: ['ios'] }),
+    ];
+    for (const each of made) expect(each).toMatchObject({ trustMfa: false, nativeClientIds: [] });
   });
 
   test('can be started again on a given port, and refuses a port that is in use', async () => {

@@ -153,6 +153,16 @@ describe('auth.mfa', () => {
     expect(await audited('mfa.disabled')).toEqual([{ method: 'totp', by: 'operator' }]);
   });
 
+  test('resets a user whose authenticator app was deleted in the database', async () => {
+    await app.database.pool.query('delete from auth_totp where user_id = $1', [sub()]);
+    expectProblem(await app.client().login(email), 500, 'internal_error');
+    expect(await app.auth.mfa.reset(sub())).toBe(true);
+    expect((await client.refresh()).status).toBe(401);
+    expect((await app.client().login(email)).status).toBe(200);
+    expect(await audited('mfa.disabled')).toEqual([{ method: 'totp', by: 'operator' }]);
+    expect(await app.auth.mfa.reset(sub())).toBe(false);
+  });
+
   test('changes nothing for a user without an authenticator app', async () => {
     const other = await app.signedUp(`none${count}@example.com`);
     expect(await app.auth.mfa.reset(claimsOf(other.access).sub)).toBe(false);

@@ -1,9 +1,9 @@
-import type { ProviderAnswer, ProviderOptions, ProviderProfile, SocialProvider } from '../social-provider.js';
+import type { OAuth2Options, ProviderAnswer, ProviderProfile, SocialProvider } from '../social-provider.js';
 import { oauth2Provider } from './oauth2-provider.js';
 import { namesOf, textOf } from './open-id-profile.js';
 
 /** Options of `github`. */
-export interface GitHubOptions extends ProviderOptions {
+export interface GitHubOptions extends OAuth2Options {
   /** The URL of GitHub Enterprise. Default: `https://github.com`. */
   readonly url?: string;
   /** The URL of its API. Default: `https://api.github.com`, or `<url>/api/v3`. */

@@ -1,13 +1,13 @@
 import type {
+  OAuth2Options,
   OAuthEndpoints,
   ProviderAnswer,
-  ProviderOptions,
   ProviderProfile,
   SocialProvider,
 } from '../social-provider.js';
 
 /** Options of `oauth2Provider`. */
-export interface OAuth2ProviderOptions extends ProviderOptions, OAuthEndpoints {
+export interface OAuth2ProviderOptions extends OAuth2Options, OAuthEndpoints {
   readonly id: string;
   /** Reads the profile from the provider's API (`answer.getJson`). */
   readonly profileOf: (answer: ProviderAnswer) => Promise<ProviderProfile>;
