@@ -135,6 +135,28 @@ describe('a sign-in of a user with a second factor', () => {
     expect([tenant, others.amr]).toEqual([undefined, ['x', 'otp', 'mfa']]);
   });
 
+  test.each([
+    ['a challenge', 'second_factor_required'],
+    ['a session', undefined],
+  ])(
+    'in a transaction of the app that has changed the user fails without that transaction, because it waits for it: %s',
+    async (_, code) => {
+      const limited = await createTestApp({ orm: { ...options().orm, driverOptions: { statement_timeout: 300 } } });
+      const { id } = await createPerson(limited);
+      if (code) await codesOf(limited.auth).give(id, CODES);
+      const signIn = (isGiven: boolean) =>
+        limited.orm.em.fork().transactional(async (em) => {
+          await em.execute('update app_user set first_name = ? where id = ?', ['Ada', id]);
+          return limited.auth.signIn({ id }, { method: 'ticket', ...(isGiven && { em }) });
+        });
+      await expect(signIn(false)).rejects.toMatchObject({ code: 'service_unavailable' });
+      const signedIn = signIn(true);
+      if (code) await expect(signedIn).rejects.toMatchObject({ code });
+      else expect(await signedIn).toMatchObject({ access: expect.any(String) });
+      await limited.close();
+    },
+  );
+
   test('revokes the session of the cookie that it replaces only at its second step', async () => {
     const { id, email, live } = await createPerson(app);
     const browser = app.client();
