@@ -88,7 +88,7 @@ export class AuthServer {
     for (const type of classes) this.container.set({ id: type, type: type as new () => object });
   }
 
-  /** With EMAIL_VERIFICATION=`none`, sign-up marks every address as confirmed, without a mail that proves it. */
+  /** Warns of routes with `EmailVerified`: without verification, every address counts as confirmed. */
   #warnOfEmailVerified(app: readonly unknown[]): void {
     const controllers = usesOfEmailVerified(app);
     if (controllers.length === 0) return;

@@ -156,7 +156,7 @@ async function createFoundation(options: AuthKernelOptions): Promise<Foundation>
   };
 }
 
-/** The keys of ENCRYPTION_KEYS. In development, if there are none, a key that is derived from the signing key. */
+/** The keys of ENCRYPTION_KEYS. In development without such keys, a key that is derived from the signing key. */
 function encryptionKeys(settings: Settings, keys: KeyRing, logger: Logger): EncryptionKeys {
   const [first, ...others] = settings.encryptionKeys.map(readEncryptionKey).filter((key) => key !== undefined);
   if (first) return new EncryptionKeys([first, ...others]);

@@ -13,8 +13,8 @@ import { PENDING_SIGN_UP_ENTITY } from './users/pending-sign-up.entity.js';
 export function sweepsOf(kernel: AuthKernel, modules: readonly AuthModule[], features: readonly ModuleParts[]) {
   const sweeps: Record<string, TableSweep> = { ...kernelSweeps(kernel) };
   for (const [index, feature] of features.entries()) {
-    const double = Object.keys(feature.sweeps ?? {}).find((name) => Object.hasOwn(sweeps, name));
-    if (double) throw new TypeError(`module ${modules[index]?.name}: the sweep ${double} exists already`);
+    const duplicate = Object.keys(feature.sweeps ?? {}).find((name) => Object.hasOwn(sweeps, name));
+    if (duplicate) throw new TypeError(`module ${modules[index]?.name}: the sweep ${duplicate} exists already`);
     Object.assign(sweeps, feature.sweeps);
   }
   return sweeps;

@@ -309,7 +309,7 @@ describe('the compiler of the tests', () => {
   });
 });
 
-/** The members of the first circle that is found; empty when there is none. */
+/** The members of the first circle that is found. Empty: no circle was found. */
 function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>();
   const visit = (node: string, path: readonly string[]): string[] => {

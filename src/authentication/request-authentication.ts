@@ -147,7 +147,7 @@ export class RequestAuthentication {
   }
 
   /**
-   * Loads the principal's user into the request's EntityManager, or into a new one if there is none.
+   * Loads the principal's user into the request's EntityManager, or into a new one if the request has none.
    * @throws token_not_valid if there is no such active user
    */
   user(request: AuthenticatedRequest, principal: Principal): Promise<BaseUser> {

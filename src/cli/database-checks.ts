@@ -40,8 +40,8 @@ export class DatabaseChecks {
   }
 
   /**
-   * Runs the checks, those of users only if no table or column is missing. If a query fails, the only finding is that
-   * failure.
+   * Runs the checks. Those of users run only if no table or column is missing. If a query fails, that failure is the
+   * only finding.
    */
   async run(): Promise<Finding[]> {
     try {

@@ -14,7 +14,7 @@ export interface Keys {
 export interface KeyRing {
   /** Creates a key pair, without keeping it. */
   create(): Promise<ProofKey>;
-  /** Reads the keys. If they are lost for good, there are none. Rejects if a later attempt may succeed. */
+  /** Reads the keys. The result has no keys if they are lost for good. Rejects if a later attempt may succeed. */
   read(): Promise<Keys>;
   /** Replaces the keys by the result of `change`. No other change happens in between. Rejects if it fails. */
   update(change: (keys: Keys) => Keys): Promise<Keys>;

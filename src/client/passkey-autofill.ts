@@ -1,13 +1,13 @@
 import type { PasskeyOptions } from '../features/passkeys/passkeys.client.js';
 import { showDialog } from './passkey-dialog.js';
 
-/** After this part of its validity a challenge is replaced. */
+/** A challenge is replaced after this fraction of its validity. */
 const REPLACED_AFTER = 0.8;
 
 /** How long a challenge is valid if the server does not say it, in milliseconds. */
 const VALID_MS = 300_000;
 
-/** Between a replacement that failed and the next one, in milliseconds. */
+/** The pause after a failed replacement, in milliseconds. */
 const RETRY_MS = 10_000;
 
 /** A global of browsers. */
@@ -19,8 +19,8 @@ interface Page {
 }
 
 /**
- * Waits until the user picks a passkey in the autofill of a form field. Browsers let this wait for hours, so that it
- * gets new options before the challenge of the old ones expires, but none while the page is hidden.
+ * Waits until the user picks a passkey in the autofill of a form field. Browsers let this wait for hours. So it gets
+ * new options before the challenge of the old ones expires, except while the page is hidden.
  *
  * @returns the JSON for the server
  */

@@ -46,7 +46,7 @@ export const isSupported = (): boolean => Boolean(api());
 export const isAutofillSupported = async (): Promise<boolean> =>
   Boolean(await api()?.isConditionalMediationAvailable?.());
 
-/** The error for an exception of the browser; without one, for a browser that has no passkeys. */
+/** The error for an exception of the browser. Without an exception: the browser has no passkeys. */
 export function refusal(cause?: { readonly name: string }): AuthError {
   const code = CODES[cause?.name ?? ''] ?? 'passkey_not_available';
   return new AuthError(code, 400, MESSAGES[code], { cause });

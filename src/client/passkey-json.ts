@@ -1,4 +1,4 @@
-// What older browsers lack: WebAuthn level 3 converts options and answers from and to JSON, level 2 does not.
+// Converts options and answers from and to JSON, for browsers with WebAuthn level 2. Level 3 has own functions for it.
 
 /** A credential, as `navigator.credentials` returns it. */
 export interface BrowserCredential {
@@ -50,7 +50,7 @@ export function optionsFromJson(options: JsonOptions): object {
 /** The JSON for the server, from a credential. */
 export function credentialToJson(credential: BrowserCredential): object {
   try {
-    // Credentials of some password managers do not have it, or have it and it throws.
+    // The credentials of some password managers have no `toJSON`, or one that throws.
     return (credential as Required<BrowserCredential>).toJSON();
   } catch {}
   const { id, rawId, type, authenticatorAttachment, response } = credential;

@@ -1,8 +1,8 @@
 import { AuthError } from './auth-error.js';
 
 /**
- * The error that the server has added to the URL of the present page: its code to the query, or with a challenge to the
- * fragment, and all else to the fragment. Undefined if there is none.
+ * The error that the server has added to the URL of the present page. Its code is in the query, or with a challenge in
+ * the fragment. All else is in the fragment. Undefined: the URL has no error.
  */
 export function refusalIn(href: string): AuthError | undefined {
   const { hash, searchParams } = new URL(href);

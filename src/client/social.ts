@@ -108,7 +108,7 @@ export const socialMethods = (client: ClientCalls) => {
      * `login`. `cookie_not_kept` if the server has signed the user in, but the browser sends no cookie
      */
     finishSignIn: async (): Promise<boolean> => {
-      // A link of somebody else must not sign the user in to another account.
+      // A link from a stranger must not sign the user in to another account.
       const mark = page.sessionStorage.getItem(MARK);
       if (!mark) return false;
       page.sessionStorage.removeItem(MARK);
@@ -120,7 +120,7 @@ export const socialMethods = (client: ClientCalls) => {
       if (code || refusal || isSignedIn) page.history.replaceState(page.history.state, '', here());
       if (refusal) return fail(refusal);
       const verifier = mark === NO_VERIFIER ? undefined : mark;
-      // A code that this tab does not wait for is somebody else's.
+      // A code that this tab does not wait for comes from another sign-in.
       if (code && mark !== NO_CODE) await calls.exchange(code, verifier).catch(fail);
       else await client.refresh();
       if (isSignedIn && client.state.status === 'signed-out')

@@ -40,7 +40,7 @@ export class Tabs {
   #endTurn?: () => void;
 
   /**
-   * @param name the same in all tabs that share a refresh token; false if none is shared
+   * @param name the same in all tabs that share a refresh token; false if the tabs share none
    * @param pending awaited at the start of each turn
    * @param getToken returns the access token of this tab
    * @param receive called with the news of other tabs
@@ -132,7 +132,7 @@ export class Tabs {
   #receive(message: TabMessage): void {
     if (!('wantedBy' in message)) {
       this.#onNews(message);
-      // Deferred, because a task that has got what it waited for leaves the queue first.
+      // Deferred: the news may complete a waiting task, which then leaves the queue first.
       setTimeout(() => this.#waiting && this.#requestTurn());
     } else if (this.#endTurn) {
       if (message.wantedBy === this.#getToken()?.text) this.#endTurn();

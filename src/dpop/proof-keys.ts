@@ -37,12 +37,13 @@ const RSA_BITS = { least: 2048, most: 4096 } as const;
 /** A larger exponent would make the verification slow. */
 const MAX_RSA_EXPONENT = 0xffff_ffffn;
 
-/** The number of cached keys. The cache has up to twice as many for a while. */
+/** The number of cached keys. The cache has up to twice as many for a while. Each key takes about 3 kB of memory. */
 const CACHE_SIZE = 5000;
 
 /**
- * Maximum length of a cached header, in characters: that of an RSA key of 4096 bits has about 1,010. Its proof is not
- * verified yet when it is cached, so that strangers choose it. All together have 10 MB at most.
+ * Maximum length of a cached header, in characters. The header of an RSA key of 4096 bits has about 1,010. A header is
+ * cached before the signature of its proof is verified, so strangers can fill the cache: with 10 MB of headers at most,
+ * and 30 MB of keys.
  */
 const MAX_CACHED_LENGTH = 1024;
 

@@ -15,13 +15,13 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** The log message of a proof for another URL, which is usually a fault of the settings. */
 const WRONG_URL_MESSAGE =
-  'DPoP proof for another URL refused, so that sign-ins may open unbound sessions; if clients use the given URL, set ' +
-  "{publicUrl}, {trustedOrigins} or Express's trust proxy";
+  'DPoP proof for another URL refused. If clients of your app use the given URL, their sessions are not bound or ' +
+  "cannot be refreshed. Remedy: set {publicUrl}, {trustedOrigins} or Express's trust proxy";
 
 /** Maximum number of characters of a URL in a log entry. */
 const MAX_LOGGED_LENGTH = 200;
 
-/** Reads the DPoP proofs of requests. A proof for another URL is logged, at most once a minute for each URL. */
+/** Reads the DPoP proofs of requests. Logs proofs for another URL: once a minute for each of at most 20 URLs. */
 export class RequestProofs {
   readonly #verified = new WeakMap<AddressedRequest, Proof>();
   readonly #warnings: WarningLimit;

@@ -8,12 +8,12 @@ import type { Settings } from '../settings/settings.js';
 import { transportFault, transportOf } from './auth-transport.js';
 import type { Before, HttpRequest } from './http-message.js';
 
-/** The log message of a refusal, with the settings for the case that the origin is the app's own. */
+/** The log message of a refusal. It names the settings that may be wrong. */
 const REFUSAL_MESSAGE =
   'request from a foreign origin refused; if the origin is part of your app, set {publicUrl}, {trustedOrigins} ' +
   "or Express's trust proxy";
 
-/** Guards that may refuse a request. Guards that never do are not in it. */
+/** The guards that can refuse a request. A guard that never refuses is not in this set. */
 const guards = new WeakSet<object>();
 
 /** Whether a function for `@UseBefore` is a guard that may refuse requests from foreign origins. */
@@ -25,11 +25,11 @@ export function isOriginGuard(before: object): boolean {
 const MAX_LOGGED_LENGTH = 200;
 
 /**
- * Refuses a browser's request from a foreign origin if a cookie is the credential or is set by the answer: otherwise a
- * page elsewhere could refresh, sign out, or sign its visitor in to another account (login CSRF). A request whose
- * refresh token travels in bodies passes, because it neither uses nor gets a cookie. Clients that are not browsers send
- * neither `Origin` nor `Sec-Fetch-Site` and pass. Refusals are logged at most once a minute per origin, with the
- * compared values.
+ * Refuses a browser's request from a foreign origin if its credential is a cookie, or if the answer sets a cookie.
+ * Otherwise a foreign page could refresh, sign out, or sign its visitor in to another account (login CSRF). A request
+ * whose refresh token travels in bodies passes, because it neither uses nor gets a cookie. Clients that are not
+ * browsers send neither `Origin` nor `Sec-Fetch-Site` and pass. Refusals are logged at most once a minute per origin,
+ * with the compared values.
  *
  * @param isAlwaysCookie for routes that use a cookie also if the refresh token travels in bodies
  */

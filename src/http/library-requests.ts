@@ -36,7 +36,7 @@ export class LibraryRequests {
   }
 
   /**
-   * Whether a request reached one of the library's controllers, or has a path below the prefix where no action started.
+   * Whether a request reached one of the library's controllers, or has a path below the prefix and reached no action.
    */
   includes(request: HttpRequest): boolean {
     return this.#known.has(request) || (isBelow(this.prefix, request.path) && !request.routingControllersStarted);

@@ -62,7 +62,7 @@ export function acceptFormBody(request: BodyRequest): void {
   storeBody(request, textOf(read, request) ?? read);
 }
 
-/** Sets an empty body: there is none, or it is ignored. */
+/** Sets an empty body, for a request without a body or one whose body is ignored. */
 export function acceptEmptyBody(request: BodyRequest): void {
   storeBody(request, {});
 }

@@ -8,7 +8,7 @@ import { type CookieIdentity, currentIdentity, isHostName, olderIdentities } fro
 /** Maximum number of cookies that are read: a browser has one, or a few just after DOMAIN or PATH were changed. */
 const MAX_COOKIES = 4;
 
-/** The form of a signed token. Other values count only if there is no token, so that they cannot displace one. */
+/** The form of a signed token. Other values count only if no value has this form: they must not displace a token. */
 const TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** The cookie that carries the refresh token. */

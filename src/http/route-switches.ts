@@ -15,6 +15,8 @@ export function nameRoutes(controller: object, name: string): void {
 }
 
 /**
+ * Checks the names and the values.
+ *
  * @param known the names of all groups
  * @throws TypeError for an unknown name, and for a value that is neither true nor false
  */

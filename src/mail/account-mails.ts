@@ -116,7 +116,7 @@ export class AccountMails {
 
   /**
    * Mails a notice to the old address about its change. With a key, it has an undo link. The caller must apply a limit
-   * if the address may be somebody else's.
+   * if the address may belong to another person.
    */
   async sendChangedEmail(
     email: string,

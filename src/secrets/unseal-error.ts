@@ -4,7 +4,7 @@
  */
 export type UnsealErrorCode = 'sealed_with_unknown_key' | 'sealed_text_damaged';
 
-/** A sealed text cannot be decrypted. If the key is unknown, another server or a later setting may still decrypt it. */
+/** A sealed text cannot be decrypted. With an unknown key, another server may still decrypt it, or this one later. */
 export class UnsealError extends Error {
   override readonly name = 'UnsealError';
 

@@ -7,19 +7,20 @@ import type { SessionRow } from './session-store.js';
  *
  * - `live`: it is the live token;
  * - `newer`: it was issued after the last rotation in the database. So the database has lost a later rotation;
- * - `parent`: it is the parent of the live token. Within REFRESH_REUSE_GRACE, unless the client can have the key to
- *   which the session is bound;
- * - `used`: it is any other token, or is bound to another key than the session. The latter is only possible if the
- *   database has lost the binding and another client has bound the session again.
+ * - `parent`: it is the parent of the live token, within REFRESH_REUSE_GRACE. There is no such limit of time if the
+ *   session is bound and the client can have its key;
+ * - `used`: it is any other token, or names another key than the session has. Another key is only possible if the
+ *   database has lost the binding, and then another client has bound the session.
  */
 export type RefreshTokenStatus = 'live' | 'newer' | 'parent' | 'used';
 
 /**
  * Compares a token with the row of its session.
  *
- * No rotation has an earlier time than the one before, or than the token that it exchanges, even if the clocks of
- * servers differ. So tokens that were exchanged have an `iat` in the second of the last rotation or before, and a later
- * `iat` proves that the database has lost a rotation. An `iat` in the same second proves nothing.
+ * The time of a rotation is never earlier than that of the rotation before, and never earlier than the `iat` of the
+ * token that it exchanges. This holds even if the clocks of servers differ. So the `iat` of a used token is at most the
+ * second of the last rotation in the row. A token with a later `iat` proves that the database has lost a rotation. An
+ * `iat` in the same second proves nothing.
  *
  * @param grace REFRESH_REUSE_GRACE, in seconds
  * @param now milliseconds since the epoch

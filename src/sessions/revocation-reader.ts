@@ -24,28 +24,31 @@ interface Read {
   readonly nextId: number;
 }
 
-/** A row of a page. If there is no revocation, one row has the rest. */
+/** A row of a page. A page without revocations has one row, in which `at` and `session` are null. */
 interface Row extends Read {
   readonly oldestId: number;
   /** Whether a replica has answered. */
   readonly isReplica: boolean;
   readonly at: number | null;
-  readonly session: string;
+  readonly session: string | null;
 }
 
 /**
- * Reads from the table of revocations what was committed since the last read. The times of rows do not show that: a
- * transaction may commit long after it has written its row. So a read also asks for transaction ids, which PostgreSQL
- * assigns in order: `oldestId`, the lowest of all transactions that have not ended, and `nextId`, the next to be
- * assigned.
+ * Reads the revocations that were committed since the last read. The time in a row is the time of its writing, and the
+ * commit may follow much later. So the time alone does not show which rows are new.
  *
- * A read does not see the rows of a transaction that has not ended. The id of such a transaction is at least
- * `oldestId`. If that is not lower than the `nextId` of an earlier read, the transaction got its id after that earlier
- * read, and its rows got their times even later (`revocationSql`). So the next read starts at the latest such read.
+ * Each read therefore also gets two transaction ids. PostgreSQL assigns these ids in order:
+ *
+ * - `oldestId`: the lowest id of a transaction that has not ended. This read cannot see the rows of such transactions;
+ * - `nextId`: the id that PostgreSQL assigns next.
+ *
+ * Take an earlier read E whose `nextId` is at most the `oldestId` of this read. Every transaction that this read cannot
+ * see got its id after E, and wrote its rows after that (`revocationSql`). Their times are therefore later than E. So
+ * the next read can start at the time of E, and it starts at the latest such E.
  */
 export class RevocationReader {
   readonly #page: string;
-  /** Earlier reads, oldest first. The next read starts at the first of them. */
+  /** Earlier reads, oldest first. The next read starts at the earliest of their times. */
   #reads: readonly Read[] = [];
 
   /** @param retentionMs how long a revocation is needed */
@@ -80,13 +83,13 @@ export class RevocationReader {
    */
   async *read(channel: RevocationChannel): AsyncGenerator<Revocation[]> {
     const [first = { readAt: this.clock.now() - this.retentionMs, nextId: 0 }] = this.#reads;
-    // The earliest is not always the first: the clock of the database may have been set back.
+    // Not always the time of the first: the database's clock may have been set back since.
     const start = this.#reads.reduce((least, { readAt }) => Math.min(least, readAt), first.readAt);
     let page = await channel.query<Row>(this.#page, [new Date(start - MAX_NODE_SKEW_MS), LOWEST_ID]);
     const [seen] = page;
     for (;;) {
       if (page[0]?.isReplica) throw new Error('a replica has answered');
-      yield page.flatMap(({ at, session }) => (at === null ? [] : { at, session }));
+      yield page.flatMap(({ at, session }) => (at === null || session === null ? [] : { at, session }));
       const end = page.at(-1);
       if (!end || page.length < PAGE_ROWS) break;
       page = await channel.query<Row>(this.#page, [new Date(end.at as number), end.session]);
@@ -97,7 +100,10 @@ export class RevocationReader {
   }
 }
 
-/** Drops the reads at which no later read has to start. */
+/**
+ * Drops the reads before the one at which the next read starts: the latest E (see `RevocationReader`), or a later read
+ * that is so old that all revocations before it have expired.
+ */
 function stillNeeded(reads: readonly Read[], oldestId: number, expiredAt: number): readonly Read[] {
   const first = reads.findLastIndex(({ nextId, readAt }) => nextId <= oldestId || readAt < expiredAt);
   return reads.slice(Math.max(first, 0));

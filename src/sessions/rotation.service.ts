@@ -153,7 +153,7 @@ export class RotationService {
     }
     const { settings, clock } = this.kernel;
     const { status, isFollowing, isReplay } = verdictOn(presented, session, settings.refreshReuseGrace, clock.now());
-    // A replayed token from before the binding, or of another binding, ends the session with or without a proof.
+    // A replayed token that names no key, or another key than the session, ends the session also without a proof.
     const isOfThisKey = claims.cnf?.jkt === session.keyThumbprint;
     const proof =
       isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofForSession(claims, presented.client, session) : undefined;

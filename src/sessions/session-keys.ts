@@ -46,8 +46,8 @@ export class SessionKeys {
   }
 
   /**
-   * Checks the proof of a refresh against the row of the session. A bound session needs one even if DPOP is `off` and
-   * the token is from before the binding.
+   * Checks the proof of a refresh against the row of the session. A bound session always needs a proof, also if DPOP is
+   * `off`, and also for a token that was issued before the session was bound.
    *
    * @returns undefined if the session is not bound
    * @throws dpop_proof_invalid if the session is bound to another key, or has used the proof before

@@ -53,8 +53,8 @@ export function sessionStatements(session: Table, user: Table, account: Table, h
     factors: account.column('secondFactors'),
   };
   const provedAt = `coalesce(s.${s.authTime}, s.${s.createdAt})`;
-  // date_part gives a float8; extract would give a numeric, which is slower. Without a time zone it is immutable, as
-  // Citus needs it in RETURNING.
+  // `date_part` returns a float8; `extract` would return a numeric, which is slower. Citus accepts only immutable
+  // functions in RETURNING, and `date_part` is immutable for a time without a time zone.
   const authTime = `floor(date_part('epoch', ${provedAt} at time zone 'UTC'))`;
   const context = (prefix = '') => `
         s.${s.amr} as "${prefix}amr", s.${s.claims} as "${prefix}claims", ${authTime} as "${prefix}authTime"`;

@@ -122,9 +122,10 @@ export class SessionStore {
 
   /**
    * Inserts a session if the user is still active, still has the credential epoch that the sign-in has read, and still
-   * has the password hash that was checked (an undefined hash is not compared). Locks on user and account make this
-   * wait for a parallel password change or deactivation, or the other way round. The lock on the user is no share lock:
-   * of parallel sign-ins with a share lock on a reference table of Citus, all but one would fail.
+   * has the password hash that was checked (an undefined hash is not compared). It locks user and account, so that of
+   * this and a parallel password change or deactivation, one waits for the other. The lock on the user is FOR NO KEY
+   * UPDATE. A share lock would be enough, but if users are a reference table of Citus, only one of several parallel
+   * sign-ins with a share lock succeeds.
    *
    * Changes the account state `invited` to `in_use`, so that the user is not deleted when the invitation expires.
    *

@@ -44,7 +44,7 @@ export function createSessionEntity(user: () => EntityClass<BaseUser>): EntitySc
       amr: p.array().defaultRaw("'{}'"),
       /** When the user last authenticated. Null in sessions of older versions; `createdAt` counts then. */
       authTime: p.datetime(3).nullable(),
-      /** Claims that are in every token of the session, written once. Null if there are none. */
+      /** Claims that are in every token of the session, written once. Null: no claims. */
       claims: p.json().nullable(),
       /** The thumbprint of the key to which the session is bound (RFC 7638). Set once. Null: it is not bound. */
       keyThumbprint: p.string().length(43).nullable(),

@@ -5,7 +5,7 @@ import type { SessionRow } from './session-store.js';
 
 /**
  * In how many consecutive generations the parent may be presented again from a different network or user agent. This
- * happens if a response is lost while a client changes networks. With the next generation it counts as theft: someone
+ * happens if a response is lost while a client changes networks. With the next generation it counts as theft: a thief
  * presents each token shortly after the owner has used it.
  */
 const MAX_FOLLOWED_GENERATIONS = 2;
@@ -40,8 +40,9 @@ export function verdictOn(presented: PresentedToken, row: SessionRow, grace: num
 }
 
 /**
- * Whether a refresh can come from the client that has the key of the session. A token from before the binding proves
- * nothing about the key, so its request has to.
+ * Whether a refresh can come from the client that has the key of the session. A token of the bound session has passed
+ * the check of its proof before. A token from before the binding names no key, so here its request must have a proof by
+ * the key, or a faulty proof, which is refused later.
  */
 function canHaveKey({ claims, client }: PresentedToken, { keyThumbprint }: SessionRow): boolean {
   return claims.cnf !== undefined || client?.proofFault !== undefined || client?.proof?.thumbprint === keyThumbprint;

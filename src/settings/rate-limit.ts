@@ -33,8 +33,8 @@ export function isRateLimit(value: unknown): value is RateLimit {
 }
 
 /**
- * The limits for a client whose address is unknown: those of the account. If there are none, those of account and
- * address, applied to the account alone.
+ * The limits for a client whose address is unknown: those of the account. Without such limits, those of account and
+ * address apply to the account alone.
  */
 export function limitsWithoutAddress(limits: readonly RateLimit[]): RateLimit[] {
   const ofAccount = limits.filter(({ scope }) => scope === 'account');

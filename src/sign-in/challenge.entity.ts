@@ -24,9 +24,9 @@ export function createChallengeEntity(user: () => EntityClass<BaseUser>): Entity
       methods: p.array(),
       /** How the user has authenticated so far (RFC 8176). */
       amr: p.array(),
-      /** Claims to bind to the session. Null if there are none. */
+      /** Claims to bind to the session. Null: no claims. */
       claims: p.json().nullable(),
-      /** Work of a module for the answered challenge (`SignInAttempt.completion`). Null if there is none. */
+      /** Work of a module for the answered challenge (`SignInAttempt.completion`). Null: no work. */
       completion: p.json().nullable(),
       /** The number of wrong answers, and of answers that are being checked. */
       attempts: p.smallint().default(0),

@@ -8,7 +8,7 @@ import type { PendingSignUps } from '../users/pending-sign-ups.js';
 import type { PasswordOwner, UserService } from '../users/user.service.js';
 import type { SignInMethods } from './sign-in-methods.js';
 
-/** Gives an account to the person who proves access to its mailbox, if nobody has proved that before. */
+/** Gives an account to the first person who proves access to its mailbox. */
 export class MailboxProofs {
   constructor(
     protected readonly kernel: {

@@ -15,7 +15,7 @@ export class ReAuthentications {
     this.#methods.set(member, method as ReAuthentication<unknown>);
   }
 
-  /** The method whose proof is in this member of a body. Undefined if there is none. */
+  /** The method whose proof is in this member of a body. Undefined for a member of no method. */
   byMember(member: string): ReAuthentication<unknown> | undefined {
     return this.#methods.get(member);
   }

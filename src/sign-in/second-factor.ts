@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { RateLimit } from '../settings/rate-limit.js';
 import type { UserId } from '../users/base-user.entity.js';
 
-/** Since when somebody else could use an account that the owner of the mailbox takes back. */
+/** Since when a stranger could use an account that the owner of the mailbox takes back. */
 export interface TakenBack {
   /** `new Date(0)`: since its sign-up. */
   readonly since: Date;
@@ -34,10 +34,10 @@ export interface SecondFactor {
   /** How many credentials of this kind a user has, if there can be several, such as passkeys. */
   countOf?(user: UserId): Promise<number>;
   /**
-   * Removes what was set up at a time or later, in the transaction of `em`, which holds a lock on the user's row: the
-   * owner of the mailbox takes the account back, and somebody else may have set it up. Does nothing if the user does
-   * not have the factor, or has an older one. The factor itself stays if `hadSecondFactor`. A factor that is a way to
-   * sign in as well, and that no sign-in asks for, is removed in any case.
+   * Removes what was set up at a time or later, because the owner of the mailbox takes the account back from a
+   * stranger. It is called in the transaction of `em`, which holds a lock on the user's row. Does nothing if the user
+   * does not have the factor, or has an older one. The factor itself stays if `hadSecondFactor`. A factor that is
+   * also a way to sign in, and that no sign-in asks for, is removed in any case.
    */
   removeSince(user: UserId, takenBack: TakenBack, em: EntityManager): Promise<void>;
 }

@@ -92,8 +92,8 @@ export class SecondFactors {
   }
 
   /**
-   * Removes the second factors of a user that somebody else may have set up, when the owner of the mailbox takes the
-   * account back. Call it in a transaction that has locked the user's row.
+   * Removes the second factors that a stranger may have set up, when the owner of the mailbox takes the account back.
+   * Call it in a transaction that has locked the user's row.
    */
   async removeSince(user: UserId, takenBack: TakenBack, em: EntityManager): Promise<void> {
     for (const factor of this.#factors) await factor.removeSince(user, takenBack, em);

@@ -17,16 +17,17 @@ export interface SignInMethod {
   /** Whether a user can sign in with it now. Read in the transaction of `em`, which has locked the user's row. */
   isUsableBy(user: PasswordOwner, em: EntityManager): Promise<boolean>;
   /**
-   * Removes what was set up for it at a time or later, in the transaction of `em`, which has locked the user's row: the
-   * owner of the mailbox takes the account back, and somebody else may have set it up. What is older must stay.
+   * Removes what was set up for it at a time or later, because the owner of the mailbox takes the account back from a
+   * stranger. What is older must stay. It is called in the transaction of `em`, which has locked the user's row.
    *
-   * @param since since when somebody else could use the account. `new Date(0)`: from its sign-up on
+   * @param since since when a stranger could use the account. `new Date(0)`: from its sign-up on
    */
   removeSince?(user: UserId, since: Date, em: EntityManager): Promise<void>;
   /**
-   * Removes what somebody else may have set up for it, when the user sets a new password by mail, or undoes a change of
-   * the address, after which a new password follows. It is called in the transaction of `em`, which has locked the
-   * user's row, also for a user with a confirmed address: a mail scanner may have confirmed the sign-up of a stranger.
+   * Removes what a stranger may have set up for it. It is called when the user sets a new password by mail, or undoes a
+   * change of the address, after which a new password follows. The transaction of `em` has locked the user's row.
+   *
+   * It is also called for a confirmed address, because a mail scanner may have confirmed the sign-up of a stranger.
    */
   removeAtReset?(user: UserId, em: EntityManager, reset: MailedReset): Promise<void>;
 }

@@ -34,8 +34,9 @@ export class SignInMethods {
   }
 
   /**
-   * Removes the second factors and the added methods of a user whose address nobody has proved, when its owner proves
-   * it. Does nothing for a confirmed address. Call it in a transaction that has locked the user's row.
+   * Removes the second factors and the added methods of a user when the address is proved for the first time: a
+   * stranger may have set them up. Does nothing for a confirmed address. Call it in a transaction that has locked the
+   * user's row.
    */
   async removeUnproved(user: UserId, em: EntityManager): Promise<void> {
     if (!this.kernel.secondFactors.isInUse && !this.#methods.some(({ removeSince }) => removeSince)) return;

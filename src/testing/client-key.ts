@@ -13,7 +13,7 @@ export interface ProvedRequest {
 
 /** A key pair of a client, which signs DPoP proofs (RFC 9449 §4.2) with ES256. */
 export class ClientKey {
-  /** RFC 7638 §3, SHA-256. */
+  /** The thumbprint of the public key (RFC 7638 §3, SHA-256). */
   readonly thumbprint: string;
   readonly #privateKey: KeyObject;
   readonly #jwk: { readonly crv?: string; readonly kty?: string; readonly x?: string; readonly y?: string };

@@ -17,7 +17,7 @@ export function createOneTimeKeyEntity(user: () => EntityClass<BaseUser>): Entit
       /** The address to which the key was mailed. */
       email: p.string().length(254),
       expiresAt: p.datetime(3),
-      /** Whether sign-ins of the user needed a second factor at that time. Used by the undo of a changed address. */
+      /** Whether sign-ins of the user needed a second factor when the key was made (`EmailUndoService`). */
       hadSecondFactor: p.boolean().default(true),
     },
     uniques: [{ properties: ['user', 'purpose'] }],

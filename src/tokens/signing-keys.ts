@@ -13,6 +13,6 @@ export interface SigningKey {
 /** The keys of an app: one that signs, and those that verify. */
 export interface SigningKeys {
   readonly signing: SigningKey;
-  /** The key that verifies tokens with this `kid`. Undefined if there is none; this must be cheap. */
+  /** The key that verifies tokens with this `kid`. Undefined for an unknown `kid`. An unknown one must cost little. */
   find(id: string): SigningKey | undefined;
 }

@@ -106,7 +106,7 @@ export class PasswordPolicy {
     if (messages.length > 0) throw authError('validation_failed', { errors: [{ field, messages: [...messages] }] });
   }
 
-  /** The first fault that is found. Undefined if there is none. */
+  /** The first fault that is found. Undefined: the password has no fault. */
   #fault(password: string, owner: PasswordOwnerFacts): string | undefined {
     if (!password.isWellFormed()) return 'must be well-formed Unicode';
     // Before the normalisation, which takes too long for longer texts.

@@ -8,7 +8,7 @@ import type { EncryptionKeys } from '../secrets/encryption-keys.js';
  * - If that browser requests another mail, the new link is for its own sign-up, and not for another one with the same
  *   address.
  * - If that browser opens the link, the user can be signed in. In another browser the link only confirms the address,
- *   because the account may have been made by someone else.
+ *   because a stranger may have made the account.
  */
 export class SignUpBrowsers {
   /** The first key makes marks, all keys verify them. */

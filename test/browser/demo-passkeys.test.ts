@@ -117,7 +117,7 @@ test('a visitor signs up with a passkey and without a password, and signs in wit
   await signedIn(page, email);
 });
 
-test('a user renames a passkey and removes it, and it signs nobody in any more', async () => {
+test('a user renames a passkey and removes it, and then cannot sign in with it', async () => {
   const { page, authenticator } = await owner();
   await button(page, 'Rename Laptop').click();
   await page.getByLabel('New name').fill('');

@@ -10,7 +10,7 @@ const OWN = 'owner@example.com';
 const THIEF = `${'thief'.repeat(12)}@example.com`; // too long for a narrow screen
 const NEW = 'a new sentence of some length';
 const HOST = new URL(PUBLIC_URL).host;
-/** A folder for screenshots, if somebody wants to look at them. */
+/** A folder for screenshots. Undefined: none are taken. */
 const PICTURES = process.env['PICTURES'];
 
 const chromium = useChromium(HOST);
@@ -37,7 +37,7 @@ async function visit(options: BrowserContextOptions): Promise<void> {
   faults = watch(page);
 }
 
-/** The link in the mail to the old address of an account that somebody else has moved to their own address. */
+/** The link in the mail to the old address of an account that a stranger has moved to their own address. */
 async function undoLink(): Promise<string> {
   const thief = app.client();
   await thief.send('POST', '/auth/registration', { email: OWN, password: PASSWORD }, { 'user-agent': 'Firefox/128.0' });

@@ -283,7 +283,7 @@ test('a user who is not verified is refused by the browser, and by the server if
   expect(await status(page)).toBe('signed-out');
 });
 
-test('a passkey that was removed on one side signs nobody in', async () => {
+test('a passkey that was removed on one side cannot sign in', async () => {
   await start();
   const { page, authenticator, id } = await owner();
   const [stored] = await authenticator.credentials();

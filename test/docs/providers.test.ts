@@ -281,7 +281,7 @@ describe('the page on providers', () => {
     expect(rows.map(([, address]) => address)).toEqual(Object.keys(facts));
     for (const [, address = '', result = ''] of rows)
       for (const each of facts[address] ?? []) {
-        const decision = decideLinking({ owner: 'nobody', ...isOpen, ...each });
+        const decision = decideLinking({ owner: 'no-user', ...isOpen, ...each });
         const expected = 'action' in decision ? (results[decision.action] ?? '') : decision.refusal;
         expect(result, address).toContain(expected);
       }

@@ -36,7 +36,9 @@ test('a sign-in with a proof for another URL causes one warning a minute, with t
     expect((await app.client().login(EMAIL)).status).toBe(200); // as AuthClient does: its session is not bound
   }
   expect(warnings()).toEqual([{ ...warning, omitted: undefined }]);
-  expect(app.log[0]?.message).toMatch(/^DPoP proof for another URL refused, .* set publicUrl, trustedOrigins or /);
+  expect(app.log[0]?.message).toMatch(
+    /^DPoP proof for another URL refused\. If .* Remedy: set publicUrl, trustedOrigins or /,
+  );
   app.clock.advance('1m');
   expect(await signIn(client, 'https://new.example.com/api/auth/login')).toBe(401);
   expect(warnings()).toEqual([

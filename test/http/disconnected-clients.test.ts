@@ -11,7 +11,7 @@ import { PASSWORD } from '../support/test-client.js';
 import { until } from '../support/until.js';
 
 let app: TestApp;
-/** Counts requests that arrived and answers that were given, even if nobody received them. */
+/** Counts requests that arrived and answers that were given, even if no client received them. */
 let arrived: number;
 let answered: number;
 afterEach(() => app.close());

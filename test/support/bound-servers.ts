@@ -80,7 +80,7 @@ export class BoundServers {
     return { thumbprint, id: id.toString('base64url'), expiresAt: this.now + 60_000 };
   }
 
-  /** Opens a session of a new user, bound to a key unless there is none. */
+  /** Opens a session of a new user, bound to a key if one is given. */
   async open(thumbprint: string | undefined): Promise<Tokens> {
     const { app } = this.first;
     const user = Object.assign(new AppUser(), { email: `${randomUUID()}@example.com`, passwordHash: null });

@@ -14,7 +14,7 @@ import { until } from './until.js';
 const CERTIFICATE = fileURLToPath(new URL('tls-test-certificate.pem', import.meta.url));
 const KEY = fileURLToPath(new URL('tls-test-key.pem', import.meta.url));
 
-/** The nginx of this machine; undefined if there is none. */
+/** The nginx of this machine. Undefined: nginx is not installed. */
 export const nginx = (process.env['PATH'] ?? '')
   .split(delimiter)
   .map((folder) => join(folder, 'nginx'))

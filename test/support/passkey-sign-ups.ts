@@ -45,7 +45,7 @@ export async function signUpWithPasskey(
   return { client, authenticator, credential, answer };
 }
 
-/** The user with an address; undefined if there is none. */
+/** The user with an address. Undefined: no user has it. */
 export async function userWith({ database: { pool } }: TestApp, email: string) {
   return (await pool.query('select * from app_user where email = $1', [email])).rows[0];
 }

@@ -1,6 +1,6 @@
 import { type SettingFault, SettingsError } from '../../src/index.js';
 
-/** The names of the settings that are refused; none when they are accepted. */
+/** The names of the settings that are refused. Empty: all are accepted. */
 export function refusedSettings(make: () => unknown): readonly string[] {
   return findFaults(make).map(({ setting }) => setting);
 }
@@ -12,7 +12,7 @@ export function faultsOf(make: () => unknown): readonly SettingFault[] {
   return faults;
 }
 
-/** The one fault for which settings are refused; fails when there are none or more. */
+/** The one fault for which settings are refused. Fails if there is not exactly one. */
 export function faultOf(make: () => unknown): SettingFault {
   const [fault, ...more] = faultsOf(make);
   if (!fault || more.length > 0) throw new Error(`expected one fault, got ${JSON.stringify([fault, ...more])}`);

@@ -44,8 +44,8 @@ export class EmailUndoService {
 
   /**
    * Mails the old address, in the transaction of the change. The mail has a link if the old address was marked as
-   * confirmed, unless the user has three valid links already. A mailbox that was never verified may belong to someone
-   * else, so these mails are limited per mailbox.
+   * confirmed, unless the user has three valid links already. A mailbox that was never verified may belong to a
+   * stranger, so these mails are limited per mailbox.
    */
   async notify({ user, from, isProved, to }: ChangedEmail, em: EntityManager): Promise<void> {
     // With EMAIL_VERIFICATION=none every address counts as confirmed, but none was verified.

@@ -1,6 +1,6 @@
 import type { AuthEvent } from '../../observability/auth-events.js';
 
-/** Somebody entered a wrong code of a mail. */
+/** A wrong code of a mail was entered. */
 export interface MagicLinkFailed extends AuthEvent {
   /** Key of the user with the address, as a string; undefined if no user has it. */
   readonly user?: string;

@@ -35,7 +35,8 @@ const AMR = ['mail'];
 
 /**
  * Signs users in with a link or a code that was mailed to them. Both prove that the user reads the mailbox. So a
- * sign-in confirms the address, and takes the account back from somebody who signed up with it and never confirmed it.
+ * sign-in confirms the address. If a stranger has signed up with it and never confirmed it, the account now belongs to
+ * the owner of the mailbox.
  */
 export class MagicLinkService {
   constructor(
@@ -121,7 +122,7 @@ export class MagicLinkService {
     return tokens;
   }
 
-  /** Undefined: the mail signs nobody in any more. If its address got a user at this moment, it is tried once more. */
+  /** Undefined: the mail does not work any more. If its address got a user at this moment, it is tried once more. */
   async #signIn(
     link: MailedSignIn,
     use: Use,

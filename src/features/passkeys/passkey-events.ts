@@ -13,7 +13,7 @@ export interface PasskeyRemoved extends UserEvent {
   readonly passkey: string;
   /**
    * `operator`: `auth.passkeys.reset` or the command line. `mailbox-owner`: the owner of the mailbox has set a new
-   * password by mail, or has taken back an account that somebody else could use.
+   * password by mail, or has taken back an account that a stranger could use.
    */
   readonly by: 'user' | 'operator' | 'mailbox-owner';
 }

@@ -93,7 +93,7 @@ function descriptionsOf(
       id: 'passkeySignUpOptions',
       tag: PASSKEY_TAG,
       summary: 'Get the options for the passkey of a new user',
-      description: 'They count as a sign-up.',
+      description: 'Counts as a sign-up for REGISTRATION_RATE_LIMIT.',
       body: { input, name: 'PasskeySignUpOptions', without: WITHOUT_PASSWORD },
       answers: {
         200: {

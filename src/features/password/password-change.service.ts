@@ -59,7 +59,7 @@ export class PasswordChangeService {
     return this.kernel.telemetry.measure('change_password', () => this.#change(caller, change));
   }
 
-  /** The faults of a change; empty if there are none. The old password is not checked, only whether it is missing. */
+  /** The faults of a change. Empty: it has no fault. The old password is not checked, only whether it is missing. */
   async faults({ oldPassword, newPassword }: PasswordChange, owner: PasswordOwnerFacts): Promise<FieldError[]> {
     const isOldMissing = this.kernel.settings.oldPasswordFieldEnabled && oldPassword === undefined;
     const missing = isOldMissing ? [{ field: 'oldPassword', messages: ['must be a string'] }] : [];

@@ -1,12 +1,12 @@
-/** Who has the address that the provider named. */
+/** Which user has the address that the provider named. */
 export type AddressOwner =
   /** No user. A waiting sign-up and an expired invitation do not count. */
-  | 'nobody'
+  | 'no-user'
   /** A user who was invited, and has never signed in. The invitation is open. */
   | 'invited'
   /** A user who has proved to read the mailbox. */
   | 'confirmed'
-  /** A user, but nobody has proved the address. Or it is the former address of a user, who can still get it back. */
+  /** A user who has not proved the address. Or it is the former address of a user, who can still get it back. */
   | 'unconfirmed';
 
 /** What is known about an account of a provider that signs in. */
@@ -43,7 +43,7 @@ export function decideLinking(facts: LinkingFacts): LinkingDecision {
   const { isConnected, isEmailVerified, isEmailTrusted, owner, isSignUpOpen } = facts;
   if (isConnected) return { action: 'sign-in' };
   if (!isEmailVerified) return { refusal: 'provider_email_not_verified' };
-  if (owner === 'nobody') return isSignUpOpen ? { action: 'sign-up' } : { refusal: 'sign_up_not_allowed' };
+  if (owner === 'no-user') return isSignUpOpen ? { action: 'sign-up' } : { refusal: 'sign_up_not_allowed' };
   if (!isEmailTrusted || owner === 'unconfirmed') return { refusal: 'email_already_registered' };
   return { action: owner === 'invited' ? 'accept-invitation' : 'connect' };
 }

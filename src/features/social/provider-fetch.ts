@@ -99,7 +99,7 @@ export class ProviderFetch {
     return new Response(text, { headers: { 'content-type': 'application/json' } });
   }
 
-  /** The outdated document, which is used for another minute. @throws provider_unavailable if there is none */
+  /** The outdated document, which is used for another minute. @throws provider_unavailable if none was ever read */
   #outdated(error: unknown): string {
     if (!this.#discovery) throw error instanceof JwtAllauthError ? error : unavailable(error);
     this.#discovery = { ...this.#discovery, readAt: this.now() - (DISCOVERY_SECONDS - 60) * 1000 };

@@ -73,9 +73,9 @@ export class SocialConnectionService {
   }
 
   /**
-   * Connects an account to the user who has begun it.
+   * Connects an account to the user who began the connection.
    *
-   * @throws provider_already_connected also if the account is another user's; token_not_valid if the session has ended,
+   * @throws provider_already_connected also if another user has the account; token_not_valid if the session has ended,
    * or the user's credentials have changed meanwhile
    */
   async connect({ sub, session, credentialEpoch }: Connecting, identity: ProviderIdentity): Promise<void> {
@@ -135,7 +135,7 @@ export class SocialConnectionService {
     await this.kernel.socialCompletion.notify('provider-disconnected', user, em);
   }
 
-  /** @returns whether there were any */
+  /** @returns whether an account was disconnected */
   async #removeSince(user: UserId, since: Date, em: EntityManager): Promise<boolean> {
     const providers = await this.kernel.socialAccounts.removeSince(user, since, em);
     await this.#record(user, providers, 'mailbox-owner', em);

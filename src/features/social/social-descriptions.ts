@@ -8,7 +8,7 @@ export const SOCIAL_TAG = 'Providers';
 const text: JsonSchema = { type: 'string' };
 const instant: JsonSchema = { ...text, format: 'date-time' };
 
-/** The query parameters that begin a sign-in. */
+/** The query parameters of the request that begins a sign-in. */
 export const START_QUERY = {
   returnTo: 'Where the browser goes afterwards: a path of PUBLIC_URL, or a URL that SOCIAL_RETURN_URLS allows.',
   transport: 'How the refresh token travels, if the settings allow both: `cookie` (default) or `body`.',

@@ -15,5 +15,5 @@ export const SOCIAL_ERRORS = {
 /** Makes an error of this feature. */
 export const socialError = errorsOf(SOCIAL_ERRORS);
 
-/** A refusal with its cause for the log, which is a constant text: no claim and no token. */
+/** A refusal. Its cause is for the log: a constant text, without claims and tokens. */
 export const providerRefused = (why: string) => socialError('provider_refused', { cause: new Error(why) });

@@ -12,7 +12,7 @@ export interface ProviderDisconnected extends UserEvent {
   readonly provider: string;
   /**
    * `mailbox-owner`: the owner of the mailbox has set a new password by mail, or has taken back an account that
-   * somebody else could use.
+   * a stranger could use.
    */
   readonly by: 'user' | 'mailbox-owner';
 }

@@ -22,14 +22,14 @@ export interface AdmittedSignIn {
 /** What a client sends to fetch its session. */
 export interface ExchangeProof {
   readonly code: string;
-  /** The text whose S256 is the challenge with which the sign-in has begun. Undefined if there was none. */
+  /** The text whose S256 is the challenge with which the sign-in has begun. Undefined: it has begun without one. */
   readonly verifier?: string;
 }
 
 /**
  * Stores the codes with which clients fetch their sessions. Each can be used once, for a minute. A code can be bound to
  * the client that has begun the sign-in, as with PKCE (RFC 7636): then it needs a verifier. A code without a challenge
- * works without a verifier only, so that a client with one never takes the code of somebody else's sign-in.
+ * works without a verifier only, so that a client with a verifier never takes the code of another sign-in.
  */
 export class SocialExchanges {
   readonly #sql: ReturnType<typeof statements>;

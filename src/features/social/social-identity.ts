@@ -8,7 +8,7 @@ export interface ProviderIdentity {
   /** Normalised. Undefined if the provider named no address, or one that no user may have. */
   readonly email?: string;
   readonly isEmailVerified: boolean;
-  /** Whether the provider is trusted for this address (`trustEmail`): it is no proof of a mailbox otherwise. */
+  /** Whether the provider is trusted for this address (`trustEmail`). Otherwise the address proves no mailbox. */
   readonly isEmailTrusted: boolean;
   readonly firstName?: string;
   readonly lastName?: string;
@@ -20,13 +20,13 @@ export interface ProviderIdentity {
   readonly tokens?: string;
 }
 
-/** What the app's code may do with an account before it signs in. See `SocialOptions.mapProfile`. */
+/** An account that is about to sign in or to be connected, as the app's hook gets it (`SocialOptions.mapProfile`). */
 export interface MappedProfile extends Omit<ProviderIdentity, 'amr' | 'fields' | 'tokens'> {
   /** The claims of the ID token. Empty for a provider without ID tokens. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Values of properties of the user's entity. Any other name, and what only the library may write, is refused. */
+/** Values for properties of the user's entity. Properties that only the library may write are refused. */
 export type NewUserValues = Readonly<Record<string, unknown>>;
 
 /** The app's hook. It may refuse the account by throwing the app's own error. */

@@ -35,7 +35,7 @@ export class SocialLookup {
     if (connected) return { decision: { action: 'sign-in' }, user: connected };
     const { email, isEmailVerified, isEmailTrusted } = identity;
     const holder = email === undefined ? undefined : await users.findByEmail(email, em);
-    const owner = email === undefined ? 'nobody' : await this.#ownerOf(email, holder, em);
+    const owner = email === undefined ? 'no-user' : await this.#ownerOf(email, holder, em);
     const { isOpen: isSignUpOpen } = passwordlessSignUps;
     const decision = decideLinking({ isConnected: false, isEmailVerified, isEmailTrusted, owner, isSignUpOpen });
     const isHolder = 'action' in decision && decision.action !== 'sign-up';
@@ -44,11 +44,11 @@ export class SocialLookup {
 
   async #ownerOf(email: string, holder: PasswordOwner | undefined, em: EntityManager): Promise<AddressOwner> {
     const { accounts, emailOwnership, settings } = this.kernel;
-    if (!holder) return (await emailOwnership.isReservedByUndo(email, em)) ? 'unconfirmed' : 'nobody';
+    if (!holder) return (await emailOwnership.isReservedByUndo(email, em)) ? 'unconfirmed' : 'no-user';
     if (await accounts.hasExpiredInvitation(holder.id, em))
-      return (await emailOwnership.isTaken(email, em)) ? 'unconfirmed' : 'nobody';
+      return (await emailOwnership.isTaken(email, em)) ? 'unconfirmed' : 'no-user';
     if (!holder.emailVerified && (await accounts.isInvited(holder.id, em))) return 'invited';
-    // With EMAIL_VERIFICATION=none every address counts as confirmed, although nobody has proved it.
+    // With EMAIL_VERIFICATION=none every address counts as confirmed without a proof.
     return holder.emailVerified && settings.emailVerification !== 'none' ? 'confirmed' : 'unconfirmed';
   }
 }

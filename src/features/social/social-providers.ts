@@ -35,8 +35,8 @@ export class SocialProviders {
     if (clash) throw new TypeError(`provider ${clash}`);
     const faults = configured.flatMap((provider) => faultOf(provider) ?? []);
     const ids = [...inCode, ...configured].map(({ id }) => id);
-    const double = ids.find((id, index) => ids.indexOf(id) !== index);
-    if (double !== undefined) faults.push(`has two providers with the id ${double}, or one that is also in code`);
+    const duplicate = ids.find((id, index) => ids.indexOf(id) !== index);
+    if (duplicate !== undefined) faults.push(`has two providers with the id ${duplicate}, or one that is also in code`);
     const mixed = faults.length > 0 ? undefined : issuerClash([...inCode, ...configured]);
     if (mixed !== undefined) faults.push(mixed);
     if (faults.length > 0) throw new SettingsError(faults.map((message) => faultFor(message, settings)));
@@ -86,8 +86,8 @@ function providerFault(provider: SocialProvider, isDevelopment: boolean): string
 }
 
 /**
- * Why two providers cannot be told apart: they have one issuer, which identifies accounts, and different endpoints. So
- * an account of one could sign in as the user of an account of the other. Undefined if there are no such providers.
+ * Why two providers cannot be distinguished: they have the same issuer, which identifies accounts, and different
+ * endpoints. So an account of one could sign in as the user of an account of the other. Undefined: all are distinct.
  */
 function issuerClash(providers: readonly SocialProvider[]): string | undefined {
   for (const [index, provider] of providers.entries()) {

@@ -5,7 +5,7 @@ import { createRandomKey, hashOfRandomKey, isRandomKey } from '../../secrets/ran
 import type { Seal } from '../../secrets/seal.js';
 import { SOCIAL_STATE_ENTITY } from './social.entity.js';
 
-/** How long the provider may take to answer, with everything that the user does there. */
+/** How long a sign-in may take at the provider, with all steps of the user there. */
 export const STATE_SECONDS = 600;
 
 /** A signed-in user who connects an account, and the session with which that began. */

@@ -23,8 +23,8 @@ export class SocialSettings {
   socialProviders: readonly ConfiguredProvider[] = [];
 
   /**
-   * Where a sign-in may return to: origins with an optional path, which a `returnTo` must equal or be below. Default:
-   * every path of PUBLIC_URL's origin.
+   * Where a sign-in may return to: origins with an optional path. A `returnTo` must be one of them, or below one.
+   * Default: every path of PUBLIC_URL's origin.
    */
   @Transform(({ value }) => parseList(value))
   @must(

@@ -17,7 +17,7 @@ export interface MfaDisabled extends UserEvent {
   readonly by: 'user' | 'operator' | 'mailbox-owner';
 }
 
-/** Somebody gave a wrong answer. At a sign-in, the first factor was right before. */
+/** A wrong answer was given. At a sign-in, the first factor was right before. */
 export interface MfaFailed extends UserEvent {
   /** `totp`, `recovery_code` or `totp_setup`. */
   readonly method: string;

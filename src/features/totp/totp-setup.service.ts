@@ -33,7 +33,7 @@ export interface TotpConfirmation {
   readonly revokeOthers: boolean;
 }
 
-/** Sets the authenticator app of a user up: makes a secret, and confirms it with a first code. */
+/** Sets up the authenticator app of a user: makes a secret, and confirms it with a first code. */
 export class TotpSetupService {
   constructor(
     protected readonly kernel: Pick<
@@ -135,7 +135,7 @@ export class TotpSetupService {
     return recoveryCodes;
   }
 
-  /** The first code is a proof of the second factor, for the caller's session. */
+  /** Records the first code as a proof of the second factor in the caller's session. */
   async #prove(claims: TokenClaims, user: UserId, em: EntityManager): Promise<void> {
     const { sessions, sessionProofs, clock } = this.kernel;
     const { credentialEpoch } = await sessions.ownerOf(user, em);

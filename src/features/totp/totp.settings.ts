@@ -24,7 +24,7 @@ export class TotpSettings {
 
   /**
    * Limits of wrong answers for each user, over all challenges and second factors. They cannot be switched off: without
-   * a limit, somebody who knows the password can try all codes.
+   * a limit, a thief of the password could try all codes.
    */
   @Transform(({ value }) => parseRateLimits(value))
   @must(

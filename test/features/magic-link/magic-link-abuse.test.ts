@@ -16,7 +16,7 @@ const OWNER = from('198.51.100.7');
 let app: MagicLinkApp;
 afterEach(() => app.close());
 
-describe('a stranger who asks for mails to the address of somebody else', () => {
+describe('a stranger who asks for mails to a foreign address', () => {
   test('does not use up the limit of the owner, with the default limits', async () => {
     app = await createMagicLinkApp({ mailRateLimit: '5/1h/account,50/1h/ip' }, BEHIND_PROXY);
     const { email } = await createPerson(app);

@@ -106,7 +106,7 @@ test('link and code sign in exactly when the model says so', async () => {
             made.wrongs++;
             wrongs++;
           }
-          // A right code that signs nobody in counts as a try.
+          // A right code that opens no session counts as a try.
           if (step.type === 'code' && isUsable && made.isOutdated) made.wrongs++;
           const signsIn = isUsable && !made.isOutdated && ['code', 'link', 'button'].includes(step.type);
           const result = await run(step, made, person);

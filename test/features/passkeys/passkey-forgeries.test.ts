@@ -341,7 +341,7 @@ describe('a new passkey is refused, with one answer and no trace, for', () => {
     expect((await register(client, { credential: await made({ id: Buffer.alloc(1023, 4) }) })).status).toBe(201);
   });
 
-  test('a challenge that was used, has expired, or is for something or somebody else', async () => {
+  test('a challenge that was used, has expired, or is for another purpose or another user', async () => {
     const fresh = await options();
     const at = async (challenge: string) =>
       expectRefused(newAuthenticator().create({ ...(await options()), challenge }));

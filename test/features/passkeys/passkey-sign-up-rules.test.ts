@@ -176,7 +176,7 @@ describe('a sign-up with a passkey', () => {
       expect((await askOptions(app.client(), { email })).status).toBe(status);
   });
 
-  test('counts its responses, so that nobody lets the server check signatures without a limit', async () => {
+  test('counts its responses, so that a client cannot let the server check signatures without a limit', async () => {
     await start({ passkeyRateLimit: '2/15m/ip' });
     const credential = {};
     for (const status of [400, 400, 429])

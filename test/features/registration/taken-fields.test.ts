@@ -76,7 +76,7 @@ test.each(['none', 'optional'] as const)(
       'post /auth/registration',
       'patch /auth/user',
     ]);
-    // The address counts first: somebody signs up for the second time.
+    // The address counts first: the user signs up for the second time.
     expectProblem(await signUp('ada', 'countess'), 409, 'email_already_registered');
     expect([await emails(), app.log.filter(({ level }) => level === 'error')]).toEqual([['ada@example.com'], []]);
   },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type AddressOwner, decideLinking, type LinkingFacts } from '../../../src/features/social/linking-decision.js';
 
-const OWNERS: readonly AddressOwner[] = ['nobody', 'invited', 'confirmed', 'unconfirmed'];
+const OWNERS: readonly AddressOwner[] = ['no-user', 'invited', 'confirmed', 'unconfirmed'];
 const BOTH = [true, false];
 
 /** Every combination of facts. */
@@ -35,8 +35,8 @@ test('an address that the provider has not verified is refused', () => {
 });
 
 test('a free address makes a new user, if people may sign up, whether or not the provider is trusted', () => {
-  expect(outcomes({ ...verified, owner: 'nobody', isSignUpOpen: true })).toEqual(['sign-up']);
-  expect(outcomes({ ...verified, owner: 'nobody', isSignUpOpen: false })).toEqual(['sign_up_not_allowed']);
+  expect(outcomes({ ...verified, owner: 'no-user', isSignUpOpen: true })).toEqual(['sign-up']);
+  expect(outcomes({ ...verified, owner: 'no-user', isSignUpOpen: false })).toEqual(['sign_up_not_allowed']);
 });
 
 test('the address of an existing user is connected only if the user has proved it and the provider is trusted', () => {

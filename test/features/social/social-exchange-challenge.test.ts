@@ -25,7 +25,7 @@ function newVerifier(): string {
 }
 const s256 = (verifier: string) => createHash('sha256').update(verifier).digest('base64url');
 
-/** Signs somebody in, with or without a challenge. @returns the code for the tokens */
+/** Signs a user in, with or without a challenge. @returns the code for the tokens */
 async function codeOf(verifier?: string): Promise<string> {
   provider.signInAs({ sub: `bound-${++count}`, email: `bound${count}@example.com` });
   const query = { transport: 'body', ...(verifier && { exchange_challenge: s256(verifier) }) };
@@ -50,7 +50,7 @@ describe('a code for tokens that a client has bound to itself with a challenge',
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
   });
 
-  test('is refused with the verifier of another sign-in: nobody is signed in to a foreign account', async () => {
+  test('is refused with the verifier of another sign-in, so that no user is signed in to a foreign account', async () => {
     const own = newVerifier();
     await codeOf(own);
     for (const foreign of [await codeOf(), await codeOf(newVerifier())]) {

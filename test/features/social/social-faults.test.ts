@@ -61,7 +61,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     'no id token',
     'no issuer in the answer',
     'another issuer in the answer',
-  ])('signs nobody in: %s', async (fault) => {
+  ])('opens no session: %s', async (fault) => {
     const user = somebody();
     provider.fault = fault;
     const browser = new SocialBrowser(app);
@@ -147,7 +147,7 @@ describe('a provider that fails', () => {
     ['/token', 'redirect', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
     ['/userinfo', '500', /=provider_unavailable#status=503&retry_after=5$/],
     ['/userinfo', 'broken JSON', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
-  ])('at %s (%s) signs nobody in, and answers no 500', async (path, breakdown, error) => {
+  ])('at %s (%s) opens no session, and answers no 500', async (path, breakdown, error) => {
     const user = somebody();
     provider.isProfileInUserInfo = true;
     provider.broken.set(path, breakdown);

@@ -96,7 +96,7 @@ describe('an account of a provider that is connected', () => {
 });
 
 describe('a new account of a provider', () => {
-  test('with a verified address that nobody has creates a user without a password', async () => {
+  test('with a verified address of no user creates a user without a password', async () => {
     const answer = await signIn(app, 'good', {});
     expect(answer).toMatchObject(SIGNED_IN);
     expect(await userOf(app)).toMatchObject({ email_verified: true, has_password: false });
