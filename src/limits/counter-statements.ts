@@ -16,7 +16,6 @@ export function counterStatements(counter: Table) {
   const key = counter.column('key');
   const count = counter.column('count');
   const resetsAt = counter.column('resetsAt');
-  const lock = `select ${key}, ${COMMIT_SOON} from ${name} where ${key} = any($1::text[]) order by ${key} for update`;
   return {
     count: `
       insert into ${name} as a (${key}, ${count}, ${resetsAt}) values ($1, 1, $2)
@@ -51,14 +50,12 @@ export function counterStatements(counter: Table) {
       select counted.k, true, not needs_mark and counted.count > most, extract(epoch from counted.ends - $6)::float8,
         (select yes from marked)
       from counted join counter on counter.k = counted.k`,
+    // An upsert locks and changes each row in one step. A row that was purged meanwhile comes back as an expired one.
     release: `
-      with taken as (${lock})
-      update ${name} a set ${count} = greatest(a.${count} - 1, 0) from taken where a.${key} = taken.${key}`,
-    succeed: `
-      with taken as (${lock})
-      update ${name} a
-      set ${count} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${count} - 1, 0) end
-      from taken where a.${key} = taken.${key}`,
+      insert into ${name} as a (${key}, ${count}, ${resetsAt})
+      select k, 0, timestamptz 'epoch' from unnest($1::text[]) k, (select ${COMMIT_SOON}) soon order by k
+      on conflict (${key}) do update set
+        ${count} = case when a.${key} = any($2::text[]) then 0 else greatest(a.${count} - 1, 0) end`,
     // The condition avoids waiting for a row that a parallel sign-in has locked, if the mark is recent enough.
     mark: `
       insert into ${name} as a (${key}, ${count}, ${resetsAt})

@@ -85,13 +85,13 @@ export class Counters {
 
   /** Subtracts one attempt from each of these counters. */
   async release(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.kernel.database.query(this.#sql.release, [keys]);
+    await this.succeed(keys, []);
   }
 
   /** Subtracts a successful attempt from the `counted` counters, and resets the `cleared` ones. */
   async succeed(counted: readonly string[], cleared: readonly string[]): Promise<void> {
     const keys = [...new Set([...counted, ...cleared])];
-    if (keys.length > 0) await this.kernel.database.query(this.#sql.succeed, [keys, cleared]);
+    if (keys.length > 0) await this.kernel.database.query(this.#sql.release, [keys, cleared]);
   }
 
   /** Sets a mark until an instant. Does nothing if the mark is already set until `enough` or longer. */
