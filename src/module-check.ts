@@ -63,8 +63,8 @@ export function withApi<T extends object>(
   auth: Partial<T>,
 ): T {
   for (const [index, { api = {} }] of features.entries()) {
-    const double = Object.keys(api).find((name) => name in auth);
-    if (double) throw new TypeError(`module ${modules[index]?.name}: the property ${double} exists already`);
+    const duplicate = Object.keys(api).find((name) => name in auth);
+    if (duplicate) throw new TypeError(`module ${modules[index]?.name}: the property ${duplicate} exists already`);
     Object.assign(auth, api);
   }
   return auth as T;

@@ -24,8 +24,8 @@ type AuthenticatedRequest = IncomingMessage & {
 };
 
 /**
- * Authenticates requests, by the access token or by the authenticators, and loads the user entity. For a request, each
- * of these runs at most once (the access token: once for each session check mode).
+ * Authenticates requests, by the access token or by the authenticators, and loads the user entity. For one request,
+ * each of these runs at most once, but the check of the access token once for each session check mode.
  */
 export class RequestAuthentication {
   /**

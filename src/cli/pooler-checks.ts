@@ -11,7 +11,7 @@ const PROBE = 'jwt_allauth_check';
 
 const TIMEOUT_MS = 5000;
 
-/** How often each of two connections runs the prepared statement. A pooler may give them different connections. */
+/** How often each of two connections runs the prepared statement, so that a pooler has a chance to swap them. */
 const ROUNDS = 5;
 
 /** Checks what a connection pooler between the app and PostgreSQL can prevent. */

@@ -38,7 +38,7 @@ const NO_CODE = '0';
 /** The mark of a tab whose code needs no verifier. Any other mark is the verifier. */
 const NO_VERIFIER = '1';
 
-/** Makes a verifier, and its challenge. Without TLS, browsers cannot compute it. */
+/** Makes a verifier and its challenge. Empty without TLS, where browsers cannot compute a challenge. */
 async function createVerifier(): Promise<{ readonly verifier?: string; readonly challenge?: string }> {
   if (!globalThis.crypto?.subtle) return {};
   const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
@@ -68,7 +68,7 @@ export const socialMethods = (client: ClientCalls) => {
     page.location.assign(url);
   };
 
-  /** Finds out whether a user is signed in all the same, and then rejects. */
+  /** Finds out whether a user is signed in despite the error, and then rejects. */
   const fail = async (error: unknown): Promise<never> => {
     if (client.state.status === 'unknown') await client.refresh().catch(() => {});
     throw error;

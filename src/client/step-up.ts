@@ -19,8 +19,8 @@ export interface RequiredProof {
 }
 
 /**
- * Asks the user for a proof, and passes it to `auth.reauthenticate`. With true, the request is repeated once; with
- * false, its caller gets the 401. If it throws, the request rejects with that error.
+ * Asks the user for a proof, and passes it to `auth.reauthenticate`. If it returns true, the request is repeated once.
+ * If it returns false, the caller of the request gets the 401. If it throws, the request rejects with that error.
  *
  * Requests that are refused meanwhile wait for the same result. So do not wait here for a request that may be refused
  * too.

@@ -2,9 +2,9 @@ import type { HttpRequest } from './http-message.js';
 import type { BodyRequest } from './read-body.js';
 
 /**
- * Whether the client disconnected so early that its request cannot be served: its address is no longer known, so no
- * limit per address would count it, or its body can no longer be read. Call it before awaiting anything: it reads the
- * address, and the socket then keeps the address even if the client disconnects later.
+ * Whether the client disconnected so early that its request cannot be served. Either its address is no longer known, so
+ * that no limit per address would count it, or its body can no longer be read. Call it before the first `await`: it
+ * reads the address, and the socket then keeps the address even if the client disconnects later.
  *
  * A missing address alone does not mean that the client has disconnected. Requests over a Unix socket have no address,
  * and neither have requests that a host such as Cloud Functions passes to the app without a socket.

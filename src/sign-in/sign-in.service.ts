@@ -134,7 +134,7 @@ export class SignInService {
         return signIn.decide({ ...current, credentialEpoch: undefined }, em);
       });
     };
-    // A hook or gate that refuses, and a parallel right answer, are no wrong answers.
+    // The refusal of a hook or gate, and a parallel right answer, do not count as wrong answers.
     const isWrong = (error: unknown) => error === refusalOfProof && isRefusal(error);
     const check = () => challenges.attempt(challenge, answer, isWrong);
     return tokensOf(await secondFactors.attempt(user.id, check, isWrong));

@@ -45,9 +45,9 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
 }
 
 /**
- * Runs the programs; a root process runs them as `nobody`. If `nobody` may not enter the parent folders (a checkout
- * below /root or in a private temporary folder), the process gets the one capability that allows it; the secure bit
- * makes access(2) respect it.
+ * Runs the programs. A root process runs them as `nobody`. If `nobody` may not enter the parent folders (of a checkout
+ * below /root, or in a private temporary folder), the program gets the one capability that allows it. The secure bit
+ * makes access(2) respect this capability.
  */
 export function commandRunner(binaries: PostgresBinaries, directory: string): PostgresCommand {
   const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};

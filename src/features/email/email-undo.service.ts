@@ -77,10 +77,14 @@ export class EmailUndoService {
   }
 
   /**
-   * Restores the old address as a confirmed one, revokes every session and every pending link except older undo links,
-   * and removes the password, which a thief knows, the methods to sign in that a new password replaces, and others that
-   * are newer than the change: all in one transaction. A second factor stays if the user had one at the change, even if
-   * it was replaced later: access to the old mailbox alone must not remove it.
+   * Restores the old address as a confirmed one. In the same transaction it removes what a thief may know or have made:
+   *
+   * - every session, and every pending link except older undo links;
+   * - the password, and the methods to sign in that a new password replaces;
+   * - other methods that are newer than the change.
+   *
+   * A second factor stays if the user had one at the change, even if it was replaced later: access to the old mailbox
+   * alone must not remove it.
    *
    * @param keys of several keys, the first valid one is used
    * @returns a key to set a new password; undefined if no key is valid, or if another account has the address now

@@ -63,8 +63,8 @@ export class EmailVerificationService {
   }
 
   /**
-   * Mails a new link to an active user with an unconfirmed address and without an invitation, or for a pending sign-up
-   * with the address: that of the same browser, or else the only one. The older link stops working. If there are
+   * Mails a new link, which replaces the older one. It is for an active user with an unconfirmed address and without an
+   * invitation, or for a pending sign-up with the address: that of this browser, or else the only one. If there are
    * several sign-ups and none is from this browser, the mail says so and has no link. For any other address nothing is
    * mailed.
    *

@@ -17,7 +17,7 @@ export interface MfaStatus {
   readonly passkeys: number;
 }
 
-/** What an authenticator app needs. Show it to the user, and keep it nowhere. */
+/** What an authenticator app needs. Show it to the user, and do not store it. */
 export interface TotpSetup {
   /** In base32, to type. */
   readonly secret: string;
@@ -39,8 +39,8 @@ export type MfaAnswer = { readonly challenge: string } & (
 );
 
 /**
- * The methods of the module `jwt-allauth/totp`, as `auth.mfa`: `new AuthClient().extend(mfaMethods)`. What changes a
- * factor needs a recent proof: see `stepUp`.
+ * The methods of the module `jwt-allauth/totp`, as `auth.mfa`: `new AuthClient().extend(mfaMethods)`. Each change of a
+ * factor needs a recent proof of identity: see `stepUp`.
  */
 export const mfaMethods = ({ call, refresh }: ClientCalls) => ({
   mfa: {

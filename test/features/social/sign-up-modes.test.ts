@@ -76,6 +76,30 @@ describe('a sign-up with a provider', () => {
   });
 });
 
+describe('a value of mapProfile that no column can store', () => {
+  const mapProfile = () => ({ firstName: 'x'.repeat(151) });
+  const fault = { level: 'error', reason: expect.stringMatching(/too long/) };
+  const errors = ({ log }: MailApp) => log.filter(({ level }) => level === 'error');
+
+  test('fails at the sign-in that creates the user, with the reason in the log', async () => {
+    const own = await createSocialApp({ providers: tinyProviders(issuer), mapProfile }, { emailVerification: 'none' });
+    const { location } = await new Browser(own).signIn(issuer, '/auth/social/tiny');
+    expect(location).toBe(`${HOME}?error=internal_error#status=500`);
+    expect(errors(own)).toMatchObject([{ ...fault, provider: 'tiny' }]);
+    await own.close();
+  });
+
+  test('fails at the link that confirms the address, with the reason in the log', async () => {
+    const settings = { emailVerification: 'mandatory' } as const;
+    const own = await createSocialApp({ providers: tinyProviders(issuer), mapProfile }, settings);
+    await new Browser(own).signIn(issuer, '/auth/social/other');
+    expect((await own.open(await own.linkTo(email))).status).toBe(500);
+    expect(errors(own)).toMatchObject([fault]);
+    expect(await users(own)).toEqual([]);
+    await own.close();
+  });
+});
+
 describe('the log of a refusal', () => {
   test('has messages and codes, but nothing that the provider has sent', () => {
     const syntax = new SyntaxError(`Unexpected token 'e', "{"access_token":"secret…" is not valid JSON`);
