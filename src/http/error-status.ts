@@ -33,8 +33,9 @@ const REFUSALS = [401, 403];
 /**
  * The HTTP status of an error. Errors that are made for the client carry it: those of routing-controllers, and those of
  * `http-errors` (which have `expose`). Errors of multer are 413 for a file that is too large, and 400 otherwise. Any
- * other `status` or `statusCode` counts as in Express, with two exceptions: 401 and 403, and errors of HTTP clients. If
- * an upstream service refuses the app's request, that is an internal error, which the operator has to see.
+ * other `status` or `statusCode` counts as in Express, with two exceptions, which become 500: the statuses 401 and 403,
+ * and errors of HTTP clients. If an upstream service refuses the app's request, that is an internal error, which the
+ * operator has to see.
  */
 export function statusOf(error: unknown): number {
   if (!(error instanceof Error)) return 500;

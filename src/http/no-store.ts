@@ -1,8 +1,6 @@
 import type { HttpRequest, HttpResponse, Next } from './http-message.js';
 
-/**
- * Forbids caches to store tokens and profiles (RFC 6749 §5.1), errors included, and browsers to guess the media type.
- */
+/** Forbids caches to store the answer (RFC 6749 §5.1), also an error. Forbids browsers to guess its media type. */
 export function noStore(request: HttpRequest, response: HttpResponse, next: Next): void {
   response.setHeader('Cache-Control', 'no-store');
   noSniff(request, response, next);

@@ -10,7 +10,7 @@ const ENHANCED_CODE = /^5\d\d[ -](5\.\d{1,3}\.\d{1,3})\b/;
 /**
  * Whether an SMTP error means that the recipient does not exist, so that a retry is useless. Errors about the sender, a
  * policy, a quota or a full mailbox are temporary or caused by wrong settings: such mails are retried, if the enhanced
- * code tells the difference.
+ * code shows that it is such an error.
  */
 export function isPermanentRejection(error: unknown): boolean {
   const { responseCode, command, response } = (error ?? {}) as Record<string, unknown>;

@@ -16,7 +16,7 @@ export interface Passkey {
   readonly lastUsedAt: string | null;
   /** Whether it is on several devices, or in a backup. */
   readonly isBackedUp: boolean;
-  /** Whether the server accepts it no longer, because a copy of it may exist. */
+  /** Whether the server has disabled it, because a copy of it may exist. */
   readonly isDisabled: boolean;
 }
 
