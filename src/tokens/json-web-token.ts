@@ -1,7 +1,7 @@
-import jwt from 'jsonwebtoken';
 import { tokenNotValid } from '../error-table.js';
 import { isUuid } from '../users/user-key.js';
 import type { KeyConfirmation, TokenClaims, TokenType } from './claims.js';
+import { hasSigned, signJws } from './json-web-signature.js';
 import type { SigningKey, SigningKeys } from './signing-keys.js';
 
 /** The `typ` headers. Explicit types prevent the use of one token as the other (RFC 9068 §2.1, RFC 8725 §3.11). */
@@ -18,8 +18,8 @@ interface TokenIssuer {
 
 /** Signs claims with the signing key. Returns a compact JWS (RFC 7515 §7.1). */
 export function signToken(claims: TokenClaims, keys: SigningKeys): string {
-  const { id, algorithm, key } = keys.signing;
-  return jwt.sign(claims, key, { algorithm, keyid: id, header: { alg: algorithm, typ: TYP[claims.token_type] } });
+  const { id, algorithm } = keys.signing;
+  return signJws({ alg: algorithm, typ: TYP[claims.token_type], kid: id }, claims, keys.signing);
 }
 
 /** The claims of a verified token, and the key that verified it. */
@@ -36,13 +36,17 @@ export interface VerifiedToken {
  */
 export function verifySignature(token: string, type: TokenType, keys: SigningKeys, from: TokenIssuer): VerifiedToken {
   assertString(token);
-  const header = readPart(token.split('.', 1)[0] ?? '');
+  const [head = '', body = '', signature = '', ...more] = token.split('.', 4);
+  const header = readHeader(head);
   const isOfType = header.typ === TYP[type] && Object.keys(header).sort().join() === HEADER.join();
   if (!isOfType || typeof header.kid !== 'string') throw tokenNotValid('malformed');
   const key = keys.find(header.kid);
   if (!key) throw tokenNotValid('unknown-key');
-  if (!isCanonical(token.slice(token.lastIndexOf('.') + 1))) throw tokenNotValid('wrong-signature');
-  const claims = verify(token, key);
+  const bytes = Buffer.from(signature, 'base64url');
+  const isCanonical = bytes.toString('base64url') === signature; // its last character can have bits that no byte has
+  const isOfKey = header['alg'] === key.algorithm && more.length === 0 && isCanonical;
+  if (!isOfKey || !isSignedWith(key, `${head}.${body}`, bytes)) throw tokenNotValid('wrong-signature');
+  const claims = readPart(body);
   if (!areTokenClaims(claims, type) || claims.iss !== from.issuer || claims.aud !== from.audience)
     throw tokenNotValid('malformed');
   return { claims, key };
@@ -54,7 +58,7 @@ export function verifySignature(token: string, type: TokenType, keys: SigningKey
  */
 export function hasOwnHeader(text: string, keys: SigningKeys): boolean {
   try {
-    const { kid, typ } = readPart(text.split('.', 1)[0] ?? '');
+    const { kid, typ } = readHeader(text.split('.', 1)[0] ?? '');
     return typ === TYP.refresh || (typeof kid === 'string' && keys.find(kid) !== undefined);
   } catch {
     return false;
@@ -78,9 +82,13 @@ export function isExpiredUnverified(token: string, now: number): boolean {
   return typeof exp === 'number' && exp <= now;
 }
 
-function readPart(part: string): Record<string, unknown> {
+function readHeader(part: string): Record<string, unknown> {
   // `{"` and a letter are encoded as `eyJ`. This check refuses garbage without the cost of a JSON.parse error.
   if (!part.startsWith('eyJ')) throw tokenNotValid('malformed');
+  return readPart(part);
+}
+
+function readPart(part: string): Record<string, unknown> {
   try {
     const content: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
     return typeof content === 'object' && content !== null ? (content as Record<string, unknown>) : {};
@@ -89,23 +97,21 @@ function readPart(part: string): Record<string, unknown> {
   }
 }
 
-/** Whether a signature has its canonical base64url form: the last character can have unused bits that are not zero. */
-function isCanonical(signature: string): boolean {
-  return Buffer.from(signature, 'base64url').toString('base64url') === signature;
-}
-
-function verify(token: string, { algorithm, key }: SigningKey): unknown {
+/** Whether a key has signed a text. A key of another kind than its algorithm needs has signed nothing. */
+function isSignedWith(key: SigningKey, text: string, signature: Buffer): boolean {
   try {
-    return jwt.verify(token, key, { algorithms: [algorithm], ignoreExpiration: true });
+    return hasSigned(key, text, signature);
   } catch {
-    throw tokenNotValid('wrong-signature');
+    return false;
   }
 }
 
-function areTokenClaims(claims: unknown, type: TokenType): claims is TokenClaims {
-  if (typeof claims !== 'object' || claims === null) return false;
-  const { sub, jti, iat, exp, token_type, session, session_iat, role, email_verified } = claims as Partial<TokenClaims>;
-  const { amr, auth_time, cnf } = claims as Partial<TokenClaims>;
+function areTokenClaims(
+  claims: Record<string, unknown>,
+  type: TokenType,
+): claims is Record<string, unknown> & TokenClaims {
+  const { sub, jti, iat, exp, nbf, token_type, session, session_iat, role, email_verified, amr, auth_time, cnf } =
+    claims;
   return (
     typeof sub === 'string' &&
     sub !== '' &&
@@ -116,6 +122,7 @@ function areTokenClaims(claims: unknown, type: TokenType): claims is TokenClaims
     (amr === undefined || (Array.isArray(amr) && amr.every((method) => typeof method === 'string'))) &&
     (auth_time === undefined || Number.isSafeInteger(auth_time)) &&
     (cnf === undefined || typeof (cnf as Partial<KeyConfirmation> | null)?.jkt === 'string') &&
+    nbf === undefined &&
     token_type === type
   );
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RefreshToken } from '../../src/index.js';
 import { openToken } from '../support/forge.js';
 import { expectTokenNotValid, INVALID_TOKEN } from '../support/refusal.js';
 import { createTestApp, SECRET, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
-import { AppRefreshToken } from '../support/users.js';
+import { AppRefreshToken, type AppUser } from '../support/users.js';
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -93,6 +94,23 @@ describe('tokens', () => {
     expect((await client.refresh()).status).toBe(200);
     expect((await client.get('/auth/user')).status).toBe(200);
   });
+});
+
+test.each(['2fa', '$plan', 'état', ' ', ''])('an app can name its first claim %j', async (name) => {
+  class NamedClaim extends RefreshToken {
+    static override async forUser(user: AppUser) {
+      const token: RefreshToken = await super.forUser(user);
+      token.payload[name] = true;
+      return token;
+    }
+  }
+  const app = await createTestApp({ settings: { refreshToken: NamedClaim } });
+  const client = await app.signedUp();
+  expect(openToken(client.access).claims[name]).toBe(true);
+  expect((await client.get('/auth/user')).status).toBe(200);
+  expect((await client.refresh()).status).toBe(200);
+  expect((await client.get('/auth/user')).status).toBe(200);
+  await app.close();
 });
 
 test.each([

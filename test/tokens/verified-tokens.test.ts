@@ -1,9 +1,11 @@
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
-import jwt from 'jsonwebtoken';
 import { Authorized, CurrentUser, Get, JsonController } from 'routing-controllers';
 import { Service } from 'typedi';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Principal, type SigningKeys, TokenFactory } from '../../src/index.js';
+import { encode, openToken } from '../support/forge.js';
 import { expectProblemDetails } from '../support/problem-details.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import type { TestClient } from '../support/test-client.js';
@@ -45,7 +47,8 @@ class WithdrawableKeys extends TokenFactory {
 describe('an access token that was verified a moment ago', () => {
   let app: TestApp;
   let client: TestClient;
-  const verify = vi.spyOn(jwt, 'verify');
+  const verify = vi.spyOn(crypto, 'timingSafeEqual');
+  syncBuiltinESMExports();
   beforeAll(async () => {
     app = await createTestApp({ controllers: [GreedyController], auth: { services: [WithdrawableKeys] } });
   });
@@ -57,6 +60,7 @@ describe('an access token that was verified a moment ago', () => {
   });
   afterAll(async () => {
     verify.mockRestore();
+    syncBuiltinESMExports();
     await app.close();
   });
 
@@ -96,6 +100,22 @@ describe('an access token that was verified a moment ago', () => {
       client.access = genuine.slice(0, position) + other + genuine.slice(position + 1);
       expectProblemDetails(await client.get('/greedy'), 401, 'token_not_valid', [client.access]);
     }
+  });
+
+  test('does not make a token valid that ends with the same characters', async () => {
+    expect((await client.get('/greedy')).status).toBe(200);
+    const genuine = client.access;
+    const { header, claims } = openToken(genuine);
+    for (const changed of [claims, { ...claims, role: 1000 }]) {
+      for (const kept of [32, 40, 43]) {
+        const forged = `${encode(header)}.${encode(changed)}.${'A'.repeat(43)}`;
+        client.access = forged.slice(0, -kept) + genuine.slice(-kept);
+        if (client.access === genuine) continue; // the same claims and the whole signature
+        expectProblemDetails(await client.get('/greedy'), 401, 'token_not_valid', [client.access]);
+      }
+    }
+    client.access = genuine;
+    expect((await client.get('/greedy')).status).toBe(200);
   });
 
   test('stays cached when a client sends thousands of invalid tokens', async () => {
