@@ -8,7 +8,7 @@ import { onPress, showOutcome } from './outcome.js';
 
 /** Messages for a sign-out that the user did not request. @type {Readonly<Record<string, string>>} */
 const REASONS = {
-  refresh_token_reused: 'A used refresh token came back, so somebody has a copy. The server has ended the session.',
+  refresh_token_reused: 'A used refresh token came back, so there is a copy of it. The server has ended the session.',
   token_not_valid: 'The session has been ended.',
   session_expired: 'The session has reached its longest lifetime.',
   cookie_not_kept: 'The browser did not keep the refresh cookie. Allow cookies for this page, or open the demo by TLS.',

@@ -21,7 +21,7 @@ export interface ControllerParts {
   readonly transport: RefreshTokenTransport;
   readonly pages: LinkPages;
   readonly secondFactors: SecondFactors;
-  /** Refuses requests from foreign origins if a cookie is the credential or is set by the answer. */
+  /** Refuses requests from foreign origins if their credential is a cookie, or if the answer sets a cookie. */
   readonly originGuard: Before;
   /** Refuses requests from foreign origins, also if the refresh token travels in bodies. */
   readonly strictOriginGuard: Before;

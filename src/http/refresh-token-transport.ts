@@ -200,8 +200,8 @@ export class RefreshTokenTransport {
 }
 
 /**
- * The refresh token in a body, or an empty text. The usual body has this one field with a text, which is all that the
- * rules of `RefreshInput` ask for. It is accepted without them, because class-validator costs more than a signature.
+ * The refresh token in a body, or an empty text. The usual body has only this field, with a text, so it fulfils the
+ * rules of `RefreshInput`. It is accepted without running them, because class-validator costs more than a signature.
  *
  * @throws validation_failed
  */

@@ -10,7 +10,7 @@ import { verifyLegacyHash } from './verify-legacy-hash.js';
 /** The argon2id parameters that OWASP recommends (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
 const PARAMETERS: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** A salt and hash that belong to no password. Verified if there is no other hash, so that the time is the same. */
+/** A salt and hash of no password. Verified for a user without a hash, so that the answer takes the same time. */
 const DECOY_SALT_AND_HASH = 'op0sx3mg0rrd0UvDlbGKuQ$Si06k3SzHHI886uMg7T/lzagLkCCPUwiXUk4wBREShU';
 
 /**

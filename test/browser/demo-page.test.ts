@@ -423,7 +423,7 @@ describe('a theft that is detected after the grace', () => {
     await page.getByText('The owner holds token 1, which is used').waitFor();
     await press(page, OWNER, 'which was used before. The session has ended, for owner and thief.');
     expect(await outcome(page, 'account').innerText()).toBe(
-      'A used refresh token came back, so somebody has a copy. The server has ended the session. refresh_token_reused',
+      'A used refresh token came back, so there is a copy of it. The server has ended the session. refresh_token_reused',
     );
     expect(await story(page)).toEqual([
       'The owner signed in and got token 1.',

@@ -187,7 +187,7 @@ describe('check, about the index on addresses', () => {
   );
 
   test.each([
-    ['there is none', 'select 1', isMissing],
+    ['it is missing', 'select 1', isMissing],
     ['it is not unique', 'create index on app_user (email)', isMissing],
     ['it has a second column', 'create unique index on app_user (email, role)', isMissing],
     [

@@ -70,7 +70,7 @@ describe('sessions list', () => {
     expect(sessions[0]).toEqual({ id: sessionOf(second), ...dates, ...device });
   });
 
-  test('says so if there are none', async () => {
+  test('says so if a user has no live session', async () => {
     await app.auth.sessions.revokeAll(owner.id);
     expect(await run('list', '--user', email)).toEqual({ code: 0, stdout: 'no live sessions\n', stderr: '' });
     expect(await run('list', '--user', email, '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });

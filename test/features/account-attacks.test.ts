@@ -161,7 +161,7 @@ test('an unconfirmed sign-up of another person does not keep an address from the
   await app.open(await app.linkTo('ada@example.com'));
   const ada = app.client();
   await ada.login('ada@example.com');
-  await signUp('ada-new@example.com', THIRD); // somebody else, who never confirms it
+  await signUp('ada-new@example.com', THIRD); // another person, who never confirms it
   await app.mailsTo('ada-new@example.com');
   app.clock.advance('4d'); // that link has expired
   await ada.login('ada@example.com');

@@ -158,7 +158,7 @@ describe('all networks become unknown', () => {
       options({}, { services }),
     );
     app = mailApp;
-    // Somebody else signs up with the owner's address, and signs in everywhere.
+    // A stranger signs up with the owner's address, and signs in everywhere.
     await signedUpAt('203.0.113.250');
     const planted = Array.from({ length: 30 }, (_, index) => `203.0.113.${index}`);
     for (const ip of planted) expect((await login(ip, PASSWORD)).status).toBe(200);

@@ -11,7 +11,7 @@ import { removeStaleFolders } from './stale-folders.js';
 declare module 'vitest' {
   interface ProvidedContext {
     databaseUrl: string;
-    /** The same server over its Unix socket, which costs less; the same URL where there is none. */
+    /** The same server over its Unix socket, which costs less; the same URL if the server has no socket. */
     nearDatabaseUrl: string;
     /** The URL that apps use: through PgBouncer if TEST_PGBOUNCER is set, else the near one. */
     appDatabaseUrl: string;
@@ -96,7 +96,7 @@ async function startPooler(
 }
 
 /**
- * Logging in computes one hash instead of 4,096: a run opens thousands of connections, and nobody guesses the random
+ * Logging in computes one hash instead of 4,096: a run opens thousands of connections, and no attacker guesses the random
  * password.
  */
 async function shortenLogin(url: string): Promise<void> {

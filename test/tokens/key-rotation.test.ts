@@ -38,7 +38,7 @@ describe('a new key', () => {
     [['PS384', 'PS384']],
     [['ES384', 'ES256', 'HS256']],
   ] as const)(
-    'signs nobody out on the way %s: old tokens still work once, new ones are signed with the new key',
+    'signs no user out on the way %s: old tokens still work once, new ones are signed with the new key',
     async (way) => {
       const keys = await Promise.all(way.map(newKey));
       let client: TestClient | undefined;

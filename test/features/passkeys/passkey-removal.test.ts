@@ -163,7 +163,7 @@ describe('the owner of the mailbox takes an account back', () => {
   test.each([
     ['an address that was not confirmed', 'optional', false],
     ['an address that a scanner has confirmed since', 'optional', true],
-    ['an address that nobody confirms', 'none', true],
+    ['an address that is not confirmed', 'none', true],
   ] as const)('by a password reset: the passkey of a stranger with %s goes', async (_what, mode, isConfirmed) => {
     await start(mode);
     const email = 'victim@example.com';

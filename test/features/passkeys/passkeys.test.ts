@@ -59,7 +59,7 @@ describe('a new passkey', () => {
   });
 
   test.each(['ES256', 'EdDSA', 'RS256'] as const)(
-    'with %s is stored, listed, recorded and told by mail',
+    'with %s is stored, listed and recorded, and a mail is sent',
     async (algorithm) => {
       const { client, id, email } = await signedIn();
       const authenticator = newAuthenticator({ algorithm });

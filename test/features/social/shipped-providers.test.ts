@@ -138,7 +138,7 @@ describe('an address that Google has verified', () => {
     ['example.com', { hd: 'example.com' }, true],
     ['example.com', { hd: '' }, false],
   ])('of %s with the claims %j is trusted only if Google hosts it (trusted: %s)', async (domain, more, isTrusted) => {
-    // Somebody else has the mailbox now, and has confirmed it here.
+    // Another person has the mailbox now, and has confirmed it here.
     const email = `mailbox-${count}@${domain.toLowerCase()}`;
     await createPerson(app, { email });
     const end = await google(`mailbox-${count}@${domain}`, more);

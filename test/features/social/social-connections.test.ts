@@ -99,8 +99,8 @@ describe('connecting an account of a provider', () => {
     const person = await owner();
     const browser = new SocialBrowser(app);
     const { client } = person;
-    const nobody = await connect(browser, app.client());
-    expect([nobody.status, nobody.body.code]).toEqual([401, 'not_authenticated']);
+    const anonymous = await connect(browser, app.client());
+    expect([anonymous.status, anonymous.body.code]).toEqual([401, 'not_authenticated']);
     const evil = await connect(browser, client, 'test', { returnTo: 'https://evil.example' });
     expect([evil.status, evil.body.code]).toEqual([400, 'return_url_not_allowed']);
     const nowhere = await connect(browser, client, 'nowhere');

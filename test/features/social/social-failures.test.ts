@@ -34,7 +34,7 @@ afterEach(() => {
 });
 
 /** A user of the provider whom the app does not know yet. */
-function somebody(more: object = {}) {
+function newPerson(more: object = {}) {
   const user = { sub: `failure-${++count}`, email: `failure${count}@example.com`, ...more };
   provider.signInAs(user);
   return user;
@@ -47,7 +47,7 @@ const connect = (client: TestClient) => client.send('POST', '/auth/social/down/c
 
 describe('a fault in mapProfile', () => {
   test('is logged with its message and its stack, in a redirect as in a native sign-in', async () => {
-    somebody();
+    newPerson();
     mapProfile = () => {
       throw new RangeError('the hook is broken');
     };
@@ -72,7 +72,7 @@ describe('a fault in mapProfile', () => {
       ['constructor', 'mapProfile: AppUser has no property "constructor"'],
       ['role', 'mapProfile: only the library may write "role" of a user'],
     ] as const) {
-      const { email } = somebody();
+      const { email } = newPerson();
       mapProfile = () => ({ [property]: 'x' });
       expect(await signIn()).toBe(`${HOME}?error=internal_error#status=500`);
       expect(lines()).toMatchObject([{ error: 'TypeError', reason }]);
@@ -91,13 +91,13 @@ describe('a refused sign-in is logged once, with its provider and its code', () 
     expect(await signIn('doubted')).toBe(`${HOME}?error=email_already_registered#status=409`);
     const token = provider.idToken({ nonce: 'n' });
     expectProblem(await native(token, { id: 'doubted' }), 409, 'email_already_registered');
-    somebody({ emailVerified: false });
+    newPerson({ emailVerified: false });
     expect(await signIn()).toBe(`${HOME}?error=provider_email_not_verified#status=403`);
     mapProfile = () => {
       const cause = new Error('ada@example.com is on the list');
       throw new JwtAllauthError('on_the_list', { status: 403, detail: 'No.', cause });
     };
-    somebody();
+    newPerson();
     expect(await signIn()).toBe(`${HOME}?error=on_the_list#status=403`);
     expect(lines()).toEqual([
       refused('email_already_registered', 'doubted'),
@@ -108,7 +108,7 @@ describe('a refused sign-in is logged once, with its provider and its code', () 
   });
 
   test('with the cause, if the ID token of a native app is not valid', async () => {
-    somebody();
+    newPerson();
     const token = provider.idToken({ nonce: 'n' });
     expect((await native(token)).status).toBe(200);
     for (const [idToken, nonce, cause] of [

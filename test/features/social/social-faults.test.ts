@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 /** A user of the provider whom the app does not know yet. */
-function somebody() {
+function newPerson() {
   const user = { sub: `sub-${++count}`, email: `person${count}@example.com` };
   provider.signInAs(user);
   return user;
@@ -62,7 +62,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
     'no issuer in the answer',
     'another issuer in the answer',
   ])('opens no session: %s', async (fault) => {
-    const user = somebody();
+    const user = newPerson();
     provider.fault = fault;
     const browser = new SocialBrowser(app);
     const landing = await browser.signIn();
@@ -88,7 +88,7 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
   });
 
   test('cannot answer for another provider: its code is not sent there, and its answer ends the sign-in', async () => {
-    const user = somebody();
+    const user = newPerson();
     const browser = new SocialBrowser(app);
     const at = await browser.start('test');
     // The attacker's provider `other` got the visitor, and sends the code of the honest one to its own callback.
@@ -107,12 +107,12 @@ describe('a provider that breaks a rule of OpenID Connect', () => {
   });
 
   test('that signs with a new key is accepted at once if it publishes the key, and only then', async () => {
-    somebody();
+    newPerson();
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
     provider.rotateKey();
-    somebody();
+    newPerson();
     expect((await new SocialBrowser(app).signIn()).location).toBe(HOME);
-    const user = somebody();
+    const user = newPerson();
     provider.rotateKey(false);
     expect((await new SocialBrowser(app).signIn()).location).toBe(`${HOME}?error=provider_refused#status=401`);
     expect(await traces(user)).toEqual([0, 0]);
@@ -148,7 +148,7 @@ describe('a provider that fails', () => {
     ['/userinfo', '500', /=provider_unavailable#status=503&retry_after=5$/],
     ['/userinfo', 'broken JSON', /=provider_(refused#status=401|unavailable#status=503&retry_after=5)$/],
   ])('at %s (%s) opens no session, and answers no 500', async (path, breakdown, error) => {
-    const user = somebody();
+    const user = newPerson();
     provider.isProfileInUserInfo = true;
     provider.broken.set(path, breakdown);
     const { status, location } = await new SocialBrowser(app).signIn();
@@ -160,7 +160,7 @@ describe('a provider that fails', () => {
   });
 
   test('and never answers is abandoned after five seconds', async () => {
-    somebody();
+    newPerson();
     provider.broken.set('/token', 'silent');
     const start = performance.now();
     expect((await new SocialBrowser(app).signIn()).location).toBe(UNAVAILABLE);
@@ -191,7 +191,7 @@ describe('a provider that fails', () => {
     const { port } = new URL(down.issuer);
     await down.close();
     const ofDown = await createSocialApp({ providers: [entry, trusted(provider)] });
-    somebody();
+    newPerson();
     expect((await new SocialBrowser(ofDown).signIn('test')).location).toBe(HOME);
     const start = await new SocialBrowser(ofDown).open('/auth/social/down?returnTo=/in');
     expect([start.status, start.location]).toEqual([

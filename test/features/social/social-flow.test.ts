@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 const appOf = (mode: string) => apps.get(mode) as MailApp & { readonly seen: [string, unknown][] };
 
-function somebody(more: object = {}) {
+function newPerson(more: object = {}) {
   const user = { sub: `flow-${++count}`, email: `flow${count}@example.com`, name: 'Ada Lovelace', ...more };
   provider.signInAs(user);
   return user;
@@ -48,7 +48,7 @@ describe.each(['cookie', 'body'])('a sign-in with a provider, with the refresh t
 
   test('goes to the provider and back, and opens one session with `fed`', async () => {
     const app = appOf(mode);
-    const { email } = somebody();
+    const { email } = newPerson();
     const browser = new SocialBrowser(app);
     const at = await browser.start('test', { returnTo: '/welcome?tab=2' });
     expect(at.origin).toBe(provider.issuer);
@@ -81,7 +81,7 @@ describe.each(['cookie', 'body'])('a sign-in with a provider, with the refresh t
 
   test('with an ID token of a native app works once, for the right nonce and audience', async () => {
     const app = appOf(mode);
-    const user = somebody();
+    const user = newPerson();
     const native = (idToken: string, nonce = 'n', id = 'test') =>
       app.client().send('POST', `/auth/social/${id}/token`, { idToken, nonce });
     const idToken = provider.idToken({ nonce: 'n' });
@@ -105,7 +105,7 @@ describe.each(['cookie', 'body'])('a sign-in with a provider, with the refresh t
 describe('a code for tokens in bodies', () => {
   const exchange = (code: unknown) => appOf('body').client().send('POST', '/auth/social/exchange', { code });
   async function newCode() {
-    const { email } = somebody();
+    const { email } = newPerson();
     const { fragment } = await new SocialBrowser(appOf('body')).signIn();
     return { code: fragment['code'] ?? '', email };
   }
@@ -138,7 +138,7 @@ describe('a code for tokens in bodies', () => {
 
   test('is sent if the request asks for it and both transports are allowed', async () => {
     const app = appOf('both');
-    somebody();
+    newPerson();
     const byCookie = new SocialBrowser(app);
     expect(Object.keys((await byCookie.signIn()).fragment)).toEqual([]);
     const byBody = new SocialBrowser(app);
@@ -160,7 +160,7 @@ describe('a page of another origin', () => {
       ['/in', `${HOME}in`],
       [`${HOME}in?b=c`, `${HOME}in?b=c`],
     ] as const) {
-      somebody();
+      newPerson();
       expect((await new SocialBrowser(app).signIn('test', { returnTo })).location).toBe(end);
     }
     await app.close();
@@ -171,7 +171,7 @@ describe('a test that follows a sign-in', () => {
   test('gets the last URL and the cookies, also of a browser that had cookies before', async () => {
     const app = appOf('cookie');
     const start = `${app.url}/auth/social/test?returnTo=/welcome`;
-    somebody();
+    newPerson();
     const { url, cookie } = await followSignIn(start, 'theme=dark');
     secrets.add(/refresh_token=([^;]+)/.exec(cookie)?.[1]);
     expect([url.href, cookie]).toEqual([
@@ -190,7 +190,7 @@ describe('a test that follows a sign-in', () => {
 describe('the `mfa` of a provider', () => {
   test('counts only if the app trusts the provider for it', async () => {
     const app = appOf('cookie');
-    somebody({ amr: ['pwd', 'mfa'] });
+    newPerson({ amr: ['pwd', 'mfa'] });
     for (const [id, amr] of [
       ['test', ['fed', 'mfa']],
       ['doubted', ['fed']],
@@ -205,7 +205,7 @@ describe('the `mfa` of a provider', () => {
 describe('what a provider has sent', () => {
   test('is kept only encrypted, and its code, state and verifier appear in no log, event or table', async () => {
     const app = appOf('cookie');
-    const { email } = somebody();
+    const { email } = newPerson();
     const browser = new SocialBrowser(app);
     const callback = await browser.visit(await browser.start());
     const states = await app.database.pool.query('select * from auth_social_state');

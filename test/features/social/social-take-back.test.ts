@@ -128,7 +128,7 @@ test('after a password reset, the account of a trusted provider with the same ad
 });
 
 test.each(['none', 'optional'] as const)(
-  'under %s, a trusted provider leads nobody into an account whose address a stranger has only claimed',
+  'under %s, a trusted provider signs no user in to an account whose address a stranger has only claimed',
   async (emailVerification) => {
     await start(emailVerification);
     await signIn(evil, { sub: 'attacker', email: VICTIM });
