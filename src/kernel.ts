@@ -41,7 +41,6 @@ import { Accounts } from './users/accounts.js';
 import type { LegacyPasswords } from './users/legacy-passwords.js';
 import { PasswordHasher } from './users/password-hasher.js';
 import { PasswordPolicy } from './users/password-policy.js';
-import { prepareStrengthEstimate } from './users/password-strength.js';
 import { PendingSignUps } from './users/pending-sign-ups.js';
 import { SignUpBrowsers } from './users/sign-up-browsers.js';
 import { UserService } from './users/user.service.js';
@@ -173,7 +172,6 @@ async function withUsers(base: Foundation, { legacyPasswords, inputs }: AuthKern
   const counters = new Counters(base);
   const proofVerifier = new ProofVerifier({ ...base, nonces: new Nonces(base) });
   const usedProofs = new UsedProofs({ ...base, counters });
-  prepareStrengthEstimate();
   return {
     ...base,
     users,

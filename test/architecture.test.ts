@@ -209,6 +209,16 @@ describe('the sources', () => {
     expect(types.every(({ isType }) => isType)).toBe(true);
   });
 
+  test('load the mail client and the word lists with import(), so that a start does not wait for them', () => {
+    const late = ['nodemailer', '@zxcvbn-ts/core', '@zxcvbn-ts/language-common'];
+    for (const name of late) {
+      const loaded = files.filter(({ code }) => code.includes(`import('${name}')`));
+      expect(loaded, name).toHaveLength(1);
+      const early = files.filter(({ imports }) => imports.some(({ from, isType }) => from === name && !isType));
+      expect(early, name).toEqual([]);
+    }
+  });
+
   test('re-export in entry points only, and by name, except `export *` of the index of a feature', () => {
     const reExporting = files.filter(({ imports }) => imports.some(({ isReExport }) => isReExport));
     const paths = reExporting.map(({ path }) => path);

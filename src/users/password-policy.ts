@@ -66,7 +66,7 @@ export class PasswordPolicy {
    * sentence that begins with "The password", and never contains the password.
    */
   async faults(password: string, owner: PasswordOwnerFacts): Promise<readonly string[]> {
-    const fault = this.#fault(password, owner);
+    const fault = await this.#fault(password, owner);
     return fault === undefined ? [] : [fault];
   }
 
@@ -107,7 +107,7 @@ export class PasswordPolicy {
   }
 
   /** The first fault that is found. Undefined: the password has no fault. */
-  #fault(password: string, owner: PasswordOwnerFacts): string | undefined {
+  async #fault(password: string, owner: PasswordOwnerFacts): Promise<string | undefined> {
     if (!password.isWellFormed()) return 'must be well-formed Unicode';
     // Before the normalisation, which takes too long for longer texts.
     if (password.length > LONGEST_PASSWORD) return `must have at most ${MAX_LENGTH} characters`;
@@ -119,7 +119,7 @@ export class PasswordPolicy {
     if (!/[^\p{Z}\p{C}]/u.test(normal)) return 'must not be blank';
     const email = textOf(owner.email);
     if (email !== '' && normalizeEmail(normal) === normalizeEmail(email)) return 'must not be the e-mail address';
-    const weakness = weaknessOf(normal, [...this.#site, ...contextOf(email, owner)].slice(0, MAX_WORDS));
+    const weakness = await weaknessOf(normal, [...this.#site, ...contextOf(email, owner)].slice(0, MAX_WORDS));
     return weakness && `${weakness}; ${ADVICE}`;
   }
 }

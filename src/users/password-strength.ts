@@ -1,5 +1,4 @@
-import { type MatchExtended, ZxcvbnFactory } from '@zxcvbn-ts/core';
-import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common';
+import type { MatchExtended, ZxcvbnFactory } from '@zxcvbn-ts/core';
 
 /** Minimum number of guesses for a password: the estimate for eight random characters. */
 const MIN_GUESSES = 1e8;
@@ -19,10 +18,14 @@ const MAX_DECORATION_LENGTH = 6;
 let estimator: ZxcvbnFactory | undefined;
 
 /**
- * The estimator. The first call loads the dictionaries, which takes about a tenth of a second. Call it at start-up, so
- * that no request has to wait for that.
+ * The estimator. The first new password loads it, which takes a tenth of a second. A process that never gets a new
+ * password needs 20 MB less.
  */
-export function prepareStrengthEstimate(): ZxcvbnFactory {
+async function loadEstimator(): Promise<ZxcvbnFactory> {
+  const [{ ZxcvbnFactory }, { adjacencyGraphs, dictionary }] = await Promise.all([
+    import('@zxcvbn-ts/core'),
+    import('@zxcvbn-ts/language-common'),
+  ]);
   // The list of words is in alphabetical order, so that a word's place says nothing. The name `diceware` makes the
   // estimator give all of them the same rank.
   const dictionaries = { passwords: dictionary['passwords-common'], diceware: dictionary['diceware-common'] };
@@ -37,25 +40,26 @@ export function prepareStrengthEstimate(): ZxcvbnFactory {
  *
  * @param context words that an attacker may know, in lower case
  */
-export function weaknessOf(password: string, context: readonly string[]): string | undefined {
+export async function weaknessOf(password: string, context: readonly string[]): Promise<string | undefined> {
   const lower = password.toLowerCase();
   const rest = withoutWords(lower, context);
-  if (rest !== lower && weaknessOfEnds(rest, context)) {
+  const loaded = await loadEstimator();
+  if (rest !== lower && weaknessOfEnds(rest, context, loaded)) {
     return REASONS.context;
   }
-  return weaknessOfEnds(password, context);
+  return weaknessOfEnds(password, context, loaded);
 }
 
 /** Estimates a long text by its first and its last characters: it is at least as strong as each of these parts. */
-function weaknessOfEnds(text: string, context: readonly string[]): string | undefined {
+function weaknessOfEnds(text: string, context: readonly string[], loaded: ZxcvbnFactory): string | undefined {
   const characters = [...text];
-  const weakness = weaknessOfWindow(characters.slice(0, WINDOW_LENGTH).join(''), context);
+  const weakness = weaknessOfWindow(characters.slice(0, WINDOW_LENGTH).join(''), context, loaded);
   if (!weakness || characters.length <= WINDOW_LENGTH) return weakness;
-  return weaknessOfWindow(characters.slice(-WINDOW_LENGTH).join(''), context);
+  return weaknessOfWindow(characters.slice(-WINDOW_LENGTH).join(''), context, loaded);
 }
 
-function weaknessOfWindow(text: string, context: readonly string[]): string | undefined {
-  const { guesses, sequence } = prepareStrengthEstimate().check(text, [...context]);
+function weaknessOfWindow(text: string, context: readonly string[], loaded: ZxcvbnFactory): string | undefined {
+  const { guesses, sequence } = loaded.check(text, [...context]);
   if (guesses >= MIN_GUESSES && !isDecoratedWord(sequence)) return undefined;
   const longest = sequence.toSorted((a, b) => b.token.length - a.token.length)[0];
   if (sequence.some(({ dictionaryName }) => dictionaryName === 'userInputs')) return REASONS.context;
