@@ -13,13 +13,14 @@ import { about, type Measured, page, sectionOf, text } from './report.js';
 import type { Section } from './section.js';
 import { ServerProcess } from './server-process.js';
 import { accountEnumeration } from './studies/account-enumeration.js';
+import { coldStart } from './studies/cold-start.js';
 import { crossing } from './studies/crossing.js';
 import { eventLoop } from './studies/event-loop.js';
 import { growth } from './studies/growth.js';
 import { memory } from './studies/memory.js';
 import { micro } from './studies/micro.js';
 
-const STUDIES = [accountEnumeration, crossing, eventLoop, growth, memory, micro];
+const STUDIES = [accountEnumeration, coldStart, crossing, eventLoop, growth, memory, micro];
 const IDS = [...CONTESTS, ...STUDIES].map(({ id }) => id);
 
 const USAGE = `npm run bench -- [--quick] [--only get,refresh] [--json]

@@ -87,3 +87,10 @@ export async function createDatabase(server: string, name: string): Promise<stri
   await client.end();
   return Object.assign(new URL(server), { pathname: `/${name}` }).href;
 }
+
+/** Creates a database that has the tables of this library and users. */
+export async function createAppDatabase(server: string, name: string): Promise<string> {
+  const database = await createDatabase(server, name);
+  await (await ServerProcess.start('ours', '', database)).stop();
+  return database;
+}

@@ -21,6 +21,8 @@ export interface Traffic {
     readonly headers?: Record<string, string>;
     readonly bodies: readonly object[];
   };
+  /** When the server had imported its modules, and when it had made its app: milliseconds since its process began. */
+  readonly start?: { readonly imported: number; readonly created: number };
 }
 
 /** The resources that a server process has used since its start. */
