@@ -155,8 +155,8 @@ export class RotationService {
     const { status, isFollowing, isReplay } = verdictOn(presented, session, settings.refreshReuseGrace, clock.now());
     // A replayed token that names no key, or another key than the session, ends the session also without a proof.
     const isOfThisKey = claims.cnf?.jkt === session.keyThumbprint;
-    const proof =
-      isOfThisKey || !isReplay ? this.kernel.sessionKeys.proofForSession(claims, presented.client, session) : undefined;
+    const isToProve = isOfThisKey || !isReplay;
+    const proof = isToProve ? this.kernel.sessionKeys.proofForSession(presented, session) : undefined;
     if (isReplay) return this.kernel.replays.refuse(claims);
     if (session.expiresAt <= rotationTime(claims, session, clock.now())) throw tokenNotValid('session-ended');
     if (status !== 'parent' && !presented.isAllowed) return this.#runHook(presented, found);

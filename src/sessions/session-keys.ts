@@ -54,12 +54,12 @@ export class SessionKeys {
    * @throws use_dpop_nonce if the session has used so many proofs that it may have forgotten this one
    */
   proofForSession(
-    claims: TokenClaims,
-    client: SessionClient | undefined,
+    presented: { claims: TokenClaims; client: SessionClient | undefined; proof: StampedProof | undefined },
     { keyThumbprint, proofs }: SessionRow,
   ): StampedProof | undefined {
     if (keyThumbprint === null) return undefined;
-    const proof = this.#given(claims, client);
+    const { claims } = presented;
+    const proof = presented.proof ?? this.#given(claims, presented.client);
     if (proof.thumbprint !== keyThumbprint) throw this.refusal(claims, 'proof-of-another-key');
     if (proofs.includes(proof.stamp)) throw this.refusal(claims, 'proof-replayed');
     const oldest = proofs[MAX_PROOFS - 1];
