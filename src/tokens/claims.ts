@@ -1,8 +1,9 @@
 import { authError } from '../error-table.js';
 
 /**
- * Names that the app's own claims cannot have: the claims that the library sets, `nbf`, which no token has, and `cnf`,
- * which names the key of a token (RFC 7800). A custom claim with such a name is refused when a token is made.
+ * Names that the app's own claims cannot have: the claims that the library sets, `nbf`, which is checked when a token
+ * is verified, and `cnf`, which names the key of a token (RFC 7800). A custom claim with such a name is refused when a
+ * token is made.
  */
 export const RESERVED_CLAIMS = [
   'sub',

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { signJws } from '../../../tokens/json-web-signature.js';
+import jwt from 'jsonwebtoken';
 
 /** Lifetime of a client secret. Apple allows six months; a request needs seconds. */
 const LIFETIME_SECONDS = 300;
@@ -20,7 +20,7 @@ export function appleClientSecret({
   return (now) => {
     const iat = Math.floor(now / 1000);
     const claims = { iss: teamId, iat, exp: iat + LIFETIME_SECONDS, aud: 'https://appleid.apple.com', sub: clientId };
-    return signJws({ alg: 'ES256', typ: 'JWT', kid: keyId }, claims, { algorithm: 'ES256', key });
+    return jwt.sign(claims, key, { algorithm: 'ES256', keyid: keyId });
   };
 }
 

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto';
-import { signJws } from '../../../tokens/json-web-signature.js';
+import jwt from 'jsonwebtoken';
 
 /** A key pair that signs with ES256 (RFC 7518 §3.4). It exists only in memory. */
 export class SigningKey {
@@ -14,7 +14,6 @@ export class SigningKey {
 
   /** Signs claims. The time of issue is now if the claims have none. */
   sign(claims: object, kid: string = this.kid): string {
-    const issued = { iat: Math.floor(Date.now() / 1000), ...claims };
-    return signJws({ alg: 'ES256', typ: 'JWT', kid }, issued, { algorithm: 'ES256', key: this.#privateKey });
+    return jwt.sign(claims, this.#privateKey, { algorithm: 'ES256', keyid: kid });
   }
 }
