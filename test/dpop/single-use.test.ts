@@ -43,6 +43,7 @@ describe('a session that refreshes more often than it remembers proofs', () => {
   const tick = () => app.clock.set(new Date(app.clock.now() + 1));
 
   test('asks for nonces, loses no refresh, and accepts no proof twice', async () => {
+    app.clock.set(new Date(Math.ceil(app.clock.now() / 1000) * 1000)); // all are made in one second
     const { client } = await signedUp();
     const used: string[] = [];
     let asked = 0;
@@ -52,8 +53,9 @@ describe('a session that refreshes more often than it remembers proofs', () => {
       asked += proofs.length - 1;
       used.push(...proofs);
     }
-    // The first 32 proofs of a second find room. Of the next ones, most have a lower stamp than the lowest of these.
-    expect(asked).toBeGreaterThan(30);
+    // The first 32 proofs of a second find room. Of the next ones, most have a lower stamp than the lowest of these:
+    // about 45 of 68, by the random numbers in their stamps.
+    expect(asked).toBeGreaterThan(15);
     const before = await rowOf(client);
     for (const dpop of used) {
       const { status, body } = await client.copy().refresh({ dpop });
