@@ -187,7 +187,7 @@ class Binding {
     return this.#token.key;
   }
 
-  /** Changes the kept keys. If that fails, the keys of before do: `next` is tried after `current`. */
+  /** Changes the kept keys. If that fails, the old ones still work: `next` is tried after `current`. */
   async #change(change: (keys: Keys) => Keys): Promise<void> {
     await this.#ring.update(change).catch(ignore);
   }

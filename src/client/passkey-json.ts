@@ -1,4 +1,4 @@
-// Converts options and answers from and to JSON, for browsers with WebAuthn level 2. Level 3 has own functions for it.
+// Converts options and answers from and to JSON, for browsers with WebAuthn level 2. Level 3 has functions for this.
 
 /** A credential, as `navigator.credentials` returns it. */
 export interface BrowserCredential {

@@ -10,8 +10,9 @@ import { SOCIAL_ERRORS } from './social-errors.js';
 const MESSAGE = 'sign-in with a provider failed';
 
 /**
- * Logs why a sign-in or a connection with a provider failed: provider, code and causes. Not logged are questions to the
- * user (a second factor, a step-up), and what no limit counts: unknown providers and requests above a limit.
+ * Logs why a sign-in or a connection with a provider failed: provider, code and causes. Some failures are not logged:
+ * questions to the user (a second factor, a step-up), and requests that anyone can repeat without a limit (for an
+ * unknown provider, or above the limit).
  */
 export class SocialFailures {
   constructor(private readonly kernel: Pick<AuthKernel, 'logger'>) {}

@@ -123,8 +123,8 @@ export class SocialFlowService {
    */
   async complete(flow: PendingFlow, answer: URLSearchParams, client: SessionClient): Promise<FlowResult> {
     const { socialProviders, providerIdentities, socialSignIn, socialConnection, callbackUrl } = this.kernel;
-    const { provider, client: protocol } = { client: socialProviders.get(flow.provider), provider: flow.provider };
-    const url = new URL(callbackUrl(provider));
+    const protocol = socialProviders.get(flow.provider);
+    const url = new URL(callbackUrl(flow.provider));
     url.search = answer.toString();
     const name = unsignedName(answer);
     url.searchParams.delete('user');
