@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraint-violation.js';
 import type { Database } from '../database/database.js';
 import { Table } from '../database/table.js';
+import { ErrorCode, JwtAllauthError } from '../error.js';
 import { authError } from '../error-table.js';
 import { SESSION_ENTITY } from '../sessions/session.entity.js';
 import { ONE_TIME_KEY_ENTITY } from '../tokens/one-time-key.entity.js';
@@ -149,4 +150,9 @@ function statements({ user, session, account, key }: Record<'user' | 'session' |
         and a.${account.column('invitationExpiresAt')} <= $2
         and not exists (select 1 from ${session.name} s where s.${session.column('user')} = $1)`,
   };
+}
+
+/** Whether an error says that another user has the address. */
+export function isAddressTaken(error: unknown): boolean {
+  return error instanceof JwtAllauthError && error.code === ErrorCode.EmailAlreadyRegistered;
 }

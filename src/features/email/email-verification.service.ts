@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
-import { ErrorCode, JwtAllauthError } from '../../error.js';
 import type { AuthKernel } from '../../kernel.js';
+import { isAddressTaken } from '../../mail/email-ownership.js';
 import { createRandomKey } from '../../secrets/random-key.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import type { BegunSignIn } from '../../sign-in/begun-sign-in.js';
@@ -204,10 +204,6 @@ export class EmailVerificationService {
   #remember(key: string, what: OneTimeKey, em: EntityManager): Promise<void> {
     return this.kernel.oneTimeKeys.remember(key, what, this.kernel.settings.emailConfirmationLifetime, em);
   }
-}
-
-function isAddressTaken(error: unknown): boolean {
-  return error instanceof JwtAllauthError && error.code === ErrorCode.EmailAlreadyRegistered;
 }
 
 /** The user to create when the address of a sign-up is confirmed. */

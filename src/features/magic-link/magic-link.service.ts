@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isUniqueViolation } from '../../database/constraint-violation.js';
-import { ErrorCode, JwtAllauthError } from '../../error.js';
 import { tokenNotValid } from '../../error-table.js';
 import type { AuthKernel } from '../../kernel.js';
+import { isAddressTaken } from '../../mail/email-ownership.js';
 import type { SessionClient } from '../../sessions/client-device.js';
 import { clientAddress } from '../../sessions/client-network.js';
 import { type BegunSignIn, type SignInDecision, tokensOf } from '../../sign-in/begun-sign-in.js';
@@ -140,7 +140,7 @@ export class MagicLinkService {
       });
       return decision && tokensOf(decision);
     } catch (error) {
-      if (account || !isTaken(error)) throw error;
+      if (account || !(isAddressTaken(error) || isUniqueViolation(error))) throw error;
       if (!isRetry) return this.#signIn(link, use, how, true); // the other user is visible now
       // The app's entity may have other unique columns. Only a taken address makes the mail invalid.
       if (isUniqueViolation(error)) throw error;
@@ -190,10 +190,4 @@ export class MagicLinkService {
 function isSameAccount({ user, credentialEpoch }: MailedSignIn, account: PasswordOwner): boolean {
   const isSame = user === null || String(user) === String(account.id);
   return isSame && account.isActive && (account.credentialEpoch ?? 0) === credentialEpoch;
-}
-
-/** Whether an error says that another user has the address. */
-function isTaken(error: unknown): boolean {
-  const isRefused = error instanceof JwtAllauthError && error.code === ErrorCode.EmailAlreadyRegistered;
-  return isRefused || isUniqueViolation(error);
 }
