@@ -29,7 +29,10 @@ export async function sentQueries(orm: MikroORM, work: () => Promise<unknown>): 
   return queries;
 }
 
-/** The texts of the queries that run while `work` does. */
+/** How the outbox looks for due mails: by a timer, and once more after each mail that it has sent. */
+const OUTBOX_SEARCH = /^\s*with due as \(/;
+
+/** The texts of the queries that run while `work` does, without those of the outbox, which searches at any moment. */
 export async function countQueries(orm: MikroORM, work: () => Promise<unknown>): Promise<string[]> {
-  return (await sentQueries(orm, work)).map(({ text }) => text);
+  return (await sentQueries(orm, work)).map(({ text }) => text).filter((text) => !OUTBOX_SEARCH.test(text));
 }
