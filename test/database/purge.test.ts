@@ -285,6 +285,20 @@ describe('a purge and rows that another transaction has locked', () => {
   });
 });
 
+test('two purges at the same time delete each expired row once, and neither fails', async () => {
+  await insertSessions(Array.from({ length: 400 }, (_, index) => inMs(index % 4 === 0 ? 60_000 : -86_400_000)));
+  await insertAttempts(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`past${index}`, inMs(-1)])));
+  const batches = [0, 0];
+  const purge = (index: 0 | 1) =>
+    app.auth.purge.run({ ...HURRY, batchSize: 7, onProgress: () => (batches[index] = (batches[index] ?? 0) + 1) });
+  const [one, other] = await Promise.all([purge(0), purge(1)]);
+  const left = await app.auth.purge.run(HURRY);
+  const sum = (of: 'sessions' | 'counters') => one[of] + other[of] + left[of];
+  expect([sum('sessions'), sum('counters')]).toEqual([300, 100]);
+  expect(Math.min(...batches)).toBeGreaterThan(2); // they did run side by side
+  expect([await sessionIds(), await rows('select 1 from auth_counter')].map(({ length }) => length)).toEqual([100, 0]);
+});
+
 test('a deleted session whose access tokens may still be valid is revoked, and the other servers are notified', async () => {
   const listener = await app.database.pool.connect();
   const received: string[] = [];

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { createMailApp, type MailApp, type PageAnswer, PUBLIC_URL } from '../support/mail-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { PASSWORD } from '../support/test-client.js';
 
 let app: MailApp;
 let proxy: TcpProxy | undefined;
@@ -65,6 +66,23 @@ test.each(['/auth/password/reset/form', '/auth/registration/password-form'])(
     expect(refused.headers.get('retry-after')).toBeNull();
   },
 );
+
+test('the form of a new password takes a body of 10 kB, and answers one byte more with a page and 413', async () => {
+  app = await createMailApp({});
+  await app.client().register('ada@example.com');
+  await app.client().send('POST', '/auth/password/reset', { email: 'ada@example.com' });
+  const opened = await app.open(await app.linkTo('ada@example.com'));
+  const cookie = [...opened.cookies.values()].map((each) => each.split(';')[0]).join('; ');
+  const submit = (bytes: number) => {
+    const start = 'newPassword=a+new+sentence+of+some+length&padding=';
+    const body = new URLSearchParams(start.padEnd(bytes, 'x'));
+    return open('/auth/password/reset/form', { method: 'POST', body, headers: { cookie, origin: PUBLIC_URL } });
+  };
+  expectErrorPage(await submit(10 * 1024 + 1), 413, '<h1>This did not work</h1>');
+  expect((await app.client().login('ada@example.com', PASSWORD)).status).toBe(200);
+  expect((await submit(10 * 1024)).status).toBe(200);
+  expect((await app.client().login('ada@example.com', 'a new sentence of some length')).status).toBe(200);
+});
 
 test('requests of programs are answered with problem details', async () => {
   app = await createMailApp({ mailRateLimit: '5/1h/account' });

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { SettingsInput } from '../../src/index.js';
+import { createMagicLinkApp } from '../support/magic-link-app.js';
 import { createMailApp, type MailApp } from '../support/mail-app.js';
+import { createPerson } from '../support/person.js';
 import { secrets } from '../support/secrets.js';
 import { createTestApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
 import { PASSWORD, type TestClient } from '../support/test-client.js';
 import { newKey } from '../support/test-keys.js';
+import { challenged, enrol, verify } from '../support/totp-app.js';
 
 const apps: MailApp[] = [];
 let started = 0;
@@ -192,4 +195,35 @@ describe('a server that does not know the new encryption key yet', () => {
     expect(await young.auth.outbox.deliver()).toBe(1);
     expect(await waiting()).toBe(0);
   });
+});
+
+test('replacing an encryption key voids waiting challenges and mailed codes once, and no others', async () => {
+  const [old, young] = [newEncryptionKey(), newEncryptionKey()];
+  const first = await createMagicLinkApp({ encryptionKeys: old });
+  const { recoveryCodes } = await enrol(first, await first.signedUp('ada@example.com'));
+  const { email } = await createPerson(first);
+  const startWith = (encryptionKeys: string) => createMagicLinkApp({ encryptionKeys }, { database: first.database });
+  const steps = [
+    [old, `${old},${young}`],
+    [`${old},${young}`, `${young},${old}`],
+    [`${young},${old}`, young],
+  ] as const;
+  const answers: (string | undefined)[][] = [];
+  for (const [index, [before, after]] of steps.entries()) {
+    const [asked, answering] = [await startWith(before), await startWith(after)];
+    const [challenge, mail] = [await challenged(asked, 'ada@example.com'), await asked.mailed(email)];
+    const byFactor = await verify(answering.client(), { challenge, recoveryCode: recoveryCodes[index] ?? '' });
+    const byMail = await answering.verify({ request: mail.request, code: mail.code });
+    answers.push([byFactor, byMail].map(({ status, body }) => (status === 200 ? 'signed in' : body.code)));
+    await asked.close();
+    await answering.close();
+  }
+  await first.close();
+  const voided = ['challenge_not_valid', 'code_not_valid'];
+  const works = ['signed in', 'signed in'];
+  // The key with the lowest id counts: it changes when the new key is added, or when the old one is removed.
+  expect([
+    [voided, works, works],
+    [works, works, voided],
+  ]).toContainEqual(answers);
 });

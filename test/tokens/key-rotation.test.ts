@@ -79,6 +79,24 @@ describe('a new key', () => {
     });
   });
 
+  test.each([
+    ['RS256', 'PS256'],
+    ['HS512', 'ES256'],
+  ] as const)(
+    'on the way from %s to %s refuses old tokens although the old key is kept, and ends no session',
+    async (...way) => {
+      const [old, next] = [await newKey(way[0]), await newKey(way[1])];
+      const client = await withKey(old, '', (app) => app.signedUp());
+      await withKey(next, old.older, async (app) => {
+        const moved = movedTo(app, client);
+        expectTokenNotValid(await moved.get('/auth/user'), INVALID_TOKEN);
+        expectTokenNotValid(await moved.refresh(), 'Bearer');
+        expect(app.events).toEqual([]);
+      });
+      await withKey(old, '', async (app) => expect((await movedTo(app, client).refresh()).status).toBe(200));
+    },
+  );
+
   test('gives a client that refreshed under the old key the same successor within the grace', async () => {
     const [old, next] = [await newKey('HS256'), await newKey('ES256')];
     const tabs = await withKey(old, '', async (app) => {
