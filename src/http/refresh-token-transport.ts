@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { RequestProofs } from '../dpop/request-proofs.js';
+import { hostOf } from '../dpop/requested-url.js';
 import { JwtAllauthError } from '../error.js';
 import { authError, type TableErrorOptions } from '../error-table.js';
 import type { Logger } from '../observability/logger.js';
@@ -24,6 +25,7 @@ export interface TokenBody {
   readonly token_type?: 'DPoP';
 }
 
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** Maximum number of origins for which a warning is logged. */
 const MAX_WARNED_ORIGINS = 100;
 
@@ -160,14 +162,18 @@ export class RefreshTokenTransport {
    * Logs a warning, once per origin, if the browser will not store the cookie because the page belongs to another site.
    * After a navigation the browser stores it.
    */
-  #warnIfCookieIsRejected({ headers }: HttpRequest): void {
+  #warnIfCookieIsRejected(request: HttpRequest): void {
+    const { headers } = request;
     const isRejected = headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
     const origin = headers.origin?.slice(0, 200) ?? '';
     if (!isRejected || this.kernel.settings.refreshTokenCookieSameSite === 'none') return;
     if (this.#warned.has(origin) || this.#warned.size >= MAX_WARNED_ORIGINS) return;
     this.#warned.add(origin);
+    const set = hasTwoLoopbackNames(origin, `http://${hostOf(request)}`)
+      ? 'localhost as the host of the page and of the API'
+      : this.#named('{refreshTokenCookieSameSite}=none, {refreshTokenCookieSecure}=true');
     this.kernel.logger.warn(
-      { origin, set: this.#named('{refreshTokenCookieSameSite}=none, {refreshTokenCookieSecure}=true') },
+      { origin, set },
       'the browser will not store the refresh cookie: the page belongs to another site',
     );
   }
@@ -211,4 +217,10 @@ function tokenIn(body: unknown): string {
     if (typeof refresh === 'string' && Object.keys(body).join() === 'refresh') return refresh;
   }
   return validateInput(RefreshInput, body).refresh ?? '';
+}
+
+/** Whether page and API use two names of the developer's own machine. For a browser, these are two sites. */
+function hasTwoLoopbackNames(page: string, api: string): boolean {
+  const names = [page, api].map((origin) => (URL.canParse(origin) ? new URL(origin).hostname : ''));
+  return names[0] !== names[1] && names.every((name) => LOOPBACK.test(name));
 }

@@ -257,6 +257,23 @@ test('a sign-in whose cookie the browser does not keep causes one warning per or
   await kept.close();
 });
 
+test.each<[page: string, host: string | undefined, advice: RegExp]>([
+  ['http://localhost:5173', undefined, /^localhost as the host of the page and of the API$/],
+  ['http://127.0.0.1:5173', 'localhost:3000', /^localhost as the host/],
+  ['http://localhost:5173', '[::1]:3000', /^localhost as the host/],
+  ['http://localhost:5173', 'api.example.com', /^refreshTokenCookieSameSite=none/],
+  ['http://localhost:5173', 'localhost:3000', /^refreshTokenCookieSameSite=none/], // an API with TLS
+  ['https://app.example.com', undefined, /^refreshTokenCookieSameSite=none/],
+  ['http://localhost.example.com', undefined, /^refreshTokenCookieSameSite=none/],
+])('the warning about a lost cookie fits a page of %s and an API at %s', async (origin, host, advice) => {
+  const app = await createTestApp({ settings: { trustedOrigins: [origin] } });
+  await app.signedUp('victim@example.com');
+  const headers = { origin, 'sec-fetch-site': 'cross-site', ...(host && { host }) };
+  expect((await send(app, app.client(), 'login', headers)).status).toBe(200);
+  expect(app.log).toMatchObject([{ level: 'warn', origin, set: expect.stringMatching(advice) }]);
+  await app.close();
+});
+
 test('every answer of the library has nosniff', async () => {
   const app = await createTestApp();
   const client = await app.signedUp();
