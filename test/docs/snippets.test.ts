@@ -196,7 +196,7 @@ describe('the app of the README, built from an empty folder', () => {
     const block = blocks.find(({ text }) => text.includes('-c jar.txt http://localhost:3000'))?.text ?? '';
     const lines = block.replaceAll('http://localhost:3000', client.url);
     const { stdout } = await run('bash', ['-ec', lines], { cwd: directory });
-    expect(stdout).toMatch(/^\{"email":"ada@example\.com"\}\n\{"access":"[^"]+"\}\n$/);
+    expect(stdout).toMatch(/^\{"email":"ada@example\.com"\}\n\{"access":"[^"]+"\}\n204\n$/);
   });
 
   test('serves the client of the README, which signs in once and is restored at the next visit', async () => {
