@@ -9,7 +9,7 @@ const SRC = join(dirname(fileURLToPath(import.meta.url)), '../src');
 
 /** Folders and single files, in the order of their dependencies: each may import only those before it, and itself. */
 const LAYERS = [
-  ['error', 'error-table', 'clock', 'service-maker', 'settings', 'observability', 'database', 'secrets'],
+  ['error', 'error-table', 'clock', 'loopback', 'service-maker', 'settings', 'observability', 'database', 'secrets'],
   ['users'],
   ['tokens'],
   ['limits'],

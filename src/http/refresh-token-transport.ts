@@ -3,6 +3,7 @@ import type { RequestProofs } from '../dpop/request-proofs.js';
 import { hostOf } from '../dpop/requested-url.js';
 import { JwtAllauthError } from '../error.js';
 import { authError, type TableErrorOptions } from '../error-table.js';
+import { isLoopback } from '../loopback.js';
 import type { Logger } from '../observability/logger.js';
 import type { SessionClient } from '../sessions/client-device.js';
 import type { LogoutService } from '../sessions/logout.service.js';
@@ -25,7 +26,6 @@ export interface TokenBody {
   readonly token_type?: 'DPoP';
 }
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** Maximum number of origins for which a warning is logged. */
 const MAX_WARNED_ORIGINS = 100;
 
@@ -222,5 +222,5 @@ function tokenIn(body: unknown): string {
 /** Whether page and API use two names of the developer's own machine. For a browser, these are two sites. */
 function hasTwoLoopbackNames(page: string, api: string): boolean {
   const names = [page, api].map((origin) => (URL.canParse(origin) ? new URL(origin).hostname : ''));
-  return names[0] !== names[1] && names.every((name) => LOOPBACK.test(name));
+  return names[0] !== names[1] && names.every(isLoopback);
 }

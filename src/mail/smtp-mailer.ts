@@ -1,12 +1,10 @@
 import type { createTransport } from 'nodemailer';
+import { isLoopback } from '../loopback.js';
 import type { Settings } from '../settings/settings.js';
 import { type Mail, Mailer } from './mailer.js';
 
 /** How long to wait for each response of the mail server. */
 const TIMEOUT_MS = 15_000;
-
-/** Hosts for which the connection does not leave the machine. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * Sends mails to the server of SMTP_URL. In production it requires TLS (STARTTLS or `smtps:`), because mails contain
@@ -21,7 +19,7 @@ export class SmtpMailer extends Mailer {
     super();
     const timeouts = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS };
     const { password, hostname } = URL.canParse(smtpUrl) ? new URL(smtpUrl) : { password: '', hostname: '' };
-    const requireTLS = !development && (password !== '' || !LOOPBACK.test(hostname));
+    const requireTLS = !development && (password !== '' || !isLoopback(hostname));
     this.#options = { url: smtpUrl, ...timeouts, requireTLS };
     this.#from = emailFrom;
   }
